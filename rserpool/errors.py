@@ -1,0 +1,111 @@
+"""Errors that this package raises for others to catch, and the cause codes of RFC 5354 section 3.12."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class CauseCode(IntEnum):
+    """Error cause codes (RFC 5354 section 3.12, table 2)."""
+
+    UNSPECIFIED = 0x0
+    UNRECOGNIZED_PARAMETER = 0x1
+    UNRECOGNIZED_MESSAGE = 0x2
+    INVALID_VALUES = 0x3
+    NON_UNIQUE_PE_IDENTIFIER = 0x4
+    INCONSISTENT_POOLING_POLICY = 0x5
+    LACK_OF_RESOURCES = 0x6
+    INCONSISTENT_TRANSPORT_TYPE = 0x7
+    INCONSISTENT_DATA_CONTROL_CONFIGURATION = 0x8
+    UNKNOWN_POOL_HANDLE = 0x9
+    REJECTED_FOR_SECURITY = 0xA
+
+    @property
+    def sentence(self) -> str:
+        """What the cause means, for a person who has to act on it."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    CauseCode.UNSPECIFIED: "unspecified error",
+    CauseCode.UNRECOGNIZED_PARAMETER: "a parameter was not recognised",
+    CauseCode.UNRECOGNIZED_MESSAGE: "the message type was not recognised",
+    CauseCode.INVALID_VALUES: "a value is invalid",
+    CauseCode.NON_UNIQUE_PE_IDENTIFIER: "another pool element has this identifier",
+    CauseCode.INCONSISTENT_POOLING_POLICY: "the policy differs from that of the pool",
+    CauseCode.LACK_OF_RESOURCES: "a limit of the registrar is reached, or it is not ready",
+    CauseCode.INCONSISTENT_TRANSPORT_TYPE: "the transport type differs from that of the pool",
+    CauseCode.INCONSISTENT_DATA_CONTROL_CONFIGURATION: "the transport use differs from that of the pool",
+    CauseCode.UNKNOWN_POOL_HANDLE: "the pool is not known",
+    CauseCode.REJECTED_FOR_SECURITY: "rejected for security reasons",
+}
+
+
+class RSerPoolError(Exception):
+    """Base of every error that a caller of this package may want to catch."""
+
+
+class ConfigurationError(RSerPoolError):
+    """An option or argument is wrong; the text says which, and what would be right."""
+
+
+class WireError(RSerPoolError):
+    """Bytes from a peer break the rules of RFC 5354.
+
+    @ivar cause: the RFC 5354 cause code that an answer would carry.
+    @ivar information: the cause-specific information (the offending TLV where the RFC asks for it).
+    @ivar report: False where the RFC's rules say to discard silently (high bits 00).
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        cause: CauseCode = CauseCode.INVALID_VALUES,
+        information: bytes = b"",
+        report: bool = True,
+    ) -> None:
+        super().__init__(reason)
+        self.cause = cause
+        self.information = information
+        self.report = report
+
+
+class Rejected(RSerPoolError):
+    """A request broke a rule of the registrar, or a registrar answered so.
+
+    @ivar cause: the RFC 5354 cause code; a plain C{int} where a peer used one that the RFC does not name.
+    @ivar information: the cause-specific information.
+    """
+
+    def __init__(self, cause: int, information: bytes = b"", reason: str = "") -> None:
+        self.cause = cause
+        self.information = information
+        if not reason:
+            try:
+                reason = CauseCode(cause).sentence
+            except ValueError:
+                reason = "a cause that RFC 5354 does not name"
+        super().__init__(f"{reason} (cause 0x{cause:x})")
+
+
+class UnknownPool(Rejected):
+    """No pool has this handle (cause 0x9)."""
+
+    def __init__(self, handle: bytes) -> None:
+        super().__init__(
+            CauseCode.UNKNOWN_POOL_HANDLE, reason=f"no pool is named {handle.decode('utf-8', 'backslashreplace')!r}"
+        )
+        self.handle = handle
+
+
+class NoRegistrar(RSerPoolError):
+    """No registrar answered before the deadline; the text names those that were tried."""
+
+
+class NoElement(RSerPoolError):
+    """Every pool element that the pool offered was tried, and none could be used."""
+
+
+class SctpUnavailable(RSerPoolError):
+    """No SCTP can be had on this machine; the text says what to install."""

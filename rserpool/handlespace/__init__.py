@@ -1,0 +1,1 @@
+"""What a registrar knows: pools, their elements, and the checksum over them."""

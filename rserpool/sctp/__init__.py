@@ -1,0 +1,1 @@
+"""SCTP in the reactor: one set of interfaces, several backends."""

@@ -1,0 +1,138 @@
+"""What every SCTP backend offers, and what its users implement (RFC 9260 section 11, RFC 6458).
+
+Two styles stand on one floor. I{One-to-many}: one L{ISctpEndpoint} on one SCTP port accepts and opens any number of
+associations and reports to one L{ISctpHandler}. I{One-to-one}: each association has a protocol of its own, built by a
+factory, as Twisted's users know it (L{rserpool.sctp.one_to_one}). SCTP keeps message boundaries: a message is
+delivered whole, once, with its payload protocol identifier (host order) and stream.
+"""
+
+from __future__ import annotations
+
+from zope.interface import Attribute, Interface
+
+
+class ISctpStack(Interface):
+    """One SCTP implementation inside one reactor: the place where endpoints are opened."""
+
+    name = Attribute("C{str}: C{'usrsctp'}, C{'kernel'} or C{'memory'}.")
+    encapsulation_port = Attribute("C{int}: the UDP port of SCTP over UDP at this end (RFC 6951); 0 where none is used.")
+
+    def open(port, handler, hosts, listening=True):
+        """Open a one-to-many endpoint.
+
+        @param port: C{int}, the SCTP port; 0 lets the stack choose one.
+        @param handler: an L{ISctpHandler}.
+        @param hosts: C{tuple} of C{str}, local IP addresses.
+        @param listening: whether peers may open associations to it.
+        @return: an L{ISctpEndpoint}.
+        @raise twisted.internet.error.CannotListenError: if the port is taken or an address is not local.
+        """
+
+    def close():
+        """Abort what is left and free the stack.
+
+        @return: a C{Deferred} that fires with C{None} when it is done.
+        """
+
+
+class ISctpEndpoint(Interface):
+    """One SCTP endpoint: a local port with any number of associations (one-to-many style)."""
+
+    port = Attribute("C{int}: the local SCTP port.")
+    hosts = Attribute("C{tuple} of C{str}: the local IP addresses.")
+    associations = Attribute("C{int}: how many associations are up or being set up.")
+
+    def connect(peer):
+        """Open an association to a L{TransportAddress<rserpool.addresses.TransportAddress>}.
+
+        The handler's C{associationUp} or C{associationLost} follows, never during this call.
+        C{peer.encapsulation} 0 means the well-known UDP port 9899.
+
+        @return: an L{ISctpAssociation}, not up yet.
+        """
+
+    def setHeartbeat(seconds):
+        """Set the heartbeat interval, in seconds, of all present and future associations."""
+
+    def stopListening():
+        """Accept no new associations, shut the present ones down gracefully, free the port.
+
+        @return: a C{Deferred} that fires with C{None} when all associations are gone.
+        """
+
+    def abort():
+        """Abort all associations and free the port at once."""
+
+
+class ISctpAssociation(Interface):
+    """One association of an endpoint."""
+
+    peer = Attribute(
+        "L{TransportAddress<rserpool.addresses.TransportAddress>}: for an association that C{connect} opened the very"
+        " address given to it; for an accepted one the peer's addresses, SCTP port and encapsulation port as seen."
+    )
+    peer_addresses = Attribute("C{tuple} of C{str}: the IP addresses of the peer that belong to the association.")
+    local_addresses = Attribute("C{tuple} of C{str}: our IP addresses that belong to it.")
+    outbound = Attribute("C{bool}: whether our C{connect} opened it.")
+    established = Attribute("C{bool}: whether it is up.")
+    buffered = Attribute("C{int}: bytes accepted by C{send} and not yet taken by the stack.")
+
+    def send(data, ppid=0, stream=0, unordered=False):
+        """Send one message (at most 65,536 bytes).
+
+        What the stack does not take now is kept here; past a high-water mark the handler's C{associationPaused} is
+        called, and C{associationResumed} once it has drained. Past L{rserpool.sctp.base.SEND_LIMIT} bytes the association is
+        aborted: a peer that reads nothing must not fill our memory. On an association that is lost it does nothing.
+        """
+
+    def close():
+        """Deliver what was sent, then shut down gracefully; C{associationLost} follows with C{ConnectionDone}."""
+
+    def abort():
+        """Abort (ABORT chunk); C{associationLost} follows at once with C{ConnectionAborted}."""
+
+
+class ISctpHandler(Interface):
+    """Who uses a one-to-many endpoint. An exception from a handler is logged and disturbs no other association."""
+
+    def associationUp(association):
+        """An association is established, accepted or opened."""
+
+    def messageReceived(association, data, ppid, stream, unordered):
+        """One whole message arrived; C{data} is C{bytes}, C{ppid} in host order."""
+
+    def sendFailed(association, data, ppid):
+        """A message could not be delivered (SCTP SEND FAILED); C{associationLost} usually follows."""
+
+    def associationPaused(association):
+        """More is buffered than the high-water mark: send less."""
+
+    def associationResumed(association):
+        """The buffer has drained."""
+
+    def addressChanged(association, host, reachable):
+        """A path of the association became (un)reachable."""
+
+    def associationLost(association, reason):
+        """The association is gone, or could not be set up; called once.
+
+        @param reason: a L{Failure<twisted.python.failure.Failure>}: C{ConnectionDone} (graceful),
+            C{ConnectionAborted} (we aborted), C{ConnectionLost} (the peer aborted, or is unreachable),
+            C{ConnectionRefusedError} (nobody listens), C{TimeoutError} (no answer to the set-up).
+        """
+
+
+class ISctpProtocol(Interface):
+    """The one-to-one style: a protocol for one association, built by a factory's C{buildProtocol(peer)}."""
+
+    def makeConnection(transport):
+        """The association is up; C{transport} is its L{ISctpAssociation}."""
+
+    def messageReceived(data, ppid, stream, unordered):
+        """One whole message arrived."""
+
+    def sendFailed(data, ppid):
+        """A message could not be delivered."""
+
+    def connectionLost(reason):
+        """The association is gone; C{reason} as for L{ISctpHandler.associationLost}."""

@@ -1,0 +1,1 @@
+"""The Twisted side: one Node per role, services, and what they show."""

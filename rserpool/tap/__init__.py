@@ -1,0 +1,1 @@
+"""twistd subcommands: options and makeService."""
