@@ -1,0 +1,78 @@
+"""What the SCTP backends share: limits, payload protocol identifiers, how a handler is called (RFC 9260, RFC 6951)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.addresses import ENCAPSULATION_PORT
+from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
+
+PPID_ASAP = 11
+"""Payload protocol identifier of ASAP (RFC 5352 section 8.3)."""
+PPID_ENRP = 12
+"""Payload protocol identifier of ENRP (RFC 5353 section 5.3)."""
+MAX_MESSAGE = 65536
+"""The longest message that an association sends or accepts, in bytes."""
+STREAMS = 10
+"""How many streams an association has in each direction."""
+HIGH_WATER = 256 * 1024
+"""More bytes than this in an association's own buffer: C{associationPaused}."""
+LOW_WATER = 64 * 1024
+"""So many bytes or fewer, after a pause: C{associationResumed}."""
+SEND_LIMIT = 16 * 1024 * 1024
+"""More bytes than this in an association's own buffer: the peer reads nothing, and the association is aborted."""
+REGISTRAR_ENCAPSULATION_PORTS = tuple(range(ENCAPSULATION_PORT, ENCAPSULATION_PORT - 8, -1))
+"""The UDP ports that a registrar tries, in this order, and where others look for one on their own host."""
+
+
+def check_message(data: bytes, stream: int) -> None:
+    """Refuse what no backend can send.
+
+    @raise ValueError: if C{data} is empty (RFC 9260 section 6.2: a DATA chunk carries at least one byte) or longer
+        than L{MAX_MESSAGE}, or if there is no such stream.
+    """
+    if not 0 < len(data) <= MAX_MESSAGE:
+        raise ValueError(f"an SCTP message holds 1 to {MAX_MESSAGE} bytes, not {len(data)}")
+    if not 0 <= stream < STREAMS:
+        raise ValueError(f"stream {stream}: an association has the streams 0 to {STREAMS - 1}")
+
+
+def tell(log: Logger, report: Callable[..., Any], *arguments: Any) -> None:
+    """Call a method of a handler; what it raises is logged and goes no further."""
+    try:
+        report(*arguments)
+    except Exception:  # noqa: BLE001
+        log.failure("{report} failed", report=getattr(report, "__qualname__", repr(report)))
+
+
+@implementer(ISctpHandler)
+class SctpHandler:
+    """An L{ISctpHandler} that ignores everything; override what matters."""
+
+    def associationUp(self, association: ISctpAssociation) -> None:
+        """See L{ISctpHandler.associationUp}."""
+
+    def messageReceived(
+        self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
+    ) -> None:
+        """See L{ISctpHandler.messageReceived}."""
+
+    def sendFailed(self, association: ISctpAssociation, data: bytes, ppid: int) -> None:
+        """See L{ISctpHandler.sendFailed}."""
+
+    def associationPaused(self, association: ISctpAssociation) -> None:
+        """See L{ISctpHandler.associationPaused}."""
+
+    def associationResumed(self, association: ISctpAssociation) -> None:
+        """See L{ISctpHandler.associationResumed}."""
+
+    def addressChanged(self, association: ISctpAssociation, host: str, reachable: bool) -> None:
+        """See L{ISctpHandler.addressChanged}."""
+
+    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        """See L{ISctpHandler.associationLost}."""
