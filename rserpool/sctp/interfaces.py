@@ -4,20 +4,32 @@ Two styles stand on one floor. I{One-to-many}: one L{ISctpEndpoint} on one SCTP 
 associations and reports to one L{ISctpHandler}. I{One-to-one}: each association has a protocol of its own, built by a
 factory, as Twisted's users know it (L{rserpool.sctp.one_to_one}). SCTP keeps message boundaries: a message is
 delivered whole, once, with its payload protocol identifier (host order) and stream.
+
+No method calls back into its handler before it has returned, except C{send}, which may call C{associationPaused}.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
+
+    from rserpool.addresses import TransportAddress
 
 
 class ISctpStack(Interface):
     """One SCTP implementation inside one reactor: the place where endpoints are opened."""
 
     name = Attribute("C{str}: C{'usrsctp'}, C{'kernel'} or C{'memory'}.")
-    encapsulation_port = Attribute("C{int}: the UDP port of SCTP over UDP at this end (RFC 6951); 0 where none is used.")
+    encapsulation_port = Attribute(
+        "C{int}: the UDP port of SCTP over UDP at this end (RFC 6951); 0 where none is used."
+    )
 
-    def open(port, handler, hosts, listening=True):
+    def open(port: int, handler: ISctpHandler, hosts: tuple[str, ...], listening: bool = True) -> ISctpEndpoint:
         """Open a one-to-many endpoint.
 
         @param port: C{int}, the SCTP port; 0 lets the stack choose one.
@@ -28,7 +40,7 @@ class ISctpStack(Interface):
         @raise twisted.internet.error.CannotListenError: if the port is taken or an address is not local.
         """
 
-    def close():
+    def close() -> Deferred[None]:
         """Abort what is left and free the stack.
 
         @return: a C{Deferred} that fires with C{None} when it is done.
@@ -42,7 +54,7 @@ class ISctpEndpoint(Interface):
     hosts = Attribute("C{tuple} of C{str}: the local IP addresses.")
     associations = Attribute("C{int}: how many associations are up or being set up.")
 
-    def connect(peer):
+    def connect(peer: TransportAddress) -> ISctpAssociation:
         """Open an association to a L{TransportAddress<rserpool.addresses.TransportAddress>}.
 
         The handler's C{associationUp} or C{associationLost} follows, never during this call.
@@ -51,16 +63,16 @@ class ISctpEndpoint(Interface):
         @return: an L{ISctpAssociation}, not up yet.
         """
 
-    def setHeartbeat(seconds):
+    def setHeartbeat(seconds: float) -> None:
         """Set the heartbeat interval, in seconds, of all present and future associations."""
 
-    def stopListening():
+    def stopListening() -> Deferred[None]:
         """Accept no new associations, shut the present ones down gracefully, free the port.
 
         @return: a C{Deferred} that fires with C{None} when all associations are gone.
         """
 
-    def abort():
+    def abort() -> None:
         """Abort all associations and free the port at once."""
 
 
@@ -77,43 +89,46 @@ class ISctpAssociation(Interface):
     established = Attribute("C{bool}: whether it is up.")
     buffered = Attribute("C{int}: bytes accepted by C{send} and not yet taken by the stack.")
 
-    def send(data, ppid=0, stream=0, unordered=False):
-        """Send one message (at most 65,536 bytes).
+    def send(data: bytes, ppid: int = 0, stream: int = 0, unordered: bool = False) -> None:
+        """Send one message (1 to 65,536 bytes; before the association is up it waits here).
 
         What the stack does not take now is kept here; past a high-water mark the handler's C{associationPaused} is
-        called, and C{associationResumed} once it has drained. Past L{rserpool.sctp.base.SEND_LIMIT} bytes the association is
-        aborted: a peer that reads nothing must not fill our memory. On an association that is lost it does nothing.
+        called, and C{associationResumed} once it has drained. Past L{rserpool.sctp.base.SEND_LIMIT} bytes the
+        association is aborted: a peer that reads nothing must not fill our memory. On an association that is lost or
+        closing it does nothing.
+
+        @raise ValueError: if C{data} is empty or too long, or if there is no such stream.
         """
 
-    def close():
+    def close() -> None:
         """Deliver what was sent, then shut down gracefully; C{associationLost} follows with C{ConnectionDone}."""
 
-    def abort():
-        """Abort (ABORT chunk); C{associationLost} follows at once with C{ConnectionAborted}."""
+    def abort() -> None:
+        """Abort (ABORT chunk); C{associationLost} follows soon with C{ConnectionAborted}."""
 
 
 class ISctpHandler(Interface):
     """Who uses a one-to-many endpoint. An exception from a handler is logged and disturbs no other association."""
 
-    def associationUp(association):
+    def associationUp(association: ISctpAssociation) -> None:
         """An association is established, accepted or opened."""
 
-    def messageReceived(association, data, ppid, stream, unordered):
+    def messageReceived(association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
         """One whole message arrived; C{data} is C{bytes}, C{ppid} in host order."""
 
-    def sendFailed(association, data, ppid):
-        """A message could not be delivered (SCTP SEND FAILED); C{associationLost} usually follows."""
+    def sendFailed(association: ISctpAssociation, data: bytes, ppid: int) -> None:
+        """A message was perhaps not delivered (SCTP SEND FAILED); C{associationLost} usually follows."""
 
-    def associationPaused(association):
+    def associationPaused(association: ISctpAssociation) -> None:
         """More is buffered than the high-water mark: send less."""
 
-    def associationResumed(association):
+    def associationResumed(association: ISctpAssociation) -> None:
         """The buffer has drained."""
 
-    def addressChanged(association, host, reachable):
+    def addressChanged(association: ISctpAssociation, host: str, reachable: bool) -> None:
         """A path of the association became (un)reachable."""
 
-    def associationLost(association, reason):
+    def associationLost(association: ISctpAssociation, reason: Failure) -> None:
         """The association is gone, or could not be set up; called once.
 
         @param reason: a L{Failure<twisted.python.failure.Failure>}: C{ConnectionDone} (graceful),
@@ -125,14 +140,14 @@ class ISctpHandler(Interface):
 class ISctpProtocol(Interface):
     """The one-to-one style: a protocol for one association, built by a factory's C{buildProtocol(peer)}."""
 
-    def makeConnection(transport):
+    def makeConnection(transport: ISctpAssociation) -> None:
         """The association is up; C{transport} is its L{ISctpAssociation}."""
 
-    def messageReceived(data, ppid, stream, unordered):
+    def messageReceived(data: bytes, ppid: int, stream: int, unordered: bool) -> None:
         """One whole message arrived."""
 
-    def sendFailed(data, ppid):
+    def sendFailed(data: bytes, ppid: int) -> None:
         """A message could not be delivered."""
 
-    def connectionLost(reason):
+    def connectionLost(reason: Failure) -> None:
         """The association is gone; C{reason} as for L{ISctpHandler.associationLost}."""
