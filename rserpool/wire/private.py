@@ -1,7 +1,7 @@
 """Private parameters of this software; others skip them silently (high bits 10 of the type, RFC 5354 section 3).
 
-Each begins with a version. A receiver skips a version that it does not know, so that old and new versions live together:
-a new meaning takes a new version, or a new type, and is never needed to understand the rest of the message.
+Each begins with a version. A receiver skips a version that it does not know, so that old and new versions live
+together: a new meaning takes a new version, or a new type, and is never needed to understand the rest of the message.
 """
 
 from __future__ import annotations
