@@ -1,0 +1,61 @@
+"""Who speaks ASAP with a registrar: one record an association (RFC 5352 section 4)."""
+
+from __future__ import annotations
+
+from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress, scope
+from rserpool.asap.limits import Limits, TokenBucket
+from rserpool.effects import Association
+from rserpool.handlespace.element import Element
+
+
+class Client:
+    """One association of a pool element or pool user (or both).
+
+    @ivar association: the token by which effects name it.
+    @ivar peer: where it comes from.
+    @ivar outbound: whether the registrar opened it, to probe an element.
+    @ivar elements: the elements that it registered, as keys of a dict (ordered, so that runs repeat).
+    @ivar subscriptions: pool handles whose changes it wants.
+    @ivar paused: whether its send buffer is full.
+    """
+
+    __slots__ = ("association", "peer", "outbound", "elements", "subscriptions", "paused", "requests", "reports", "sees")
+
+    def __init__(
+        self, association: Association, peer: TransportAddress, now: float, limits: Limits, outbound: bool
+    ) -> None:
+        self.association = association
+        self.peer = peer
+        self.outbound = outbound
+        self.elements: dict[Element, None] = {}
+        self.subscriptions: dict[bytes, None] = {}
+        self.paused = False
+        self.requests = TokenBucket(limits.requests_per_second, now)
+        self.reports = TokenBucket(limits.reports_per_second, now)
+        self.sees = _VISIBLE[scope(peer.hosts[0])]
+
+    @property
+    def reliable(self) -> bool:
+        """Whether it may send what only elements send: over SCTP alone (RFC 5352 section 2.1)."""
+        return self.peer.protocol == "sctp"
+
+    def is_at(self, address: TransportAddress | None) -> bool:
+        """Whether it speaks from this recorded ASAP transport: same ports, a common IP address.
+
+        Processes on one host share its addresses and may share an SCTP port, so the UDP port counts too.
+        """
+        return (
+            address is not None
+            and self.reliable
+            and address.port == self.peer.port
+            and (address.encapsulation or ENCAPSULATION_PORT) == (self.peer.encapsulation or ENCAPSULATION_PORT)
+            and not set(address.hosts).isdisjoint(self.peer.hosts)
+        )
+
+
+# Which scopes of address a client can use, by the scope of the address that it comes from.
+_VISIBLE = {
+    "loopback": frozenset({"loopback", "link", "global"}),
+    "link": frozenset({"link", "global"}),
+    "global": frozenset({"global"}),
+}

@@ -1,0 +1,184 @@
+"""Registration and deregistration at the home registrar (RFC 5352 sections 3.1 and 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rserpool.addresses import ENCAPSULATION_PORT
+from rserpool.asap.clients import Client
+from rserpool.asap.limits import Limits
+from rserpool.asap.supervision import Supervision
+from rserpool.effects import Association, Effect, Send
+from rserpool.errors import CauseCode, Rejected
+from rserpool.handlespace.element import Element
+from rserpool.handlespace.handlespace import Handlespace
+from rserpool.policies import POLICIES
+from rserpool.wire import asap
+from rserpool.wire.parameters import (
+    DATA_PLUS_CONTROL,
+    ErrorCause,
+    OpaqueTransport,
+
+    SctpTransport,
+    encode_parameter,
+)
+
+
+class Home:
+    """Who may register, change and remove an element, and what follows.
+
+    An element belongs to the association that registered it. Another association may change it if it speaks from the
+    recorded ASAP transport; anybody else only after the old association is gone and a probe of it has failed. Such a
+    registration waits for the probe, and is then granted or refused.
+
+    C{changed(element, created, now)} is called after each registration, C{remove(element, now)} removes an element.
+    """
+
+    def __init__(
+        self,
+        server: int,
+        handlespace: Handlespace,
+        supervision: Supervision,
+        limits: Limits,
+        client_of: Callable[[Association], Client | None],
+        changed: Callable[[Element, bool, float], list[Effect]],
+        remove: Callable[[Element, float], list[Effect]],
+    ) -> None:
+        self._server = server
+        self._handlespace = handlespace
+        self._supervision = supervision
+        self._limits = limits
+        self._client_of = client_of
+        self._changed = changed
+        self._remove = remove
+        self._contests: dict[Element, list[tuple[Client, asap.Registration]]] = {}
+
+    def register(self, client: Client, message: asap.Registration, now: float) -> list[Effect]:
+        """3.1: grant, refuse or keep waiting."""
+        try:
+            present = self._handlespace.find(message.handle, message.element.identifier)
+            if present is not None and not self._may_change(client, present):
+                return self._contest(client, message, present, now)
+            return self._grant(client, message, present, now)
+        except Rejected as error:
+            return [_refusal(client, message, error)]
+
+    def deregister(self, client: Client, message: asap.Deregistration, now: float) -> list[Effect]:
+        """3.2: remove the element, unless it is another's; an unknown element counts as removed."""
+        element = self._handlespace.find(message.handle, message.identifier)
+        causes: tuple[ErrorCause, ...] = ()
+        effects: list[Effect] = []
+        if not client.reliable or (element is not None and not self._may_change(client, element)):
+            causes = (ErrorCause(CauseCode.REJECTED_FOR_SECURITY),)
+        elif element is not None:
+            effects = self._remove(element, now)
+        # The answer goes out before the news.
+        return [Send(client.association, asap.DeregistrationResponse(message.handle, message.identifier, causes)), *effects]
+
+    def acknowledged(self, client: Client, message: asap.EndpointKeepAliveAck, now: float) -> list[Effect]:
+        """3.4: an element answered a keep-alive."""
+        element = self._handlespace.find(message.handle, message.identifier)
+        if element is None or not self._may_change(client, element):
+            return []
+        self._bind(client, element)
+        self._supervision.acknowledged(element, now)
+        return [
+            _refusal(rival, registration, Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER))
+            for rival, registration in self._contests.pop(element, ())
+        ]
+
+    def removed(self, element: Element, now: float) -> list[Effect]:
+        """An element is gone: who waited for its identifier may have it, first come first served."""
+        effects: list[Effect] = []
+        for client, message in self._contests.pop(element, ()):
+            effects += self.register(client, message, now)
+        return effects
+
+    def client_lost(self, client: Client) -> None:
+        """A client that may be waiting is gone."""
+        for element in [e for e, rivals in self._contests.items() if any(rival is client for rival, _ in rivals)]:
+            rivals = [(rival, message) for rival, message in self._contests[element] if rival is not client]
+            if rivals:
+                self._contests[element] = rivals
+            else:
+                del self._contests[element]
+
+    def _may_change(self, client: Client, element: Element) -> bool:
+        return element.association == client.association or client.is_at(element.asap_address())
+
+    def _contest(
+        self, client: Client, message: asap.Registration, present: Element, now: float
+    ) -> list[Effect]:
+        self._check(client, message)
+        if present.association is not None or present.watch is None:
+            raise Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)
+        self._contests.setdefault(present, []).append((client, message))
+        return self._supervision.probe(present, now)
+
+    def _grant(
+        self, client: Client, message: asap.Registration, present: Element | None, now: float
+    ) -> list[Effect]:
+        self._check(client, message)
+        handle = message.handle
+        if present is None or present not in client.elements:
+            if len(client.elements) >= self._limits.elements_per_association:
+                raise Rejected(CauseCode.LACK_OF_RESOURCES)
+        if present is None:
+            pool = self._handlespace.pool(handle)
+            if pool is None:
+                if len(self._handlespace.pools) >= self._limits.pools:
+                    raise Rejected(CauseCode.LACK_OF_RESOURCES)
+            elif len(pool) >= self._limits.elements_per_pool:
+                raise Rejected(CauseCode.LACK_OF_RESOURCES)
+        # 3.1 rule 4: own it, and record the SCTP transport address that it came from.
+        encapsulation = client.peer.encapsulation
+        parameter = replace(
+            message.element,
+            home=self._server,
+            asap_transport=SctpTransport(client.peer.port, DATA_PLUS_CONTROL, client.peer.hosts),
+            encapsulation=0 if encapsulation == ENCAPSULATION_PORT else encapsulation,
+        )
+        element, created = self._handlespace.register(handle, parameter)
+        self._bind(client, element)
+        self._supervision.watch(element, now)
+        effects: list[Effect] = [Send(client.association, asap.RegistrationResponse(handle, element.identifier))]
+        for rival, registration in self._contests.pop(element, ()):
+            effects.append(_refusal(rival, registration, Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)))
+        return effects + self._changed(element, created, now)
+
+    def _bind(self, client: Client, element: Element) -> None:
+        if element.association != client.association:
+            former = self._client_of(element.association)
+            if former is not None:
+                former.elements.pop(element, None)
+            element.association = client.association
+            client.elements[element] = None
+
+    def _check(self, client: Client, message: asap.Registration) -> None:
+        parameter = message.element
+        if not client.reliable:  # 2.2.1: over SCTP alone
+            raise Rejected(CauseCode.REJECTED_FOR_SECURITY)
+        if len(message.handle) > self._limits.handle_length:
+            raise Rejected(CauseCode.LACK_OF_RESOURCES)
+        if not message.handle or not parameter.identifier or parameter.life == 0 or parameter.life < -1:
+            raise Rejected(CauseCode.INVALID_VALUES, encode_parameter(parameter))
+        transport = parameter.user_transport
+        if not isinstance(transport, OpaqueTransport):
+            # 2.2.1: a subset of the addresses of the association, whatever the transport.
+            if not transport.port or not set(transport.addresses) <= set(client.peer.hosts):
+                raise Rejected(CauseCode.INVALID_VALUES, encode_parameter(transport))
+        policy = POLICIES.get(parameter.policy.type)
+        try:
+            if policy is None:
+                raise ValueError
+            policy.decode(parameter.policy.data)
+        except ValueError:
+            raise Rejected(CauseCode.INVALID_VALUES, encode_parameter(parameter.policy)) from None
+
+
+def _refusal(client: Client, message: asap.Registration, error: Rejected) -> Effect:
+    causes = (ErrorCause(error.cause, error.information),)
+    return Send(client.association, asap.RegistrationResponse(message.handle, message.element.identifier, True, causes))
+
+

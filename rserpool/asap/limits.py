@@ -1,0 +1,50 @@
+"""Limits of a registrar, so that no peer can exhaust it (RFC 5352 section 9.1, threats 1 and 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a registrar accepts; past a limit it answers Lack of Resources (cause 0x6) and nothing else changes.
+
+    @ivar pools: pools in the handlespace.
+    @ivar elements_per_pool: elements in one pool.
+    @ivar elements_per_association: elements that one association may register.
+    @ivar handle_length: bytes of a pool handle.
+    @ivar requests_per_second: registrations, deregistrations and resolutions a second of one peer.
+    @ivar reports_per_second: unreachable reports a second of one peer; more are dropped without an answer.
+    @ivar subscriptions_per_association: pools that one association may subscribe to.
+    """
+
+    pools: int = 100_000
+    elements_per_pool: int = 1_000_000
+    elements_per_association: int = 10_000
+    handle_length: int = 1024
+    requests_per_second: float = 20_000.0
+    reports_per_second: float = 20.0
+    subscriptions_per_association: int = 1_000
+
+
+class TokenBucket:
+    """So many events a second on average, and one second's worth at once."""
+
+    __slots__ = ("_rate", "_tokens", "_when")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._tokens = rate
+        self._when = now
+
+    def take(self, now: float) -> bool:
+        """Whether one more event at C{now} (monotonic seconds) is within the rate."""
+        tokens = self._tokens + (now - self._when) * self._rate
+        if tokens > self._rate:
+            tokens = self._rate
+        self._when = now
+        if tokens < 1.0:
+            self._tokens = tokens
+            return False
+        self._tokens = tokens - 1.0
+        return True

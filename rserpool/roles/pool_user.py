@@ -1,0 +1,166 @@
+"""The pool user: resolves pool handles, and reports elements that fail (RFC 5352 section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rserpool.addresses import TransportAddress
+from rserpool.asap.resolution import Outcome, Resolution
+from rserpool.asap.server_hunt import ServerHunt
+from rserpool.effects import Association, Effect, Notify, Send
+from rserpool.profiles import Profile
+from rserpool.wire import asap
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+@dataclass(frozen=True, slots=True)
+class HomeChanged:
+    """The home registrar is now another, or (None) there is none and the hunt is on."""
+
+    registrar: TransportAddress | None
+
+
+class PoolUser:
+    """Holds the procedures of a pool user.
+
+    Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
+    Outcomes (L{Resolved<rserpool.asap.resolution.Resolved>} and others) come as L{Notify<rserpool.effects.Notify>}.
+    """
+
+    def __init__(
+        self,
+        registrars: Sequence[TransportAddress],
+        *,
+        profile: Profile,
+        random: Random,
+        protocol: str = "sctp",
+    ) -> None:
+        self._hunt = ServerHunt(registrars, profile, protocol)
+        self._resolution = Resolution(profile, random)
+
+    @property
+    def home(self) -> TransportAddress | None:
+        """Where the home registrar is."""
+        return self._hunt.address
+
+    @property
+    def known_registrars(self) -> list[TransportAddress]:
+        """Every registrar that a hunt would try."""
+        return self._hunt.known
+
+    def resolve(
+        self,
+        request: Hashable,
+        handle: bytes,
+        now: float,
+        *,
+        deadline: float,
+        items: int | None = None,
+        fresh: bool = False,
+    ) -> list[Effect]:
+        """3.3: find elements of the pool C{handle}.
+
+        @param request: a token that the outcome will carry.
+        @param deadline: when to give up (monotonic seconds).
+        @param items: at most so many elements; None for all that the registrar gives.
+        @param fresh: do not accept what the cache holds.
+        """
+        outcomes, ask = self._resolution.resolve(
+            request, handle, now, deadline=deadline, items=items, fresh=fresh, at_home=self._hunt.home is not None
+        )
+        effects = _notify(outcomes)
+        if ask:
+            effects += self._ask([handle], now)
+        elif self._hunt.home is None:
+            effects += self._hunt.hunt(now)
+        return effects
+
+    def cancel(self, request: Hashable) -> None:
+        """Nobody waits for this request any more."""
+        self._resolution.cancel(request)
+
+    def report(self, handle: bytes, identifier: int, now: float) -> list[Effect]:
+        """3.5: an element could not be reached."""
+        if self._resolution.suspect(handle, identifier, now) and self._hunt.home is not None:
+            return [Send(self._hunt.home, asap.EndpointUnreachable(handle, identifier))]
+        return []
+
+    def subscribe(self, handle: bytes, now: float, *, items: int | None = None) -> list[Effect]:
+        """2.2.5: have every change of the pool notified (L{PoolChanged<rserpool.asap.resolution.PoolChanged>})."""
+        return self._ask([handle], now) if self._resolution.subscribe(handle, now, items) else []
+
+    def unsubscribe(self, handle: bytes) -> None:
+        """Changes of the pool are of no interest any more."""
+        self._resolution.unsubscribe(handle)
+
+    def association_up(
+        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
+    ) -> list[Effect]:
+        """An association or connection that the hunt opened is up."""
+        if not outbound:
+            return []
+        effects = self._hunt.association_up(association, peer)
+        if self._hunt.home != association:
+            return effects
+        return [*effects, Notify(HomeChanged(peer)), *self._ask(self._resolution.open_questions(), now)]
+
+    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
+        """A registrar could not be reached."""
+        return self._hunt.connect_failed(peer, now)
+
+    def association_lost(self, association: Association, now: float) -> list[Effect]:
+        """An association is gone; if it was the home's, the hunt begins and open requests go to the next registrar."""
+        if association != self._hunt.home:
+            return []
+        effects = self._hunt.association_lost(association, now)
+        return [*effects, Notify(HomeChanged(None)), *_notify(self._resolution.home_lost(now))]
+
+    def association_paused(self, association: Association, now: float) -> list[Effect]:
+        """The registrar reads too slowly; T1 watches over that."""
+        return []
+
+    def association_resumed(self, association: Association, now: float) -> list[Effect]:
+        """The registrar reads again."""
+        return []
+
+    def receive(self, association: Association, message: Any, now: float) -> list[Effect]:
+        """An ASAP message arrived."""
+        if isinstance(message, asap.HandleResolutionResponse) and association == self._hunt.home:
+            return _notify(self._resolution.response(message, now))
+        return []
+
+    def announcement(self, message: Any, source: str, now: float) -> list[Effect]:
+        """Something arrived at the multicast group of ASAP from the IP address C{source}."""
+        return self._hunt.announcement(message, source, now) if isinstance(message, asap.ServerAnnounce) else []
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due; to be called at L{next_deadline}."""
+        effects = self._hunt.tick(now)
+        outcomes, ask, silent = self._resolution.tick(now)
+        effects += _notify(outcomes)
+        if silent:
+            # 3.7.2: T1 expired: hunt, and send again to whichever registrar answers.
+            effects += self._hunt.fail(now)
+            effects += [Notify(HomeChanged(None)), *_notify(self._resolution.home_lost(now))]
+        elif ask:
+            effects += self._ask(ask, now)
+        return effects
+
+    def next_deadline(self) -> float | None:
+        """When C{tick} must be called next (monotonic seconds), or None."""
+        deadlines = (self._hunt.next_deadline(), self._resolution.next_deadline())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def _ask(self, handles: list[bytes], now: float) -> list[Effect]:
+        home = self._hunt.home
+        if home is None:
+            return self._hunt.hunt(now)
+        return [Send(home, self._resolution.question(handle, now)) for handle in handles]
+
+
+def _notify(outcomes: Sequence[Outcome]) -> list[Effect]:
+    return [Notify(outcome) for outcome in outcomes]
