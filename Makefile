@@ -1,0 +1,48 @@
+# `make demo` and `make test` need git, python3 (3.11 or newer) and make; the rest is installed: see .ci/bootstrap.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: help demo test check lint types layers docs bench clean
+
+help:
+	@echo "make demo    a pool that survives: a registrar, three web servers, one user, and their faults"
+	@echo "make test    every test, and branch coverage (TESTS=tests.wire for some)"
+	@echo "make check   lint, types, layers, docs"
+	@echo "make bench   speed and size, as a table and as JSON"
+	@echo "make clean   remove what the others made"
+
+demo: $(VENV)/.installed-run
+	@$(BIN)/python demo/run.py $(ARGS)
+
+test: $(VENV)/.installed-test
+	@$(BIN)/python tests/run.py $(TESTS)
+
+check: lint types layers docs
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/sphinx-build -nW --keep-going -q docs docs/_build
+	$(BIN)/pydoctor
+
+bench: $(VENV)/.installed-test
+	@$(BIN)/python bench/run.py $(ARGS)
+
+# One stamp for each set of packages.
+$(VENV)/.installed-%: setup.cfg pyproject.toml .ci/bootstrap
+	@PYTHON="$(PYTHON)" .ci/bootstrap "$(VENV)" $*
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .tox build dist *.egg-info docs/_build _trial_temp* .coverage* .mypy_cache .ruff_cache \
+	    .import_linter_cache .hypothesis twisted/plugins/dropin.cache
+	find rserpool tests twisted -name __pycache__ -type d -prune -exec rm -rf {} +

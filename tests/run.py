@@ -1,0 +1,50 @@
+"""Runs the tests with trial, and closes with one plain line: C{N passed, M failed, K skipped}.
+
+C{python tests/run.py [--no-coverage] [NAME ...]}: a name is what trial takes (C{tests.wire}, C{tests/test_package.py});
+without one, every test runs. Branch coverage is measured if the coverage package is there, and no names are given.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from twisted.trial.reporter import TreeReporter
+from twisted.trial.runner import TestLoader, TrialRunner
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: list[str]) -> int:
+    """Run, report, and return the exit code: 0 only if something ran and nothing failed."""
+    measure = "--no-coverage" not in arguments
+    names = [argument for argument in arguments if argument != "--no-coverage"]
+    os.chdir(ROOT)
+    # In place of the directory of this script.
+    sys.path[0] = str(ROOT)
+    coverage = None
+    if measure and not names:
+        from coverage import Coverage
+
+        coverage = Coverage()
+        coverage.start()
+
+    suite = TestLoader().loadByNames(names or ["tests"], recurse=True)
+    result = TrialRunner(TreeReporter, workingDirectory="_trial_temp").run(suite)
+
+    os.chdir(ROOT)
+    if coverage is not None:
+        coverage.stop()
+        coverage.save()
+        print()
+        coverage.report()
+
+    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    passed = result.successes + len(result.expectedFailures)
+    print(f"\n{passed} passed, {failed} failed, {len(result.skips)} skipped", flush=True)
+    return 0 if passed and not failed and result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
