@@ -46,7 +46,7 @@ def tell(log: Logger, report: Callable[..., Any], *arguments: Any) -> None:
     """Call a method of a handler; what it raises is logged and goes no further."""
     try:
         report(*arguments)
-    except Exception:  # noqa: BLE001
+    except Exception:
         log.failure("{report} failed", report=getattr(report, "__qualname__", repr(report)))
 
 

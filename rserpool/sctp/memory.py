@@ -7,16 +7,17 @@ Several stacks with the same address stand for several processes of one host; th
 from __future__ import annotations
 
 from collections.abc import Collection
+from errno import EISCONN
 from itertools import count
 from random import Random
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ConnectError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from rserpool.addresses import TransportAddress, scope
+from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress, scope
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS, tell
 from rserpool.sctp.faults import Faults
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler, ISctpStack
@@ -167,6 +168,7 @@ class MemoryEndpoint:
         self.listening = listening
         self.heartbeat = 0.0
         self.present: dict[MemoryAssociation, None] = {}
+        self._peers: dict[tuple[str, int, int], MemoryAssociation] = {}
         self._closed = False
         self._stopping: list[Deferred[None]] = []
 
@@ -175,10 +177,14 @@ class MemoryEndpoint:
         return len(self.present)
 
     def connect(self, peer: TransportAddress) -> MemoryAssociation:
+        known = self.find(peer)
         association = MemoryAssociation(self, peer, outbound=True)
         if self._closed:
             association.abort()
+        elif known is not None:
+            association.fail_later(ConnectError(EISCONN, "there is an association with this peer"))
         else:
+            self.claim(association)
             association.initiate()
         return association
 
@@ -218,6 +224,20 @@ class MemoryEndpoint:
             and ((scope(own) == "loopback") == loopback or machine == self.stack.machine)
         )
 
+    def find(self, peer: TransportAddress) -> MemoryAssociation | None:
+        """Our association with this peer: there is at most one (RFC 9260 section 1.3)."""
+        return next((self._peers[key] for key in _keys(peer) if key in self._peers), None)
+
+    def claim(self, association: MemoryAssociation) -> None:
+        """It is the one with its peer."""
+        self._peers.update((key, association) for key in _keys(association.peer))
+
+    def release(self, association: MemoryAssociation) -> None:
+        """There may be another with its peer."""
+        for key in _keys(association.peer):
+            if self._peers.get(key) is association:
+                del self._peers[key]
+
     def tell(self, method: str, *arguments: object) -> None:
         """Call the handler, unless the process is dead."""
         if not self.stack.crashed:
@@ -240,3 +260,7 @@ class MemoryEndpoint:
         stopping, self._stopping = self._stopping, []
         for done in stopping:
             done.callback(None)
+
+
+def _keys(peer: TransportAddress) -> list[tuple[str, int, int]]:
+    return [(host, peer.port, peer.encapsulation or ENCAPSULATION_PORT) for host in peer.hosts]

@@ -73,7 +73,8 @@ class MemoryAssociation:
         endpoint.present[self] = None
 
     def __repr__(self) -> str:
-        return f"<MemoryAssociation {self.endpoint.stack!r}:{self.endpoint.port} {'to' if self.outbound else 'from'} {self.peer}>"
+        way = "to" if self.outbound else "from"
+        return f"<MemoryAssociation {self.endpoint.stack!r}:{self.endpoint.port} {way} {self.peer}>"
 
     # What users call.
 
@@ -114,6 +115,10 @@ class MemoryAssociation:
         self._deadline = clock.seconds() + self._network.setup_timeout
         self._call = clock.callLater(self._network.latency, self._init)
 
+    def fail_later(self, reason: Exception, seconds: float = 0.0) -> None:
+        """The set-up has failed, and this will be known in so many seconds."""
+        self._call = self._network.clock.callLater(seconds, self._lose, reason)
+
     def _init(self) -> None:
         """The INIT may have arrived."""
         network, stack = self._network, self.endpoint.stack
@@ -128,32 +133,49 @@ class MemoryAssociation:
                 refused = refused or living
             elif not network.stopped(stack, target) and not network.stopped(target, stack):
                 endpoint = target.endpoints.get(self.peer.port)
-                if endpoint is not None and endpoint.listening and host in endpoint.hosts:
-                    endpoint_hosts = endpoint.reaching(sources[0], stack.machine)
-                    self._accepted(endpoint, sources, endpoint_hosts)
-                else:
-                    self._call = network.clock.callLater(network.transit(target, stack), self._lose, _refused())
+                if endpoint is None or host not in endpoint.hosts or not self._accepted(endpoint, sources):
+                    self.fail_later(_refused(), network.transit(target, stack))
                 return
             else:
                 held = held or not (network.broken(stack, target) or network.broken(target, stack))
         if refused:
-            self._call = network.clock.callLater(network.latency, self._lose, _refused())
+            self.fail_later(_refused(), network.latency)
         elif held or network.clock.seconds() < self._deadline:
             self._call = network.clock.callLater(network.init_retry, self._init)
         else:
             self._lose(TimeoutError("no answer to the set-up of the association"))
 
-    def _accepted(self, endpoint: MemoryEndpoint, sources: tuple[str, ...], destinations: tuple[str, ...]) -> None:
+    def _accepted(self, endpoint: MemoryEndpoint, sources: tuple[str, ...]) -> bool:
+        """The INIT is at C{endpoint}: whether it takes the association."""
         stack = self.endpoint.stack
-        remote = MemoryAssociation(
-            endpoint, TransportAddress(sources, self.endpoint.port, stack.encapsulation_port), outbound=False
-        )
+        peer = TransportAddress(sources, self.endpoint.port, stack.encapsulation_port)
+        remote = endpoint.find(peer)
+        if remote is not None and remote._remote is not None:
+            # We have forgotten what the peer still believes in: a restart (RFC 9260 section 5.2.4).
+            remote._lose(ConnectionLost())
+            remote = None
+        if remote is None:
+            if not endpoint.listening:
+                return False
+            remote = MemoryAssociation(endpoint, peer, outbound=False)
+            endpoint.claim(remote)
+        elif remote is self:
+            return False
+        elif remote._call is not None:
+            # Both dialled at once, and one association comes of it (RFC 9260 section 5.2.1).
+            remote._call.cancel()
+            remote._call = None
         self._remote, remote._remote = remote, self
-        self.local_addresses = sources
-        self.peer_addresses = remote.local_addresses = destinations
+        self.local_addresses = remote.peer_addresses = sources
+        self.peer_addresses = remote.local_addresses = endpoint.reaching(sources[0], stack.machine)
         remote._put(Control.UP)
-        remote.established = True
-        endpoint.tell("associationUp", remote)
+        remote._up()
+        return True
+
+    def _up(self) -> None:
+        self.established = True
+        self.endpoint.tell("associationUp", self)
+        self._fill()
 
     # The way to the other end.
 
@@ -216,9 +238,7 @@ class MemoryAssociation:
         assert remote is not None
         match control:
             case Control.UP:
-                self.established = True
-                self.endpoint.tell("associationUp", self)
-                self._fill()
+                self._up()
             case Control.SHUTDOWN:
                 self._closing = Control.SHUTDOWN_ACK
                 self._fill()
@@ -286,6 +306,7 @@ class MemoryAssociation:
         """
         self._lost = True
         self.established = False
+        self.endpoint.release(self)
         if self._suspicion is not None:
             self._suspicion.cancel()
             self._suspicion = None
