@@ -1,1 +1,48 @@
-"""How a pool chooses its elements (RFC 5356): one small file per policy."""
+"""How a pool chooses its elements (RFC 5356): one small file per policy, and this table.
+
+A new policy is one file beside these, and one line in L{POLICIES}.
+"""
+
+from __future__ import annotations
+
+from rserpool.policies.base import FULL_LOAD, Member, Policy, Selection
+from rserpool.policies.lu import LeastUsed
+from rserpool.policies.lud import LeastUsedDegradation
+from rserpool.policies.plu import PriorityLeastUsed
+from rserpool.policies.prio import Priority
+from rserpool.policies.rand import Random
+from rserpool.policies.rlu import RandomizedLeastUsed
+from rserpool.policies.rr import RoundRobin
+from rserpool.policies.text import ParsedPolicy
+from rserpool.policies.text import parse as _parse
+from rserpool.policies.wrand import WeightedRandom
+from rserpool.policies.wrr import WeightedRoundRobin
+
+__all__ = ["FULL_LOAD", "POLICIES", "ROUND_ROBIN", "Member", "ParsedPolicy", "Policy", "Selection", "parse"]
+
+ROUND_ROBIN = RoundRobin()
+"""The default policy (RFC 5356 section 4.1.1)."""
+
+POLICIES: dict[int, Policy] = {
+    policy.number: policy
+    for policy in (
+        ROUND_ROBIN,
+        WeightedRoundRobin(),
+        Random(),
+        WeightedRandom(),
+        Priority(),
+        LeastUsed(),
+        LeastUsedDegradation(),
+        PriorityLeastUsed(),
+        RandomizedLeastUsed(),
+    )
+}
+"""The policies by their policy type."""
+
+
+def parse(text: str) -> ParsedPolicy:
+    """Read C{NAME[:FIELD=VALUE,...]}, see L{rserpool.policies.text}.
+
+    @raise ConfigurationError: with a sentence that names the wrong part.
+    """
+    return _parse(text, POLICIES.values())
