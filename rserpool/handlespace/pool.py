@@ -1,0 +1,77 @@
+"""One pool: elements that agree on policy type, transport and transport use (RFC 5352 section 3.1)."""
+
+from __future__ import annotations
+
+from rserpool.dice import Dice
+from rserpool.errors import CauseCode, Rejected
+from rserpool.handlespace.checksum import handle_sum
+from rserpool.handlespace.element import Element
+from rserpool.policies import ROUND_ROBIN, Policy, Selection
+from rserpool.wire import parameters
+from rserpool.wire.parameters import PoolElement
+from rserpool.wire.transports import encode_transport
+
+
+class Pool:
+    """The elements of one handle, and what they must agree on.
+
+    @ivar policy_wire: the Policy parameter of a handle resolution response: it gives the overall policy type and no
+        values; empty for round robin, where RFC 5352 section 3.3 does not want it.
+    @ivar elements: the elements by identifier.
+    @ivar handle_sum: what the handle adds to a checksum for each element.
+    """
+
+    __slots__ = (
+        "elements",
+        "handle",
+        "handle_sum",
+        "policy",
+        "policy_wire",
+        "selection",
+        "transport_type",
+        "transport_use",
+    )
+
+    def __init__(self, handle: bytes, policy: Policy, transport_type: int, transport_use: int, random: Dice) -> None:
+        self.handle = handle
+        self.policy = policy
+        self.policy_wire = b"" if policy.number == ROUND_ROBIN.number else overall_policy(policy.number)
+        self.transport_type = transport_type
+        self.transport_use = transport_use
+        self.elements: dict[int, Element] = {}
+        self.selection: Selection[Element] = policy.selection(random)
+        self.handle_sum = handle_sum(handle)
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    def select(self, items: int | None = None) -> list[Element]:
+        """Choose elements for one handle resolution, at most C{items} if it is given; moves heads and counters."""
+        return self.selection.select(len(self.elements) if items is None else items)
+
+    def peek(self, items: int | None = None) -> list[Element]:
+        """The same without moving anything: for subscriptions, and for those who look on."""
+        return self.selection.peek(len(self.elements) if items is None else items)
+
+    def check(self, parameter: PoolElement) -> None:
+        """Whether an element agrees with the pool (RFC 5352 section 3.1, rules 2 and 3).
+
+        @raise Rejected: with cause 0x5, 0x7 or 0x8, and what the pool has.
+        """
+        if parameter.policy.type != self.policy.number:
+            raise Rejected(CauseCode.INCONSISTENT_POOLING_POLICY, overall_policy(self.policy.number))
+        if parameter.user_transport.TYPE != self.transport_type:
+            raise Rejected(CauseCode.INCONSISTENT_TRANSPORT_TYPE, self._transport())
+        if parameter.user_transport.use != self.transport_use:
+            raise Rejected(CauseCode.INCONSISTENT_DATA_CONTROL_CONFIGURATION)
+
+    def _transport(self) -> bytes:
+        """A transport parameter of the pool's type: that of any of its elements."""
+        for element in self.elements.values():
+            return encode_transport(element.parameter().user_transport)
+        return b""
+
+
+def overall_policy(number: int) -> bytes:
+    """A Policy parameter that gives the policy type alone."""
+    return parameters.encode_policy(parameters.Policy(number))
