@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
 
     suite = TestLoader().loadByNames(names or ["tests"], recurse=True)
     result = TrialRunner(TreeReporter, workingDirectory="_trial_temp").run(suite)
+    assert isinstance(result, TreeReporter)
 
     os.chdir(ROOT)
     if coverage is not None:
