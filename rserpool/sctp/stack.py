@@ -1,0 +1,41 @@
+"""How a program comes to its SCTP stack: the backend is chosen here, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rserpool.errors import ConfigurationError, SctpUnavailable
+from rserpool.profiles import DEFAULT, Profile
+from rserpool.sctp.interfaces import ISctpStack
+
+BACKENDS = ("auto", "usrsctp")
+
+
+def open_stack(
+    reactor: Any,
+    *,
+    backend: str = "auto",
+    profile: Profile = DEFAULT,
+    hosts: tuple[str, ...] = ("127.0.0.1",),
+    encapsulation: int | None = None,
+    registrar: bool = False,
+) -> ISctpStack:
+    """Open the SCTP stack of this process; call it only after the process has forked for the last time.
+
+    Opening it again gives a further share of the same library; each share is closed on its own.
+
+    @param backend: C{"usrsctp"}, or C{"auto"} for the best that this machine has.
+    @param hosts: local IP addresses to receive on; C{0.0.0.0} and C{::} mean all.
+    @param encapsulation: the UDP port of SCTP over UDP (RFC 6951), 0 for any; C{None} takes the port that this process
+        has already, else for a registrar the first free one of 9899, 9898, ... 9892, else an ephemeral one.
+    @raise SctpUnavailable: if there is no SCTP on this machine; the text says what to install.
+    @raise CannotListenError: if the UDP port is taken or an address is not local.
+    @raise ConfigurationError: if there is no such backend.
+    """
+    if backend == "kernel":
+        raise SctpUnavailable("the kernel's SCTP is not supported yet; choose the backend usrsctp")
+    if backend not in BACKENDS:
+        raise ConfigurationError(f"there is no SCTP backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    from rserpool.sctp.usrsctp.stack import open_usrsctp
+
+    return open_usrsctp(reactor, profile=profile, hosts=hosts, encapsulation=encapsulation, registrar=registrar)

@@ -1,0 +1,421 @@
+"""One SCTP port with any number of associations: a one-to-many socket of libusrsctp (RFC 6458 section 3)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+from random import randrange
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError, TimeoutError
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress
+from rserpool.profiles import Profile
+from rserpool.sctp.base import STREAMS, tell
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler
+from rserpool.sctp.usrsctp.association import Association
+from rserpool.sctp.usrsctp.engine import Engine, family_of
+from rserpool.sctp.usrsctp.library import (
+    AF_CONN,
+    IPPROTO_SCTP,
+    MSG_NOTIFICATION,
+    RCVINFO,
+    SCTP_ASSOCINFO,
+    SCTP_DELAYED_SACK,
+    SCTP_EVENT,
+    SCTP_INITMSG,
+    SCTP_NODELAY,
+    SCTP_PARTIAL_DELIVERY_POINT,
+    SCTP_PEER_ADDR_PARAMS,
+    SCTP_PEER_ADDR_THLDS,
+    SCTP_RECVRCVINFO,
+    SCTP_RTOINFO,
+    SCTP_UNORDERED,
+    SOCK_SEQPACKET,
+    SPP_HB_ENABLE,
+)
+from rserpool.sctp.usrsctp.packets import initiate_tag
+from rserpool.sctp.usrsctp.peers import Peer
+from rserpool.sctp.usrsctp.udp import UdpSocket, routed
+
+SOCKET_BUFFER = 256 * 1024
+"""Bytes that the library keeps for each direction of an association."""
+MAX_INBOUND_STREAMS = 2048
+
+_ASSOC_CHANGE = 0x0001
+_PEER_ADDR_CHANGE = 0x0002
+_SHUTDOWN_EVENT = 0x0005
+_SEND_FAILED_EVENT = 0x000E
+_EVENTS = (_ASSOC_CHANGE, _PEER_ADDR_CHANGE, _SHUTDOWN_EVENT, _SEND_FAILED_EVENT)
+
+_COMM_UP = 1
+_COMM_LOST = 2
+_RESTART = 3
+_SHUTDOWN_COMP = 4
+_CANT_STR_ASSOC = 5
+_ADDR_AVAILABLE = 1
+_ADDR_UNREACHABLE = 2
+
+# RFC 6458 section 6.1; all begin with type, flags and length.
+_NOTIFICATION = struct.Struct("=HHI")
+_CHANGE = struct.Struct("=HHIHHHHI")
+_ADDRESS = struct.Struct("=HHI128xIII4x")
+_SHUTDOWN = struct.Struct("=HHII")
+_FAILED = struct.Struct("=HHIIHHIIII")
+
+
+@implementer(ISctpEndpoint)
+class Endpoint:
+    """See L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>}.
+
+    @ivar sockets: the UDP sockets through which peers may reach this endpoint.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        engine: Engine,
+        profile: Profile,
+        port: int,
+        handler: ISctpHandler,
+        hosts: tuple[str, ...],
+        sockets: tuple[UdpSocket, ...],
+        closed: Callable[[Endpoint], None],
+    ) -> None:
+        self.engine = engine
+        self.profile = profile
+        self.port = port
+        self.handler = handler
+        self.hosts = hosts
+        self.sockets = sockets
+        self.present: dict[Association, None] = {}
+        self.by_id: dict[int, Association] = {}
+        self.blocked: dict[Association, None] = {}
+        self.socket: Any = None
+        self._on_closed = closed
+        self._closing = False
+        self._draining = False
+        self._stopping: list[Deferred[None]] = []
+
+    @property
+    def associations(self) -> int:
+        return len(self.present)
+
+    def __repr__(self) -> str:
+        return f"<SCTP endpoint {','.join(self.hosts)}:{self.port}>"
+
+    def open(self, listening: bool) -> None:
+        """Make the socket.
+
+        @raise OSError: if the port is taken.
+        """
+        library = self.engine.library
+        ffi, lib = library.ffi, library.lib
+        so = lib.usrsctp_socket(AF_CONN, SOCK_SEQPACKET, IPPROTO_SCTP, ffi.NULL, ffi.NULL, 0, ffi.NULL)
+        if so == ffi.NULL:
+            raise OSError(ffi.errno, "libusrsctp opens no socket")
+        self.socket = so
+        try:
+            lib.usrsctp_set_non_blocking(so, 1)
+            self._configure()
+            self._bind()
+            if listening and lib.usrsctp_listen(so, 1):
+                raise OSError(ffi.errno, "libusrsctp does not listen")
+        except BaseException:
+            self.socket = None
+            lib.usrsctp_close(so)
+            raise
+        self.engine.endpoints[self.port] = self
+        if self.profile.icmp:
+            for udp in self.sockets:
+                udp.watch_errors()
+
+    def _configure(self) -> None:
+        ffi = self.engine.library.ffi
+        make = self.engine.library.struct
+        profile = self.profile
+        buffer = ffi.new("int *", SOCKET_BUFFER)
+        for name in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            self._set(name, buffer, socket.SOL_SOCKET)
+        one = ffi.new("uint32_t *", 1)
+        self._set(SCTP_RECVRCVINFO, one)
+        self._set(SCTP_NODELAY, one)
+        self._set(SCTP_PARTIAL_DELIVERY_POINT, ffi.new("uint32_t *", SOCKET_BUFFER // 2))
+        for event in _EVENTS:
+            self._set(SCTP_EVENT, make("sctp_event", se_type=event, se_on=1))
+        rto = make(
+            "sctp_rtoinfo",
+            srto_initial=_ms(profile.rto_initial),
+            srto_max=_ms(profile.rto_max),
+            srto_min=_ms(profile.rto_min),
+        )
+        self._set(SCTP_RTOINFO, rto)
+        self._set(SCTP_ASSOCINFO, make("sctp_assocparams", sasoc_asocmaxrxt=profile.association_max_retransmissions))
+        initial = make(
+            "sctp_initmsg",
+            sinit_num_ostreams=STREAMS,
+            sinit_max_instreams=MAX_INBOUND_STREAMS,
+            sinit_max_attempts=profile.max_init_retransmissions,
+            sinit_max_init_timeo=_ms(profile.rto_max),
+        )
+        self._set(SCTP_INITMSG, initial)
+        self._heartbeat(profile.heartbeat_interval, 0)
+        # Quick failover (RFC 7829): once a heartbeat is missed, the next ones follow at the pace of the RTO.
+        thresholds = make(
+            "sctp_paddrthlds",
+            spt_pathmaxrxt=profile.association_max_retransmissions,
+            spt_pathpfthld=0 if profile.icmp else 0xFFFF,
+            spt_pathcpthld=0xFFFF,
+        )
+        self._set(SCTP_PEER_ADDR_THLDS, thresholds)
+        self._set(SCTP_DELAYED_SACK, make("sctp_sack_info", sack_delay=_ms(profile.sack_delay), sack_freq=2))
+
+    def _heartbeat(self, seconds: float, association: int) -> None:
+        parameters = self.engine.library.struct(
+            "sctp_paddrparams",
+            spp_assoc_id=association,
+            spp_hbinterval=_ms(seconds),
+            spp_flags=SPP_HB_ENABLE,
+            spp_pathmaxrxt=self.profile.association_max_retransmissions,
+        )
+        self._set(SCTP_PEER_ADDR_PARAMS, parameters)
+
+    def _set(self, option: int, value: Any, level: int = IPPROTO_SCTP) -> None:
+        ffi = self.engine.library.ffi
+        if self.engine.library.lib.usrsctp_setsockopt(
+            self.socket, level, option, value, ffi.sizeof(ffi.typeof(value).item)
+        ):
+            self.log.warn("libusrsctp refuses option {option} (errno {errno})", option=option, errno=ffi.errno)
+
+    def _bind(self) -> None:
+        library = self.engine.library
+        wanted = self.port
+        for _ in range(100):
+            self.port = wanted or randrange(32768, 61000)
+            if self.port in self.engine.endpoints:
+                taken = True
+            else:
+                address = library.struct(
+                    "sockaddr_conn", sconn_family=AF_CONN, sconn_port=socket.htons(self.port), sconn_addr=0
+                )
+                taken = library.lib.usrsctp_bind(self.socket, address, library.ffi.sizeof(address[0])) != 0
+            if not taken:
+                return
+            if wanted:
+                break
+        raise OSError(98, f"SCTP port {self.port} is taken in this process")
+
+    # What users call.
+
+    def connect(self, peer: TransportAddress) -> Association:
+        later = self.engine.reactor.callLater
+        if self._closing:
+            association = Association(self, peer, None, outbound=True)
+            association.abort()
+            return association
+        udp, address = self._route(peer)
+        if udp is None:
+            association = Association(self, peer, None, outbound=True)
+            later(0, association.lose, TimeoutError(f"none of {', '.join(peer.hosts)} can be reached from {self!r}"))
+            return association
+        engine, library = self.engine, self.engine.library
+        remote = engine.peers.find(udp, address)
+        association = Association(self, peer, remote, outbound=True)
+        to = library.struct(
+            "sockaddr_conn", sconn_family=AF_CONN, sconn_port=socket.htons(peer.port), sconn_addr=remote.handle
+        )
+        engine.sent = []
+        failed = library.lib.usrsctp_connect(self.socket, to, library.ffi.sizeof(to[0]))
+        sent, engine.sent = engine.sent, None
+        association.identifier = 0 if failed else library.lib.usrsctp_getassocid(self.socket, to)
+        if association.identifier:
+            self.by_id[association.identifier] = association
+            association.tag = next(filter(None, map(initiate_tag, sent)), b"")
+        else:
+            reason = ConnectionRefusedError(f"{self!r} has an association with {peer} already")
+            later(0, association.lose, reason)
+        return association
+
+    def setHeartbeat(self, seconds: float) -> None:
+        if self.socket is not None:
+            for identifier in (0, *self.by_id):
+                self._heartbeat(seconds, identifier)
+
+    def stopListening(self) -> Deferred[None]:
+        if not self._closing:
+            self._closing = True
+            self.engine.library.lib.usrsctp_listen(self.socket, 0)
+            for association in list(self.present):
+                if association.established:
+                    association.close()
+                else:
+                    association.abort()
+        if not self.present:
+            self._free()
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._stopping.append(done)
+        return done
+
+    def abort(self) -> None:
+        self._closing = True
+        for association in list(self.present):
+            association.abort()
+        self._free()
+
+    # What associations call.
+
+    def tell(self, method: str, *arguments: object) -> None:
+        """Call the handler."""
+        tell(self.log, getattr(self.handler, method), *arguments)
+
+    def no_delay(self) -> None:
+        """Switch Nagle's algorithm off again: a shutdown with data under way switches it on for the whole socket."""
+        self._set(SCTP_NODELAY, self.engine.library.ffi.new("uint32_t *", 1))
+
+    def gone(self, association: Association) -> None:
+        """The handler has been told that the association is lost."""
+        del self.present[association]
+        if self._closing and not self.present:
+            self._free()
+
+    def _free(self) -> None:
+        if self.socket is not None:
+            so, self.socket = self.socket, None
+            self._close_socket(so)
+            del self.engine.endpoints[self.port]
+            self.engine.linger()
+            self._on_closed(self)
+        if not self.present:
+            stopping, self._stopping = self._stopping, []
+            for done in stopping:
+                done.callback(None)
+
+    def _close_socket(self, so: Any) -> None:
+        library = self.engine.library
+        linger = library.struct("linger", l_onoff=1, l_linger=0)
+        library.lib.usrsctp_setsockopt(so, socket.SOL_SOCKET, socket.SO_LINGER, linger, library.ffi.sizeof(linger[0]))
+        library.lib.usrsctp_close(so)
+
+    # What the library has for us.
+
+    def drain(self) -> None:
+        """Read all messages and notifications, then send what waited for room."""
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            self._drain()
+        finally:
+            self._draining = False
+
+    def _drain(self) -> None:
+        engine = self.engine
+        receive = engine.library.lib.usrsctp_recvv
+        unpack = engine.library.ffi.unpack
+        null = engine.library.ffi.NULL
+        room, size = engine.message, len(engine.message)
+        rcvinfo, length, infotype, flags = engine.rcvinfo, engine.rcvinfo_length, engine.infotype, engine.flags
+        by_id = self.by_id
+        while (so := self.socket) is not None:
+            flags[0] = 0
+            length[0] = RCVINFO.size
+            count = receive(so, room, size, null, null, rcvinfo, length, infotype, flags)
+            if count < 0:
+                break
+            data = unpack(room, count)
+            seen = flags[0]
+            if seen & MSG_NOTIFICATION:
+                self._notified(data)
+                continue
+            stream, _, bits, ppid, _, _, _, identifier = RCVINFO.unpack_from(engine.rcvinfo_bytes)
+            association = by_id.get(identifier)
+            if association is not None:
+                association.received(data, ppid, stream, bits & SCTP_UNORDERED != 0, seen & socket.MSG_EOR != 0)
+        if self.blocked:
+            for association in list(self.blocked):
+                association.flush()
+
+    def _notified(self, data: bytes) -> None:
+        if len(data) < _NOTIFICATION.size:
+            return
+        kind = _NOTIFICATION.unpack_from(data)[0]
+        if kind == _ASSOC_CHANGE and len(data) >= _CHANGE.size:
+            _, _, _, state, _, streams, _, identifier = _CHANGE.unpack_from(data)
+            self._changed(state, identifier, streams, by_peer=len(data) > _CHANGE.size)
+        elif kind == _SEND_FAILED_EVENT and len(data) >= _FAILED.size:
+            _, _, _, _, _, fragment, ppid, _, _, identifier = _FAILED.unpack_from(data)
+            if association := self.by_id.get(identifier):
+                association.failed(data[_FAILED.size :], socket.ntohl(ppid), fragment)
+        elif kind == _PEER_ADDR_CHANGE and len(data) >= _ADDRESS.size:
+            _, _, _, state, _, identifier = _ADDRESS.unpack_from(data)
+            association = self.by_id.get(identifier)
+            if association is not None and state in (_ADDR_AVAILABLE, _ADDR_UNREACHABLE):
+                self.tell("addressChanged", association, association.peer_addresses[0], state == _ADDR_AVAILABLE)
+        elif kind == _SHUTDOWN_EVENT and len(data) >= _SHUTDOWN.size:
+            if association := self.by_id.get(_SHUTDOWN.unpack_from(data)[3]):
+                association.shut_down()
+
+    def _changed(self, state: int, identifier: int, streams: int, by_peer: bool) -> None:
+        association = self.by_id.get(identifier)
+        if state == _RESTART and association is not None:
+            # The peer has begun anew (RFC 9260 section 5.2): for us the old association is gone.
+            del self.by_id[identifier]
+            association.lose(ConnectionLost("the peer has restarted"))
+            association = None
+        if state in (_COMM_UP, _RESTART):
+            if association is None:
+                association = self._accepted(identifier)
+            if association is not None:
+                association.up(streams)
+        elif association is not None:
+            del self.by_id[identifier]
+            if state == _SHUTDOWN_COMP:
+                association.lose(ConnectionDone())
+            elif state == _CANT_STR_ASSOC:
+                # An ABORT from the peer comes with its chunk; without one, nobody answered.
+                refused = ConnectionRefusedError(f"nobody listens at {association.peer}")
+                association.lose(refused if by_peer else TimeoutError(f"{association.peer} does not answer"))
+            elif state == _COMM_LOST:
+                association.lose(ConnectionLost("the peer aborted" if by_peer else "the peer does not answer"))
+
+    def _accepted(self, identifier: int) -> Association | None:
+        library = self.engine.library
+        addresses = library.ffi.new("struct sockaddr_conn **")
+        if library.lib.usrsctp_getpaddrs(self.socket, identifier, addresses) <= 0:
+            return None
+        handle, port = addresses[0].sconn_addr, socket.ntohs(addresses[0].sconn_port)
+        library.lib.usrsctp_freepaddrs(addresses[0])
+        remote: Peer | None = self.engine.peers.by_handle.get(handle)
+        if remote is None:
+            return None
+        association = Association(
+            self, TransportAddress((remote.host,), port, remote.port), remote, outbound=False, identifier=identifier
+        )
+        self.by_id[identifier] = association
+        return association
+
+    def _route(self, peer: TransportAddress) -> tuple[UdpSocket, Any] | tuple[None, None]:
+        """The UDP socket through which to reach the peer, and the peer's address there."""
+        port = peer.encapsulation or ENCAPSULATION_PORT
+        for host in peer.hosts:
+            family = family_of(host)
+            candidates = [udp for udp in self.sockets if udp.family == family]
+            if len(candidates) > 1:
+                own = routed(host)
+                candidates.sort(key=lambda udp: udp.host != own)
+            for udp in candidates:
+                try:
+                    return udp, udp.address(host, port)
+                except OSError:
+                    continue
+        return None, None
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

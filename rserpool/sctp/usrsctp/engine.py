@@ -1,0 +1,231 @@
+"""The one libusrsctp of this process: packets and time go in, packets come out (RFC 9260, RFC 6951)."""
+
+from __future__ import annotations
+
+import socket
+from errno import EAGAIN
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from rserpool.sctp.base import MAX_MESSAGE
+from rserpool.sctp.usrsctp.library import Library
+from rserpool.sctp.usrsctp.packets import abort_for, ports
+from rserpool.sctp.usrsctp.peers import Peer, Peers
+from rserpool.sctp.usrsctp.udp import UdpSocket, WildcardSocket, bind
+
+if TYPE_CHECKING:
+    from rserpool.sctp.usrsctp.endpoint import Endpoint
+    from rserpool.sctp.usrsctp.stack import UsrsctpStack
+
+TICK = 0.01
+"""Seconds between two calls of the library's timers, while there is anything to time."""
+LINGER = 5
+"""So many ticks follow when the last association is gone: the library frees some things a little later."""
+PATIENCE = 300
+"""So many ticks the library may take to end; after that it is left as it is, and used again."""
+
+
+class Engine:
+    """The library, initialised.
+
+    @ivar shares: who uses it.
+    @ivar endpoints: all endpoints of the process, by SCTP port.
+    @ivar udp: all UDP sockets of the process, by port and host.
+    @ivar room: where a datagram is read to; C{packet} is the same for the library.
+    @ivar sent: while it is a list, what goes out is also noted in it.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, library: Library) -> None:
+        self.reactor = reactor
+        self.library = library
+        self.shares: dict[UsrsctpStack, None] = {}
+        self.endpoints: dict[int, Endpoint] = {}
+        self.udp: dict[int, dict[str, UdpSocket]] = {}
+        self.peers = Peers(library)
+        ffi = library.ffi
+        self.packet = ffi.new("char[]", 65536)
+        self.room = memoryview(ffi.buffer(self.packet)).cast("B")
+        self.input = library.lib.usrsctp_conninput
+        # What recvv fills in, for all endpoints.
+        self.message = ffi.new("char[]", 2 * MAX_MESSAGE)
+        self.rcvinfo = ffi.new("struct sctp_rcvinfo *")
+        self.rcvinfo_bytes = memoryview(ffi.buffer(self.rcvinfo)).cast("B")
+        self.rcvinfo_length = ffi.new("uint32_t *")
+        self.infotype = ffi.new("unsigned int *")
+        self.flags = ffi.new("int *")
+        self.sent: list[bytes] | None = None
+        self._active = 0
+        self._idle = 0
+        self._last = 0.0
+        self._call: IDelayedCall | None = None
+        self._ending: Deferred[None] | None = None
+        self._output = self._make_output()
+        self.running = False
+
+    def start(self) -> None:
+        """Initialise the library.
+
+        @raise SctpUnavailable: if it is not the library that we know.
+        """
+        lib = self.library.lib
+        if self.running:
+            if self._ending is not None:
+                done, self._ending = self._ending, None
+                done.callback(None)
+            return
+        lib.usrsctp_init_nothreads(0, self._output, self.library.ffi.NULL)
+        self.running = True
+        for feature in ("ecn", "asconf", "auth", "nrsack", "pktdrop"):
+            getattr(lib, f"usrsctp_sysctl_set_sctp_{feature}_enable")(0)
+        self.library.probe()
+
+    def finish(self) -> Deferred[None]:
+        """End the library, when all endpoints are closed; it takes ticks until nothing lives."""
+        self._ending = Deferred()
+        done = self._ending
+        self._idle = PATIENCE
+        self._arm()
+        return done
+
+    # Time.
+
+    def retain(self) -> None:
+        """There is one association more to time."""
+        self._active += 1
+        self._arm()
+
+    def release(self) -> None:
+        """There is one less."""
+        self._active -= 1
+        self.linger()
+
+    def linger(self) -> None:
+        """Tick a few times more."""
+        self._idle = max(self._idle, LINGER)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._call is None:
+            self._last = monotonic()
+            self._call = self.reactor.callLater(TICK, self._tick)
+
+    def _tick(self) -> None:
+        self._call = None
+        lib = self.library.lib
+        elapsed = int((monotonic() - self._last) * 1000)
+        if elapsed > 0:
+            self._last += elapsed / 1000
+            lib.usrsctp_handle_timers(elapsed)
+        # The library tells timer events to nobody.
+        for endpoint in list(self.endpoints.values()):
+            endpoint.drain()
+        if not self._active:
+            self._idle -= 1
+            if self._ending is not None:
+                if lib.usrsctp_finish() == 0:
+                    self.running = False
+                elif self._idle > 0:
+                    self.log.debug("libusrsctp is not ready to end")
+                else:
+                    self.log.warn("libusrsctp did not end within {seconds} s", seconds=PATIENCE * TICK)
+                if not self.running or self._idle <= 0:
+                    self._idle = 0
+                    done, self._ending = self._ending, None
+                    done.callback(None)
+                    return
+            if self._idle <= 0:
+                return
+        if self._call is None:
+            self._call = self.reactor.callLater(TICK, self._tick)
+
+    # Packets.
+
+    def open_udp(self, host: str, port: int) -> UdpSocket:
+        """Open a UDP socket and read from it.
+
+        @raise OSError: if the port is taken, or the address is not ours.
+        """
+        bound = bind(host, port)
+        kind = WildcardSocket if host in ("0.0.0.0", "::") else UdpSocket
+        udp = kind(self, self.reactor, bound, host)
+        self.udp.setdefault(udp.port, {})[host] = udp
+        udp.start()
+        return udp
+
+    def close_udp(self, udp: UdpSocket) -> None:
+        """Close a socket that L{open_udp} has opened."""
+        udp.close()
+        hosts = self.udp[udp.port]
+        del hosts[udp.host]
+        if not hosts:
+            del self.udp[udp.port]
+
+    def refuse(self, peer: Peer, packet: bytes) -> None:
+        """Answer as if nobody had the SCTP port."""
+        answer = abort_for(self.library, packet)
+        if answer is not None:
+            self._send(peer, answer)
+
+    def port_unreachable(self, peer: Peer, packet: bytes) -> None:
+        """A host says by ICMP that nobody has the UDP port of C{peer}, to which we sent C{packet}: the process is gone.
+
+        The library hears of it as an ABORT; it checks the tag.
+        """
+        if not peer.users or len(packet) < 4:
+            return
+        endpoint = self.endpoints.get(ports(packet.ljust(12, b"\0"))[0])
+        if endpoint is None or not endpoint.profile.icmp:
+            return
+        answer = abort_for(self.library, packet)
+        if answer is not None:
+            self.input(peer.handle, answer, len(answer), 0)
+            endpoint.drain()
+
+    @staticmethod
+    def _send(peer: Peer, packet: Any) -> None:
+        """Send; what cannot be sent is as good as lost on the way, and SCTP sends it again."""
+        try:
+            peer.sendto(packet, peer.address)
+        except OSError as error:
+            if error.errno != EAGAIN:
+                # It may be the ICMP error of an earlier packet, which is told only once.
+                try:
+                    peer.sendto(packet, peer.address)
+                except OSError:
+                    pass
+
+    def _make_output(self) -> Any:
+        """The function that the library calls to send; it must live as long as the library, and raise nothing."""
+        ffi = self.library.ffi
+        by_handle = self.peers.by_handle
+        buffer = ffi.buffer
+        send = self._send
+
+        def output(handle: int, data: Any, length: int, _tos: int, _df: int) -> int:
+            peer = by_handle.get(handle)
+            if peer is not None:
+                packet = buffer(data, length)
+                if self.sent is not None:
+                    self.sent.append(bytes(packet))
+                try:
+                    peer.sendto(packet, peer.address)
+                except OSError:
+                    send(peer, packet)
+            return 0
+
+        def failed(exception: Any, value: Any, traceback: Any) -> None:
+            self.log.error("sending a packet failed: {value!r}", value=value)
+
+        signature = "int(uintptr_t, void *, size_t, uint8_t, uint8_t)"
+        return ffi.callback(signature, output, error=0, onerror=failed)
+
+
+def family_of(host: str) -> int:
+    """The address family of an IP address."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,0 +1,261 @@
+"""UDP sockets that carry SCTP (RFC 6951), with their error queues: ICMP says at once that a process is gone."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from errno import ECONNREFUSED
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.sctp.usrsctp.packets import SHORTEST
+
+if TYPE_CHECKING:
+    from rserpool.sctp.usrsctp.engine import Engine
+    from rserpool.sctp.usrsctp.peers import Peer
+
+BUFFER = 4 * 1024 * 1024
+"""Bytes asked for in SO_RCVBUF and SO_SNDBUF; the system may give less."""
+BATCH = 64
+"""So many datagrams are read before others have their turn."""
+
+_IP_RECVERR = 11
+_IPV6_RECVERR = 25
+_IP_MTU_DISCOVER = 10
+_IP_PKTINFO = 8
+_EXTENDED_ERROR = struct.Struct("=IBBBB")
+_ICMP = 2
+_ICMP6 = 3
+_PORT_UNREACHABLE = {(_ICMP, 3, 3), (_ICMP6, 1, 4)}
+"""Origin, type and code of "port unreachable" (RFC 792, RFC 4443 section 3.1)."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A non-blocking UDP socket.
+
+    @raise OSError: if the port is taken, or the address is not ours.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0]
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        udp.setblocking(False)
+        if family == socket.AF_INET6:
+            udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            udp.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+        if sys.platform == "linux" and family == socket.AF_INET:
+            # SCTP's packets are small enough; where a path takes less, let IP cut them.
+            udp.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, 0)
+        udp.bind(address)
+    except BaseException:
+        udp.close()
+        raise
+    return udp
+
+
+def routed(host: str) -> str:
+    """Our own address from which the system would reach C{host}; empty if there is no route."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as udp:
+            udp.connect(address)
+            return str(udp.getsockname()[0])
+    except OSError:
+        return ""
+
+
+@implementer(IReadDescriptor)
+class UdpSocket:
+    """One UDP socket, bound to one address.
+
+    @ivar peers: who is reached through it, by address as the socket module has it.
+    """
+
+    log = Logger()
+
+    def __init__(self, engine: Engine, reactor: IReactorFDSet, udp: socket.socket, host: str) -> None:
+        self.engine = engine
+        self.host = host
+        self.family = udp.family
+        self.port: int = udp.getsockname()[1]
+        self.peers: dict[Any, Peer] = {}
+        self._socket = udp
+        self._reactor = reactor
+        self._watching = False
+        self.sendto: Callable[[Any, Any], Any] = udp.sendto
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        return f"SCTP over UDP {self.host}:{self.port}"
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._reactor.addReader(self)
+
+    def close(self) -> None:
+        """Stop reading, free the port."""
+        self._reactor.removeReader(self)
+        self._socket.close()
+        self.engine.peers.forget(self)
+
+    def watch_errors(self) -> None:
+        """Have the system queue the ICMP errors that concern this socket; only Linux does."""
+        if sys.platform == "linux" and not self._watching:
+            self._watching = True
+            if self.family == socket.AF_INET:
+                self._socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+            else:
+                self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+
+    def address(self, host: str, port: int) -> Any:
+        """The address of a peer just as L{doRead} will see it."""
+        found = socket.getaddrinfo(host, port, self.family, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
+        if self.family == socket.AF_INET6:
+            return (socket.getnameinfo(found, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0], *found[1:])
+        return found
+
+    def names(self, address: Any) -> tuple[str, int, str]:
+        """The peer's host and port, and our own host as the peer sees it."""
+        return address[0], address[1], self.host
+
+    def doRead(self) -> None:
+        engine = self.engine
+        receive = self._socket.recvfrom_into
+        room, packet, endpoints, input_ = engine.room, engine.packet, engine.endpoints, engine.input
+        peers = self.peers
+        for _ in range(BATCH):
+            try:
+                length, address = receive(room)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # A pending ICMP error is told once by any call.
+                if self._socket.fileno() < 0 or not self._drained(error):
+                    return
+                continue
+            if length < SHORTEST:
+                continue
+            peer = peers.get(address)
+            if peer is None or not peer.users:
+                peer = engine.peers.find(self, address)
+            endpoint = endpoints.get(room[2] << 8 | room[3])
+            if endpoint is None:
+                # The library answers with ABORT.
+                input_(peer.handle, packet, length, 0)
+            elif self in endpoint.sockets:
+                input_(peer.handle, packet, length, 0)
+                endpoint.drain()
+            else:
+                engine.refuse(peer, bytes(room[:length]))
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor calls this for an error that it saw: ICMP, which leaves the socket as it was."""
+        if self._socket.fileno() >= 0:
+            self._drained(None)
+            self._reactor.addReader(self)
+
+    def _drained(self, error: OSError | None) -> bool:
+        """Read the error queue.
+
+        @return: whether it makes sense to go on reading.
+        """
+        if not self._watching:
+            return error is None or error.errno == ECONNREFUSED
+        while self._socket.fileno() >= 0:
+            try:
+                packet, ancillary, _, address = self._socket.recvmsg(2048, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                return True
+            for _, kind, data in ancillary:
+                if kind in (_IP_RECVERR, _IPV6_RECVERR) and len(data) >= _EXTENDED_ERROR.size:
+                    _, origin, icmp_type, icmp_code, _ = _EXTENDED_ERROR.unpack_from(data)
+                    if (origin, icmp_type, icmp_code) in _PORT_UNREACHABLE:
+                        self._unreachable(address, packet)
+        return False
+
+    def _unreachable(self, address: Any, packet: bytes) -> None:
+        """Nobody has the UDP port to which we sent this packet."""
+        for peer in self._known(address):
+            self.engine.port_unreachable(peer, packet)
+
+    def _known(self, address: Any) -> list[Peer]:
+        peer = self.peers.get(address)
+        return [peer] if peer is not None else []
+
+
+class WildcardSocket(UdpSocket):
+    """One UDP socket, bound to all addresses: it answers from the very address to which a peer has sent.
+
+    Here an address is a pair: the peer's, and ours as ancillary data.
+    """
+
+    def __init__(self, engine: Engine, reactor: IReactorFDSet, udp: socket.socket, host: str) -> None:
+        super().__init__(engine, reactor, udp, host)
+        self.sendto = self._send
+        if self.family == socket.AF_INET:
+            udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        else:
+            udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+
+    def address(self, host: str, port: int) -> Any:
+        return super().address(host, port), self._packed(socket.inet_pton(self.family, routed(host).partition("%")[0]))
+
+    def names(self, address: Any) -> tuple[str, int, str]:
+        (host, port, *_), packed = address
+        own = packed[4:8] if self.family == socket.AF_INET else packed[:16]
+        return host, port, socket.inet_ntop(self.family, own)
+
+    def doRead(self) -> None:
+        engine = self.engine
+        for _ in range(BATCH):
+            try:
+                length, ancillary, _, address = self._socket.recvmsg_into([engine.room], 128)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if self._socket.fileno() < 0 or not self._drained(error):
+                    return
+                continue
+            own = self._own(ancillary)
+            if length < SHORTEST or own is None:
+                continue
+            peer = engine.peers.find(self, (address, own))
+            endpoint = engine.endpoints.get(engine.room[2] << 8 | engine.room[3])
+            if endpoint is None or self in endpoint.sockets:
+                engine.input(peer.handle, engine.packet, length, 0)
+                if endpoint is not None:
+                    endpoint.drain()
+            else:
+                engine.refuse(peer, bytes(engine.room[:length]))
+
+    def _own(self, ancillary: list[tuple[int, int, bytes]]) -> bytes | None:
+        for level, kind, data in ancillary:
+            if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
+                return self._packed(data[8:12])
+            if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+                return self._packed(data[:16])
+        return None
+
+    def _packed(self, own: bytes) -> bytes:
+        """Our address as a C{struct in_pktinfo} or C{in6_pktinfo} that leaves the interface to the system."""
+        return bytes(4) + own + bytes(4) if self.family == socket.AF_INET else own + bytes(4)
+
+    def _send(self, data: Any, address: Any) -> int:
+        destination, packed = address
+        level, kind = (
+            (socket.IPPROTO_IP, _IP_PKTINFO)
+            if self.family == socket.AF_INET
+            else (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO)
+        )
+        return self._socket.sendmsg([data], [(level, kind, packed)], 0, destination)
+
+    def _known(self, address: Any) -> list[Peer]:
+        return [peer for (known, _), peer in self.peers.items() if known == address]
