@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, Self, TypeAlias, get_args
 
 from rserpool.errors import WireError
 from rserpool.wire.causes import ErrorCause, decode_operation_error, encode_operation_error, struct_error
@@ -21,6 +21,7 @@ from rserpool.wire.parameters import (
     pool_handle,
 )
 from rserpool.wire.private import ENCAPSULATION, decode_encapsulation, encode_encapsulation
+from rserpool.wire.quick import quick
 from rserpool.wire.tlv import (
     COOKIE,
     HANDLE_RESOLUTION_OPTION,
@@ -34,11 +35,13 @@ from rserpool.wire.tlv import (
     TCP_TRANSPORT,
     U32,
     Decoded,
+    handle_and,
     message,
     message_header,
     missing,
     once,
     parameter,
+    parameter_u32,
     parameters,
     unexpected,
     value_u32,
@@ -46,26 +49,58 @@ from rserpool.wire.tlv import (
 from rserpool.wire.transports import decode_transport, encode_transport
 
 _FLAG: Final = 0x01
-_HANDLE_IDENTIFIER: Final = frozenset({POOL_HANDLE, PE_IDENTIFIER})
-_HANDLE_IDENTIFIER_ERROR: Final = frozenset({POOL_HANDLE, PE_IDENTIFIER, OPERATION_ERROR})
+_RESPONSE: Final = frozenset({POOL_HANDLE, PE_IDENTIFIER, OPERATION_ERROR})
 
 
-def _identifier(identifier: int) -> bytes:
-    return parameter(PE_IDENTIFIER, U32.pack(identifier))
+@dataclass(frozen=True, slots=True)
+class _OneElement:
+    """What names one pool element and says no more."""
+
+    TYPE: ClassVar[int]
+    handle: bytes
+    identifier: int
+
+    def _encode(self) -> bytes:
+        values = (pool_handle(self.handle), parameter_u32(PE_IDENTIFIER, self.identifier))
+        return message(self.TYPE, 0, b"", values)
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        handle, place = handle_and(data, 4, end, PE_IDENTIFIER, report)
+        return cls(handle, value_u32(data, place or missing("PE Identifier"), "PE Identifier"))
 
 
-def _handle_identifier(
-    data: bytes, end: int, report: list[bytes], kinds: frozenset[int] = _HANDLE_IDENTIFIER
-) -> tuple[bytes, int, tuple[ErrorCause, ...]]:
-    found = once(data, 4, end, kinds, report)
+@dataclass(frozen=True, slots=True)
+class _OneCookie:
+    """What carries a cookie."""
+
+    TYPE: ClassVar[int]
+    cookie: bytes
+
+    def _encode(self) -> bytes:
+        return message(self.TYPE, 0, b"", (parameter(COOKIE, self.cookie),))
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        start, stop = once(data, 4, end, frozenset({COOKIE}), report).get(COOKIE) or missing("Cookie")
+        return cls(data[start + 4 : stop])
+
+
+def _encode_response(
+    kind: int, flags: int, handle: bytes, identifier: int, causes: tuple[ErrorCause, ...]
+) -> bytes:
+    values = [pool_handle(handle), parameter_u32(PE_IDENTIFIER, identifier)]
+    if causes:
+        values.append(encode_operation_error(causes))
+    return message(kind, flags, b"", values)
+
+
+def _decode_response(data: bytes, end: int, report: list[bytes]) -> tuple[bytes, int, tuple[ErrorCause, ...]]:
+    found = once(data, 4, end, _RESPONSE, report)
     start, stop = found.get(POOL_HANDLE) or missing("Pool Handle")
     identifier = value_u32(data, found.get(PE_IDENTIFIER) or missing("PE Identifier"), "PE Identifier")
     error = found.get(OPERATION_ERROR)
     return data[start + 4 : stop], identifier, decode_operation_error(data, *error) if error else ()
-
-
-def _causes(causes: tuple[ErrorCause, ...]) -> tuple[bytes, ...]:
-    return (encode_operation_error(causes),) if causes else ()
 
 
 def _server(data: bytes, end: int) -> int:
@@ -75,6 +110,7 @@ def _server(data: bytes, end: int) -> int:
     return server
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Registration:
     """ASAP_REGISTRATION (RFC 5352 section 2.2.1)."""
@@ -87,30 +123,20 @@ class Registration:
         return message(self.TYPE, 0, b"", (pool_handle(self.handle), pool_element(self.element)))
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Registration:
-        found = once(data, 4, end, frozenset({POOL_HANDLE, POOL_ELEMENT}), report)
-        start, stop = found.get(POOL_HANDLE) or missing("Pool Handle")
-        element = decode_element(data, *(found.get(POOL_ELEMENT) or missing("Pool Element")), report)
-        return cls(data[start + 4 : stop], element)
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        handle, place = handle_and(data, 4, end, POOL_ELEMENT, report)
+        start, stop = place or missing("Pool Element")
+        return cls(handle, decode_element(data, start, stop, report))
 
 
 @dataclass(frozen=True, slots=True)
-class Deregistration:
+class Deregistration(_OneElement):
     """ASAP_DEREGISTRATION (RFC 5352 section 2.2.2)."""
 
     TYPE: ClassVar[int] = 0x02
-    handle: bytes
-    identifier: int
-
-    def _encode(self) -> bytes:
-        return message(self.TYPE, 0, b"", (pool_handle(self.handle), _identifier(self.identifier)))
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Deregistration:
-        handle, identifier, _ = _handle_identifier(data, end, report)
-        return cls(handle, identifier)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class RegistrationResponse:
     """ASAP_REGISTRATION_RESPONSE (RFC 5352 section 2.2.3).
@@ -126,12 +152,13 @@ class RegistrationResponse:
     causes: tuple[ErrorCause, ...] = ()
 
     def _encode(self) -> bytes:
-        values = (pool_handle(self.handle), _identifier(self.identifier), *_causes(self.causes))
-        return message(self.TYPE, _FLAG if self.rejected else 0, b"", values)
+        return _encode_response(
+            self.TYPE, _FLAG if self.rejected else 0, self.handle, self.identifier, self.causes
+        )
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> RegistrationResponse:
-        handle, identifier, causes = _handle_identifier(data, end, report, _HANDLE_IDENTIFIER_ERROR)
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        handle, identifier, causes = _decode_response(data, end, report)
         return cls(handle, identifier, bool(flags & _FLAG), causes)
 
 
@@ -145,14 +172,14 @@ class DeregistrationResponse:
     causes: tuple[ErrorCause, ...] = ()
 
     def _encode(self) -> bytes:
-        values = (pool_handle(self.handle), _identifier(self.identifier), *_causes(self.causes))
-        return message(self.TYPE, 0, b"", values)
+        return _encode_response(self.TYPE, 0, self.handle, self.identifier, self.causes)
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> DeregistrationResponse:
-        return cls(*_handle_identifier(data, end, report, _HANDLE_IDENTIFIER_ERROR))
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        return cls(*_decode_response(data, end, report))
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HandleResolution:
     """ASAP_HANDLE_RESOLUTION (RFC 5352 section 2.2.5).
@@ -170,18 +197,17 @@ class HandleResolution:
     def _encode(self) -> bytes:
         values = [pool_handle(self.handle)]
         if self.items is not None:
-            values.append(parameter(HANDLE_RESOLUTION_OPTION, U32.pack(self.items)))
+            values.append(parameter_u32(HANDLE_RESOLUTION_OPTION, self.items))
         return message(self.TYPE, _FLAG if self.subscribe else 0, b"", values)
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> HandleResolution:
-        found = once(data, 4, end, frozenset({POOL_HANDLE, HANDLE_RESOLUTION_OPTION}), report)
-        start, stop = found.get(POOL_HANDLE) or missing("Pool Handle")
-        option = found.get(HANDLE_RESOLUTION_OPTION)
-        items = value_u32(data, option, "handle resolution option") if option else None
-        return cls(data[start + 4 : stop], bool(flags & _FLAG), items)
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        handle, place = handle_and(data, 4, end, HANDLE_RESOLUTION_OPTION, report)
+        items = value_u32(data, place, "handle resolution option") if place else None
+        return cls(handle, bool(flags & _FLAG), items)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HandleResolutionResponse:
     """ASAP_HANDLE_RESOLUTION_RESPONSE (RFC 5352 section 2.2.6).
@@ -203,11 +229,12 @@ class HandleResolutionResponse:
         if self.policy is not None:
             values.append(policy_parameter(self.policy))
         values.extend(map(pool_element, self.elements))
-        values.extend(_causes(self.causes))
+        if self.causes:
+            values.append(encode_operation_error(self.causes))
         return message(self.TYPE, _FLAG if self.accepted else 0, b"", values)
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> HandleResolutionResponse:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         handle: bytes | None = None
         policy: Policy | None = None
         elements = []
@@ -228,6 +255,7 @@ class HandleResolutionResponse:
         return cls(handle, policy, tuple(elements), bool(flags & _FLAG), causes)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class EndpointKeepAlive:
     """ASAP_ENDPOINT_KEEP_ALIVE (RFC 5352 section 2.2.7).
@@ -247,51 +275,30 @@ class EndpointKeepAlive:
     def _encode(self) -> bytes:
         values = [pool_handle(self.handle)]
         if self.identifier is not None:
-            values.append(_identifier(self.identifier))
+            values.append(parameter_u32(PE_IDENTIFIER, self.identifier))
         return message(self.TYPE, _FLAG if self.home else 0, U32.pack(self.server), values)
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> EndpointKeepAlive:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         server = _server(data, end)
-        found = once(data, 8, end, _HANDLE_IDENTIFIER, report)
-        start, stop = found.get(POOL_HANDLE) or missing("Pool Handle")
-        place = found.get(PE_IDENTIFIER)
+        handle, place = handle_and(data, 8, end, PE_IDENTIFIER, report)
         identifier = value_u32(data, place, "PE Identifier") if place else None
-        return cls(server, data[start + 4 : stop], bool(flags & _FLAG), identifier)
+        return cls(server, handle, bool(flags & _FLAG), identifier)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
-class EndpointKeepAliveAck:
+class EndpointKeepAliveAck(_OneElement):
     """ASAP_ENDPOINT_KEEP_ALIVE_ACK (RFC 5352 section 2.2.8)."""
 
     TYPE: ClassVar[int] = 0x08
-    handle: bytes
-    identifier: int
-
-    def _encode(self) -> bytes:
-        return message(self.TYPE, 0, b"", (pool_handle(self.handle), _identifier(self.identifier)))
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> EndpointKeepAliveAck:
-        handle, identifier, _ = _handle_identifier(data, end, report)
-        return cls(handle, identifier)
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointUnreachable:
+class EndpointUnreachable(_OneElement):
     """ASAP_ENDPOINT_UNREACHABLE (RFC 5352 section 2.2.9)."""
 
     TYPE: ClassVar[int] = 0x09
-    handle: bytes
-    identifier: int
-
-    def _encode(self) -> bytes:
-        return message(self.TYPE, 0, b"", (pool_handle(self.handle), _identifier(self.identifier)))
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> EndpointUnreachable:
-        handle, identifier, _ = _handle_identifier(data, end, report)
-        return cls(handle, identifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,13 +321,13 @@ class ServerAnnounce:
         return message(self.TYPE, 0, U32.pack(self.server), values)
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> ServerAnnounce:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         server = _server(data, end)
         transports: list[SctpTransport | TcpTransport] = []
         encapsulation = 0
         for kind, start, stop in parameters(data, 8, end):
             if kind == SCTP_TRANSPORT or kind == TCP_TRANSPORT:
-                transport = decode_transport(data, kind, start, stop, report)
+                transport = decode_transport(data, start, stop, report)
                 assert isinstance(transport, SctpTransport | TcpTransport)
                 transports.append(transport)
             elif kind == ENCAPSULATION:
@@ -331,35 +338,17 @@ class ServerAnnounce:
 
 
 @dataclass(frozen=True, slots=True)
-class Cookie:
+class Cookie(_OneCookie):
     """ASAP_COOKIE (RFC 5352 section 2.2.11): state that an element leaves with a user."""
 
     TYPE: ClassVar[int] = 0x0B
-    cookie: bytes
-
-    def _encode(self) -> bytes:
-        return message(self.TYPE, 0, b"", (parameter(COOKIE, self.cookie),))
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Cookie:
-        start, stop = once(data, 4, end, frozenset({COOKIE}), report).get(COOKIE) or missing("Cookie")
-        return cls(data[start + 4 : stop])
 
 
 @dataclass(frozen=True, slots=True)
-class CookieEcho:
+class CookieEcho(_OneCookie):
     """ASAP_COOKIE_ECHO (RFC 5352 section 2.2.12): the latest cookie, brought to the next element."""
 
     TYPE: ClassVar[int] = 0x0C
-    cookie: bytes
-
-    def _encode(self) -> bytes:
-        return message(self.TYPE, 0, b"", (parameter(COOKIE, self.cookie),))
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> CookieEcho:
-        start, stop = once(data, 4, end, frozenset({COOKIE}), report).get(COOKIE) or missing("Cookie")
-        return cls(data[start + 4 : stop])
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +363,7 @@ class BusinessCard:
         return message(self.TYPE, 0, b"", (pool_handle(self.handle), *map(pool_element, self.elements)))
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> BusinessCard:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         handle: bytes | None = None
         elements = []
         for kind, start, stop in parameters(data, 4, end):
@@ -403,7 +392,7 @@ class Error:
         return message(self.TYPE, 0, b"", (encode_operation_error(self.causes),))
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Error:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         found = once(data, 4, end, frozenset({OPERATION_ERROR}), report)
         return cls(decode_operation_error(data, *(found.get(OPERATION_ERROR) or missing("Operation Error"))))
 
@@ -425,22 +414,7 @@ Message: TypeAlias = (
     | Error
 )
 
-MESSAGES: Final[tuple[type[Message], ...]] = (
-    Registration,
-    Deregistration,
-    RegistrationResponse,
-    DeregistrationResponse,
-    HandleResolution,
-    HandleResolutionResponse,
-    EndpointKeepAlive,
-    EndpointKeepAliveAck,
-    EndpointUnreachable,
-    ServerAnnounce,
-    Cookie,
-    CookieEcho,
-    BusinessCard,
-    Error,
-)
+MESSAGES: Final[tuple[type[Message], ...]] = get_args(Message)
 """All message classes; the type of each is its place, counted from 1."""
 
 

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, Self, TypeAlias, get_args
 
 from rserpool.errors import WireError
 from rserpool.wire.causes import ErrorCause, decode_operation_error, encode_operation_error, struct_error
@@ -19,6 +19,7 @@ from rserpool.wire.parameters import (
     pool_handle,
     server_information,
 )
+from rserpool.wire.quick import quick
 from rserpool.wire.tlv import (
     OPERATION_ERROR,
     PE_CHECKSUM,
@@ -26,6 +27,7 @@ from rserpool.wire.tlv import (
     POOL_HANDLE,
     SERVER_INFORMATION,
     Decoded,
+    handle_and,
     message,
     message_header,
     missing,
@@ -73,7 +75,7 @@ class Presence:
         return message(self.TYPE, flags, _SERVERS.pack(self.sender, self.receiver), values)
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Presence:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         found = once(data, 12, end, frozenset({PE_CHECKSUM, SERVER_INFORMATION}), report)
         checksum = None
         if PE_CHECKSUM in found:
@@ -103,7 +105,7 @@ class HandleTableRequest:
         return message(self.TYPE, flags, _SERVERS.pack(self.sender, self.receiver), ())
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> HandleTableRequest:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         once(data, 12, end, frozenset(), report)
         return cls(*_parties(data), bool(flags & _FLAG))
 
@@ -140,7 +142,7 @@ class HandleTableResponse:
         return message(self.TYPE, flags, _SERVERS.pack(self.sender, self.receiver), values)
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> HandleTableResponse:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         entries: list[tuple[bytes, list[PoolElement]]] = []
         for kind, start, stop in parameters(data, 12, end):
             if kind == POOL_ELEMENT and entries:
@@ -164,6 +166,10 @@ class UpdateAction(IntEnum):
     DEL_PE = 0x0001
 
 
+_ACTIONS: Final = tuple(UpdateAction)
+
+
+@quick
 @dataclass(frozen=True, slots=True)
 class HandleUpdate:
     """ENRP_HANDLE_UPDATE (RFC 5353 section 2.4).
@@ -183,16 +189,15 @@ class HandleUpdate:
         return message(self.TYPE, 0, fixed, (pool_handle(self.handle), pool_element(self.element)))
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> HandleUpdate:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         if end < 16:
             raise WireError("the update action is missing", information=data[:end])
         sender, receiver, action, _ = _UPDATE.unpack_from(data, 4)
-        found = once(data, 16, end, frozenset({POOL_HANDLE, POOL_ELEMENT}), report)
-        start, stop = found.get(POOL_HANDLE) or missing("Pool Handle")
-        element = decode_element(data, *(found.get(POOL_ELEMENT) or missing("Pool Element")), report)
-        if action <= UpdateAction.DEL_PE:
-            action = UpdateAction(action)
-        return cls(sender, receiver, action, data[start + 4 : stop], element)
+        handle, place = handle_and(data, 16, end, POOL_ELEMENT, report)
+        start, stop = place or missing("Pool Element")
+        if action < len(_ACTIONS):
+            action = _ACTIONS[action]
+        return cls(sender, receiver, action, handle, decode_element(data, start, stop, report))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +212,7 @@ class ListRequest:
         return message(self.TYPE, 0, _SERVERS.pack(self.sender, self.receiver), ())
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> ListRequest:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         once(data, 12, end, frozenset(), report)
         return cls(*_parties(data))
 
@@ -231,7 +236,7 @@ class ListResponse:
         return message(self.TYPE, flags, _SERVERS.pack(self.sender, self.receiver), values)
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> ListResponse:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         servers = []
         for kind, start, stop in parameters(data, 12, end):
             if kind == SERVER_INFORMATION:
@@ -241,62 +246,45 @@ class ListResponse:
         return cls(*_parties(data), tuple(servers), bool(flags & _FLAG))
 
 
-def _takeover(data: bytes, end: int, report: list[bytes]) -> tuple[int, int, int]:
-    if end < 16:
-        raise WireError("the target of the takeover is missing", information=data[:end])
-    once(data, 16, end, frozenset(), report)
-    return _TAKEOVER.unpack_from(data, 4)
+@dataclass(frozen=True, slots=True)
+class _Takeover:
+    """What names the registrar that is to be replaced."""
+
+    TYPE: ClassVar[int]
+    sender: int
+    receiver: int
+    target: int
+
+    def _encode(self) -> bytes:
+        return message(self.TYPE, 0, _TAKEOVER.pack(self.sender, self.receiver, self.target), ())
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        if end < 16:
+            raise WireError("the target of the takeover is missing", information=data[:end])
+        once(data, 16, end, frozenset(), report)
+        return cls(*_TAKEOVER.unpack_from(data, 4))
 
 
 @dataclass(frozen=True, slots=True)
-class InitTakeover:
+class InitTakeover(_Takeover):
     """ENRP_INIT_TAKEOVER (RFC 5353 section 2.7)."""
 
     TYPE: ClassVar[int] = 0x07
-    sender: int
-    receiver: int
-    target: int
-
-    def _encode(self) -> bytes:
-        return message(self.TYPE, 0, _TAKEOVER.pack(self.sender, self.receiver, self.target), ())
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> InitTakeover:
-        return cls(*_takeover(data, end, report))
 
 
 @dataclass(frozen=True, slots=True)
-class InitTakeoverAck:
+class InitTakeoverAck(_Takeover):
     """ENRP_INIT_TAKEOVER_ACK (RFC 5353 section 2.8)."""
 
     TYPE: ClassVar[int] = 0x08
-    sender: int
-    receiver: int
-    target: int
-
-    def _encode(self) -> bytes:
-        return message(self.TYPE, 0, _TAKEOVER.pack(self.sender, self.receiver, self.target), ())
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> InitTakeoverAck:
-        return cls(*_takeover(data, end, report))
 
 
 @dataclass(frozen=True, slots=True)
-class TakeoverServer:
+class TakeoverServer(_Takeover):
     """ENRP_TAKEOVER_SERVER (RFC 5353 section 2.9)."""
 
     TYPE: ClassVar[int] = 0x09
-    sender: int
-    receiver: int
-    target: int
-
-    def _encode(self) -> bytes:
-        return message(self.TYPE, 0, _TAKEOVER.pack(self.sender, self.receiver, self.target), ())
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> TakeoverServer:
-        return cls(*_takeover(data, end, report))
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +304,7 @@ class Error:
         return message(self.TYPE, 0, _SERVERS.pack(self.sender, self.receiver), values)
 
     @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Error:
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         place = once(data, 12, end, frozenset({OPERATION_ERROR}), report).get(OPERATION_ERROR)
         causes = decode_operation_error(data, *(place or missing("Operation Error")))
         return cls(*_parties(data), causes)
@@ -335,18 +323,7 @@ Message: TypeAlias = (
     | Error
 )
 
-MESSAGES: Final[tuple[type[Message], ...]] = (
-    Presence,
-    HandleTableRequest,
-    HandleTableResponse,
-    HandleUpdate,
-    ListRequest,
-    ListResponse,
-    InitTakeover,
-    InitTakeoverAck,
-    TakeoverServer,
-    Error,
-)
+MESSAGES: Final[tuple[type[Message], ...]] = get_args(Message)
 """All message classes; the type of each is its place, counted from 1."""
 
 

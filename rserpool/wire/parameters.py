@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
 from rserpool.errors import WireError
 from rserpool.wire.causes import ErrorCause, struct_error
 from rserpool.wire.private import ENCAPSULATION, decode_encapsulation, encode_encapsulation
+from rserpool.wire.quick import quick
 from rserpool.wire.tlv import (
     POLICY,
     POOL_ELEMENT,
@@ -57,8 +59,11 @@ __all__ = [
 ]
 
 _ELEMENT_FIXED: Final = Struct("!IIi")
+_SHORT_POLICY: Final = 32
+"""Policies up to this many bytes are decoded through a cache; the bound keeps its memory small."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Pool Member Selection Policy (RFC 5354 section 3.8); its data are opaque here.
@@ -71,6 +76,7 @@ class Policy:
     data: bytes = b""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PoolElement:
     """Pool Element (RFC 5354 section 3.10).
@@ -90,6 +96,7 @@ class PoolElement:
     encapsulation: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ServerInformation:
     """Server Information (RFC 5354 section 3.11).
@@ -119,7 +126,15 @@ def decode_policy(data: bytes, start: int, stop: int) -> Policy:
     """
     if stop - start < 8:
         raise WireError("a policy parameter has no policy type", information=data[start:stop])
-    return Policy(U32.unpack_from(data, start + 4)[0], data[start + 8 : stop])
+    if stop - start > _SHORT_POLICY:
+        return Policy(U32.unpack_from(data, start + 4)[0], data[start + 8 : stop])
+    return _short_policy(data[start + 4 : stop])
+
+
+@lru_cache(maxsize=4096)
+def _short_policy(value: bytes) -> Policy:
+    # The elements of a pool have the same policy, and often the same values.
+    return Policy(U32.unpack_from(value)[0], value[4:])
 
 
 def encode_policy(policy: Policy) -> bytes:
@@ -170,7 +185,7 @@ def decode_element(data: bytes, start: int, stop: int, report: list[bytes]) -> P
     encapsulation = 0
     for kind, offset, end in parameters(data, start + 16, stop):
         if user is None and kind in TRANSPORTS:
-            user = decode_transport(data, kind, offset, end, report)
+            user = decode_transport(data, offset, end, report)
         elif kind == POLICY and policy is None:
             policy = decode_policy(data, offset, end)
         elif kind == SCTP_TRANSPORT and asap is None:
@@ -198,7 +213,7 @@ def decode_pool_element(tlv: bytes) -> PoolElement:
 
 def decode_sctp_transport(data: bytes, start: int, stop: int, report: list[bytes]) -> SctpTransport:
     """An SCTP Transport parameter."""
-    transport = decode_transport(data, SCTP_TRANSPORT, start, stop, report)
+    transport = decode_transport(data, start, stop, report)
     assert isinstance(transport, SctpTransport)
     return transport
 

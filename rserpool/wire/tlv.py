@@ -8,6 +8,7 @@ from struct import Struct
 from typing import Final, Generic, NoReturn, TypeVar
 
 from rserpool.errors import CauseCode, WireError
+from rserpool.wire.quick import quick
 
 M_co = TypeVar("M_co", covariant=True)
 
@@ -38,11 +39,13 @@ HANDLE_RESOLUTION_OPTION: Final = 0x803F
 
 HEADER: Final = Struct("!HH")
 U32: Final = Struct("!I")
+_U32_PARAMETER: Final = Struct("!HHI")
 _MESSAGE_HEADER: Final = Struct("!BBH")
 _PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 _unpack_header = HEADER.unpack_from
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[M_co]):
     """A message, and what its sender is to be told.
@@ -62,6 +65,14 @@ def parameter(kind: int, value: bytes) -> bytes:
     """
     length = len(value) + 4
     return HEADER.pack(kind, length) + value + _PADDING[length & 3]
+
+
+def parameter_u32(kind: int, number: int) -> bytes:
+    """One parameter whose value is an unsigned 32-bit number.
+
+    @raise struct.error: if it does not fit.
+    """
+    return _U32_PARAMETER.pack(kind, 8, number)
 
 
 def container(kind: int, fixed: bytes, nested: Sequence[bytes]) -> bytes:
@@ -176,6 +187,32 @@ def once(
         else:
             unexpected(data, kind, start, stop, report)
     return found
+
+
+def handle_and(
+    data: bytes, offset: int, end: int, second: int, report: list[bytes]
+) -> tuple[bytes, tuple[int, int] | None]:
+    """A Pool Handle parameter, and at most one other.
+
+    @param second: type of the other parameter.
+    @return: the handle; offset and end, without padding, of the other one, C{None} if it is absent.
+    @raise WireError: if there is no handle, one stands twice, or another is in the way.
+    """
+    if end - offset > 4:
+        # The usual: these two in this order, and nothing else.
+        kind, length = _unpack_header(data, offset)
+        stop = offset + length
+        start = (stop + 3) & ~3
+        if kind == POOL_HANDLE and length >= 4:
+            if stop == end:
+                return data[offset + 4 : stop], None
+            if start + 4 <= end:
+                kind, length = _unpack_header(data, start)
+                if kind == second and start + length == end:
+                    return data[offset + 4 : stop], (start, end)
+    found = once(data, offset, end, frozenset((POOL_HANDLE, second)), report)
+    offset, stop = found.get(POOL_HANDLE) or missing("Pool Handle")
+    return data[offset + 4 : stop], found.get(second)
 
 
 def missing(name: str) -> NoReturn:

@@ -9,6 +9,7 @@ from struct import Struct
 from typing import ClassVar, Final, TypeAlias
 
 from rserpool.errors import WireError
+from rserpool.wire.quick import quick
 from rserpool.wire.tlv import (
     DCCP_TRANSPORT,
     IPV4_ADDRESS,
@@ -30,8 +31,11 @@ DATA_PLUS_CONTROL: Final = 1
 
 _FIXED: Final = Struct("!HH")
 _DCCP_FIXED: Final = Struct("!HHI")
+_ONE_IPV4: Final = Struct("!HHI4s")
+_IPV4_HEADER: Final = IPV4_ADDRESS << 16 | 8
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SctpTransport:
     """SCTP Transport (RFC 5354 section 3.4).
@@ -46,6 +50,7 @@ class SctpTransport:
     addresses: tuple[str, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TcpTransport:
     """TCP Transport (RFC 5354 section 3.5)."""
@@ -61,6 +66,7 @@ class TcpTransport:
         return (self.address,)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class UdpTransport:
     """UDP Transport (RFC 5354 section 3.6)."""
@@ -76,6 +82,7 @@ class UdpTransport:
         return (self.address,)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class UdpLiteTransport:
     """UDP-Lite Transport (RFC 5354 section 3.7)."""
@@ -91,6 +98,7 @@ class UdpLiteTransport:
         return (self.address,)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class DccpTransport:
     """DCCP Transport (RFC 5354 section 3.3)."""
@@ -107,6 +115,7 @@ class DccpTransport:
         return (self.address,)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OpaqueTransport:
     """Opaque Transport (RFC 5354 section 3.16): bytes that only the users of a pool understand."""
@@ -166,12 +175,20 @@ def encode_transport(transport: UserTransport) -> bytes:
     return container(kind, fixed, addresses)
 
 
-def decode_transport(data: bytes, kind: int, start: int, stop: int, report: list[bytes]) -> UserTransport:
-    """A transport parameter.
+def decode_transport(data: bytes, start: int, stop: int, report: list[bytes]) -> UserTransport:
+    """A transport parameter, whose type is one of L{TRANSPORTS}.
 
-    @param kind: its type, one of L{TRANSPORTS}.
     @raise WireError: if it has no address, or more than one where RFC 5354 allows one.
     """
+    kind = data[start + 1]
+    if stop - start == 16:
+        # Nearly all there are: SCTP, TCP, UDP or UDP-Lite with one IPv4 address.
+        port, use, inner, packed = _ONE_IPV4.unpack_from(data, start + 4)
+        if inner == _IPV4_HEADER:
+            if kind == SCTP_TRANSPORT:
+                return SctpTransport(port, use, (_address_text(packed),))
+            if kind in _ONE_ADDRESS:
+                return _ONE_ADDRESS[kind](port, _address_text(packed))
     if kind == OPAQUE_TRANSPORT:
         return OpaqueTransport(data[start + 4 : stop])
     fixed = 12 if kind == DCCP_TRANSPORT else 8

@@ -1,0 +1,101 @@
+"""How long the codec takes: microseconds for each encode and decode of the messages that a registrar sees most.
+
+C{python -m bench.wire [--json] [--seconds 0.2]}. The last column is a ratio to the cost of C{struct.pack} and a slice,
+measured in the same run, so that figures of two machines can be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import timeit
+from collections.abc import Callable
+from functools import partial
+
+from rserpool.wire import asap, enrp
+from rserpool.wire.parameters import (
+    Policy,
+    PoolElement,
+    SctpTransport,
+    TcpTransport,
+    encode_policy,
+    encode_pool_element,
+)
+
+HANDLE = b"EchoPool"
+POLICY = Policy(0x40000001, bytes(4))
+
+
+def element(number: int) -> PoolElement:
+    """An element of a pool, with the transports that a registrar stores."""
+    address = f"10.0.{number // 250}.{number % 250 + 1}"
+    return PoolElement(
+        number,
+        0x11111111,
+        60_000,
+        TcpTransport(8080, address),
+        POLICY,
+        SctpTransport(50_000, 0, (address,)),
+        9899,
+    )
+
+
+def operations() -> dict[str, Callable[[], object]]:
+    """What is measured, by name."""
+    five = tuple(map(element, range(1, 6)))
+    fives = [encode_pool_element(one) for one in five]
+    policy = encode_policy(POLICY)
+    messages: dict[str, asap.Message] = {
+        "Registration": asap.Registration(HANDLE, element(1)),
+        "RegistrationResponse": asap.RegistrationResponse(HANDLE, 1),
+        "HandleResolution": asap.HandleResolution(HANDLE, items=5),
+        "HandleResolutionResponse (5)": asap.HandleResolutionResponse(HANDLE, POLICY, five),
+        "EndpointKeepAlive": asap.EndpointKeepAlive(1, HANDLE, False, 1),
+        "EndpointKeepAliveAck": asap.EndpointKeepAliveAck(HANDLE, 1),
+    }
+    update = enrp.HandleUpdate(1, 2, enrp.UpdateAction.ADD_PE, HANDLE, element(1))
+    many = [asap.encode(asap.Registration(HANDLE, element(number))) for number in range(1, 10_001)]
+    turn = iter(range(1 << 62))
+    found: dict[str, Callable[[], object]] = {}
+    for name, message in messages.items():
+        found[f"{name} encode"] = partial(asap.encode, message)
+        found[f"{name} decode"] = partial(asap.decode, asap.encode(message))
+    found["HandleResolutionResponse (5) of stored bytes"] = partial(
+        asap.encode_handle_resolution_response, HANDLE, policy, fives
+    )
+    found["Registration decode, 10,000 different"] = lambda: asap.decode(many[next(turn) % 10_000])
+    found["HandleUpdate encode"] = partial(enrp.encode, update)
+    found["HandleUpdate decode"] = partial(enrp.decode, enrp.encode(update))
+    return found
+
+
+def microseconds(operation: Callable[[], object], seconds: float) -> float:
+    """The best of five rounds, each at least a fifth of C{seconds} long."""
+    timer = timeit.Timer(operation)
+    number = 64
+    while timer.timeit(number) < seconds / 5:
+        number *= 2
+    return min(timer.repeat(5, number)) / number * 1e6
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description="Microseconds for each encode and decode of frequent messages.")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--seconds", type=float, default=0.2, help="time for each figure (default: %(default)s)")
+    options = parser.parse_args()
+    data = bytes(64)
+    pack = struct.Struct("!HHII").pack
+    unit = microseconds(lambda: (pack(1, 2, 3, 4), data[4:12]), options.seconds)
+    figures = {name: microseconds(operation, options.seconds) for name, operation in operations().items()}
+    if options.json:
+        print(json.dumps({"unit_us": unit, "microseconds": figures}, indent=2))
+        return
+    print(f"{'':<46}{'us':>8}{'per second':>12}{'ratio':>8}")
+    for name, figure in figures.items():
+        print(f"{name:<46}{figure:8.2f}{1e6 / figure:12,.0f}{figure / unit:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
