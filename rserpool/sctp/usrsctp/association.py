@@ -99,7 +99,7 @@ class Association:
         if not self._lost and not self._closing:
             self._closing = True
             if self.established:
-                self.flush()
+                self._fill()
 
     def abort(self) -> None:
         if self._lost:
@@ -164,6 +164,20 @@ class Association:
         self._closing = self._ended = True
 
     def flush(self) -> None:
+        """Give the library what it has room for, and say so if that was what the handler waits for."""
+        self._fill()
+        if self._paused and self.buffered <= LOW_WATER and not self._lost:
+            self._paused = False
+            self.endpoint.tell("associationResumed", self)
+
+    def lose(self, reason: Exception) -> None:
+        """It is gone; the library knows."""
+        if not self._lost:
+            self._report(self._finish(), reason)
+
+    # Parts.
+
+    def _fill(self) -> None:
         """Give the library what it has room for; the last thing is the shutdown."""
         if self._lost or self._ended or not self.established:
             self.endpoint.blocked.pop(self, None)
@@ -176,20 +190,10 @@ class Association:
         if self._closing and not queue and self._control(SCTP_EOF):
             self._ended = True
             self.endpoint.no_delay()
-        if queue or (self._closing and not self._ended):
+        if queue or self._paused or (self._closing and not self._ended):
             self.endpoint.blocked[self] = None
         else:
             self.endpoint.blocked.pop(self, None)
-        if self._paused and self.buffered <= LOW_WATER:
-            self._paused = False
-            self.endpoint.tell("associationResumed", self)
-
-    def lose(self, reason: Exception) -> None:
-        """It is gone; the library knows."""
-        if not self._lost:
-            self._report(self._finish(), reason)
-
-    # Parts.
 
     def _put(self, data: bytes, ppid: int, stream: int, unordered: bool) -> bool:
         """Give one message to the library.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable
+from errno import EADDRINUSE, EISCONN
 from random import randrange
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError, TimeoutError
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, ConnectionRefusedError, TimeoutError
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -208,7 +209,7 @@ class Endpoint:
                 return
             if wanted:
                 break
-        raise OSError(98, f"SCTP port {self.port} is taken in this process")
+        raise OSError(EADDRINUSE, f"SCTP port {self.port} is taken in this process")
 
     # What users call.
 
@@ -237,8 +238,7 @@ class Endpoint:
             self.by_id[association.identifier] = association
             association.tag = next(filter(None, map(initiate_tag, sent)), b"")
         else:
-            reason = ConnectionRefusedError(f"{self!r} has an association with {peer} already")
-            later(0, association.lose, reason)
+            later(0, association.lose, ConnectError(EISCONN, f"{self!r} has an association with {peer} already"))
         return association
 
     def setHeartbeat(self, seconds: float) -> None:
