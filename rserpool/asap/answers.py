@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from rserpool.addresses import scope
@@ -12,7 +12,8 @@ from rserpool.deadlines import Deadlines
 from rserpool.effects import Association, Effect, Send
 from rserpool.errors import CauseCode
 from rserpool.handlespace.element import Element
-from rserpool.handlespace.handlespace import Handlespace, Pool
+from rserpool.handlespace.handlespace import Handlespace
+from rserpool.handlespace.pool import Pool
 from rserpool.wire import asap
 from rserpool.wire.parameters import ErrorCause, OpaqueTransport, SctpTransport, encode_pool_element
 
@@ -136,7 +137,7 @@ class Answers:
         self, client: Client, pool: Pool, choose: Callable[[int], list[Element]], items: int, accepted: bool
     ) -> bytes | asap.HandleResolutionResponse:
         if client.sees.issuperset(pool.scopes):
-            elements: Iterable[bytes] = [element.wire for element in choose(items)]
+            elements = [element.wire for element in choose(items)]
         else:
             usable = (_for_peer(element, client.sees) for element in choose(MOST))
             elements = [wire for wire in usable if wire is not None][:items]

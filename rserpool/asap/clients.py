@@ -19,7 +19,17 @@ class Client:
     @ivar paused: whether its send buffer is full.
     """
 
-    __slots__ = ("association", "peer", "outbound", "elements", "subscriptions", "paused", "requests", "reports", "sees")
+    __slots__ = (
+        "association",
+        "elements",
+        "outbound",
+        "paused",
+        "peer",
+        "reports",
+        "requests",
+        "sees",
+        "subscriptions",
+    )
 
     def __init__(
         self, association: Association, peer: TransportAddress, now: float, limits: Limits, outbound: bool

@@ -13,16 +13,15 @@ from rserpool.effects import Association, Effect, Send
 from rserpool.errors import CauseCode, Rejected
 from rserpool.handlespace.element import Element
 from rserpool.handlespace.handlespace import Handlespace
-from rserpool.policies import POLICIES
 from rserpool.wire import asap
 from rserpool.wire.parameters import (
     DATA_PLUS_CONTROL,
     ErrorCause,
     OpaqueTransport,
-
     SctpTransport,
-    encode_parameter,
+    encode_pool_element,
 )
+from rserpool.wire.transports import encode_transport
 
 
 class Home:
@@ -74,7 +73,8 @@ class Home:
         elif element is not None:
             effects = self._remove(element, now)
         # The answer goes out before the news.
-        return [Send(client.association, asap.DeregistrationResponse(message.handle, message.identifier, causes)), *effects]
+        response = asap.DeregistrationResponse(message.handle, message.identifier, causes)
+        return [Send(client.association, response), *effects]
 
     def acknowledged(self, client: Client, message: asap.EndpointKeepAliveAck, now: float) -> list[Effect]:
         """3.4: an element answered a keep-alive."""
@@ -162,19 +162,12 @@ class Home:
         if len(message.handle) > self._limits.handle_length:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
         if not message.handle or not parameter.identifier or parameter.life == 0 or parameter.life < -1:
-            raise Rejected(CauseCode.INVALID_VALUES, encode_parameter(parameter))
+            raise Rejected(CauseCode.INVALID_VALUES, encode_pool_element(parameter))
         transport = parameter.user_transport
         if not isinstance(transport, OpaqueTransport):
             # 2.2.1: a subset of the addresses of the association, whatever the transport.
             if not transport.port or not set(transport.addresses) <= set(client.peer.hosts):
-                raise Rejected(CauseCode.INVALID_VALUES, encode_parameter(transport))
-        policy = POLICIES.get(parameter.policy.type)
-        try:
-            if policy is None:
-                raise ValueError
-            policy.decode(parameter.policy.data)
-        except ValueError:
-            raise Rejected(CauseCode.INVALID_VALUES, encode_parameter(parameter.policy)) from None
+                raise Rejected(CauseCode.INVALID_VALUES, encode_transport(transport))
 
 
 def _refusal(client: Client, message: asap.Registration, error: Rejected) -> Effect:

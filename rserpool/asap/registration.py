@@ -240,7 +240,9 @@ def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State,
 def deadline(state: State) -> float | None:
     """When L{TimeOut} is due in this state (monotonic seconds), or None."""
     match state:
-        case Registering(answer_by=when) | Leaving(answer_by=when) | Registered(again_at=when) | Postponed(again_at=when):
+        case Registering(answer_by=when) | Leaving(answer_by=when):
+            return when
+        case Registered(again_at=when) | Postponed(again_at=when):
             return when
         case _:
             return None

@@ -269,7 +269,7 @@ class Resolution:
 
     def _positive(self, handle: bytes, message: asap.HandleResolutionResponse, now: float) -> list[Outcome]:
         # 2.2.6: without the parameter the overall policy is round robin.
-        policy = ROUND_ROBIN if message.policy is None else message.policy.type
+        policy = ROUND_ROBIN.number if message.policy is None else message.policy.type
         known = self._cache.get(handle)
         turn = known.turn if known is not None and known.elements == message.elements else 0
         known = self._cache[handle] = _Known(policy, message.elements, now, turn)
@@ -286,7 +286,7 @@ class Resolution:
         return outcomes
 
     def _answer(self, request: Hashable, handle: bytes, known: _Known, now: float) -> Resolved:
-        policy = POLICIES.get(known.policy, POLICIES[ROUND_ROBIN])
+        policy = POLICIES.get(known.policy, ROUND_ROBIN)
         order = policy.user_order(known.elements, known.turn, self._random)
         known.turn += 1
         if self._suspects:

@@ -21,6 +21,7 @@ class Element(Member):
     @ivar life: the registration life in seconds; negative is for ever.
     @ivar wire: the encoded Pool Element parameter, padded, as it is sent to users and registrars.
     @ivar policy_type: the policy type it registered with.
+    @ivar scopes: how far the addresses of its user transport reach.
     @ivar association: the user's: over which association it registered; C{None} if over none of ours.
     @ivar expires: the user's: when the registration ends, in monotonic seconds.
     @ivar watch: the user's: the state of its supervision.
@@ -37,6 +38,7 @@ class Element(Member):
         "life",
         "policy_type",
         "queued",
+        "scopes",
         "wake",
         "watch",
         "wire",
@@ -50,6 +52,7 @@ class Element(Member):
         self.wire = b""
         self.policy_type = 0
         self.values = ()
+        self.scopes: frozenset[str] = frozenset()
         self.association: Any = None
         self.expires = math.inf
         self.watch: Any = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
+from rserpool.addresses import scope
 from rserpool.dice import Dice
 from rserpool.errors import CauseCode, Rejected
 from rserpool.handlespace.checksum import fold, identifier_sum
@@ -82,6 +84,7 @@ class Handlespace:
         element.life = parameter.life
         element.wire = wire
         element.values = values
+        pool.rescope(element, _scopes(parameter))
         if created:
             element.policy_type = policy.number
             pool.elements[element.identifier] = element
@@ -104,6 +107,7 @@ class Handlespace:
         if pool is None or element is None:
             return None
         pool.selection.remove(element)
+        pool.rescope(element, _NOWHERE)
         self._disown(element, pool)
         self._length -= 1
         if not pool.elements:
@@ -147,6 +151,18 @@ class Handlespace:
         entry.total -= pool.handle_sum + identifier_sum(element.identifier)
         if not entry.elements:
             del self._homes[element.home]
+
+
+_NOWHERE: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _reach(addresses: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(scope, addresses))
+
+
+def _scopes(parameter: PoolElement) -> frozenset[str]:
+    return _reach(parameter.user_transport.addresses)
 
 
 def _policy(parameter: PoolElement) -> Policy:

@@ -17,6 +17,7 @@ class Pool:
 
     @ivar policy_wire: the Policy parameter of a handle resolution response: it gives the overall policy type and no
         values; empty for round robin, where RFC 5352 section 3.3 does not want it.
+    @ivar scopes: how far the addresses of its elements reach, and how many elements have one of that scope.
     @ivar elements: the elements by identifier.
     @ivar handle_sum: what the handle adds to a checksum for each element.
     """
@@ -27,6 +28,7 @@ class Pool:
         "handle_sum",
         "policy",
         "policy_wire",
+        "scopes",
         "selection",
         "transport_type",
         "transport_use",
@@ -41,6 +43,7 @@ class Pool:
         self.elements: dict[int, Element] = {}
         self.selection: Selection[Element] = policy.selection(random)
         self.handle_sum = handle_sum(handle)
+        self.scopes: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.elements)
@@ -52,6 +55,18 @@ class Pool:
     def peek(self, items: int | None = None) -> list[Element]:
         """The same without moving anything: for subscriptions, and for those who look on."""
         return self.selection.peek(len(self.elements) if items is None else items)
+
+    def rescope(self, element: Element, scopes: frozenset[str]) -> None:
+        """Note how far the addresses of an element reach now; nowhere, when it goes."""
+        if scopes == element.scopes:
+            return
+        for scope in element.scopes:
+            self.scopes[scope] -= 1
+            if not self.scopes[scope]:
+                del self.scopes[scope]
+        for scope in scopes:
+            self.scopes[scope] = self.scopes.get(scope, 0) + 1
+        element.scopes = scopes
 
     def check(self, parameter: PoolElement) -> None:
         """Whether an element agrees with the pool (RFC 5352 section 3.1, rules 2 and 3).

@@ -94,6 +94,11 @@ class PoolElement:
         """Every registrar that a hunt would try."""
         return self._hunt.known
 
+    @property
+    def pools(self) -> list[bytes]:
+        """The pools that it serves in, or has not left yet."""
+        return list(self._memberships)
+
     def identifier(self, handle: bytes) -> int:
         """The PE identifier in the pool C{handle}.
 
@@ -229,7 +234,7 @@ class PoolElement:
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; to be called at L{next_deadline}."""
-        effects = self._hunt.tick(now)
+        effects = self._hunt.tick(now) if self._memberships else self._hunt.stop()
         for membership in list(self._memberships.values()):
             deadline = registration.deadline(membership.state)
             if deadline is not None and now >= deadline:

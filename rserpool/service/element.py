@@ -1,0 +1,271 @@
+"""The pool element as a Twisted service: registers transports in pools, and keeps them registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random, SystemRandom
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from rserpool.addresses import TransportAddress, scope
+from rserpool.errors import ConfigurationError, Rejected
+from rserpool.policies import FULL_LOAD, ParsedPolicy
+from rserpool.policies import parse as parse_policy
+from rserpool.profiles import DEFAULT, Profile
+from rserpool.roles import pool_element as role
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.sctp.stack import open_stack
+from rserpool.service.load import probe
+from rserpool.service.multicast import AnnouncementChannel, default_group
+from rserpool.service.node import Node
+from rserpool.service.registrars import local_host_towards, registrars_from
+from rserpool.wire.parameters import Policy, UserTransport
+
+SAMPLE = 1.0
+"""Seconds between two readings of the load."""
+CHANGE = 0.05
+"""A load that moved by less than this is not registered again before T4."""
+
+
+class PoolElementService(Service):
+    """One process's membership in any number of pools.
+
+    @param registrars: where registrars are; by default on this host.
+    @param hosts: our own IP addresses, which the registered transports must be at; by default the one that reaches
+        the first registrar.
+    @param announcements: whether to listen for announcements of registrars too.
+    @param stack: an SCTP stack that the caller opened and will close; None to open one.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        registrars: Sequence[TransportAddress] | None = None,
+        hosts: tuple[str, ...] = (),
+        encapsulation: int | None = None,
+        profile: Profile = DEFAULT,
+        backend: str = "auto",
+        announcements: bool = False,
+        announce_group: TransportAddress | None = None,
+        random: Random | None = None,
+        stack: ISctpStack | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._hosts = hosts
+        self._encapsulation = encapsulation
+        self._profile = profile
+        self._backend = backend
+        self._announcements = announcements
+        self._announce_group = announce_group
+        self._given_stack = stack
+        self._stack: ISctpStack | None = None
+        self._endpoint: ISctpEndpoint | None = None
+        self._channel: Any = None
+        self._registered: dict[bytes, Deferred[int]] = {}
+        self._left: dict[bytes, Deferred[None]] = {}
+        self._loads: dict[bytes, LoopingCall] = {}
+        random = random or Random(SystemRandom().getrandbits(128))
+        self._registrars = tuple(registrars or registrars_from(()))
+        self.element = role.PoolElement(self._registrars, profile=profile, random=random)
+        self.node = Node(reactor, self.element, self._notified)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Our own IP addresses; the transports that are registered must be at one of them."""
+        return self._hosts or (local_host_towards(self._registrars[0].hosts[0]),)
+
+    def startService(self) -> None:
+        """Open SCTP; the hunt for a registrar begins with the first pool.
+
+        @raise twisted.internet.error.CannotListenError: if a port is taken or an address is not of this host.
+        @raise rserpool.errors.SctpUnavailable: if there is no SCTP on this machine.
+        """
+        hosts = self.hosts
+        self._stack = self._given_stack or open_stack(
+            self._reactor,
+            backend=self._backend,
+            profile=self._profile,
+            hosts=hosts,
+            encapsulation=self._encapsulation,
+        )
+        self._endpoint = self.node.endpoint = self._stack.open(0, self.node, hosts, True)
+        if self._announcements:
+            group = self._announce_group or default_group(hosts[0])
+            channel = AnnouncementChannel(group, hosts[0], self.node.announcementReceived)
+            self._channel = channel.start(self._reactor)
+        super().startService()
+
+    def serve(
+        self,
+        pool: bytes | str,
+        transport: UserTransport,
+        policy: ParsedPolicy | str = "round-robin",
+        *,
+        values: Mapping[str, Callable[[], float]] | None = None,
+        identifier: int | None = None,
+        life: int | None = None,
+    ) -> Deferred[int]:
+        """Register a transport in a pool, and keep it registered until L{leave} or the end of the service.
+
+        @param policy: for example C{"weighted-round-robin:weight=5"} or C{"least-used:load=cpu"}.
+        @param values: what measures a value of the policy: C{{"load": callable}}, from 0.0 to 1.0.
+        @param life: the registration life in seconds; that of the profile by default.
+        @return: a C{Deferred} that fires with the PE identifier when the element is registered for the first time, or
+            fails with L{Rejected} when a registrar refuses it for good. It waits as long as no registrar is found.
+        @raise ConfigurationError: if a value is wrong, or the element serves in this pool already.
+        """
+        handle = pool.encode() if isinstance(pool, str) else pool
+        parsed = parse_policy(policy) if isinstance(policy, str) else policy
+        measured = {field: probe(name) for field, name in parsed.probes.items()}
+        for field, measure in (values or {}).items():
+            if field not in parsed.values:
+                raise ConfigurationError(f"{parsed.policy.name} has no value {field!r}")
+            measured[field] = measure
+        effects = self.element.serve(
+            handle, transport, _policy(parsed, measured), self.node.now(), identifier=identifier, life=life
+        )
+        registered: Deferred[int] = Deferred()
+        self._registered[handle] = registered
+        self.node.perform(effects)
+        if measured:
+            self._measure(handle, parsed, measured)
+        return registered
+
+    def change(
+        self,
+        pool: bytes | str,
+        *,
+        policy: ParsedPolicy | str | None = None,
+        transport: UserTransport | None = None,
+    ) -> None:
+        """Register again at once with other policy values or another address.
+
+        @raise KeyError: if the element does not serve in this pool.
+        """
+        handle = pool.encode() if isinstance(pool, str) else pool
+        parsed = parse_policy(policy) if isinstance(policy, str) else policy
+        wire = None if parsed is None else _policy(parsed, {})
+        self.node.perform(self.element.change(handle, self.node.now(), policy=wire, user_transport=transport))
+
+    def leave(self, pool: bytes | str) -> Deferred[None]:
+        """Deregister.
+
+        @return: a C{Deferred} that fires when a registrar has answered, or after twice T3 at the latest.
+        """
+        handle = pool.encode() if isinstance(pool, str) else pool
+        loop = self._loads.pop(handle, None)
+        if loop is not None:
+            loop.stop()
+        left: Deferred[None] = Deferred()
+        self._left[handle] = left
+        left.addTimeout(2 * self._profile.t3_deregistration, self._reactor, lambda *_: None)
+        self.node.perform(self.element.leave(handle, self.node.now()))
+        if handle not in self.element.pools and not left.called:
+            left.callback(None)
+        return left
+
+    def stopService(self) -> Deferred[None]:
+        """Leave every pool, wait for the answers (twice T3 at most), and close."""
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        for left in [self.leave(handle) for handle in self.element.pools]:
+            await left
+        await self.close()
+
+    async def close(self) -> None:
+        """Close without leaving the pools."""
+        for loop in self._loads.values():
+            loop.stop()
+        self._loads.clear()
+        self.node.stop()
+        if self._channel is not None:
+            await _maybe(self._channel.stopListening())
+        if self._endpoint is not None:
+            await self._endpoint.stopListening()
+        if self._stack is not None and self._given_stack is None:
+            await self._stack.close()
+
+    def _measure(self, handle: bytes, parsed: ParsedPolicy, measured: dict[str, Callable[[], float]]) -> None:
+        last: dict[str, int] = {}
+
+        def sample() -> None:
+            values = {field: _u32(measure()) for field, measure in measured.items()}
+            if all(abs(values[field] - last.get(field, -FULL_LOAD)) < CHANGE * FULL_LOAD for field in values):
+                return
+            last.update(values)
+            wire = Policy(parsed.policy.number, parsed.policy.encode(tuple({**parsed.values, **values}.values())))
+            self.node.perform(self.element.change(handle, self.node.now(), policy=wire))
+
+        loop = self._loads[handle] = LoopingCall(sample)
+        loop.clock = self._reactor
+        loop.start(SAMPLE, now=False).addErrback(
+            lambda failure: self._log.failure("the load cannot be measured any more", failure)
+        )
+
+    def _notified(self, event: Any) -> None:
+        match event:
+            case role.Registered(handle=handle, identifier=identifier, registrar=registrar):
+                registered = self._registered.pop(handle, None)
+                if registered is not None:
+                    self._log.info(
+                        "{pool}: registered as 0x{identifier:08x} with {registrar}",
+                        pool=_text(handle),
+                        identifier=identifier,
+                        registrar=str(registrar),
+                    )
+                    registered.callback(identifier)
+            case role.RegistrationRefused(handle=handle, cause=cause):
+                error = Rejected(cause)
+                self._log.error("{pool}: the registrar refused: {error}", pool=_text(handle), error=str(error))
+                registered = self._registered.pop(handle, None)
+                if registered is not None:
+                    registered.errback(error)
+            case role.Left(handle=handle):
+                self._log.info("{pool}: left", pool=_text(handle))
+                self._registered.pop(handle, None)
+                left = self._left.pop(handle, None)
+                if left is not None and not left.called:
+                    left.callback(None)
+            case role.HomeChanged(registrar=None):
+                self._log.warn("no home registrar: looking for one")
+            case role.HomeChanged(registrar=registrar):
+                self._log.info("home registrar is {registrar}", registrar=str(registrar))
+            case role.ErrorReceived(causes=causes):
+                self._log.warn(
+                    "the registrar reports an error: {causes}",
+                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
+                )
+
+
+def only_this_host(hosts: Sequence[str]) -> bool:
+    """Whether none of these addresses can be reached from elsewhere."""
+    return all(scope(host) == "loopback" for host in hosts)
+
+
+def _policy(parsed: ParsedPolicy, measured: Mapping[str, Callable[[], float]]) -> Policy:
+    values = dict(parsed.values)
+    for field, measure in measured.items():
+        values[field] = _u32(measure())
+    return Policy(parsed.policy.number, parsed.policy.encode(tuple(values.values())))
+
+
+def _u32(fraction: float) -> int:
+    return round(min(1.0, max(0.0, fraction)) * FULL_LOAD)
+
+
+def _text(handle: bytes) -> str:
+    return handle.decode("utf-8", "backslashreplace")
+
+
+async def _maybe(result: Deferred[None] | None) -> None:
+    if result is not None:
+        await result

@@ -1,0 +1,155 @@
+"""Any Twisted service as a pool element: what C{twistd rserpool-pe} runs, and what applications embed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from rserpool.addresses import TransportAddress
+from rserpool.errors import ConfigurationError
+from rserpool.policies import ParsedPolicy
+from rserpool.service.element import PoolElementService, only_this_host
+from rserpool.service.ports import ListeningPorts
+from rserpool.service.registrars import local_host_towards, registrars_from
+from rserpool.wire.parameters import TcpTransport, UdpTransport, UserTransport
+
+PATIENCE = 5.0
+"""Seconds that the wrapped service may take to open its port."""
+LOOK = 0.05
+"""Seconds between two looks at the ports and connections of the wrapped service."""
+
+
+class PooledService(Service):
+    """Runs a service, registers the port it listens on in pools, and drains it before it stops.
+
+    To stop: deregister, wait for the answer, let running requests end (C{grace} seconds at most), stop the service.
+
+    @param wrapped: the service; this service starts and stops it.
+    @param pools: pool handles.
+    @param policy: for example C{"least-used:load=cpu"}.
+    @param port: C{("tcp", 8080)}, where the port cannot be found by itself.
+    @param refused: called with a L{Failure} when a registrar refuses the registration for good.
+    @param options: passed on to L{PoolElementService}.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        wrapped: IService,
+        pools: Sequence[bytes | str],
+        *,
+        policy: ParsedPolicy | str = "round-robin",
+        port: tuple[str, int] | None = None,
+        grace: float = 5.0,
+        identifier: int | None = None,
+        life: int | None = None,
+        refused: Callable[[Failure], None] | None = None,
+        hosts: tuple[str, ...] = (),
+        registrars: Sequence[TransportAddress] | None = None,
+        **options: Any,
+    ) -> None:
+        self._reactor = reactor
+        self._wrapped: Any = wrapped
+        self._pools = tuple(pools)
+        self._policy = policy
+        self._port = port
+        self._grace = grace
+        self._identifier = identifier
+        self._life = life
+        self._refused = refused
+        self._hosts = hosts
+        self._registrars = tuple(registrars or registrars_from(()))
+        self._options = options
+        self._ports = ListeningPorts(reactor)
+        self.element: PoolElementService | None = None
+
+    def privilegedStartService(self) -> None:
+        """Let the wrapped service open its privileged ports."""
+        super().privilegedStartService()
+        self._ports.during(self._wrapped.privilegedStartService)
+
+    def startService(self) -> None:
+        """Start the wrapped service; it is registered as soon as its port is known."""
+        super().startService()
+        self._ports.during(self._wrapped.startService)
+        self._join(PATIENCE)
+
+    def stopService(self) -> Deferred[None]:
+        """Leave the pools, drain, and stop the wrapped service."""
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    def _join(self, patience: float) -> None:
+        if not self.running:
+            return
+        self._ports.look()
+        if not self._ports.ports and self._port is None:
+            if patience > 0:
+                self._reactor.callLater(LOOK, self._join, patience - LOOK)
+            else:
+                self._fail(ConfigurationError("the service opened no port that can be found: name it with --port"))
+            return
+        bound = self._ports.bound_host()
+        hosts = self._hosts or (bound or local_host_towards(self._registrars[0].hosts[0]),)
+        if bound is not None and bound not in hosts:
+            self._fail(
+                ConfigurationError(f"the service listens on {bound} alone, which is not an address of the element")
+            )
+            return
+        element = self.element = PoolElementService(
+            self._reactor, hosts=hosts, registrars=self._registrars, **self._options
+        )
+        element.startService()
+        transport = self._transport(bound or hosts[0])
+        self._log.info(
+            "serves at {transport}{note}",
+            transport=f"{transport.addresses[0]} port {getattr(transport, 'port', '?')}",
+            note=" (this host alone)" if only_this_host(transport.addresses) else "",
+        )
+        for pool in self._pools:
+            element.serve(
+                pool, transport, self._policy, identifier=self._identifier, life=self._life
+            ).addErrback(self._refuse)
+
+    def _transport(self, host: str) -> UserTransport:
+        if self._port is not None:
+            kind, port = self._port
+            return TcpTransport(port, host) if kind == "tcp" else UdpTransport(port, host)
+        transport = self._ports.transport(host)
+        assert transport is not None
+        if len(self._ports.ports) > 1:
+            self._log.warn(
+                "the service opened {count} ports: {port} is registered; name another with --port",
+                count=len(self._ports.ports),
+                port=getattr(transport, "port", "?"),
+            )
+        return transport
+
+    def _fail(self, error: Exception) -> None:
+        self._log.error("{error}", error=error)
+        self._refuse(Failure(error))
+
+    def _refuse(self, failure: Failure) -> None:
+        if self._refused is not None:
+            self._refused(failure)
+
+    async def _stop(self) -> None:
+        if self.element is not None:
+            await self.element.stopService()
+        remaining = self._grace
+        if self._ports.connections():
+            self._log.info("{count} connections: draining", count=self._ports.connections())
+        while self._ports.connections() and remaining > 0:
+            await deferLater(self._reactor, LOOK)
+            remaining -= LOOK
+        stopped = self._wrapped.stopService()
+        if stopped is not None:
+            await stopped

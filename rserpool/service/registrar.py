@@ -1,0 +1,231 @@
+"""The registrar as a Twisted service: what C{twistd rserpool-ns} runs, and what applications embed."""
+
+from __future__ import annotations
+
+from random import Random, SystemRandom
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from rserpool.addresses import ASAP_PORT, TransportAddress, scope
+from rserpool.asap.limits import Limits
+from rserpool.profiles import DEFAULT, Profile
+from rserpool.roles import registrar as role
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.sctp.stack import open_stack
+from rserpool.service.garbage import Garbage
+from rserpool.service.multicast import AnnouncementChannel, default_group
+from rserpool.service.node import Node
+from rserpool.service.tcp import listen_tcp
+from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport, TcpTransport
+
+LOOPBACK = TransportAddress(("127.0.0.1",), ASAP_PORT)
+
+
+class RegistrarService(Service):
+    """A registrar on one reactor.
+
+    @param asap: where elements and users reach it over SCTP.
+    @param asap_tcp: where users reach it over TCP; None for port 3863 of the first SCTP address, or any free port if
+        that is taken.
+    @param tcp: whether to serve users over TCP at all.
+    @param encapsulation: the UDP port of SCTP over UDP; None for the first free one of 9899, 9898 ... 9892.
+    @param identifier: its ENRP server identifier; drawn at random if None.
+    @param announce: whether to announce itself by multicast.
+    @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
+    @param stack: an SCTP stack that the caller opened and will close; None to open one.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        asap: TransportAddress = LOOPBACK,
+        asap_tcp: TransportAddress | None = None,
+        tcp: bool = True,
+        encapsulation: int | None = None,
+        identifier: int | None = None,
+        profile: Profile = DEFAULT,
+        backend: str = "auto",
+        announce: bool = False,
+        announce_group: TransportAddress | None = None,
+        keep_alives: bool = True,
+        limits: Limits | None = None,
+        random: Random | None = None,
+        stack: ISctpStack | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._asap = asap
+        self._asap_tcp = asap_tcp
+        self._tcp = tcp
+        self._encapsulation = encapsulation
+        self._profile = profile
+        self._backend = backend
+        self._announce = announce
+        self._announce_group = announce_group
+        self._given_stack = stack
+        self._stack: ISctpStack | None = None
+        self._endpoint: ISctpEndpoint | None = None
+        self._ports: list[IListeningPort] = []
+        random = random or Random(SystemRandom().getrandbits(128))
+        identifier = identifier or random.randrange(1, 2**32)
+        self.registrar = role.Registrar(
+            identifier, profile=profile, random=random, limits=limits, keep_alives=keep_alives
+        )
+        self.node = Node(reactor, self.registrar, self._notified)
+        self._garbage = Garbage(reactor)
+
+    def startService(self) -> None:
+        """Listen.
+
+        @raise twisted.internet.error.CannotListenError: if a port is taken or an address is not of this host.
+        @raise rserpool.errors.SctpUnavailable: if there is no SCTP on this machine.
+        """
+        try:
+            self._start()
+        except Exception:
+            self._abandon()
+            raise
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """Close every association, and free the ports."""
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    @property
+    def encapsulation_port(self) -> int:
+        """The UDP port of SCTP over UDP; 0 where none is used, or before the service runs."""
+        return self._stack.encapsulation_port if self._stack is not None else 0
+
+    @property
+    def tcp_address(self) -> TransportAddress | None:
+        """Where users reach it over TCP."""
+        if not self._ports or not self._tcp:
+            return None
+        host = self._ports[0].getHost()
+        return TransportAddress((host.host,), host.port, protocol="tcp")
+
+    def _start(self) -> None:
+        hosts = self._asap.hosts
+        self._stack = self._given_stack or open_stack(
+            self._reactor,
+            backend=self._backend,
+            profile=self._profile,
+            hosts=hosts,
+            encapsulation=self._encapsulation,
+            registrar=True,
+        )
+        self._endpoint = self.node.endpoint = self._stack.open(self._asap.port, self.node, hosts, True)
+        if self._tcp:
+            self._ports.append(self._listen_tcp())
+        if self._announce:
+            self._start_announcing()
+        self._garbage.start()
+        where = str(TransportAddress(self._endpoint.hosts, self._endpoint.port, self._stack.encapsulation_port))
+        self._log.info(
+            "registrar 0x{identifier:08x} serves ASAP at {where} (SCTP{over}){tcp}, profile {profile}",
+            identifier=self.registrar.identifier,
+            where=where,
+            over=f" over UDP {self.encapsulation_port}" if self.encapsulation_port else "",
+            tcp=f" and {self.tcp_address}" if self._tcp else "",
+            profile=self._profile.name,
+        )
+        if all(scope(host) == "loopback" for host in hosts):
+            self._log.info(
+                "only this host can reach it: there is no authorization yet; name other addresses with --asap"
+            )
+        else:
+            self._log.warn("there is no authorization yet: whoever reaches {where} can register", where=where)
+
+    def _listen_tcp(self) -> IListeningPort:
+        if self._asap_tcp is not None:
+            return listen_tcp(self._reactor, self._asap_tcp.hosts[0], self._asap_tcp.port, self.node)
+        host = self._asap.hosts[0]
+        try:
+            return listen_tcp(self._reactor, host, ASAP_PORT, self.node)
+        except CannotListenError:
+            port = listen_tcp(self._reactor, host, 0, self.node)
+            self._log.info(
+                "TCP port {taken} is taken: users reach this registrar over TCP at port {port}",
+                taken=ASAP_PORT,
+                port=port.getHost().port,
+            )
+            return port
+
+    def _start_announcing(self) -> None:
+        assert self._stack is not None and self._endpoint is not None
+        interface = self._asap.hosts[0]
+        group = self._announce_group or default_group(interface)
+        channel = AnnouncementChannel(group, interface, self.node.announcementReceived)
+        self._ports.append(channel.start(self._reactor))
+        self.node.announce = channel.send
+        transports: list[SctpTransport | TcpTransport] = [
+            SctpTransport(self._endpoint.port, DATA_PLUS_CONTROL, self._endpoint.hosts)
+        ]
+        tcp = self.tcp_address
+        if tcp is not None:
+            transports.append(TcpTransport(tcp.port, tcp.hosts[0]))
+        encapsulation = self._stack.encapsulation_port
+        self.node.perform(self.registrar.announce(tuple(transports), encapsulation, self.node.now()))
+
+    def _abandon(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        self._ports.clear()
+        if self._endpoint is not None:
+            self._endpoint.abort()
+        if self._stack is not None and self._given_stack is None:
+            self._stack.close()
+
+    async def _stop(self) -> None:
+        self._garbage.stop()
+        self.node.stop()
+        for port in self._ports:
+            await _maybe(port.stopListening())
+        self._ports.clear()
+        if self._endpoint is not None:
+            await self._endpoint.stopListening()
+        if self._stack is not None and self._given_stack is None:
+            await self._stack.close()
+
+    def _notified(self, event: Any) -> None:
+        match event:
+            case role.ElementRegistered(handle=handle, identifier=identifier):
+                self._log.info(
+                    "{pool}: element 0x{identifier:08x} registered", pool=_text(handle), identifier=identifier
+                )
+            case role.ElementRemoved(handle=handle, identifier=identifier, why=why):
+                self._log.info(
+                    "{pool}: element 0x{identifier:08x} removed: {why}",
+                    pool=_text(handle),
+                    identifier=identifier,
+                    why=why,
+                )
+            case role.SupervisionStretched(interval=interval, elements=elements):
+                self._log.warn(
+                    "{elements} elements: each is asked every {interval:.1f} s now",
+                    interval=interval,
+                    elements=elements,
+                )
+            case role.ErrorReceived(association=association, causes=causes):
+                self._log.warn(
+                    "{peer} reports an error: {causes}",
+                    peer=str(getattr(association, "peer", "?")),
+                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
+                )
+
+
+def _text(handle: bytes) -> str:
+    return handle.decode("utf-8", "backslashreplace")
+
+
+async def _maybe(result: Deferred[None] | None) -> None:
+    if result is not None:
+        await result

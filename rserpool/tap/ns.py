@@ -1,0 +1,68 @@
+"""C{twistd rserpool-ns}: the registrar (name server, ENRP server)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, parse_transport_address
+from rserpool.profiles import profile
+from rserpool.service.registrar import LOOPBACK, RegistrarService
+from rserpool.tap.options import Started, backend, number, read
+
+
+class Options(usage.Options):
+    """What C{twistd rserpool-ns --help} shows."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "A registrar of RSerPool: elements register with it, users resolve pool handles with it (RFC 5352). "
+        "Without options it serves this host alone."
+    )
+    optParameters = [
+        ["asap", None, None, f"HOST[,HOST...]:PORT for ASAP over SCTP (127.0.0.1:{ASAP_PORT})"],
+        ["asap-tcp", None, None, f"HOST:PORT for ASAP over TCP, for users only; 'none' for none (port {ASAP_PORT})"],
+        ["udp-encapsulation", None, None, f"UDP port of SCTP over UDP (first free from {ENCAPSULATION_PORT} down)"],
+        ["identifier", None, None, "server identifier, 1 to 0xffffffff (random)"],
+        ["profile", None, "default", "timers: fast, default or rfc"],
+        ["backend", None, "auto", "SCTP: auto or usrsctp"],
+        ["announce-group", None, None, "HOST[:PORT] of the multicast group; rsplib's is 239.0.0.50 (224.0.1.185:3863)"],
+    ]
+    optFlags = [
+        ["announce", None, "Announce this registrar by multicast."],
+        ["no-announce", None, "Do not announce it (the default)."],
+        ["no-keep-alive", None, "Do not ask elements whether they live, unless somebody reports them."],
+    ]
+
+    def postOptions(self) -> None:
+        """Read every value, so that a mistake shows before anything starts."""
+        self.settings: dict[str, Any] = {
+            "asap": LOOPBACK,
+            "profile": read("profile", self["profile"], profile),
+            "backend": read("backend", self["backend"], backend),
+            "announce": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
+            "keep_alives": not self["no-keep-alive"],
+        }
+        if self["announce"] and self["no-announce"]:
+            raise usage.UsageError("--announce and --no-announce exclude each other")
+        if self["asap"] is not None:
+            self.settings["asap"] = read("asap", self["asap"], parse_transport_address)
+        if self["asap-tcp"] == "none":
+            self.settings["tcp"] = False
+        elif self["asap-tcp"] is not None:
+            self.settings["asap_tcp"] = read("asap-tcp", self["asap-tcp"], parse_transport_address)
+        if self["udp-encapsulation"] is not None:
+            self.settings["encapsulation"] = read("udp-encapsulation", self["udp-encapsulation"], number(1, 65535))
+        if self["identifier"] is not None:
+            self.settings["identifier"] = read("identifier", self["identifier"], number(1, 2**32 - 1))
+        if self["announce-group"] is not None:
+            self.settings["announce_group"] = read("announce-group", self["announce-group"], parse_transport_address)
+
+
+def makeService(options: Options) -> IService:
+    """The service that C{twistd} starts."""
+    from twisted.internet import reactor
+
+    return Started("rserpool-ns", RegistrarService(reactor, **options.settings))  # type: ignore[return-value]

@@ -1,0 +1,132 @@
+"""C{twistd rserpool-pe}: runs any twistd plugin as a pool element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import IService, IServiceMaker
+from twisted.plugin import getPlugins
+from twisted.python import usage
+
+from rserpool.addresses import parse_transport_address
+from rserpool.errors import ConfigurationError
+from rserpool.policies import POLICIES
+from rserpool.policies import parse as parse_policy
+from rserpool.profiles import profile
+from rserpool.service.load import PROBES
+from rserpool.service.pooled import PooledService
+from rserpool.service.ports import parse_port
+from rserpool.service.registrars import registrars_from
+from rserpool.tap.options import Started, backend, number, read, seconds
+
+
+class Options(usage.Options):
+    """What C{twistd rserpool-pe --help} shows."""
+
+    synopsis = "--pool NAME [options] -- PLUGIN [plugin options]"
+    longdesc = (
+        "Runs a twistd plugin as a pool element of RSerPool: finds the port that it listens on, registers it in the "
+        "pool (RFC 5352), and keeps it registered. Example: "
+        "twistd -n --pidfile= rserpool-pe --pool www -- web --listen tcp:0 --path docs. "
+        f"Policies: {', '.join(policy.name for policy in POLICIES.values())}."
+    )
+    optParameters = [
+        ["policy", None, "round-robin", f"NAME[:FIELD=VALUE,...]; a load may be {' or '.join(PROBES)}"],
+        ["port", None, None, "[tcp:|udp:]PORT that the service listens on, where it cannot be found"],
+        ["address", None, None, "HOST[,HOST...], our own addresses (the one that reaches the registrar)"],
+        ["identifier", None, None, "PE identifier, 1 to 0xffffffff (random)"],
+        ["life", None, None, "registration life in seconds (that of the profile)"],
+        ["grace", None, "5", "seconds that running requests may take when it stops"],
+        ["udp-encapsulation", None, None, "UDP port of SCTP over UDP (any free one)"],
+        ["profile", None, "default", "timers: fast, default or rfc"],
+        ["backend", None, "auto", "SCTP: auto or usrsctp"],
+        ["announce-group", None, None, "HOST[:PORT] of the multicast group to listen to"],
+    ]
+    optFlags = [["announcements", None, "Listen for registrars that announce themselves by multicast."]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pools: list[str] = []
+        self.registrars: list[str] = []
+        self.plugin: tuple[str, ...] = ()
+
+    def opt_pool(self, name: str) -> None:
+        """NAME of the pool to serve in; may be given several times."""
+        self.pools.append(name)
+
+    def opt_registrar(self, where: str) -> None:
+        """HOST:PORT[/UDPPORT] of a registrar (this host); may be given several times."""
+        self.registrars.append(where)
+
+    def parseArgs(self, *plugin: str) -> None:
+        """The plugin that serves, and its options."""
+        self.plugin = plugin
+
+    def postOptions(self) -> None:
+        """Read every value, and the options of the plugin, so that a mistake shows before anything starts."""
+        if not self.pools:
+            raise usage.UsageError("--pool NAME is needed: the pool to serve in")
+        if not all(self.pools):
+            raise usage.UsageError("--pool: a pool has a name")
+        if not self.plugin:
+            raise usage.UsageError(
+                "say what serves, after --: for example rserpool-pe --pool www -- web --listen tcp:0 --path docs"
+            )
+        if self["identifier"] is not None and len(self.pools) > 1:
+            raise usage.UsageError("--identifier goes with a single --pool")
+        self.settings: dict[str, Any] = {
+            "policy": read("policy", self["policy"], _policy),
+            "grace": read("grace", self["grace"], seconds),
+            "profile": read("profile", self["profile"], profile),
+            "backend": read("backend", self["backend"], backend),
+            "announcements": bool(self["announcements"] or self["announce-group"]),
+            "registrars": read("registrar", "", lambda _: registrars_from(self.registrars)),
+        }
+        optional = {
+            "port": parse_port,
+            "identifier": number(1, 2**32 - 1),
+            "life": number(1, 2**31 - 1),
+            "udp-encapsulation": number(1, 65535),
+            "announce-group": parse_transport_address,
+        }
+        for option, parse in optional.items():
+            if self[option] is not None:
+                name = "encapsulation" if option == "udp-encapsulation" else option.replace("-", "_")
+                self.settings[name] = read(option, self[option], parse)  # type: ignore[arg-type]
+        if self["address"] is not None:
+            self.settings["hosts"] = read("address", self["address"], parse_transport_address).hosts
+        self.maker = _maker(self.plugin[0])
+        self.inner: Any = self.maker.options()
+        self.inner.parent = self.parent
+        try:
+            self.inner.parseOptions(list(self.plugin[1:]))
+        except usage.UsageError as error:
+            raise usage.UsageError(f"{self.plugin[0]}: {error}") from None
+
+
+def _policy(text: str) -> Any:
+    parsed = parse_policy(text)
+    for name in parsed.probes.values():
+        if name not in PROBES:
+            raise ConfigurationError(f"there is no load probe {name!r}; choose {', '.join(PROBES)} or a number")
+    return parsed
+
+
+def _maker(name: str) -> Any:
+    makers = {maker.tapname: maker for maker in getPlugins(IServiceMaker)}
+    if name.startswith("-"):
+        raise usage.UsageError(f"{name}: the plugin's options come after its name: -- PLUGIN {name} ...")
+    if name not in makers:
+        raise usage.UsageError(f"there is no twistd plugin {name!r}; there are {', '.join(sorted(makers))}")
+    return makers[name]
+
+
+def makeService(options: Options) -> IService:
+    """The service that C{twistd} starts."""
+    from twisted.internet import reactor
+
+    wrapped = options.maker.makeService(options.inner)
+    started = Started("rserpool-pe")
+    pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, **options.settings)
+    pooled.setServiceParent(started)
+    return started  # type: ignore[return-value]

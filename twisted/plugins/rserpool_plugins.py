@@ -1,0 +1,10 @@
+"""What rserpool adds to Twisted: two twistd subcommands."""
+
+from twisted.application.service import ServiceMaker
+
+rserpool_ns = ServiceMaker(
+    "RSerPool registrar", "rserpool.tap.ns", "A registrar (name server) of Reliable Server Pooling.", "rserpool-ns"
+)
+rserpool_pe = ServiceMaker(
+    "RSerPool pool element", "rserpool.tap.pe", "Any twistd plugin as an element of a server pool.", "rserpool-pe"
+)
