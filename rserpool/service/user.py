@@ -1,0 +1,299 @@
+"""The pool user as a Twisted service: resolves pools, watches them, reports elements that fail (RFC 5352 section 4).
+
+C{service.resolve(b"pool")} fires with the elements in the order in which to try them;
+L{PoolClientEndpoint<rserpool.service.endpoint.PoolClientEndpoint>} does the trying.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random, SystemRandom
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet import defer
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, fail
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from rserpool.addresses import TransportAddress
+from rserpool.asap.resolution import PoolChanged, ResolutionFailed, Resolved
+from rserpool.errors import ConfigurationError, SctpUnavailable
+from rserpool.profiles import DEFAULT, Profile
+from rserpool.roles.pool_user import HomeChanged, PoolUser
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.sctp.stack import open_stack
+from rserpool.service.node import Node
+from rserpool.service.registrars import local_hosts_towards, over, registrars_from
+
+TRANSPORTS = ("auto", "sctp", "tcp")
+SHUTDOWN = 1.0
+"""Seconds that associations have for a graceful shutdown."""
+
+
+class Subscription:
+    """One watcher of one pool, made by L{PoolUserService.subscribe}."""
+
+    def __init__(self, handle: bytes, callback: Callable[[PoolChanged], object], stop: Callable[[Any], None]) -> None:
+        self.handle = handle
+        self._callback = callback
+        self._stop = stop
+        self._stopped = False
+
+    def stop(self) -> None:
+        """The callback is not called any more."""
+        if not self._stopped:
+            self._stopped = True
+            self._stop(self)
+
+    def tell(self, change: PoolChanged) -> None:
+        """Call back, unless it was stopped."""
+        if not self._stopped:
+            try:
+                self._callback(change)
+            except Exception:
+                PoolUserService.log.failure("the watcher of pool {pool!r} failed", pool=self.handle)
+
+
+class PoolUserService(Service):
+    """A pool user on one reactor; any number of pools and requests at once.
+
+    @param registrars: where registrars are; by default those of this host.
+    @param transport: how to speak ASAP with the registrar: C{"sctp"}, C{"tcp"} (RFC 5352 section 2.1 lets users do
+        so), or C{"auto"}: SCTP if this machine has it, else TCP.
+    @param profile: the timers.
+    @param announcements: whether to listen for registrars that announce themselves by multicast (section 3.6).
+    @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
+    @param random: the random source; a new one from the system's entropy by default.
+    @param stack: an SCTP stack that the caller opened and will close; None to open one at the start.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        registrars: Sequence[TransportAddress] | None = None,
+        *,
+        transport: str = "auto",
+        profile: Profile = DEFAULT,
+        backend: str = "auto",
+        announcements: bool = False,
+        announce_group: TransportAddress | None = None,
+        random: Random | None = None,
+        stack: ISctpStack | None = None,
+    ) -> None:
+        if transport not in TRANSPORTS:
+            raise ConfigurationError(
+                f"there is no transport {transport!r} to a registrar; choose one of {', '.join(TRANSPORTS)}"
+            )
+        self.reactor = reactor
+        self.profile = profile
+        self.home_since: float | None = None
+        self._registrars = tuple(registrars or registrars_from(()))
+        self._transport = transport
+        self._backend = backend
+        self._announcements = announcements
+        self._announce_group = announce_group
+        self._random = random or Random(SystemRandom().getrandbits(128))
+        self._given_stack = stack
+        self._stack: ISctpStack | None = None
+        self._endpoint: ISctpEndpoint | None = None
+        self._channel: Any = None
+        self._user: PoolUser | None = None
+        self._node: Node | None = None
+        self._waiting: dict[object, Deferred[Resolved]] = {}
+        self._subscriptions: dict[bytes, list[Subscription]] = {}
+        self._last: dict[bytes, PoolChanged] = {}
+
+    @property
+    def registrars(self) -> tuple[TransportAddress, ...]:
+        """The registrars that a hunt would try now."""
+        return self._registrars if self._user is None else tuple(self._user.known_registrars)
+
+    @property
+    def home(self) -> TransportAddress | None:
+        """The registrar that is asked now; None before the first question, or while none is found."""
+        return None if self._user is None else self._user.home
+
+    def startService(self) -> None:
+        """Open SCTP, unless TCP is wanted; registrars are looked for with the first question.
+
+        @raise rserpool.errors.SctpUnavailable: if SCTP is wanted and this machine has none.
+        @raise twisted.internet.error.CannotListenError: if no UDP port can be had for it.
+        """
+        if self.running:
+            return
+        transport, node_endpoint = self._open()
+        registrars = over(self._registrars, transport)
+        self._user = PoolUser(registrars, profile=self.profile, random=self._random, protocol=transport)
+        self._node = Node(self.reactor, self._user, self._notified)
+        if node_endpoint is None:
+            from rserpool.service.tcp import connect_tcp
+
+            self._node.connect_tcp = lambda peer, node: connect_tcp(self.reactor, peer, node)
+        else:
+            stack, hosts = node_endpoint
+            self._endpoint = self._node.endpoint = stack.open(0, self._node, hosts, False)
+        super().startService()
+        if self._announcements:
+            self._listen_announcements()
+        for handle in self._subscriptions:
+            self._node.perform(self._user.subscribe(handle, self.now()))
+
+    def stopService(self) -> Deferred[None]:
+        """Cancel what is under way and close everything, within a second or two."""
+        super().stopService()
+        for waiting in list(self._waiting.values()):
+            waiting.cancel()
+        return ensureDeferred(self._stop())
+
+    def now(self) -> float:
+        """The monotonic clock of this service, in seconds."""
+        return 0.0 if self._node is None else self._node.now()
+
+    def resolve(
+        self, handle: bytes, *, items: int | None = None, timeout: float | None = None, fresh: bool = False
+    ) -> Deferred[Resolved]:
+        """Find elements of a pool (RFC 5352 section 3.3), in the order in which to try them.
+
+        @param items: at most so many; None for all that the registrar gives.
+        @param timeout: seconds until it fails; by default as long as MAX-REQUEST-RETRANSMIT requests may take.
+        @param fresh: do not accept what the cache holds.
+        @return: a C{Deferred} that can be cancelled. It fails with L{UnknownPool<rserpool.errors.UnknownPool>},
+            L{NoRegistrar<rserpool.errors.NoRegistrar>} (which names those that were tried) or another
+            L{Rejected<rserpool.errors.Rejected>}.
+        """
+        if self._node is None or self._user is None:
+            return fail(RuntimeError("the pool user service does not run"))
+        request = object()
+        now = self._node.now()
+        deadline = now + (self.default_timeout if timeout is None else timeout)
+        waiting: Deferred[Resolved] = Deferred(lambda _: self._forget(request))
+        self._waiting[request] = waiting
+        self._node.perform(self._user.resolve(request, handle, now, deadline=deadline, items=items, fresh=fresh))
+        return waiting
+
+    @property
+    def default_timeout(self) -> float:
+        """Seconds that a resolution may take where nothing else is said."""
+        return max(5.0, (self.profile.max_request_retransmit + 1) * self.profile.t1_enrp_request)
+
+    def report(self, handle: bytes, identifier: int) -> None:
+        """Tell the registrar that an element does not serve (RFC 5352 section 3.5), and try it last for a while."""
+        if self._node is not None and self._user is not None:
+            self._node.perform(self._user.report(handle, identifier, self._node.now()))
+
+    def subscribe(self, handle: bytes, callback: Callable[[PoolChanged], object]) -> Subscription:
+        """Have C{callback} called with each change of the pool, first with its present state.
+
+        This goes on through the loss of registrars, and while the pool does not exist, until the returned object's
+        C{stop()} is called.
+        """
+        subscription = Subscription(handle, callback, self._unsubscribe)
+        watchers = self._subscriptions.setdefault(handle, [])
+        watchers.append(subscription)
+        if handle in self._last:
+            self.reactor.callLater(0, self._tell_present, subscription)
+        elif len(watchers) == 1 and self._node is not None and self._user is not None:
+            self._node.perform(self._user.subscribe(handle, self._node.now()))
+        return subscription
+
+    # How it is connected
+
+    def _open(self) -> tuple[str, tuple[ISctpStack, tuple[str, ...]] | None]:
+        if self._transport == "tcp":
+            return "tcp", None
+        if self._given_stack is not None:
+            return "sctp", (self._given_stack, ())
+        hosts = local_hosts_towards(self._registrars)
+        try:
+            self._stack = open_stack(self.reactor, backend=self._backend, profile=self.profile, hosts=hosts)
+        except (SctpUnavailable, CannotListenError) as error:
+            if self._transport == "sctp":
+                raise
+            self.log.warn("asking registrars over TCP, since there is no SCTP: {error}", error=error)
+            return "tcp", None
+        return "sctp", (self._stack, hosts)
+
+    def _listen_announcements(self) -> None:
+        from rserpool.service.multicast import AnnouncementChannel, default_group
+
+        assert self._node is not None
+        interface = local_hosts_towards(self._registrars)[0]
+        group = self._announce_group or default_group(interface)
+        channel = AnnouncementChannel(group, interface, self._node.announcementReceived)
+        self._channel = channel.start(self.reactor)
+
+    async def _stop(self) -> None:
+        node, self._node = self._node, None
+        endpoint, self._endpoint = self._endpoint, None
+        stack, self._stack = self._stack, None
+        channel, self._channel = self._channel, None
+        self._user = None
+        self._last.clear()
+        if node is None:
+            return
+        node.stop()
+        if channel is not None:
+            channel.stopListening()
+        if endpoint is not None:
+            shutdown = endpoint.stopListening()
+            shutdown.addTimeout(SHUTDOWN, self.reactor)
+            try:
+                await shutdown
+            except defer.TimeoutError:
+                endpoint.abort()
+        if stack is not None:
+            closing = stack.close()
+            closing.addTimeout(SHUTDOWN, self.reactor)
+            try:
+                await closing
+            except defer.TimeoutError:
+                self.log.warn("SCTP did not stop within {seconds} s", seconds=SHUTDOWN)
+
+    # What comes out of the role
+
+    def _notified(self, event: Any) -> None:
+        match event:
+            case Resolved(request=request):
+                waiting = self._waiting.pop(request, None)
+                if waiting is not None:
+                    waiting.callback(event)
+            case ResolutionFailed(request=request, error=error):
+                waiting = self._waiting.pop(request, None)
+                if waiting is not None:
+                    waiting.errback(Failure(error))
+            case PoolChanged(handle=handle):
+                self._last[handle] = event
+                for subscription in list(self._subscriptions.get(handle, ())):
+                    subscription.tell(event)
+            case HomeChanged(registrar=registrar):
+                self.home_since = None if registrar is None else self.now()
+                if registrar is None:
+                    self.log.info("the registrar is lost: looking for another")
+                else:
+                    self.log.info("the registrar at {registrar} is the home now", registrar=str(registrar))
+
+    def _forget(self, request: object) -> None:
+        waiting = self._waiting.pop(request, None)
+        if self._user is not None:
+            self._user.cancel(request)
+        if waiting is not None:
+            waiting.errback(Failure(CancelledError()))
+
+    def _tell_present(self, subscription: Subscription) -> None:
+        present = self._last.get(subscription.handle)
+        if present is not None:
+            subscription.tell(present)
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        watchers = self._subscriptions.get(subscription.handle, [])
+        if subscription in watchers:
+            watchers.remove(subscription)
+        if not watchers:
+            self._subscriptions.pop(subscription.handle, None)
+            self._last.pop(subscription.handle, None)
+            if self._user is not None:
+                self._user.unsubscribe(subscription.handle)
