@@ -193,8 +193,10 @@ class Supervision:
                         effects.append(Abort(association))
             elif watch.answer_by is not None:
                 self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
-            else:
+            elif self._keep_alives:
                 effects += self.probe(element, now)
+            else:
+                self._deadlines.set(element, watch.alive_until)
         return effects
 
     def next_deadline(self) -> float | None:
