@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Self, TypeAlias, get_args
 
 from rserpool.errors import WireError
-from rserpool.wire.causes import ErrorCause, decode_operation_error, encode_operation_error, struct_error
+from rserpool.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
+from rserpool.wire.frame import decode_message, does_not_fit, encode_message, message
 from rserpool.wire.parameters import (
     Policy,
     PoolElement,
@@ -36,8 +37,6 @@ from rserpool.wire.tlv import (
     U32,
     Decoded,
     handle_and,
-    message,
-    message_header,
     missing,
     once,
     parameter,
@@ -423,10 +422,7 @@ def encode(message: Message) -> bytes:
 
     @raise ValueError: if a value does not fit its field, or the message would be longer than 65,535 bytes.
     """
-    try:
-        return message._encode()
-    except struct.error as error:
-        raise struct_error(error) from None
+    return encode_message(message)
 
 
 def decode(data: bytes) -> Decoded[Message]:
@@ -435,15 +431,7 @@ def decode(data: bytes) -> Decoded[Message]:
     @raise WireError: if these bytes are no ASAP message. It says by C{report} whether the sender is to be told:
         never about an ASAP_ERROR.
     """
-    kind, flags, end = message_header(data, len(MESSAGES))
-    report: list[bytes] = []
-    if kind != Error.TYPE:
-        return Decoded(MESSAGES[kind - 1]._decode(data, flags, end, report), tuple(report))
-    try:
-        return Decoded(Error._decode(data, flags, end, report))
-    except WireError as error:
-        error.report = False
-        raise
+    return decode_message(data, MESSAGES, 4)
 
 
 def encode_handle_resolution_response(
@@ -457,16 +445,16 @@ def encode_handle_resolution_response(
     @param elements: Pool Elements as padded TLVs.
     @raise ValueError: if not even handle and policy fit.
     """
-    values = [pool_handle(handle)]
-    if policy:
-        values.append(policy)
-    room = LONGEST - 4 - sum(map(len, values))
-    for element in elements:
-        if len(element) - (-element[3] & 3) > room:
-            break
-        room -= len(element)
-        values.append(element)
     try:
+        values = [pool_handle(handle)]
+        if policy:
+            values.append(policy)
+        room = LONGEST - 4 - sum(map(len, values))
+        for element in elements:
+            if len(element) - (-element[3] & 3) > room:
+                break
+            room -= len(element)
+            values.append(element)
         return message(HandleResolutionResponse.TYPE, _FLAG if accepted else 0, b"", values)
     except struct.error as error:
-        raise struct_error(error) from None
+        raise does_not_fit(error) from None

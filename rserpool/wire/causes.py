@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,8 +65,3 @@ def unrecognized_parameters(tlvs: Iterable[bytes]) -> tuple[ErrorCause, ...]:
             break
         causes.append(ErrorCause(CauseCode.UNRECOGNIZED_PARAMETER, tlv))
     return tuple(causes)
-
-
-def struct_error(error: struct.error) -> ValueError:
-    """What C{encode} raises for a value that does not fit its field."""
-    return ValueError(f"a value does not fit its field, or all together are longer than {LONGEST} bytes: {error}")

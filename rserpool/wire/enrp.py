@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Final, Self, TypeAlias, get_args
 
 from rserpool.errors import WireError
-from rserpool.wire.causes import ErrorCause, decode_operation_error, encode_operation_error, struct_error
+from rserpool.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
+from rserpool.wire.frame import decode_message, encode_message, message
 from rserpool.wire.parameters import (
     PoolElement,
     ServerInformation,
@@ -28,8 +28,6 @@ from rserpool.wire.tlv import (
     SERVER_INFORMATION,
     Decoded,
     handle_and,
-    message,
-    message_header,
     missing,
     once,
     parameter,
@@ -332,10 +330,7 @@ def encode(message: Message) -> bytes:
 
     @raise ValueError: if a value does not fit its field, or the message would be longer than 65,535 bytes.
     """
-    try:
-        return message._encode()
-    except struct.error as error:
-        raise struct_error(error) from None
+    return encode_message(message)
 
 
 def decode(data: bytes) -> Decoded[Message]:
@@ -344,12 +339,4 @@ def decode(data: bytes) -> Decoded[Message]:
     @raise WireError: if these bytes are no ENRP message. It says by C{report} whether the sender is to be told:
         never about an ENRP_ERROR.
     """
-    kind, flags, end = message_header(data, len(MESSAGES), 12)
-    report: list[bytes] = []
-    if kind != Error.TYPE:
-        return Decoded(MESSAGES[kind - 1]._decode(data, flags, end, report), tuple(report))
-    try:
-        return Decoded(Error._decode(data, flags, end, report))
-    except WireError as error:
-        error.report = False
-        raise
+    return decode_message(data, MESSAGES, 12)

@@ -9,7 +9,8 @@ from struct import Struct
 from typing import Final
 
 from rserpool.errors import WireError
-from rserpool.wire.causes import ErrorCause, struct_error
+from rserpool.wire.causes import ErrorCause
+from rserpool.wire.frame import does_not_fit
 from rserpool.wire.private import ENCAPSULATION, decode_encapsulation, encode_encapsulation
 from rserpool.wire.quick import quick
 from rserpool.wire.tlv import (
@@ -145,7 +146,7 @@ def encode_policy(policy: Policy) -> bytes:
     try:
         return policy_parameter(policy)
     except struct.error as error:
-        raise struct_error(error) from None
+        raise does_not_fit(error) from None
 
 
 def pool_element(element: PoolElement) -> bytes:
@@ -166,7 +167,7 @@ def encode_pool_element(element: PoolElement) -> bytes:
     try:
         return pool_element(element)
     except struct.error as error:
-        raise struct_error(error) from None
+        raise does_not_fit(error) from None
 
 
 def decode_element(data: bytes, start: int, stop: int, report: list[bytes]) -> PoolElement:

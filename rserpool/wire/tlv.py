@@ -1,4 +1,4 @@
-"""Framing of messages and parameters, padding, and what to do with unknown ones (RFC 5354 sections 2 to 4)."""
+"""Parameters: type, length, value, padding, and what to do with unknown ones (RFC 5354 sections 2 and 3)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ M_co = TypeVar("M_co", covariant=True)
 
 LONGEST: Final = 65535
 """The most that a 16-bit length holds: bytes of a message or parameter without its final padding."""
-LONGEST_INFORMATION: Final = LONGEST - 20 - 4
-"""The most bytes of cause-specific information that still fit an ENRP_ERROR of one cause."""
+LONGEST_INFORMATION: Final = (LONGEST - 20 - 4) & ~3
+"""The most bytes of cause-specific information that still fit an ENRP_ERROR of one cause; what is longer is cut."""
 
 # Parameter types (RFC 5354 section 3, table 1)
 IPV4_ADDRESS: Final = 0x1
@@ -40,7 +40,6 @@ HANDLE_RESOLUTION_OPTION: Final = 0x803F
 HEADER: Final = Struct("!HH")
 U32: Final = Struct("!I")
 _U32_PARAMETER: Final = Struct("!HHI")
-_MESSAGE_HEADER: Final = Struct("!BBH")
 _PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 _unpack_header = HEADER.unpack_from
 
@@ -85,46 +84,6 @@ def container(kind: int, fixed: bytes, nested: Sequence[bytes]) -> bytes:
     """
     value = b"".join(nested)
     return HEADER.pack(kind, 4 + len(fixed) + len(value) - (-nested[-1][3] & 3)) + fixed + value
-
-
-def message(kind: int, flags: int, fixed: bytes, parameters: Sequence[bytes]) -> bytes:
-    """A message: header, fixed fields, parameters; its length leaves out the final padding (RFC 5354 section 4).
-
-    @param parameters: encoded parameters, padded.
-    @raise struct.error: if it is longer than a 16-bit length holds.
-    """
-    value = b"".join(parameters)
-    length = 4 + len(fixed) + len(value)
-    if parameters:
-        length -= -parameters[-1][3] & 3
-    return _MESSAGE_HEADER.pack(kind, flags, length) + fixed + value
-
-
-def message_header(data: bytes, types: int, shortest: int = 4) -> tuple[int, int, int]:
-    """Check the frame of a message.
-
-    @param types: message types from 1 to this are known.
-    @param shortest: the least message length of these types.
-    @return: its type, flags, and length.
-    @raise WireError: if the type is not known, or the length does not agree with the data.
-    """
-    if len(data) < 4:
-        raise WireError(f"a message of {len(data)} bytes has no header", information=data)
-    kind, flags, length = _MESSAGE_HEADER.unpack_from(data)
-    if not 0 < kind <= types:
-        # RFC 5354 section 4: 00 discard, 01 discard and report, 10 and 11 are reserved.
-        raise WireError(
-            f"unknown message type 0x{kind:02x}",
-            cause=CauseCode.UNRECOGNIZED_MESSAGE,
-            information=data[: min(max(length, 4), LONGEST_INFORMATION)],
-            report=kind >> 6 == 1,
-        )
-    if not shortest <= length <= len(data) <= length + 3:
-        raise WireError(
-            f"message type 0x{kind:02x} says {length} bytes, but {len(data)} came",
-            information=data[:LONGEST_INFORMATION],
-        )
-    return kind, flags, length
 
 
 def parameters(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int, int]]:
