@@ -21,6 +21,7 @@ class ServerHunt:
 
     @ivar home: the association with the home registrar, or None.
     @ivar address: where the home registrar is, or None.
+    @ivar rounds: how often every known registrar was tried in vain, since there was a home.
     """
 
     def __init__(self, registrars: Sequence[TransportAddress], profile: Profile, protocol: str = "sctp") -> None:
@@ -37,6 +38,7 @@ class ServerHunt:
         self._avoided: TransportAddress | None = None
         self.home: Association | None = None
         self.address: TransportAddress | None = None
+        self.rounds = 0
 
     @property
     def hunting(self) -> bool:
@@ -147,6 +149,7 @@ class ServerHunt:
             effects.append(Connect(peer))
         if not self._attempts and self._t5_at is not None:
             # Everybody refused: pause a little longer each time, instead of idling until T5.
+            self.rounds += 1
             self._again_at = now + self._pause
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         return effects
@@ -155,6 +158,7 @@ class ServerHunt:
         effects = self.stop()
         self._t5 = self._profile.t5_server_hunt
         self._pause = FIRST_PAUSE
+        self.rounds = 0
         self._avoided = None
         self.home, self.address = association, address
         return effects

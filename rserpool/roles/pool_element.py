@@ -54,10 +54,21 @@ class HomeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class NoRegistrarFound:
+    """None of these registrars can be reached; the hunt goes on."""
+
+    tried: tuple[TransportAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorReceived:
     """A registrar reported an error."""
 
     causes: tuple[ErrorCause, ...]
+
+
+_TELL_AFTER = (2, 10, 100, 1000)
+"""After so many rounds of the hunt without success the user is told."""
 
 
 class _Membership:
@@ -189,7 +200,11 @@ class PoolElement:
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """A registrar could not be reached."""
-        return self._hunt.connect_failed(peer, now)
+        rounds = self._hunt.rounds
+        effects = self._hunt.connect_failed(peer, now)
+        if self._hunt.rounds > rounds and self._hunt.rounds in _TELL_AFTER:
+            effects.append(Notify(NoRegistrarFound(tuple(self._hunt.known))))
+        return effects
 
     def association_lost(self, association: Association, now: float) -> list[Effect]:
         """An association is gone; if it was the home's, the hunt begins."""

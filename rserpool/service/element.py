@@ -239,6 +239,10 @@ class PoolElementService(Service):
                 self._log.warn("no home registrar: looking for one")
             case role.HomeChanged(registrar=registrar):
                 self._log.info("home registrar is {registrar}", registrar=str(registrar))
+            case role.NoRegistrarFound(tried=tried):
+                self._log.warn(
+                    "no registrar can be reached at {tried}; trying on", tried=", ".join(str(peer) for peer in tried)
+                )
             case role.ErrorReceived(causes=causes):
                 self._log.warn(
                     "the registrar reports an error: {causes}",

@@ -83,6 +83,7 @@ class Node(SctpHandler):
         self._faults: dict[ISctpAssociation, int] = {}
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
+        self._stopped = False
         self.now = clock_of(reactor)
         self.endpoint: ISctpEndpoint | None = None
         self.connect_tcp: Callable[[TransportAddress, Node], ISctpAssociation] | None = None
@@ -91,6 +92,8 @@ class Node(SctpHandler):
 
     def perform(self, effects: list[Effect]) -> None:
         """Do what the role asked for, in order, and re-arm the timer."""
+        if self._stopped:
+            return
         for effect in effects:
             if type(effect) is Send:
                 message = effect.message
@@ -101,7 +104,8 @@ class Node(SctpHandler):
         self._rearm()
 
     def stop(self) -> None:
-        """Do nothing more on our own."""
+        """Do nothing more: neither on our own nor for anybody."""
+        self._stopped = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
@@ -213,9 +217,6 @@ class Node(SctpHandler):
         self._faults.pop(association, None)
         if association.outbound and self._dialled.get(association.peer) is association:
             del self._dialled[association.peer]
-            self._log.debug(
-                "cannot reach {peer}: {reason}", peer=str(association.peer), reason=reason.getErrorMessage()
-            )
             self.perform(self._role.connect_failed(association.peer, self.now()))
         else:
             self.perform(self._role.association_lost(association, self.now()))
