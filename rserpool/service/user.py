@@ -200,6 +200,19 @@ class PoolUserService(Service):
             self._node.perform(self._user.subscribe(handle, self._node.now()))
         return subscription
 
+    def sctp_endpoint(self, address: TransportAddress) -> Any:
+        """A client endpoint for an element that serves over SCTP, on this service's stack.
+
+        @raise SctpUnavailable: if this machine has no SCTP.
+        """
+        from rserpool.sctp.endpoints import SctpClientEndpoint
+
+        stack = self._given_stack or self._stack
+        if stack is None:
+            hosts = local_hosts_towards([address])
+            stack = self._stack = open_stack(self.reactor, backend=self._backend, profile=self.profile, hosts=hosts)
+        return SctpClientEndpoint(self.reactor, address, stack=stack)
+
     # How it is connected
 
     def _open(self) -> tuple[str, tuple[ISctpStack, tuple[str, ...]] | None]:

@@ -1,6 +1,8 @@
-"""What rserpool adds to Twisted: two twistd subcommands."""
+"""What rserpool adds to Twisted: two twistd subcommands, and endpoint strings."""
 
 from twisted.application.service import ServiceMaker
+
+from rserpool.service.parser import PoolClientEndpointParser
 
 rserpool_ns = ServiceMaker(
     "RSerPool registrar", "rserpool.tap.ns", "A registrar (name server) of Reliable Server Pooling.", "rserpool-ns"
@@ -8,3 +10,4 @@ rserpool_ns = ServiceMaker(
 rserpool_pe = ServiceMaker(
     "RSerPool pool element", "rserpool.tap.pe", "Any twistd plugin as an element of a server pool.", "rserpool-pe"
 )
+rserpool_client = PoolClientEndpointParser()

@@ -1,0 +1,154 @@
+"""Which element serves which open connection; and the end of connections to elements that were removed.
+
+A frozen peer keeps TCP up: only its registrar notices, and removes it. A user that wishes so then loses the connection
+at once, and fails over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from twisted.logger import Logger
+
+from rserpool.asap.resolution import PoolChanged
+from rserpool.service.user import PoolUserService, Subscription
+from rserpool.wire.parameters import PoolElement
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+GRACE = 5.0
+"""A new home registrar may not know every element yet: for so many seconds (or two T2) it is not believed that an
+element is gone which it never listed."""
+CERTAIN = 400
+"""An answer with so many elements may have been cut (a message holds 65,535 bytes): others may still be there."""
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    element: PoolElement
+    protocol: Callable[[], Any]
+    transport: Callable[[], Any]
+    listed_by: float | None
+    """Which home registrar (by the time since when it is that) was seen to list the element."""
+
+    @property
+    def open(self) -> bool:
+        transport = self.transport()
+        return transport is not None and bool(getattr(transport, "connected", True))
+
+
+class Connections:
+    """The connections that one endpoint made, none of them kept alive by this."""
+
+    def __init__(self) -> None:
+        self._connections: list[_Connection] = []
+
+    def add(self, element: PoolElement, protocol: Any, listed_by: float | None) -> None:
+        """A connection to the element is up."""
+        self._connections = [each for each in self._connections if each.protocol() is not None or each.open]
+        transport = getattr(protocol, "transport", None)
+        self._connections.append(_Connection(element, _weak(protocol), _weak(transport), listed_by))
+
+    def element_of(self, protocol: Any) -> PoolElement | None:
+        """The element that serves this protocol, or that of the same peer, where another protocol wraps ours."""
+        for connection in reversed(self._connections):
+            if connection.protocol() is protocol:
+                return connection.element
+        transport = getattr(protocol, "transport", None)
+        peer = None if transport is None else transport.getPeer()
+        host, port = getattr(peer, "host", None), getattr(peer, "port", None)
+        for connection in reversed(self._connections):
+            user_transport = connection.element.user_transport
+            if host in user_transport.addresses and port == getattr(user_transport, "port", None):
+                return connection.element
+        return None
+
+    @property
+    def open(self) -> list[_Connection]:
+        """Those that are up."""
+        return [connection for connection in self._connections if connection.open]
+
+
+class Drop:
+    """Aborts the connections to elements that the registrar removed.
+
+    An element that the registrar still knows, but never hands out (weight 0, say), counts as removed.
+    """
+
+    _log = Logger()
+
+    def __init__(self, user: PoolUserService, handle: bytes, connections: Connections) -> None:
+        self._user = user
+        self._handle = handle
+        self._connections = connections
+        self._subscription: Subscription | None = None
+        self._present: frozenset[int] | None = None
+        self._again: IDelayedCall | None = None
+        self._grace = max(GRACE, 2 * user.profile.t2_registration)
+
+    def watch(self) -> None:
+        """There is a connection: watch the pool, until there is none."""
+        if self._subscription is None:
+            self._subscription = self._user.subscribe(self._handle, self._changed)
+
+    def _changed(self, change: PoolChanged) -> None:
+        elements = change.elements or ()
+        if len(elements) >= CERTAIN:
+            self._present = None
+            return
+        self._present = frozenset(element.identifier for element in elements)
+        self._review()
+
+    def _review(self) -> None:
+        open_ = self._connections.open
+        if not open_:
+            self._rest()
+            return
+        if self._present is None:
+            return
+        now, home_since = self._user.now(), self._user.home_since
+        for connection in open_:
+            if connection.element.identifier in self._present:
+                connection.listed_by = home_since
+            elif home_since is not None and (
+                connection.listed_by == home_since or now >= home_since + self._grace
+            ):
+                self._abort(connection)
+            elif self._again is None:
+                since = now if home_since is None else home_since
+                self._again = self._user.reactor.callLater(since + self._grace - now, self._grace_over)
+
+    def _grace_over(self) -> None:
+        self._again = None
+        self._review()
+
+    def _abort(self, connection: _Connection) -> None:
+        self._log.info(
+            "element 0x{identifier:08x} of pool {pool!r} was removed: its connection is dropped",
+            identifier=connection.element.identifier,
+            pool=self._handle.decode("utf-8", "backslashreplace"),
+        )
+        transport = connection.transport()
+        abort = getattr(transport, "abortConnection", None) or getattr(transport, "abort", None)
+        if abort is not None:
+            abort()
+
+    def _rest(self) -> None:
+        if self._subscription is not None:
+            self._subscription.stop()
+            self._subscription = None
+        self._present = None
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+
+def _weak(thing: Any) -> Callable[[], Any]:
+    try:
+        return ref(thing)
+    except TypeError:
+        return lambda: None

@@ -1,0 +1,204 @@
+"""A client endpoint that connects to whichever element of a pool serves (RFC 5352 sections 3.3 and 3.5, RFC 5356)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from rserpool.addresses import TransportAddress
+from rserpool.asap.resolution import Resolved
+from rserpool.errors import NoElement, NoRegistrar, RSerPoolError
+from rserpool.service.drop import Connections, Drop
+from rserpool.service.user import PoolUserService
+from rserpool.wire.parameters import DATA_ONLY, PoolElement, SctpTransport, TcpTransport
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+TIMEOUT = 30.0
+"""Seconds until C{connect} gives up, where nothing else is said."""
+
+
+class _NotSpoken(Exception):
+    """The element serves over a transport that this endpoint does not speak."""
+
+
+@implementer(IStreamClientEndpoint)
+class PoolClientEndpoint:
+    """Connects to an element of a pool; those that fail are reported, and the next one is tried at once.
+
+    Elements are tried in the order that the policy wants. Elements that serve over TCP, or over SCTP (then the factory
+    builds an L{ISctpProtocol<rserpool.sctp.interfaces.ISctpProtocol>}), can be used; others are passed over.
+
+    @param user: a L{PoolUserService} that runs (or starts itself).
+    @param pool: the pool handle.
+    @param timeout: seconds until C{connect} gives up.
+    @param attempt: seconds that one element may take to accept; T1 of the profile by default.
+    @param items: how many elements to ask the registrar for; None for all.
+    @param drop: abort connections to elements that the registrar removes.
+    @param chosen: called with the L{PoolElement} whenever a connection to it is up.
+    @ivar element: the element that was connected to last, or None.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        user: PoolUserService,
+        pool: bytes | str,
+        *,
+        timeout: float = TIMEOUT,
+        attempt: float | None = None,
+        items: int | None = None,
+        drop: bool = False,
+        chosen: Callable[[PoolElement], object] | None = None,
+    ) -> None:
+        self.user = user
+        self.handle = pool.encode() if isinstance(pool, str) else pool
+        self.element: PoolElement | None = None
+        self._timeout = timeout
+        self._attempt_timeout = user.profile.t1_enrp_request if attempt is None else attempt
+        self._items = items
+        self._connections = Connections()
+        self._drop = Drop(user, self.handle, self._connections) if drop else None
+        self._chosen = chosen
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect to an element.
+
+        @return: a C{Deferred} that can be cancelled. It fails with L{UnknownPool<rserpool.errors.UnknownPool>} or
+            L{NoRegistrar<rserpool.errors.NoRegistrar>} if there is nothing to try, and with
+            L{NoElement<rserpool.errors.NoElement>}, which names what was tried, if nothing accepted in time.
+        """
+        return ensureDeferred(self._connect(protocolFactory))
+
+    def element_of(self, protocol: Any) -> PoolElement | None:
+        """The element that serves a protocol which this endpoint connected; None if there is none.
+
+        Where another protocol wraps it (TLS), that of its peer's address.
+        """
+        return self._connections.element_of(protocol)
+
+    def report(self, failed: Any) -> None:
+        """Tell the registrar that an element failed, for reasons that only the application sees (RFC 5352 3.5).
+
+        @param failed: a protocol that this endpoint connected, or the L{PoolElement}.
+        @raise ValueError: if this endpoint did not connect the protocol.
+        """
+        element = failed if isinstance(failed, PoolElement) else self.element_of(failed)
+        if element is None:
+            raise ValueError(f"{failed!r} was not connected by this endpoint")
+        self.user.report(self.handle, element.identifier)
+
+    async def _connect(self, factory: IProtocolFactory) -> IProtocol:
+        deadline = self.user.reactor.seconds() + self._timeout
+        pause = FIRST_PAUSE
+        tried: dict[str, str] = {}
+        resolved = await self.user.resolve(self.handle, items=self._items, timeout=self._timeout)
+        while True:
+            speakable = False
+            for element in resolved.elements:
+                left = deadline - self.user.reactor.seconds()
+                if left <= 0:
+                    break
+                try:
+                    protocol = await self._attempt(element, factory, min(left, self._attempt_timeout))
+                except _NotSpoken as error:
+                    tried[describe(element)] = str(error)
+                except (ConnectError, ConnectionClosed, OSError) as error:
+                    speakable = True
+                    tried[describe(element)] = str(error) or type(error).__name__
+                    self._log.info("{element} failed: {error}", element=describe(element), error=error)
+                    self.user.report(self.handle, element.identifier)
+                else:
+                    self._connected(element, protocol, resolved)
+                    return protocol
+            left = deadline - self.user.reactor.seconds()
+            if not speakable or left <= pause:
+                raise NoElement(self._nothing(tried))
+            await deferLater(self.user.reactor, pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            resolved = await self._ask_again(resolved, left - pause, tried)
+
+    async def _ask_again(self, last: Resolved, left: float, tried: dict[str, str]) -> Resolved:
+        """Everybody failed: what does the registrar say now? Without an answer, the same elements are tried again."""
+        patience = min(max(left, 0.0), 2 * self.user.profile.t1_enrp_request)
+        try:
+            return await self.user.resolve(self.handle, items=self._items, timeout=patience, fresh=True)
+        except NoRegistrar:
+            return last
+        except RSerPoolError as error:
+            # Its last element is gone, and another may come.
+            if left <= 0:
+                raise NoElement(self._nothing(tried)) from error
+            return last
+
+    async def _attempt(self, element: PoolElement, factory: IProtocolFactory, seconds: float) -> IProtocol:
+        connecting = self._endpoint(element, seconds).connect(factory)
+        late = False
+
+        def expire() -> None:
+            nonlocal late
+            late = True
+            connecting.cancel()
+
+        timer = self.user.reactor.callLater(seconds, expire)
+        try:
+            protocol: IProtocol = await connecting
+        except (CancelledError, ConnectingCancelledError):
+            if late:
+                raise ConnectError(string=f"no answer within {seconds:g} s") from None
+            raise CancelledError() from None
+        finally:
+            if timer.active():
+                timer.cancel()
+        return protocol
+
+    def _endpoint(self, element: PoolElement, seconds: float) -> Any:
+        match element.user_transport:
+            case TcpTransport(port=port, address=address):
+                kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+                # Our own timer is the first.
+                return kind(self.user.reactor, address, port, timeout=seconds + 1)
+            case SctpTransport(port=port, use=use, addresses=addresses) if use == DATA_ONLY:
+                return self.user.sctp_endpoint(TransportAddress(addresses, port, element.encapsulation))
+            case SctpTransport():
+                raise _NotSpoken("it wants a session (transport use DATA_PLUS_CONTROL)")
+            case other:
+                raise _NotSpoken(f"it serves over {type(other).__name__.removesuffix('Transport')}, not TCP or SCTP")
+
+    def _connected(self, element: PoolElement, protocol: IProtocol, resolved: Resolved) -> None:
+        self.element = element
+        since = self.user.home_since
+        heard = self.user.now() - resolved.age
+        self._connections.add(element, protocol, since if since is not None and heard >= since else None)
+        if self._drop is not None:
+            self._drop.watch()
+        if self._chosen is not None:
+            self._chosen(element)
+
+    def _nothing(self, tried: dict[str, str]) -> str:
+        pool = self.handle.decode("utf-8", "backslashreplace")
+        reasons = "; ".join(f"{element}: {why}" for element, why in tried.items())
+        return f"no element of pool {pool!r} could be used: {reasons or 'there was no time'}"
+
+
+def describe(element: PoolElement) -> str:
+    """A pool element in a few words: its identifier, and where it serves."""
+    return f"0x{element.identifier:08x} at {place(element)}"
+
+
+def place(element: PoolElement) -> str:
+    """Where an element serves: C{tcp 127.0.0.1:80}."""
+    transport = element.user_transport
+    kind = type(transport).__name__.removesuffix("Transport").lower()
+    hosts = ",".join(f"[{host}]" if ":" in host else host for host in transport.addresses)
+    port = getattr(transport, "port", None)
+    return f"{kind} {hosts}:{port}" if port is not None else kind
