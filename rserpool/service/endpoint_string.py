@@ -1,0 +1,93 @@
+r"""Endpoint strings: C{rserpool:POOL:registrar=HOST:PORT}, wherever Twisted takes a client endpoint.
+
+The keywords, all of them optional:
+
+    - C{registrar=HOST[,HOST...]:PORT[/UDPPORT]}: where a registrar is; several are joined by C{+}. IPv6 addresses stand
+      in brackets. Colons may be written as they are, or escaped as in other endpoint strings (C{127.0.0.1\:3863}).
+      By default the registrars of this host.
+    - C{transport=auto|sctp|tcp}: how to speak with the registrar.
+    - C{profile=fast|default|rfc}: the timers.
+    - C{timeout=SECONDS}: how long a connect may take.
+    - C{items=N}: how many elements to ask the registrar for.
+    - C{drop=yes|no}: whether to abort connections to elements that the registrar removes.
+
+Endpoints with the same registrars, transport and profile share one pool user for each reactor. It starts with the first
+connect and stops when the reactor does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from twisted.internet.defer import Deferred
+
+from rserpool.asap.resolution import Resolved
+from rserpool.errors import ConfigurationError
+from rserpool.profiles import profile
+from rserpool.service.endpoint import TIMEOUT, PoolClientEndpoint
+from rserpool.service.registrars import registrars_from
+from rserpool.service.user import PoolUserService
+
+_shared: WeakKeyDictionary[Any, dict[tuple[Any, ...], SharedPoolUser]] = WeakKeyDictionary()
+
+
+class SharedPoolUser(PoolUserService):
+    """A pool user that starts with the first question, and stops with its reactor."""
+
+    def resolve(
+        self, handle: bytes, *, items: int | None = None, timeout: float | None = None, fresh: bool = False
+    ) -> Deferred[Resolved]:
+        if not self.running:
+            self.startService()
+            self.reactor.addSystemEventTrigger("before", "shutdown", self.stopService)
+        return super().resolve(handle, items=items, timeout=timeout, fresh=fresh)
+
+
+def endpoint_from(reactor: Any, args: tuple[str, ...], keywords: dict[str, str]) -> PoolClientEndpoint:
+    """The endpoint that the parts of a string describe.
+
+    @raise ConfigurationError: with a sentence that names what is wrong.
+    """
+    keywords = dict(keywords)
+    if not args or not args[0]:
+        raise ConfigurationError("which pool? write rserpool:POOL:registrar=HOST:PORT")
+    pool, *rest = args
+    registrars = keywords.pop("registrar", "")
+    if rest:
+        # Twisted splits at every colon: what follows registrar=HOST is here.
+        if not registrars:
+            raise ConfigurationError(f"rserpool:{pool}: what is {':'.join(rest)!r}? write registrar=HOST:PORT")
+        registrars = ":".join([registrars, *rest])
+    addresses = registrars_from(registrars.split("+") if registrars else ())
+    transport = keywords.pop("transport", "auto")
+    timers = profile(keywords.pop("profile", "default"))
+    timeout = _number(keywords, "timeout", TIMEOUT)
+    items = None if "items" not in keywords else int(_number(keywords, "items", 1, whole=True))
+    drop = keywords.pop("drop", "no")
+    if drop not in ("yes", "no"):
+        raise ConfigurationError(f"drop={drop}: write drop=yes or drop=no")
+    if keywords:
+        raise ConfigurationError(
+            f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; "
+            "choose from registrar, transport, profile, timeout, items, drop"
+        )
+    users = _shared.setdefault(reactor, {})
+    settings = (addresses, transport, timers.name)
+    user = users.get(settings)
+    if user is None:
+        user = users[settings] = SharedPoolUser(reactor, addresses, transport=transport, profile=timers)
+    return PoolClientEndpoint(user, pool, timeout=timeout, items=items, drop=drop == "yes")
+
+
+def _number(keywords: dict[str, str], name: str, default: float, whole: bool = False) -> float:
+    text = keywords.pop(name, None)
+    if text is None:
+        return default
+    try:
+        number = int(text) if whole else float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < 2**31:
+        raise ConfigurationError(f"{name}={text}: this must be a {'whole ' if whole else ''}number above 0")
+    return number
