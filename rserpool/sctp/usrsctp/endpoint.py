@@ -170,7 +170,7 @@ class Endpoint:
         thresholds = make(
             "sctp_paddrthlds",
             spt_pathmaxrxt=profile.association_max_retransmissions,
-            spt_pathpfthld=0 if profile.icmp else 0xFFFF,
+            spt_pathpfthld=0,
             spt_pathcpthld=0xFFFF,
         )
         self._set(SCTP_PEER_ADDR_THLDS, thresholds)
