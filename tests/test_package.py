@@ -25,6 +25,19 @@ def run(*command: object, cwd: Path) -> str:
     return done.stdout
 
 
+class Checkout(SynchronousTestCase):
+    """What is here is also found."""
+
+    def test_every_test_is_found(self) -> None:
+        """A directory without C{__init__.py} would be passed over silently by trial."""
+        directories = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+        self.assertEqual([path for path in directories if not (path / "__init__.py").exists()], [])
+
+    def test_nothing_hides_twisted(self) -> None:
+        """An C{__init__.py} beside the plugins would make them a package of their own."""
+        self.assertEqual(list((ROOT / "twisted").rglob("__init__.py")), [])
+
+
 class Wheel(SynchronousTestCase):
     """Built from the files of the checkout, and installed with its dependencies in an empty environment."""
 
