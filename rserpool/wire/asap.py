@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self, TypeAlias, get_args
+from typing import ClassVar, Final, Self, TypeAlias, cast, get_args
 
 from rserpool.errors import WireError
 from rserpool.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
@@ -45,7 +45,7 @@ from rserpool.wire.tlv import (
     unexpected,
     value_u32,
 )
-from rserpool.wire.transports import decode_transport, encode_transport
+from rserpool.wire.transports import decode_sctp_transport, decode_transport, encode_transport
 
 _FLAG: Final = 0x01
 _RESPONSE: Final = frozenset({POOL_HANDLE, PE_IDENTIFIER, OPERATION_ERROR})
@@ -325,10 +325,10 @@ class ServerAnnounce:
         transports: list[SctpTransport | TcpTransport] = []
         encapsulation = 0
         for kind, start, stop in parameters(data, 8, end):
-            if kind == SCTP_TRANSPORT or kind == TCP_TRANSPORT:
-                transport = decode_transport(data, start, stop, report)
-                assert isinstance(transport, SctpTransport | TcpTransport)
-                transports.append(transport)
+            if kind == SCTP_TRANSPORT:
+                transports.append(decode_sctp_transport(data, start, stop, report))
+            elif kind == TCP_TRANSPORT:
+                transports.append(cast(TcpTransport, decode_transport(data, start, stop, report)))
             elif kind == ENCAPSULATION:
                 encapsulation = decode_encapsulation(data, start, stop) or encapsulation
             else:

@@ -14,6 +14,7 @@ from rserpool.wire.frame import does_not_fit
 from rserpool.wire.private import ENCAPSULATION, decode_encapsulation, encode_encapsulation
 from rserpool.wire.quick import quick
 from rserpool.wire.tlv import (
+    PADDING,
     POLICY,
     POOL_ELEMENT,
     POOL_HANDLE,
@@ -36,6 +37,7 @@ from rserpool.wire.transports import (
     UdpLiteTransport,
     UdpTransport,
     UserTransport,
+    decode_sctp_transport,
     decode_transport,
     encode_transport,
 )
@@ -59,6 +61,8 @@ __all__ = [
     "encode_pool_element",
 ]
 
+_POLICY_HEAD: Final = Struct("!HHI")
+_ELEMENT_HEAD: Final = Struct("!HHIIi")
 _ELEMENT_FIXED: Final = Struct("!IIi")
 _SHORT_POLICY: Final = 32
 """Policies up to this many bytes are decoded through a cache; the bound keeps its memory small."""
@@ -117,7 +121,8 @@ def pool_handle(handle: bytes) -> bytes:
 
 def policy_parameter(policy: Policy) -> bytes:
     """The Policy parameter, padded; C{struct.error} if it does not fit."""
-    return parameter(POLICY, U32.pack(policy.type) + policy.data)
+    length = 8 + len(policy.data)
+    return _POLICY_HEAD.pack(POLICY, length, policy.type) + policy.data + PADDING[length & 3]
 
 
 def decode_policy(data: bytes, start: int, stop: int) -> Policy:
@@ -151,12 +156,17 @@ def encode_policy(policy: Policy) -> bytes:
 
 def pool_element(element: PoolElement) -> bytes:
     """The Pool Element parameter, padded; C{struct.error} or C{ValueError} if a value does not fit."""
-    nested = [encode_transport(element.user_transport), policy_parameter(element.policy)]
+    last = policy_parameter(element.policy)
+    value = encode_transport(element.user_transport) + last
     if element.asap_transport is not None:
-        nested.append(encode_transport(element.asap_transport))
+        last = encode_transport(element.asap_transport)
+        value += last
     if element.encapsulation:
-        nested.append(encode_encapsulation(element.encapsulation))
-    return container(POOL_ELEMENT, _ELEMENT_FIXED.pack(element.identifier, element.home, element.life), nested)
+        last = encode_encapsulation(element.encapsulation)
+        value += last
+    # The length leaves out the padding of the last parameter (RFC 5354 section 2).
+    length = 16 + len(value) - (-last[3] & 3)
+    return _ELEMENT_HEAD.pack(POOL_ELEMENT, length, element.identifier, element.home, element.life) + value
 
 
 def encode_pool_element(element: PoolElement) -> bytes:
@@ -210,13 +220,6 @@ def decode_pool_element(tlv: bytes) -> PoolElement:
             return decode_element(tlv, start, stop, [])
         break
     raise WireError("this is not one pool element parameter")
-
-
-def decode_sctp_transport(data: bytes, start: int, stop: int, report: list[bytes]) -> SctpTransport:
-    """An SCTP Transport parameter."""
-    transport = decode_transport(data, start, stop, report)
-    assert isinstance(transport, SctpTransport)
-    return transport
 
 
 def server_information(information: ServerInformation) -> bytes:

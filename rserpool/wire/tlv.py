@@ -40,7 +40,8 @@ HANDLE_RESOLUTION_OPTION: Final = 0x803F
 HEADER: Final = Struct("!HH")
 U32: Final = Struct("!I")
 _U32_PARAMETER: Final = Struct("!HHI")
-_PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
+PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
+"""Padding by length modulo 4."""
 _unpack_header = HEADER.unpack_from
 
 
@@ -63,7 +64,7 @@ def parameter(kind: int, value: bytes) -> bytes:
     @raise struct.error: if it is longer than a 16-bit length holds.
     """
     length = len(value) + 4
-    return HEADER.pack(kind, length) + value + _PADDING[length & 3]
+    return HEADER.pack(kind, length) + value + PADDING[length & 3]
 
 
 def parameter_u32(kind: int, number: int) -> bytes:

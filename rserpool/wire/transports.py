@@ -19,7 +19,6 @@ from rserpool.wire.tlv import (
     TCP_TRANSPORT,
     UDP_LITE_TRANSPORT,
     UDP_TRANSPORT,
-    container,
     parameter,
     parameters,
     unexpected,
@@ -29,6 +28,7 @@ DATA_ONLY: Final = 0
 DATA_PLUS_CONTROL: Final = 1
 """Transport Use of an SCTP transport (RFC 5354 section 3.4)."""
 
+_HEAD: Final = Struct("!HHHH")
 _FIXED: Final = Struct("!HH")
 _DCCP_FIXED: Final = Struct("!HHI")
 _ONE_IPV4: Final = Struct("!HHI4s")
@@ -162,17 +162,15 @@ def encode_transport(transport: UserTransport) -> bytes:
     @raise ValueError: if an address is none, or there is none.
     @raise struct.error: if a number does not fit.
     """
-    kind = transport.TYPE
     if isinstance(transport, OpaqueTransport):
-        return parameter(kind, transport.data)
-    if isinstance(transport, DccpTransport):
-        fixed = _DCCP_FIXED.pack(transport.port, 0, transport.service_code)
-    else:
-        fixed = _FIXED.pack(transport.port, transport.use)
-    addresses = [encode_address(address) for address in transport.addresses]
+        return parameter(OPAQUE_TRANSPORT, transport.data)
+    addresses = b"".join(map(encode_address, transport.addresses))
     if not addresses:
         raise ValueError("a transport needs an address")
-    return container(kind, fixed, addresses)
+    if isinstance(transport, DccpTransport):
+        fixed = _DCCP_FIXED.pack(transport.port, 0, transport.service_code)
+        return parameter(DCCP_TRANSPORT, fixed + addresses)
+    return _HEAD.pack(transport.TYPE, 8 + len(addresses), transport.port, transport.use) + addresses
 
 
 def decode_transport(data: bytes, start: int, stop: int, report: list[bytes]) -> UserTransport:
@@ -181,37 +179,55 @@ def decode_transport(data: bytes, start: int, stop: int, report: list[bytes]) ->
     @raise WireError: if it has no address, or more than one where RFC 5354 allows one.
     """
     kind = data[start + 1]
-    if stop - start == 16:
-        # Nearly all there are: SCTP, TCP, UDP or UDP-Lite with one IPv4 address.
-        port, use, inner, packed = _ONE_IPV4.unpack_from(data, start + 4)
-        if inner == _IPV4_HEADER:
-            if kind == SCTP_TRANSPORT:
-                return SctpTransport(port, use, (_address_text(packed),))
-            if kind in _ONE_ADDRESS:
-                return _ONE_ADDRESS[kind](port, _address_text(packed))
+    if kind == SCTP_TRANSPORT:
+        return decode_sctp_transport(data, start, stop, report)
     if kind == OPAQUE_TRANSPORT:
         return OpaqueTransport(data[start + 4 : stop])
-    fixed = 12 if kind == DCCP_TRANSPORT else 8
+    if kind == DCCP_TRANSPORT:
+        addresses = _addresses(data, start, 12, stop, report)
+        port, _, service_code = _DCCP_FIXED.unpack_from(data, start + 4)
+        return DccpTransport(port, service_code, _only(addresses, data, start, stop))
+    if stop - start == 16:
+        # Nearly all there are: one IPv4 address.
+        port, _, inner, packed = _ONE_IPV4.unpack_from(data, start + 4)
+        if inner == _IPV4_HEADER:
+            return _ONE_ADDRESS[kind](port, _address_text(packed))
+    addresses = _addresses(data, start, 8, stop, report)
+    return _ONE_ADDRESS[kind](_FIXED.unpack_from(data, start + 4)[0], _only(addresses, data, start, stop))
+
+
+def decode_sctp_transport(data: bytes, start: int, stop: int, report: list[bytes]) -> SctpTransport:
+    """An SCTP Transport parameter.
+
+    @raise WireError: if it has no address.
+    """
+    if stop - start == 16:
+        # Nearly all there are: one IPv4 address.
+        port, use, inner, packed = _ONE_IPV4.unpack_from(data, start + 4)
+        if inner == _IPV4_HEADER:
+            return SctpTransport(port, use, (_address_text(packed),))
+    addresses = _addresses(data, start, 8, stop, report)
+    if not addresses:
+        raise WireError("an SCTP transport has no address", information=data[start:stop])
+    port, use = _FIXED.unpack_from(data, start + 4)
+    return SctpTransport(port, use, tuple(addresses))
+
+
+def _addresses(data: bytes, start: int, fixed: int, stop: int, report: list[bytes]) -> list[str]:
     if stop - start < fixed:
-        raise WireError(f"transport parameter 0x{kind:x} is cut short", information=data[start:stop])
+        raise WireError("a transport parameter is cut short", information=data[start:stop])
     addresses = []
-    for inner, offset, end in parameters(data, start + fixed, stop):
-        if inner == IPV4_ADDRESS or inner == IPV6_ADDRESS:
-            if end - offset != (8 if inner == IPV4_ADDRESS else 20):
+    for kind, offset, end in parameters(data, start + fixed, stop):
+        if kind == IPV4_ADDRESS or kind == IPV6_ADDRESS:
+            if end - offset != (8 if kind == IPV4_ADDRESS else 20):
                 raise WireError("an address parameter has a wrong size", information=data[offset:end])
             addresses.append(_address_text(data[offset + 4 : end]))
         else:
-            unexpected(data, inner, offset, end, report)
-    port, use = _FIXED.unpack_from(data, start + 4)
-    if kind == SCTP_TRANSPORT:
-        if not addresses:
-            raise WireError("an SCTP transport has no address", information=data[start:stop])
-        return SctpTransport(port, use, tuple(addresses))
+            unexpected(data, kind, offset, end, report)
+    return addresses
+
+
+def _only(addresses: list[str], data: bytes, start: int, stop: int) -> str:
     if len(addresses) != 1:
-        raise WireError(
-            f"transport parameter 0x{kind:x} has {len(addresses)} addresses instead of one",
-            information=data[start:stop],
-        )
-    if kind == DCCP_TRANSPORT:
-        return DccpTransport(port, _DCCP_FIXED.unpack_from(data, start + 4)[2], addresses[0])
-    return _ONE_ADDRESS[kind](port, addresses[0])
+        raise WireError(f"a transport has {len(addresses)} addresses instead of one", information=data[start:stop])
+    return addresses[0]
