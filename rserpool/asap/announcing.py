@@ -18,9 +18,7 @@ class Announcing:
         self._message: asap.ServerAnnounce | None = None
         self._next: float | None = None
 
-    def start(
-        self, transports: tuple[SctpTransport | TcpTransport, ...], encapsulation: int, now: float
-    ) -> None:
+    def start(self, transports: tuple[SctpTransport | TcpTransport, ...], encapsulation: int, now: float) -> None:
         """Begin to announce these transports."""
         self._message = asap.ServerAnnounce(self._server, transports, encapsulation)
         self._next = now

@@ -107,18 +107,14 @@ class Home:
     def _may_change(self, client: Client, element: Element) -> bool:
         return element.association == client.association or client.is_at(element.asap_address())
 
-    def _contest(
-        self, client: Client, message: asap.Registration, present: Element, now: float
-    ) -> list[Effect]:
+    def _contest(self, client: Client, message: asap.Registration, present: Element, now: float) -> list[Effect]:
         self._check(client, message)
         if present.association is not None or present.watch is None:
             raise Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)
         self._contests.setdefault(present, []).append((client, message))
         return self._supervision.probe(present, now)
 
-    def _grant(
-        self, client: Client, message: asap.Registration, present: Element | None, now: float
-    ) -> list[Effect]:
+    def _grant(self, client: Client, message: asap.Registration, present: Element | None, now: float) -> list[Effect]:
         self._check(client, message)
         handle = message.handle
         if present is None or present not in client.elements:
@@ -173,5 +169,3 @@ class Home:
 def _refusal(client: Client, message: asap.Registration, error: Rejected) -> Effect:
     causes = (ErrorCause(error.cause, error.information),)
     return Send(client.association, asap.RegistrationResponse(message.handle, message.element.identifier, True, causes))
-
-

@@ -16,12 +16,12 @@ from rserpool.wire.parameters import Policy, PoolElement, TcpTransport
 SERVER = 0x5E12
 
 
-def element(identifier: int, policy: str = "round-robin", host: str = "10.0.0.1", life: int = 60, port: int = 80) -> PoolElement:
+def element(
+    identifier: int, policy: str = "round-robin", host: str = "10.0.0.1", life: int = 60, port: int = 80
+) -> PoolElement:
     """A pool element as it stands in a registration."""
     parsed = parse(policy)
-    return PoolElement(
-        identifier, 0, life, TcpTransport(port, host), Policy(parsed.policy.number, parsed.data)
-    )
+    return PoolElement(identifier, 0, life, TcpTransport(port, host), Policy(parsed.policy.number, parsed.data))
 
 
 class Stage:

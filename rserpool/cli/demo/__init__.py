@@ -1,0 +1,1 @@
+"""C{rserpool demo}: a pool that survives, shown with real processes."""

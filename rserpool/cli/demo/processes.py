@@ -1,0 +1,104 @@
+"""The processes of the demonstration: real C{twistd}s, killed with real signals."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+TWISTD = "from twisted.scripts.twistd import run; run()"
+KEPT = 200
+"""So many lines of what a process printed are kept, to show them if something goes wrong."""
+
+
+class Twistd(ProcessProtocol):
+    """One C{twistd -n --pidfile= ...} in a process of its own.
+
+    @ivar name: what the demonstration calls it.
+    @ivar ended: fires with a sentence when the process is gone.
+    """
+
+    def __init__(self, name: str, arguments: list[str]) -> None:
+        self.name = name
+        self.lines: list[str] = []
+        self.ended: Deferred[str] = Deferred()
+        self.alive = False
+        self._arguments = [sys.executable, "-c", TWISTD, "-n", "--pidfile=", *arguments]
+        self._rest = ""
+        self._awaited: list[tuple[re.Pattern[str], Deferred[re.Match[str]]]] = []
+
+    def start(self, reactor: Any, environment: dict[str, str]) -> None:
+        """Spawn it."""
+        reactor.spawnProcess(self, sys.executable, self._arguments, environment)
+        self.alive = True
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        transport: Any = self.transport
+        return transport.pid  # type: ignore[no-any-return]
+
+    def signal(self, name: str) -> None:
+        """Send it a signal: C{"KILL"}, C{"TERM"}."""
+        if self.alive:
+            transport: Any = self.transport
+            transport.signalProcess(name)
+
+    def says(self, pattern: str) -> Deferred[re.Match[str]]:
+        """Fires when the process has printed a line that matches; fails if it ends first."""
+        expression = re.compile(pattern)
+        for line in self.lines:
+            match = expression.search(line)
+            if match:
+                found: Deferred[re.Match[str]] = Deferred()
+                found.callback(match)
+                return found
+        awaited: Deferred[re.Match[str]] = Deferred()
+        self._awaited.append((expression, awaited))
+        return awaited
+
+    def outReceived(self, data: bytes) -> None:
+        self._take(data)
+
+    def errReceived(self, data: bytes) -> None:
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data.decode("utf-8", "replace")).split("\n")
+        for line in lines:
+            self.lines.append(line)
+            del self.lines[:-KEPT]
+            for expression, awaited in list(self._awaited):
+                match = expression.search(line)
+                if match:
+                    self._awaited.remove((expression, awaited))
+                    awaited.callback(match)
+
+    def processEnded(self, reason: Failure) -> None:
+        self.alive = False
+        if reason.check(ProcessDone):
+            sentence = f"{self.name} ended"
+        elif reason.value.signal is not None:
+            sentence = f"{self.name} was ended by signal {reason.value.signal}"
+        else:
+            sentence = f"{self.name} ended with status {reason.value.exitCode}"
+        awaited, self._awaited = self._awaited, []
+        for _, waiting in awaited:
+            waiting.errback(RuntimeError("\n".join([sentence, *self.lines[-5:]])))
+        self.ended.callback(sentence)
+
+
+def spawn(
+    reactor: Any, name: str, arguments: list[str], environment: dict[str, str], ended: Callable[[str], None]
+) -> Twistd:
+    """Start a twistd; C{ended} is called with a sentence when it is gone."""
+    twistd = Twistd(name, arguments)
+    twistd.ended.addCallback(ended)
+    twistd.start(reactor, environment)
+    return twistd

@@ -1,0 +1,105 @@
+"""What the demonstration shows: a picture that is redrawn on a terminal, and lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from rserpool.cli.demo.traffic import Tally
+
+WIDTH = 32
+EVENTS = 12
+
+
+@dataclass
+class Row:
+    """One server of the demonstration.
+
+    @ivar state: C{"starting"}, C{"serves"}, C{"draining"}, C{"killed"}, C{"stopped"}.
+    """
+
+    name: str
+    identifier: int
+    pid: int = 0
+    state: str = "starting"
+    listed: bool = False
+
+
+class Screen:
+    """Shows servers, requests and events."""
+
+    def __init__(self, out: TextIO = sys.stdout) -> None:
+        self._out = out
+        self._live = out.isatty()
+        self._start = time.monotonic()
+        self._events: list[str] = []
+        self._drawn = 0
+        self._last = 0.0
+        self._before: dict[int, int] = {}
+
+    def event(self, text: str) -> None:
+        """Something happened."""
+        line = f"{time.monotonic() - self._start:6.2f} s  {text}"
+        if self._live:
+            self._events.append(line)
+        else:
+            print(line, file=self._out, flush=True)
+
+    def draw(self, rows: Sequence[Row], tally: Tally) -> None:
+        """Show how things stand: redrawn on a terminal, one line a second elsewhere."""
+        now = time.monotonic()
+        if not self._live:
+            if now - self._last >= 1.0:
+                self._last = now
+                print(f"{now - self._start:6.2f} s  {self._line(rows, tally)}", file=self._out, flush=True)
+            return
+        lines = [*self._picture(rows, tally), "", *self._events[-EVENTS:]]
+        if self._drawn:
+            print(f"\x1b[{self._drawn}F\x1b[J", end="", file=self._out)
+        print("\n".join(lines), file=self._out, flush=True)
+        self._drawn = len(lines)
+
+    def summary(self, rows: Sequence[Row], tally: Tally, figures: Sequence[tuple[str, str]]) -> None:
+        """The last word."""
+        print("", *self._table(rows, tally), sep="\n", file=self._out)
+        print("", file=self._out)
+        for name, value in figures:
+            print(f"  {name:<44}{value}", file=self._out)
+        self._out.flush()
+
+    def _line(self, rows: Sequence[Row], tally: Tally) -> str:
+        parts = []
+        for row in rows:
+            served = tally.served.get(row.identifier, 0)
+            if row.listed or served > self._before.get(row.identifier, 0):
+                parts.append(f"{row.name} {served}")
+        self._before = dict(tally.served)
+        return (
+            f"served: {', '.join(parts) or '-'}; answered {tally.answered}, repeated {tally.repeated}, "
+            f"lost {tally.lost}, longest gap {tally.gap * 1000:.0f} ms"
+        )
+
+    def _picture(self, rows: Sequence[Row], tally: Tally) -> list[str]:
+        seconds = time.monotonic() - self._start
+        return [
+            f"pool www, {seconds:.1f} s: {sum(row.listed for row in rows)} elements registered",
+            *self._table(rows, tally),
+            f"  answered {tally.answered}   repeated {tally.repeated}   lost {tally.lost}   "
+            f"longest gap {tally.gap * 1000:.0f} ms",
+        ]
+
+    @staticmethod
+    def _table(rows: Sequence[Row], tally: Tally) -> list[str]:
+        most = max([1, *tally.served.values()])
+        lines = [f"  {'server':<8}{'element':<12}{'process':<9}{'state':<10}{'in pool':<9}requests"]
+        for row in rows:
+            served = tally.served.get(row.identifier, 0)
+            bar = "#" * round(WIDTH * served / most)
+            lines.append(
+                f"  {row.name:<8}0x{row.identifier:08x}  {row.pid or '-':<9}{row.state:<10}"
+                f"{'yes' if row.listed else 'no':<9}{served:>6} {bar}"
+            )
+        return lines
