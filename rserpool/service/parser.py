@@ -1,4 +1,4 @@
-"""The parser of C{rserpool:...} endpoint strings, as a plugin; their syntax is in L{rserpool.service.endpoint_string}."""
+"""The plugin that parses C{rserpool:...} endpoint strings; see L{rserpool.service.endpoint_string} for their syntax."""
 
 from __future__ import annotations
 

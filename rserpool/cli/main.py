@@ -1,0 +1,146 @@
+"""The command C{rserpool} and its subcommands."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn, TextIO
+
+from rserpool.cli import resolve, watch
+from rserpool.cli.options import BAD_OPTION, EXIT_CODES, INTERRUPTED, NO_REGISTRAR, OK, OTHER, UNKNOWN_POOL
+from rserpool.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
+
+COMMANDS: dict[str, Any] = {
+    "resolve": resolve,
+    "watch": watch,
+}
+"""The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function
+C{run(reactor, options, out)}, which returns the exit code; when it is interrupted it is cancelled."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand.
+
+    @param argv: the arguments, without the program's name; those of the process by default.
+    @return: the exit code.
+    """
+    parser = make_parser()
+    try:
+        options = parser.parse_args(argv)
+    except SystemExit as exited:
+        return int(exited.code or OK)
+    from twisted.internet import reactor
+
+    _log_to(sys.stderr)
+    try:
+        code = _run(reactor, options, sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output had enough; the interpreter must not try to flush it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = OK
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence will do."""
+        self.exit(BAD_OPTION, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(
+        prog="rserpool",
+        description="Reliable Server Pooling (RFC 5351 to 5356).",
+        epilog=EXIT_CODES,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(
+            name, help=command.SUMMARY, description=command.SUMMARY + ".", epilog=EXIT_CODES, allow_abbrev=False
+        )
+        command.configure(subparser)
+        subparser.set_defaults(run=command.run, prog=subparser.prog)
+    return parser
+
+
+def explain(error: BaseException | None) -> tuple[int, str]:
+    """The exit code and the sentence for what a subcommand raised."""
+    match error:
+        case ConfigurationError():
+            code = BAD_OPTION
+        case UnknownPool():
+            code = UNKNOWN_POOL
+        case NoRegistrar():
+            code = NO_REGISTRAR
+        case _:
+            code = OTHER
+    sentence = str(error) or type(error).__name__
+    if not isinstance(error, RSerPoolError | OSError) and type(error).__module__ != "twisted.internet.error":
+        sentence = f"unexpected {type(error).__name__}: {sentence}"
+    return code, sentence
+
+
+def _run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
+    from twisted.internet.defer import CancelledError, ensureDeferred
+    from twisted.python.failure import Failure
+
+    outcome: list[int] = []
+    broken: list[BrokenPipeError] = []
+    stopping = False
+
+    def start() -> None:
+        running = ensureDeferred(options.run(reactor, options, out))
+
+        def interrupted() -> Any:
+            nonlocal stopping
+            stopping = True
+            running.cancel()
+            return running
+
+        trigger = reactor.addSystemEventTrigger("before", "shutdown", interrupted)
+
+        def ended(result: Any) -> None:
+            if not isinstance(result, Failure):
+                outcome.append(result)
+            elif result.check(CancelledError):
+                outcome.append(INTERRUPTED)
+            elif isinstance(result.value, BrokenPipeError):
+                broken.append(result.value)
+            else:
+                code, sentence = explain(result.value)
+                print(f"{options.prog}: {sentence}", file=sys.stderr)
+                outcome.append(code)
+            if not stopping:
+                reactor.removeSystemEventTrigger(trigger)
+                reactor.stop()
+
+        running.addBoth(ended)
+
+    reactor.callWhenRunning(start)
+    reactor.run()
+    if broken:
+        raise broken[0]
+    return outcome[0] if outcome else INTERRUPTED
+
+
+def _log_to(stream: TextIO) -> None:
+    """Warnings and worse are told on C{stream}, a sentence each."""
+    from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogBeginner
+    from zope.interface import provider
+
+    @provider(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        level = event.get("log_level")
+        if level is not None and level >= LogLevel.warn:
+            print(f"rserpool: {formatEvent(event)}", file=stream)
+
+    globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False, discardBuffer=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

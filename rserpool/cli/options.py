@@ -1,0 +1,94 @@
+"""What the subcommands that ask registrars have in common: their options, exit codes and pool user."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from rserpool.errors import ConfigurationError
+from rserpool.profiles import PROFILES
+from rserpool.service.registrars import registrars_from
+from rserpool.service.user import TRANSPORTS, PoolUserService
+
+OK = 0
+OTHER = 1
+BAD_OPTION = 2
+UNKNOWN_POOL = 3
+NO_REGISTRAR = 4
+INTERRUPTED = 130
+
+EXIT_CODES = """exit codes: 0 all is well, 1 any other error, 2 a wrong option, 3 no such pool,
+            4 no registrar answered, 130 interrupted"""
+
+
+def add_user_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every subcommand that asks a registrar about a pool."""
+    parser.add_argument("pool", metavar="POOL", type=handle, help="the pool's name (its handle)")
+    parser.add_argument(
+        "--registrar",
+        metavar="HOST[,HOST...]:PORT[/UDPPORT]",
+        action="append",
+        default=[],
+        help="where a registrar is; may be repeated (default: on this host)",
+    )
+    parser.add_argument(
+        "--transport",
+        choices=TRANSPORTS,
+        default="auto",
+        help="how to speak with the registrar; auto (default) is SCTP if it can be had, else TCP",
+    )
+    parser.add_argument("--profile", choices=list(PROFILES), default="default", help="the timers (default: default)")
+    parser.add_argument("--backend", choices=("auto", "usrsctp"), default="auto", help="which SCTP (default: auto)")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=number(float), help="how long to look for a registrar (default: 5)"
+    )
+    parser.add_argument(
+        "--announce",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="also look for registrars that announce themselves by multicast (default: no)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
+    """The pool user that these options describe, not started.
+
+    @raise ConfigurationError: if an option is wrong; the text names it.
+    """
+    try:
+        registrars = registrars_from(options.registrar)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"argument --registrar: {error}") from None
+    return PoolUserService(
+        reactor,
+        registrars,
+        transport=options.transport,
+        profile=PROFILES[options.profile],
+        backend=options.backend,
+        announcements=options.announce,
+    )
+
+
+def handle(text: str) -> bytes:
+    """The pool handle that a command line names."""
+    if not text:
+        raise argparse.ArgumentTypeError("a pool's name is not empty")
+    return text.encode("utf-8", "surrogateescape")
+
+
+def number(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """A parser of numbers above 0, C{int} or C{float}."""
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if not 0 < value < 2**31:
+            whole = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {whole} above 0")
+        return value
+
+    return parse

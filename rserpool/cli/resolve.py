@@ -1,0 +1,58 @@
+"""C{rserpool resolve}: ask a registrar which elements a pool has (RFC 5352 section 3.3)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, TextIO
+
+from rserpool.asap.resolution import Resolved
+from rserpool.cli.options import OK, add_user_options, number, user_from
+from rserpool.cli.show import HEADING, element_json, handle_text, policy_name, row, table
+from rserpool.service.user import PoolUserService
+
+SUMMARY = "show the elements of a pool, in the order in which to try them"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_user_options(parser)
+    parser.add_argument(
+        "--items", metavar="N", type=number(int), help="ask for at most N elements (default: all that fit an answer)"
+    )
+
+
+async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: PoolUserService | None = None) -> int:
+    """Resolve once, and print."""
+    user = user or user_from(reactor, options)
+    user.startService()
+    try:
+        items = None if options.items is None else int(options.items)
+        resolved = await user.resolve(options.pool, items=items, timeout=options.timeout)
+        text = json_text(resolved, str(user.home)) if options.json else human_text(resolved, str(user.home))
+    finally:
+        await user.stopService()
+    print(text, file=out, flush=True)
+    return OK
+
+
+def human_text(resolved: Resolved, registrar: str) -> str:
+    """A heading and a table."""
+    count = len(resolved.elements)
+    heading = (
+        f"pool {handle_text(resolved.handle)}: {count} element{'' if count == 1 else 's'}, "
+        f"{policy_name(resolved.policy)}, says the registrar at {registrar}"
+    )
+    return "\n".join([heading, *table([HEADING, *map(row, resolved.elements)])])
+
+
+def json_text(resolved: Resolved, registrar: str) -> str:
+    """One JSON object on one line."""
+    return json.dumps(
+        {
+            "pool": handle_text(resolved.handle),
+            "policy": {"type": resolved.policy, "name": policy_name(resolved.policy)},
+            "registrar": registrar,
+            "elements": [element_json(element) for element in resolved.elements],
+        }
+    )

@@ -1,0 +1,91 @@
+"""Pools and pool elements, as people and programs read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rserpool.policies import FULL_LOAD, POLICIES
+from rserpool.service.endpoint import place
+from rserpool.wire.parameters import DATA_PLUS_CONTROL, PoolElement
+from rserpool.wire.parameters import Policy as PolicyParameter
+
+HEADING = ("ELEMENT", "TRANSPORT", "POLICY", "HOME")
+
+
+def handle_text(handle: bytes) -> str:
+    """A pool handle; what is not UTF-8 is escaped by backslashes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in handle.decode("utf-8", "backslashreplace")
+    )
+
+
+def identifier_text(identifier: int) -> str:
+    """A PE or server identifier."""
+    return f"0x{identifier:08x}"
+
+
+def policy_name(number: int) -> str:
+    """The name of a policy type."""
+    policy = POLICIES.get(number)
+    return f"policy 0x{number:08x}" if policy is None else policy.name
+
+
+def policy_values(parameter: PolicyParameter) -> dict[str, int | float]:
+    """The values of a policy by their names; loads and degradations from 0.0 to 1.0; none where they are not known."""
+    policy = POLICIES.get(parameter.type)
+    if policy is None:
+        return {}
+    try:
+        values = policy.decode(parameter.data)
+    except ValueError:
+        return {}
+    return {
+        field: round(value / FULL_LOAD, 4) if field in policy.fractions else value
+        for field, value in zip(policy.fields, values, strict=True)
+    }
+
+
+def policy_text(parameter: PolicyParameter) -> str:
+    """A policy with its values, as options take it."""
+    values = ",".join(
+        f"{field}={value:.1%}" if isinstance(value, float) else f"{field}={value}"
+        for field, value in policy_values(parameter).items()
+    )
+    return policy_name(parameter.type) + (f":{values}" if values else "")
+
+
+def row(element: PoolElement) -> tuple[str, ...]:
+    """The cells of an element, under L{HEADING}."""
+    where = place(element)
+    if element.user_transport.use == DATA_PLUS_CONTROL:
+        where += " +control"
+    return identifier_text(element.identifier), where, policy_text(element.policy), identifier_text(element.home)
+
+
+def table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines with aligned columns."""
+    rows = list(rows)
+    widths = [max(len(cells[column]) for cells in rows) for column in range(len(rows[0]))] if rows else []
+    return ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in rows]
+
+
+def element_json(element: PoolElement) -> dict[str, Any]:
+    """An element for C{json.dumps}."""
+    transport = element.user_transport
+    described: dict[str, Any] = {
+        "protocol": type(transport).__name__.removesuffix("Transport").lower(),
+        "addresses": list(transport.addresses),
+        "port": getattr(transport, "port", None),
+    }
+    if transport.use == DATA_PLUS_CONTROL:
+        described["control"] = True
+    return {
+        "identifier": identifier_text(element.identifier),
+        "transport": described,
+        "policy": {"type": element.policy.type, "name": policy_name(element.policy.type)}
+        | policy_values(element.policy),
+        "home": identifier_text(element.home),
+        "life": element.life,
+    }

@@ -1,0 +1,113 @@
+"""C{rserpool watch}: print every change of a pool as it happens (RFC 5352 section 2.2.5, the S bit)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TextIO
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from rserpool.asap.resolution import PoolChanged
+from rserpool.cli.options import OK, add_user_options, user_from
+from rserpool.cli.show import element_json, handle_text, policy_name, row
+from rserpool.errors import UnknownPool
+from rserpool.service.user import PoolUserService
+from rserpool.wire.parameters import PoolElement
+
+SUMMARY = "print every change of a pool until it is interrupted (SIGINT), also before the pool exists"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_user_options(parser)
+
+
+class Watcher:
+    """Finds out what changed, and prints a line for it: C{+} came, C{-} went, C{~} changed."""
+
+    def __init__(self, out: TextIO, as_json: bool, clock: Callable[[], float]) -> None:
+        self._out = out
+        self._json = as_json
+        self._clock = clock
+        self._elements: dict[int, PoolElement] = {}
+        self._exists: bool | None = None
+
+    def changed(self, change: PoolChanged) -> None:
+        """The pool is like this now."""
+        exists = change.elements is not None
+        elements = {element.identifier: element for element in change.elements or ()}
+        if exists and not self._exists:
+            self._print("pool", change, f"pool {handle_text(change.handle)}: {policy_name(change.policy)}")
+        for identifier, element in self._elements.items():
+            if identifier not in elements:
+                self._print("-", change, "  ".join(row(element)), element)
+        for identifier, element in elements.items():
+            if identifier not in self._elements:
+                self._print("+", change, "  ".join(row(element)), element)
+            elif element != self._elements[identifier]:
+                self._print("~", change, "  ".join(row(element)), element)
+        if not exists and self._exists is not False:
+            self._print("no pool", change, f"no pool is named {handle_text(change.handle)}; waiting for it")
+        self._elements, self._exists = elements, exists
+
+    def _print(self, what: str, change: PoolChanged, text: str, element: PoolElement | None = None) -> None:
+        now = datetime.fromtimestamp(self._clock()).astimezone()
+        if self._json:
+            line: dict[str, Any] = {
+                "time": now.isoformat(timespec="milliseconds"),
+                "change": what,
+                "pool": handle_text(change.handle),
+            }
+            if element is not None:
+                line["element"] = element_json(element)
+            elif change.elements is not None:
+                line["policy"] = {"type": change.policy, "name": policy_name(change.policy)}
+            text = json.dumps(line)
+        else:
+            mark = what if element is not None else "="
+            text = f"{now:%H:%M:%S}.{now.microsecond // 1000:03d} {mark} {text}"
+        print(text, file=self._out, flush=True)
+
+
+async def run(
+    reactor: Any,
+    options: argparse.Namespace,
+    out: TextIO,
+    user: PoolUserService | None = None,
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """Watch until this is cancelled.
+
+    @raise NoRegistrar: if none is found at the start; later it goes on looking.
+    """
+    user = user or user_from(reactor, options)
+    watcher = Watcher(out, options.json, clock)
+    ended: Deferred[None] = Deferred()
+
+    def changed(change: PoolChanged) -> None:
+        try:
+            watcher.changed(change)
+        except OSError as error:
+            # For example nobody reads our output any more.
+            if not ended.called:
+                ended.errback(Failure(error))
+
+    user.startService()
+    subscription = user.subscribe(options.pool, changed)
+    try:
+        try:
+            await user.resolve(options.pool, timeout=options.timeout)
+        except UnknownPool:
+            pass
+        await ended
+    except CancelledError:
+        pass
+    finally:
+        subscription.stop()
+        await user.stopService()
+    return OK
