@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from zope.interface import implementer
 
 from rserpool.addresses import TransportAddress
-from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler, ISctpStack
+from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandler, ISctpStack
 
 if TYPE_CHECKING:
     _Base = TestCase
