@@ -93,12 +93,15 @@ class Demo:
         return 1 if tally.lost or not tally.answered else 0
 
     async def stop(self) -> None:
-        """End every process that was started."""
-        for process in self._processes.values():
-            if process.alive:
+        """End every process that was started, the servers first, so that they can say goodbye."""
+        for processes in (
+            [process for name, process in self._processes.items() if name.startswith("web")],
+            [process for name, process in self._processes.items() if not name.startswith("web")],
+        ):
+            alive = [process for process in processes if process.alive]
+            for process in alive:
                 process.signal("TERM")
-        for process in self._processes.values():
-            if process.alive:
+            for process in alive:
                 late = self._reactor.callLater(5.0, process.signal, "KILL")
                 await process.ended
                 if late.active():
