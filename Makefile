@@ -14,7 +14,7 @@ help:
 	@echo "make clean   remove what the others made"
 
 demo: $(VENV)/.installed-run
-	@$(BIN)/python demo/run.py $(ARGS)
+	@$(BIN)/rserpool demo $(ARGS)
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python tests/run.py $(TESTS)

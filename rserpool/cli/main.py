@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
 from rserpool.cli import resolve, watch
+from rserpool.cli.demo import run as demo
 from rserpool.cli.options import BAD_OPTION, EXIT_CODES, INTERRUPTED, NO_REGISTRAR, OK, OTHER, UNKNOWN_POOL
 from rserpool.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
 
 COMMANDS: dict[str, Any] = {
     "resolve": resolve,
     "watch": watch,
+    "demo": demo,
 }
 """The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function
 C{run(reactor, options, out)}, which returns the exit code; when it is interrupted it is cancelled."""

@@ -9,9 +9,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 
 from rserpool.addresses import parse_transport_address
@@ -20,8 +20,10 @@ from rserpool.cli.demo.processes import Twistd, spawn
 from rserpool.cli.demo.screen import Row, Screen
 from rserpool.cli.demo.traffic import DEADLINE, Traffic
 from rserpool.errors import RSerPoolError
+from rserpool.profiles import PROFILES, Profile
 from rserpool.service.user import PoolUserService
 
+SUMMARY = "show a pool that survives: a registrar, three web servers, one user, and their faults"
 POOL = "www"
 PATIENCE = 30.0
 """Seconds that a process may take to start."""
@@ -30,7 +32,7 @@ PATIENCE = 30.0
 class Demo:
     """One registrar, three web servers, one user; then a kill, a drain, and a new server."""
 
-    def __init__(self, reactor: Any, screen: Screen, *, profile: str, phase: float, workers: int) -> None:
+    def __init__(self, reactor: Any, screen: Screen, *, profile: Profile, phase: float, workers: int) -> None:
         self._reactor = reactor
         self._screen = screen
         self._profile = profile
@@ -46,7 +48,7 @@ class Demo:
 
     async def run(self) -> int:
         """Run it; the exit status: 0 if no request was lost."""
-        registrar = self._spawn("registrar", ["rserpool-ns", "--profile", self._profile, "--asap-tcp", "none"])
+        registrar = self._spawn("registrar", ["rserpool-ns", "--profile", self._profile.name, "--asap-tcp", "none"])
         match = await self._within(registrar.says(r"serves ASAP at (\S+)"), "the registrar")
         self._registrar = match[1]
         self._screen.event(f"registrar at {self._registrar}, process {registrar.pid}")
@@ -56,7 +58,7 @@ class Demo:
             await self._serving(number)
 
         user = PoolUserService(
-            self._reactor, [parse_transport_address(self._registrar)], profile=_profile(self._profile)
+            self._reactor, [parse_transport_address(self._registrar)], profile=self._profile
         )
         user.startService()
         subscription = user.subscribe(POOL.encode(), self._pool_changed)
@@ -145,7 +147,7 @@ class Demo:
         process = self._spawn(
             row.name,
             ["rserpool-pe", "--pool", POOL, "--identifier", hex(row.identifier), "--registrar", self._registrar]
-            + ["--profile", self._profile, "--", "web", "--listen", "tcp:0", "--path", str(self._directory)],
+            + ["--profile", self._profile.name, "--", "web", "--listen", "tcp:0", "--path", str(self._directory)],
         )
         row.pid = process.pid
 
@@ -207,43 +209,22 @@ def pages() -> tuple[Path, list[str]]:
     return directory, ["index.html"]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """The options of C{rserpool demo}."""
-    parser.add_argument("--profile", default="default", choices=["fast", "default", "rfc"], help="timers (default)")
+    parser.add_argument("--profile", default="default", choices=list(PROFILES), help="timers (default)")
     parser.add_argument("--phase", type=float, default=3.0, metavar="SECONDS", help="time between two faults (3)")
     parser.add_argument("--workers", type=int, default=4, metavar="N", help="requests at the same time (4)")
 
 
-def main(options: argparse.Namespace) -> int:
-    """Run the demonstration on a reactor of its own."""
-    from twisted.internet import reactor as imported
-
-    reactor: Any = imported
-    demo = Demo(reactor, Screen(), profile=options.profile, phase=options.phase, workers=options.workers)
-    status = [1]
-
-    async def run() -> None:
-        try:
-            status[0] = await demo.run()
-        except RSerPoolError as error:
-            print(f"rserpool demo: {error}", file=sys.stderr)
-        finally:
-            if reactor.running:
-                reactor.stop()
-
-    def begin() -> None:
-        ensureDeferred(run()).addErrback(lambda failure: failure.printTraceback())
-
-    reactor.callWhenRunning(begin)
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: ensureDeferred(demo.stop()))
-    reactor.run()
-    return status[0]
-
-
-def _profile(name: str) -> Any:
-    from rserpool.profiles import profile
-
-    return profile(name)
+async def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
+    """Run the demonstration; 1 if a request was lost."""
+    demo = Demo(
+        reactor, Screen(out), profile=PROFILES[options.profile], phase=options.phase, workers=options.workers
+    )
+    try:
+        return await demo.run()
+    finally:
+        await demo.stop()
 
 
 def _ms(seconds: float) -> str:
