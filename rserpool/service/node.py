@@ -61,7 +61,7 @@ class Role(Protocol):
 
 def clock_of(reactor: Any) -> Callable[[], float]:
     """The monotonic clock that goes with a reactor: a real one counts wall-clock time, which may jump."""
-    return time.monotonic if isinstance(reactor, ReactorBase) else reactor.seconds  # type: ignore[no-any-return]
+    return time.monotonic if isinstance(reactor, ReactorBase) else reactor.seconds
 
 
 class Node(SctpHandler):

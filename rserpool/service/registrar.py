@@ -8,20 +8,21 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
-from rserpool.addresses import ASAP_PORT, TransportAddress, scope
+from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, scope
 from rserpool.asap.limits import Limits
+from rserpool.enrp.alone import Alone
 from rserpool.profiles import DEFAULT, Profile
 from rserpool.roles import registrar as role
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
+from rserpool.service.enrp import EnrpHandler
 from rserpool.service.garbage import Garbage
 from rserpool.service.multicast import AnnouncementChannel, default_group
 from rserpool.service.node import Node
 from rserpool.service.tcp import listen_tcp
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport, TcpTransport
+from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
 
 LOOPBACK = TransportAddress(("127.0.0.1",), ASAP_PORT)
 
@@ -33,6 +34,7 @@ class RegistrarService(Service):
     @param asap_tcp: where users reach it over TCP; None for port 3863 of the first SCTP address, or any free port if
         that is taken.
     @param tcp: whether to serve users over TCP at all.
+    @param enrp: where other registrars reach it; None for port 9901 of the same addresses.
     @param encapsulation: the UDP port of SCTP over UDP; None for the first free one of 9899, 9898 ... 9892.
     @param identifier: its ENRP server identifier; drawn at random if None.
     @param announce: whether to announce itself by multicast.
@@ -49,6 +51,7 @@ class RegistrarService(Service):
         asap: TransportAddress = LOOPBACK,
         asap_tcp: TransportAddress | None = None,
         tcp: bool = True,
+        enrp: TransportAddress | None = None,
         encapsulation: int | None = None,
         identifier: int | None = None,
         profile: Profile = DEFAULT,
@@ -64,6 +67,8 @@ class RegistrarService(Service):
         self._asap = asap
         self._asap_tcp = asap_tcp
         self._tcp = tcp
+        self._enrp = enrp or TransportAddress(asap.hosts, ENRP_PORT)
+        self._enrp_endpoint: ISctpEndpoint | None = None
         self._encapsulation = encapsulation
         self._profile = profile
         self._backend = backend
@@ -72,7 +77,7 @@ class RegistrarService(Service):
         self._given_stack = stack
         self._stack: ISctpStack | None = None
         self._endpoint: ISctpEndpoint | None = None
-        self._ports: list[IListeningPort] = []
+        self._ports: list[Any] = []
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
         self.registrar = role.Registrar(
@@ -123,6 +128,7 @@ class RegistrarService(Service):
             registrar=True,
         )
         self._endpoint = self.node.endpoint = self._stack.open(self._asap.port, self.node, hosts, True)
+        self._enrp_endpoint = self._listen_enrp(self._stack)
         if self._tcp:
             self._ports.append(self._listen_tcp())
         if self._announce:
@@ -144,14 +150,23 @@ class RegistrarService(Service):
         else:
             self._log.warn("there is no authorization yet: whoever reaches {where} can register", where=where)
 
-    def _listen_tcp(self) -> IListeningPort:
+    def _listen_enrp(self, stack: ISctpStack) -> ISctpEndpoint:
+        registrar = self.registrar
+        transport = SctpTransport(self._enrp.port, DATA_ONLY, self._enrp.hosts)
+        encapsulation = 0 if stack.encapsulation_port == ENCAPSULATION_PORT else stack.encapsulation_port
+        information = ServerInformation(registrar.identifier, transport, encapsulation)
+        alone = Alone(information, lambda: registrar.handlespace.checksum_of(registrar.identifier))
+        handler = EnrpHandler(registrar.identifier, alone)
+        return stack.open(self._enrp.port, handler, self._enrp.hosts, True)
+
+    def _listen_tcp(self) -> Any:
         if self._asap_tcp is not None:
             return listen_tcp(self._reactor, self._asap_tcp.hosts[0], self._asap_tcp.port, self.node)
         host = self._asap.hosts[0]
         try:
             return listen_tcp(self._reactor, host, ASAP_PORT, self.node)
         except CannotListenError:
-            port = listen_tcp(self._reactor, host, 0, self.node)
+            port: Any = listen_tcp(self._reactor, host, 0, self.node)
             self._log.info(
                 "TCP port {taken} is taken: users reach this registrar over TCP at port {port}",
                 taken=ASAP_PORT,
@@ -179,8 +194,9 @@ class RegistrarService(Service):
         for port in self._ports:
             port.stopListening()
         self._ports.clear()
-        if self._endpoint is not None:
-            self._endpoint.abort()
+        for endpoint in (self._endpoint, self._enrp_endpoint):
+            if endpoint is not None:
+                endpoint.abort()
         if self._stack is not None and self._given_stack is None:
             self._stack.close()
 
@@ -190,8 +206,9 @@ class RegistrarService(Service):
         for port in self._ports:
             await _maybe(port.stopListening())
         self._ports.clear()
-        if self._endpoint is not None:
-            await self._endpoint.stopListening()
+        for endpoint in (self._endpoint, self._enrp_endpoint):
+            if endpoint is not None:
+                await endpoint.stopListening()
         if self._stack is not None and self._given_stack is None:
             await self._stack.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.python import usage
 
-from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, parse_transport_address
+from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, parse_transport_address
 from rserpool.profiles import profile
 from rserpool.service.registrar import LOOPBACK, RegistrarService
 from rserpool.tap.options import Started, backend, number, read
@@ -24,6 +24,7 @@ class Options(usage.Options):
     optParameters = [
         ["asap", None, None, f"HOST[,HOST...]:PORT for ASAP over SCTP (127.0.0.1:{ASAP_PORT})"],
         ["asap-tcp", None, None, f"HOST:PORT for ASAP over TCP, for users only; 'none' for none (port {ASAP_PORT})"],
+        ["enrp", None, None, f"HOST[,HOST...]:PORT for ENRP, with other registrars (port {ENRP_PORT})"],
         ["udp-encapsulation", None, None, f"UDP port of SCTP over UDP (first free from {ENCAPSULATION_PORT} down)"],
         ["identifier", None, None, "server identifier, 1 to 0xffffffff (random)"],
         ["profile", None, "default", "timers: fast, default or rfc"],
@@ -49,6 +50,10 @@ class Options(usage.Options):
             raise usage.UsageError("--announce and --no-announce exclude each other")
         if self["asap"] is not None:
             self.settings["asap"] = read("asap", self["asap"], parse_transport_address)
+        if self["enrp"] is not None:
+            self.settings["enrp"] = read(
+                "enrp", self["enrp"], lambda text: parse_transport_address(text, default_port=ENRP_PORT)
+            )
         if self["asap-tcp"] == "none":
             self.settings["tcp"] = False
         elif self["asap-tcp"] is not None:
@@ -65,4 +70,4 @@ def makeService(options: Options) -> IService:
     """The service that C{twistd} starts."""
     from twisted.internet import reactor
 
-    return Started("rserpool-ns", RegistrarService(reactor, **options.settings))  # type: ignore[return-value]
+    return Started("rserpool-ns", RegistrarService(reactor, **options.settings))

@@ -78,8 +78,8 @@ class Started(MultiService):
 
         sentence = f"{self._name}: {failure.getErrorMessage()}"
         self._log.critical("{sentence}", sentence=sentence)
-        reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)  # type: ignore[attr-defined]
-        reactor.stop()  # type: ignore[attr-defined]
+        reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+        reactor.stop()
 
     def privilegedStartService(self) -> None:
         self._attempt(super().privilegedStartService)

@@ -92,7 +92,7 @@ class Options(usage.Options):
         for option, parse in optional.items():
             if self[option] is not None:
                 name = "encapsulation" if option == "udp-encapsulation" else option.replace("-", "_")
-                self.settings[name] = read(option, self[option], parse)  # type: ignore[arg-type]
+                self.settings[name] = read(option, self[option], parse)
         if self["address"] is not None:
             self.settings["hosts"] = read("address", self["address"], parse_transport_address).hosts
         self.maker = _maker(self.plugin[0])
@@ -129,4 +129,4 @@ def makeService(options: Options) -> IService:
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, **options.settings)
     pooled.setServiceParent(started)
-    return started  # type: ignore[return-value]
+    return started

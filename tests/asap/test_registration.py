@@ -8,10 +8,11 @@ from rserpool.asap.registration import (
     Action,
     Changed,
     Deregistered,
+    Event,
     Granted,
     HomeFound,
-    HomeLost,
     Homeless,
+    HomeLost,
     Leaving,
     LeavingHomeless,
     Left,
@@ -20,6 +21,7 @@ from rserpool.asap.registration import (
     Registered,
     Registering,
     Rejection,
+    State,
     Stop,
     TimeOut,
     Timers,
@@ -33,7 +35,7 @@ TIMERS = Timers(t2=2.0, t3=3.0, t4=20.0)
 REGISTER, DEREGISTER, HUNT = (Action.REGISTER,), (Action.DEREGISTER,), (Action.HUNT,)
 
 FRESH = Registering(102.0)
-STATES = {
+STATES: dict[str, State] = {
     "homeless": Homeless(),
     "homeless, known": Homeless(True),
     "registering": Registering(101.0),
@@ -45,7 +47,7 @@ STATES = {
     "leaving, homeless": LeavingHomeless(),
     "left": Left(),
 }
-EVENTS = {
+EVENTS: dict[str, Event] = {
     "home found": HomeFound(),
     "home lost": HomeLost(),
     "granted": Granted(),
@@ -126,9 +128,11 @@ class EveryStateMeetsEveryEvent(SynchronousTestCase):
         )
 
     def test_postponements_grow_up_to_a_bound(self):
-        state, pauses = FRESH, []
+        state: State = FRESH
+        pauses = []
         for _ in range(8):
             state, _ = step(state, EVENTS["no resources"], NOW, TIMERS)
+            assert isinstance(state, Postponed)
             pauses.append(state.pause)
             state, _ = step(state, TimeOut(), NOW, TIMERS)
         self.assertEqual(pauses, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone
+from twisted.internet.error import ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
@@ -82,12 +82,13 @@ class Twistd(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         self.alive = False
-        if reason.check(ProcessDone):
-            sentence = f"{self.name} ended"
-        elif reason.value.signal is not None:
-            sentence = f"{self.name} was ended by signal {reason.value.signal}"
+        ending = reason.value
+        if isinstance(ending, ProcessTerminated) and ending.signal is not None:
+            sentence = f"{self.name} was ended by signal {ending.signal}"
+        elif isinstance(ending, ProcessTerminated):
+            sentence = f"{self.name} ended with status {ending.exitCode}"
         else:
-            sentence = f"{self.name} ended with status {reason.value.exitCode}"
+            sentence = f"{self.name} ended"
         awaited, self._awaited = self._awaited, []
         for _, waiting in awaited:
             waiting.errback(RuntimeError("\n".join([sentence, *self.lines[-5:]])))

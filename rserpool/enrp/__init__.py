@@ -1,0 +1,1 @@
+"""The procedures of RFC 5353 section 3, one a module."""
