@@ -83,9 +83,9 @@ class Order(Generic[M]):
             return
         if place == len(block):
             lasts[at] = self._rank(block[-1])
-        if len(block) < _SMALL and at + 1 < len(blocks) and len(block) + len(blocks[at + 1]) <= _BLOCK:
-            block += blocks[at + 1]
-            del blocks[at + 1], lasts[at]
+        if len(block) < _SMALL:
+            self._join(at)
+            self._join(at - 1)
 
     def first(self, count: int) -> list[M]:
         """The C{count} members of lowest rank, or all if there are fewer."""
@@ -97,3 +97,10 @@ class Order(Generic[M]):
             found += self._blocks[at][: count - len(found)]
             at += 1
         return found
+
+    def _join(self, at: int) -> None:
+        """Make one block of this one and the one behind it, if there are both and together they are not too large."""
+        blocks = self._blocks
+        if 0 <= at < len(blocks) - 1 and len(blocks[at]) + len(blocks[at + 1]) <= _BLOCK:
+            blocks[at] += blocks[at + 1]
+            del blocks[at + 1], self._lasts[at]
