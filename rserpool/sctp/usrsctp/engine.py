@@ -7,7 +7,7 @@ from errno import EAGAIN
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -86,12 +86,20 @@ class Engine:
         self.library.probe()
 
     def finish(self) -> Deferred[None]:
-        """End the library, when all endpoints are closed; it takes ticks until nothing lives."""
-        self._ending = Deferred()
-        done = self._ending
+        """End the library, when all endpoints are closed; it may take ticks until nothing lives."""
+        if self.library.lib.usrsctp_finish() == 0:
+            self._finished()
+            return succeed(None)
+        self._ending = done = Deferred()
         self._idle = PATIENCE
         self._arm()
         return done
+
+    def _finished(self) -> None:
+        self.running = False
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
 
     # Time.
 
@@ -111,7 +119,7 @@ class Engine:
         self._arm()
 
     def _arm(self) -> None:
-        if self._call is None:
+        if self._call is None or not self._call.active():
             self._last = monotonic()
             self._call = self.reactor.callLater(TICK, self._tick)
 
@@ -129,7 +137,7 @@ class Engine:
             self._idle -= 1
             if self._ending is not None:
                 if lib.usrsctp_finish() == 0:
-                    self.running = False
+                    self._finished()
                 elif self._idle > 0:
                     self.log.debug("libusrsctp is not ready to end")
                 else:

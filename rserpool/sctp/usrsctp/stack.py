@@ -43,10 +43,11 @@ def open_usrsctp(
         _engine = Engine(reactor, library)
     elif _engine.reactor is not reactor:
         raise RuntimeError("libusrsctp is in use by another reactor of this process")
-    _engine.start()
     stack = UsrsctpStack(_engine, profile)
+    stack.listen_udp(hosts or ("127.0.0.1",), encapsulation, registrar)
+    _engine.shares[stack] = None
     try:
-        stack.listen_udp(hosts or ("127.0.0.1",), encapsulation, registrar)
+        _engine.start()
     except BaseException:
         stack.close()
         raise
@@ -70,7 +71,6 @@ class UsrsctpStack:
         self._endpoints: dict[Endpoint, None] = {}
         self._closed = False
         self._waiting: list[Deferred[None]] = []
-        engine.shares[self] = None
 
     def __repr__(self) -> str:
         return f"<usrsctp {','.join(self.hosts)} UDP {self.encapsulation_port}>"

@@ -1,0 +1,343 @@
+"""The UDP side of the usrsctp backend: ports, addresses, garbage, floods, idleness (RFC 6951)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from random import Random
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.error import CannotListenError, ConnectionLost, ConnectionRefusedError, TimeoutError
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
+
+from rserpool.addresses import TransportAddress
+from rserpool.errors import ConfigurationError, SctpUnavailable
+from rserpool.profiles import FAST
+from rserpool.sctp.base import MAX_MESSAGE, REGISTRAR_ENCAPSULATION_PORTS
+from rserpool.sctp.stack import open_stack
+from rserpool.sctp.usrsctp import library
+from rserpool.sctp.usrsctp.packets import abort_for
+from rserpool.sctp.usrsctp.peers import SPARE
+from tests.sctp.harness import SctpHarness
+
+
+class UsrsctpTestCase(SctpHarness, TestCase):
+    """With stacks that end with the test."""
+
+    async def makeStack(self, *hosts: str, **options: Any) -> Any:
+        try:
+            stack = open_stack(reactor, hosts=hosts, **{"encapsulation": 0, **options})
+        except SctpUnavailable as error:
+            raise SkipTest(str(error)) from None
+        self.addCleanup(stack.close)
+        return stack
+
+    def udp(self, host: str, port: int = 0) -> socket.socket:
+        """A UDP socket of a stranger."""
+        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(stranger.close)
+        stranger.bind((host, port))
+        return stranger
+
+
+class PortTests(UsrsctpTestCase):
+    """Which UDP port a process gets."""
+
+    # An address where no other process of this machine is at home.
+    host = "127.0.99.1"
+
+    async def test_registrar(self) -> None:
+        """A registrar takes the first free of the well-known ports, and a second one of the same process shares it."""
+        stack = await self.makeStack(self.host, encapsulation=None, registrar=True)
+        self.assertEqual(9899, stack.encapsulation_port)
+        again = await self.makeStack(self.host, encapsulation=None, registrar=True)
+        self.assertEqual(9899, again.encapsulation_port)
+
+    async def test_registrar_next(self) -> None:
+        """What others have taken is passed over."""
+        self.udp(self.host, 9899)
+        self.udp(self.host, 9898)
+        stack = await self.makeStack(self.host, encapsulation=None, registrar=True)
+        self.assertEqual(9897, stack.encapsulation_port)
+
+    async def test_registrar_none(self) -> None:
+        """When all are taken, that is an error."""
+        for port in REGISTRAR_ENCAPSULATION_PORTS:
+            self.udp(self.host, port)
+        with self.assertRaises(CannotListenError):
+            await self.makeStack(self.host, encapsulation=None, registrar=True)
+
+    async def test_explicit_busy(self) -> None:
+        """A port that was asked for and is taken is named."""
+        stranger = self.udp(self.host)
+        port = stranger.getsockname()[1]
+        with self.assertRaises(CannotListenError) as caught:
+            await self.makeStack(self.host, encapsulation=port)
+        self.assertIn(f"{self.host}:{port}", str(caught.exception))
+        self.assertIn("in use", str(caught.exception))
+
+    async def test_shared(self) -> None:
+        """Who does not care shares the port that the process has; it lives until the last one has closed it."""
+        one = await self.makeStack(self.host, encapsulation=None)
+        two = await self.makeStack("127.0.99.2", encapsulation=None)
+        self.assertEqual(one.encapsulation_port, two.encapsulation_port)
+        server = two.open(0, self.recorder(), ("127.0.99.2",))
+        recorder = self.recorder()
+        client = two.open(0, recorder, (self.host,))
+        await one.close()
+        client.connect(TransportAddress(("127.0.99.2",), server.port, two.encapsulation_port))
+        await self.until(lambda: bool(recorder.up))
+
+    async def test_reopened(self) -> None:
+        """A stack can be opened and closed again and again; the UDP port is free each time."""
+        port = None
+        for _ in range(5):
+            stack = await self.makeStack(self.host, encapsulation=port or 0)
+            port = stack.encapsulation_port
+            server, client = self.recorder(), self.recorder()
+            listening = stack.open(0, server, (self.host,))
+            association = stack.open(0, client, (self.host,)).connect(
+                TransportAddress((self.host,), listening.port, port)
+            )
+            association.send(b"x")
+            await self.until(lambda server=server: bool(server.received))  # type: ignore[misc]
+            await stack.close()
+            self.assertEqual(1, len(client.lost))
+
+    async def test_opened_while_closing(self) -> None:
+        """Opening does not have to wait until closing is done."""
+        stack = await self.makeStack(self.host)
+        closed = stack.close()
+        await deferLater(reactor, 0)  # type: ignore[arg-type]
+        again = await self.makeStack(self.host)
+        await closed
+        endpoint = again.open(0, self.recorder(), (self.host,))
+        self.assertGreater(endpoint.port, 0)
+
+    def test_backend_unknown(self) -> None:
+        """A backend that there is not: a sentence that names those that there are."""
+        error = self.assertRaises(ConfigurationError, open_stack, reactor, backend="carrier-pigeon")
+        self.assertIn("usrsctp", str(error))
+
+
+class AddressTests(UsrsctpTestCase):
+    """Which of our addresses is reached."""
+
+    async def test_other_address(self) -> None:
+        """An endpoint is reached at its own addresses only, even though its process has others."""
+        stack = await self.makeStack("127.0.0.1", "127.0.0.2")
+        server = stack.open(0, self.recorder(), ("127.0.0.1",))
+        recorder = self.recorder()
+        client = stack.open(0, recorder, ("127.0.0.2",))
+        client.connect(TransportAddress(("127.0.0.2",), server.port, stack.encapsulation_port))
+        await self.until(lambda: bool(recorder.lost))
+        client.connect(TransportAddress(("127.0.0.1",), server.port, stack.encapsulation_port))
+        await self.until(lambda: bool(recorder.up))
+        self.assertEqual([ConnectionRefusedError], recorder.reasons)
+
+    async def _wildcard(self, wildcard: str, dialled: str, dialling: str) -> None:
+        wild = await self.makeStack(wildcard)
+        server, accepting = wild.open(0, self.recorder(), (wildcard,)), None
+        accepting = server.handler
+        stack = await self.makeStack(dialling)
+        recorder = self.recorder()
+        client = stack.open(0, recorder, (dialling,))
+        association = client.connect(TransportAddress((dialled,), server.port, wild.encapsulation_port))
+        association.send(b"x")
+        await self.until(lambda: bool(accepting.received))
+        accepted = accepting.up[0]
+        self.assertEqual(((dialled,), (dialling,)), (accepted.local_addresses, accepted.peer_addresses))
+        accepted.send(b"y")
+        await self.until(lambda: bool(recorder.received))
+        outbound = server.connect(TransportAddress((dialling,), client.port, stack.encapsulation_port))
+        if dialled == dialling:
+            await self.until(lambda: bool(accepting.lost))
+        else:
+            # From another address of ours this is another association.
+            await self.until(lambda: len(accepting.up) == 2)
+            self.assertEqual((dialling,), outbound.peer_addresses)
+
+    async def test_wildcard(self) -> None:
+        """A stack on all addresses answers from the address that was dialled."""
+        await self._wildcard("0.0.0.0", "127.0.0.7", "127.0.0.3")
+
+    async def test_wildcard_ipv6(self) -> None:
+        """The same over IPv6."""
+        await self._wildcard("::", "::1", "::1")
+
+    async def test_no_route(self) -> None:
+        """A peer that cannot be reached from our addresses is given up like one that does not answer."""
+        stack = await self.makeStack("127.0.0.1", profile=FAST)
+        recorder = self.recorder()
+        endpoint = stack.open(0, recorder, ("127.0.0.1",))
+        endpoint.connect(TransportAddress(("::1",), 3863))
+        endpoint.connect(TransportAddress(("192.0.2.1",), 3863))
+        await self.until(lambda: len(recorder.lost) == 2)
+        self.assertEqual([TimeoutError] * 2, recorder.reasons)
+
+    async def test_process_gone(self) -> None:
+        """Nobody has the UDP port: refused at once (ICMP), long before a timer runs out."""
+        stack = await self.makeStack("127.0.0.1")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", 0))
+            port = udp.getsockname()[1]
+        recorder = self.recorder()
+        stack.open(0, recorder, ("127.0.0.1",)).connect(TransportAddress(("127.0.0.1",), 3863, port))
+        engine = stack.engine
+        await self.until(lambda: bool(recorder.lost))
+        self.assertEqual([ConnectionRefusedError], recorder.reasons)
+        self.assertEqual([], [peer for peer in engine.peers.by_handle.values() if peer.users])
+
+
+class HostileTests(UsrsctpTestCase):
+    """What strangers send to the UDP port disturbs nobody."""
+
+    async def _alive(self, association: Any, recorder: Any) -> None:
+        seen = len(recorder.received)
+        association.send(b"alive")
+        await self.until(lambda: len(recorder.received) > seen)
+
+    async def test_garbage(self) -> None:
+        """Random datagrams, short and long, and datagrams that look like SCTP with a good checksum."""
+        association, connecting, accepted, accepting = await self.pair()
+        endpoint = accepted.endpoint
+        engine = endpoint.engine
+        random = Random(5)
+        stranger = self.udp("127.0.0.1")
+        target = ("127.0.0.1", endpoint.sockets[0].port)
+        for size in [0, 1, 11, 12, 13, 15, 16, 17, *(random.randrange(2000) for _ in range(200)), 65000]:
+            stranger.sendto(random.randbytes(size), target)
+        await self._alive(association, accepting)
+        for turn in range(1500):
+            start = struct.pack("!HHI", random.choice((endpoint.port, 9)), endpoint.port, random.choice((0, 77)))
+            chunks = b""
+            for _ in range(random.randrange(1, 4)):
+                body = random.randbytes(random.choice((0, 4, 16, 20, 40, 200)))
+                length = random.choice((4 + len(body), 4 + len(body), random.randrange(300)))
+                kind = random.choice((*range(15), 0x80, 0xC0, 0xC1, random.randrange(256)))
+                chunks += struct.pack("!BBH", kind, random.choice((0, 1, 3, 255)), length) + body
+            whole = start + bytes(4) + chunks
+            checksum = engine.library.lib.usrsctp_crc32c(whole, len(whole))
+            stranger.sendto(start + struct.pack("=I", checksum) + chunks, target)
+            if turn % 50 == 0:
+                await self._alive(association, accepting)
+        await self._alive(accepted, connecting)
+        self.assertEqual(([], 1), (accepting.lost, endpoint.associations))
+
+    async def test_flood(self) -> None:
+        """Set-ups from thousands of forged addresses are answered and forgotten: nothing grows."""
+        association, _, accepted, accepting = await self.pair()
+        endpoint = accepted.endpoint
+        engine = endpoint.engine
+        target = ("127.0.0.1", endpoint.sockets[0].port)
+        init = struct.pack("!BBHIIHHI", 1, 0, 20, 1234, 65536, 10, 10, 1)
+        start = struct.pack("!HHI", 5000, endpoint.port, 0)
+        whole = start + bytes(4) + init
+        packet = start + struct.pack("=I", engine.library.lib.usrsctp_crc32c(whole, len(whole))) + init
+        for turn in range(3 * SPARE):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.bind((f"127.1.{turn // 250}.{turn % 250 + 1}", 0))
+                stranger.sendto(packet, target)
+                if turn % 50 == 0:
+                    await self._alive(association, accepting)
+        await self._alive(association, accepting)
+        self.assertLessEqual(len(engine.peers.by_handle), SPARE + 2)
+        self.assertGreater(len(engine.peers.by_handle), SPARE - 10)
+        self.assertEqual(1, endpoint.associations)
+
+    async def test_forged_icmp(self) -> None:
+        """An ICMP error that quotes a packet we did not send, with a wrong tag, ends nothing."""
+        association, connecting, accepted, accepting = await self.pair()
+        engine = accepted.endpoint.engine
+        quoted = (
+            struct.pack("!HHII", accepted.endpoint.port, accepted.peer.port, 0xDEADBEEF, 0) + b"\0\3\0\x10" + bytes(12)
+        )
+        for peer in list(engine.peers.by_handle.values()):
+            for packet in (b"", b"\0", quoted[:8], quoted[:12], quoted[:16], quoted):
+                engine.port_unreachable(peer, packet)
+        await self._alive(association, accepting)
+        self.assertEqual(([], []), (accepting.lost, connecting.lost))
+
+    async def test_too_long(self) -> None:
+        """A peer that sends a longer message than anybody may send loses its association."""
+        association, connecting, accepted, accepting = await self.pair()
+        for size in (MAX_MESSAGE + 1, 3 * MAX_MESSAGE):
+            association._put(bytes(size), 0, 0, False)
+        await self.until(lambda: bool(accepting.lost and connecting.lost))
+        self.assertEqual(([], [ConnectionLost]), (accepting.received, connecting.reasons))
+
+
+class IdleTests(UsrsctpTestCase):
+    """Without associations nothing wakes the process up."""
+
+    async def test_no_calls(self) -> None:
+        """There are no delayed calls before the first association and soon after the last one."""
+        server, accepting = await self.open()
+        client, connecting = await self.open()
+        self.assertEqual([], reactor.getDelayedCalls()[1:])  # type: ignore[attr-defined]
+        association = client.connect(self.address(server))
+        await self.until(lambda: bool(connecting.up and accepting.up))
+        self.assertIsNotNone(client.engine._call)
+        association.close()
+        await self.until(lambda: bool(connecting.lost and accepting.lost))
+        while client.engine._call is not None:
+            await deferLater(reactor, 0)  # type: ignore[arg-type]
+        client.connect(self.address(server, 1))
+        await self.until(lambda: len(connecting.lost) == 2)
+        while client.engine._call is not None:
+            await deferLater(reactor, 0)  # type: ignore[arg-type]
+
+
+class LibraryTests(SynchronousTestCase):
+    """A library that is missing or not ours is a sentence, not a crash."""
+
+    def test_missing(self) -> None:
+        """It says what to install."""
+        error = self.assertRaises(SctpUnavailable, library.load, "libnosuchthing.so.2")
+        self.assertIn("apt-get install libusrsctp2", str(error))
+        self.assertNotIn("\n", str(error))
+
+    def test_another(self) -> None:
+        """A library without the functions that we need."""
+        error = self.assertRaises(SctpUnavailable, library.load, "libc.so.6")
+        self.assertIn("usrsctp_", str(error))
+
+    def test_sizes(self) -> None:
+        """A structure of another size than usrsctp.h has."""
+        self.patch(library, "_SIZES", {**library._SIZES, "sctp_rcvinfo": 32})
+        library.load.cache_clear()
+        self.addCleanup(library.load.cache_clear)
+        error = self.assertRaises(SctpUnavailable, library.load)
+        self.assertIn("sctp_rcvinfo", str(error))
+
+
+class PacketTests(SynchronousTestCase):
+    """The ABORT that answers a packet (RFC 9260 section 8.4)."""
+
+    def setUp(self) -> None:
+        try:
+            self.library = library.load()
+        except SctpUnavailable as error:
+            raise SkipTest(str(error)) from None
+
+    def test_data(self) -> None:
+        """The tag is reflected, with the T bit."""
+        answer = abort_for(self.library, struct.pack("!HHII", 1, 2, 0xABCDEF01, 0) + b"\0\3\0\x04")
+        assert answer is not None
+        self.assertEqual(struct.pack("!HHI", 2, 1, 0xABCDEF01), answer[:8])
+        self.assertEqual(b"\6\1\0\4", answer[12:])
+
+    def test_init(self) -> None:
+        """An INIT is answered with its initiate tag."""
+        answer = abort_for(self.library, struct.pack("!HHII", 1, 2, 0, 0) + b"\1\0\0\x14" + b"tag!" + bytes(12))
+        assert answer is not None
+        self.assertEqual(struct.pack("!HH", 2, 1) + b"tag!", answer[:8])
+        self.assertEqual(b"\6\0\0\4", answer[12:])
+
+    def test_nothing(self) -> None:
+        """An ABORT is not answered, nor what is cut off too early."""
+        packet = struct.pack("!HHII", 1, 2, 3, 0)
+        for rest in (b"", b"\0\3\0", b"\6\0\0\4", b"\1\0\0\x14", b"\1\0\0\x14tag"):
+            self.assertIsNone(abort_for(self.library, packet + rest))
