@@ -12,6 +12,7 @@ from rserpool.handlespace.checksum import fold, identifier_sum
 from rserpool.handlespace.element import Element
 from rserpool.handlespace.pool import Pool
 from rserpool.policies import POLICIES, Policy
+from rserpool.policies.opaque import Opaque
 from rserpool.wire.parameters import PoolElement, encode_policy, encode_pool_element
 
 
@@ -54,10 +55,12 @@ class Handlespace:
         pool = self.pools.get(handle)
         return None if pool is None else pool.elements.get(identifier)
 
-    def register(self, handle: bytes, parameter: PoolElement) -> tuple[Element, bool]:
+    def register(self, handle: bytes, parameter: PoolElement, *, any_policy: bool = False) -> tuple[Element, bool]:
         """Register an element, or register it again with other attributes (RFC 5352 section 3.1, rules 1 to 3).
 
         @param parameter: the element, with the home registrar and the ASAP transport filled in.
+        @param any_policy: take an element whose policy is not known here, as another registrar may own one, and
+            select it round robin; else it is rejected.
         @return: the element, and whether it is new. An element that registers again stays the same object.
         @raise Rejected: with cause 0x3 if the policy is unknown or its values are cut short, and with 0x5, 0x7 or 0x8
             if it does not agree with the pool; nothing has changed then.
@@ -68,7 +71,7 @@ class Handlespace:
             pool.check(parameter)  # rules 2 and 3
             policy = pool.policy
         else:
-            policy = _policy(parameter)
+            policy = _policy(parameter, any_policy)
         values = _values(policy, parameter)
         wire = encode_pool_element(parameter)
         if pool is None:  # rule 1
@@ -165,9 +168,11 @@ def _scopes(parameter: PoolElement) -> frozenset[str]:
     return _reach(parameter.user_transport.addresses)
 
 
-def _policy(parameter: PoolElement) -> Policy:
+def _policy(parameter: PoolElement, any_policy: bool) -> Policy:
     policy = POLICIES.get(parameter.policy.type)
     if policy is None:
+        if any_policy:
+            return Opaque(parameter.policy.type)
         reason = f"policy type 0x{parameter.policy.type:08x} is not known here"
         raise Rejected(CauseCode.INVALID_VALUES, encode_policy(parameter.policy), reason)
     return policy

@@ -88,7 +88,7 @@ _U32S: Final = [Struct(f"!{count}I") for count in range(8)]
 class Policy(ABC):
     """One policy. A subclass names its values and both sides' rules; there is one instance of it.
 
-    @cvar number: the policy type on the wire (RFC 5356 section 7.1).
+    @ivar number: the policy type on the wire (RFC 5356 section 7.1).
     @cvar name: what people write.
     @cvar abbreviation: what RFC 5356 writes.
     @cvar fields: the names of its values, each 32 bits unsigned, in wire order.
@@ -96,7 +96,7 @@ class Policy(ABC):
     @cvar fractions: the fields that are a part of the whole, people write them as 0.3 or 30%.
     """
 
-    number: ClassVar[int]
+    number: int
     name: ClassVar[str]
     abbreviation: ClassVar[str]
     fields: ClassVar[tuple[str, ...]] = ()

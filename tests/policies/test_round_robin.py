@@ -86,10 +86,13 @@ class WeightedRoundRobinTests(SynchronousTestCase):
         selection = filled(WeightedRoundRobin(), [heavy, light])
         self.assertEqual(len(selection.select(2)), 2)
         self.assertEqual(tally(selection, 1000), Counter(A=1000))
-        # nearly a whole round later: the light one is next within it, once
-        rounds = 1 << 64
-        self.assertLessEqual(light.rank >> 64, rounds)
-        self.assertGreater(light.rank >> 64, 0)
+        self.assertTrue(0 < light.rank >> 64 <= 1 << 64)  # it is next within the first round
+
+    def test_heavy_weights_share_exactly(self) -> None:
+        selection = filled(WeightedRoundRobin(), named([(0xFFFFFFFF,), (0x7FFFFFFF,), (4294967,)]))
+        counts = tally(selection, 15010)
+        for name, share in (("A", 10000), ("B", 5000), ("C", 10)):
+            self.assertLessEqual(abs(counts[name] - share), 2, counts)
 
     def test_nothing_drifts(self) -> None:
         """After w entries a member is exactly one round further, although 2**64 / w leaves a remainder."""
