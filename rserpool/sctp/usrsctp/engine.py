@@ -90,7 +90,8 @@ class Engine:
         if self.library.lib.usrsctp_finish() == 0:
             self._finished()
             return succeed(None)
-        self._ending = done = Deferred()
+        done: Deferred[None] = Deferred()
+        self._ending = done
         self._idle = PATIENCE
         self._arm()
         return done
