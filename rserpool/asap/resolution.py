@@ -59,23 +59,46 @@ Outcome = Resolved | ResolutionFailed | PoolChanged
 
 @dataclass(slots=True)
 class _Known:
-    """The cache entry of one pool."""
+    """The cache entry of one pool; C{items} is how many elements were asked for."""
 
     policy: int
     elements: tuple[PoolElement, ...]
     received: float
+    items: int | None
     turn: int = 0
+
+    def serves(self, items: int | None) -> bool:
+        """Whether it holds all that an answer for C{items} elements would hold."""
+        return _covers(self.items, items) or (self.items is not None and len(self.elements) < self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Who waits for an answer."""
+
+    deadline: float
+    items: int | None
+    fresh: bool
 
 
 @dataclass(slots=True)
 class _Question:
-    """One resolution under way, for everybody who waits for this pool."""
+    """One resolution under way, for everybody who waits for this pool.
 
-    waiting: dict[Hashable, float] = field(default_factory=dict)  # request -> deadline
-    items: int | None = None
-    sent: int = 0
+    C{asked} holds how many elements each request asked for that was sent and not answered, oldest first.
+    """
+
+    waiting: dict[Hashable, _Waiting] = field(default_factory=dict)
+    asked: list[int | None] = field(default_factory=list)
+    unanswered: int = 0
+    refused: int = 0
     answer_by: float | None = None
     again_at: float | None = None
+
+    def unsent(self) -> None:
+        """What was sent is not waited for any more."""
+        self.asked.clear()
+        self.answer_by = self.again_at = None
 
 
 @dataclass(slots=True)
@@ -86,6 +109,12 @@ class _Subscription:
     again_at: float | None = None
     shown: dict[int, PoolElement] | None = None
     told: bool = False
+
+    def ask_later(self, now: float) -> None:
+        """No updates come now: ask again, a little later each time."""
+        self.armed = False
+        self.again_at = now + self.pause
+        self.pause = min(self.pause * 2, LONGEST_PAUSE)
 
 
 FIRST_PAUSE = 0.1
@@ -122,41 +151,38 @@ class Resolution:
         @param at_home: whether there is a home registrar to ask.
         @return: the outcomes, and whether a question has to be asked now.
         """
+        waiting = _Waiting(deadline, items, fresh)
         known = self._cache.get(handle)
         if known is not None and not fresh:
             subscription = self._subscriptions.get(handle)
-            current = subscription is not None and subscription.armed and at_home
-            if current or not at_home or now < known.received + self._profile.stale_cache_value:
-                return [self._answer(request, handle, known, now)], False
-        question = self._questions.get(handle)
-        new = question is None
-        if question is None:
-            question = self._questions[handle] = _Question(items=items)
-        elif question.items is not None:
-            question.items = None if items is None else max(items, question.items)
-        question.waiting[request] = deadline
-        return [], new
+            current = subscription is not None and subscription.armed
+            current = current or now < known.received + self._profile.stale_cache_value
+            if not at_home or (current and known.serves(items)):
+                return [self._answer(request, handle, known, items, now)], False
+        question = self._questions.setdefault(handle, _Question())
+        question.waiting[request] = waiting
+        pending = question.again_at is not None or any(_covers(asked, items) for asked in question.asked)
+        return [], not pending
 
     def subscribe(self, handle: bytes, now: float, items: int | None) -> bool:
         """Keep the pool up to date from now on; whether a question has to be asked now."""
         if handle in self._subscriptions:
             return False
         self._subscriptions[handle] = _Subscription(items, FIRST_PAUSE)
-        if handle in self._questions:
-            # The question under way was sent without the S bit: ask once more.
-            self._questions[handle].items = items
-            return True
-        self._questions[handle] = _Question(items=items)
+        # A question under way was sent without the S bit: ask once more.
+        self._questions.setdefault(handle, _Question())
         return True
 
     def unsubscribe(self, handle: bytes) -> None:
         """Changes of the pool are of no interest any more."""
         self._subscriptions.pop(handle, None)
+        self._settle(handle)
 
     def cancel(self, request: Hashable) -> None:
         """Nobody waits for this request any more."""
-        for question in self._questions.values():
-            question.waiting.pop(request, None)
+        for handle, question in list(self._questions.items()):
+            if question.waiting.pop(request, None) is not None:
+                self._settle(handle)
 
     def suspect(self, handle: bytes, identifier: int, now: float) -> bool:
         """An element could not be reached: it comes last for a while; whether it should be reported (3.5: once)."""
@@ -170,16 +196,23 @@ class Resolution:
     def question(self, handle: bytes, now: float) -> asap.HandleResolution:
         """NR1, NR4: the message to send to the home registrar now; T1 starts."""
         question = self._questions[handle]
-        question.sent += 1
+        subscription = self._subscriptions.get(handle)
+        wanted = [waiting.items for waiting in question.waiting.values()]
+        if subscription is not None:
+            # Its answer will be taken for the state of the pool, too.
+            wanted.append(subscription.items)
+        numbers = [items for items in wanted if items is not None]
+        items = max(numbers) if numbers and len(numbers) == len(wanted) else None
+        question.asked.append(items)
         question.again_at = None
         question.answer_by = now + self._profile.t1_enrp_request
-        return asap.HandleResolution(handle, handle in self._subscriptions, question.items)
+        return asap.HandleResolution(handle, subscription is not None, items)
 
     def open_questions(self) -> list[bytes]:
         """Handles that a new home registrar must be asked about, subscriptions included."""
         for handle, subscription in self._subscriptions.items():
-            if not subscription.armed and handle not in self._questions:
-                self._questions[handle] = _Question(items=subscription.items)
+            if not subscription.armed:
+                self._questions.setdefault(handle, _Question())
         return list(self._questions)
 
     def home_lost(self, now: float) -> list[Outcome]:
@@ -189,37 +222,23 @@ class Resolution:
             subscription.again_at = None
         outcomes: list[Outcome] = []
         for handle, question in list(self._questions.items()):
-            question.answer_by = None
+            question.unsent()
             outcomes += self._last_known_good(handle, question, now)
+            self._settle(handle)
         return outcomes
 
     def response(self, message: asap.HandleResolutionResponse, now: float) -> list[Outcome]:
         """An ASAP_HANDLE_RESOLUTION_RESPONSE arrived: an answer, an update, or both."""
         handle = message.handle
         cause = message.causes[0].code if message.causes else None
-        if cause is None and message.elements:
-            return self._positive(handle, message, now)
         question = self._questions.get(handle)
-        if cause == CauseCode.LACK_OF_RESOURCES and question is not None and question.waiting:
-            # Not ready, or too busy: ask again, until the deadlines of those who wait.
-            question.answer_by = None
-            question.again_at = now + min(FIRST_PAUSE * 2 ** min(question.sent, 8), LONGEST_PAUSE)
-            return self._last_known_good(handle, question, now)
-        self._questions.pop(handle, None)
-        self._cache.pop(handle, None)
-        outcomes: list[Outcome] = []
-        if question is not None:
-            unspecified = CauseCode.UNSPECIFIED if cause is None else cause
-            for request in question.waiting:
-                error = UnknownPool(handle) if cause == CauseCode.UNKNOWN_POOL_HANDLE else Rejected(unspecified)
-                outcomes.append(ResolutionFailed(request, handle, error))
-        subscription = self._subscriptions.get(handle)
-        if subscription is not None:
-            # 2.2.5: no updates follow a negative response: ask again until the pool exists.
-            subscription.armed = False
-            subscription.again_at = now + subscription.pause
-            subscription.pause = min(subscription.pause * 2, LONGEST_PAUSE)
-            outcomes += self._show(handle, subscription, 0, None)
+        if cause is None and message.elements:
+            outcomes = self._positive(handle, message, question, now)
+        elif cause == CauseCode.LACK_OF_RESOURCES:
+            outcomes = self._not_now(handle, question, now)
+        else:
+            outcomes = self._negative(handle, CauseCode.UNSPECIFIED if cause is None else cause, question, now)
+        self._settle(handle)
         return outcomes
 
     def tick(self, now: float) -> tuple[list[Outcome], list[bytes], bool]:
@@ -231,75 +250,141 @@ class Resolution:
         ask: list[bytes] = []
         silent = False
         for handle, question in list(self._questions.items()):
-            for request, deadline in list(question.waiting.items()):
-                if now >= deadline:
-                    del question.waiting[request]
-                    outcomes.append(ResolutionFailed(request, handle, NoRegistrar("no registrar answered in time")))
-            if not question.waiting and handle not in self._subscriptions:
-                del self._questions[handle]
-            elif question.answer_by is not None and now >= question.answer_by:
-                silent = True
-                question.answer_by = None
+            if question.waiting:
+                outcomes += self._overdue(handle, question, now)
+            if question.answer_by is not None and now >= question.answer_by:
+                question.unsent()
+                question.unanswered += 1
+                # Nobody is waiting: its silence is not worth a hunt.
+                silent = silent or bool(question.waiting) or handle in self._subscriptions
                 outcomes += self._last_known_good(handle, question, now)
-                if question.sent > self._profile.max_request_retransmit and handle not in self._subscriptions:
+                if question.unanswered > self._profile.max_request_retransmit:
                     # 3.7.2: after MAX-REQUEST-RETRANSMIT the request is given up.
-                    del self._questions[handle]
-                    for request in question.waiting:
-                        error = NoRegistrar(f"no registrar answered {question.sent} requests")
-                        outcomes.append(ResolutionFailed(request, handle, error))
+                    error = NoRegistrar(f"no registrar answered {question.unanswered} requests")
+                    outcomes += self._fail(handle, question, error)
             elif question.again_at is not None and now >= question.again_at:
                 ask.append(handle)
+            self._settle(handle)
         for handle, subscription in self._subscriptions.items():
             if subscription.again_at is not None and now >= subscription.again_at:
                 subscription.again_at = None
                 if handle not in self._questions:
-                    self._questions[handle] = _Question(items=subscription.items)
+                    self._questions[handle] = _Question()
                     ask.append(handle)
         self._suspects = {key: until for key, until in self._suspects.items() if until > now}
-        return outcomes, ask, silent
+        return outcomes, [handle for handle in ask if handle in self._questions], silent
 
     def next_deadline(self) -> float | None:
         """When C{tick} must be called next (monotonic seconds), or None."""
         deadlines: list[float] = []
         for question in self._questions.values():
-            deadlines += question.waiting.values()
+            deadlines += [waiting.deadline for waiting in question.waiting.values()]
             deadlines += [when for when in (question.answer_by, question.again_at) if when is not None]
         deadlines += [s.again_at for s in self._subscriptions.values() if s.again_at is not None]
         return min(deadlines, default=None)
 
-    def _positive(self, handle: bytes, message: asap.HandleResolutionResponse, now: float) -> list[Outcome]:
+    # The three kinds of response
+
+    def _positive(
+        self, handle: bytes, message: asap.HandleResolutionResponse, question: _Question | None, now: float
+    ) -> list[Outcome]:
         # 2.2.6: without the parameter the overall policy is round robin.
         policy = ROUND_ROBIN.number if message.policy is None else message.policy.type
+        subscription = self._subscriptions.get(handle)
+        items = subscription.items if subscription is not None else len(message.elements)
+        if question is not None and question.asked:
+            items = question.asked.pop(0)
         known = self._cache.get(handle)
         turn = known.turn if known is not None and known.elements == message.elements else 0
-        known = self._cache[handle] = _Known(policy, message.elements, now, turn)
-        question = self._questions.pop(handle, None)
+        known = self._cache[handle] = _Known(policy, message.elements, now, items, turn)
         outcomes: list[Outcome] = []
         if question is not None:
-            outcomes += [self._answer(request, handle, known, now) for request in question.waiting]
-        subscription = self._subscriptions.get(handle)
-        if subscription is not None:
+            question.unanswered = question.refused = 0
+            question.again_at = None
+            for request, waiting in list(question.waiting.items()):
+                # Who wants more than this request asked for waits for the answer of the next.
+                if not question.asked or known.serves(waiting.items):
+                    del question.waiting[request]
+                    outcomes.append(self._answer(request, handle, known, waiting.items, now))
+        if subscription is not None and known.serves(subscription.items):
             subscription.armed = message.accepted
             subscription.pause = FIRST_PAUSE
             subscription.again_at = None if message.accepted else now + self._profile.stale_cache_value
             outcomes += self._show(handle, subscription, policy, message.elements)
         return outcomes
 
-    def _answer(self, request: Hashable, handle: bytes, known: _Known, now: float) -> Resolved:
+    def _not_now(self, handle: bytes, question: _Question | None, now: float) -> list[Outcome]:
+        """Not ready, or too busy: this says nothing about the pool. Ask again, until nobody waits any more."""
+        subscription = self._subscriptions.get(handle)
+        if subscription is not None:
+            subscription.armed = False
+        if question is None:
+            if subscription is not None:
+                subscription.ask_later(now)
+            return []
+        question.unsent()
+        question.unanswered = 0
+        question.again_at = now + min(FIRST_PAUSE * 2 ** min(question.refused, 8), LONGEST_PAUSE)
+        question.refused += 1
+        return self._last_known_good(handle, question, now)
+
+    def _negative(self, handle: bytes, cause: int, question: _Question | None, now: float) -> list[Outcome]:
+        self._cache.pop(handle, None)
+        outcomes: list[Outcome] = []
+        unknown = cause == CauseCode.UNKNOWN_POOL_HANDLE
+        if question is not None:
+            question.unsent()
+            outcomes += self._fail(handle, question, UnknownPool(handle) if unknown else Rejected(cause))
+        subscription = self._subscriptions.get(handle)
+        if subscription is not None:
+            # 2.2.5: no updates follow a negative response: ask again until the pool exists.
+            self._questions.pop(handle, None)
+            subscription.ask_later(now)
+            if unknown:
+                outcomes += self._show(handle, subscription, 0, None)
+        return outcomes
+
+    # Who is told what
+
+    def _answer(self, request: Hashable, handle: bytes, known: _Known, items: int | None, now: float) -> Resolved:
         policy = POLICIES.get(known.policy, ROUND_ROBIN)
         order = policy.user_order(known.elements, known.turn, self._random)
         known.turn += 1
         if self._suspects:
             order.sort(key=lambda element: self._suspects.get((handle, element.identifier), 0.0) > now)
-        return Resolved(request, handle, known.policy, tuple(order), now - known.received)
+        return Resolved(request, handle, known.policy, tuple(order[:items]), now - known.received)
 
     def _last_known_good(self, handle: bytes, question: _Question, now: float) -> list[Outcome]:
         known = self._cache.get(handle)
         if known is None:
             return []
-        outcomes: list[Outcome] = [self._answer(request, handle, known, now) for request in question.waiting]
-        question.waiting.clear()
+        outcomes: list[Outcome] = []
+        for request, waiting in list(question.waiting.items()):
+            if not waiting.fresh:
+                del question.waiting[request]
+                outcomes.append(self._answer(request, handle, known, waiting.items, now))
         return outcomes
+
+    def _overdue(self, handle: bytes, question: _Question, now: float) -> list[Outcome]:
+        """Those whose deadline has come: the last known good is better than nothing."""
+        known = self._cache.get(handle)
+        outcomes: list[Outcome] = []
+        for request, waiting in list(question.waiting.items()):
+            if now < waiting.deadline:
+                continue
+            del question.waiting[request]
+            if known is not None and not waiting.fresh:
+                outcomes.append(self._answer(request, handle, known, waiting.items, now))
+            elif question.refused:
+                outcomes.append(ResolutionFailed(request, handle, Rejected(CauseCode.LACK_OF_RESOURCES)))
+            else:
+                outcomes.append(ResolutionFailed(request, handle, NoRegistrar("no registrar answered in time")))
+        return outcomes
+
+    @staticmethod
+    def _fail(handle: bytes, question: _Question, error: RSerPoolError) -> list[Outcome]:
+        requests, question.waiting = question.waiting, {}
+        return [ResolutionFailed(request, handle, error) for request in requests]
 
     def _show(
         self, handle: bytes, subscription: _Subscription, policy: int, elements: tuple[PoolElement, ...] | None
@@ -309,3 +394,17 @@ class Resolution:
             return []
         subscription.shown, subscription.told = shown, True
         return [PoolChanged(handle, policy, elements)]
+
+    def _settle(self, handle: bytes) -> None:
+        """A question is over when nobody waits and no answer is due."""
+        question = self._questions.get(handle)
+        if question is None or question.waiting or question.asked:
+            return
+        subscription = self._subscriptions.get(handle)
+        if subscription is None or subscription.armed or subscription.again_at is not None:
+            del self._questions[handle]
+
+
+def _covers(asked: int | None, items: int | None) -> bool:
+    """Whether a request for C{asked} elements gives enough for who wants C{items}."""
+    return asked is None or (items is not None and items <= asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rserpool.addresses import ASAP_PORT, TransportAddress
-from rserpool.effects import Association, Close, Connect, Effect, StopConnecting
+from rserpool.effects import Abort, Association, Close, Connect, Effect, StopConnecting
 from rserpool.profiles import Profile
 from rserpool.wire import asap
 from rserpool.wire.parameters import SctpTransport
@@ -65,7 +65,8 @@ class ServerHunt:
         """The home registrar does not answer: leave it and look for another."""
         effects: list[Effect] = []
         if self.home is not None:
-            effects.append(Close(self.home))
+            # It may be the only one: a shutdown that it does not answer would keep us from dialling it again.
+            effects.append(Abort(self.home))
             self._avoided = self.address
         self.home = self.address = None
         return effects + self.hunt(now)
@@ -107,14 +108,16 @@ class ServerHunt:
 
     def announcement(self, message: asap.ServerAnnounce, source: str, now: float) -> list[Effect]:
         """A registrar announced itself from the IP address C{source}."""
-        fresh = False
         for address in _addresses(message, source):
-            if address.protocol == self._protocol:
-                fresh = fresh or address not in self._announced
-                self._announced[address] = now + self._profile.t7_enrp_outdate
-        if fresh and self._t5_at is not None and not self._attempts:
-            return self._round(now)
-        return []
+            if address.protocol != self._protocol:
+                continue
+            new = address not in self.known
+            self._announced[address] = now + self._profile.t7_enrp_outdate
+            if new:
+                self._queue.append(address)
+        if self._t5_at is None:
+            self._queue.clear()
+        return self._fill(now) if self._queue else []
 
     def tick(self, now: float) -> list[Effect]:
         """SH5, and the pause between two rounds; announcements outdate (T7)."""

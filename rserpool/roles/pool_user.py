@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rserpool.addresses import TransportAddress
-from rserpool.asap.resolution import Outcome, Resolution
+from rserpool.asap.resolution import Outcome, Resolution, ResolutionFailed
 from rserpool.asap.server_hunt import ServerHunt
 from rserpool.effects import Association, Effect, Notify, Send
+from rserpool.errors import NoRegistrar
 from rserpool.profiles import Profile
 from rserpool.wire import asap
 
@@ -72,7 +73,7 @@ class PoolUser:
         outcomes, ask = self._resolution.resolve(
             request, handle, now, deadline=deadline, items=items, fresh=fresh, at_home=self._hunt.home is not None
         )
-        effects = _notify(outcomes)
+        effects = self._notify(outcomes)
         if ask:
             effects += self._ask([handle], now)
         elif self._hunt.home is None:
@@ -117,7 +118,7 @@ class PoolUser:
         if association != self._hunt.home:
             return []
         effects = self._hunt.association_lost(association, now)
-        return [*effects, Notify(HomeChanged(None)), *_notify(self._resolution.home_lost(now))]
+        return [*effects, Notify(HomeChanged(None)), *self._notify(self._resolution.home_lost(now))]
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The registrar reads too slowly; T1 watches over that."""
@@ -130,7 +131,7 @@ class PoolUser:
     def receive(self, association: Association, message: Any, now: float) -> list[Effect]:
         """An ASAP message arrived."""
         if isinstance(message, asap.HandleResolutionResponse) and association == self._hunt.home:
-            return _notify(self._resolution.response(message, now))
+            return self._notify(self._resolution.response(message, now))
         return []
 
     def announcement(self, message: Any, source: str, now: float) -> list[Effect]:
@@ -141,11 +142,11 @@ class PoolUser:
         """Do what is due; to be called at L{next_deadline}."""
         effects = self._hunt.tick(now)
         outcomes, ask, silent = self._resolution.tick(now)
-        effects += _notify(outcomes)
+        effects += self._notify(outcomes)
         if silent:
             # 3.7.2: T1 expired: hunt, and send again to whichever registrar answers.
             effects += self._hunt.fail(now)
-            effects += [Notify(HomeChanged(None)), *_notify(self._resolution.home_lost(now))]
+            effects += [Notify(HomeChanged(None)), *self._notify(self._resolution.home_lost(now))]
         elif ask:
             effects += self._ask(ask, now)
         return effects
@@ -161,6 +162,13 @@ class PoolUser:
             return self._hunt.hunt(now)
         return [Send(home, self._resolution.question(handle, now)) for handle in handles]
 
+    def _notify(self, outcomes: Sequence[Outcome]) -> list[Effect]:
+        return [Notify(self._with_names(outcome)) for outcome in outcomes]
 
-def _notify(outcomes: Sequence[Outcome]) -> list[Effect]:
-    return [Notify(outcome) for outcome in outcomes]
+    def _with_names(self, outcome: Outcome) -> Outcome:
+        """No registrar: which ones were tried."""
+        if not isinstance(outcome, ResolutionFailed) or not isinstance(outcome.error, NoRegistrar):
+            return outcome
+        tried = ", ".join(map(str, self._hunt.known))
+        sentence = f"{outcome.error} (tried: {tried})" if tried else "no registrar is known"
+        return replace(outcome, error=NoRegistrar(sentence))
