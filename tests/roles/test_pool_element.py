@@ -7,7 +7,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.addresses import TransportAddress
-from rserpool.effects import Close, Connect, Notify, Send, StopConnecting
+from rserpool.effects import Abort, Close, Connect, Notify, Send, StopConnecting
 from rserpool.errors import CauseCode, ConfigurationError
 from rserpool.profiles import DEFAULT
 from rserpool.roles.pool_element import (
@@ -102,7 +102,7 @@ class RegisteringTests(ElementTestCase):
         self.serve(identifier=7)
         self.at_home()
         effects = self.pass_time(2.0)  # T2
-        self.assertIn(Close("home"), effects)
+        self.assertIn(Abort("home"), effects)
         self.assertIn(Connect(SECOND), effects)
         [message] = self.sent(self.at_home("second", SECOND), "second")
         self.assertIsInstance(message, asap.Registration)
@@ -219,7 +219,7 @@ class LeavingTests(ElementTestCase):
         self.registered()
         self.element.leave(POOL, self.now)
         effects = self.pass_time(2.0)  # T3
-        self.assertIn(Close("home"), effects)
+        self.assertIn(Abort("home"), effects)
         self.assertEqual(self.sent(self.at_home("second", SECOND), "second"), [asap.Deregistration(POOL, 7)])
 
 
