@@ -8,6 +8,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, scope
@@ -25,6 +26,8 @@ from rserpool.service.tcp import listen_tcp
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
 
 LOOPBACK = TransportAddress(("127.0.0.1",), ASAP_PORT)
+COLLECT = 1.0
+"""Seconds between two looks at how much garbage there may be."""
 
 
 class RegistrarService(Service):
@@ -84,7 +87,9 @@ class RegistrarService(Service):
             identifier, profile=profile, random=random, limits=limits, keep_alives=keep_alives
         )
         self.node = Node(reactor, self.registrar, self._notified)
-        self._garbage = Garbage(reactor)
+        self._garbage = Garbage(lambda: len(self.registrar.handlespace))
+        self._collecting = LoopingCall(self._garbage.tick)
+        self._collecting.clock = reactor
 
     def startService(self) -> None:
         """Listen.
@@ -134,6 +139,7 @@ class RegistrarService(Service):
         if self._announce:
             self._start_announcing()
         self._garbage.start()
+        self._collecting.start(COLLECT, now=False)
         where = str(TransportAddress(self._endpoint.hosts, self._endpoint.port, self._stack.encapsulation_port))
         self._log.info(
             "registrar 0x{identifier:08x} serves ASAP at {where} (SCTP{over}){tcp}, profile {profile}",
@@ -201,6 +207,8 @@ class RegistrarService(Service):
             self._stack.close()
 
     async def _stop(self) -> None:
+        if self._collecting.running:
+            self._collecting.stop()
         self._garbage.stop()
         self.node.stop()
         for port in self._ports:
