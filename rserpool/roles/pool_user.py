@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rserpool.addresses import TransportAddress
 from rserpool.asap.resolution import Outcome, Resolution, ResolutionFailed
 from rserpool.asap.server_hunt import ServerHunt
-from rserpool.effects import Association, Effect, Notify, Send
+from rserpool.effects import Association, Close, Effect, Notify, Send
 from rserpool.errors import NoRegistrar
 from rserpool.profiles import Profile
 from rserpool.wire import asap
@@ -97,6 +97,11 @@ class PoolUser:
     def unsubscribe(self, handle: bytes) -> None:
         """Changes of the pool are of no interest any more."""
         self._resolution.unsubscribe(handle)
+
+    def stop(self) -> list[Effect]:
+        """Leave the home registrar, and hunt no more."""
+        home = self._hunt.home
+        return [*self._hunt.stop(), *([] if home is None else [Close(home)])]
 
     def association_up(
         self, association: Association, peer: TransportAddress, now: float, outbound: bool = False

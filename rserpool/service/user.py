@@ -22,14 +22,55 @@ from rserpool.asap.resolution import PoolChanged, ResolutionFailed, Resolved
 from rserpool.errors import ConfigurationError, SctpUnavailable
 from rserpool.profiles import DEFAULT, Profile
 from rserpool.roles.pool_user import HomeChanged, PoolUser
-from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 from rserpool.service.node import Node
 from rserpool.service.registrars import local_hosts_towards, over, registrars_from
+from rserpool.service.tcp import connect_tcp
 
 TRANSPORTS = ("auto", "sctp", "tcp")
 SHUTDOWN = 1.0
 """Seconds that associations have for a graceful shutdown."""
+
+
+class _UserNode(Node):
+    """A Node that knows its TCP connections, and when the last one is gone."""
+
+    def __init__(self, reactor: Any, role: PoolUser, notify: Callable[[Any], None]) -> None:
+        super().__init__(reactor, role, notify)
+        self._connections: set[ISctpAssociation] = set()
+        self._empty: list[Deferred[None]] = []
+
+    def speak_tcp(self, reactor: Any) -> None:
+        """Reach registrars over TCP."""
+
+        def connect(peer: TransportAddress, node: Node) -> ISctpAssociation:
+            connection = connect_tcp(reactor, peer, node)
+            self._connections.add(connection)
+            return connection
+
+        self.connect_tcp = connect
+
+    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        self._connections.discard(association)
+        super().associationLost(association, reason)
+        if not self._connections:
+            while self._empty:
+                self._empty.pop().callback(None)
+
+    def empty(self) -> Deferred[None]:
+        """Fires when there is no TCP connection."""
+        waiting: Deferred[None] = Deferred()
+        if self._connections:
+            self._empty.append(waiting)
+        else:
+            waiting.callback(None)
+        return waiting
+
+    def abandon(self) -> None:
+        """Abort what is left."""
+        for connection in list(self._connections):
+            connection.abort()
 
 
 class Subscription:
@@ -102,7 +143,7 @@ class PoolUserService(Service):
         self._endpoint: ISctpEndpoint | None = None
         self._channel: Any = None
         self._user: PoolUser | None = None
-        self._node: Node | None = None
+        self._node: _UserNode | None = None
         self._waiting: dict[object, Deferred[Resolved]] = {}
         self._subscriptions: dict[bytes, list[Subscription]] = {}
         self._last: dict[bytes, PoolChanged] = {}
@@ -128,11 +169,9 @@ class PoolUserService(Service):
         transport, node_endpoint = self._open()
         registrars = over(self._registrars, transport)
         self._user = PoolUser(registrars, profile=self.profile, random=self._random, protocol=transport)
-        self._node = Node(self.reactor, self._user, self._notified)
+        self._node = _UserNode(self.reactor, self._user, self._notified)
         if node_endpoint is None:
-            from rserpool.service.tcp import connect_tcp
-
-            self._node.connect_tcp = lambda peer, node: connect_tcp(self.reactor, peer, node)
+            self._node.speak_tcp(self.reactor)
         else:
             stack, hosts = node_endpoint
             self._endpoint = self._node.endpoint = stack.open(0, self._node, hosts, False)
@@ -241,30 +280,31 @@ class PoolUserService(Service):
 
     async def _stop(self) -> None:
         node, self._node = self._node, None
+        user, self._user = self._user, None
         endpoint, self._endpoint = self._endpoint, None
         stack, self._stack = self._stack, None
         channel, self._channel = self._channel, None
-        self._user = None
         self._last.clear()
-        if node is None:
+        if node is None or user is None:
             return
+        node.perform(user.stop())
         node.stop()
         if channel is not None:
             channel.stopListening()
-        if endpoint is not None:
-            shutdown = endpoint.stopListening()
-            shutdown.addTimeout(SHUTDOWN, self.reactor)
-            try:
-                await shutdown
-            except defer.TimeoutError:
-                endpoint.abort()
-        if stack is not None:
-            closing = stack.close()
-            closing.addTimeout(SHUTDOWN, self.reactor)
-            try:
-                await closing
-            except defer.TimeoutError:
-                self.log.warn("SCTP did not stop within {seconds} s", seconds=SHUTDOWN)
+        if not await self._in_time(node.empty()):
+            node.abandon()
+        if endpoint is not None and not await self._in_time(endpoint.stopListening()):
+            endpoint.abort()
+        if stack is not None and not await self._in_time(stack.close()):
+            self.log.warn("SCTP did not stop within {seconds} s", seconds=SHUTDOWN)
+
+    async def _in_time(self, done: Deferred[None]) -> bool:
+        done.addTimeout(SHUTDOWN, self.reactor)
+        try:
+            await done
+        except defer.TimeoutError:
+            return False
+        return True
 
     # What comes out of the role
 
@@ -285,7 +325,7 @@ class PoolUserService(Service):
             case HomeChanged(registrar=registrar):
                 self.home_since = None if registrar is None else self.now()
                 if registrar is None:
-                    self.log.info("the registrar is lost: looking for another")
+                    self.log.warn("the registrar is lost: looking for another")
                 else:
                     self.log.info("the registrar at {registrar} is the home now", registrar=str(registrar))
 

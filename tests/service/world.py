@@ -1,0 +1,175 @@
+"""A small world in memory: registrars, elements and a pool user on one clock; TCP by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionRefusedError
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+
+from rserpool.addresses import TransportAddress
+from rserpool.policies import parse
+from rserpool.profiles import DEFAULT
+from rserpool.roles.pool_element import PoolElement
+from rserpool.roles.registrar import Registrar
+from rserpool.sctp.memory import Network
+from rserpool.service.node import Node
+from rserpool.service.user import PoolUserService
+from rserpool.wire.parameters import Policy, TcpTransport, UserTransport
+
+
+class Reactor(MemoryReactorClock):
+    """Connections over TCP go to servers that a test puts up: C{accepting}, C{refusing} (all others) or C{silent}."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepting: set[tuple[str, int]] = set()
+        self.silent: set[tuple[str, int]] = set()
+        self.attempts: list[tuple[str, int]] = []
+        self.transports: list[Transport] = []
+
+    def connectTCP(  # type: ignore[override]
+        self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None
+    ) -> Any:
+        connector = super().connectTCP(host, port, factory, timeout, bindAddress)
+        self.attempts.append((host, port))
+        address = (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)
+
+        def answer() -> None:
+            if connector.stoppedConnecting or (host, port) in self.silent:
+                return
+            if (host, port) not in self.accepting:
+                factory.clientConnectionFailed(connector, Failure(ConnectionRefusedError()))
+                return
+            protocol = factory.buildProtocol(address)
+            transport = Transport(protocol, address)
+            self.transports.append(transport)
+            protocol.makeConnection(transport)
+
+        self.callLater(0.001, answer)
+        return connector
+
+
+class Transport(StringTransport):
+    """The client's end of a TCP connection."""
+
+    def __init__(self, protocol: Any, peer: Any) -> None:
+        super().__init__(peerAddress=peer)
+        self.protocol = protocol
+        self.aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self.lose(ConnectionAborted())
+
+    def lose(self, reason: Exception) -> None:
+        """The connection is gone."""
+        if self.connected:
+            self.connected = False
+            self.protocol.connectionLost(Failure(reason))
+
+
+class Member:
+    """A pool element with an ASAP stack of its own."""
+
+    def __init__(self, world: World, number: int, transport: UserTransport) -> None:
+        self.stack = world.network.stack(f"10.0.1.{number}")
+        self.identifier = number
+        self.transport = transport
+        role = PoolElement(world.addresses, profile=DEFAULT, random=Random(number))
+        self.role = role
+        self.node = Node(world.reactor, role, lambda event: None)
+        self.node.endpoint = self.stack.open(0, self.node)
+
+    def serve(self, pool: bytes, policy: str = "round-robin") -> None:
+        """Register."""
+        parsed = parse(policy)
+        parameter = Policy(parsed.policy.number, parsed.data)
+        self.node.perform(
+            self.role.serve(pool, self.transport, parameter, self.node.now(), identifier=self.identifier)
+        )
+
+    def leave(self, pool: bytes) -> None:
+        """Deregister."""
+        self.node.perform(self.role.leave(pool, self.node.now()))
+
+
+class World:
+    """Hosts 10.0.0.N have registrars, hosts 10.0.1.N elements that serve at TCP port 8000 + N, 10.0.2.1 the user."""
+
+    def __init__(self, registrars: int = 1, **options: Any) -> None:
+        self.reactor = Reactor()
+        self.network = Network(self.reactor)
+        self.addresses = [TransportAddress((f"10.0.0.{n + 1}",), 3863) for n in range(registrars)]
+        self.stacks: dict[int, Any] = {}
+        self.registrars: dict[int, Registrar] = {}
+        for n in range(registrars):
+            self.start_registrar(n + 1)
+        self.members: dict[int, Member] = {}
+        self.user_stack = self.network.stack("10.0.2.1")
+        options.setdefault("stack", self.user_stack)
+        options.setdefault("random", Random(3))
+        self.user = PoolUserService(self.reactor, self.addresses, **options)
+
+    def start_registrar(self, number: int) -> None:
+        """A registrar begins, with an empty handlespace."""
+        stack = self.stacks[number] = self.network.stack(f"10.0.0.{number}", registrar=True)
+        role = self.registrars[number] = Registrar(number, profile=DEFAULT, random=Random(number))
+        node = Node(self.reactor, role, lambda event: None)
+        node.endpoint = stack.open(3863, node)
+
+    def crash_registrar(self, number: int) -> None:
+        """A registrar is killed."""
+        self.network.crash(self.stacks[number])
+
+    def member(self, number: int, pool: bytes = b"pool", policy: str = "round-robin", **options: Any) -> Member:
+        """An element that registers, and accepts connections."""
+        host, port = f"10.0.1.{number}", 8000 + number
+        transport = options.pop("transport", TcpTransport(port, host))
+        member = self.members[number] = Member(self, number, transport)
+        member.serve(pool, policy)
+        self.reactor.accepting.add((host, port))
+        self.run(0.3)
+        return member
+
+    def kill(self, number: int) -> None:
+        """An element is killed: its port refuses, its associations are gone."""
+        self.reactor.accepting.discard((f"10.0.1.{number}", 8000 + number))
+        self.network.crash(self.members[number].stack)
+
+    def freeze(self, number: int) -> None:
+        """An element's process hangs: its port accepts, its ASAP says nothing."""
+        self.network.silence(self.members[number].stack)
+
+    def run(self, seconds: float) -> None:
+        """Let the clock run from call to call."""
+        end = self.reactor.seconds() + seconds
+        while True:
+            calls = [call.getTime() for call in self.reactor.getDelayedCalls()]
+            if not calls or min(calls) > end:
+                break
+            self.reactor.advance(max(0.0, min(calls) - self.reactor.seconds()))
+        self.reactor.advance(max(0.0, end - self.reactor.seconds()))
+
+    def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> float:
+        """Run until the condition holds; how long that took."""
+        start = self.reactor.seconds()
+        while not condition():
+            if self.reactor.seconds() - start > seconds:
+                raise AssertionError(f"it did not happen within {seconds} s")
+            self.run(0.001)
+        return self.reactor.seconds() - start
+
+    def result(self, deferred: Deferred[Any], seconds: float = 60.0) -> Any:
+        """What the Deferred fires with; a failure is raised."""
+        results: list[Any] = []
+        deferred.addBoth(results.append)
+        self.until(lambda: results, seconds)
+        if isinstance(results[0], Failure):
+            results[0].raiseException()
+        return results[0]
