@@ -90,9 +90,7 @@ def serve(name: str) -> None:
     stack = open_stack(reactor, profile=profile(name), hosts=(HOST,), encapsulation=0)
     endpoint: Any = stack.open(0, SctpEcho(), (HOST,))
     listening = TCP4ServerEndpoint(reactor, 0, interface=HOST).listen(Factory.forProtocol(TcpEcho))
-    listening.addCallback(
-        lambda port: print(endpoint.port, stack.encapsulation_port, port.getHost().port, flush=True)
-    )
+    listening.addCallback(lambda port: print(endpoint.port, stack.encapsulation_port, port.getHost().port, flush=True))
     reactor.run()  # type: ignore[attr-defined]
 
 
@@ -134,9 +132,9 @@ async def rate(server: Server, transport: str, associations: int, seconds: float
         await load.ready
     for association in load.up:
         association.send(MESSAGE)
-    await task.deferLater(reactor, 0.2)  # type: ignore[arg-type]
+    await task.deferLater(reactor, 0.2)
     count, start, cpu, own = load.count, time.perf_counter(), server.cpu(), _own_cpu()
-    await task.deferLater(reactor, seconds)  # type: ignore[arg-type]
+    await task.deferLater(reactor, seconds)
     done = load.count - count
     result = {
         "echoes/s": done / (time.perf_counter() - start),
@@ -148,7 +146,7 @@ async def rate(server: Server, transport: str, associations: int, seconds: float
     else:
         for connection in load.up:
             connection.transport.abortConnection()
-        await task.deferLater(reactor, 0.05)  # type: ignore[arg-type]
+        await task.deferLater(reactor, 0.05)
     return result
 
 
@@ -165,7 +163,7 @@ async def death(profile: Profile, name: int, sending: bool, pause: float) -> flo
     load.wanted = 1
     association = stack.open(0, load, (HOST,), False).connect(server.sctp)
     await load.ready
-    await task.deferLater(reactor, 0.3 + pause)  # type: ignore[arg-type]
+    await task.deferLater(reactor, 0.3 + pause)
     calls = task.LoopingCall(association.send, b"?")
     start = time.perf_counter()
     server.process.send_signal(name)

@@ -8,6 +8,7 @@ from errno import EAGAIN
 from typing import TYPE_CHECKING
 
 from twisted.internet.error import ConnectionAborted
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -27,6 +28,7 @@ from rserpool.sctp.usrsctp.peers import Peer
 if TYPE_CHECKING:
     from rserpool.sctp.usrsctp.endpoint import Endpoint
 
+_log = Logger()
 _FIRST_FRAGMENT = 2
 _LAST_FRAGMENT = 1
 
@@ -89,7 +91,7 @@ class Association:
         if self.established:
             self.endpoint.blocked[self] = None
         if self.buffered > SEND_LIMIT:
-            self.endpoint.log.error("{peer} takes no more data: aborting", peer=self.peer)
+            _log.error("{peer} takes no more data: aborting", peer=self.peer)
             self.abort()
         elif self.buffered > HIGH_WATER and not self._paused:
             self._paused = True
@@ -145,7 +147,10 @@ class Association:
         elif len(data) > MAX_MESSAGE:
             self._too_long()
             return
-        self.endpoint.tell("messageReceived", self, data, socket.ntohl(ppid), stream, unordered)
+        try:
+            self.endpoint.message_received(self, data, ppid, stream, unordered)
+        except Exception:
+            _log.failure("{handler} failed", handler=self.endpoint.message_received)
 
     def failed(self, data: bytes, ppid: int, fragment: int) -> None:
         """A message could not be delivered, or a fragment of one."""
@@ -213,24 +218,20 @@ class Association:
                 0,
                 self.identifier,
             )
-        library = self.endpoint.engine.library
-        sent: int = library.lib.usrsctp_sendv(
-            self.endpoint.socket, data, len(data), library.ffi.NULL, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0
+        endpoint = self.endpoint
+        sent: int = endpoint.sendv(
+            endpoint.socket, data, len(data), endpoint.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0
         )
         return sent >= 0
 
     def _control(self, flag: int) -> bool:
-        library = self.endpoint.engine.library
+        endpoint = self.endpoint
         sndinfo = SNDINFO.pack(0, flag, 0, 0, self.identifier)
-        sent: int = library.lib.usrsctp_sendv(
-            self.endpoint.socket, b"", 0, library.ffi.NULL, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0
-        )
-        return sent >= 0 or library.ffi.errno != EAGAIN
+        sent: int = endpoint.sendv(endpoint.socket, b"", 0, endpoint.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
+        return sent >= 0 or endpoint.engine.library.ffi.errno != EAGAIN
 
     def _too_long(self) -> None:
-        self.endpoint.log.error(
-            "{peer} sends a message of more than {limit} bytes: aborting", peer=self.peer, limit=MAX_MESSAGE
-        )
+        _log.error("{peer} sends a message of more than {limit} bytes: aborting", peer=self.peer, limit=MAX_MESSAGE)
         self.abort()
 
     def _finish(self) -> list[tuple[bytes, int]]:

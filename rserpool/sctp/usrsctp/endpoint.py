@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from errno import EADDRINUSE, EISCONN
 from random import randrange
+from socket import ntohl
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -43,6 +44,11 @@ from rserpool.sctp.usrsctp.packets import initiate_tag
 from rserpool.sctp.usrsctp.peers import Peer
 from rserpool.sctp.usrsctp.udp import UdpSocket, routed
 
+_log = Logger()
+_MSG_EOR = int(socket.MSG_EOR)
+"""As an integer: an enum's operators are slow."""
+_EVENT_READ = 1
+
 SOCKET_BUFFER = 256 * 1024
 """Bytes that the library keeps for each direction of an association."""
 MAX_INBOUND_STREAMS = 2048
@@ -76,8 +82,6 @@ class Endpoint:
     @ivar sockets: the UDP sockets through which peers may reach this endpoint.
     """
 
-    log = Logger()
-
     def __init__(
         self,
         engine: Engine,
@@ -92,12 +96,15 @@ class Endpoint:
         self.profile = profile
         self.port = port
         self.handler = handler
+        self.message_received = handler.messageReceived
         self.hosts = hosts
         self.sockets = sockets
         self.present: dict[Association, None] = {}
         self.by_id: dict[int, Association] = {}
         self.blocked: dict[Association, None] = {}
         self.socket: Any = None
+        self.sendv = engine.library.lib.usrsctp_sendv
+        self.null = engine.library.ffi.NULL
         self._on_closed = closed
         self._closing = False
         self._draining = False
@@ -191,7 +198,7 @@ class Endpoint:
         if self.engine.library.lib.usrsctp_setsockopt(
             self.socket, level, option, value, ffi.sizeof(ffi.typeof(value).item)
         ):
-            self.log.warn("libusrsctp refuses option {option} (errno {errno})", option=option, errno=ffi.errno)
+            _log.warn("libusrsctp refuses option {option} (errno {errno})", option=option, errno=ffi.errno)
 
     def _bind(self) -> None:
         library = self.engine.library
@@ -272,7 +279,7 @@ class Endpoint:
 
     def tell(self, method: str, *arguments: object) -> None:
         """Call the handler."""
-        tell(self.log, getattr(self.handler, method), *arguments)
+        tell(_log, getattr(self.handler, method), *arguments)
 
     def no_delay(self) -> None:
         """Switch Nagle's algorithm off again: a shutdown with data under way switches it on for the whole socket."""
@@ -316,19 +323,19 @@ class Endpoint:
 
     def _drain(self) -> None:
         engine = self.engine
-        receive = engine.library.lib.usrsctp_recvv
-        unpack = engine.library.ffi.unpack
+        lib = engine.library.lib
+        events, receive = lib.usrsctp_get_events, lib.usrsctp_recvv
         null = engine.library.ffi.NULL
-        room, size = engine.message, len(engine.message)
+        message, view, size = engine.message, engine.message_view, len(engine.message_view)
         rcvinfo, length, infotype, flags = engine.rcvinfo, engine.rcvinfo_length, engine.infotype, engine.flags
         by_id = self.by_id
-        while (so := self.socket) is not None:
+        while (so := self.socket) is not None and events(so) & _EVENT_READ:
             flags[0] = 0
-            length[0] = RCVINFO.size
-            count = receive(so, room, size, null, null, rcvinfo, length, infotype, flags)
+            length[0] = 28
+            count = receive(so, message, size, null, null, rcvinfo, length, infotype, flags)
             if count < 0:
                 break
-            data = unpack(room, count)
+            data = view[:count].tobytes()
             seen = flags[0]
             if seen & MSG_NOTIFICATION:
                 self._notified(data)
@@ -336,7 +343,7 @@ class Endpoint:
             stream, _, bits, ppid, _, _, _, identifier = RCVINFO.unpack_from(engine.rcvinfo_bytes)
             association = by_id.get(identifier)
             if association is not None:
-                association.received(data, ppid, stream, bits & SCTP_UNORDERED != 0, seen & socket.MSG_EOR != 0)
+                association.received(data, ntohl(ppid), stream, bits & SCTP_UNORDERED != 0, seen & _MSG_EOR != 0)
         if self.blocked:
             for association in list(self.blocked):
                 association.flush()
@@ -351,7 +358,7 @@ class Endpoint:
         elif kind == _SEND_FAILED_EVENT and len(data) >= _FAILED.size:
             _, _, _, _, _, fragment, ppid, _, _, identifier = _FAILED.unpack_from(data)
             if association := self.by_id.get(identifier):
-                association.failed(data[_FAILED.size :], socket.ntohl(ppid), fragment)
+                association.failed(data[_FAILED.size :], ntohl(ppid), fragment)
         elif kind == _PEER_ADDR_CHANGE and len(data) >= _ADDRESS.size:
             _, _, _, state, _, identifier = _ADDRESS.unpack_from(data)
             association = self.by_id.get(identifier)

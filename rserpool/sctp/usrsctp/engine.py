@@ -54,6 +54,7 @@ class Engine:
         self.input = library.lib.usrsctp_conninput
         # What recvv fills in, for all endpoints.
         self.message = ffi.new("char[]", 2 * MAX_MESSAGE)
+        self.message_view = memoryview(ffi.buffer(self.message)).cast("B")
         self.rcvinfo = ffi.new("struct sctp_rcvinfo *")
         self.rcvinfo_bytes = memoryview(ffi.buffer(self.rcvinfo)).cast("B")
         self.rcvinfo_length = ffi.new("uint32_t *")
