@@ -1,0 +1,90 @@
+"""A twistd plugin for tests: ports that open early, late or never, and requests that last as long as we want."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import IService, Service
+from twisted.internet.protocol import DatagramProtocol, Factory
+from twisted.protocols.basic import LineReceiver
+from twisted.python import usage
+
+LATE = 0.3
+"""Seconds after the start when the port of a late service opens."""
+
+
+class Requests(LineReceiver):
+    """A request begins with the line C{begin}; its answer, C{done}, follows when C{end} comes."""
+
+    delimiter = b"\n"
+
+    def lineReceived(self, line: bytes) -> None:
+        if line == b"begin":
+            print("a request has begun", flush=True)
+            self.sendLine(b"begun")
+        elif line == b"end":
+            self.sendLine(b"done")
+            self.transport.loseConnection()
+
+
+class Echo(DatagramProtocol):
+    """Sends back what comes."""
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        self.transport.write(datagram, addr)
+
+
+class Served(Service):
+    """Opens what its options say."""
+
+    def __init__(self, kind: str, interface: str) -> None:
+        self._kind = kind
+        self._interface = interface
+        self._ports: list[Any] = []
+
+    def startService(self) -> None:
+        super().startService()
+        from twisted.internet import reactor
+
+        if self._kind == "late":
+            reactor.callLater(LATE, self._listen)
+        elif self._kind == "udp":
+            self._ports.append(reactor.listenUDP(0, Echo(), interface=self._interface))
+        elif self._kind != "none":
+            self._listen()
+            if self._kind == "two":
+                self._listen()
+
+    def _listen(self) -> None:
+        from twisted.internet import reactor
+
+        port = reactor.listenTCP(0, Factory.forProtocol(Requests), interface=self._interface)
+        self._ports.append(port)
+        print(f"open at {port.getHost().port}", flush=True)
+
+    async def _stop(self) -> None:
+        for port in self._ports:
+            await port.stopListening()
+
+    def stopService(self) -> Any:
+        from twisted.internet.defer import ensureDeferred
+
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+
+class Options(usage.Options):
+    """What the service does."""
+
+    optParameters = [
+        ["kind", None, "tcp", "tcp, udp, late, two or none"],
+        ["interface", None, "", "where to listen"],
+    ]
+
+    def postOptions(self) -> None:
+        if self["kind"] not in ("tcp", "udp", "late", "two", "none"):
+            raise usage.UsageError(f"there is no kind {self['kind']!r}")
+
+
+def makeService(options: Options) -> IService:
+    return Served(options["kind"], options["interface"])

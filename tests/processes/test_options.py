@@ -1,0 +1,134 @@
+"""Wrong options of C{twistd rserpool-ns} and C{twistd rserpool-pe}: one sentence, and a status that is not 0."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.processes.harness import ProcessTests, free_address
+
+NS = ["-n", "--pidfile=", "rserpool-ns"]
+PE = ["-n", "--pidfile=", "rserpool-pe", "--pool", "p"]
+SERVED = ["--", "served"]
+
+
+class OptionTests(ProcessTests):
+    """Nothing starts, nobody sees a traceback."""
+
+    async def refused(self, *cases: tuple[list[str], str]) -> None:
+        """Each of these command lines fails, and its last line holds this sentence."""
+        process = self.spawn("-m", "tests.processes.command_lines")
+        process.transport.write(json.dumps([arguments for arguments, _ in cases]).encode())
+        process.transport.closeStdin()
+        self.assertEqual(0, await process.ended, process.text)
+        wrong = []
+        results: list[tuple[int, str]] = json.loads(process.output)
+        for (arguments, sentence), (status, output) in zip(cases, results, strict=True):
+            last = output.strip().rpartition("\n")[2]
+            if status != 1 or sentence not in last or "Traceback" in output:
+                wrong.append(f"{' '.join(arguments)}: expected {sentence!r}, but {status} {output[-600:]!r}")
+        self.assertEqual([], wrong, "\n".join(wrong))
+
+    async def test_registrar(self) -> None:
+        """Every option of the registrar."""
+        await self.refused(
+            ([*NS, "--asap", "nonsense"], "--asap: 'nonsense': 'nonsense' is not an IP address"),
+            ([*NS, "--asap", "127.0.0.1:99999"], "'99999' is not a port number"),
+            ([*NS, "--asap", "[::1:3863"], "the bracket of the IPv6 address is not closed"),
+            ([*NS, "--asap", "127.0.0.1:3863x"], "'3863x' is not a port number"),
+            ([*NS, "--asap", ""], "--asap: "),
+            ([*NS, "--asap-tcp", "here"], "--asap-tcp: 'here': 'here' is not an IP address"),
+            ([*NS, "--udp-encapsulation", "0"], "--udp-encapsulation: 0 is not between 1 and 65535"),
+            ([*NS, "--udp-encapsulation", "70000"], "--udp-encapsulation: 70000 is not between 1 and 65535"),
+            ([*NS, "--udp-encapsulation", "many"], "--udp-encapsulation: 'many' is not a number"),
+            ([*NS, "--identifier", "0"], "--identifier: 0 is not between 1 and"),
+            ([*NS, "--identifier", "0x100000000"], "--identifier: 0x100000000 is not between"),
+            ([*NS, "--identifier", "me"], "--identifier: 'me' is not a number"),
+            ([*NS, "--profile", "quick"], "--profile: there is no profile 'quick'; choose one of fast, default, rfc"),
+            ([*NS, "--backend", "dccp"], "--backend: there is no backend 'dccp'"),
+            ([*NS, "--announce", "--no-announce"], "--announce and --no-announce exclude each other"),
+            ([*NS, "--announce-group", "group"], "--announce-group: 'group': 'group' is not an IP address"),
+            ([*NS, "--announce-group", "127.0.0.1"], "--announce-group: 127.0.0.1 is not a multicast group"),
+            ([*NS, "--no-such-option"], "option --no-such-option not recognized"),
+            ([*NS, "--profile"], "option --profile requires argument"),
+            ([*NS, "surplus"], "Wrong number of arguments"),
+        )
+
+    async def test_element(self) -> None:
+        """Every option of the element."""
+        await self.refused(
+            ([*PE, "--policy", "best", *SERVED], "--policy: there is no policy 'best'"),
+            ([*PE, "--policy", "weighted-round-robin:weight=heavy", *SERVED], "--policy: "),
+            ([*PE, "--policy", "least-used:load=moon", *SERVED], "--policy: "),
+            ([*PE, "--policy", "least-used:burden=1", *SERVED], "--policy: "),
+            ([*PE, "--port", "0", *SERVED], "--port: '0' is not a port"),
+            ([*PE, "--port", "sctp:80", *SERVED], "--port: 'sctp:80' is not a port"),
+            ([*PE, "--address", "host", *SERVED], "--address: 'host': 'host' is not an IP address"),
+            ([*PE, "--identifier", "0", *SERVED], "--identifier: 0 is not between"),
+            ([*PE, "--life", "0", *SERVED], "--life: 0 is not between"),
+            ([*PE, "--life", "long", *SERVED], "--life: 'long' is not a number"),
+            ([*PE, "--grace", "-1", *SERVED], "--grace: '-1' is not a number of seconds"),
+            ([*PE, "--grace", "nan", *SERVED], "--grace: 'nan' is not a number of seconds"),
+            ([*PE, "--udp-encapsulation", "0", *SERVED], "--udp-encapsulation: 0 is not between"),
+            ([*PE, "--profile", "slow", *SERVED], "--profile: there is no profile 'slow'"),
+            ([*PE, "--backend", "dccp", *SERVED], "--backend: there is no backend 'dccp'"),
+            ([*PE, "--announce-group", "group", *SERVED], "--announce-group: 'group': 'group' is not an IP address"),
+            ([*PE, "--announce-group", "10.0.0.1", *SERVED], "--announce-group: 10.0.0.1 is not a multicast group"),
+            ([*PE, "--registrar", "name.example:3863", *SERVED], "--registrar: "),
+            ([*PE, "--registrar", "127.0.0.1:0", *SERVED], "--registrar: '127.0.0.1:0': a registrar is never"),
+            ([*PE, "--registrar", "127.0.0.1:3863/x", *SERVED], "--registrar: '127.0.0.1:3863/x': 'x' is not a port"),
+            ([*PE, "--pool", "q", "--identifier", "7", *SERVED], "--identifier goes with a single --pool"),
+            ([*PE, "--pool", "", *SERVED], "--pool: a pool has a name"),
+            ([*PE, "--pool", "p", *SERVED], "--pool: p is named twice"),
+            (["-n", "--pidfile=", "rserpool-pe", *SERVED], "--pool NAME is needed"),
+            (PE, "say what serves, after --"),
+            ([*PE, "--", "nothing-like-that"], "there is no twistd plugin 'nothing-like-that'; there are "),
+            ([*PE, "--", "--kind", "tcp"], "--kind: the plugin's options come after its name"),
+            ([*PE, *SERVED, "--kind", "triangle"], "served: there is no kind 'triangle'"),
+            ([*PE, *SERVED, "--wrong"], "served: option --wrong not recognized"),
+            ([*PE, *SERVED, "surplus"], "served: Wrong number of arguments"),
+            ([*PE, "--no-such-option", *SERVED], "option --no-such-option not recognized"),
+        )
+
+    async def test_what_this_host_cannot(self) -> None:
+        """An address that is not of this host, and ports that are taken, end the process with a sentence."""
+        here = free_address()
+        taken = await self.registrar("--asap-tcp", "none", "--udp-encapsulation", "9899", asap=f"{here}:3863")
+        _, tcp = (self.addressed(await self.listening(here)))
+        elsewhere = "cannot listen on 192.0.2.1 port"
+        web = ["--", "web", "--listen"]
+        await self.refused(
+            ([*NS, "--asap", "192.0.2.1:3863"], elsewhere),
+            ([*NS, "--asap", f"{free_address()}:3863", "--asap-tcp", "192.0.2.1:3863"], elsewhere),
+            (
+                [*NS, "--asap", f"{here}:3863", "--udp-encapsulation", "9899"],
+                f"cannot listen on {here} port 9899: Address already in use",
+            ),
+            (
+                [*NS, "--asap", f"{free_address()}:3863", "--asap-tcp", f"{here}:{tcp}"],
+                f"cannot listen on {here} port {tcp}: Address already in use",
+            ),
+            ([*PE, "--registrar", taken.text, "--address", "192.0.2.1", *SERVED], elsewhere),
+            (
+                [*PE, "--registrar", taken.text, "--address", here, "--udp-encapsulation", "9899", *SERVED],
+                f"cannot listen on {here} port 9899: Address already in use",
+            ),
+            (
+                [*PE, "--registrar", taken.text, *web, f"tcp:{tcp}:interface={here}"],
+                f"cannot listen on {here} port {tcp}: Address already in use",
+            ),
+        )
+
+    async def listening(self, host: str) -> Any:
+        """A TCP port that is taken."""
+        from twisted.internet import reactor
+        from twisted.internet.protocol import Factory, Protocol
+
+        port = reactor.listenTCP(0, Factory.forProtocol(Protocol), interface=host)
+        self.addCleanup(port.stopListening)
+        return port
+
+    @staticmethod
+    def addressed(port: Any) -> tuple[str, int]:
+        host = port.getHost()
+        return host.host, host.port
