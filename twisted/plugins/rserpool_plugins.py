@@ -2,6 +2,7 @@
 
 from twisted.application.service import ServiceMaker
 
+from rserpool.sctp.parser import SctpEndpointParser
 from rserpool.service.parser import PoolClientEndpointParser
 
 rserpool_ns = ServiceMaker(
@@ -11,3 +12,4 @@ rserpool_pe = ServiceMaker(
     "RSerPool pool element", "rserpool.tap.pe", "Any twistd plugin as an element of a server pool.", "rserpool-pe"
 )
 rserpool_client = PoolClientEndpointParser()
+sctp = SctpEndpointParser()

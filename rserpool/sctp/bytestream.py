@@ -1,0 +1,113 @@
+"""An ordinary Twisted protocol (C{dataReceived}) over SCTP: a message is no more than a piece of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.sctp.base import MAX_MESSAGE, SEND_LIMIT
+from rserpool.sctp.transport import SctpAddress, SctpProtocol
+
+
+@implementer(ITransport, IConsumer, IPushProducer)
+class ByteStream(SctpProtocol):
+    """Stands between an association and a protocol, and is the transport of the protocol.
+
+    What is written goes out in order as messages of at most 64 KiB, with PPID 0 on stream 0.
+    """
+
+    _log = Logger()
+
+    def __init__(self, protocol: IProtocol) -> None:
+        self._protocol = protocol
+        self._pausing = False
+        self._waiting: list[bytes] = []
+        self._lost: Failure | None = None
+
+    # The side of the association
+
+    def connectionMade(self) -> None:
+        self._protocol.makeConnection(self)
+
+    def messageReceived(self, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
+        if not self._pausing:
+            self._deliver(data)
+            return
+        self._waiting.append(data)
+        if sum(map(len, self._waiting)) > SEND_LIMIT:
+            self._log.error("{peer} sends what nobody reads: aborting", peer=self.transport.peer)
+            self.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._waiting and reason.check(ConnectionDone):
+            # A reader that pauses gets everything that was sent before the end, and then the end.
+            self._lost = reason
+        else:
+            self._waiting.clear()
+            self._protocol.connectionLost(reason)
+
+    def _deliver(self, data: bytes) -> None:
+        try:
+            self._protocol.dataReceived(data)
+        except Exception:
+            # As over TCP: a stream of which a piece was not understood cannot go on.
+            self._log.failure("{protocol} failed: aborting", protocol=type(self._protocol).__qualname__)
+            self.abortConnection()
+
+    # The side of the protocol: ITransport
+
+    @property
+    def disconnecting(self) -> bool:
+        """Whether the connection is being closed."""
+        return self.transport.disconnecting  # type: ignore[no-any-return]
+
+    def write(self, data: bytes) -> None:
+        for start in range(0, len(data), MAX_MESSAGE):
+            self.transport.send(bytes(data[start : start + MAX_MESSAGE]))
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        self.transport.loseConnection()
+
+    def abortConnection(self) -> None:
+        """End the connection at once; what was not sent is lost."""
+        self.transport.abort()
+
+    def getPeer(self) -> SctpAddress:
+        return self.transport.getPeer()  # type: ignore[no-any-return]
+
+    def getHost(self) -> SctpAddress:
+        return self.transport.getHost()  # type: ignore[no-any-return]
+
+    # IConsumer
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        self.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        self.transport.unregisterProducer()
+
+    # IPushProducer: the protocol does not want to read now
+
+    def pauseProducing(self) -> None:
+        self._pausing = True
+
+    def resumeProducing(self) -> None:
+        self._pausing = False
+        while self._waiting and not self._pausing:
+            self._deliver(self._waiting.pop(0))
+        if self._lost is not None and not self._waiting:
+            reason, self._lost = self._lost, None
+            self._protocol.connectionLost(reason)
+
+    def stopProducing(self) -> None:
+        self.loseConnection()

@@ -1,0 +1,128 @@
+"""Twisted endpoints over SCTP, for factories of message protocols and of ordinary ones alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.error import NoProtocol
+from twisted.internet.interfaces import (
+    IAddress,
+    IConnector,
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import ClientFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.addresses import TransportAddress
+from rserpool.sctp.interfaces import ISctpStack
+from rserpool.sctp.one_to_one import TIMEOUT, SctpConnector, listenSCTP
+
+
+@implementer(IStreamServerEndpoint)
+class SctpServerEndpoint:
+    """Serves on an SCTP port."""
+
+    def __init__(
+        self, reactor: Any, port: int, interface: str = "", udp: int | None = None, stack: ISctpStack | None = None
+    ) -> None:
+        """
+        @param port: the SCTP port; 0 lets the stack choose one.
+        @param interface: local IP addresses, separated by commas; none means all.
+        @param udp: see C{encapsulation} of L{listenSCTP<rserpool.sctp.one_to_one.listenSCTP>}.
+        @param stack: C{None} opens the best stack of this machine.
+        """
+        self._reactor = reactor
+        self._port = port
+        self._hosts = tuple(interface.split(",")) if interface else ()
+        self._udp = udp
+        self._stack = stack
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen.
+
+        @return: a C{Deferred} of an L{SctpPort<rserpool.sctp.one_to_one.SctpPort>}, or of C{CannotListenError} or
+            L{SctpUnavailable<rserpool.errors.SctpUnavailable>}.
+        """
+        return execute(
+            listenSCTP,
+            self._reactor,
+            self._port,
+            factory,
+            self._hosts,
+            stack=self._stack,
+            encapsulation=self._udp,
+        )
+
+
+@implementer(IStreamClientEndpoint)
+class SctpClientEndpoint:
+    """Opens associations to one peer."""
+
+    def __init__(
+        self, reactor: Any, peer: TransportAddress, timeout: float = TIMEOUT, stack: ISctpStack | None = None
+    ) -> None:
+        """
+        @param peer: C{peer.encapsulation} 0 means the well-known UDP port 9899.
+        @param timeout: seconds that a connect may take.
+        @param stack: C{None} opens the best stack of this machine.
+        """
+        self._reactor = reactor
+        self._peer = peer
+        self._timeout = timeout
+        self._stack = stack
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Open an association.
+
+        @return: a C{Deferred} of the factory's protocol, that can be cancelled; it fails with a C{ConnectError},
+            C{NoProtocol}, or L{SctpUnavailable<rserpool.errors.SctpUnavailable>}.
+        """
+        connecting = _Connecting(factory)
+        connecting.connector = connector = SctpConnector(
+            self._reactor, self._peer, connecting, self._timeout, (), self._stack, connecting.connectionMade
+        )
+        try:
+            connector.connect()
+        except Exception:
+            return fail()
+        return connecting.connected
+
+
+class _Connecting(ClientFactory):
+    """Tells a Deferred about the one connection that the factory within is wanted for."""
+
+    noisy = False
+    connector: IConnector
+
+    def __init__(self, factory: IProtocolFactory) -> None:
+        self._factory = factory
+        self.connected: Deferred[IProtocol] = Deferred(lambda _: self.connector.disconnect())
+
+    def doStart(self) -> None:
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, address: IAddress | None) -> Any:
+        protocol = self._factory.buildProtocol(address)  # type: ignore[arg-type]
+        if protocol is None:
+            self.connected.errback(NoProtocol())
+        return protocol
+
+    def connectionMade(self, protocol: Any) -> None:
+        """The protocol has its transport."""
+        if not self.connected.called:
+            self.connected.callback(protocol)
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        if not self.connected.called:
+            self.connected.errback(reason)
+
+    clientConnectionLost = clientConnectionFailed

@@ -1,0 +1,81 @@
+"""An endpoint's handler that gives each association a protocol of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.python.failure import Failure
+
+from rserpool.sctp.base import SctpHandler
+from rserpool.sctp.bytestream import ByteStream
+from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpProtocol, ISctpStack
+from rserpool.sctp.transport import SctpAddress, SctpTransport
+
+
+class OneToOne(SctpHandler):
+    """Gives each association of an endpoint a protocol.
+
+    @ivar endpoint: the endpoint whose handler this is.
+    @ivar local: its address.
+    @ivar made: called with each protocol once it has its transport.
+    """
+
+    endpoint: ISctpEndpoint
+    local: SctpAddress
+
+    def __init__(self, reactor: Any, factory: IProtocolFactory) -> None:
+        self._reactor = reactor
+        self._factory = factory
+        self.made: Callable[[Any], None] = lambda protocol: None
+        self._protocols: dict[ISctpAssociation, tuple[Any, SctpTransport]] = {}
+
+    def associationUp(self, association: ISctpAssociation) -> None:
+        transport = SctpTransport(self._reactor, association, self.local)
+        try:
+            protocol: Any = self._factory.buildProtocol(transport.getPeer())
+            if protocol is None:
+                association.abort()
+                return
+            face = protocol if ISctpProtocol.providedBy(protocol) else ByteStream(protocol)
+            self._protocols[association] = face, transport
+            face.makeConnection(transport)
+        except BaseException:
+            association.abort()
+            raise
+        self.made(protocol)
+
+    def messageReceived(
+        self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
+    ) -> None:
+        if association in self._protocols:
+            self._protocols[association][0].messageReceived(data, ppid, stream, unordered)
+
+    def sendFailed(self, association: ISctpAssociation, data: bytes, ppid: int) -> None:
+        if association in self._protocols:
+            self._protocols[association][0].sendFailed(data, ppid)
+
+    def associationPaused(self, association: ISctpAssociation) -> None:
+        if association in self._protocols:
+            self._protocols[association][1].paused()
+
+    def associationResumed(self, association: ISctpAssociation) -> None:
+        if association in self._protocols:
+            self._protocols[association][1].resumed()
+
+    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        face, transport = self._protocols.pop(association, (None, None))
+        if face is not None and transport is not None:
+            try:
+                transport.lost()
+            finally:
+                face.connectionLost(reason)
+
+    def open(self, stack: ISctpStack, port: int, hosts: tuple[str, ...], listening: bool) -> None:
+        """Open the endpoint.
+
+        @raise CannotListenError: see L{ISctpStack.open}.
+        """
+        self.endpoint = stack.open(port, self, hosts, listening)
+        self.local = SctpAddress(self.endpoint.hosts, self.endpoint.port, stack.encapsulation_port)
