@@ -1,7 +1,7 @@
 """Runs many C{twistd} command lines that must end at once, each in a fork of one process that has imported all of it.
 
-C{python -m tests.processes.command_lines} takes a JSON list of argument lists on standard input, and prints a JSON list of
-C{[exit status, output]}.
+C{python -m tests.processes.command_lines} takes a JSON list of argument lists on standard input, and prints a JSON
+list of C{[exit status, output]}.
 """
 
 from __future__ import annotations

@@ -37,28 +37,25 @@ class Echo(DatagramProtocol):
 class Served(Service):
     """Opens what its options say."""
 
-    def __init__(self, kind: str, interface: str) -> None:
+    def __init__(self, reactor: Any, kind: str, interface: str) -> None:
+        self._reactor = reactor
         self._kind = kind
         self._interface = interface
         self._ports: list[Any] = []
 
     def startService(self) -> None:
         super().startService()
-        from twisted.internet import reactor
-
         if self._kind == "late":
-            reactor.callLater(LATE, self._listen)
+            self._reactor.callLater(LATE, self._listen)
         elif self._kind == "udp":
-            self._ports.append(reactor.listenUDP(0, Echo(), interface=self._interface))
+            self._ports.append(self._reactor.listenUDP(0, Echo(), interface=self._interface))
         elif self._kind != "none":
             self._listen()
             if self._kind == "two":
                 self._listen()
 
     def _listen(self) -> None:
-        from twisted.internet import reactor
-
-        port = reactor.listenTCP(0, Factory.forProtocol(Requests), interface=self._interface)
+        port = self._reactor.listenTCP(0, Factory.forProtocol(Requests), interface=self._interface)
         self._ports.append(port)
         print(f"open at {port.getHost().port}", flush=True)
 
@@ -87,4 +84,6 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> IService:
-    return Served(options["kind"], options["interface"])
+    from twisted.internet import reactor
+
+    return Served(reactor, options["kind"], options["interface"])

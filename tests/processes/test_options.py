@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import socket
 
 from tests.processes.harness import ProcessTests, free_address
 
@@ -94,7 +94,9 @@ class OptionTests(ProcessTests):
         """An address that is not of this host, and ports that are taken, end the process with a sentence."""
         here = free_address()
         taken = await self.registrar("--asap-tcp", "none", "--udp-encapsulation", "9899", asap=f"{here}:3863")
-        _, tcp = (self.addressed(await self.listening(here)))
+        taken_port = socket.create_server((here, 0))
+        self.addCleanup(taken_port.close)
+        tcp = taken_port.getsockname()[1]
         elsewhere = "cannot listen on 192.0.2.1 port"
         web = ["--", "web", "--listen"]
         await self.refused(
@@ -118,17 +120,3 @@ class OptionTests(ProcessTests):
                 f"cannot listen on {here} port {tcp}: Address already in use",
             ),
         )
-
-    async def listening(self, host: str) -> Any:
-        """A TCP port that is taken."""
-        from twisted.internet import reactor
-        from twisted.internet.protocol import Factory, Protocol
-
-        port = reactor.listenTCP(0, Factory.forProtocol(Protocol), interface=host)
-        self.addCleanup(port.stopListening)
-        return port
-
-    @staticmethod
-    def addressed(port: Any) -> tuple[str, int]:
-        host = port.getHost()
-        return host.host, host.port

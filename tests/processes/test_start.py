@@ -42,13 +42,14 @@ class StartTests(ProcessTests):
         here = free_address()
         pid_file = Path(self.mktemp()).absolute()
         other = Path(self.mktemp()).absolute()
-        arguments = ["-c", TWISTD, "-n", f"--pidfile={pid_file}", "rserpool-ns", "--asap", f"{here}:3863"]
+        twistd = ["-c", TWISTD, "-n"]
+        arguments = [*twistd, f"--pidfile={pid_file}", "rserpool-ns", "--asap", f"{here}:3863"]
         first = self.spawn(*arguments)
         await self.serving(first)
         self.assertEqual(str(first.pid), pid_file.read_text())
         second = self.spawn(*arguments)
         cannot = self.spawn(
-            "-c", TWISTD, "-n", f"--pidfile={other}", "rserpool-ns", "--asap", f"{here}:1", "--udp-encapsulation", "9899"
+            *twistd, f"--pidfile={other}", "rserpool-ns", "--asap", f"{here}:1", "--udp-encapsulation", "9899"
         )
         self.assertEqual([1, 1], await all_of(second.ended, cannot.ended))
         self.assertIn("Another twistd server is running", second.text)
