@@ -26,6 +26,9 @@ element is gone which it never listed."""
 CERTAIN = 400
 """An answer with so many elements may have been cut (a message holds 65,535 bytes): others may still be there."""
 
+REMEMBERED = 50
+"""So many closed connections are remembered, for reports that come after their end."""
+
 
 @dataclass(slots=True, eq=False)
 class _Connection:
@@ -49,7 +52,10 @@ class Connections:
 
     def add(self, element: PoolElement, protocol: Any, listed_by: float | None) -> None:
         """A connection to the element is up."""
-        self._connections = [each for each in self._connections if each.protocol() is not None or each.open]
+        closed = [each for each in self._connections if not each.open]
+        if len(closed) > REMEMBERED:
+            for each in closed[:-REMEMBERED]:
+                self._connections.remove(each)
         transport = getattr(protocol, "transport", None)
         self._connections.append(_Connection(element, _weak(protocol), _weak(transport), listed_by))
 

@@ -47,6 +47,8 @@ class Reactor(MemoryReactorClock):
                 factory.clientConnectionFailed(connector, Failure(ConnectionRefusedError()))
                 return
             protocol = factory.buildProtocol(address)
+            if protocol is None:
+                return
             transport = Transport(protocol, address)
             self.transports.append(transport)
             protocol.makeConnection(transport)
@@ -78,7 +80,7 @@ class Member:
     """A pool element with an ASAP stack of its own."""
 
     def __init__(self, world: World, number: int, transport: UserTransport) -> None:
-        self.stack = world.network.stack(f"10.0.1.{number}")
+        self.stack = world.network.stack(world.host(1, number))
         self.identifier = number
         self.transport = transport
         role = PoolElement(world.addresses, profile=DEFAULT, random=Random(number))
@@ -102,23 +104,28 @@ class Member:
 class World:
     """Hosts 10.0.0.N have registrars, hosts 10.0.1.N elements that serve at TCP port 8000 + N, 10.0.2.1 the user."""
 
-    def __init__(self, registrars: int = 1, **options: Any) -> None:
+    def __init__(self, registrars: int = 1, ipv6: bool = False, **options: Any) -> None:
+        self.ipv6 = ipv6
         self.reactor = Reactor()
         self.network = Network(self.reactor)
-        self.addresses = [TransportAddress((f"10.0.0.{n + 1}",), 3863) for n in range(registrars)]
+        self.addresses = [TransportAddress((self.host(0, n + 1),), 3863) for n in range(registrars)]
         self.stacks: dict[int, Any] = {}
         self.registrars: dict[int, Registrar] = {}
         for n in range(registrars):
             self.start_registrar(n + 1)
         self.members: dict[int, Member] = {}
-        self.user_stack = self.network.stack("10.0.2.1")
+        self.user_stack = self.network.stack(self.host(2, 1))
         options.setdefault("stack", self.user_stack)
         options.setdefault("random", Random(3))
         self.user = PoolUserService(self.reactor, self.addresses, **options)
 
+    def host(self, net: int, number: int) -> str:
+        """An IP address."""
+        return f"fd00:{net}::{number}" if self.ipv6 else f"10.0.{net}.{number}"
+
     def start_registrar(self, number: int) -> None:
         """A registrar begins, with an empty handlespace."""
-        stack = self.stacks[number] = self.network.stack(f"10.0.0.{number}", registrar=True)
+        stack = self.stacks[number] = self.network.stack(self.host(0, number), registrar=True)
         role = self.registrars[number] = Registrar(number, profile=DEFAULT, random=Random(number))
         node = Node(self.reactor, role, lambda event: None)
         node.endpoint = stack.open(3863, node)
@@ -129,7 +136,7 @@ class World:
 
     def member(self, number: int, pool: bytes = b"pool", policy: str = "round-robin", **options: Any) -> Member:
         """An element that registers, and accepts connections."""
-        host, port = f"10.0.1.{number}", 8000 + number
+        host, port = self.host(1, number), 8000 + number
         transport = options.pop("transport", TcpTransport(port, host))
         member = self.members[number] = Member(self, number, transport)
         member.serve(pool, policy)
@@ -139,7 +146,7 @@ class World:
 
     def kill(self, number: int) -> None:
         """An element is killed: its port refuses, its associations are gone."""
-        self.reactor.accepting.discard((f"10.0.1.{number}", 8000 + number))
+        self.reactor.accepting.discard((self.host(1, number), 8000 + number))
         self.network.crash(self.members[number].stack)
 
     def freeze(self, number: int) -> None:
