@@ -1,7 +1,7 @@
 """A process with an SCTP endpoint that echoes, for tests and benchmarks that stop, kill and load real processes.
 
-C{python -m tests.sctp.echo_process HOST PROFILE} prints C{SCTP-PORT UDP-PORT} when it is ready, and then one line for
-each thing that happens: C{up}, C{lost REASON}.
+C{python -m tests.sctp.echo_process HOST PROFILE [PORT UDP-PORT [PEER]]} prints C{SCTP-PORT UDP-PORT} when it is ready,
+dials the peer if there is one, and prints one line for each thing that happens: C{up}, C{lost REASON}.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from twisted.internet import reactor
 from twisted.python.failure import Failure
 
+from rserpool.addresses import parse_transport_address
 from rserpool.profiles import profile
 from rserpool.sctp.base import SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation
@@ -39,13 +40,15 @@ class Echo(SctpHandler):
             association.send(data, ppid, stream, unordered)
 
 
-def main(host: str, profile_name: str) -> None:
+def main(host: str, profile_name: str, port: str = "0", udp: str = "0", peer: str = "") -> None:
     """Run until killed."""
-    stack = open_stack(reactor, profile=profile(profile_name), hosts=(host,), encapsulation=0)
-    endpoint = stack.open(0, Echo(), (host,))
+    stack = open_stack(reactor, profile=profile(profile_name), hosts=(host,), encapsulation=int(udp))
+    endpoint = stack.open(int(port), Echo(), (host,))
     print(endpoint.port, stack.encapsulation_port, flush=True)
+    if peer:
+        endpoint.connect(parse_transport_address(peer)).send(b"hello")
     reactor.run()  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:])

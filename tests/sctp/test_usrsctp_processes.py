@@ -64,14 +64,16 @@ class ProcessTests(SctpHarness, TestCase):
 
     timeout = 30
 
-    async def echo(self, host: str = "127.0.0.1", profile: Profile = DEFAULT) -> tuple[EchoProcess, TransportAddress]:
+    async def echo(
+        self, host: str = "127.0.0.1", profile: Profile = DEFAULT, *more: str
+    ) -> tuple[EchoProcess, TransportAddress]:
         """Start a child; it is killed at the end of the test."""
         child = EchoProcess(host)
         root = str(Path(rserpool.__file__).parent.parent)
         reactor.spawnProcess(  # type: ignore[attr-defined]
             child,
             sys.executable,
-            [sys.executable, "-m", "tests.sctp.echo_process", host, profile.name],
+            [sys.executable, "-m", "tests.sctp.echo_process", host, profile.name, *more],
             env={**os.environ, "PYTHONPATH": root},
             path=root,
         )
@@ -228,3 +230,25 @@ class ProcessTests(SctpHarness, TestCase):
         other.send(b"alive?")
         await self.until(lambda: len(watched.received) == 2)
         self.assertEqual([], watched.lost)
+
+    async def test_restarted(self) -> None:
+        """A killed process dials again from the same ports: the old association is lost, a new one is up."""
+        stack = open_stack(reactor, profile=replace(SLOW, icmp=False), encapsulation=0)
+        self.addCleanup(stack.close)
+        recorder = self.recorder()
+        here = str(
+            TransportAddress(("127.0.0.1",), stack.open(0, recorder, ("127.0.0.1",)).port, stack.encapsulation_port)
+        )
+        child, peer = await self.echo("127.0.0.1", DEFAULT, "0", "0", here)
+        await self.until(lambda: bool(recorder.received))
+        child.signal("KILL")
+        await child.ended
+        self.assertEqual([], recorder.lost)
+        await self.echo("127.0.0.1", DEFAULT, str(peer.port), str(peer.encapsulation), here)
+        await self.until(lambda: len(recorder.received) == 2)
+        self.assertEqual(([ConnectionLost], 2), (recorder.reasons, len(recorder.up)))
+        self.assertEqual(recorder.up, recorder.senders)
+        self.assertEqual([peer, peer], [association.peer for association in recorder.up])
+        recorder.up[1].send(b"close")
+        await self.until(lambda: len(recorder.lost) == 2)
+        self.assertEqual([ConnectionLost, ConnectionDone], recorder.reasons)

@@ -177,6 +177,29 @@ class AddressTests(UsrsctpTestCase):
         await self.until(lambda: len(recorder.lost) == 2)
         self.assertEqual([TimeoutError] * 2, recorder.reasons)
 
+    async def test_next_host(self) -> None:
+        """Of several hosts of a peer each is tried, in their order, until one answers."""
+        server, accepting = await self.open()
+        stack = await self.makeStack("127.0.0.1", "::1")
+        recorder = self.recorder()
+        client = stack.open(0, recorder, ("127.0.0.1", "::1"))
+        peer = TransportAddress(("127.0.98.1", "::1", "127.0.0.1"), server.port, self.address(server).encapsulation)
+        association = client.connect(peer)
+        association.send(b"found")
+        await self.until(lambda: bool(accepting.received))
+        self.assertEqual(([], ("127.0.0.1",)), (recorder.lost, association.peer_addresses))
+        self.assertIs(peer, association.peer)
+        client.connect(TransportAddress(peer.hosts[:2], server.port, peer.encapsulation))
+        await self.until(lambda: bool(recorder.lost))
+        self.assertEqual([ConnectionRefusedError], recorder.reasons)
+
+    async def test_itself(self) -> None:
+        """An endpoint that dials its own address is told that this does not work, or works; it does not suffer."""
+        server, accepting = await self.open()
+        server.connect(self.address(server))
+        await self.until(lambda: bool(accepting.lost or accepting.up))
+        await self.settle()
+
     async def test_process_gone(self) -> None:
         """Nobody has the UDP port: refused at once (ICMP), long before a timer runs out."""
         stack = await self.makeStack("127.0.0.1")

@@ -16,12 +16,12 @@ from rserpool.addresses import TransportAddress
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, MAX_MESSAGE, SEND_LIMIT, check_message
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.usrsctp.library import (
-    SCTP_ABORT,
     SCTP_EOF,
     SCTP_SENDV_SNDINFO,
     SCTP_UNORDERED,
     SNDINFO,
 )
+from rserpool.sctp.usrsctp.options import abort
 from rserpool.sctp.usrsctp.packets import abort_with_tag
 from rserpool.sctp.usrsctp.peers import Peer
 
@@ -39,12 +39,13 @@ class Association:
 
     @ivar identifier: the library's number for it; 0 if the library does not know it.
     @ivar tag: our own verification tag in network order, known while we set the association up.
+    @ivar untried: those hosts of the peer that were not dialled yet.
     """
 
     __slots__ = (
         "_closing", "_ended", "_fragments", "_lost", "_partial", "_paused", "_peer", "_queue", "_sndinfo", "_streams",
         "buffered", "endpoint", "established", "identifier", "local_addresses", "outbound", "peer", "peer_addresses",
-        "tag",
+        "tag", "untried",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +60,7 @@ class Association:
         self.buffered = 0
         self.identifier = identifier
         self.tag = b""
+        self.untried = list(peer.hosts) if outbound else []
         self._peer = remote
         self._queue: deque[tuple[bytes, int, int, bool]] = deque()
         self._sndinfo: dict[tuple[int, int, bool], bytes] = {}
@@ -110,7 +112,7 @@ class Association:
         if self.identifier and endpoint.by_id.pop(self.identifier, None) is not None and endpoint.socket is not None:
             library = endpoint.engine.library
             if self.established:
-                self._control(SCTP_ABORT)
+                abort(library, endpoint.socket, self.identifier)
             elif self._peer is not None and self.tag:
                 # The library aborts nothing that is not up: let it believe that the peer refuses.
                 packet = abort_with_tag(library, self.peer.port, endpoint.port, self.tag)
@@ -119,6 +121,18 @@ class Association:
         endpoint.engine.reactor.callLater(0, self._report, failed, ConnectionAborted())
 
     # What the endpoint calls.
+
+    def dialled(self, identifier: int, remote: Peer, tag: bytes) -> None:
+        """An INIT has gone to one of the peer's hosts."""
+        peers = self.endpoint.engine.peers
+        peers.hold(remote)
+        if self._peer is not None:
+            peers.release(self._peer)
+        self._peer = remote
+        self.identifier = identifier
+        self.tag = tag
+        self.peer_addresses = (remote.host,)
+        self.local_addresses = (remote.local,)
 
     def up(self, streams: int) -> None:
         """The association is established, with so many streams to send on."""

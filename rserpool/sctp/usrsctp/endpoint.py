@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress
 from rserpool.profiles import Profile
-from rserpool.sctp.base import STREAMS, tell
+from rserpool.sctp.base import tell
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler
 from rserpool.sctp.usrsctp.association import Association
 from rserpool.sctp.usrsctp.engine import Engine, family_of
@@ -26,20 +26,10 @@ from rserpool.sctp.usrsctp.library import (
     IPPROTO_SCTP,
     MSG_NOTIFICATION,
     RCVINFO,
-    SCTP_ASSOCINFO,
-    SCTP_DELAYED_SACK,
-    SCTP_EVENT,
-    SCTP_INITMSG,
-    SCTP_NODELAY,
-    SCTP_PARTIAL_DELIVERY_POINT,
-    SCTP_PEER_ADDR_PARAMS,
-    SCTP_PEER_ADDR_THLDS,
-    SCTP_RECVRCVINFO,
-    SCTP_RTOINFO,
     SCTP_UNORDERED,
     SOCK_SEQPACKET,
-    SPP_HB_ENABLE,
 )
+from rserpool.sctp.usrsctp.options import abort, bind, close, configure, conn_address, set_heartbeat, set_no_delay
 from rserpool.sctp.usrsctp.packets import initiate_tag
 from rserpool.sctp.usrsctp.peers import Peer
 from rserpool.sctp.usrsctp.udp import UdpSocket, routed
@@ -49,15 +39,10 @@ _MSG_EOR = int(socket.MSG_EOR)
 """As an integer: an enum's operators are slow."""
 _EVENT_READ = 1
 
-SOCKET_BUFFER = 256 * 1024
-"""Bytes that the library keeps for each direction of an association."""
-MAX_INBOUND_STREAMS = 2048
-
 _ASSOC_CHANGE = 0x0001
 _PEER_ADDR_CHANGE = 0x0002
 _SHUTDOWN_EVENT = 0x0005
 _SEND_FAILED_EVENT = 0x000E
-_EVENTS = (_ASSOC_CHANGE, _PEER_ADDR_CHANGE, _SHUTDOWN_EVENT, _SEND_FAILED_EVENT)
 
 _COMM_UP = 1
 _COMM_LOST = 2
@@ -130,7 +115,7 @@ class Endpoint:
         self.socket = so
         try:
             lib.usrsctp_set_non_blocking(so, 1)
-            self._configure()
+            configure(library, so, self.profile)
             self._bind()
             if listening and lib.usrsctp_listen(so, 1):
                 raise OSError(ffi.errno, "libusrsctp does not listen")
@@ -143,115 +128,66 @@ class Endpoint:
             for udp in self.sockets:
                 udp.watch_errors()
 
-    def _configure(self) -> None:
-        ffi = self.engine.library.ffi
-        make = self.engine.library.struct
-        profile = self.profile
-        buffer = ffi.new("int *", SOCKET_BUFFER)
-        for name in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            self._set(name, buffer, socket.SOL_SOCKET)
-        one = ffi.new("uint32_t *", 1)
-        self._set(SCTP_RECVRCVINFO, one)
-        self._set(SCTP_NODELAY, one)
-        self._set(SCTP_PARTIAL_DELIVERY_POINT, ffi.new("uint32_t *", SOCKET_BUFFER // 2))
-        for event in _EVENTS:
-            self._set(SCTP_EVENT, make("sctp_event", se_type=event, se_on=1))
-        rto = make(
-            "sctp_rtoinfo",
-            srto_initial=_ms(profile.rto_initial),
-            srto_max=_ms(profile.rto_max),
-            srto_min=_ms(profile.rto_min),
-        )
-        self._set(SCTP_RTOINFO, rto)
-        self._set(SCTP_ASSOCINFO, make("sctp_assocparams", sasoc_asocmaxrxt=profile.association_max_retransmissions))
-        initial = make(
-            "sctp_initmsg",
-            sinit_num_ostreams=STREAMS,
-            sinit_max_instreams=MAX_INBOUND_STREAMS,
-            sinit_max_attempts=profile.max_init_retransmissions,
-            sinit_max_init_timeo=_ms(profile.rto_max),
-        )
-        self._set(SCTP_INITMSG, initial)
-        self._heartbeat(profile.heartbeat_interval, 0)
-        # Quick failover (RFC 7829): once a heartbeat is missed, the next ones follow at the pace of the RTO.
-        thresholds = make(
-            "sctp_paddrthlds",
-            spt_pathmaxrxt=profile.association_max_retransmissions,
-            spt_pathpfthld=0,
-            spt_pathcpthld=0xFFFF,
-        )
-        self._set(SCTP_PEER_ADDR_THLDS, thresholds)
-        self._set(SCTP_DELAYED_SACK, make("sctp_sack_info", sack_delay=_ms(profile.sack_delay), sack_freq=2))
-
-    def _heartbeat(self, seconds: float, association: int) -> None:
-        parameters = self.engine.library.struct(
-            "sctp_paddrparams",
-            spp_assoc_id=association,
-            spp_hbinterval=_ms(seconds),
-            spp_flags=SPP_HB_ENABLE,
-            spp_pathmaxrxt=self.profile.association_max_retransmissions,
-        )
-        self._set(SCTP_PEER_ADDR_PARAMS, parameters)
-
-    def _set(self, option: int, value: Any, level: int = IPPROTO_SCTP) -> None:
-        ffi = self.engine.library.ffi
-        if self.engine.library.lib.usrsctp_setsockopt(
-            self.socket, level, option, value, ffi.sizeof(ffi.typeof(value).item)
-        ):
-            _log.warn("libusrsctp refuses option {option} (errno {errno})", option=option, errno=ffi.errno)
-
     def _bind(self) -> None:
-        library = self.engine.library
         wanted = self.port
-        for _ in range(100):
+        for _ in range(1 if wanted else 100):
             self.port = wanted or randrange(32768, 61000)
-            if self.port in self.engine.endpoints:
-                taken = True
-            else:
-                address = library.struct(
-                    "sockaddr_conn", sconn_family=AF_CONN, sconn_port=socket.htons(self.port), sconn_addr=0
-                )
-                taken = library.lib.usrsctp_bind(self.socket, address, library.ffi.sizeof(address[0])) != 0
-            if not taken:
+            if self.port not in self.engine.endpoints and bind(self.engine.library, self.socket, self.port):
                 return
-            if wanted:
-                break
         raise OSError(EADDRINUSE, f"SCTP port {self.port} is taken in this process")
 
     # What users call.
 
     def connect(self, peer: TransportAddress) -> Association:
-        later = self.engine.reactor.callLater
+        association = Association(self, peer, None, outbound=True)
         if self._closing:
-            association = Association(self, peer, None, outbound=True)
             association.abort()
-            return association
-        udp, address = self._route(peer)
-        if udp is None:
-            association = Association(self, peer, None, outbound=True)
-            later(0, association.lose, TimeoutError(f"none of {', '.join(peer.hosts)} can be reached from {self!r}"))
-            return association
-        engine, library = self.engine, self.engine.library
-        remote = engine.peers.find(udp, address)
-        association = Association(self, peer, remote, outbound=True)
-        to = library.struct(
-            "sockaddr_conn", sconn_family=AF_CONN, sconn_port=socket.htons(peer.port), sconn_addr=remote.handle
-        )
-        engine.sent = []
-        failed = library.lib.usrsctp_connect(self.socket, to, library.ffi.sizeof(to[0]))
-        sent, engine.sent = engine.sent, None
-        association.identifier = 0 if failed else library.lib.usrsctp_getassocid(self.socket, to)
-        if association.identifier:
-            self.by_id[association.identifier] = association
-            association.tag = next(filter(None, map(initiate_tag, sent)), b"")
-        else:
-            later(0, association.lose, ConnectError(EISCONN, f"{self!r} has an association with {peer} already"))
+        elif (failure := self._dial(association)) is not None:
+            self.engine.reactor.callLater(0, association.lose, failure)
         return association
+
+    def _dial(self, association: Association) -> Exception | None:
+        """Send an INIT to the next of the peer's hosts that was not tried yet; here an association has only one path.
+
+        @return: why that was not possible.
+        """
+        engine, library = self.engine, self.engine.library
+        peer = association.peer
+        failure: Exception = TimeoutError(f"none of {', '.join(peer.hosts)} can be reached from {self!r}")
+        while association.untried:
+            host = association.untried.pop(0)
+            remote = self._route(host, peer.encapsulation or ENCAPSULATION_PORT)
+            if remote is None:
+                continue
+            to = conn_address(library, peer.port, remote.handle)
+            engine.sent = []
+            refused = library.lib.usrsctp_connect(self.socket, to, library.ffi.sizeof(to[0]))
+            sent, engine.sent = engine.sent, None
+            identifier = 0 if refused else library.lib.usrsctp_getassocid(self.socket, to)
+            if identifier:
+                self.by_id[identifier] = association
+                association.dialled(identifier, remote, next(filter(None, map(initiate_tag, sent)), b""))
+                return None
+            failure = ConnectError(EISCONN, f"{self!r} has an association with {peer} already")
+        return failure
+
+    def _route(self, host: str, port: int) -> Peer | None:
+        """The peer with this address, through the best of our UDP sockets."""
+        candidates = [udp for udp in self.sockets if udp.family == family_of(host)]
+        if len(candidates) > 1:
+            own = routed(host)
+            candidates.sort(key=lambda udp: udp.host != own)
+        for udp in candidates:
+            try:
+                return self.engine.peers.find(udp, udp.address(host, port))
+            except OSError:
+                continue
+        return None
 
     def setHeartbeat(self, seconds: float) -> None:
         if self.socket is not None:
             for identifier in (0, *self.by_id):
-                self._heartbeat(seconds, identifier)
+                set_heartbeat(self.engine.library, self.socket, self.profile, seconds, identifier)
 
     def stopListening(self) -> Deferred[None]:
         if not self._closing:
@@ -283,7 +219,7 @@ class Endpoint:
 
     def no_delay(self) -> None:
         """Switch Nagle's algorithm off again: a shutdown with data under way switches it on for the whole socket."""
-        self._set(SCTP_NODELAY, self.engine.library.ffi.new("uint32_t *", 1))
+        set_no_delay(self.engine.library, self.socket)
 
     def gone(self, association: Association) -> None:
         """The handler has been told that the association is lost."""
@@ -294,7 +230,7 @@ class Endpoint:
     def _free(self) -> None:
         if self.socket is not None:
             so, self.socket = self.socket, None
-            self._close_socket(so)
+            close(self.engine.library, so)
             del self.engine.endpoints[self.port]
             self.engine.linger()
             self._on_closed(self)
@@ -302,12 +238,6 @@ class Endpoint:
             stopping, self._stopping = self._stopping, []
             for done in stopping:
                 done.callback(None)
-
-    def _close_socket(self, so: Any) -> None:
-        library = self.engine.library
-        linger = library.struct("linger", l_onoff=1, l_linger=0)
-        library.lib.usrsctp_setsockopt(so, socket.SOL_SOCKET, socket.SO_LINGER, linger, library.ffi.sizeof(linger[0]))
-        library.lib.usrsctp_close(so)
 
     # What the library has for us.
 
@@ -318,6 +248,8 @@ class Endpoint:
         self._draining = True
         try:
             self._drain()
+        except Exception:
+            _log.failure("reading from {endpoint} failed", endpoint=self)
         finally:
             self._draining = False
 
@@ -375,6 +307,8 @@ class Endpoint:
             del self.by_id[identifier]
             association.lose(ConnectionLost("the peer has restarted"))
             association = None
+            if self.socket is None:
+                return
         if state in (_COMM_UP, _RESTART):
             if association is None:
                 association = self._accepted(identifier)
@@ -384,7 +318,7 @@ class Endpoint:
             del self.by_id[identifier]
             if state == _SHUTDOWN_COMP:
                 association.lose(ConnectionDone())
-            elif state == _CANT_STR_ASSOC:
+            elif state == _CANT_STR_ASSOC and self._dial(association) is not None:
                 # An ABORT from the peer comes with its chunk; without one, nobody answered.
                 refused = ConnectionRefusedError(f"nobody listens at {association.peer}")
                 association.lose(refused if by_peer else TimeoutError(f"{association.peer} does not answer"))
@@ -399,30 +333,12 @@ class Endpoint:
         handle, port = addresses[0].sconn_addr, socket.ntohs(addresses[0].sconn_port)
         library.lib.usrsctp_freepaddrs(addresses[0])
         remote: Peer | None = self.engine.peers.by_handle.get(handle)
-        if remote is None:
+        if remote is None or self._closing:
+            # A set-up that was under way when we stopped listening.
+            abort(library, self.socket, identifier)
             return None
         association = Association(
             self, TransportAddress((remote.host,), port, remote.port), remote, outbound=False, identifier=identifier
         )
         self.by_id[identifier] = association
         return association
-
-    def _route(self, peer: TransportAddress) -> tuple[UdpSocket, Any] | tuple[None, None]:
-        """The UDP socket through which to reach the peer, and the peer's address there."""
-        port = peer.encapsulation or ENCAPSULATION_PORT
-        for host in peer.hosts:
-            family = family_of(host)
-            candidates = [udp for udp in self.sockets if udp.family == family]
-            if len(candidates) > 1:
-                own = routed(host)
-                candidates.sort(key=lambda udp: udp.host != own)
-            for udp in candidates:
-                try:
-                    return udp, udp.address(host, port)
-                except OSError:
-                    continue
-        return None, None
-
-
-def _ms(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
