@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import NotConnectingError, TimeoutError
 from twisted.internet.interfaces import IConnector, IDelayedCall, IListeningPort, IProtocolFactory
 from twisted.internet.protocol import ClientFactory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -28,6 +29,8 @@ TIMEOUT = 30.0
 @implementer(IListeningPort)
 class SctpPort:
     """An SCTP port on which a factory's protocols serve."""
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -67,6 +70,14 @@ class SctpPort:
                 self._stack.close()
             raise
         self._stopping = None
+        host = self.getHost()
+        if getattr(self._factory, "noisy", True):
+            self._log.info(
+                "{factory} starts on {where} (SCTP{over})",
+                factory=type(self._factory).__name__,
+                where=str(TransportAddress(host.hosts, host.port, host.encapsulation)),
+                over=f" over UDP port {host.encapsulation}" if host.encapsulation else "",
+            )
         self._factory.doStart()
 
     def stopListening(self) -> Deferred[None]:
