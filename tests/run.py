@@ -25,9 +25,11 @@ def main(arguments: list[str]) -> int:
     sys.path[0] = str(ROOT)
     coverage = None
     if measure and not names:
+        # Not installed where nothing is measured.
         from coverage import Coverage
 
         coverage = Coverage()
+        coverage.erase()
         coverage.start()
 
     suite = TestLoader().loadByNames(names or ["tests"], recurse=True)
@@ -39,7 +41,9 @@ def main(arguments: list[str]) -> int:
         coverage.stop()
         coverage.save()
         print()
-        coverage.report()
+        together = Coverage()
+        together.combine()
+        together.report()
 
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     passed = result.successes + len(result.expectedFailures)
