@@ -14,7 +14,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from rserpool.addresses import TransportAddress
 from rserpool.errors import ConfigurationError, SctpUnavailable
-from rserpool.profiles import FAST
+from rserpool.profiles import DEFAULT, FAST
 from rserpool.sctp.base import MAX_MESSAGE, REGISTRAR_ENCAPSULATION_PORTS
 from rserpool.sctp.stack import open_stack
 from rserpool.sctp.usrsctp import library
@@ -311,6 +311,46 @@ class IdleTests(UsrsctpTestCase):
         await self.until(lambda: len(connecting.lost) == 2)
         while client.engine._call is not None:
             await deferLater(reactor, 0)  # type: ignore[arg-type]
+
+
+class OptionTests(UsrsctpTestCase):
+    """What the library was told, as it tells itself."""
+
+    def _interval(self, association: Any) -> int:
+        ours = association.endpoint.engine.library
+        address = {"family": library.AF_CONN}
+        parameters = ours.struct("sctp_paddrparams", spp_assoc_id=association.identifier, spp_address=address)
+        length = ours.ffi.new("uint32_t *", ours.ffi.sizeof(parameters[0]))
+        failed = ours.lib.usrsctp_getsockopt(
+            association.endpoint.socket, library.IPPROTO_SCTP, library.SCTP_PEER_ADDR_PARAMS, parameters, length
+        )
+        self.assertFalse(failed)
+        return int(parameters.spp_hbinterval)
+
+    async def test_heartbeat_interval(self) -> None:
+        """A new heartbeat interval holds for present and for future associations."""
+        server, accepting = await self.open()
+        client, connecting = await self.open()
+        client.connect(self.address(server))
+        await self.until(lambda: bool(accepting.up))
+        self.assertEqual(round(DEFAULT.heartbeat_interval * 1000), self._interval(accepting.up[0]))
+        server.setHeartbeat(3.5)
+        self.assertEqual(3500, self._interval(accepting.up[0]))
+        other, _ = await self.open()
+        other.connect(self.address(server))
+        await self.until(lambda: len(accepting.up) == 2)
+        self.assertEqual(3500, self._interval(accepting.up[1]))
+
+    async def test_no_delay(self) -> None:
+        """A shutdown with data under way leaves Nagle's algorithm off for the other associations of the endpoint."""
+        association, _, _, accepting = await self.pair()
+        ours, so = association.endpoint.engine.library, association.endpoint.socket
+        association.send(bytes(MAX_MESSAGE))
+        association.close()
+        value, length = ours.ffi.new("uint32_t *"), ours.ffi.new("uint32_t *", 4)
+        self.assertFalse(ours.lib.usrsctp_getsockopt(so, library.IPPROTO_SCTP, library.SCTP_NODELAY, value, length))
+        self.assertEqual(1, value[0])
+        await self.until(lambda: bool(accepting.lost))
 
 
 class LibraryTests(SynchronousTestCase):

@@ -132,7 +132,7 @@ class Library:
         self.ffi = ffi
         self.lib = lib
 
-    def struct(self, kind: str, **fields: int) -> Any:
+    def struct(self, kind: str, **fields: Any) -> Any:
         """A structure of this kind, zeroed but for C{fields}."""
         return self.ffi.new(f"struct {kind} *", fields)
 

@@ -84,6 +84,8 @@ def set_heartbeat(library: Library, so: Any, profile: Profile, seconds: float, a
     """Set the heartbeat interval of an association, or with 0 of all future ones."""
     parameters = library.struct(
         "sctp_paddrparams",
+        # For an association the library wants an address, be it that of nobody.
+        spp_address={"family": AF_CONN if association else 0},
         spp_assoc_id=association,
         spp_hbinterval=_ms(seconds),
         spp_flags=SPP_HB_ENABLE,
