@@ -7,12 +7,13 @@ from typing import Any
 
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.addresses import TransportAddress
-from rserpool.errors import ConfigurationError
+from rserpool.errors import ConfigurationError, RSerPoolError
 from rserpool.policies import ParsedPolicy
 from rserpool.service.element import PoolElementService, only_this_host
 from rserpool.service.ports import ListeningPorts
@@ -93,7 +94,7 @@ class PooledService(Service):
         self._ports.look()
         if not self._ports.ports and self._port is None:
             if patience > 0:
-                self._reactor.callLater(LOOK, self._join, patience - LOOK)
+                self._reactor.callLater(LOOK, self._join_late, patience - LOOK)
             else:
                 self._fail(ConfigurationError("the service opened no port that can be found: name it with --port"))
             return
@@ -118,6 +119,12 @@ class PooledService(Service):
             element.serve(
                 pool, transport, self._policy, identifier=self._identifier, life=self._life
             ).addErrback(self._refuse)
+
+    def _join_late(self, patience: float) -> None:
+        try:
+            self._join(patience)
+        except (CannotListenError, RSerPoolError) as error:
+            self._fail(error)
 
     def _transport(self, host: str) -> UserTransport:
         if self._port is not None:

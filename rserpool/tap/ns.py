@@ -10,7 +10,7 @@ from twisted.python import usage
 from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, parse_transport_address
 from rserpool.profiles import profile
 from rserpool.service.registrar import LOOPBACK, RegistrarService
-from rserpool.tap.options import Started, backend, number, read
+from rserpool.tap.options import Started, backend, multicast_group, number, read
 
 
 class Options(usage.Options):
@@ -63,7 +63,7 @@ class Options(usage.Options):
         if self["identifier"] is not None:
             self.settings["identifier"] = read("identifier", self["identifier"], number(1, 2**32 - 1))
         if self["announce-group"] is not None:
-            self.settings["announce_group"] = read("announce-group", self["announce-group"], parse_transport_address)
+            self.settings["announce_group"] = read("announce-group", self["announce-group"], multicast_group)
 
 
 def makeService(options: Options) -> IService:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
+import ipaddress
 import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from twisted.application.service import MultiService
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from rserpool.addresses import TransportAddress, parse_transport_address
 from rserpool.errors import ConfigurationError, RSerPoolError
 
 T = TypeVar("T")
@@ -61,6 +66,25 @@ def backend(text: str) -> str:
     return text
 
 
+def multicast_group(text: str) -> TransportAddress:
+    """C{HOST[:PORT]} of a multicast group."""
+    group = parse_transport_address(text)
+    if len(group.hosts) > 1 or not ipaddress.ip_address(group.hosts[0].partition("%")[0]).is_multicast:
+        raise ConfigurationError(f"{text} is not a multicast group")
+    return group
+
+
+class CannotStart(SystemExit, Exception):
+    """Ends the process with status 1; the sentence has been told.
+
+    C{twistd} tidies up (pid file, the parent of a daemon) after an C{Exception} alone.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = 1
+
+
 class Started(MultiService):
     """Starts its services, and ends the process with one sentence if that cannot be."""
 
@@ -69,17 +93,26 @@ class Started(MultiService):
     def __init__(self, name: str, *services: Any) -> None:
         super().__init__()
         self._name = name
+        self._starting = False
         for one in services:
             one.setServiceParent(self)
 
     def fail(self, failure: Failure) -> None:
-        """Stop, and end the process with status 1: what was asked for cannot be done."""
+        """Stop, and end the process with status 1: what was asked for cannot be done.
+
+        @raise CannotStart: while the services are started.
+        """
         from twisted.internet import reactor
 
-        sentence = f"{self._name}: {failure.getErrorMessage()}"
-        self._log.critical("{sentence}", sentence=sentence)
-        reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
-        reactor.stop()
+        error = failure.value
+        sentence = self._tell(sentence_of(error) if isinstance(error, Exception) else failure.getErrorMessage())
+        if self._starting:
+            raise CannotStart(sentence)
+        try:
+            reactor.stop()
+        except ReactorNotRunning:
+            return
+        atexit.register(_end)
 
     def privilegedStartService(self) -> None:
         self._attempt(super().privilegedStartService)
@@ -88,12 +121,29 @@ class Started(MultiService):
         self._attempt(super().startService)
 
     def _attempt(self, start: Callable[[], None]) -> None:
+        self._starting = True
         try:
             start()
         except (CannotListenError, RSerPoolError) as error:
-            sentence = f"{self._name}: {sentence_of(error)}"
-            self._log.critical("{sentence}", sentence=sentence)
-            raise SystemExit(sentence) from None
+            raise CannotStart(self._tell(sentence_of(error))) from None
+        finally:
+            self._starting = False
+
+    def _tell(self, what: str) -> str:
+        sentence = f"{self._name}: {what}"
+        self._log.critical("{sentence}", sentence=sentence)
+        # The log may be a file.
+        with suppress(OSError):
+            print(sentence, file=sys.__stderr__, flush=True)
+        return sentence
+
+
+def _end() -> None:
+    """Let the process end with status 1, when twistd has tidied up."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(1)
 
 
 def sentence_of(error: Exception) -> str:

@@ -17,7 +17,7 @@ from rserpool.service.load import PROBES
 from rserpool.service.pooled import PooledService
 from rserpool.service.ports import parse_port
 from rserpool.service.registrars import registrars_from
-from rserpool.tap.options import Started, backend, number, read, seconds
+from rserpool.tap.options import Started, backend, multicast_group, number, read, seconds
 
 
 class Options(usage.Options):
@@ -68,6 +68,9 @@ class Options(usage.Options):
             raise usage.UsageError("--pool NAME is needed: the pool to serve in")
         if not all(self.pools):
             raise usage.UsageError("--pool: a pool has a name")
+        for pool in self.pools:
+            if self.pools.count(pool) > 1:
+                raise usage.UsageError(f"--pool: {pool} is named twice")
         if not self.plugin:
             raise usage.UsageError(
                 "say what serves, after --: for example rserpool-pe --pool www -- web --listen tcp:0 --path docs"
@@ -87,7 +90,7 @@ class Options(usage.Options):
             "identifier": number(1, 2**32 - 1),
             "life": number(1, 2**31 - 1),
             "udp-encapsulation": number(1, 65535),
-            "announce-group": parse_transport_address,
+            "announce-group": multicast_group,
         }
         for option, parse in optional.items():
             if self[option] is not None:
