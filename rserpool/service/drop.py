@@ -40,8 +40,7 @@ class _Connection:
 
     @property
     def open(self) -> bool:
-        transport = self.transport()
-        return transport is not None and bool(getattr(transport, "connected", True))
+        return _is_open(self.transport())
 
 
 class Connections:
@@ -151,6 +150,17 @@ class Drop:
         if self._again is not None:
             self._again.cancel()
             self._again = None
+
+
+def _is_open(transport: Any) -> bool:
+    if transport is None:
+        return False
+    # Over SCTP the association knows; it may carry a stream of bytes.
+    for association in (transport, getattr(transport, "transport", None)):
+        established = getattr(association, "established", None)
+        if established is not None:
+            return bool(established)
+    return bool(getattr(transport, "connected", True))
 
 
 def _weak(thing: Any) -> Callable[[], Any]:

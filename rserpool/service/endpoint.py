@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from rserpool.addresses import TransportAddress
 from rserpool.asap.resolution import Resolved
-from rserpool.errors import NoElement, NoRegistrar, RSerPoolError
+from rserpool.errors import NoElement, NoRegistrar, RSerPoolError, SctpUnavailable
 from rserpool.service.drop import Connections, Drop
 from rserpool.service.user import PoolUserService
 from rserpool.wire.parameters import DATA_ONLY, PoolElement, SctpTransport, TcpTransport
@@ -30,12 +30,19 @@ class _NotSpoken(Exception):
     """The element serves over a transport that this endpoint does not speak."""
 
 
+class _Call:
+    """One call of C{connect}."""
+
+    cancelled = False
+
+
 @implementer(IStreamClientEndpoint)
 class PoolClientEndpoint:
     """Connects to an element of a pool; those that fail are reported, and the next one is tried at once.
 
-    Elements are tried in the order that the policy wants. Elements that serve over TCP, or over SCTP (then the factory
-    builds an L{ISctpProtocol<rserpool.sctp.interfaces.ISctpProtocol>}), can be used; others are passed over.
+    Elements are tried in the order that the policy wants. Elements that serve over TCP or SCTP can be used, others are
+    passed over. Over SCTP the factory may build an L{ISctpProtocol<rserpool.sctp.interfaces.ISctpProtocol>}, or an
+    ordinary protocol, which then sees a stream of bytes.
 
     @param user: a L{PoolUserService} that runs (or starts itself).
     @param pool: the pool handle.
@@ -77,7 +84,16 @@ class PoolClientEndpoint:
             L{NoRegistrar<rserpool.errors.NoRegistrar>} if there is nothing to try, and with
             L{NoElement<rserpool.errors.NoElement>}, which names what was tried, if nothing accepted in time.
         """
-        return ensureDeferred(self._connect(protocolFactory))
+        call = _Call()
+
+        def cancel(_: Any) -> None:
+            call.cancelled = True
+            running.cancel()
+
+        connected: Deferred[IProtocol] = Deferred(cancel)
+        running = ensureDeferred(self._connect(protocolFactory, call))
+        running.chainDeferred(connected)
+        return connected
 
     def element_of(self, protocol: Any) -> PoolElement | None:
         """The element that serves a protocol which this endpoint connected; None if there is none.
@@ -97,7 +113,7 @@ class PoolClientEndpoint:
             raise ValueError(f"{failed!r} was not connected by this endpoint")
         self.user.report(self.handle, element.identifier)
 
-    async def _connect(self, factory: IProtocolFactory) -> IProtocol:
+    async def _connect(self, factory: IProtocolFactory, call: _Call) -> IProtocol:
         deadline = self.user.reactor.seconds() + self._timeout
         pause = FIRST_PAUSE
         tried: dict[str, str] = {}
@@ -110,9 +126,11 @@ class PoolClientEndpoint:
                     break
                 try:
                     protocol = await self._attempt(element, factory, min(left, self._attempt_timeout))
-                except _NotSpoken as error:
+                except (_NotSpoken, SctpUnavailable) as error:
                     tried[describe(element)] = str(error)
                 except (ConnectError, ConnectionClosed, OSError) as error:
+                    if call.cancelled:
+                        raise CancelledError() from None
                     speakable = True
                     tried[describe(element)] = str(error) or type(error).__name__
                     self._log.info("{element} failed: {error}", element=describe(element), error=error)

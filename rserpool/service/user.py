@@ -22,6 +22,7 @@ from rserpool.asap.resolution import PoolChanged, ResolutionFailed, Resolved
 from rserpool.errors import ConfigurationError, SctpUnavailable
 from rserpool.profiles import DEFAULT, Profile
 from rserpool.roles.pool_user import HomeChanged, PoolUser
+from rserpool.sctp.endpoints import SctpClientEndpoint
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 from rserpool.service.node import Node
@@ -239,18 +240,9 @@ class PoolUserService(Service):
             self._node.perform(self._user.subscribe(handle, self._node.now()))
         return subscription
 
-    def sctp_endpoint(self, address: TransportAddress) -> Any:
-        """A client endpoint for an element that serves over SCTP, on this service's stack.
-
-        @raise SctpUnavailable: if this machine has no SCTP.
-        """
-        from rserpool.sctp.endpoints import SctpClientEndpoint
-
-        stack = self._given_stack or self._stack
-        if stack is None:
-            hosts = local_hosts_towards([address])
-            stack = self._stack = open_stack(self.reactor, backend=self._backend, profile=self.profile, hosts=hosts)
-        return SctpClientEndpoint(self.reactor, address, stack=stack)
+    def sctp_endpoint(self, address: TransportAddress) -> SctpClientEndpoint:
+        """A client endpoint for an element that serves over SCTP."""
+        return SctpClientEndpoint(self.reactor, address, stack=self._given_stack)
 
     # How it is connected
 

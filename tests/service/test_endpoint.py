@@ -11,10 +11,14 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.addresses import TransportAddress
-from rserpool.errors import ConfigurationError, NoElement, NoRegistrar, UnknownPool
+from rserpool.errors import ConfigurationError, NoElement, NoRegistrar, SctpUnavailable, UnknownPool
 from rserpool.profiles import DEFAULT, FAST
+from rserpool.sctp import stack
+from rserpool.sctp.one_to_one import listenSCTP
+from rserpool.sctp.transport import SctpProtocol
 from rserpool.service.endpoint import PoolClientEndpoint
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport, UdpTransport
+from rserpool.service.user import PoolUserService
+from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, UdpTransport
 from tests.service.world import Reactor, World
 
 
@@ -23,8 +27,33 @@ class Client(Protocol):
 
     lost: Any = None
 
+    def __init__(self) -> None:
+        self.received = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
     def connectionLost(self, reason: Any = None) -> None:
         self.lost = reason
+
+
+class Messages(SctpProtocol):
+    """Notes what it receives."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[bytes, int]] = []
+
+    def messageReceived(self, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
+        self.received.append((data, ppid))
+
+
+class Echo(SctpProtocol):
+    """Answers with the same."""
+
+    transport: Any
+
+    def messageReceived(self, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
+        self.transport.send(data, ppid)
 
 
 class EndpointCase(SynchronousTestCase):
@@ -226,6 +255,94 @@ class ConnectTests(EndpointCase):
         chosen: list[int] = []
         self.connected(self.endpoint(chosen=lambda element: chosen.append(element.identifier)))
         self.assertEqual(chosen, [1])
+
+
+class SctpTests(EndpointCase):
+    """Elements that serve over SCTP."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.servers: list[Echo] = []
+
+    def member(self, number: int, serving: bool = True) -> None:
+        host = f"10.0.1.{number}"
+        member = self.world.member(number, transport=SctpTransport(5000, DATA_ONLY, (host,)))
+        if serving:
+            factory = Factory()
+            factory.buildProtocol = self.serve  # type: ignore[assignment,method-assign]
+            listenSCTP(self.world.reactor, 5000, factory, (host,), stack=member.stack)
+
+    def serve(self, addr: Any) -> Any:
+        self.servers.append(Echo())
+        return self.servers[-1]
+
+    def test_messages(self) -> None:
+        """A message protocol talks to an element; the element's UDP port was found."""
+        self.member(1)
+        endpoint = self.endpoint()
+        factory = Factory.forProtocol(Messages)  # type: ignore[type-var]
+        protocol = self.world.result(endpoint.connect(factory))
+        protocol.transport.send(b"hello", 7)
+        self.world.run(0.1)
+        self.assertEqual(protocol.received, [(b"hello", 7)])
+        element = endpoint.element_of(protocol)
+        assert element is not None
+        self.assertEqual(element.identifier, 1)
+
+    def test_bytes(self) -> None:
+        """So does an ordinary protocol."""
+        self.member(1)
+        protocol = self.connected(self.endpoint())
+        protocol.transport.write(b"hello")
+        self.world.run(0.1)
+        self.assertEqual(protocol.received, b"hello")
+
+    def test_next(self) -> None:
+        """An element where nobody listens is followed by the next."""
+        self.member(1, serving=False)
+        self.member(2)
+        endpoint = self.endpoint()
+        for _ in range(3):
+            self.connected(endpoint)
+            element = endpoint.element
+            assert element is not None
+            self.assertEqual(element.identifier, 2)
+
+    def test_drop(self) -> None:
+        """A connection to an element that was removed is dropped."""
+        self.member(1)
+        protocol = self.connected(self.endpoint(drop=True))
+        self.world.run(1)
+        self.assertIsNone(protocol.lost)
+        self.world.members[1].leave(b"pool")
+        self.world.run(1)
+        self.assertIsNotNone(protocol.lost)
+
+    def test_cancel(self) -> None:
+        """A connect can be cancelled while an association is set up."""
+        self.member(1)
+        self.world.result(self.world.user.resolve(b"pool"))
+        self.world.network.silence(self.world.members[1].stack)
+        connecting = self.connect(self.endpoint())
+        self.world.run(0.1)
+        connecting.cancel()
+        self.world.run(0.1)
+        self.failureResultOf(connecting, CancelledError)
+
+    def test_no_sctp(self) -> None:
+        """A user without SCTP says what to install."""
+        self.member(1)
+        self.patch(
+            self.world.user, "sctp_endpoint", PoolUserService(self.world.reactor, backend="kernel").sctp_endpoint
+        )
+        self.patch(stack, "open_stack", self.none)
+        with self.assertRaises(NoElement) as raised:
+            self.connected(self.endpoint())
+        self.assertIn("apt-get install libusrsctp2", str(raised.exception))
+
+    @staticmethod
+    def none(*args: Any, **options: Any) -> Any:
+        raise SctpUnavailable("no SCTP: apt-get install libusrsctp2")
 
 
 class ReportTests(EndpointCase):
