@@ -35,9 +35,13 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open an association to C{peer}; C{association_up} or C{connect_failed} follows, naming the same address."""
+    """Open an association to C{peer}; C{association_up} or C{connect_failed} follows, naming the same address.
+
+    @ivar channel: from which of our endpoints: C{"asap"} or C{"enrp"}.
+    """
 
     peer: TransportAddress
+    channel: str = "asap"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,16 @@ class Watch:
 
     @ivar alive_until: when its registration ends (monotonic seconds; infinity for a life of -1).
     @ivar answer_by: when a keep-alive that is under way counts as failed, or None.
+    @ivar claim: whether the element must still be told that we are its home (H flag), after a takeover.
     @ivar reporters: associations that reported it unreachable since it last registered.
     """
 
-    __slots__ = ("alive_until", "answer_by", "reporters")
+    __slots__ = ("alive_until", "answer_by", "claim", "reporters")
 
     def __init__(self, alive_until: float) -> None:
         self.alive_until = alive_until
         self.answer_by: float | None = None
+        self.claim = False
         self.reporters: set[Association] | None = None
 
 
@@ -64,6 +66,7 @@ class Supervision:
         self._watched = 0
         self._dialling: dict[TransportAddress, dict[Element, None]] = {}
         self._excused_until = 0.0
+        self._claim_at = 0.0
         self._keep_alives = keep_alives
 
     @property
@@ -90,10 +93,25 @@ class Supervision:
             self._deadlines.set(element, min(alive_until, self._next_keep_alive(now)))
             return
         # A registration is a sign of life: what stood against the element is settled.
+        watch.claim = False
         watch.alive_until = alive_until
         watch.reporters = None
         if watch.answer_by is not None:
             self._answered(element, watch, now)
+
+    def claim(self, element: Element, now: float) -> list[Effect]:
+        """RFC 5353 3.5.2: the element is ours by takeover: tell it, with the H flag.
+
+        Many at once are told one after the other, so that supervision keeps to its share of the processor.
+        """
+        self.watch(element, now)
+        watch = element.watch
+        watch.claim = True
+        self._claim_at = max(self._claim_at + COST / SHARE, now)
+        if self._claim_at <= now:
+            return self.probe(element, now)
+        self._deadlines.set(element, self._claim_at)
+        return []
 
     def forget(self, element: Element) -> None:
         """An element is no longer ours, or gone."""
@@ -110,6 +128,7 @@ class Supervision:
 
     def _answered(self, element: Element, watch: Watch, now: float) -> None:
         watch.answer_by = None
+        watch.claim = False
         self._deadlines.set(element, min(watch.alive_until, self._next_keep_alive(now)))
 
     def reported(self, element: Element, reporter: Association, now: float) -> list[Effect]:
@@ -193,7 +212,7 @@ class Supervision:
                         effects.append(Abort(association))
             elif watch.answer_by is not None:
                 self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
-            elif self._keep_alives:
+            elif self._keep_alives or watch.claim:
                 effects += self.probe(element, now)
             else:
                 self._deadlines.set(element, watch.alive_until)
@@ -203,7 +222,8 @@ class Supervision:
         """When C{tick} must be called next (monotonic seconds)."""
         return self._deadlines.next()
 
-    def _keep_alive(self, element: Element, association: Association, home: bool = False) -> Send:
+    def _keep_alive(self, element: Element, association: Association) -> Send:
+        home = element.watch is not None and element.watch.claim
         return Send(association, asap.EndpointKeepAlive(self._server, element.handle, home, element.identifier))
 
     def _next_keep_alive(self, now: float) -> float:

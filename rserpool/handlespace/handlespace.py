@@ -135,6 +135,11 @@ class Handlespace:
         entry = self._homes.get(home)
         return () if entry is None else entry.elements.keys()
 
+    @property
+    def homes(self) -> Collection[int]:
+        """The identifiers of the registrars that own something."""
+        return self._homes.keys()
+
     def checksum_of(self, home: int) -> int:
         """The 16-bit PE checksum of one home registrar (RFC 5353 section 3.6.2); 0xffff if it owns nothing."""
         entry = self._homes.get(home)
@@ -161,7 +166,13 @@ _NOWHERE: frozenset[str] = frozenset()
 
 @lru_cache(maxsize=1024)
 def _reach(addresses: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(map(scope, addresses))
+    return _one_of(frozenset(map(scope, addresses)))
+
+
+@lru_cache(maxsize=16)
+def _one_of(scopes: frozenset[str]) -> frozenset[str]:
+    """The same object for equal sets: a set takes more room than all else of an element, and few are different."""
+    return scopes
 
 
 def _scopes(parameter: PoolElement) -> frozenset[str]:

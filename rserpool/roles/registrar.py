@@ -13,11 +13,14 @@ from rserpool.asap.home import Home
 from rserpool.asap.limits import Limits
 from rserpool.asap.supervision import Supervision
 from rserpool.effects import Association, Effect, Notify, Send
+from rserpool.enrp.update import Replica
 from rserpool.errors import CauseCode
 from rserpool.handlespace.element import Element
 from rserpool.handlespace.handlespace import Handlespace
 from rserpool.profiles import Profile
+from rserpool.roles.peering import Peering
 from rserpool.wire import asap
+from rserpool.wire.enrp import UpdateAction
 from rserpool.wire.parameters import ErrorCause, SctpTransport, TcpTransport
 
 if TYPE_CHECKING:
@@ -91,6 +94,17 @@ class Registrar:
             self._clients.get,
             self._changed,
             self._deregistered,
+        )
+        replica = Replica(
+            identifier,
+            self.handlespace,
+            changed=self.answers.changed,
+            release=self._release,
+            remove=self._remove,
+            doubt=self.supervision.probe,
+        )
+        self.peering = Peering(
+            identifier, self.handlespace, replica, profile=profile, random=random, adopt=self.supervision.claim
         )
         self._announcing = Announcing(identifier, profile)
         self._procedures: dict[type, Any] = {
@@ -178,7 +192,9 @@ class Registrar:
         """Do what is due; to be called at L{next_deadline}."""
         if self._due_at is not None:
             self.supervision.excuse(now - self._due_at, now)
+            self.peering.excuse(now - self._due_at, now)
         effects = self.supervision.tick(now) + self.answers.tick(now) + self._announcing.tick(now)
+        effects += self.peering.tick(now)
         interval = self.supervision.interval
         if abs(interval - self._stretched) > 0.1 * self._stretched:
             self._stretched = interval
@@ -191,18 +207,20 @@ class Registrar:
             self.supervision.next_deadline(),
             self.answers.next_deadline(),
             self._announcing.next_deadline(),
+            self.peering.next_deadline(),
         )
         self._due_at = min((deadline for deadline in deadlines if deadline is not None), default=None)
         return self._due_at
 
     def _resolution(self, client: Client, message: asap.HandleResolution, now: float) -> list[Effect]:
-        if not client.requests.take(now):
+        # RFC 5353 3.2: no services before initialization is completed.
+        if not self.peering.ready or not client.requests.take(now):
             causes = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
             return [Send(client.association, asap.HandleResolutionResponse(message.handle, causes=causes))]
         return self.answers.resolve(client, message, now)
 
     def _registration(self, client: Client, message: asap.Registration, now: float) -> list[Effect]:
-        if not client.requests.take(now):
+        if not self.peering.ready or not client.requests.take(now):
             causes = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
             refusal = asap.RegistrationResponse(message.handle, message.element.identifier, True, causes)
             return [Send(client.association, refusal)]
@@ -230,7 +248,8 @@ class Registrar:
         return []
 
     def _changed(self, element: Element, created: bool, now: float) -> list[Effect]:
-        effects = self.answers.changed(element.handle, now)
+        effects = self.peering.announce(UpdateAction.ADD_PE, element)
+        effects += self.answers.changed(element.handle, now)
         if created:
             effects.append(Notify(ElementRegistered(element.handle, element.identifier)))
         return effects
@@ -246,14 +265,22 @@ class Registrar:
         return effects + self._remove(element, "expired" if expired else "unreachable", now)
 
     def _remove(self, element: Element, why: str, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        if element.home == self.identifier:
+            effects = self.peering.announce(UpdateAction.DEL_PE, element)
         self.handlespace.deregister(element.handle, element.identifier)
+        self._release(element)
+        return [
+            *effects,
+            Notify(ElementRemoved(element.handle, element.identifier, why)),
+            *self.answers.changed(element.handle, now),
+            *self._home.removed(element, now),
+        ]
+
+    def _release(self, element: Element) -> None:
+        """We look after this element no longer."""
         self.supervision.forget(element)
         client = self._clients.get(element.association)
         if client is not None:
             client.elements.pop(element, None)
         element.association = None
-        return [
-            Notify(ElementRemoved(element.handle, element.identifier, why)),
-            *self.answers.changed(element.handle, now),
-            *self._home.removed(element, now),
-        ]

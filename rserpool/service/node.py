@@ -25,18 +25,16 @@ from rserpool.effects import (
 from rserpool.errors import WireError
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint
-from rserpool.wire import asap
-from rserpool.wire.causes import cause_of, unrecognized_parameters
+from rserpool.service.garbled import Garbled
+from rserpool.wire import asap, enrp
+from rserpool.wire.causes import ErrorCause, cause_of, unrecognized_parameters
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
-MOST_FAULTS = 100
-"""An association that sends so many undecodable messages is aborted."""
 
-
-class Role(Protocol):
-    """What a Node runs: Registrar, PoolElement or PoolUser."""
+class Face(Protocol):
+    """What a role shows to those who speak one protocol with it."""
 
     def association_up(
         self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
@@ -52,6 +50,10 @@ class Role(Protocol):
 
     def receive(self, association: Association, message: Any, now: float) -> list[Effect]: ...
 
+
+class Role(Face, Protocol):
+    """What a Node runs: Registrar, PoolElement or PoolUser."""
+
     def announcement(self, message: Any, source: str, now: float) -> list[Effect]: ...
 
     def tick(self, now: float) -> list[Effect]: ...
@@ -64,76 +66,32 @@ def clock_of(reactor: Any) -> Callable[[], float]:
     return time.monotonic if isinstance(reactor, ReactorBase) else reactor.seconds
 
 
-class Node(SctpHandler):
-    """Runs a role over the SCTP endpoint (and TCP connections) that its owner gives it.
+class Channel(SctpHandler):
+    """One protocol of a Node over one SCTP endpoint (and TCP connections): decodes, and tells the role.
 
-    @ivar endpoint: the L{ISctpEndpoint} over which the role's associations are opened; None for TCP alone.
+    @ivar endpoint: the L{ISctpEndpoint} over which associations are opened; None for TCP alone.
     @ivar connect_tcp: C{connect_tcp(peer, handler)}, for a role that speaks ASAP over TCP (RFC 5352 section 2.1).
-    @ivar announce: C{announce(data)}, which multicasts a message; None where announcements are off.
-    @ivar faults: how many undecodable messages came in.
+    @ivar garbled: who sends what cannot be understood.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, role: Role, notify: Callable[[Any], None]) -> None:
-        self._reactor = reactor
-        self._role = role
-        self._notify = notify
-        self._dialled: dict[TransportAddress, ISctpAssociation] = {}
-        self._faults: dict[ISctpAssociation, int] = {}
-        self._timer: IDelayedCall | None = None
-        self._timer_at = 0.0
-        self._stopped = False
-        self.now = clock_of(reactor)
+    def __init__(self, node: Node, face: Face, codec: Any, ppid: int) -> None:
+        self.node = node
+        self.face = face
+        self.codec = codec
+        self.ppid = ppid
         self.endpoint: ISctpEndpoint | None = None
-        self.connect_tcp: Callable[[TransportAddress, Node], ISctpAssociation] | None = None
-        self.announce: Callable[[bytes], None] | None = None
-        self.faults = 0
+        self.connect_tcp: Callable[[TransportAddress, Channel], ISctpAssociation] | None = None
+        self.garbled = Garbled(self._log)
+        self._dialled: dict[TransportAddress, ISctpAssociation] = {}
 
-    def perform(self, effects: list[Effect]) -> None:
-        """Do what the role asked for, in order, and re-arm the timer."""
-        if self._stopped:
-            return
-        for effect in effects:
-            if type(effect) is Send:
-                message = effect.message
-                association: Any = effect.association
-                association.send(message if type(message) is bytes else asap.encode(message), PPID_ASAP)
-            else:
-                self._perform(effect)
-        self._rearm()
+    def send(self, association: ISctpAssociation, message: Any) -> None:
+        """Send a message, or one that is encoded already."""
+        association.send(message if type(message) is bytes else self.codec.encode(message), self.ppid)
 
-    def stop(self) -> None:
-        """Do nothing more: neither on our own nor for anybody."""
-        self._stopped = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
-        for association in list(self._dialled.values()):
-            association.abort()
-        self._dialled.clear()
-
-    def _perform(self, effect: Effect) -> None:
-        match effect:
-            case Notify(event):
-                self._notify(event)
-            case Connect(peer):
-                self._connect(peer)
-            case StopConnecting(peer):
-                dialled = self._dialled.pop(peer, None)
-                if dialled is not None:
-                    dialled.abort()
-            case Close(association):
-                association.close()  # type: ignore[attr-defined]
-            case Abort(association):
-                association.abort()  # type: ignore[attr-defined]
-            case Announce(message):
-                if self.announce is not None:
-                    self.announce(asap.encode(message))
-            case _:
-                raise TypeError(f"no such effect: {effect!r}")
-
-    def _connect(self, peer: TransportAddress) -> None:
+    def connect(self, peer: TransportAddress) -> None:
+        """Open an association; the role hears how that went, after this call."""
         if peer in self._dialled:
             return
         try:
@@ -148,10 +106,161 @@ class Node(SctpHandler):
         except Exception as error:  # noqa: BLE001
             # For example an address family that this host does not have: the role tries another peer.
             self._log.warn("cannot reach {peer}: {error}", peer=str(peer), error=error)
-            self._reactor.callLater(0, self._connect_failed, peer)
+            self.node.reactor.callLater(0, self._connect_failed, peer)
+
+    def stop_connecting(self, peer: TransportAddress) -> None:
+        """Give up an attempt."""
+        dialled = self._dialled.pop(peer, None)
+        if dialled is not None:
+            dialled.abort()
+
+    def stop(self) -> None:
+        """Give up every attempt."""
+        for peer in list(self._dialled):
+            self.stop_connecting(peer)
 
     def _connect_failed(self, peer: TransportAddress) -> None:
-        self.perform(self._role.connect_failed(peer, self.now()))
+        self.node.perform(self.face.connect_failed(peer, self.node.now()))
+
+    # ISctpHandler
+
+    def associationUp(self, association: ISctpAssociation) -> None:
+        outbound = association.outbound
+        if outbound:
+            if self._dialled.get(association.peer) is not association:
+                association.abort()
+                return
+            del self._dialled[association.peer]
+        self.node.perform(self.face.association_up(association, association.peer, self.node.now(), outbound))
+
+    def messageReceived(
+        self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
+    ) -> None:
+        if ppid != self.ppid:
+            self.garbled.came(association, f"a message with PPID {ppid}, where PPID {self.ppid} is spoken")
+            return
+        try:
+            decoded = self.codec.decode(data)
+        except WireError as error:
+            self.garbled.came(association, str(error))
+            if error.report:
+                self._report(association, 0, (cause_of(error),))
+            return
+        if decoded.unrecognized:
+            sender = getattr(decoded.message, "sender", 0)
+            self._report(association, sender, unrecognized_parameters(decoded.unrecognized))
+        node = self.node
+        node.perform(self.face.receive(association, decoded.message, node.now()))
+
+    def associationPaused(self, association: ISctpAssociation) -> None:
+        self.node.perform(self.face.association_paused(association, self.node.now()))
+
+    def associationResumed(self, association: ISctpAssociation) -> None:
+        self.node.perform(self.face.association_resumed(association, self.node.now()))
+
+    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        self.garbled.forget(association)
+        self.node.forget(association)
+        if association.outbound and self._dialled.get(association.peer) is association:
+            del self._dialled[association.peer]
+            self.node.perform(self.face.connect_failed(association.peer, self.node.now()))
+        else:
+            self.node.perform(self.face.association_lost(association, self.node.now()))
+
+    def _report(self, association: ISctpAssociation, receiver: int, causes: tuple[ErrorCause, ...]) -> None:
+        error = asap.Error(causes) if self.ppid == PPID_ASAP else enrp.Error(self.node.server, receiver, causes)
+        self.send(association, error)
+
+
+class PeerChannel(Channel):
+    """A channel beside the Node's own: the Node must know which associations are its."""
+
+    def associationUp(self, association: ISctpAssociation) -> None:
+        self.node.belongs(association, self)
+        super().associationUp(association)
+
+
+class Node(Channel):
+    """Runs a role on one reactor; is itself its channel for ASAP.
+
+    @ivar announce: C{announce(data)}, which multicasts a message; None where announcements are off.
+    @ivar server: the ENRP server identifier of a registrar; 0 for others.
+    """
+
+    def __init__(self, reactor: Any, role: Role, notify: Callable[[Any], None], *, server: int = 0) -> None:
+        super().__init__(self, role, asap, PPID_ASAP)
+        self.reactor = reactor
+        self.server = server
+        self._role = role
+        self._notify = notify
+        self._channels: dict[str, Channel] = {"asap": self}
+        self._channel_of: dict[Any, Channel] = {}
+        self._timer: IDelayedCall | None = None
+        self._timer_at = 0.0
+        self._stopped = False
+        self.now = clock_of(reactor)
+        self.announce: Callable[[bytes], None] | None = None
+
+    def open_channel(self, name: str, face: Face, codec: Any, ppid: int) -> Channel:
+        """Speak another protocol too, over an endpoint of its own."""
+        channel = self._channels[name] = PeerChannel(self, face, codec, ppid)
+        return channel
+
+    def belongs(self, association: ISctpAssociation, channel: Channel) -> None:
+        """An association is not one of ASAP."""
+        self._channel_of[association] = channel
+
+    def forget(self, association: ISctpAssociation) -> None:
+        """An association is gone."""
+        self._channel_of.pop(association, None)
+
+    def perform(self, effects: list[Effect]) -> None:
+        """Do what the role asked for, in order, and re-arm the timer."""
+        if self._stopped:
+            return
+        for effect in effects:
+            if type(effect) is Send:
+                association: Any = effect.association
+                self._channel_of.get(association, self).send(association, effect.message)
+            else:
+                self._perform(effect)
+        self._rearm()
+
+    def stop(self) -> None:
+        """Do nothing more: neither on our own nor for anybody."""
+        self._stopped = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        for channel in self._channels.values():
+            Channel.stop(channel)
+
+    def announcementReceived(self, data: bytes, source: str) -> None:
+        """A datagram came in at the multicast group."""
+        try:
+            decoded = asap.decode(data)
+        except WireError as error:
+            self._log.debug("{source} announced something that is not ASAP: {error}", source=source, error=error)
+            return
+        self.perform(self._role.announcement(decoded.message, source, self.now()))
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Notify(event):
+                self._notify(event)
+            case Connect(peer, channel):
+                self._channels[channel].connect(peer)
+            case StopConnecting(peer):
+                self.stop_connecting(peer)
+            case Close(association):
+                association.close()  # type: ignore[attr-defined]
+            case Abort(association):
+                association.abort()  # type: ignore[attr-defined]
+            case Announce(message):
+                if self.announce is not None:
+                    self.announce(asap.encode(message))
+            case _:
+                raise TypeError(f"no such effect: {effect!r}")
 
     def _rearm(self) -> None:
         deadline = self._role.next_deadline()
@@ -163,69 +272,8 @@ class Node(SctpHandler):
                 return
             self._timer.cancel()
         self._timer_at = deadline
-        self._timer = self._reactor.callLater(max(0.0, deadline - self.now()), self._tick)
+        self._timer = self.reactor.callLater(max(0.0, deadline - self.now()), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
         self.perform(self._role.tick(self.now()))
-
-    # ISctpHandler
-
-    def associationUp(self, association: ISctpAssociation) -> None:
-        outbound = association.outbound
-        if outbound:
-            if self._dialled.get(association.peer) is not association:
-                association.abort()
-                return
-            del self._dialled[association.peer]
-        self.perform(self._role.association_up(association, association.peer, self.now(), outbound))
-
-    def messageReceived(
-        self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
-    ) -> None:
-        if ppid != PPID_ASAP:
-            self._fault(association, f"a message with PPID {ppid}, where ASAP (PPID {PPID_ASAP}) is spoken")
-            return
-        try:
-            decoded = asap.decode(data)
-        except WireError as error:
-            self._fault(association, str(error))
-            # An error is never answered by an error.
-            if error.report and data[0] != asap.Error.TYPE:
-                association.send(asap.encode(asap.Error((cause_of(error),))), PPID_ASAP)
-            return
-        if decoded.unrecognized:
-            association.send(asap.encode(asap.Error(unrecognized_parameters(decoded.unrecognized))), PPID_ASAP)
-        self.perform(self._role.receive(association, decoded.message, self.now()))
-
-    def announcementReceived(self, data: bytes, source: str) -> None:
-        """A datagram came in at the multicast group."""
-        try:
-            decoded = asap.decode(data)
-        except WireError as error:
-            self._log.debug("{source} announced something that is not ASAP: {error}", source=source, error=error)
-            return
-        self.perform(self._role.announcement(decoded.message, source, self.now()))
-
-    def associationPaused(self, association: ISctpAssociation) -> None:
-        self.perform(self._role.association_paused(association, self.now()))
-
-    def associationResumed(self, association: ISctpAssociation) -> None:
-        self.perform(self._role.association_resumed(association, self.now()))
-
-    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
-        self._faults.pop(association, None)
-        if association.outbound and self._dialled.get(association.peer) is association:
-            del self._dialled[association.peer]
-            self.perform(self._role.connect_failed(association.peer, self.now()))
-        else:
-            self.perform(self._role.association_lost(association, self.now()))
-
-    def _fault(self, association: ISctpAssociation, what: str) -> None:
-        self.faults += 1
-        faults = self._faults[association] = self._faults.get(association, 0) + 1
-        if faults == 1:
-            self._log.warn("{peer} sent garbage: {what}", peer=str(association.peer), what=what)
-        elif faults == MOST_FAULTS:
-            self._log.warn("{peer} sent garbage {faults} times: closed", peer=str(association.peer), faults=faults)
-            association.abort()

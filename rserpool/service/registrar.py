@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random, SystemRandom
 from typing import Any
 
@@ -13,16 +14,18 @@ from twisted.logger import Logger
 
 from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, scope
 from rserpool.asap.limits import Limits
-from rserpool.enrp.alone import Alone
 from rserpool.profiles import DEFAULT, Profile
+from rserpool.roles import peering
 from rserpool.roles import registrar as role
+from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
-from rserpool.service.enrp import EnrpHandler
 from rserpool.service.garbage import Garbage
 from rserpool.service.multicast import AnnouncementChannel, default_group
 from rserpool.service.node import Node
+from rserpool.service.registrars import local_hosts_towards
 from rserpool.service.tcp import listen_tcp
+from rserpool.wire import enrp as enrp_messages
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
 
 LOOPBACK = TransportAddress(("127.0.0.1",), ASAP_PORT)
@@ -38,6 +41,8 @@ class RegistrarService(Service):
         that is taken.
     @param tcp: whether to serve users over TCP at all.
     @param enrp: where other registrars reach it; None for port 9901 of the same addresses.
+    @param peers: where other registrars speak ENRP; they are dialled for ever, and the first that answers is the
+        mentor. Without peers the registrar is ready at once.
     @param encapsulation: the UDP port of SCTP over UDP; None for the first free one of 9899, 9898 ... 9892.
     @param identifier: its ENRP server identifier; drawn at random if None.
     @param announce: whether to announce itself by multicast.
@@ -55,6 +60,7 @@ class RegistrarService(Service):
         asap_tcp: TransportAddress | None = None,
         tcp: bool = True,
         enrp: TransportAddress | None = None,
+        peers: Sequence[TransportAddress] = (),
         encapsulation: int | None = None,
         identifier: int | None = None,
         profile: Profile = DEFAULT,
@@ -72,6 +78,7 @@ class RegistrarService(Service):
         self._tcp = tcp
         self._enrp = enrp or TransportAddress(asap.hosts, ENRP_PORT)
         self._enrp_endpoint: ISctpEndpoint | None = None
+        self._peers = tuple(peers)
         self._encapsulation = encapsulation
         self._profile = profile
         self._backend = backend
@@ -86,7 +93,7 @@ class RegistrarService(Service):
         self.registrar = role.Registrar(
             identifier, profile=profile, random=random, limits=limits, keep_alives=keep_alives
         )
-        self.node = Node(reactor, self.registrar, self._notified)
+        self.node = Node(reactor, self.registrar, self._notified, server=identifier)
         self._garbage = Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)
         self._collecting.clock = reactor
@@ -133,7 +140,7 @@ class RegistrarService(Service):
             registrar=True,
         )
         self._endpoint = self.node.endpoint = self._stack.open(self._asap.port, self.node, hosts, True)
-        self._enrp_endpoint = self._listen_enrp(self._stack)
+        self._start_enrp(self._stack)
         if self._tcp:
             self._ports.append(self._listen_tcp())
         if self._announce:
@@ -156,14 +163,18 @@ class RegistrarService(Service):
         else:
             self._log.warn("there is no authorization yet: whoever reaches {where} can register", where=where)
 
-    def _listen_enrp(self, stack: ISctpStack) -> ISctpEndpoint:
-        registrar = self.registrar
-        transport = SctpTransport(self._enrp.port, DATA_ONLY, self._enrp.hosts)
+    def _start_enrp(self, stack: ISctpStack) -> None:
+        registrar, node = self.registrar, self.node
+        channel = node.open_channel("enrp", registrar.peering, enrp_messages, PPID_ENRP)
+        endpoint = self._enrp_endpoint = stack.open(self._enrp.port, channel, self._enrp.hosts, True)
+        channel.endpoint = endpoint
+        hosts = endpoint.hosts
+        if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104
+            hosts = local_hosts_towards(self._peers)
         encapsulation = 0 if stack.encapsulation_port == ENCAPSULATION_PORT else stack.encapsulation_port
+        transport = SctpTransport(endpoint.port, DATA_ONLY, hosts)
         information = ServerInformation(registrar.identifier, transport, encapsulation)
-        alone = Alone(information, lambda: registrar.handlespace.checksum_of(registrar.identifier))
-        handler = EnrpHandler(registrar.identifier, alone)
-        return stack.open(self._enrp.port, handler, self._enrp.hosts, True)
+        node.perform(registrar.peering.join(information, self._peers, node.now()))
 
     def _listen_tcp(self) -> Any:
         if self._asap_tcp is not None:
@@ -238,6 +249,33 @@ class RegistrarService(Service):
                     "{elements} elements: each is asked every {interval:.1f} s now",
                     interval=interval,
                     elements=elements,
+                )
+            case peering.Ready(mentor=mentor, elements=elements):
+                self._log.info(
+                    "ready: {elements} elements {source}",
+                    elements=elements,
+                    source=f"from registrar 0x{mentor:08x}" if mentor else "; no other registrar is ready",
+                )
+            case peering.PeerFound(identifier=identifier, address=address):
+                self._log.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))
+            case peering.PeerLost(identifier=identifier):
+                self._log.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
+            case peering.TakenOver(target=target, by=by, elements=elements):
+                self._log.warn(
+                    "registrar 0x{target:08x} is gone: {elements} elements belong to {by} now",
+                    target=target,
+                    elements=elements,
+                    by="us" if by == self.registrar.identifier else f"0x{by:08x}",
+                )
+            case peering.Audited(peer=peer, removed=removed) if removed:
+                self._log.info(
+                    "{removed} elements removed that registrar 0x{peer:08x} does not have", removed=removed, peer=peer
+                )
+            case peering.PeerError(peer=peer, causes=causes):
+                self._log.warn(
+                    "registrar 0x{peer:08x} reports an error: {causes}",
+                    peer=peer,
+                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
                 )
             case role.ErrorReceived(association=association, causes=causes):
                 self._log.warn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
@@ -340,3 +341,22 @@ def decode(data: bytes) -> Decoded[Message]:
         never about an ENRP_ERROR.
     """
     return decode_message(data, MESSAGES, 12)
+
+
+def encode_handle_update(sender: int, receiver: int, action: int, handle: bytes, element: bytes) -> bytes:
+    """An ENRP_HANDLE_UPDATE whose Pool Element parameter is encoded already."""
+    return message(HandleUpdate.TYPE, 0, _UPDATE.pack(sender, receiver, action, 0), (pool_handle(handle), element))
+
+
+def encode_handle_table_response(
+    sender: int,
+    receiver: int,
+    entries: Iterable[tuple[bytes, Sequence[bytes]]],
+    *,
+    more_to_send: bool = False,
+    rejected: bool = False,
+) -> bytes:
+    """An ENRP_HANDLE_TABLE_RESPONSE; each entry is a pool handle and its encoded Pool Element parameters."""
+    flags = (_FLAG if rejected else 0) | (_MORE_TO_SEND if more_to_send else 0)
+    parameters = [part for handle, elements in entries for part in (pool_handle(handle), *elements)]
+    return message(HandleTableResponse.TYPE, flags, _SERVERS.pack(sender, receiver), parameters)
