@@ -25,7 +25,7 @@ from rserpool.roles.pool_user import HomeChanged, PoolUser
 from rserpool.sctp.endpoints import SctpClientEndpoint
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
-from rserpool.service.node import Node
+from rserpool.service.node import Channel, Node
 from rserpool.service.registrars import local_hosts_towards, over, registrars_from
 from rserpool.service.tcp import connect_tcp
 
@@ -45,7 +45,7 @@ class _UserNode(Node):
     def speak_tcp(self, reactor: Any) -> None:
         """Reach registrars over TCP."""
 
-        def connect(peer: TransportAddress, node: Node) -> ISctpAssociation:
+        def connect(peer: TransportAddress, node: Channel) -> ISctpAssociation:
             connection = connect_tcp(reactor, peer, node)
             self._connections.add(connection)
             return connection

@@ -37,6 +37,14 @@ class Options(usage.Options):
         ["no-keep-alive", None, "Do not ask elements whether they live, unless somebody reports them."],
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.peers: list[str] = []
+
+    def opt_peer(self, where: str) -> None:
+        """HOST:PORT[/UDPPORT] where another registrar speaks ENRP; may be given several times."""
+        self.peers.append(where)
+
     def postOptions(self) -> None:
         """Read every value, so that a mistake shows before anything starts."""
         self.settings: dict[str, Any] = {
@@ -50,6 +58,9 @@ class Options(usage.Options):
             raise usage.UsageError("--announce and --no-announce exclude each other")
         if self["asap"] is not None:
             self.settings["asap"] = read("asap", self["asap"], parse_transport_address)
+        self.settings["peers"] = [
+            read("peer", peer, lambda text: parse_transport_address(text, default_port=ENRP_PORT)) for peer in self.peers
+        ]
         if self["enrp"] is not None:
             self.settings["enrp"] = read(
                 "enrp", self["enrp"], lambda text: parse_transport_address(text, default_port=ENRP_PORT)
