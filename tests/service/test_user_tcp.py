@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import ILogObserver, LogLevel, globalLogPublisher
@@ -34,11 +34,16 @@ class TcpTests(TestCase):
     def listen(self, port: int) -> None:
         self.node = Node(reactor, self.registrar, lambda event: None)
         self.port: Any = listen_tcp(reactor, "127.0.0.1", port, self.node)
-        self.address = TransportAddress(("127.0.0.1",), self.port.getHost().port, protocol="tcp")
+        host: Any = self.port.getHost()
+        self.address = TransportAddress(("127.0.0.1",), host.port, protocol="tcp")
 
     async def tearDown(self) -> None:  # type: ignore[override]
+        await self.vanish()
+
+    async def vanish(self) -> None:
+        """The registrar is gone."""
         self.node.stop()
-        await self.port.stopListening()
+        await maybeDeferred(self.port.stopListening)
 
     def know(self, identifier: int, port: int) -> None:
         """The registrar knows an element."""
@@ -115,8 +120,7 @@ class TcpTests(TestCase):
 
         user.subscribe(b"pool", show)
         await until(1)
-        self.node.stop()
-        await self.port.stopListening()
+        await self.vanish()
         self.know(2, 81)
         self.listen(self.address.port)
         await until(2)
@@ -124,8 +128,7 @@ class TcpTests(TestCase):
 
     async def test_nobody(self) -> None:
         """Nobody listens: the deadline holds, and the text names the address."""
-        self.node.stop()
-        await self.port.stopListening()
+        await self.vanish()
         user = self.start(transport="tcp")
         try:
             await user.resolve(b"pool", timeout=0.3)

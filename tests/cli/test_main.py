@@ -1,0 +1,126 @@
+"""The command C{rserpool} as a process: exit codes, and one sentence for each error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing, redirect_stderr
+from io import StringIO
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import rserpool
+from rserpool.cli.main import main
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(rserpool.__file__)))
+COMMAND = [sys.executable, "-m", "rserpool.cli.main"]
+
+
+def nowhere() -> str:
+    """An address of this host where no registrar is, nor any other process."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    return f"127.0.0.1:{port}/{port}"
+
+
+def rserpool_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, env=environment, check=False
+    )
+
+
+class ErrorTests(SynchronousTestCase):
+    """What goes wrong."""
+
+    def check(self, code: int, part: str, *arguments: str) -> None:
+        """It ends with this code, and one sentence that contains C{part}."""
+        ended = rserpool_command(*arguments)
+        self.assertEqual(ended.returncode, code, ended.stderr)
+        self.assertIn(part, ended.stderr)
+        self.assertEqual(len(ended.stderr.splitlines()), 1, ended.stderr)
+        self.assertEqual(ended.stdout, "")
+
+    def test_wrong_options(self) -> None:
+        """Exit code 2, and the option is named."""
+        for part, *arguments in (
+            ("COMMAND",),
+            ("frobnicate", "frobnicate"),
+            ("POOL", "resolve"),
+            ("a pool's name is not empty", "resolve", ""),
+            ("--items", "resolve", "pool", "--items", "0"),
+            ("--items", "resolve", "pool", "--items", "many"),
+            ("--timeout", "watch", "pool", "--timeout", "-1"),
+            ("--transport", "resolve", "pool", "--transport", "udp"),
+            ("--profile", "resolve", "pool", "--profile", "slow"),
+            ("--items", "watch", "pool", "--items", "3"),
+        ):
+            complaint = StringIO()
+            with redirect_stderr(complaint):
+                self.assertEqual(main(arguments), 2)
+            self.assertIn(part, complaint.getvalue())
+            self.assertEqual(complaint.getvalue().count("\n"), 1)
+
+    def test_wrong_registrar(self) -> None:
+        """A registrar that is no address: exit code 2, and what would be right."""
+        self.check(2, "write 127.0.0.1", "resolve", "pool", "--registrar", "example.org:3863")
+
+    def test_no_registrar(self) -> None:
+        """Exit code 4, and those that were tried, over SCTP and over TCP."""
+        where = ("--registrar", nowhere(), "--timeout", "0.3")
+        self.check(4, "127.0.0.1", "resolve", "pool", *where)
+        self.check(4, "127.0.0.1", "watch", "pool", "--transport", "tcp", *where)
+
+
+class HelpTests(SynchronousTestCase):
+    """C{--help}."""
+
+    def test_help(self) -> None:
+        """The subcommands, their options and the exit codes are told."""
+        ended = rserpool_command("--help")
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        self.assertIn("resolve", ended.stdout)
+        self.assertIn("exit codes", ended.stdout)
+        ended = rserpool_command("resolve", "--help")
+        for option in ("--registrar", "--items", "--transport", "--profile", "--timeout", "--json", "exit codes"):
+            self.assertIn(option, ended.stdout)
+
+
+class InterruptTests(SynchronousTestCase):
+    """SIGINT."""
+
+    def interrupted(self, command: str) -> tuple[int, str, str]:
+        """Interrupt a command when it has reached a registrar, which says nothing."""
+        with closing(socket.create_server(("127.0.0.1", 0))) as registrar:
+            registrar.settimeout(60)
+            where = f"127.0.0.1:{registrar.getsockname()[1]}"
+            running = subprocess.Popen(
+                [*COMMAND, command, "pool", "--registrar", where, "--transport", "tcp", "--profile", "rfc"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONPATH": ROOT},
+            )
+            try:
+                with closing(registrar.accept()[0]) as connection:
+                    connection.settimeout(60)
+                    self.assertTrue(connection.recv(1))
+                    running.send_signal(signal.SIGINT)
+                    out, err = running.communicate(timeout=60)
+            finally:
+                running.kill()
+                running.wait()
+        return running.returncode, out, err
+
+    def test_resolve(self) -> None:
+        """An interrupted resolution ends without a word, with code 130."""
+        self.assertEqual(self.interrupted("resolve"), (130, "", ""))
+
+    def test_watch(self) -> None:
+        """It is how one ends a watch: code 0."""
+        self.assertEqual(self.interrupted("watch"), (0, "", ""))
