@@ -8,8 +8,9 @@ from typing import Final
 from rserpool.policies.base import M, Selection
 from rserpool.policies.order import Order
 
-_TURN: Final = 64
-_TURN_MASK: Final = (1 << _TURN) - 1
+TURN: Final = 64
+"""How many bits of a rank are the turn."""
+TURN_MASK: Final = (1 << TURN) - 1
 
 
 class LowestFirst(Selection[M]):
@@ -19,50 +20,49 @@ class LowestFirst(Selection[M]):
     its turn, so that registering often neither helps nor harms.
     """
 
-    __slots__ = ("_order", "_turn")
+    __slots__ = ("order", "turn")
 
     def __init__(self) -> None:
-        self._order: Order[M] = Order()
-        self._turn = 0
+        self.order: Order[M] = Order()
+        self.turn = 0
 
     @abstractmethod
     def key(self, member: M) -> int:
         """What to choose by; the lowest is best."""
 
-    def chosen(self, member: M) -> None:
-        """A member was chosen: where that changes its key, note it here."""
-
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self.order)
 
     def add(self, member: M) -> None:
-        self._turn += 1
-        member.rank = self.key(member) << _TURN | self._turn
-        self._order.add(member)
+        self.turn += 1
+        member.rank = self.key(member) << TURN | self.turn
+        self.order.add(member)
 
     def remove(self, member: M) -> None:
-        self._order.remove(member)
+        self.order.remove(member)
 
     def update(self, member: M) -> None:
-        self._move(member, self.key(member) << _TURN | (member.rank & _TURN_MASK))
+        self._move(member, self.key(member) << TURN | (member.rank & TURN_MASK))
 
     def select(self, count: int) -> list[M]:
-        chosen = self._order.first(count)
+        if count <= 0:
+            return []
+        found = self.order.first(count + 1)
         last = -1
-        for member in chosen:
-            key, turn = member.rank >> _TURN, member.rank & _TURN_MASK
-            if key != last:  # the head of each circular list, and it alone, moves behind its equals
-                last = key
-                self._turn = turn = self._turn + 1
-            self.chosen(member)
-            self._move(member, self.key(member) << _TURN | turn)
-        return chosen
+        for place, member in enumerate(found[:count]):
+            key = member.rank >> TURN
+            # the head of each circular list, and it alone, moves behind its equals, if there are others
+            if key != last and place + 1 < len(found) and found[place + 1].rank >> TURN == key:
+                self.turn += 1
+                self._move(member, key << TURN | self.turn)
+            last = key
+        return found[:count]
 
     def peek(self, count: int) -> list[M]:
-        return self._order.first(count)
+        return self.order.first(count)
 
     def _move(self, member: M, rank: int) -> None:
         if rank != member.rank:
-            self._order.remove(member)
+            self.order.remove(member)
             member.rank = rank
-            self._order.add(member)
+            self.order.add(member)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rserpool.dice import Dice
 from rserpool.policies.base import M, Policy, Selection, T
-from rserpool.policies.lowest import LowestFirst
+from rserpool.policies.lowest import TURN, TURN_MASK, LowestFirst
 
 
 class LeastUsedDegradationSelection(LowestFirst[M]):
@@ -29,8 +29,18 @@ class LeastUsedDegradationSelection(LowestFirst[M]):
         member.tally = 0  # also if the values are the same: the element has told its load anew
         super().update(member)
 
-    def chosen(self, member: M) -> None:
-        member.tally += 1
+    def select(self, count: int) -> list[M]:
+        chosen = self.order.take(count)
+        last = -1
+        for member in chosen:
+            rank = member.rank
+            if rank >> TURN != last:  # as with LU, only the head of those that are equal has its turn behind them
+                last = rank >> TURN
+                self.turn = rank = self.turn + 1
+            member.tally += 1  # 5.2.2: for every one that is returned
+            member.rank = self.key(member) << TURN | (rank & TURN_MASK)
+            self.order.add(member)
+        return chosen
 
 
 class LeastUsedDegradation(Policy):

@@ -27,12 +27,13 @@ class Order(Generic[M]):
     @param rank: what gives the rank of a member.
     """
 
-    __slots__ = ("_blocks", "_lasts", "_length", "_rank")
+    __slots__ = ("_blocks", "_lasts", "_length", "_rank", "_ranks")
 
     def __init__(self, rank: Callable[[M], Any] = _RANK) -> None:
         self._rank = rank
         self._blocks: list[list[M]] = []
-        self._lasts: list[Any] = []  # the rank of the last member of each block
+        self._ranks: list[list[Any]] = []  # the ranks of the members of each block
+        self._lasts: list[Any] = []  # the highest of them
         self._length = 0
 
     def __len__(self) -> int:
@@ -45,24 +46,22 @@ class Order(Generic[M]):
     def add(self, member: M) -> None:
         """Put a member where its rank belongs."""
         rank = self._rank(member)
-        blocks, lasts = self._blocks, self._lasts
+        lasts = self._lasts
         self._length += 1
         at = bisect_left(lasts, rank)
-        if at == len(blocks):  # behind all others: blocks that grow only at the end stay full
-            if at and len(blocks[-1]) < _BLOCK:
-                blocks[-1].append(member)
-                lasts[-1] = rank
-            else:
-                blocks.append([member])
-                lasts.append(rank)
+        if at == len(lasts):
+            self._append(member, rank)
             return
-        block = blocks[at]
-        block.insert(bisect_left(block, rank, key=self._rank), member)
+        block, ranks = self._blocks[at], self._ranks[at]
+        place = bisect_left(ranks, rank)
+        block.insert(place, member)
+        ranks.insert(place, rank)
         if len(block) > _BLOCK:
-            half = block[: _BLOCK // 2]
-            del block[: _BLOCK // 2]
-            blocks.insert(at, half)
-            lasts.insert(at, self._rank(half[-1]))
+            half = _BLOCK // 2
+            self._blocks.insert(at, block[:half])
+            self._ranks.insert(at, ranks[:half])
+            lasts.insert(at, ranks[half - 1])
+            del block[:half], ranks[:half]
 
     def remove(self, member: M) -> None:
         """Take a member out.
@@ -70,22 +69,16 @@ class Order(Generic[M]):
         @raise ValueError: if it is not there.
         """
         rank = self._rank(member)
-        blocks, lasts = self._blocks, self._lasts
-        at = bisect_left(lasts, rank)
-        block = blocks[at] if at < len(blocks) else []
-        place = bisect_left(block, rank, key=self._rank)
-        if place == len(block) or block[place] is not member:
-            raise ValueError("the member is not in this order")
-        del block[place]
-        self._length -= 1
-        if not block:
-            del blocks[at], lasts[at]
-            return
-        if place == len(block):
-            lasts[at] = self._rank(block[-1])
-        if len(block) < _SMALL:
-            self._join(at)
-            self._join(at - 1)
+        at = bisect_left(self._lasts, rank)
+        if at < len(self._lasts):
+            block, ranks = self._blocks[at], self._ranks[at]
+            place = bisect_left(ranks, rank)
+            if block[place] is member:
+                del block[place], ranks[place]
+                self._length -= 1
+                self._shrunk(at)
+                return
+        raise ValueError("the member is not in this order")
 
     def first(self, count: int) -> list[M]:
         """The C{count} members of lowest rank, or all if there are fewer."""
@@ -98,9 +91,45 @@ class Order(Generic[M]):
             at += 1
         return found
 
+    def take(self, count: int) -> list[M]:
+        """The same, and take them out."""
+        taken = self.first(count)
+        left = len(taken)
+        self._length -= left
+        while left:
+            ranks = self._ranks[0]
+            here = min(left, len(ranks))
+            left -= here
+            del self._blocks[0][:here], ranks[:here]
+            self._shrunk(0)
+        return taken
+
+    def _append(self, member: M, rank: Any) -> None:
+        """Put a member behind all others: blocks that grow only there stay full."""
+        if self._blocks and len(self._blocks[-1]) < _BLOCK:
+            self._blocks[-1].append(member)
+            self._ranks[-1].append(rank)
+            self._lasts[-1] = rank
+        else:
+            self._blocks.append([member])
+            self._ranks.append([rank])
+            self._lasts.append(rank)
+
+    def _shrunk(self, at: int) -> None:
+        """Some are gone from a block."""
+        ranks = self._ranks[at]
+        if not ranks:
+            del self._blocks[at], self._ranks[at], self._lasts[at]
+            return
+        self._lasts[at] = ranks[-1]
+        if len(ranks) < _SMALL:
+            self._join(at)
+            self._join(at - 1)
+
     def _join(self, at: int) -> None:
         """Make one block of this one and the one behind it, if there are both and together they are not too large."""
-        blocks = self._blocks
+        blocks, ranks = self._blocks, self._ranks
         if 0 <= at < len(blocks) - 1 and len(blocks[at]) + len(blocks[at + 1]) <= _BLOCK:
             blocks[at] += blocks[at + 1]
-            del blocks[at + 1], self._lasts[at]
+            ranks[at] += ranks[at + 1]
+            del blocks[at + 1], ranks[at + 1], self._lasts[at]

@@ -67,9 +67,7 @@ class WeightedRoundRobinSelection(Selection[M]):
 
     def select(self, count: int) -> list[M]:
         chosen = self._order.first(count)
-        if chosen:
-            head = chosen[0]
-            self._order.remove(head)
+        for head in self._order.take(1) if chosen else ():
             self._position = head.rank >> _TURN
             step, left = divmod(ROUND, head.share)
             head.tally += left

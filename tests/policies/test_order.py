@@ -83,3 +83,15 @@ class OrderTests(SynchronousTestCase):
                 members[rank] = ranked(rank)
                 order.add(members[rank])
         self.check(order, members)
+
+    def test_take_from_the_front(self) -> None:
+        order: Order[Named] = Order()
+        members = [ranked(rank) for rank in range(2000)]
+        for member in members:
+            order.add(member)
+        for count in (0, -1, 3, 700, 1, 1000, 400):
+            expected = list(order)
+            self.assertEqual(order.take(count), expected[: max(count, 0)])
+            self.assertEqual((list(order), len(order)), (expected[max(count, 0) :], len(order)))
+            self.assertEqual(len(order), len(list(order)))
+        self.assertEqual(len(order), 0)

@@ -1,0 +1,249 @@
+"""The handlespace alone: time of each operation, memory of an element, pauses of the garbage collector.
+
+C{python -m bench.handlespace [--json [FILE]] [--sizes 1000,100000,1000000] [--policies RR,WRR,...]}. Each policy and
+size runs in a process of its own, with the collector tamed as a registrar does it. Every figure is the median of many
+short batches at that size. The ratio column is to a look-up in a dictionary of the same size; C{growth} is the largest
+size to the one before it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from bench.report import Figures, columns, progress, run
+from rserpool.handlespace import ElementDeadlines, Handlespace
+from rserpool.policies import POLICIES, Policy
+from rserpool.service.garbage import Garbage
+from rserpool.wire import parameters
+from rserpool.wire.parameters import PoolElement, SctpTransport, TcpTransport
+
+HANDLE = b"EchoPool"
+OPERATIONS = ("select 1", "select 5", "register", "register again", "expire")
+BATCHES, BATCH = 40, 250
+
+
+class Churn:
+    """One pool of elements under one policy, with their deadlines, as a registrar keeps them."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.random = Random(1)
+        self.policy = policy
+        self.handlespace = Handlespace(self.random)
+        self.deadlines = ElementDeadlines()
+        self.now = 0.0
+
+    def parameter(self, identifier: int) -> PoolElement:
+        """A registration as it comes off the wire, with random values."""
+        data = self.policy.encode([self.random.randrange(1, 1 << 32) for _ in self.policy.fields])
+        address = f"10.{identifier >> 16 & 255}.{identifier >> 8 & 255}.{identifier & 255}"
+        transport = TcpTransport(8080, address)
+        asap = SctpTransport(50_000, 0, (address,))
+        policy = parameters.Policy(self.policy.number, data)
+        return PoolElement(identifier, 0x11111111, 60_000, transport, policy, asap, 9899)
+
+    def register(self, parameter: PoolElement) -> None:
+        """What a registrar does for a registration, new or again."""
+        element, _ = self.handlespace.register(HANDLE, parameter)
+        self.now += 0.001
+        element.expires = self.now + 60
+        self.deadlines.set(element, element.expires)
+
+    def deregister(self, identifier: int) -> None:
+        """What it does for a deregistration."""
+        element = self.handlespace.deregister(HANDLE, identifier)
+        assert element is not None
+        self.deadlines.discard(element)
+
+    def expire(self, now: float) -> int:
+        """What it does when the time of some has come."""
+        due = self.deadlines.due(now)
+        for element in due:
+            self.handlespace.deregister(element.handle, element.identifier)
+        return len(due)
+
+
+def resident() -> int:
+    """Bytes of memory that this process uses."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def microseconds(batches: int, prepare: Callable[[], Any], operate: Callable[[Any], int]) -> float:
+    """The median over batches of the time of one operation; preparing is not counted."""
+    times = []
+    for _ in range(batches):
+        prepared = prepare()
+        start = perf_counter()
+        number = operate(prepared)
+        times.append((perf_counter() - start) / number * 1e6)
+    return median(times)
+
+
+def measure_one(policy: Policy, size: int) -> Figures:
+    """Fill one pool, and measure at that size."""
+    churn = Churn(policy)
+    churn.register(churn.parameter(0))
+    churn.deregister(0)  # whatever is made once is there
+    garbage = Garbage(lambda: len(churn.handlespace))
+    garbage.start()
+    before = resident()
+    for identifier in range(size):
+        churn.register(churn.parameter(identifier))
+    figures: Figures = {"bytes": (resident() - before) / size}
+    pool = churn.handlespace.pools[HANDLE]
+    next_identifier = size
+    batch = min(BATCH, size // 4)
+
+    def batch_of(operation: Callable[[Any], object], arguments: list[Any]) -> int:
+        for argument in arguments:
+            operation(argument)
+        return len(arguments)
+
+    def new() -> list[PoolElement]:
+        nonlocal next_identifier
+        next_identifier += batch
+        return [churn.parameter(identifier) for identifier in range(next_identifier - batch, next_identifier)]
+
+    def counts_of(count: int) -> Callable[[], list[int]]:
+        return lambda: [count] * BATCH
+
+    for count in (1, 5):
+        figures[f"select {count}"] = microseconds(
+            2 * BATCHES, counts_of(count), lambda counts: batch_of(pool.select, counts)
+        )
+    figures["register"] = microseconds(BATCHES, new, lambda batch: batch_of(churn.register, batch))
+    figures["register again"] = microseconds(
+        BATCHES,
+        lambda: [churn.parameter(churn.random.randrange(size)) for _ in range(batch)],
+        lambda batch: batch_of(churn.register, batch),
+    )
+
+    def some_are_due() -> float:
+        for parameter in new():
+            element, _ = churn.handlespace.register(HANDLE, parameter)
+            churn.deadlines.set(element, churn.random.random() - 10)
+        return -5.0
+
+    figures["expire"] = microseconds(BATCHES, some_are_due, churn.expire)
+    elements = pool.elements
+    figures["unit"] = microseconds(
+        BATCHES,
+        lambda: [churn.random.randrange(size) for _ in range(batch)],
+        lambda identifiers: batch_of(elements.get, identifiers),
+    )
+    garbage.stop()
+    return figures
+
+
+def measure_pauses(policy: Policy, size: int, tamed: bool) -> float:
+    """The longest pause of the collector, in milliseconds, while a pool grows to that size and then churns."""
+    longest = started = 0.0
+
+    def watch(phase: str, info: dict[str, int]) -> None:
+        nonlocal longest, started
+        if phase == "start":
+            started = perf_counter()
+        else:
+            longest = max(longest, perf_counter() - started)
+
+    churn = Churn(policy)
+    garbage = Garbage(lambda: len(churn.handlespace))
+    if tamed:
+        garbage.start()
+    gc.callbacks.append(watch)
+    for identifier in range(3 * size):
+        churn.register(churn.parameter(identifier))
+        if identifier >= size:
+            churn.deregister(identifier - size)
+            churn.handlespace.pools[HANDLE].select(5)
+        if tamed and not identifier % 2000:  # a second's worth
+            garbage.tick()
+    gc.callbacks.remove(watch)
+    return longest * 1e3
+
+
+def in_a_process(*arguments: str) -> Any:
+    """Call this module again, for figures that others have not touched."""
+    found = subprocess.run(
+        [sys.executable, "-m", "bench.handlespace", "--one", *arguments], check=True, capture_output=True, text=True
+    )
+    return json.loads(found.stdout)
+
+
+def measure(options: argparse.Namespace) -> Figures:
+    """Every policy at every size, and the pauses."""
+    sizes = [1000, 10_000] if options.quick else [int(size) for size in options.sizes.split(",")]
+    policies = [policy for policy in POLICIES.values() if policy.abbreviation in options.policies.split(",")]
+    figures: Figures = {"sizes": sizes, "policies": {}, "pauses": {}}
+    for policy in policies:
+        figures["policies"][policy.abbreviation] = {}
+        for size in sizes:
+            progress(f"{policy.name}, {size:,} elements")
+            figures["policies"][policy.abbreviation][str(size)] = in_a_process(policy.abbreviation, str(size))
+    size = 10_000 if options.quick else 100_000
+    for policy in policies:
+        progress(f"{policy.name}, pauses with {size:,} elements")
+        figures["pauses"][policy.abbreviation] = {
+            "elements": size,
+            "tamed_ms": in_a_process(policy.abbreviation, str(size), "tamed"),
+            "untamed_ms": in_a_process(policy.abbreviation, str(size), "untamed"),
+        }
+    return figures
+
+
+def table(figures: Figures) -> str:
+    """The figures for people."""
+    sizes = figures["sizes"]
+    head = ["microseconds", *(f"{size:,}" for size in sizes), "growth", "ratio"]
+    rows = []
+    for policy, by_size in figures["policies"].items():
+        of = [by_size[str(size)] for size in sizes]
+        for operation in OPERATIONS:
+            growth = of[-1][operation] / of[-2][operation] if len(of) > 1 else 1.0
+            rows.append(
+                [
+                    f"{policy:<6}{operation}",
+                    *(f"{each[operation]:.1f}" for each in of),
+                    f"{growth:.2f}",
+                    f"{of[-1][operation] / of[-1]['unit']:.0f}",
+                ]
+            )
+        rows.append([f"{policy:<6}bytes an element", *(f"{each['bytes']:.0f}" for each in of), "", ""])
+    pauses = [
+        [policy, f"{each['elements']:,}", f"{each['tamed_ms']:.1f}", f"{each['untamed_ms']:.1f}"]
+        for policy, each in figures["pauses"].items()
+    ]
+    longest = columns(["longest pause of the collector", "elements", "ms, tamed", "ms, untamed"], pauses)
+    return columns(head, rows) + "\n\n" + longest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this benchmark."""
+    known = ",".join(policy.abbreviation for policy in POLICIES.values())
+    parser.add_argument("--sizes", default="1000,100000,1000000", help="numbers of elements (default: %(default)s)")
+    parser.add_argument("--policies", default=known, help="abbreviations (default: %(default)s)")
+
+
+def one(arguments: list[str]) -> None:
+    """One measurement, as JSON on stdout: POLICY SIZE [tamed|untamed]."""
+    policy = {policy.abbreviation: policy for policy in POLICIES.values()}[arguments[0]]
+    size = int(arguments[1])
+    found = measure_pauses(policy, size, arguments[2] == "tamed") if arguments[2:] else measure_one(policy, size)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        one(sys.argv[2:])
+    else:
+        run("handlespace", "Speed and size of the handlespace alone.", measure, table, add_arguments)
