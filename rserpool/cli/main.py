@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(exited.code or OK)
     from twisted.internet import reactor
 
-    _log_to(sys.stderr)
+    if not getattr(options, "quiet", False):
+        _log_to(sys.stderr)
     try:
         code = _run(reactor, options, sys.stdout)
         sys.stdout.flush()

@@ -41,7 +41,10 @@ def add_user_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", choices=list(PROFILES), default="default", help="the timers (default: default)")
     parser.add_argument("--backend", choices=("auto", "usrsctp"), default="auto", help="which SCTP (default: auto)")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=number(float), help="how long to look for a registrar (default: 5)"
+        "--timeout",
+        metavar="SECONDS",
+        type=number(float),
+        help="how long to look for a registrar (default: 5, or 45 with the profile rfc)",
     )
     parser.add_argument(
         "--announce",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,12 +24,14 @@ class Twistd(ProcessProtocol):
 
     @ivar name: what the demonstration calls it.
     @ivar ended: fires with a sentence when the process is gone.
+    @ivar heard: called with each line that it prints.
     """
 
     def __init__(self, name: str, arguments: list[str]) -> None:
         self.name = name
         self.lines: list[str] = []
         self.ended: Deferred[str] = Deferred()
+        self.heard: Callable[[str], None] = lambda line: None
         self.alive = False
         self._arguments = [sys.executable, "-c", TWISTD, "-n", "--pidfile=", *arguments]
         self._rest = ""
@@ -45,10 +49,9 @@ class Twistd(ProcessProtocol):
         return transport.pid  # type: ignore[no-any-return]
 
     def signal(self, name: str) -> None:
-        """Send it a signal: C{"KILL"}, C{"TERM"}."""
+        """Send it a signal: C{"KILL"}, C{"TERM"}, C{"STOP"}, C{"CONT"}."""
         if self.alive:
-            transport: Any = self.transport
-            transport.signalProcess(name)
+            os.kill(self.pid, getattr(signal, f"SIG{name}"))
 
     def says(self, pattern: str) -> Deferred[re.Match[str]]:
         """Fires when the process has printed a line that matches; fails if it ends first."""
@@ -74,6 +77,7 @@ class Twistd(ProcessProtocol):
         for line in lines:
             self.lines.append(line)
             del self.lines[:-KEPT]
+            self.heard(line)
             for expression, awaited in list(self._awaited):
                 match = expression.search(line)
                 if match:

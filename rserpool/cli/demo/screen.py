@@ -16,16 +16,24 @@ EVENTS = 12
 
 @dataclass
 class Row:
-    """One server of the demonstration.
+    """One process of the demonstration, a registrar or a server.
 
-    @ivar state: C{"starting"}, C{"serves"}, C{"draining"}, C{"killed"}, C{"stopped"}.
+    @ivar state: C{"starting"}, C{"serves"}, C{"draining"}, C{"killed"}, C{"frozen"}, C{"stopped"}.
+    @ivar home: a server's home registrar.
+    @ivar listed: whether a server is in the pool.
     """
 
     name: str
     identifier: int
     pid: int = 0
     state: str = "starting"
+    home: str = ""
     listed: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is a server."""
+        return self.name.startswith("web")
 
 
 class Screen:
@@ -72,7 +80,7 @@ class Screen:
 
     def _line(self, rows: Sequence[Row], tally: Tally) -> str:
         parts = []
-        for row in rows:
+        for row in filter(lambda row: row.serves, rows):
             served = tally.served.get(row.identifier, 0)
             if row.listed or served > self._before.get(row.identifier, 0):
                 parts.append(f"{row.name} {served}")
@@ -94,12 +102,15 @@ class Screen:
     @staticmethod
     def _table(rows: Sequence[Row], tally: Tally) -> list[str]:
         most = max([1, *tally.served.values()])
-        lines = [f"  {'server':<8}{'element':<12}{'process':<9}{'state':<10}{'in pool':<9}requests"]
+        lines = [f"  {'':<8}{'identifier':<12}{'process':<9}{'state':<10}{'home':<7}{'in pool':<9}requests"]
         for row in rows:
+            if not row.serves:
+                lines.append(f"  {row.name:<8}0x{row.identifier:08x}  {row.pid or '-':<9}{row.state:<10}")
+                continue
             served = tally.served.get(row.identifier, 0)
             bar = "#" * round(WIDTH * served / most)
             lines.append(
                 f"  {row.name:<8}0x{row.identifier:08x}  {row.pid or '-':<9}{row.state:<10}"
-                f"{'yes' if row.listed else 'no':<9}{served:>6} {bar}"
+                f"{row.home or '-':<7}{'yes' if row.listed else 'no':<9}{served:>6} {bar}"
             )
         return lines

@@ -17,8 +17,10 @@ from rserpool.service.endpoint import PoolClientEndpoint
 from rserpool.service.user import PoolUserService
 from rserpool.wire.parameters import PoolElement
 
-DEADLINE = 2.0
+DEADLINE = 5.0
 """A request without an answer after so many seconds is lost."""
+ATTEMPT = 1.0
+"""A server that has not answered after so many seconds is given up, and the request repeated at another."""
 
 
 class Tally:
@@ -64,8 +66,10 @@ class _ThroughThePool:
 class Traffic:
     """Workers that fetch pages from the pool, one request after the other, until they are stopped."""
 
-    def __init__(self, reactor: Any, user: PoolUserService, pool: bytes, pages: Sequence[str]) -> None:
-        self.tally = Tally()
+    def __init__(
+        self, reactor: Any, user: PoolUserService, pool: bytes, pages: Sequence[str], tally: Tally
+    ) -> None:
+        self.tally = tally
         self._reactor = reactor
         self._user = user
         self._pool = pool
@@ -90,7 +94,9 @@ class Traffic:
 
     async def _work(self, number: int, pause: float) -> None:
         chosen: list[PoolElement] = []
-        endpoint = PoolClientEndpoint(self._user, self._pool, timeout=DEADLINE, chosen=chosen.append)
+        endpoint = PoolClientEndpoint(
+            self._user, self._pool, timeout=DEADLINE, attempt=ATTEMPT, drop=True, chosen=chosen.append
+        )
         agent = Agent.usingEndpointFactory(self._reactor, _ThroughThePool(endpoint))
         last = time.monotonic()
         turn = number
@@ -112,7 +118,7 @@ class Traffic:
             chosen.clear()
             try:
                 fetching = Deferred.fromCoroutine(self._fetch(agent, page))
-                fetching.addTimeout(left, self._reactor)
+                fetching.addTimeout(min(left, ATTEMPT), self._reactor)
                 await fetching
             except RSerPoolError as error:
                 self._note(error)

@@ -1,0 +1,186 @@
+"""Who is on the stage of the demonstration: registrars and web servers, each a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
+from rserpool.asap.resolution import PoolChanged
+from rserpool.cli.demo.processes import Twistd, spawn
+from rserpool.cli.demo.screen import Row, Screen
+from rserpool.errors import RSerPoolError
+
+HOST = "127.0.0.1"
+POOL = "www"
+PATIENCE = 30.0
+"""Seconds that a process may take to start."""
+
+
+class Stage:
+    """Starts, signals and ends the processes, and keeps the times of what happened to them.
+
+    @ivar rows: what the screen shows.
+    @ivar removed: when an element left the pool, by identifier (monotonic seconds).
+    @ivar homes: when an element found its present home registrar, by the element's name.
+    """
+
+    def __init__(self, reactor: Any, screen: Screen, profile: str, registrars: int) -> None:
+        self._reactor = reactor
+        self._screen = screen
+        self._profile = profile
+        self._processes: dict[str, Twistd] = {}
+        self._udp = _free_udp_ports(registrars)
+        self.directory, self.pages = pages()
+        self.rows: list[Row] = []
+        self.removed: dict[int, float] = {}
+        self.homes: dict[str, float] = {}
+
+    @property
+    def registrars(self) -> list[TransportAddress]:
+        """Where the registrars serve ASAP."""
+        return [TransportAddress((HOST,), ASAP_PORT, udp) for udp in self._udp]
+
+    def row(self, name: str) -> Row:
+        """The row of this name."""
+        return next(row for row in self.rows if row.name == name)
+
+    def start_registrar(self, number: int) -> None:
+        """Start registrar C{number} (from 1), or start it again."""
+        row = self._present(f"ns-{number}", number)
+        options = ["--identifier", str(number), "--udp-encapsulation", str(self._udp[number - 1])]
+        for other, udp in enumerate(self._udp, 1):
+            if other != number:
+                options += ["--peer", f"{HOST}:{ENRP_PORT}/{udp}"]
+        self._spawn(row, ["rserpool-ns", "--profile", self._profile, "--asap-tcp", "none", *options])
+
+    def start_server(self, number: int) -> None:
+        """Start web server C{number} (from 1), or start it again; each prefers another registrar."""
+        row = self._present(f"web-{number}", 0x0A000000 + number)
+        options = ["--pool", POOL, "--identifier", hex(row.identifier), "--profile", self._profile]
+        first = number % len(self.registrars)
+        for registrar in self.registrars[first:] + self.registrars[:first]:
+            options += ["--registrar", str(registrar)]
+        self._spawn(row, ["rserpool-pe", *options, "--", "web", "--listen", "tcp:0", "--path", str(self.directory)])
+
+    async def ready(self, name: str) -> None:
+        """Wait until a process serves."""
+        row = self.row(name)
+        process = self._processes[name]
+        what = r"registered as" if row.serves else r"ready: "
+        said = process.says(what)
+        said.addTimeout(PATIENCE, self._reactor)
+        try:
+            await said
+        except Exception as error:
+            raise RSerPoolError(f"{name} did not start: {error}") from None
+        row.state = "serves"
+        self._screen.event(f"{name} serves, process {row.pid}")
+
+    def signal(self, name: str, what: str, state: str) -> float:
+        """Send a signal; returns when (monotonic seconds)."""
+        row = self.row(name)
+        self._screen.event(f"SIG{what} to {name} ({getattr(signal, 'SIG' + what).value})")
+        row.state = state
+        now = time.monotonic()
+        self._processes[name].signal(what)
+        return now
+
+    def gone(self, name: str) -> Deferred[str]:
+        """Fires when the process is gone."""
+        done: Deferred[str] = Deferred()
+        process = self._processes[name]
+        if process.alive:
+            process.ended.addBoth(lambda result: (done.callback(""), result)[1])
+        else:
+            done.callback("")
+        return done
+
+    def busiest_registrar(self) -> str:
+        """The registrar that is home to most of the servers."""
+        homes = [row.home for row in self.rows if row.serves and row.state == "serves"]
+        return max((row.name for row in self.rows if not row.serves), key=homes.count)
+
+    def pool_changed(self, change: PoolChanged) -> None:
+        """A user was told how the pool is now."""
+        listed = {element.identifier for element in change.elements or ()}
+        for row in filter(lambda row: row.serves, self.rows):
+            if row.listed and row.identifier not in listed:
+                self.removed[row.identifier] = time.monotonic()
+                self._screen.event(f"{row.name} is not in the pool any more")
+            elif not row.listed and row.identifier in listed:
+                self._screen.event(f"{row.name} is in the pool")
+            row.listed = row.identifier in listed
+
+    async def end(self) -> None:
+        """End every process that was started, the servers first, so that they can say goodbye."""
+        for servers in (True, False):
+            alive = [self._processes[row.name] for row in self.rows if row.serves is servers]
+            alive = [process for process in alive if process.alive]
+            for process in alive:
+                process.signal("CONT")
+                process.signal("TERM")
+            for process in alive:
+                late = self._reactor.callLater(5.0, process.signal, "KILL")
+                await self.gone(process.name)
+                if late.active():
+                    late.cancel()
+
+    def _present(self, name: str, identifier: int) -> Row:
+        for row in self.rows:
+            if row.name == name:
+                row.state, row.home = "starting", ""
+                return row
+        row = Row(name, identifier)
+        self.rows.append(row)
+        return row
+
+    def _spawn(self, row: Row, arguments: list[str]) -> None:
+        def ended(sentence: str) -> None:
+            self._screen.event(sentence)
+            if row.state == "draining":
+                row.state = "stopped"
+
+        process = self._processes[row.name] = spawn(self._reactor, row.name, arguments, dict(os.environ), ended)
+        process.heard = lambda line: self._heard(row, line)
+        row.pid = process.pid
+
+    def _heard(self, row: Row, line: str) -> None:
+        match = re.search(r"home registrar is \S+?:\d+(?:/(\d+))?$", line)
+        if match:
+            row.home = f"ns-{self._udp.index(int(match[1] or 9899)) + 1}"
+            self.homes[row.name] = time.monotonic()
+            self._screen.event(f"{row.name} has its home at {row.home}")
+
+
+def pages() -> tuple[Path, list[str]]:
+    """A directory to serve, and the pages in it: the documentation if we stand beside it, else one page."""
+    documentation = Path("docs")
+    found = sorted(
+        str(path.relative_to(documentation)) for path in documentation.glob("*.md") if path.stat().st_size < 100_000
+    )
+    if found:
+        return documentation.resolve(), found
+    directory = Path(tempfile.mkdtemp(prefix="rserpool-demo-"))
+    (directory / "index.html").write_text("<!doctype html><title>rserpool</title><p>A pool that survives.</p>\n")
+    return directory, ["index.html"]
+
+
+def _free_udp_ports(count: int) -> list[int]:
+    """UDP ports that nobody uses now, so that the demonstration disturbs no registrar of this host."""
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
