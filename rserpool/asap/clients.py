@@ -6,13 +6,16 @@ from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress, scope
 from rserpool.asap.limits import Limits, TokenBucket
 from rserpool.effects import Association
 from rserpool.handlespace.element import Element
+from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport
 
 
 class Client:
     """One association of a pool element or pool user (or both).
 
     @ivar association: the token by which effects name it.
-    @ivar peer: where it comes from.
+    @ivar peer: where it comes from; C{hosts} are its IP addresses.
+    @ivar asap_transport: the same as the ASAP transport of the elements that it registers (3.1 rule 4);
+        C{encapsulation} is its UDP port, 0 for the well-known one.
     @ivar outbound: whether the registrar opened it, to probe an element.
     @ivar elements: the elements that it registered, as keys of a dict (ordered, so that runs repeat).
     @ivar subscriptions: pool handles whose changes it wants.
@@ -20,8 +23,11 @@ class Client:
     """
 
     __slots__ = (
+        "asap_transport",
         "association",
         "elements",
+        "encapsulation",
+        "hosts",
         "outbound",
         "paused",
         "peer",
@@ -36,6 +42,9 @@ class Client:
     ) -> None:
         self.association = association
         self.peer = peer
+        self.hosts = frozenset(peer.hosts)
+        self.asap_transport = SctpTransport(peer.port, DATA_PLUS_CONTROL, peer.hosts)
+        self.encapsulation = 0 if peer.encapsulation == ENCAPSULATION_PORT else peer.encapsulation
         self.outbound = outbound
         self.elements: dict[Element, None] = {}
         self.subscriptions: dict[bytes, None] = {}
@@ -59,7 +68,7 @@ class Client:
             and self.reliable
             and address.port == self.peer.port
             and (address.encapsulation or ENCAPSULATION_PORT) == (self.peer.encapsulation or ENCAPSULATION_PORT)
-            and not set(address.hosts).isdisjoint(self.peer.hosts)
+            and not self.hosts.isdisjoint(address.hosts)
         )
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from rserpool.addresses import ENCAPSULATION_PORT
 from rserpool.asap.clients import Client
 from rserpool.asap.limits import Limits
 from rserpool.asap.supervision import Supervision
@@ -15,10 +13,9 @@ from rserpool.handlespace.element import Element
 from rserpool.handlespace.handlespace import Handlespace
 from rserpool.wire import asap
 from rserpool.wire.parameters import (
-    DATA_PLUS_CONTROL,
     ErrorCause,
     OpaqueTransport,
-    SctpTransport,
+    PoolElement,
     encode_pool_element,
 )
 from rserpool.wire.transports import encode_transport
@@ -128,12 +125,15 @@ class Home:
             elif len(pool) >= self._limits.elements_per_pool:
                 raise Rejected(CauseCode.LACK_OF_RESOURCES)
         # 3.1 rule 4: own it, and record the SCTP transport address that it came from.
-        encapsulation = client.peer.encapsulation
-        parameter = replace(
-            message.element,
-            home=self._server,
-            asap_transport=SctpTransport(client.peer.port, DATA_PLUS_CONTROL, client.peer.hosts),
-            encapsulation=0 if encapsulation == ENCAPSULATION_PORT else encapsulation,
+        wanted = message.element
+        parameter = PoolElement(
+            wanted.identifier,
+            self._server,
+            wanted.life,
+            wanted.user_transport,
+            wanted.policy,
+            client.asap_transport,
+            client.encapsulation,
         )
         element, created = self._handlespace.register(handle, parameter)
         self._bind(client, element)
@@ -162,7 +162,7 @@ class Home:
         transport = parameter.user_transport
         if not isinstance(transport, OpaqueTransport):
             # 2.2.1: a subset of the addresses of the association, whatever the transport.
-            if not transport.port or not set(transport.addresses) <= set(client.peer.hosts):
+            if not transport.port or not client.hosts.issuperset(transport.addresses):
                 raise Rejected(CauseCode.INVALID_VALUES, encode_transport(transport))
 
 

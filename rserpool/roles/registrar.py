@@ -84,6 +84,7 @@ class Registrar:
         self._clients: dict[Association, Client] = {}
         self._stretched = profile.keep_alive_interval
         self._due_at: float | None = None
+        self._unmoved = False
         self.supervision = Supervision(identifier, profile, random, self._clients.get, self._gone, keep_alives)
         self.answers = Answers(self.handlespace, self._limits, self._clients.get)
         self._home = Home(
@@ -180,6 +181,8 @@ class Registrar:
             cause = ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, asap.encode(message))
             return [Send(association, asap.Error((cause,)))]
         effects: list[Effect] = procedure(client, message, now)
+        # The most frequent message changes nothing that is due.
+        self._unmoved = type(message) is asap.HandleResolution and not message.subscribe
         return effects
 
     def announcement(self, message: Any, source: str, now: float) -> list[Effect]:
@@ -202,15 +205,20 @@ class Registrar:
         return effects
 
     def next_deadline(self) -> float | None:
-        """When C{tick} must be called next (monotonic seconds), or None."""
-        deadlines = (
-            self.supervision.next_deadline(),
+        """When C{tick} must be called next (monotonic seconds), or None; to be asked after every other call."""
+        if self._unmoved:
+            self._unmoved = False
+            return self._due_at
+        earliest = self.supervision.next_deadline()
+        for deadline in (
             self.answers.next_deadline(),
             self._announcing.next_deadline(),
             self.peering.next_deadline(),
-        )
-        self._due_at = min((deadline for deadline in deadlines if deadline is not None), default=None)
-        return self._due_at
+        ):
+            if deadline is not None and (earliest is None or deadline < earliest):
+                earliest = deadline
+        self._due_at = earliest
+        return earliest
 
     def _resolution(self, client: Client, message: asap.HandleResolution, now: float) -> list[Effect]:
         # RFC 5353 3.2: no services before initialization is completed.

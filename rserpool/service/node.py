@@ -50,11 +50,11 @@ class Face(Protocol):
 
     def receive(self, association: Association, message: Any, now: float) -> list[Effect]: ...
 
+    def announcement(self, message: Any, source: str, now: float) -> list[Effect]: ...
+
 
 class Role(Face, Protocol):
     """What a Node runs: Registrar, PoolElement or PoolUser."""
-
-    def announcement(self, message: Any, source: str, now: float) -> list[Effect]: ...
 
     def tick(self, now: float) -> list[Effect]: ...
 
@@ -71,6 +71,7 @@ class Channel(SctpHandler):
 
     @ivar endpoint: the L{ISctpEndpoint} over which associations are opened; None for TCP alone.
     @ivar connect_tcp: C{connect_tcp(peer, handler)}, for a role that speaks ASAP over TCP (RFC 5352 section 2.1).
+    @ivar announce: C{announce(data)}, which multicasts a message; None where announcements are off.
     @ivar garbled: who sends what cannot be understood.
     """
 
@@ -84,6 +85,7 @@ class Channel(SctpHandler):
         self.endpoint: ISctpEndpoint | None = None
         self.connect_tcp: Callable[[TransportAddress, Channel], ISctpAssociation] | None = None
         self.garbled = Garbled(self._log)
+        self.announce: Callable[[bytes], None] | None = None
         self._dialled: dict[TransportAddress, ISctpAssociation] = {}
 
     def send(self, association: ISctpAssociation, message: Any) -> None:
@@ -152,6 +154,15 @@ class Channel(SctpHandler):
         node = self.node
         node.perform(self.face.receive(association, decoded.message, node.now()))
 
+    def announcementReceived(self, data: bytes, source: str) -> None:
+        """A datagram came in at the multicast group."""
+        try:
+            decoded = self.codec.decode(data)
+        except WireError as error:
+            self._log.debug("{source} announced what cannot be understood: {error}", source=source, error=error)
+            return
+        self.node.perform(self.face.announcement(decoded.message, source, self.node.now()))
+
     def associationPaused(self, association: ISctpAssociation) -> None:
         self.node.perform(self.face.association_paused(association, self.node.now()))
 
@@ -183,7 +194,6 @@ class PeerChannel(Channel):
 class Node(Channel):
     """Runs a role on one reactor; is itself its channel for ASAP.
 
-    @ivar announce: C{announce(data)}, which multicasts a message; None where announcements are off.
     @ivar server: the ENRP server identifier of a registrar; 0 for others.
     """
 
@@ -199,7 +209,6 @@ class Node(Channel):
         self._timer_at = 0.0
         self._stopped = False
         self.now = clock_of(reactor)
-        self.announce: Callable[[bytes], None] | None = None
 
     def open_channel(self, name: str, face: Face, codec: Any, ppid: int) -> Channel:
         """Speak another protocol too, over an endpoint of its own."""
@@ -221,7 +230,10 @@ class Node(Channel):
         for effect in effects:
             if type(effect) is Send:
                 association: Any = effect.association
-                self._channel_of.get(association, self).send(association, effect.message)
+                message = effect.message
+                channel = self._channel_of.get(association, self)
+                # What Channel.send does; this is where a registrar's time goes.
+                association.send(message if type(message) is bytes else channel.codec.encode(message), channel.ppid)
             else:
                 self._perform(effect)
         self._rearm()
@@ -235,15 +247,6 @@ class Node(Channel):
         for channel in self._channels.values():
             Channel.stop(channel)
 
-    def announcementReceived(self, data: bytes, source: str) -> None:
-        """A datagram came in at the multicast group."""
-        try:
-            decoded = asap.decode(data)
-        except WireError as error:
-            self._log.debug("{source} announced something that is not ASAP: {error}", source=source, error=error)
-            return
-        self.perform(self._role.announcement(decoded.message, source, self.now()))
-
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Notify(event):
@@ -256,9 +259,10 @@ class Node(Channel):
                 association.close()  # type: ignore[attr-defined]
             case Abort(association):
                 association.abort()  # type: ignore[attr-defined]
-            case Announce(message):
-                if self.announce is not None:
-                    self.announce(asap.encode(message))
+            case Announce(message, name):
+                speaker = self._channels[name]
+                if speaker.announce is not None:
+                    speaker.announce(speaker.codec.encode(message))
             case _:
                 raise TypeError(f"no such effect: {effect!r}")
 
