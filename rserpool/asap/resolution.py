@@ -6,9 +6,10 @@ Pure bookkeeping: what is known of each pool, who waits for it, and what must be
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rserpool.asap.questions import FIRST_PAUSE, LONGEST_PAUSE, Known, Question, Subscription, Waiting, covers
 from rserpool.errors import CauseCode, NoRegistrar, Rejected, RSerPoolError, UnknownPool
 from rserpool.policies import POLICIES, ROUND_ROBIN
 from rserpool.profiles import Profile
@@ -57,79 +58,15 @@ class PoolChanged:
 Outcome = Resolved | ResolutionFailed | PoolChanged
 
 
-@dataclass(slots=True)
-class _Known:
-    """The cache entry of one pool; C{items} is how many elements were asked for."""
-
-    policy: int
-    elements: tuple[PoolElement, ...]
-    received: float
-    items: int | None
-    turn: int = 0
-
-    def serves(self, items: int | None) -> bool:
-        """Whether it holds all that an answer for C{items} elements would hold."""
-        return _covers(self.items, items) or (self.items is not None and len(self.elements) < self.items)
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """Who waits for an answer."""
-
-    deadline: float
-    items: int | None
-    fresh: bool
-
-
-@dataclass(slots=True)
-class _Question:
-    """One resolution under way, for everybody who waits for this pool.
-
-    C{asked} holds how many elements each request asked for that was sent and not answered, oldest first.
-    """
-
-    waiting: dict[Hashable, _Waiting] = field(default_factory=dict)
-    asked: list[int | None] = field(default_factory=list)
-    unanswered: int = 0
-    refused: int = 0
-    answer_by: float | None = None
-    again_at: float | None = None
-
-    def unsent(self) -> None:
-        """What was sent is not waited for any more."""
-        self.asked.clear()
-        self.answer_by = self.again_at = None
-
-
-@dataclass(slots=True)
-class _Subscription:
-    items: int | None
-    pause: float
-    armed: bool = False
-    again_at: float | None = None
-    shown: dict[int, PoolElement] | None = None
-    told: bool = False
-
-    def ask_later(self, now: float) -> None:
-        """No updates come now: ask again, a little later each time."""
-        self.armed = False
-        self.again_at = now + self.pause
-        self.pause = min(self.pause * 2, LONGEST_PAUSE)
-
-
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 2.0
-
-
 class Resolution:
     """The cache of one pool user, its open questions and its subscriptions."""
 
     def __init__(self, profile: Profile, random: Random) -> None:
         self._profile = profile
         self._random = random
-        self._cache: dict[bytes, _Known] = {}
-        self._questions: dict[bytes, _Question] = {}
-        self._subscriptions: dict[bytes, _Subscription] = {}
+        self._cache: dict[bytes, Known] = {}
+        self._questions: dict[bytes, Question] = {}
+        self._subscriptions: dict[bytes, Subscription] = {}
         self._suspects: dict[tuple[bytes, int], float] = {}
 
     # What the user wants
@@ -151,7 +88,7 @@ class Resolution:
         @param at_home: whether there is a home registrar to ask.
         @return: the outcomes, and whether a question has to be asked now.
         """
-        waiting = _Waiting(deadline, items, fresh)
+        waiting = Waiting(deadline, items, fresh)
         known = self._cache.get(handle)
         if known is not None and not fresh:
             subscription = self._subscriptions.get(handle)
@@ -159,18 +96,18 @@ class Resolution:
             current = current or now < known.received + self._profile.stale_cache_value
             if not at_home or (current and known.serves(items)):
                 return [self._answer(request, handle, known, items, now)], False
-        question = self._questions.setdefault(handle, _Question())
+        question = self._questions.setdefault(handle, Question())
         question.waiting[request] = waiting
-        pending = question.again_at is not None or any(_covers(asked, items) for asked in question.asked)
+        pending = question.again_at is not None or any(covers(asked, items) for asked in question.asked)
         return [], not pending
 
     def subscribe(self, handle: bytes, now: float, items: int | None) -> bool:
         """Keep the pool up to date from now on; whether a question has to be asked now."""
         if handle in self._subscriptions:
             return False
-        self._subscriptions[handle] = _Subscription(items, FIRST_PAUSE)
+        self._subscriptions[handle] = Subscription(items, FIRST_PAUSE)
         # A question under way was sent without the S bit: ask once more.
-        self._questions.setdefault(handle, _Question())
+        self._questions.setdefault(handle, Question())
         return True
 
     def unsubscribe(self, handle: bytes) -> None:
@@ -212,7 +149,7 @@ class Resolution:
         """Handles that a new home registrar must be asked about, subscriptions included."""
         for handle, subscription in self._subscriptions.items():
             if not subscription.armed:
-                self._questions.setdefault(handle, _Question())
+                self._questions.setdefault(handle, Question())
         return list(self._questions)
 
     def home_lost(self, now: float) -> list[Outcome]:
@@ -269,7 +206,7 @@ class Resolution:
             if subscription.again_at is not None and now >= subscription.again_at:
                 subscription.again_at = None
                 if handle not in self._questions:
-                    self._questions[handle] = _Question()
+                    self._questions[handle] = Question()
                     ask.append(handle)
         self._suspects = {key: until for key, until in self._suspects.items() if until > now}
         return outcomes, [handle for handle in ask if handle in self._questions], silent
@@ -286,7 +223,7 @@ class Resolution:
     # The three kinds of response
 
     def _positive(
-        self, handle: bytes, message: asap.HandleResolutionResponse, question: _Question | None, now: float
+        self, handle: bytes, message: asap.HandleResolutionResponse, question: Question | None, now: float
     ) -> list[Outcome]:
         # 2.2.6: without the parameter the overall policy is round robin.
         policy = ROUND_ROBIN.number if message.policy is None else message.policy.type
@@ -296,7 +233,7 @@ class Resolution:
             items = question.asked.pop(0)
         known = self._cache.get(handle)
         turn = known.turn if known is not None and known.elements == message.elements else 0
-        known = self._cache[handle] = _Known(policy, message.elements, now, items, turn)
+        known = self._cache[handle] = Known(policy, message.elements, now, items, turn)
         outcomes: list[Outcome] = []
         if question is not None:
             question.unanswered = question.refused = 0
@@ -313,7 +250,7 @@ class Resolution:
             outcomes += self._show(handle, subscription, policy, message.elements)
         return outcomes
 
-    def _not_now(self, handle: bytes, question: _Question | None, now: float) -> list[Outcome]:
+    def _not_now(self, handle: bytes, question: Question | None, now: float) -> list[Outcome]:
         """Not ready, or too busy: this says nothing about the pool. Ask again, until nobody waits any more."""
         subscription = self._subscriptions.get(handle)
         if subscription is not None:
@@ -328,7 +265,7 @@ class Resolution:
         question.refused += 1
         return self._last_known_good(handle, question, now)
 
-    def _negative(self, handle: bytes, cause: int, question: _Question | None, now: float) -> list[Outcome]:
+    def _negative(self, handle: bytes, cause: int, question: Question | None, now: float) -> list[Outcome]:
         self._cache.pop(handle, None)
         outcomes: list[Outcome] = []
         unknown = cause == CauseCode.UNKNOWN_POOL_HANDLE
@@ -346,7 +283,7 @@ class Resolution:
 
     # Who is told what
 
-    def _answer(self, request: Hashable, handle: bytes, known: _Known, items: int | None, now: float) -> Resolved:
+    def _answer(self, request: Hashable, handle: bytes, known: Known, items: int | None, now: float) -> Resolved:
         policy = POLICIES.get(known.policy, ROUND_ROBIN)
         order = policy.user_order(known.elements, known.turn, self._random)
         known.turn += 1
@@ -354,7 +291,7 @@ class Resolution:
             order.sort(key=lambda element: self._suspects.get((handle, element.identifier), 0.0) > now)
         return Resolved(request, handle, known.policy, tuple(order[:items]), now - known.received)
 
-    def _last_known_good(self, handle: bytes, question: _Question, now: float) -> list[Outcome]:
+    def _last_known_good(self, handle: bytes, question: Question, now: float) -> list[Outcome]:
         known = self._cache.get(handle)
         if known is None:
             return []
@@ -365,7 +302,7 @@ class Resolution:
                 outcomes.append(self._answer(request, handle, known, waiting.items, now))
         return outcomes
 
-    def _overdue(self, handle: bytes, question: _Question, now: float) -> list[Outcome]:
+    def _overdue(self, handle: bytes, question: Question, now: float) -> list[Outcome]:
         """Those whose deadline has come: the last known good is better than nothing."""
         known = self._cache.get(handle)
         outcomes: list[Outcome] = []
@@ -382,12 +319,12 @@ class Resolution:
         return outcomes
 
     @staticmethod
-    def _fail(handle: bytes, question: _Question, error: RSerPoolError) -> list[Outcome]:
+    def _fail(handle: bytes, question: Question, error: RSerPoolError) -> list[Outcome]:
         requests, question.waiting = question.waiting, {}
         return [ResolutionFailed(request, handle, error) for request in requests]
 
     def _show(
-        self, handle: bytes, subscription: _Subscription, policy: int, elements: tuple[PoolElement, ...] | None
+        self, handle: bytes, subscription: Subscription, policy: int, elements: tuple[PoolElement, ...] | None
     ) -> list[Outcome]:
         shown = None if elements is None else {element.identifier: element for element in elements}
         if subscription.told and shown == subscription.shown:
@@ -403,8 +340,3 @@ class Resolution:
         subscription = self._subscriptions.get(handle)
         if subscription is None or subscription.armed or subscription.again_at is not None:
             del self._questions[handle]
-
-
-def _covers(asked: int | None, items: int | None) -> bool:
-    """Whether a request for C{asked} elements gives enough for who wants C{items}."""
-    return asked is None or (items is not None and items <= asked)

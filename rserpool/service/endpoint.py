@@ -200,7 +200,10 @@ class PoolClientEndpoint:
         if self._drop is not None:
             self._drop.watch()
         if self._chosen is not None:
-            self._chosen(element)
+            try:
+                self._chosen(element)
+            except Exception:
+                self._log.failure("the callback for a chosen element failed")
 
     def _nothing(self, tried: dict[str, str]) -> str:
         pool = self.handle.decode("utf-8", "backslashreplace")

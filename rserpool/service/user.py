@@ -167,18 +167,18 @@ class PoolUserService(Service):
         """
         if self.running:
             return
-        transport, node_endpoint = self._open()
+        hosts = self._local_hosts()
+        transport, stack = self._open(hosts)
         registrars = over(self._registrars, transport)
         self._user = PoolUser(registrars, profile=self.profile, random=self._random, protocol=transport)
         self._node = _UserNode(self.reactor, self._user, self._notified)
-        if node_endpoint is None:
+        if stack is None:
             self._node.speak_tcp(self.reactor)
         else:
-            stack, hosts = node_endpoint
             self._endpoint = self._node.endpoint = stack.open(0, self._node, hosts, False)
         super().startService()
         if self._announcements:
-            self._listen_announcements()
+            self._listen_announcements(hosts[0] if hosts else local_hosts_towards(self._registrars)[0])
         for handle in self._subscriptions:
             self._node.perform(self._user.subscribe(handle, self.now()))
 
@@ -246,12 +246,22 @@ class PoolUserService(Service):
 
     # How it is connected
 
-    def _open(self) -> tuple[str, tuple[ISctpStack, tuple[str, ...]] | None]:
+    def _local_hosts(self) -> tuple[str, ...]:
+        if self._given_stack is not None:
+            return ()
+        try:
+            return local_hosts_towards(self._registrars)
+        except ConfigurationError as error:
+            # The network may come up later.
+            self.log.warn("{error}; using any address of this host", error=error)
+            return tuple(dict.fromkeys("::" if ":" in r.hosts[0] else "0.0.0.0" for r in self._registrars))
+
+    def _open(self, hosts: tuple[str, ...]) -> tuple[str, ISctpStack | None]:
+        """How registrars are reached, and for SCTP the stack."""
         if self._transport == "tcp":
             return "tcp", None
         if self._given_stack is not None:
-            return "sctp", (self._given_stack, ())
-        hosts = local_hosts_towards(self._registrars)
+            return "sctp", self._given_stack
         try:
             self._stack = open_stack(self.reactor, backend=self._backend, profile=self.profile, hosts=hosts)
         except (SctpUnavailable, CannotListenError) as error:
@@ -259,13 +269,12 @@ class PoolUserService(Service):
                 raise
             self.log.warn("asking registrars over TCP, since there is no SCTP: {error}", error=error)
             return "tcp", None
-        return "sctp", (self._stack, hosts)
+        return "sctp", self._stack
 
-    def _listen_announcements(self) -> None:
+    def _listen_announcements(self, interface: str) -> None:
         from rserpool.service.multicast import AnnouncementChannel, default_group
 
         assert self._node is not None
-        interface = local_hosts_towards(self._registrars)[0]
         group = self._announce_group or default_group(interface)
         channel = AnnouncementChannel(group, interface, self._node.announcementReceived)
         self._channel = channel.start(self.reactor)

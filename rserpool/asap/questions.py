@@ -1,0 +1,83 @@
+"""What a pool user knows of a pool, has asked about it, and watches (RFC 5352 sections 3.3 and 2.2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from rserpool.wire.parameters import PoolElement
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+
+
+@dataclass(slots=True)
+class Known:
+    """The cache entry of one pool; C{items} is how many elements were asked for."""
+
+    policy: int
+    elements: tuple[PoolElement, ...]
+    received: float
+    items: int | None
+    turn: int = 0
+
+    def serves(self, items: int | None) -> bool:
+        """Whether it holds all that an answer for C{items} elements would hold."""
+        return covers(self.items, items) or (self.items is not None and len(self.elements) < self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Who waits for an answer."""
+
+    deadline: float
+    items: int | None
+    fresh: bool
+
+
+@dataclass(slots=True)
+class Question:
+    """One resolution under way, for everybody who waits for this pool.
+
+    C{asked} holds how many elements each request asked for that was sent and not answered, oldest first.
+    """
+
+    waiting: dict[Hashable, Waiting] = field(default_factory=dict)
+    asked: list[int | None] = field(default_factory=list)
+    unanswered: int = 0
+    refused: int = 0
+    answer_by: float | None = None
+    again_at: float | None = None
+
+    def unsent(self) -> None:
+        """What was sent is not waited for any more."""
+        self.asked.clear()
+        self.answer_by = self.again_at = None
+
+
+@dataclass(slots=True)
+class Subscription:
+    """A pool that is watched.
+
+    @ivar pause: how long to wait until it is asked for again, where no updates come.
+    @ivar armed: whether the home registrar sends updates.
+    @ivar shown: what was told last, if anything was.
+    """
+
+    items: int | None
+    pause: float
+    armed: bool = False
+    again_at: float | None = None
+    shown: dict[int, PoolElement] | None = None
+    told: bool = False
+
+    def ask_later(self, now: float) -> None:
+        """No updates come now: ask again, a little later each time."""
+        self.armed = False
+        self.again_at = now + self.pause
+        self.pause = min(self.pause * 2, LONGEST_PAUSE)
+
+
+def covers(asked: int | None, items: int | None) -> bool:
+    """Whether a request for C{asked} elements gives enough for who wants C{items}."""
+    return asked is None or (items is not None and items <= asked)
