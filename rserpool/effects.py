@@ -28,9 +28,13 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Send one message to the multicast group of its protocol (RFC 5352 section 3.6, RFC 5353 section 3.1)."""
+    """Send one message to the multicast group of its protocol (RFC 5352 section 3.6, RFC 5353 section 3.1).
+
+    @ivar channel: C{"asap"} or C{"enrp"}.
+    """
 
     message: Any
+    channel: str = "asap"
 
 
 @dataclass(frozen=True, slots=True)

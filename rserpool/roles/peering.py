@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rserpool.addresses import TransportAddress, scope
+from rserpool.addresses import ENRP_PORT, TransportAddress, scope
 from rserpool.deadlines import Deadlines
-from rserpool.effects import Association, Close, Effect, Notify, Send
+from rserpool.effects import Announce, Association, Close, Effect, Notify, Send
 from rserpool.enrp import mentor, takeover
 from rserpool.enrp.audit import Audit
 from rserpool.enrp.peers import Peer, PeerList
@@ -104,6 +104,7 @@ class Peering:
         self._random = random
         self._adopt = adopt
         self._information: ServerInformation | None = None
+        self._discover = False
         self._mentor: mentor.State = mentor.Ready()
         self._peers = PeerList((), profile, random, 0.0)
         self._tables = TableSessions(server, handlespace, 2 * profile.max_time_no_response)
@@ -135,17 +136,40 @@ class Peering:
         return self._peers
 
     def join(
-        self, information: ServerInformation, configured: Sequence[TransportAddress], now: float
+        self,
+        information: ServerInformation,
+        configured: Sequence[TransportAddress],
+        now: float,
+        *,
+        discover: bool = False,
     ) -> list[Effect]:
-        """3.2: begin to be a registrar among others; without configured peers we are alone, and ready at once."""
+        """3.2: begin to be a registrar among others; without configured peers we are alone, and ready at once.
+
+        @param discover: announce ourselves to the multicast group of ENRP, and look for others there.
+        """
+        self._discover = discover
         self._information = information
         self._peers = PeerList(configured, self._profile, self._random, now)
         self._deadlines.set(_HEARTBEAT, now + self._profile.peer_heartbeat_cycle)
         self._deadlines.set(_ORPHANS, now + self._profile.max_time_last_heard)
-        if not configured:
+        if not configured and not discover:
             return []
         patience = self._profile.max_time_no_response * self._random.uniform(2.0, 3.0)
         self._mentor = mentor.Searching(now + patience)
+        return self._after(self._present_ourselves(), now)
+
+    def announcement(self, message: Any, source: str, now: float) -> list[Effect]:
+        """Something arrived at the multicast group of ENRP from the IP address C{source} (3.1)."""
+        if not isinstance(message, enrp.Presence) or message.sender in (0, self._server):
+            return []
+        known = self._peers.get(message.sender)
+        if known is not None and known.association is not None:
+            return []
+        address: TransportAddress | None = TransportAddress((source,), ENRP_PORT)
+        if message.information is not None:
+            address = _usable(message.information, source)
+        if address is not None:
+            self._peers.want(address, now)
         return self._after([], now)
 
     def announce(self, action: UpdateAction, element: Element) -> list[Effect]:
@@ -234,7 +258,7 @@ class Peering:
         for due in self._deadlines.due(now):
             if due == _HEARTBEAT:
                 self._deadlines.set(_HEARTBEAT, now + self._profile.peer_heartbeat_cycle)
-                effects += self._peers.to_all(enrp.encode(self._own_presence(0)))
+                effects += self._peers.to_all(enrp.encode(self._own_presence(0))) + self._present_ourselves()
             elif due == _ORPHANS:
                 self._deadlines.set(_ORPHANS, now + self._profile.max_time_last_heard)
                 effects += self._look_for_orphans(now)
@@ -314,18 +338,10 @@ class Peering:
         for information in message.servers:
             known = self._peers.get(information.identifier)
             if information.identifier != self._server and (known is None or known.association is None):
-                address = self._usable(information, peer)
+                address = _usable(information, peer.address.hosts[0]) if peer.address is not None else None
                 if address is not None:
                     self._peers.want(address, now)
         return self._initialize(mentor.Listed(peer.identifier, message.rejected), now)
-
-    def _usable(self, information: ServerInformation, source: Peer) -> TransportAddress | None:
-        """Where a listed server can be reached: loopback only if we reach its source so."""
-        local = source.address is not None and scope(source.address.hosts[0]) == "loopback"
-        hosts = tuple(
-            host for host in information.transport.addresses if local or scope(host) == "global"
-        )
-        return TransportAddress(hosts, information.transport.port, information.encapsulation) if hosts else None
 
     def _table_request(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
         if not self.ready:
@@ -373,6 +389,9 @@ class Peering:
         return []
 
     # 3.4: the peers
+
+    def _present_ourselves(self) -> list[Effect]:
+        return [Announce(self._own_presence(0), "enrp")] if self._discover else []
 
     def _own_presence(self, receiver: int, *, reply_required: bool = False) -> enrp.Presence:
         checksum = self._handlespace.checksum_of(self._server)
@@ -515,3 +534,10 @@ class Peering:
     def _to(self, identifier: int, message: enrp.Message) -> list[Effect]:
         peer = self._peers.get(identifier)
         return [] if peer is None or peer.association is None else [Send(peer.association, message)]
+
+
+def _usable(information: ServerInformation, source: str) -> TransportAddress | None:
+    """Where a server can be reached that we heard of from C{source}: by loopback only if we reach the source so."""
+    local = scope(source) == "loopback"
+    hosts = tuple(host for host in information.transport.addresses if local or scope(host) == "global")
+    return TransportAddress(hosts, information.transport.port, information.encapsulation) if hosts else None

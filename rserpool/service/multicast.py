@@ -1,4 +1,4 @@
-"""Server announcements by multicast (RFC 5352 sections 3.6 and 8.4)."""
+"""Announcements of registrars by multicast (RFC 5352 sections 3.6 and 8.4, RFC 5353 section 3.1)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
-from rserpool.addresses import ASAP_PORT, TransportAddress
+from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 
 IPV4_GROUP = "224.0.1.185"
 """RFC 5352 section 8.4."""
 IPV6_GROUP = "ff02::133"
 """RFC 5352 section 8.4, with link-local scope."""
+ENRP_GROUP = TransportAddress(("239.0.0.51",), ENRP_PORT)
+"""Where rsplib's registrars find each other; RFC 5353 names no group."""
 TTL = 30
 
 
 class AnnouncementChannel(DatagramProtocol):
-    """The multicast group of ASAP on one interface: sends announcements, and hands on those that come in.
+    """A multicast group on one interface: sends announcements, and hands on those that come in.
 
     @ivar received: C{received(data, source)} is called for each datagram.
     """

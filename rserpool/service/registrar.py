@@ -21,7 +21,7 @@ from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 from rserpool.service.garbage import Garbage
-from rserpool.service.multicast import AnnouncementChannel, default_group
+from rserpool.service.multicast import ENRP_GROUP, AnnouncementChannel, default_group
 from rserpool.service.node import Node
 from rserpool.service.registrars import local_hosts_towards
 from rserpool.service.tcp import listen_tcp
@@ -47,6 +47,7 @@ class RegistrarService(Service):
     @param identifier: its ENRP server identifier; drawn at random if None.
     @param announce: whether to announce itself by multicast.
     @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
+    @param discover: whether to find other registrars by multicast, as rsplib does.
     @param stack: an SCTP stack that the caller opened and will close; None to open one.
     """
 
@@ -67,6 +68,8 @@ class RegistrarService(Service):
         backend: str = "auto",
         announce: bool = False,
         announce_group: TransportAddress | None = None,
+        discover: bool = False,
+        discover_group: TransportAddress = ENRP_GROUP,
         keep_alives: bool = True,
         limits: Limits | None = None,
         random: Random | None = None,
@@ -84,10 +87,13 @@ class RegistrarService(Service):
         self._backend = backend
         self._announce = announce
         self._announce_group = announce_group
+        self._discover = discover
+        self._discover_group = discover_group
         self._given_stack = stack
         self._stack: ISctpStack | None = None
         self._endpoint: ISctpEndpoint | None = None
         self._ports: list[Any] = []
+        self._multicast: list[Any] = []
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
         self.registrar = role.Registrar(
@@ -174,7 +180,11 @@ class RegistrarService(Service):
         encapsulation = 0 if stack.encapsulation_port == ENCAPSULATION_PORT else stack.encapsulation_port
         transport = SctpTransport(endpoint.port, DATA_ONLY, hosts)
         information = ServerInformation(registrar.identifier, transport, encapsulation)
-        node.perform(registrar.peering.join(information, self._peers, node.now()))
+        if self._discover:
+            multicast = AnnouncementChannel(self._discover_group, hosts[0], channel.announcementReceived)
+            self._multicast.append(multicast.start(self._reactor))
+            channel.announce = multicast.send
+        node.perform(registrar.peering.join(information, self._peers, node.now(), discover=self._discover))
 
     def _listen_tcp(self) -> Any:
         if self._asap_tcp is not None:
@@ -196,7 +206,7 @@ class RegistrarService(Service):
         interface = self._asap.hosts[0]
         group = self._announce_group or default_group(interface)
         channel = AnnouncementChannel(group, interface, self.node.announcementReceived)
-        self._ports.append(channel.start(self._reactor))
+        self._multicast.append(channel.start(self._reactor))
         self.node.announce = channel.send
         transports: list[SctpTransport | TcpTransport] = [
             SctpTransport(self._endpoint.port, DATA_PLUS_CONTROL, self._endpoint.hosts)
@@ -208,9 +218,10 @@ class RegistrarService(Service):
         self.node.perform(self.registrar.announce(tuple(transports), encapsulation, self.node.now()))
 
     def _abandon(self) -> None:
-        for port in self._ports:
+        for port in (*self._ports, *self._multicast):
             port.stopListening()
         self._ports.clear()
+        self._multicast.clear()
         for endpoint in (self._endpoint, self._enrp_endpoint):
             if endpoint is not None:
                 endpoint.abort()
@@ -222,9 +233,10 @@ class RegistrarService(Service):
             self._collecting.stop()
         self._garbage.stop()
         self.node.stop()
-        for port in self._ports:
+        for port in (*self._ports, *self._multicast):
             await _maybe(port.stopListening())
         self._ports.clear()
+        self._multicast.clear()
         for endpoint in (self._endpoint, self._enrp_endpoint):
             if endpoint is not None:
                 await endpoint.stopListening()

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.python import usage
 
-from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, parse_transport_address
+from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, parse_transport_address
 from rserpool.profiles import profile
 from rserpool.service.registrar import LOOPBACK, RegistrarService
 from rserpool.tap.options import Started, backend, multicast_group, number, read
@@ -33,6 +33,7 @@ class Options(usage.Options):
     ]
     optFlags = [
         ["announce", None, "Announce this registrar by multicast."],
+        ["discover", None, "Find other registrars by multicast (ENRP, group 239.0.0.51 port 9901, as rsplib does)."],
         ["no-announce", None, "Do not announce it (the default)."],
         ["no-keep-alive", None, "Do not ask elements whether they live, unless somebody reports them."],
     ]
@@ -53,18 +54,15 @@ class Options(usage.Options):
             "backend": read("backend", self["backend"], backend),
             "announce": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
             "keep_alives": not self["no-keep-alive"],
+            "discover": bool(self["discover"]),
         }
         if self["announce"] and self["no-announce"]:
             raise usage.UsageError("--announce and --no-announce exclude each other")
         if self["asap"] is not None:
             self.settings["asap"] = read("asap", self["asap"], parse_transport_address)
-        self.settings["peers"] = [
-            read("peer", peer, lambda text: parse_transport_address(text, default_port=ENRP_PORT)) for peer in self.peers
-        ]
+        self.settings["peers"] = [read("peer", peer, _enrp_address) for peer in self.peers]
         if self["enrp"] is not None:
-            self.settings["enrp"] = read(
-                "enrp", self["enrp"], lambda text: parse_transport_address(text, default_port=ENRP_PORT)
-            )
+            self.settings["enrp"] = read("enrp", self["enrp"], _enrp_address)
         if self["asap-tcp"] == "none":
             self.settings["tcp"] = False
         elif self["asap-tcp"] is not None:
@@ -75,6 +73,10 @@ class Options(usage.Options):
             self.settings["identifier"] = read("identifier", self["identifier"], number(1, 2**32 - 1))
         if self["announce-group"] is not None:
             self.settings["announce_group"] = read("announce-group", self["announce-group"], multicast_group)
+
+
+def _enrp_address(text: str) -> TransportAddress:
+    return parse_transport_address(text, default_port=ENRP_PORT)
 
 
 def makeService(options: Options) -> IService:

@@ -94,14 +94,19 @@ class Stage:
         self._processes[name].signal(what)
         return now
 
-    def gone(self, name: str) -> Deferred[str]:
+    def gone(self, name: str) -> Deferred[None]:
         """Fires when the process is gone."""
-        done: Deferred[str] = Deferred()
+        done: Deferred[None] = Deferred()
         process = self._processes[name]
+
+        def tell(sentence: str) -> str:
+            done.callback(None)
+            return sentence
+
         if process.alive:
-            process.ended.addBoth(lambda result: (done.callback(""), result)[1])
+            process.ended.addCallback(tell)
         else:
-            done.callback("")
+            done.callback(None)
         return done
 
     def busiest_registrar(self) -> str:
