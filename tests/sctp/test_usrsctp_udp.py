@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from random import Random
@@ -281,6 +282,35 @@ class HostileTests(UsrsctpTestCase):
             for packet in (b"", b"\0", quoted[:8], quoted[:12], quoted[:16], quoted):
                 engine.port_unreachable(peer, packet)
         await self._alive(association, accepting)
+        self.assertEqual(([], []), (accepting.lost, connecting.lost))
+
+    async def test_forged_init(self) -> None:
+        """An INIT with wrong values, forged with a peer's address, does not end the association with it."""
+        association, connecting, accepted, accepting = await self.pair()
+        endpoint = accepted.endpoint
+        # The peer's own UDP socket plays the forger.
+        ours = association.endpoint.sockets[0].fileno()
+        auth = struct.pack("!HH", 0x8003, 5) + b"\xc1" + bytes(3)
+        asconf = struct.pack("!HH", 0x8008, 6) + b"\xc1\x80" + bytes(2)
+        whole = struct.pack("!BBHIIHHI", 1, 0, 20, 1234, 65536, 10, 10, 1)
+        for chunk in (
+            struct.pack("!BBHIIHHI", 1, 0, 19, 1234, 65536, 10, 10, 1),
+            struct.pack("!BBHIIHHI", 1, 0, 20, 0, 65536, 10, 10, 1),
+            struct.pack("!BBHIIHHI", 1, 0, 20, 1234, 100, 10, 10, 1),
+            struct.pack("!BBHIIHHI", 1, 0, 20, 1234, 65536, 0, 10, 1),
+            struct.pack("!BBHIIHHI", 1, 0, 20, 1234, 65536, 10, 0, 1),
+            struct.pack("!BBH", 1, 0, 28) + whole[4:] + auth,
+            struct.pack("!BBH", 1, 0, 28) + whole[4:] + asconf,
+            struct.pack("!BBH", 1, 0, 24) + whole[4:] + struct.pack("!HH", 5, 3),
+            whole[:12],
+            whole,
+        ):
+            start = struct.pack("!HHI", association.endpoint.port, endpoint.port, 0)
+            packet = start + bytes(4) + chunk
+            checksum = endpoint.engine.library.lib.usrsctp_crc32c(packet, len(packet))
+            with socket.socket(fileno=os.dup(ours)) as forger:
+                forger.sendto(start + struct.pack("=I", checksum) + chunk, ("127.0.0.1", endpoint.sockets[0].port))
+            await self._alive(association, accepting)
         self.assertEqual(([], []), (accepting.lost, connecting.lost))
 
     async def test_too_long(self) -> None:

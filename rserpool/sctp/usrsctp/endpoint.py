@@ -323,7 +323,9 @@ class Endpoint:
                 refused = ConnectionRefusedError(f"nobody listens at {association.peer}")
                 association.lose(refused if by_peer else TimeoutError(f"{association.peer} does not answer"))
             elif state == _COMM_LOST:
-                association.lose(ConnectionLost("the peer aborted" if by_peer else "the peer does not answer"))
+                association.lose(
+                    ConnectionLost("the peer aborted" if by_peer else "the peer does not answer, or breaks the rules")
+                )
 
     def _accepted(self, identifier: int) -> Association | None:
         library = self.engine.library

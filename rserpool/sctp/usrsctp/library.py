@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes.util
 import struct
+import sys
 from functools import cache
 from typing import Any
 
@@ -164,6 +165,9 @@ def load(*names: str) -> Library:
     @param names: what to load instead of the names that it usually has.
     @raise SctpUnavailable: with one sentence that says what to install.
     """
+    if sys.platform != "linux":
+        # Elsewhere its addresses are laid out in another way; nobody has tried that yet.
+        raise SctpUnavailable(f"SCTP over UDP by libusrsctp is made for Linux; on {sys.platform} there is none yet")
     try:
         import cffi
     except ImportError:

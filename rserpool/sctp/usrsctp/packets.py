@@ -11,15 +11,24 @@ HEADER = 12
 SHORTEST = 16
 """A packet holds at least one chunk header."""
 
+INIT = 1
+"""The chunk type of INIT."""
+
 _COMMON = struct.Struct("!HHI")
-_INIT = 1
+_INIT_CHUNK = struct.Struct("!BBHIIHH")
+_INIT_LENGTH = 20
+_PARAMETER = struct.Struct("!HH")
+_LEAST_WINDOW = 1500
+_AUTH_PARAMETERS = (0x8002, 0x8003, 0x8004)
+_SUPPORTED_EXTENSIONS = 0x8008
+_ASCONF_CHUNKS = {0xC1, 0x80}
 _ABORT_CHUNK = b"\x06\x00\x00\x04"
 _ABORT_CHUNK_T = b"\x06\x01\x00\x04"
 
 
 def initiate_tag(packet: bytes) -> bytes | None:
     """The Initiate Tag, if the packet is an INIT (section 3.3.2)."""
-    if len(packet) >= HEADER + 8 and packet[HEADER] == _INIT:
+    if len(packet) >= HEADER + 8 and packet[HEADER] == INIT:
         return bytes(packet[HEADER + 4 : HEADER + 8])
     return None
 
@@ -38,10 +47,37 @@ def abort_for(library: Library, packet: bytes) -> bytes | None:
     if len(packet) < SHORTEST or packet[HEADER] == _ABORT_CHUNK[0]:
         return None
     source, destination, _ = _COMMON.unpack_from(packet)
-    if packet[HEADER] == _INIT:
+    if packet[HEADER] == INIT:
         tag = initiate_tag(packet)
         return abort_with_tag(library, destination, source, tag) if tag else None
     return _packet(library, struct.pack("!HH", destination, source) + packet[4:8], _ABORT_CHUNK_T)
+
+
+def harmless_init(packet: bytes) -> bool:
+    """Whether an INIT may be shown to the library although there is an association with its sender.
+
+    libusrsctp 0.9.5.0 ends the association for an INIT with wrong values, which needs no tag: anybody who can forge the
+    sender's address could do that. So wrong values do not get through, nor any parameters of AUTH and ASCONF, whose
+    combinations the library judges in the same way. (A restarted peer that uses them waits until the old association
+    is found dead.)
+    """
+    if len(packet) < HEADER + _INIT_LENGTH:
+        return False
+    _, _, length, tag, window, outbound, inbound = _INIT_CHUNK.unpack_from(packet, HEADER)
+    end = HEADER + length
+    if length < _INIT_LENGTH or end > len(packet) or not tag or window < _LEAST_WINDOW or not outbound or not inbound:
+        return False
+    at = HEADER + _INIT_LENGTH
+    while at < end:
+        if at + _PARAMETER.size > end:
+            return False
+        kind, length = _PARAMETER.unpack_from(packet, at)
+        if length < _PARAMETER.size or at + length > end or kind in _AUTH_PARAMETERS:
+            return False
+        if kind == _SUPPORTED_EXTENSIONS and not _ASCONF_CHUNKS.isdisjoint(packet[at + 4 : at + length]):
+            return False
+        at += (length + 3) & ~3
+    return True
 
 
 def ports(packet: bytes) -> tuple[int, int]:

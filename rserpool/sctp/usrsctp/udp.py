@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.sctp.usrsctp.packets import SHORTEST
+from rserpool.sctp.usrsctp.packets import HEADER, INIT, SHORTEST, harmless_init
 
 if TYPE_CHECKING:
     from rserpool.sctp.usrsctp.engine import Engine
@@ -146,6 +146,8 @@ class UdpSocket:
             peer = peers.get(address)
             if peer is None or not peer.users:
                 peer = engine.peers.find(self, address)
+            elif room[HEADER] == INIT and not harmless_init(bytes(room[:length])):
+                continue
             endpoint = endpoints.get(room[2] << 8 | room[3])
             if endpoint is None:
                 # The library answers with ABORT.
@@ -228,6 +230,8 @@ class WildcardSocket(UdpSocket):
             if length < SHORTEST or own is None:
                 continue
             peer = engine.peers.find(self, (address, own))
+            if peer.users and engine.room[HEADER] == INIT and not harmless_init(bytes(engine.room[:length])):
+                continue
             endpoint = engine.endpoints.get(engine.room[2] << 8 | engine.room[3])
             if endpoint is None or self in endpoint.sockets:
                 engine.input(peer.handle, engine.packet, length, 0)
