@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     coverage = None
     if measure and not names:
         # Not installed where nothing is measured.
-        from coverage import Coverage
+        from coverage import Coverage, CoverageException
 
         coverage = Coverage()
         coverage.erase()
@@ -41,9 +41,12 @@ def main(arguments: list[str]) -> int:
         coverage.stop()
         coverage.save()
         print()
-        together = Coverage()
-        together.combine()
-        together.report()
+        try:
+            together = Coverage()
+            together.combine()
+            together.report()
+        except CoverageException as error:
+            print(f"no coverage can be shown: {error}")
 
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     passed = result.successes + len(result.expectedFailures)
