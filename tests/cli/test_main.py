@@ -14,6 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import rserpool
 from rserpool.cli.main import main
+from rserpool.wire import asap
+from rserpool.wire.parameters import Policy, PoolElement, SctpTransport, TcpTransport
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(rserpool.__file__)))
 COMMAND = [sys.executable, "-m", "rserpool.cli.main"]
@@ -124,3 +126,34 @@ class InterruptTests(SynchronousTestCase):
     def test_watch(self) -> None:
         """It is how one ends a watch: code 0."""
         self.assertEqual(self.interrupted("watch"), (0, "", ""))
+
+
+class PipeTests(SynchronousTestCase):
+    """What is printed is read by another program."""
+
+    def test_nobody_reads(self) -> None:
+        """A reader that has had enough is no error."""
+        home = SctpTransport(5000, 1, ("127.0.0.1",))
+        element = PoolElement(1, 1, 60, TcpTransport(80, "127.0.0.1"), Policy(1), home)
+        answer = asap.encode(asap.HandleResolutionResponse(b"pool", None, (element,)))
+        with closing(socket.create_server(("127.0.0.1", 0))) as registrar:
+            registrar.settimeout(60)
+            where = f"127.0.0.1:{registrar.getsockname()[1]}"
+            running = subprocess.Popen(
+                [*COMMAND, "resolve", "pool", "--registrar", where, "--transport", "tcp"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": ROOT},
+            )
+            try:
+                assert running.stdout is not None
+                running.stdout.close()
+                running.stdout = None
+                with closing(registrar.accept()[0]) as connection:
+                    connection.settimeout(60)
+                    connection.sendall(answer if connection.recv(100) else b"")
+                    _, err = running.communicate(timeout=60)
+            finally:
+                running.kill()
+                running.wait()
+        self.assertEqual((running.returncode, err), (0, b""))

@@ -303,3 +303,12 @@ class AddressTests(SynchronousTestCase):
         user.resolve(b"pool").addErrback(lambda _: None)
         self.assertEqual(world.reactor.attempts, [("127.0.0.1", 3863)])
         world.result(user.stopService())
+
+    def test_network_is_down(self) -> None:
+        """A registrar to which there is no way yet is no reason not to start."""
+        world = World(1)
+        user = PoolUserService(world.reactor, [TransportAddress(("255.255.255.255",), 3863)], transport="tcp")
+        user.startService()
+        with self.assertRaises(NoRegistrar):
+            world.result(user.resolve(b"pool", timeout=1.0))
+        world.result(user.stopService())
