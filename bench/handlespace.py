@@ -1,9 +1,9 @@
 """The handlespace alone: time of each operation, memory of an element, pauses of the garbage collector.
 
 C{python -m bench.handlespace [--json [FILE]] [--sizes 1000,100000,1000000] [--policies RR,WRR,...]}. Each policy and
-size runs in a process of its own, with the collector tamed as a registrar does it. Every figure is the median of many
-short batches at that size. The ratio column is to a look-up in a dictionary of the same size; C{growth} is the largest
-size to the one before it.
+size runs in a process of its own, with the collector tamed as a registrar does it. Times are processor time; each is
+the median of many short batches at that size. The ratio column is to a look-up in a dictionary of the same size;
+C{growth} is the largest size to the one before it. Policy values are random in all of their 32 bits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from statistics import median
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 from bench.report import Figures, columns, progress, run
@@ -31,6 +31,8 @@ from rserpool.wire.parameters import PoolElement, SctpTransport, TcpTransport
 HANDLE = b"EchoPool"
 OPERATIONS = ("select 1", "select 5", "register", "register again", "expire")
 BATCHES, BATCH = 40, 250
+HOSTS = 10_000
+"""On how many hosts the elements run."""
 
 
 class Churn:
@@ -46,7 +48,8 @@ class Churn:
     def parameter(self, identifier: int) -> PoolElement:
         """A registration as it comes off the wire, with random values."""
         data = self.policy.encode([self.random.randrange(1, 1 << 32) for _ in self.policy.fields])
-        address = f"10.{identifier >> 16 & 255}.{identifier >> 8 & 255}.{identifier & 255}"
+        host = identifier % HOSTS
+        address = f"10.0.{host >> 8}.{host & 255}"
         transport = TcpTransport(8080, address)
         asap = SctpTransport(50_000, 0, (address,))
         policy = parameters.Policy(self.policy.number, data)
@@ -79,13 +82,13 @@ def resident() -> int:
 
 
 def microseconds(batches: int, prepare: Callable[[], Any], operate: Callable[[Any], int]) -> float:
-    """The median over batches of the time of one operation; preparing is not counted."""
+    """The median over batches of the processor time of one operation; preparing is not counted."""
     times = []
     for _ in range(batches):
         prepared = prepare()
-        start = perf_counter()
+        start = process_time()
         number = operate(prepared)
-        times.append((perf_counter() - start) / number * 1e6)
+        times.append((process_time() - start) / number * 1e6)
     return median(times)
 
 
@@ -146,22 +149,22 @@ def measure_one(policy: Policy, size: int) -> Figures:
 
 
 def measure_pauses(policy: Policy, size: int, tamed: bool) -> float:
-    """The longest pause of the collector, in milliseconds, while a pool grows to that size and then churns."""
+    """The longest pause of the collector, in milliseconds of processor time, while a pool grows and then churns."""
     longest = started = 0.0
 
     def watch(phase: str, info: dict[str, int]) -> None:
         nonlocal longest, started
         if phase == "start":
-            started = perf_counter()
+            started = process_time()
         else:
-            longest = max(longest, perf_counter() - started)
+            longest = max(longest, process_time() - started)
 
     churn = Churn(policy)
     garbage = Garbage(lambda: len(churn.handlespace))
     if tamed:
         garbage.start()
     gc.callbacks.append(watch)
-    for identifier in range(3 * size):
+    for identifier in range(2 * size):
         churn.register(churn.parameter(identifier))
         if identifier >= size:
             churn.deregister(identifier - size)

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic
 from rserpool.policies.base import M
 
 _RANK: Final = attrgetter("rank")
-_BLOCK: Final = 512
+_BLOCK: Final = 256
 """The most members of a block."""
 _SMALL: Final = _BLOCK // 4
 """Below this a block is joined with its neighbour."""

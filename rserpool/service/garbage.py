@@ -18,10 +18,10 @@ from typing import Final
 
 from twisted.logger import Logger
 
-YOUNG: Final = 1500
+YOUNG: Final = 1000
 """After how many new objects the young generation is collected."""
 MIDDLE: Final = 3
-"""After how many of these the middle one is too: a pass, over some 6,000 objects."""
+"""After how many of these the middle one is too: a pass, over some 4,000 objects."""
 NEVER: Final = 1 << 30
 PASSES: Final = 2
 """How many passes without L{Garbage.tick} freeze what they leave: a burst of registrations."""

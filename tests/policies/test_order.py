@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.policies.order import Order
+from rserpool.policies.order import _BLOCK, Order
 from tests.policies.members import Named
 
 
@@ -64,12 +64,12 @@ class OrderTests(SynchronousTestCase):
         members = [ranked(rank) for rank in range(20000)]
         for member in members:
             order.add(member)
-        self.assertEqual(len(order._blocks), 40)  # full ones, where ranks only grow
+        self.assertEqual(len(order._blocks), -(-20000 // _BLOCK))  # full ones, where ranks only grow
         for member in members:
             if member.rank % 100:
                 order.remove(member)
         self.assertLess(len(order._blocks), 5)
-        self.assertLessEqual(max(map(len, order._blocks)), 512)
+        self.assertLessEqual(max(map(len, order._blocks)), _BLOCK)
 
     @settings(max_examples=50)
     @given(st.lists(st.integers(0, 40), max_size=200))
