@@ -38,6 +38,19 @@ class TransportAddress:
         return text if self.protocol == "sctp" else f"{text} ({self.protocol})"
 
 
+def same_place(one: TransportAddress, other: TransportAddress) -> bool:
+    """Whether two addresses name one SCTP (or TCP) endpoint: a common IP address, the same ports.
+
+    Processes on one host share its addresses and may share an SCTP port, so the UDP port counts too.
+    """
+    return (
+        one.port == other.port
+        and one.protocol == other.protocol
+        and (one.encapsulation or ENCAPSULATION_PORT) == (other.encapsulation or ENCAPSULATION_PORT)
+        and not set(one.hosts).isdisjoint(other.hosts)
+    )
+
+
 def parse_transport_address(text: str, *, default_port: int = ASAP_PORT, protocol: str = "sctp") -> TransportAddress:
     """Read C{HOST[,HOST...][:PORT][/UDPPORT]}; an IPv6 address stands in brackets.
 

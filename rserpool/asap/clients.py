@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress, scope
+from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress, same_place, scope
 from rserpool.asap.limits import Limits, TokenBucket
 from rserpool.effects import Association
 from rserpool.handlespace.element import Element
@@ -59,17 +59,36 @@ class Client:
         return self.peer.protocol == "sctp"
 
     def is_at(self, address: TransportAddress | None) -> bool:
-        """Whether it speaks from this recorded ASAP transport: same ports, a common IP address.
+        """Whether it speaks from this recorded ASAP transport."""
+        return address is not None and same_place(self.peer, address)
 
-        Processes on one host share its addresses and may share an SCTP port, so the UDP port counts too.
-        """
-        return (
-            address is not None
-            and self.reliable
-            and address.port == self.peer.port
-            and (address.encapsulation or ENCAPSULATION_PORT) == (self.peer.encapsulation or ENCAPSULATION_PORT)
-            and not self.hosts.isdisjoint(address.hosts)
-        )
+
+class Places:
+    """Which client is at which transport address."""
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[str, int, int], Client] = {}
+
+    def add(self, client: Client) -> None:
+        """It is there."""
+        if client.reliable:
+            for place in _places(client.peer):
+                self._clients[place] = client
+
+    def remove(self, client: Client) -> None:
+        """It is gone; another may be there already."""
+        for place in _places(client.peer):
+            if self._clients.get(place) is client:
+                del self._clients[place]
+
+    def at(self, address: TransportAddress) -> Client | None:
+        """The client at this address."""
+        return next((self._clients[place] for place in _places(address) if place in self._clients), None)
+
+
+def _places(address: TransportAddress) -> list[tuple[str, int, int]]:
+    udp = address.encapsulation or ENCAPSULATION_PORT
+    return [(host, address.port, udp) for host in address.hosts]
 
 
 # Which scopes of address a client can use, by the scope of the address that it comes from.

@@ -54,6 +54,7 @@ class Supervision:
         profile: Profile,
         random: Random,
         client_of: Callable[[Association], Client | None],
+        client_at: Callable[[TransportAddress], Client | None],
         remove: Callable[[Element, bool, float], list[Effect]],
         keep_alives: bool = True,
     ) -> None:
@@ -61,6 +62,7 @@ class Supervision:
         self._profile = profile
         self._random = random
         self._client_of = client_of
+        self._client_at = client_at
         self._remove = remove
         self._deadlines = ElementDeadlines()
         self._watched = 0
@@ -151,6 +153,10 @@ class Supervision:
         if element.association is not None:
             return [self._keep_alive(element, element.association)]
         address = element.asap_address()
+        present = None if address is None else self._client_at(address)
+        if present is not None:
+            # RFC 9260 section 1.3: two endpoints have one association; the element was the first to dial.
+            return [self._over(present, element)]
         if address is None:
             return self._remove(element, False, now) if watch is not None else []
         waiting = self._dialling.get(address)
@@ -169,10 +175,7 @@ class Supervision:
         """An association that a probe asked for is up."""
         effects: list[Effect] = []
         for element in self._still(self._dialling.pop(client.peer, {})):
-            if element.association is None:
-                element.association = client.association
-                client.elements[element] = None
-            effects.append(self._keep_alive(element, client.association))
+            effects.append(self._over(client, element))
         return effects or [Close(client.association)]
 
     def unreachable(self, peer: TransportAddress, now: float) -> list[Effect]:
@@ -180,8 +183,16 @@ class Supervision:
         effects: list[Effect] = []
         for element in self._still(self._dialling.pop(peer, {})):
             if element.association is None:
-                effects += self._remove(element, False, now)
+                present = self._client_at(peer)
+                effects += self._remove(element, False, now) if present is None else [self._over(present, element)]
         return effects
+
+    def _over(self, client: Client, element: Element) -> Send:
+        """A keep-alive over the client's association, which is the element's unless it has another."""
+        if element.association is None:
+            element.association = client.association
+            client.elements[element] = None
+        return self._keep_alive(element, client.association)
 
     @staticmethod
     def _still(waiting: dict[Element, None]) -> Iterator[Element]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rserpool.addresses import TransportAddress
+from rserpool.addresses import TransportAddress, same_place
 from rserpool.asap import registration
 from rserpool.asap.registration import Action, Timers
 from rserpool.asap.server_hunt import ServerHunt
-from rserpool.effects import Association, Effect, Notify, Send
+from rserpool.effects import Abort, Association, Close, Connect, Effect, Notify, Send
 from rserpool.errors import ConfigurationError
 from rserpool.profiles import Profile
 from rserpool.wire import asap
@@ -117,6 +117,13 @@ class PoolElement:
         """
         return self._memberships[handle].element.identifier
 
+    def state_of(self, handle: bytes) -> registration.State:
+        """How far the registration in the pool C{handle} is.
+
+        @raise KeyError: if the element does not serve in this pool.
+        """
+        return self._memberships[handle].state
+
     def is_registered(self, handle: bytes) -> bool:
         """Whether the element is registered in the pool C{handle}, as far as it knows."""
         membership = self._memberships.get(handle)
@@ -155,7 +162,7 @@ class PoolElement:
         timers = Timers(self._profile.t2_registration, self._profile.t3_deregistration, again)
         membership = self._memberships[handle] = _Membership(handle, element, identifier is not None, timers)
         if self._hunt.home is None:
-            return self._hunt.hunt(now)
+            return self._without_dialling(self._hunt.hunt(now), now)
         return self._step(membership, registration.HomeFound(), now)
 
     def change(
@@ -194,14 +201,18 @@ class PoolElement:
         """An association is up: one that the hunt opened, or a registrar's."""
         self._peers[association] = peer
         if not outbound:
-            return []
+            registrar = next((known for known in self._hunt.known if same_place(known, peer)), None)
+            if registrar is None or self._hunt.home is not None or not self._hunt.hunting:
+                return []
+            # A registrar asks us whether we live, while we look for it in vain.
+            peer = registrar
         effects = self._hunt.association_up(association, peer)
         return effects + self._home_found(now) if self._hunt.home == association else effects
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """A registrar could not be reached."""
         rounds = self._hunt.rounds
-        effects = self._hunt.connect_failed(peer, now)
+        effects = self._without_dialling(self._hunt.connect_failed(peer, now), now)
         if self._hunt.rounds > rounds and self._hunt.rounds in _TELL_AFTER:
             effects.append(Notify(NoRegistrarFound(tuple(self._hunt.known))))
         return effects
@@ -211,7 +222,8 @@ class PoolElement:
         self._peers.pop(association, None)
         if association != self._hunt.home:
             return []
-        return self._hunt.association_lost(association, now) + self._home_lost(now)
+        effects = self._hunt.association_lost(association, now) + self._home_lost(now)
+        return self._without_dialling(effects, now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The registrar reads too slowly; an element sends too little to care."""
@@ -245,7 +257,9 @@ class PoolElement:
 
     def announcement(self, message: Any, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ASAP from the IP address C{source}."""
-        return self._hunt.announcement(message, source, now) if isinstance(message, asap.ServerAnnounce) else []
+        if not isinstance(message, asap.ServerAnnounce):
+            return []
+        return self._without_dialling(self._hunt.announcement(message, source, now), now)
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; to be called at L{next_deadline}."""
@@ -254,13 +268,31 @@ class PoolElement:
             deadline = registration.deadline(membership.state)
             if deadline is not None and now >= deadline:
                 effects += self._step(membership, registration.TimeOut(), now)
-        return effects
+        return self._without_dialling(effects, now)
 
     def next_deadline(self) -> float | None:
         """When C{tick} must be called next (monotonic seconds), or None."""
         deadlines = [self._hunt.next_deadline()]
         deadlines += [registration.deadline(membership.state) for membership in self._memberships.values()]
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def _without_dialling(self, effects: list[Effect], now: float) -> list[Effect]:
+        """RFC 9260 section 1.3: two endpoints have one association. A registrar that has dialled us cannot be dialled:
+        the hunt takes its association."""
+        for effect in effects:
+            if isinstance(effect, Abort | Close):
+                self._peers.pop(effect.association, None)
+        result: list[Effect] = []
+        for effect in effects:
+            present = self._association_with(effect.peer) if isinstance(effect, Connect) else None
+            if present is None or not isinstance(effect, Connect):
+                result.append(effect)
+            elif self._hunt.home is None:
+                result += self._hunt.association_up(present, effect.peer) + self._home_found(now)
+        return result
+
+    def _association_with(self, peer: TransportAddress) -> Association | None:
+        return next((association for association, place in self._peers.items() if same_place(place, peer)), None)
 
     def _keep_alive(self, association: Association, message: asap.EndpointKeepAlive, now: float) -> list[Effect]:
         membership = self._memberships.get(message.handle)

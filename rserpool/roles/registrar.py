@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rserpool.addresses import TransportAddress
 from rserpool.asap.announcing import Announcing
 from rserpool.asap.answers import Answers
-from rserpool.asap.clients import Client
+from rserpool.asap.clients import Client, Places
 from rserpool.asap.home import Home
 from rserpool.asap.limits import Limits
 from rserpool.asap.supervision import Supervision
@@ -85,7 +85,10 @@ class Registrar:
         self._stretched = profile.keep_alive_interval
         self._due_at: float | None = None
         self._unmoved = False
-        self.supervision = Supervision(identifier, profile, random, self._clients.get, self._gone, keep_alives)
+        self._places = Places()
+        self.supervision = Supervision(
+            identifier, profile, random, self._clients.get, self._places.at, self._gone, keep_alives
+        )
         self.answers = Answers(self.handlespace, self._limits, self._clients.get)
         self._home = Home(
             identifier,
@@ -135,6 +138,7 @@ class Registrar:
     ) -> list[Effect]:
         """An association or connection is up; one that a L{Connect<rserpool.effects.Connect>} asked for is outbound."""
         client = self._clients[association] = Client(association, peer, now, self._limits, outbound)
+        self._places.add(client)
         return self.supervision.connected(client, now) if outbound else []
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
@@ -146,6 +150,7 @@ class Registrar:
         client = self._clients.pop(association, None)
         if client is None:
             return []
+        self._places.remove(client)
         self.answers.client_lost(client)
         self._home.client_lost(client)
         effects: list[Effect] = []
