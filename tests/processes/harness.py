@@ -63,7 +63,7 @@ class Process(ProcessProtocol):
 
     @ivar lines: all lines of its standard output and standard error.
     @ivar output: its standard output alone.
-    @ivar ended: fires with its exit status, or minus the number of the signal that ended it.
+    @ivar status: its exit status, or minus the number of the signal that ended it; None while it runs.
     """
 
     transport: Any
@@ -72,7 +72,7 @@ class Process(ProcessProtocol):
         self.lines: list[str] = []
         self.output = ""
         self.status: int | None = None
-        self.ended: Deferred[int] = Deferred()
+        self._ended: list[Deferred[int]] = []
         self._rest = {1: b"", 2: b""}
         self._awaited: list[tuple[re.Pattern[str], Deferred[re.Match[str]]]] = []
 
@@ -84,6 +84,16 @@ class Process(ProcessProtocol):
     def text(self) -> str:
         """All it said."""
         return "\n".join(self.lines)
+
+    @property
+    def ended(self) -> Deferred[int]:
+        """Fires with the status when it has ended."""
+        ended: Deferred[int] = Deferred()
+        if self.status is None:
+            self._ended.append(ended)
+        else:
+            ended.callback(self.status)
+        return ended
 
     def signal(self, name: str) -> None:
         """Send it a signal, unless it has ended."""
@@ -132,7 +142,10 @@ class Process(ProcessProtocol):
         awaited, self._awaited = self._awaited, []
         for expression, waiting in awaited:
             waiting.errback(self._silent(expression.pattern))
-        self.ended.callback(self.status)
+        ended, self._ended = self._ended, []
+        for waiting_end in ended:
+            if not waiting_end.called:
+                waiting_end.callback(self.status)
 
     def _silent(self, pattern: str) -> AssertionError:
         return AssertionError(f"ended with {self.status} and never said {pattern!r}:\n{self.text}")
@@ -145,8 +158,19 @@ class Client(Protocol):
 
     def __init__(self) -> None:
         self.received = b""
-        self.lost: Deferred[bytes] = Deferred()
+        self.open = True
+        self._lost: list[Deferred[bytes]] = []
         self._awaited: list[tuple[bytes, Deferred[bytes]]] = []
+
+    @property
+    def lost(self) -> Deferred[bytes]:
+        """Fires with what came when the connection is lost."""
+        lost: Deferred[bytes] = Deferred()
+        if self.open:
+            self._lost.append(lost)
+        else:
+            lost.callback(self.received)
+        return lost
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
@@ -168,7 +192,10 @@ class Client(Protocol):
         awaited, self._awaited = self._awaited, []
         for what, waiting in awaited:
             waiting.errback(AssertionError(f"{what!r} never came, but {self.received!r}"))
-        self.lost.callback(self.received)
+        self.open = False
+        for lost in self._lost:
+            if not lost.called:
+                lost.callback(self.received)
 
 
 class Pool:
@@ -252,6 +279,8 @@ class ProcessTests(TestCase):
         async def end() -> None:
             process.signal("KILL")
             await process.ended
+            if "TEST_OUTPUT" in os.environ:
+                print(f"\n{' '.join(arguments)}\n{process.text}")
 
         self.addCleanup(end)
         return process
