@@ -18,7 +18,6 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parent.parent
 TWISTD = ("-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=")
-TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PATIENCE = 60.0
 """Seconds that anything awaited may take."""
@@ -75,8 +74,8 @@ class Process:
 
     def cpu(self) -> float:
         """Processor time used so far, in seconds."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def rss(self) -> int:
         """Bytes of memory resident now."""
