@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -69,6 +69,7 @@ class DeadlinesTests(SynchronousTestCase):
             deadlines.cancel(key)
         self.assertLessEqual(len(deadlines._heap), 16)
 
+    @settings(deadline=None, derandomize=True)
     @given(st.lists(st.tuples(st.sampled_from("set cancel due".split()), st.integers(0, 5), st.integers(0, 20))))
     def test_like_a_plain_dict(self, steps: list[tuple[str, int, int]]) -> None:
         deadlines: Deadlines[int] = Deadlines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -51,6 +51,7 @@ class ElementDeadlinesTests(SynchronousTestCase):
         self.assertEqual(identifiers(self.deadlines.due(1.0)), [5])
         self.assertEqual((self.deadlines.next(), self.deadlines.due(9.0)), (None, []))
 
+    @settings(deadline=None, derandomize=True)
     @given(
         st.lists(
             st.tuples(st.sampled_from("set set discard due".split()), st.integers(0, 5), st.integers(0, 20)),

@@ -295,7 +295,7 @@ class ChecksumTests(SynchronousTestCase):
         # only a handle and identifier of zeros add nothing at all, as RFC 1071 has it
         self.assertEqual(handlespace((b"", 0, HOME)).checksum_of(HOME), 0xFFFF)
 
-    @settings(max_examples=100)
+    @settings(deadline=None, derandomize=True, max_examples=100)
     @given(
         st.lists(
             st.tuples(
