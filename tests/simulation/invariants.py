@@ -1,0 +1,176 @@
+"""What must hold of a cluster: at any time, and once things are calm."""
+
+from __future__ import annotations
+
+from rserpool.asap import registration
+from rserpool.wire.parameters import PoolElement
+from tests.simulation.cluster import Cluster
+from tests.simulation.members import ElementProcess, UserProcess
+
+
+def wanted(cluster: Cluster) -> dict[tuple[bytes, int], ElementProcess]:
+    """The elements that live and want to serve, without those that were refused for good."""
+    return {
+        (element.handle, element.identifier): element
+        for element in cluster.elements.values()
+        if element.serving and element.refused is None
+    }
+
+
+def unsettled(cluster: Cluster) -> list[str]:
+    """What is not as it must be once things are calm; empty if all is well."""
+    return [*_registrars(cluster), *_handlespaces(cluster), *_elements(cluster), *_users(cluster)]
+
+
+def _registrars(cluster: Cluster) -> list[str]:
+    faults = []
+    living = cluster.living
+    identifiers = {registrar.identifier for registrar in living}
+    for registrar in living:
+        if not registrar.ready:
+            faults.append(f"{registrar.name} is not ready")
+        peering = registrar.role.peering
+        peers = {peer.identifier for peer in peering.peers}
+        if peers != identifiers - {registrar.identifier}:
+            faults.append(f"{registrar.name} has the peers {_hex(peers)}, but there are {_hex(identifiers)}")
+        if set(peering.peers.connected) != peers:
+            faults.append(f"{registrar.name} is connected with {_hex(peering.peers.connected)} of {_hex(peers)}")
+        unmonitored = [peer.identifier for peer in peering.peers if not peer.monitored]
+        if unmonitored:
+            faults.append(f"{registrar.name} does not monitor {_hex(unmonitored)}")
+    return faults
+
+
+def _handlespaces(cluster: Cluster) -> list[str]:
+    faults = []
+    living = cluster.living
+    identifiers = {registrar.identifier for registrar in living}
+    expected = wanted(cluster)
+    tables = {}
+    for registrar in living:
+        handlespace = registrar.role.handlespace
+        table = tables[registrar.name] = {
+            (handle, element.identifier): (element.home, element.wire)
+            for handle, pool in handlespace.pools.items()
+            for element in pool.elements.values()
+        }
+        for handle, identifier in table.keys() - expected.keys():
+            faults.append(f"{registrar.name} has 0x{identifier:x} of {handle!r}, which is not there")
+        for handle, identifier in expected.keys() - table.keys():
+            faults.append(f"{registrar.name} does not have 0x{identifier:x} of {handle!r}")
+        strangers = set(handlespace.homes) - identifiers
+        if strangers:
+            faults.append(f"{registrar.name} has elements of unknown homes {_hex(strangers)}")
+        for pool in handlespace.pools.values():
+            for element in pool.elements.values():
+                ours = element.home == registrar.identifier
+                if ours != (element.watch is not None):
+                    faults.append(f"{registrar.name}: {element!r} is {'not ' if ours else ''}supervised")
+                if not ours and element.association is not None:
+                    faults.append(f"{registrar.name}: {element!r} is another's, and has an association with us")
+    first = living[0].name
+    for name, table in tables.items():
+        if table != tables[first]:
+            different = [
+                f"0x{key[1]:x} of {key[0]!r}"
+                for key in sorted(table.keys() | tables[first].keys())
+                if table.get(key) != tables[first].get(key)
+            ]
+            faults.append(f"{first} and {name} differ in {', '.join(different)}")
+    for home in sorted(identifiers):
+        sums = {registrar.name: registrar.role.handlespace.checksum_of(home) for registrar in living}
+        if len(set(sums.values())) > 1:
+            faults.append(f"checksums of 0x{home:x} differ: {sums}")
+    policies = {
+        handle: {registrar.name: registrar.role.handlespace.pools[handle].policy.number for registrar in living}
+        for handle in living[0].role.handlespace.pools
+        if all(handle in registrar.role.handlespace.pools for registrar in living)
+    }
+    faults += [f"pool {handle!r} differs: {kinds}" for handle, kinds in policies.items() if len(set(kinds.values())) > 1]
+    return faults
+
+
+def _elements(cluster: Cluster) -> list[str]:
+    faults = []
+    for (handle, identifier), element in wanted(cluster).items():
+        owners = [
+            registrar
+            for registrar in cluster.living
+            if (found := registrar.role.handlespace.find(handle, identifier)) is not None
+            and found.home == registrar.identifier
+        ]
+        if len(owners) != 1:
+            faults.append(f"{element.name} has the homes {[owner.name for owner in owners]}")
+            continue
+        (owner,) = owners
+        home = element.role.home
+        if home is None or home.hosts != (owner.host,):
+            faults.append(f"{element.name} believes that its home is {home}, not {owner.name}")
+        if not isinstance(element.role.state_of(handle), registration.Registered):
+            faults.append(f"{element.name} is not sure to be registered: {element.role.state_of(handle)}")
+        found = owner.role.handlespace.find(handle, identifier)
+        assert found is not None
+        parameter = found.parameter()
+        if (parameter.policy, parameter.user_transport.addresses) != (element.policy, (element.host,)):
+            faults.append(f"{element.name} is registered as {parameter}")
+    return faults
+
+
+def _users(cluster: Cluster) -> list[str]:
+    faults = []
+    expected = wanted(cluster)
+    for user in cluster.users.values():
+        if not user.alive:
+            continue
+        for handle in user.subscribed:
+            shown = user.shown.get(handle)
+            elements = None if shown is None else shown.elements
+            known = {element.identifier for element in elements or ()}
+            there = {identifier for pool, identifier in expected if pool == handle}
+            if known != there or (shown is None and there):
+                faults.append(f"{user.name} was shown {_hex(known)} of {handle!r}, but there are {_hex(there)}")
+    return faults
+
+
+def resolutions(cluster: Cluster) -> list[str]:
+    """Let every user ask for every pool afresh: each must be answered with what is there."""
+    expected = wanted(cluster)
+    handles = sorted({handle for handle, _ in expected})
+    asked = [
+        (user, handle, user.resolve(handle, fresh=True))
+        for user in cluster.users.values()
+        if user.alive
+        for handle in handles
+    ]
+    cluster.run(2 * cluster.profile.t1_enrp_request + 0.5)
+    faults = []
+    for user, handle, request in asked:
+        outcome = user.outcomes.get(request)
+        elements: tuple[PoolElement, ...] = getattr(outcome, "elements", ())
+        known = {element.identifier for element in elements}
+        there = {identifier for pool, identifier in expected if pool == handle}
+        if known != there:
+            faults.append(f"{user.name} asks for {handle!r} and gets {outcome}, but there are {_hex(there)}")
+    return faults
+
+
+def unserved(cluster: Cluster, user: UserProcess, disturbed_since: float) -> list[str]:
+    """Failed calls of a user that knew elements, while one of them was there all the time."""
+    faults = []
+    for since, until, failure in user.failures:
+        known = user.answers.get(failure.handle)
+        if known is None or known[0] > since or since < disturbed_since:
+            continue
+        steady = [
+            element.name
+            for element in cluster.elements.values()
+            if element.handle == failure.handle and element.serving and element.born < since - 1.0
+            and element.identifier in {known_one.identifier for known_one in known[1].elements}
+        ]
+        if steady:
+            faults.append(f"{user.name} got {failure.error!r} at {until:.3f}, while {steady} were there")
+    return faults
+
+
+def _hex(numbers: object) -> str:
+    return "[" + ", ".join(f"0x{number:x}" for number in sorted(numbers)) + "]"  # type: ignore[call-overload]
