@@ -14,7 +14,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 from twisted.logger import Logger
 
@@ -30,7 +30,7 @@ BLOCKS_AN_ELEMENT: Final = 10
 
 
 class Garbage:
-    """Tames the garbage collector of this process; one of these is enough for a process.
+    """Tames the garbage collector of this process, which is left as it was when the last of these stops.
 
     @param elements: how many elements are registered now.
     @param allowance: how many blocks of memory (some 60 bytes each) beyond those of the elements may come to be before
@@ -38,33 +38,39 @@ class Garbage:
     """
 
     _log = Logger()
+    _running: ClassVar[list[Garbage]] = []  # there is one collector, whoever else wants it tamed
+    _before: ClassVar[tuple[int, int, int]]
 
     def __init__(self, elements: Callable[[], int] = lambda: 0, *, allowance: int = 1_000_000) -> None:
         self._elements = elements
         self._allowance = allowance
-        self._before: tuple[int, int, int] | None = None
         self._passes = 0
         self._explained = 0
 
     def start(self) -> None:
         """Take over: collect and freeze all there is, and from now on after each pass."""
-        if self._before is None:
-            self._before = gc.get_threshold()
-            gc.callbacks.append(self._collected)
+        if self in self._running:
+            return
+        if not self._running:
+            Garbage._before = gc.get_threshold()
             gc.set_threshold(YOUNG, MIDDLE, NEVER)
-            self.thorough()
+        self._running.append(self)
+        gc.callbacks.append(self._collected)
+        self.thorough()
 
     def stop(self) -> None:
         """Leave the collector as it was before L{start}."""
-        if self._before is not None:
-            gc.callbacks.remove(self._collected)
+        if self not in self._running:
+            return
+        self._running.remove(self)
+        gc.callbacks.remove(self._collected)
+        if not self._running:
             gc.set_threshold(*self._before)
-            self._before = None
             gc.unfreeze()
 
     def tick(self) -> None:
         """To be called every second: collect what is new, if it is much, and freeze the rest."""
-        if self._before is None:
+        if self not in self._running:
             return
         if self._passes:
             gc.collect()
@@ -100,4 +106,4 @@ class Garbage:
         gc.freeze()
 
     def _unexplained(self) -> int:
-        return sys.getallocatedblocks() - BLOCKS_AN_ELEMENT * self._elements()
+        return sys.getallocatedblocks() - BLOCKS_AN_ELEMENT * sum(each._elements() for each in self._running)

@@ -41,6 +41,16 @@ class GarbageTests(SynchronousTestCase):
         garbage.tick()
         self.assertEqual(gc.get_freeze_count(), 0)
 
+    def test_the_last_one_to_stop_leaves_it_as_it_was(self) -> None:
+        before = gc.get_threshold()
+        first, second = Garbage(), Garbage()
+        first.start()
+        second.start()
+        first.stop()
+        self.assertEqual(gc.get_threshold(), (YOUNG, MIDDLE, NEVER))
+        second.stop()
+        self.assertEqual(gc.get_threshold(), before)
+
     def test_many_objects_are_never_walked_over_at_once(self) -> None:
         """A burst without any tick: what the collector has before it stays small."""
         self.tamed(Garbage())
