@@ -10,6 +10,7 @@ from rserpool.asap.resolution import PoolChanged, ResolutionFailed, Resolved
 from rserpool.errors import CauseCode, NoRegistrar, Rejected, UnknownPool
 from rserpool.profiles import DEFAULT
 from rserpool.wire import asap
+from tests.conformance import rfc
 from tests.roles.user_stage import UserStage, answer, refusal
 
 
@@ -46,6 +47,9 @@ class StageCase(SynchronousTestCase):
 class AnswerTests(StageCase):
     """3.3: one question, one answer."""
 
+    @rfc("5352", "3.3", "SHOULD process the message as appropriate")
+    @rfc("5352", "4", "MUST implement the handling of ASAP_HANDLE_RESOLUTION")
+    @rfc("5356", "5.1.3", "RECOMMENDED for a pool user to request")
     def test_answer(self) -> None:
         """The answer comes with the policy and in the policy's order."""
         self.stage.resolve("a")
@@ -183,6 +187,7 @@ class CacheTests(StageCase):
         self.stage.asked()
         self.stage.told()
 
+    @rfc("5352", "3.3", "If a cache is used, it SHOULD", "SHOULD NOT send a handle resolution", "SHOULD use the entry from the cache")
     def test_fresh(self) -> None:
         """C4: until it is stale the cache answers, and its age is told."""
         self.stage.pass_time(DEFAULT.stale_cache_value - 0.1)
@@ -192,6 +197,7 @@ class CacheTests(StageCase):
         self.assertAlmostEqual(event.age, DEFAULT.stale_cache_value - 0.1)
         self.assertEqual(self.stage.asked(), [])
 
+    @rfc("5352", "3.3", "If a cache is used, it SHOULD", "SHOULD be sent so the cache")
     def test_stale(self) -> None:
         """C2: a stale entry is asked for again."""
         self.stage.pass_time(DEFAULT.stale_cache_value)
@@ -259,6 +265,7 @@ class CacheTests(StageCase):
 class SilenceTests(StageCase):
     """3.7.2: T1, and deadlines."""
 
+    @rfc("5352", "3.3", "SHOULD take the steps described in Section", "SHOULD restart the handle resolution procedure")
     def test_t1(self) -> None:
         """T1 expires: the home is left, the hunt begins, the request goes to who answers."""
         self.stage.resolve("a")

@@ -10,6 +10,7 @@ from rserpool.effects import Abort, Close, Connect, Effect, StopConnecting
 from rserpool.profiles import RFC
 from rserpool.wire import asap
 from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport, TcpTransport
+from tests.conformance import rfc
 
 
 def registrar(number: int) -> TransportAddress:
@@ -73,6 +74,15 @@ def numbers(addresses: list[TransportAddress]) -> list[int]:
 class HuntTests(SynchronousTestCase):
     """SH1 to SH6."""
 
+    @rfc(
+        "5352",
+        "3.6",
+        "MUST have a configured list of transport",
+        "MUST be followed",
+        "SHOULD try to establish an association or connection, with no",
+        "MUST NOT establish more than three",
+        "SHOULD try to establish an association or connection using",
+    )
     def test_at_most_three(self) -> None:
         """SH1: three at a time; SH4: the next one when one fails."""
         hunting = Hunting(5)
@@ -85,6 +95,7 @@ class HuntTests(SynchronousTestCase):
         self.assertEqual(numbers(hunting.dialling), [4, 5])
         self.assertEqual(hunting.most, 3)
 
+    @rfc("5352", "3.6", "MUST be followed", "MUST stop its T5-Serverhunt timer")
     def test_home(self) -> None:
         """SH3, SH6: the first that is up is the home, the other attempts are given up, and no timer runs."""
         hunting = Hunting(5)
@@ -104,6 +115,16 @@ class HuntTests(SynchronousTestCase):
         self.assertEqual(hunting.ended, ["late"])
         self.assertEqual(hunting.hunt.home, registrar(1))
 
+    @rfc(
+        "5352",
+        "3.6",
+        "MUST be followed",
+        "MUST NOT establish more than three",
+        "MUST double the value of the T5-Serverhunt",
+        "SHOULD stop the establishment of associations",
+        "SHOULD repeat trying to establish an association",
+        "SHOULD attempt to select a different",
+    )
     def test_t5(self) -> None:
         """SH5: T5 expires: a different set is tried, and T5 doubles up to RETRAN-MAX."""
         hunting = Hunting(4)
@@ -119,6 +140,7 @@ class HuntTests(SynchronousTestCase):
         self.assertIn((1010.0, registrar(4)), hunting.dialled)
         self.assertEqual(hunting.most, 3)
 
+    @rfc("5352", "3.6", "SHOULD also reset the T5-Serverhunt timer")
     def test_t5_begins_anew(self) -> None:
         """SH3: a home resets T5."""
         hunting = Hunting(1)
@@ -143,6 +165,7 @@ class HuntTests(SynchronousTestCase):
         self.assertGreater(len(rounds), 15)
         self.assertLess(len(rounds), 30)
 
+    @rfc("5352", "3.6", "MUST establish a new Home ENRP")
     def test_lost_home(self) -> None:
         """A lost home is followed by a hunt at once; the one that was lost is tried last."""
         hunting = Hunting(5)
@@ -166,6 +189,7 @@ class HuntTests(SynchronousTestCase):
 class AnnouncementTests(SynchronousTestCase):
     """Announcements and T7."""
 
+    @rfc("5352", "3.6", "SHOULD insert all new included transport")
     def test_announced(self) -> None:
         """Who is announced is hunted, with the UDP port that the message names."""
         hunting = Hunting(0)
@@ -203,6 +227,7 @@ class AnnouncementTests(SynchronousTestCase):
         hunting.refused(1)
         self.assertEqual(numbers(hunting.dialling), [2, 9, 8])
 
+    @rfc("5352", "3.6", "SHOULD insert all new included transport", "MUST be restarted for each address")
     def test_t7(self) -> None:
         """T7: an address that is announced no more is forgotten; each announcement restarts it."""
         hunting = Hunting(1)

@@ -25,12 +25,14 @@ from rserpool.wire.parameters import (
     UdpTransport,
     decode_pool_element,
 )
+from tests.conformance import rfc
 from tests.handlespace.elements import ASAP, HOME, PEER, WEB, handlespace, identifiers, parameter
 
 LU = parse("least-used").policy
 
 
 class RegistrationTests(SynchronousTestCase):
+    @rfc("5352", "3.1", "MUST be set to the policy", "MUST be set to the transport", "MUST be set to what is indicated")
     def test_the_first_element_makes_the_pool(self) -> None:
         """Rule 1: the overall policy, transport type and transport use are the first element's."""
         space = Handlespace(Random(1))
@@ -47,6 +49,7 @@ class RegistrationTests(SynchronousTestCase):
         self.assertIs(space.find(b"pool", 7), element)
         self.assertIs(space.pool(b"pool"), pool)
 
+    @rfc("5352", "3.3", "MUST also include a pool member")
     def test_round_robin_is_not_told(self) -> None:
         """3.3: the policy parameter is included if the policy is not round robin."""
         self.assertEqual(handlespace((b"pool", 1, HOME)).pools[b"pool"].policy_wire, b"")
@@ -65,6 +68,7 @@ class RegistrationTests(SynchronousTestCase):
         element, _ = Handlespace(Random(1)).register(b"pool", parameter(asap=None))
         self.assertIsNone(element.asap_address())
 
+    @rfc("5352", "3.1", "SHOULD replace the attributes of the existing")
     def test_registering_again_replaces_the_attributes(self) -> None:
         """Rule 3; the element stays the same object, with what its users have put there."""
         space = Handlespace(Random(1))
@@ -81,6 +85,7 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(list(space.owned_by(HOME)), [])
         self.assertEqual(list(space.owned_by(PEER)), [element])
 
+    @rfc("5356", "5.2.2", "MUST be set to 0")
     def test_registering_again_resets_degradation(self) -> None:
         space = Handlespace(Random(1))
         lud = parse("least-used-degradation").policy
@@ -119,12 +124,14 @@ class RejectionTests(SynchronousTestCase):
         self.assertEqual([element.wire for element in self.space.pools[b"pool"].elements.values()], before)
         self.assertEqual((len(self.space), self.space.checksum_of(HOME)), (1, checksum))
 
+    @rfc("5352", "3.1", "MUST check if the policy type", "MUST perform the same tests on policy")
     def test_policy_type(self) -> None:
         for identifier in (1, 2):  # registering again, and another element
             wrong = parameter(identifier, transport=SctpTransport(80, DATA_ONLY, ("10.0.0.1",)))
             information = bytes.fromhex("0008 0008 40000001")
             self.assert_rejected(wrong, CauseCode.INCONSISTENT_POOLING_POLICY, information)
 
+    @rfc("5352", "3.1", "MUST check if the policy type", "MUST perform the same tests on policy")
     def test_transport_type(self) -> None:
         for identifier in (1, 2):
             wrong = parameter(identifier, transport=WEB, policy=LU, values=(1,))
@@ -132,6 +139,7 @@ class RejectionTests(SynchronousTestCase):
             self.assert_rejected(wrong, CauseCode.INCONSISTENT_TRANSPORT_TYPE, information)
             self.assertEqual(information[:2], SctpTransport.TYPE.to_bytes(2, "big"))
 
+    @rfc("5352", "3.1", "MUST check if the policy type", "MUST perform the same tests on policy")
     def test_transport_use(self) -> None:
         for identifier in (1, 2):
             transport = SctpTransport(80, DATA_PLUS_CONTROL, ("10.0.0.1",))
@@ -267,6 +275,7 @@ class ChecksumTests(SynchronousTestCase):
     def test_nothing(self) -> None:
         self.assertEqual(Handlespace(Random(1)).checksum_of(HOME), 0xFFFF)
 
+    @rfc("5353", "3.6.2", "MUST use the following algorithm", "MUST use the Internet algorithm described")
     def test_by_hand(self) -> None:
         """4563 + 686f + 506f + 6f6c + fa82 + 46b4 = 2aee3; aee3 + 2 = aee5; ffff - aee5 = 511a."""
         total = 0x4563 + 0x686F + 0x506F + 0x6F6C + 0xFA82 + 0x46B4
@@ -274,6 +283,7 @@ class ChecksumTests(SynchronousTestCase):
         self.assertEqual(handle_sum(b"EchoPool") + identifier_sum(0xFA8246B4), total)
         self.assertEqual(fold(total), 0x511A)
 
+    @rfc("5353", "3.6.2", "MUST use the following algorithm")
     def test_as_the_reference_implementation_tells_it(self) -> None:
         """ENRP_PRESENCE of rsplib 3.4.4, after the ENRP_HANDLE_UPDATEs of the same registrar (captures)."""
         echo, dpf = b"EchoPool", b"DPFPool"
@@ -295,6 +305,15 @@ class ChecksumTests(SynchronousTestCase):
         # only a handle and identifier of zeros add nothing at all, as RFC 1071 has it
         self.assertEqual(handlespace((b"", 0, HOME)).checksum_of(HOME), 0xFFFF)
 
+    @rfc("5353", "3.6.1", "SHOULD keep a separate PE checksum")
+    @rfc(
+        "5353",
+        "3.6.2",
+        "MUST use the following algorithm",
+        "MUST use the Internet algorithm described",
+        "MUST calculate its own PE checksum",
+        "MUST immediately update all its internal",
+    )
     @settings(deadline=None, derandomize=True, max_examples=100)
     @given(
         st.lists(

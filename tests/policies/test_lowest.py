@@ -11,10 +11,12 @@ from rserpool.policies.lu import LeastUsed
 from rserpool.policies.lud import LeastUsedDegradation
 from rserpool.policies.plu import PriorityLeastUsed
 from rserpool.policies.prio import Priority
+from tests.conformance import rfc
 from tests.policies.members import Named, filled, named, names, picks, tally
 
 
 class PriorityTests(SynchronousTestCase):
+    @rfc("5356", "4.5.2", "MUST select the pool elements with the highest", "MUST be reported in decreasing order")
     def test_decreasing_order(self) -> None:
         selection = filled(Priority(), named([(1,), (0xFFFFFFFF,), (0,), (7,)]))
         self.assertEqual(picks(selection, 2, 4), ["BDAC", "BDAC"])
@@ -25,6 +27,13 @@ class PriorityTests(SynchronousTestCase):
 
 
 class LeastUsedTests(SynchronousTestCase):
+    @rfc(
+        "5356",
+        "5.1.2",
+        "SHOULD select, at most, the requested",
+        "SHOULD be the lowest possible ones",
+        "MUST be sorted in ascending order",
+    )
     def test_ascending_order(self) -> None:
         selection = filled(LeastUsed(), named([(FULL_LOAD,), (30,), (0,), (20,)]))
         self.assertEqual(picks(selection, 2, 3), ["CDB", "CDB"])
@@ -33,6 +42,7 @@ class LeastUsedTests(SynchronousTestCase):
         selection = filled(LeastUsed(), named([(FULL_LOAD,), (FULL_LOAD,)]))
         self.assertEqual(picks(selection, 3), ["A", "B", "A"])
 
+    @rfc("5356", "5.1.2", "SHOULD be made among these elements")
     def test_ties_go_round_robin(self) -> None:
         selection = filled(LeastUsed(), named([(10,), (10,), (10,), (50,)]))
         self.assertEqual(picks(selection, 4), ["A", "B", "C", "A"])
@@ -72,11 +82,13 @@ class LeastUsedTests(SynchronousTestCase):
 
 
 class LeastUsedDegradationTests(SynchronousTestCase):
+    @rfc("5356", "5.2.2", "MUST be stored", "SHOULD have the lowest possible sum")
     def test_counts_what_was_selected(self) -> None:
         # A may take five requests of 10 before it has reached B
         selection = filled(LeastUsedDegradation(), named([(0, 10), (45, 10)]))
         self.assertEqual("".join(picks(selection, 9)), "AAAAABABA")
 
+    @rfc("5356", "5.2.2", "MUST be incremented by 1", "SHOULD have the lowest possible sum")
     def test_every_selected_one_counts(self) -> None:
         """5.2.2: when an entry is selected for being returned, its counter MUST be incremented by 1."""
         members = named([(0, 10), (5, 10), (7, 10), (8, 10)])
@@ -85,6 +97,7 @@ class LeastUsedDegradationTests(SynchronousTestCase):
         self.assertEqual([member.tally for member in members], [1, 1, 1, 0])
         self.assertEqual(picks(selection, 1, 4), ["DABC"])
 
+    @rfc("5356", "5.2.2", "MUST be set to 0")
     def test_registering_again_resets_the_counter(self) -> None:
         members = named([(0, 10), (25, 10)])
         selection = filled(LeastUsedDegradation(), members)
@@ -116,12 +129,14 @@ class LeastUsedDegradationTests(SynchronousTestCase):
 
 
 class PriorityLeastUsedTests(SynchronousTestCase):
+    @rfc("5356", "5.3.2", "SHOULD be the lowest possible ones", "MUST be sorted ascending by the sum")
     def test_the_example_of_the_rfc(self) -> None:
         """5.3.1: A at 50 + 10 comes before B at 50 + 50."""
         half, tenth = FULL_LOAD // 2, FULL_LOAD // 10
         selection = filled(PriorityLeastUsed(), named([(half, half), (half, tenth)]))
         self.assertEqual(picks(selection, 2, 2), ["BA", "BA"])
 
+    @rfc("5356", "5.3.2", "SHOULD select, at most, the requested", "SHOULD be made among these elements")
     def test_equal_sums_go_round_robin(self) -> None:
         selection = filled(PriorityLeastUsed(), named([(10, 20), (20, 10), (30, 1)]))
         self.assertEqual(picks(selection, 3, 2), ["AB", "BA", "AB"])

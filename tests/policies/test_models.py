@@ -15,6 +15,7 @@ from rserpool.policies.lud import LeastUsedDegradation
 from rserpool.policies.plu import PriorityLeastUsed
 from rserpool.policies.prio import Priority
 from rserpool.policies.rr import RoundRobin
+from tests.conformance import rfc
 from tests.policies.members import Named, filled
 
 Steps = list[tuple[str, int, tuple[int, int]]]
@@ -74,6 +75,9 @@ MODELS: list[tuple[Policy, Callable[[Named, int], int]]] = [
 
 
 class ModelTests(SynchronousTestCase):
+    @rfc("5356", "5.1.2", "SHOULD select, at most, the requested", "MUST NOT be reported more than")
+    @rfc("5356", "5.2.2", "MUST be stored", "SHOULD have the lowest possible sum")
+    @rfc("5356", "5.3.2", "SHOULD select, at most, the requested", "MUST NOT be reported more than")
     @settings(deadline=None, derandomize=True, max_examples=200)
     @given(STEPS, st.integers(0, len(MODELS) - 1))
     def test_orders_like_the_model(self, steps: Steps, number: int) -> None:
@@ -101,6 +105,8 @@ class ModelTests(SynchronousTestCase):
             self.assertEqual(len(selection), len(model.members))
         self.assertEqual(selection.peek(100), model.peek(100))
 
+    @rfc("5356", "4.3.2", "MUST NOT be reported more than")
+    @rfc("5356", "4.4.2", "SHOULD select, at most, the requested", "MUST NOT be reported more than")
     @settings(deadline=None, derandomize=True, max_examples=300)
     @given(STEPS, st.sampled_from([2, 3, 4, 0x40000004]))
     def test_weights_and_chance(self, steps: Steps, number: int) -> None:

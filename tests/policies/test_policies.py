@@ -15,6 +15,7 @@ from rserpool.policies.base import M, Policy, Selection, T
 from rserpool.policies.lowest import LowestFirst
 from rserpool.wire import parameters
 from rserpool.wire.parameters import PoolElement, TcpTransport
+from tests.conformance import rfc
 
 
 def elements(policy: Policy, *values: Sequence[int]) -> list[PoolElement]:
@@ -79,6 +80,9 @@ class UserTests(SynchronousTestCase):
     def order(self, policy: Policy, offered: list[PoolElement], turn: int = 0, seed: int = 1) -> list[int]:
         return [element.identifier for element in policy.user_order(offered, turn, Random(seed))]
 
+    @rfc("5356", "4.1.1", "MUST be supported by all RSerPool")
+    @rfc("5356", "4.1.3", "SHOULD use the list of pool")
+    @rfc("5356", "4.2.3", "SHOULD follow the same rules as RR")
     def test_round_robin_over_the_list_until_it_is_out_of_date(self) -> None:
         for name, values in (("round-robin", ()), ("weighted-round-robin", (3,))):
             policy = by_name(name)
@@ -95,6 +99,7 @@ class UserTests(SynchronousTestCase):
             for count in first.values():
                 self.assertTrue(150 < count < 250, first)
 
+    @rfc("5356", "4.5.3", "MUST select the active pool element")
     def test_priority_is_the_users_rule_too(self) -> None:
         """4.5.3: the pool user MUST select the active element with the highest priority."""
         policy = by_name("priority")

@@ -13,6 +13,7 @@ from rserpool.policies import FULL_LOAD, Policy
 from rserpool.policies.rand import Random
 from rserpool.policies.rlu import RandomizedLeastUsed
 from rserpool.policies.wrand import WeightedRandom
+from tests.conformance import rfc
 from tests.policies.members import chi_square, filled, named, names, picks, tally
 
 BOUND = {2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52, 9: 27.88, 11: 31.26, 89: 135.98}
@@ -60,6 +61,7 @@ class RandomTests(ChanceTests):
         found = Counter(picks(selection, 20000, 2))
         self.assert_shares(found, in_order(dict.fromkeys("ABCDEFGHIJ", 1)))
 
+    @rfc("5356", "4.3.2", "MUST NOT be reported more than")
     def test_at_most_all(self) -> None:
         selection = filled(Random(), named([()] * 3))
         self.assertEqual(sorted(names(selection.select(10))), ["A", "B", "C"])
@@ -68,6 +70,7 @@ class RandomTests(ChanceTests):
 
 
 class WeightedRandomTests(ChanceTests):
+    @rfc("5356", "4.4.2", "SHOULD select, at most, the requested")
     def test_ratio_of_the_weight_to_the_sum(self) -> None:
         weights = [1, 2, 3, 4, 10, 100]
         selection = filled(WeightedRandom(), named((weight,) for weight in weights))
@@ -92,6 +95,7 @@ class WeightedRandomTests(ChanceTests):
         found = self.pairs(WeightedRandom(), weights, 30000)
         self.assert_shares(found, in_order(dict(zip("ABCD", weights, strict=True))))
 
+    @rfc("5356", "4.4.2", "SHOULD select, at most, the requested", "MUST NOT be reported more than")
     def test_one_heavy_one_does_not_hide_the_others(self) -> None:
         selection = filled(WeightedRandom(), named([(0xFFFFFFFF,)] + [(1,)] * 20))
         chosen = [names(selection.select(3)) for _ in range(50)]
@@ -113,6 +117,7 @@ class WeightedRandomTests(ChanceTests):
 
 
 class RandomizedLeastUsedTests(ChanceTests):
+    @rfc("5356", "5.4.2", "SHOULD behave like WRAND, having every")
     def test_by_what_is_left(self) -> None:
         """5.4.1: (0xFFFFFFFF - load_A) / sum(0xFFFFFFFF - load_x)."""
         loads = [0, FULL_LOAD // 2, FULL_LOAD // 4 * 3]

@@ -8,10 +8,20 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.policies.rr import RoundRobin
 from rserpool.policies.wrr import WeightedRoundRobin
+from tests.conformance import rfc
 from tests.policies.members import Named, filled, named, names, picks, tally
 
 
 class RoundRobinTests(SynchronousTestCase):
+    @rfc("5356", "4.1.1", "MUST be supported by all RSerPool")
+    @rfc(
+        "5356",
+        "4.1.2",
+        "SHOULD hold the pool elements of each",
+        "SHOULD store a pointer to one",
+        "SHOULD return the pool elements from the circular",
+        "SHOULD be advanced by one element",
+    )
     def test_head_moves_by_one_a_request(self) -> None:
         selection = filled(RoundRobin(), named([()] * 4))
         self.assertEqual(picks(selection, 5, 3), ["ABC", "BCD", "CDA", "DAB", "ABC"])
@@ -47,6 +57,7 @@ class RoundRobinTests(SynchronousTestCase):
 
 
 class WeightedRoundRobinTests(SynchronousTestCase):
+    @rfc("5356", "4.2.2", "SHOULD follow the same rules as RR")
     def test_equal_weights_are_round_robin(self) -> None:
         """4.2.1: if all weights are 1, then WRR is just RR."""
         for weight in (1, 2, 7, 0xFFFFFFFF):
@@ -55,6 +66,7 @@ class WeightedRoundRobinTests(SynchronousTestCase):
             self.assertEqual(sorted(ring), list("ABCDE"))
             self.assertEqual(picks(selection, 7, 3), [(ring * 3)[n : n + 3] for n in range(7)])
 
+    @rfc("5356", "4.2.2", "SHOULD follow the same rules as RR")
     def test_a_round_has_each_as_often_as_its_weight(self) -> None:
         for weights in ([5, 1, 1], [3, 3, 3, 1], [1], [2, 3, 5, 7, 11, 13], [1000, 1, 999], [10] + [1] * 10):
             selection = filled(WeightedRoundRobin(), named((weight,) for weight in weights))

@@ -20,6 +20,7 @@ from rserpool.roles.pool_element import (
 )
 from rserpool.wire import asap
 from rserpool.wire.parameters import ErrorCause, Policy, TcpTransport
+from tests.conformance import rfc
 
 POOL = b"www"
 FIRST, SECOND = (TransportAddress(("10.0.0.1",), 3863, udp) for udp in (9899, 9898))
@@ -66,6 +67,16 @@ class ElementTestCase(SynchronousTestCase):
 class RegisteringTests(ElementTestCase):
     """3.1."""
 
+    @rfc("5352", "2.2.1", "MUST fill in the Pool Handle")
+    @rfc(
+        "5352",
+        "3.1",
+        "MUST use the procedures outlined in this",
+        "MUST follow the procedures specified in Section",
+        "MUST be followed to register",
+        "MUST formulate an ASAP_REGISTRATION message, as defined",
+    )
+    @rfc("5352", "4", "A PE MUST implement the handling")
     def test_hunts_registers_and_tells(self):
         self.assertEqual(self.serve(identifier=7), [Connect(FIRST), Connect(SECOND)])
         effects = self.at_home()
@@ -86,11 +97,19 @@ class RegisteringTests(ElementTestCase):
         self.element.serve(b"other", WEB, ROUND_ROBIN, self.now)
         self.assertEqual([m.handle for m in self.sent(self.at_home())], [POOL, b"other"])
 
+    @rfc(
+        "5352",
+        "3.1",
+        "MUST re-register before the registration expires",
+        "MUST start a T4-reregistration timer",
+        "SHOULD be made starting at step",
+    )
     def test_registers_again_before_its_life_ends(self):
         self.registered()
         [message] = self.sent(self.pass_time(20.0))
         self.assertIsInstance(message, asap.Registration)
 
+    @rfc("5352", "3.1", "MUST re-register before the registration expires")
     def test_short_lives_register_at_half_time(self):
         self.serve(identifier=7, life=10)
         self.at_home()
@@ -98,6 +117,8 @@ class RegisteringTests(ElementTestCase):
         self.assertEqual(self.sent(self.pass_time(4.9)), [])
         self.assertEqual(len(self.sent(self.pass_time(0.2))), 1)
 
+    @rfc("5352", "3.1", "SHOULD restart the registration procedure")
+    @rfc("5352", "3.6", "MUST establish a new Home ENRP")
     def test_a_lost_answer_leads_to_another_registrar(self):
         self.serve(identifier=7)
         self.at_home()
@@ -107,6 +128,8 @@ class RegisteringTests(ElementTestCase):
         [message] = self.sent(self.at_home("second", SECOND), "second")
         self.assertIsInstance(message, asap.Registration)
 
+    @rfc("5352", "3.1", "MUST use the same PE identifier")
+    @rfc("5352", "3.6", "MUST establish a new Home ENRP")
     def test_a_lost_registrar_leads_to_another(self):
         self.registered()
         effects = self.element.association_lost("home", self.now)
@@ -164,16 +187,22 @@ class KeepAliveTests(ElementTestCase):
         super().setUp()
         self.registered()
 
+    @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
+    @rfc("5352", "3.4", "MUST be taken")
     def test_acknowledged_on_the_association_that_asked(self):
         self.element.association_up("probe", TransportAddress(("10.0.0.3",), 3863), self.now)
         for association in ("home", "probe"):
             effects = self.element.receive(association, asap.EndpointKeepAlive(1, POOL), self.now)
             self.assertEqual(self.sent(effects, association), [asap.EndpointKeepAliveAck(POOL, 7)])
 
+    @rfc("5352", "3.4", "MUST silently discard the message")
     def test_other_pools_and_identifiers_are_discarded(self):
         for message in (asap.EndpointKeepAlive(1, b"other"), asap.EndpointKeepAlive(1, POOL, identifier=8)):
             self.assertEqual(self.element.receive("home", message, self.now), [])
 
+    @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
+    @rfc("5352", "1.1", "MUST know and keep track of this")
+    @rfc("5353", "1.1", "MUST only have one Home ENRP")
     def test_h_flag_makes_the_sender_the_home(self):
         other = TransportAddress(("10.0.0.3",), 3863)
         self.element.association_up("new", other, self.now)
@@ -189,6 +218,16 @@ class KeepAliveTests(ElementTestCase):
 class LeavingTests(ElementTestCase):
     """3.2."""
 
+    @rfc("5352", "2.2.2", "MUST fill in the Pool Handle")
+    @rfc(
+        "5352",
+        "3.2",
+        "SHOULD use the following procedure",
+        "SHOULD use the SCTP association that was",
+        "MUST take the following actions",
+        "MUST be the same as used",
+    )
+    @rfc("5352", "4", "A PE MUST implement the handling")
     def test_deregisters_waits_and_tells(self):
         self.registered()
         effects = self.element.leave(POOL, self.now)
@@ -202,6 +241,7 @@ class LeavingTests(ElementTestCase):
         self.assertEqual(self.events(self.element.leave(POOL, self.now)), [Left(POOL)])
         self.assertEqual(self.element.tick(self.now), [StopConnecting(FIRST), StopConnecting(SECOND)])
 
+    @rfc("5352", "3.2", "SHOULD restart the de-registration procedure")
     def test_a_deregistration_that_met_a_dead_registrar_is_finished_at_another(self):
         self.registered()
         self.element.leave(POOL, self.now)
@@ -215,6 +255,7 @@ class LeavingTests(ElementTestCase):
         self.assertEqual(self.events(self.element.leave(POOL, self.now)), [])
         self.assertEqual(self.sent(self.at_home("second", SECOND), "second"), [asap.Deregistration(POOL, 7)])
 
+    @rfc("5352", "3.2", "MUST take the following actions", "SHOULD restart the de-registration procedure")
     def test_a_silent_registrar_is_left_for_another(self):
         self.registered()
         self.element.leave(POOL, self.now)

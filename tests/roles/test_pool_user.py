@@ -14,12 +14,16 @@ from rserpool.profiles import DEFAULT
 from rserpool.roles.pool_user import HomeChanged, PoolUser
 from rserpool.wire import asap
 from rserpool.wire.parameters import ErrorCause
+from tests.conformance import rfc
 from tests.roles.user_stage import UserStage, answer, registrar
 
 
 class HomeTests(SynchronousTestCase):
     """The home registrar, found and lost."""
 
+    @rfc("5352", "3.3", "MUST take the following actions")
+    @rfc("5352", "3.6", "MUST establish a new Home ENRP")
+    @rfc("5353", "1.1", "SHOULD select one of the available")
     def test_hunts_when_asked(self) -> None:
         """NR2: nobody is dialled before there is a question; then up to three are."""
         stage = UserStage(5)
@@ -42,6 +46,8 @@ class HomeTests(SynchronousTestCase):
         effects = user.association_lost("it", 1.0)
         self.assertEqual(effects, [Connect(registrar(1)), Notify(HomeChanged(None))])
 
+    @rfc("5352", "3.3", "SHOULD start the Server Hunt procedure", "SHOULD restart the handle resolution procedure")
+    @rfc("5352", "3.7.1", "SHOULD discard the message and start", "MUST be capable of reconstructing the original")
     def test_lost(self) -> None:
         """3.7.1: what was asked goes to the next registrar, in the order of the questions."""
         stage = UserStage(2)
@@ -78,6 +84,7 @@ class HomeTests(SynchronousTestCase):
         stage.do(stage.user.association_up("peer", registrar(7), stage.now))
         self.assertIsNone(stage.user.home)
 
+    @rfc("5352", "4", "[PU] Furthermore")
     def test_other_messages(self) -> None:
         """Messages that are not for users are ignored."""
         stage = UserStage(1)
@@ -100,6 +107,8 @@ class HomeTests(SynchronousTestCase):
         stage.do(stage.user.announcement(asap.EndpointKeepAlive(1, b"pool"), "10.0.0.2", stage.now))
         self.assertEqual(stage.dialling, [registrar(1)])
 
+    @rfc("5352", "3.3", "SHOULD take the steps described in Section")
+    @rfc("5352", "3.7.2", "SHOULD adopt the responding ENRP server")
     def test_t1_goes_to_another(self) -> None:
         """3.7.2: a registrar that is silent is left for another one, though it is still connected."""
         stage = UserStage(2)
@@ -138,6 +147,7 @@ class HomeTests(SynchronousTestCase):
         stage.resolve("a")
         self.assertEqual(stage.user.stop(), [StopConnecting(registrar(1)), StopConnecting(registrar(2))])
 
+    @rfc("5352", "2.1", "MUST use either SCTP or TCP")
     def test_tcp(self) -> None:
         """2.1: over TCP all is the same."""
         address = TransportAddress(("10.0.0.1",), 3863, protocol="tcp")
@@ -160,11 +170,13 @@ class ReportTests(SynchronousTestCase):
     def report(self, identifier: int) -> None:
         self.stage.do(self.stage.user.report(b"pool", identifier, self.stage.now))
 
+    @rfc("5352", "3.5", "SHOULD report the unavailability of the PE")
     def test_report(self) -> None:
         """The registrar is told."""
         self.report(1)
         self.assertEqual(self.stage.asked(), [asap.EndpointUnreachable(b"pool", 1)])
 
+    @rfc("5352", "3.5", "MUST report no more than once")
     def test_once(self) -> None:
         """A hundred connections that fail are one report; another element is another report."""
         for _ in range(100):

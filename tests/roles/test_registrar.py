@@ -11,6 +11,7 @@ from rserpool.errors import CauseCode
 from rserpool.roles.registrar import ElementRegistered, ElementRemoved, SupervisionStretched
 from rserpool.wire import asap
 from rserpool.wire.parameters import DATA_ONLY, OpaqueTransport, Policy, PoolElement, SctpTransport, UdpTransport
+from tests.conformance import rfc
 from tests.roles.stage import SERVER, Stage, element
 
 POOL = b"www"
@@ -27,6 +28,17 @@ class RegistrationTests(SynchronousTestCase):
         self.stage = Stage()
         self.stage.up("a")
 
+    @rfc(
+        "5352",
+        "3.1",
+        "MUST create a new pool",
+        "MUST assign itself the owner of this",
+        "MUST assign itself to be the Home",
+        "MUST reply to the requesting PE",
+        "MUST set the R flag in the ASAP_REGISTRATION_RESPONSE",
+    )
+    @rfc("5352", "4", "An ENRP server MUST implement the handling")
+    @rfc("5352", "3.3", "MUST first look up the pool", "MUST compose and send back an ASAP_HANDLE_RESOLUTION_RESPONSE")
     def test_first_element_creates_the_pool(self):
         [answer] = self.stage.register("a", POOL, element(1))
         self.assertEqual(answer, asap.RegistrationResponse(POOL, 1))
@@ -35,6 +47,7 @@ class RegistrationTests(SynchronousTestCase):
         [found] = self.stage.resolve("a", POOL).elements
         self.assertEqual((found.identifier, found.home), (1, SERVER))
 
+    @rfc("5352", "3.1", "MUST also record the SCTP transport")
     def test_registrar_records_where_the_registration_came_from(self):
         self.stage.register("a", POOL, element(1))
         [found] = self.stage.resolve("a", POOL).elements
@@ -47,6 +60,13 @@ class RegistrationTests(SynchronousTestCase):
         [found] = self.stage.resolve("a", POOL).elements
         self.assertEqual(found.encapsulation, 0)
 
+    @rfc(
+        "5352",
+        "3.1",
+        "SHOULD consider this as a re-registration",
+        "SHOULD replace the attributes of the existing",
+        "MUST reply to the requesting PE",
+    )
     def test_reregistration_replaces_the_attributes(self):
         self.stage.register("a", POOL, element(1, "least-used:load=0.5"))
         [answer] = self.stage.register("a", POOL, element(1, "least-used:load=0.1", port=81))
@@ -55,24 +75,49 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(found.user_transport.port, 81)
         self.assertEqual(len(self.stage.notified(self.stage.effects, ElementRegistered)), 1)
 
+    @rfc(
+        "5352",
+        "3.1",
+        "MUST check if the policy type",
+        "MUST reject the registration",
+        "MUST reply to the requesting PE",
+        "MUST indicate the rejection by setting",
+        "SHOULD include the proper error cause(s)",
+    )
     def test_policy_must_agree(self):
         self.stage.register("a", POOL, element(1))
         [answer] = self.stage.register("a", POOL, element(2, "random"))
         self.assertTrue(answer.rejected)
         self.assertEqual(causes(answer), [CauseCode.INCONSISTENT_POOLING_POLICY])
 
+    @rfc(
+        "5352",
+        "3.1",
+        "MUST check if the policy type",
+        "MUST reject the registration",
+        "SHOULD include the proper error cause(s)",
+    )
     def test_transport_type_must_agree(self):
         self.stage.register("a", POOL, element(1))
         other = PoolElement(2, 0, 60, UdpTransport(80, "10.0.0.1"), Policy(1))
         [answer] = self.stage.register("a", POOL, other)
         self.assertEqual(causes(answer), [CauseCode.INCONSISTENT_TRANSPORT_TYPE])
 
+    @rfc(
+        "5352",
+        "3.1",
+        "MUST check if the policy type",
+        "MUST reject the registration",
+        "SHOULD include the proper error cause(s)",
+    )
     def test_transport_use_must_agree(self):
         for identifier, use in ((1, 1), (2, DATA_ONLY)):
             parameter = PoolElement(identifier, 0, 60, SctpTransport(80, use, ("10.0.0.1",)), Policy(1))
             [answer] = self.stage.register("a", POOL, parameter)
         self.assertEqual(causes(answer), [CauseCode.INCONSISTENT_DATA_CONTROL_CONFIGURATION])
 
+    @rfc("5352", "2.2.1", "MUST be a subset of the IP")
+    @rfc("5352", "6.1", "MUST be a bound IP address")
     def test_addresses_belong_to_the_association(self):
         [answer] = self.stage.register("a", POOL, element(1, host="10.9.9.9"))
         self.assertTrue(answer.rejected)
@@ -97,6 +142,9 @@ class RegistrationTests(SynchronousTestCase):
         [answer] = self.stage.register("a", b"", element(1))
         self.assertEqual(causes(answer), [CauseCode.INVALID_VALUES])
 
+    @rfc("5352", "0", "MUST use the SCTP transport protocol")
+    @rfc("5352", "2.1", "MUST use SCTP as transport")
+    @rfc("5352", "3.2", "MUST indicate the rejection by including")
     def test_elements_speak_sctp_only(self):
         self.stage.up("t", protocol="tcp")
         [answer] = self.stage.register("t", POOL, element(1))
@@ -115,6 +163,7 @@ class OwnershipTests(SynchronousTestCase):
         self.stage.up("a")
         self.stage.register("a", POOL, element(1))
 
+    @rfc("5352", "3.2", "MUST indicate the rejection by including")
     def test_a_stranger_is_refused_while_the_association_lives(self):
         self.stage.up("evil", host="10.0.0.66")
         [answer] = self.stage.register("evil", POOL, element(1, host="10.0.0.66"))
@@ -169,12 +218,21 @@ class DeregistrationTests(SynchronousTestCase):
         self.stage = Stage()
         self.stage.up("a")
 
+    @rfc(
+        "5352",
+        "3.2",
+        "SHALL remove the PE from its handlespace",
+        "MUST send an ASAP_DEREGISTRATION_RESPONSE message to the PE",
+    )
+    @rfc("5352", "3.3", "MUST reject the handle resolution request")
+    @rfc("5352", "4", "An ENRP server MUST implement the handling")
     def test_the_last_element_takes_the_pool_with_it(self):
         self.stage.register("a", POOL, element(1))
         self.assertEqual(self.stage.tell("a", asap.Deregistration(POOL, 1)), [asap.DeregistrationResponse(POOL, 1)])
         self.assertEqual(causes(self.stage.resolve("a", POOL)), [CauseCode.UNKNOWN_POOL_HANDLE])
         self.assertIsNone(self.stage.registrar.next_deadline())
 
+    @rfc("5352", "3.2", "SHOULD consider the de-registration granted and completed")
     def test_an_unknown_element_counts_as_deregistered(self):
         self.assertEqual(self.stage.tell("a", asap.Deregistration(POOL, 7)), [asap.DeregistrationResponse(POOL, 7)])
 
@@ -194,6 +252,7 @@ class SupervisionTests(SynchronousTestCase):
     def removed(self):
         return self.stage.notified(self.stage.effects, ElementRemoved)
 
+    @rfc("5352", "4", "[ENRP server] Furthermore")
     def test_keep_alives_go_out_and_a_living_element_stays(self):
         for _ in range(20):
             effects = self.stage.pass_time(0.75)
@@ -202,20 +261,30 @@ class SupervisionTests(SynchronousTestCase):
                 self.acknowledge()
         self.assertEqual(self.removed(), [])
 
+    @rfc("5352", "3.5", "MUST consider the PE as unreachable", "and MUST remove the PE from its handlespace")
     def test_a_silent_element_is_gone_within_two_seconds(self):
         self.stage.pass_time(2.0)
         self.assertEqual(self.removed(), [ElementRemoved(POOL, 1, "unreachable")])
 
+    @rfc(
+        "5352",
+        "3.5",
+        "MUST immediately send a point-to-point ASAP_ENDPOINT_KEEP_ALIVE",
+        "SHOULD be set to '0', in this",
+    )
+    @rfc("5352", "4", "[ENRP server] Furthermore")
     def test_a_report_probes_at_once(self):
         effects = self.stage.registrar.receive("u", asap.EndpointUnreachable(POOL, 1), self.stage.now)
         self.assertEqual(self.stage.sent("a", effects), [asap.EndpointKeepAlive(SERVER, POOL, False, 1)])
 
+    @rfc("5352", "3.5", "MUST retain the PE in its handlespace")
     def test_one_reporter_cannot_remove_a_living_element(self):
         for _ in range(10):
             self.stage.tell("u", asap.EndpointUnreachable(POOL, 1))
             self.acknowledge()
         self.assertEqual(self.removed(), [])
 
+    @rfc("5352", "3.5", "SHOULD keep a counter to record", "SHOULD remove the PE from its handlespace")
     def test_more_distinct_reporters_than_max_bad_pe_report_remove_it(self):
         for number in range(4):
             self.stage.up(f"u{number}", host="10.0.0.9", port=6000 + number)
@@ -244,6 +313,7 @@ class SupervisionTests(SynchronousTestCase):
         ]
         self.assertEqual(len(sent), 20)
 
+    @rfc("5352", "3.5", "MUST consider the PE as unreachable", "and MUST remove the PE from its handlespace")
     def test_a_lost_association_is_probed_and_a_refusal_ends_it(self):
         [peer] = self.stage.dialled(self.stage.lost("a"))
         self.stage.refused(peer)
@@ -349,12 +419,14 @@ class ResolutionTests(SynchronousTestCase):
         firsts = [self.stage.resolve("u", POOL, items=2).elements[0].identifier for _ in range(6)]
         self.assertEqual(firsts, [1, 2, 3, 1, 2, 3])
 
+    @rfc("5352", "3.3", "MUST also include a pool member")
     def test_policy_is_named_unless_it_is_round_robin(self):
         self.stage.register("a", POOL, element(1))
         self.assertIsNone(self.stage.resolve("u", POOL).policy)
         self.stage.register("a", b"other", element(1, "least-used:load=0.5"))
         self.assertEqual(self.stage.resolve("u", b"other").policy.type, 0x40000001)
 
+    @rfc("5352", "2.2.6", "MUST be present")
     def test_a_pool_that_can_serve_nobody_says_so(self):
         self.stage.register("a", POOL, element(1, "weighted-round-robin:weight=0"))
         self.assertEqual(causes(self.stage.resolve("u", POOL)), [CauseCode.LACK_OF_RESOURCES])
@@ -378,6 +450,7 @@ class ResolutionTests(SynchronousTestCase):
         [found] = self.stage.resolve("multi", POOL).elements
         self.assertEqual(found.user_transport.addresses, ("fe80::1", "10.0.0.3"))
 
+    @rfc("5352", "4", "[ENRP server] Furthermore")
     def test_a_message_for_somebody_else_is_reported(self):
         [answer] = self.stage.tell("u", asap.Cookie(b"monster"))
         self.assertEqual(causes(answer), [CauseCode.UNRECOGNIZED_MESSAGE])

@@ -19,6 +19,7 @@ from rserpool.sctp.transport import SctpProtocol
 from rserpool.service.endpoint import PoolClientEndpoint
 from rserpool.service.user import PoolUserService
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, UdpTransport
+from tests.conformance import rfc
 from tests.service.world import Reactor, World
 
 
@@ -82,6 +83,7 @@ class EndpointCase(SynchronousTestCase):
 class ConnectTests(EndpointCase):
     """Who is connected to."""
 
+    @rfc("5352", "6.5.1", "MUST first perform a pool handle")
     def test_element(self) -> None:
         """The endpoint's protocol is connected to an element, and both can be asked which."""
         self.world.member(1)

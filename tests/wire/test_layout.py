@@ -23,6 +23,7 @@ from rserpool.wire.parameters import (
     encode_pool_element,
 )
 from rserpool.wire.tlv import Decoded
+from tests.conformance import rfc
 
 HANDLE = b"Echo5"
 HANDLE_TLV = "0009 0009 4563686f35 000000"
@@ -157,6 +158,9 @@ TRANSPORTS: list[tuple[UserTransport, str]] = [
 class Messages(SynchronousTestCase):
     """Each message has the bytes of its figure, and these bytes are read as the message."""
 
+    @rfc("5354", "2", "MUST be in network byte order")
+    @rfc("5354", "3", "MUST be a multiple of 4")
+    @rfc("5354", "4", "MUST be a multiple of 4", "MUST pad the message with all")
     def test_asap(self) -> None:
         for message, text in ASAP:
             data = bytes.fromhex(text)
@@ -164,6 +168,8 @@ class Messages(SynchronousTestCase):
             self.assertEqual(asap.decode(data), Decoded(message))
         self.assertEqual({type(message) for message, _ in ASAP}, set(asap.MESSAGES))
 
+    @rfc("5353", "2", "MUST be transmitted in network byte")
+    @rfc("5354", "2", "MUST be in network byte order")
     def test_enrp(self) -> None:
         for message, text in ENRP:
             data = bytes.fromhex(text)
@@ -187,6 +193,7 @@ class Messages(SynchronousTestCase):
 class Parameters(SynchronousTestCase):
     """Parameters that many messages share."""
 
+    @rfc("5354", "2", "MUST be in network byte order")
     def test_every_transport(self) -> None:
         for transport, text in TRANSPORTS:
             element = PoolElement(1, 2, 3, transport, Policy(1))
@@ -194,6 +201,10 @@ class Parameters(SynchronousTestCase):
             self.assertEqual(tlv[16:-8].hex(" ", 4), bytes.fromhex(text).hex(" ", 4))
             self.assertEqual(decode_pool_element(tlv), element)
 
+    @rfc("5354", "3.3", "MUST always be treated as a \"Data")
+    @rfc("5354", "3.5", "MUST always be treated as a \"Data")
+    @rfc("5354", "3.6", "MUST always be treated as a \"Data")
+    @rfc("5354", "3.7", "MUST always be treated as a \"Data")
     def test_what_transports_have_in_common(self) -> None:
         for transport, text in TRANSPORTS:
             self.assertEqual(transport.TYPE, int(text[:4], 16))
@@ -202,15 +213,19 @@ class Parameters(SynchronousTestCase):
         self.assertEqual(OpaqueTransport(b"x").addresses, ())
         self.assertEqual(TcpTransport(80, "10.11.12.1").addresses, ("10.11.12.1",))
 
+    @rfc("5354", "3.5", "MUST always be treated as a \"Data")
     def test_reserved_fields_of_a_transport_are_ignored(self) -> None:
         tlv = bytes.fromhex(ELEMENT_TLV.replace("0050 0000", "0050 0001"))
         self.assertEqual(decode_pool_element(tlv), ELEMENT)
 
+    @rfc("5354", "3.8", "MUST use the following general parameter")
     def test_pool_element(self) -> None:
         for element, text in ((ELEMENT, ELEMENT_TLV), (FULL_ELEMENT, FULL_ELEMENT_TLV)):
             self.assertEqual(encode_pool_element(element).hex(" ", 4), bytes.fromhex(text).hex(" ", 4))
             self.assertEqual(decode_pool_element(bytes.fromhex(text)), element)
 
+    @rfc("5354", "3", "MUST be a multiple of 4", "MUST pad the parameter at the end")
+    @rfc("5354", "3.8", "MUST use the following general parameter")
     def test_odd_policy_data_are_padded_and_kept(self) -> None:
         element = PoolElement(1, 2, 3, ELEMENT.user_transport, Policy(0x80000001, b"abcde"))
         tlv = encode_pool_element(element)

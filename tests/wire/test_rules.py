@@ -21,6 +21,7 @@ from rserpool.wire.parameters import (
     encode_pool_element,
 )
 from rserpool.wire.tlv import Decoded
+from tests.conformance import rfc
 from tests.wire.test_layout import ELEMENT, ELEMENT_TLV, HANDLE, HANDLE_TLV, IDENTIFIER_TLV, IPV4, PARTIES, SERVER
 
 DISCARD = "0123 0005 ff 000000"
@@ -114,11 +115,15 @@ class Places:
 class UnknownParameters(SynchronousTestCase):
     """The two high bits of the type say what to do, wherever the parameter stands."""
 
+    @rfc("5352", "2.2.14", "SHOULD handle")
+    @rfc("5353", "3.7", "SHOULD handle")
     def test_00_discards_silently(self) -> None:
         for place, protocol, data in Places.of(DISCARD):
             error = self.assertRaises(WireError, protocol.decode, data)
             self.assertFalse(error.report, place)
 
+    @rfc("5352", "2.2.14", "SHOULD handle")
+    @rfc("5353", "3.7", "SHOULD handle")
     def test_01_discards_and_reports_the_complete_parameter(self) -> None:
         for place, protocol, data in Places.of(REPORT):
             error = self.assertRaises(WireError, protocol.decode, data)
@@ -127,10 +132,14 @@ class UnknownParameters(SynchronousTestCase):
                 cause_of(error), ErrorCause(CauseCode.UNRECOGNIZED_PARAMETER, bytes.fromhex("41230005ff")), place
             )
 
+    @rfc("5352", "2.2.14", "SHOULD handle")
+    @rfc("5353", "3.7", "SHOULD handle")
     def test_10_skips(self) -> None:
         for (place, protocol, data), (_, _, without) in zip(Places.of(SKIP), Places.of(""), strict=True):
             self.assertEqual(protocol.decode(data), protocol.decode(without), place)
 
+    @rfc("5352", "2.2.14", "SHOULD handle")
+    @rfc("5353", "3.7", "SHOULD handle")
     def test_11_skips_and_reports(self) -> None:
         for (place, protocol, data), (_, _, without) in zip(Places.of(SKIP_AND_REPORT), Places.of(""), strict=True):
             decoded = protocol.decode(data)
@@ -182,12 +191,16 @@ class UnknownParameters(SynchronousTestCase):
 class UnknownMessages(SynchronousTestCase):
     """RFC 5354 section 4: 00 discard, 01 discard and report, 10 and 11 are reserved."""
 
+    @rfc("5352", "2.2.14", "SHOULD handle")
+    @rfc("5353", "3.7", "SHOULD handle")
     def test_01_reports_the_message(self) -> None:
         for protocol in (asap, enrp):
             error = self.assertRaises(WireError, protocol.decode, b"\x77\1\0\5x\0\0\0")
             self.assertTrue(error.report)
             self.assertEqual(cause_of(error), ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, b"\x77\1\0\5x"))
 
+    @rfc("5352", "2.2.14", "SHOULD handle")
+    @rfc("5353", "3.7", "SHOULD handle")
     def test_others_are_discarded_silently(self) -> None:
         for kind in (0x00, 0x0F, 0x3F, 0x80, 0xBF, 0xC0, 0xFF):
             for protocol in (asap, enrp):
@@ -232,6 +245,7 @@ class Frames(SynchronousTestCase):
         self.refused(enrp, "01 00 0004", "01 00 000b 0000000000000000", "04 00 000c 0000000000000000")
         self.refused(enrp, "04 00 000e 0000000000000000 0000", "07 00 000c 0000000000000000")
 
+    @rfc("5354", "4", "MUST ignore the padding bytes")
     def test_three_bytes_of_padding_are_ignored(self) -> None:
         for padding in ("", "00", "0000", "ffffff"):
             data = bytes.fromhex(f"05 00 0008 0009 0004 {padding}")
@@ -257,6 +271,8 @@ class Frames(SynchronousTestCase):
         )
         self.refused(enrp, f"01 00 0010 {PARTIES} 000f 0004", f"01 00 0014 {PARTIES} 000f 0008 00000000")
 
+    @rfc("5354", "3.10", "MUST have one and only one", "MUST be an SCTP type transport")
+    @rfc("5354", "3.4", "MUST be present in an SCTP")
     def test_element_that_is_wrong_inside(self) -> None:
         for inside in (
             "",
@@ -350,6 +366,7 @@ class Parameters(SynchronousTestCase):
 class Encoding(SynchronousTestCase):
     """Values that do not fit raise ValueError, and nothing else."""
 
+    @rfc("5354", "3.4", "MUST be present in an SCTP")
     def test_values_that_do_not_fit(self) -> None:
         transport = TcpTransport(80, "10.11.12.1")
         bad: list[asap.Message] = [
