@@ -221,6 +221,10 @@ class Supervision:
                     client = self._client_of(association)
                     if client is not None and client.outbound and not client.elements:
                         effects.append(Abort(association))
+                    else:
+                        # If it was only slow, it registers again when it reads this.
+                        told = asap.DeregistrationResponse(element.handle, element.identifier)
+                        effects.append(Send(association, told))
             elif watch.answer_by is not None:
                 self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
             elif self._keep_alives or watch.claim:

@@ -19,6 +19,7 @@ from rserpool.profiles import DEFAULT, Profile
 from rserpool.roles import pool_element as role
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
+from rserpool.service.closing import close
 from rserpool.service.load import probe
 from rserpool.service.multicast import AnnouncementChannel, default_group
 from rserpool.service.node import Node
@@ -189,10 +190,7 @@ class PoolElementService(Service):
         self.node.stop()
         if self._channel is not None:
             await _maybe(self._channel.stopListening())
-        if self._endpoint is not None:
-            await self._endpoint.stopListening()
-        if self._stack is not None and self._given_stack is None:
-            await self._stack.close()
+        await close(self._reactor, (self._endpoint,), self._stack if self._given_stack is None else None)
 
     def _measure(self, handle: bytes, parsed: ParsedPolicy, measured: dict[str, Callable[[], float]]) -> None:
         last: dict[str, int] = {}

@@ -20,6 +20,7 @@ from rserpool.roles import registrar as role
 from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
+from rserpool.service.closing import close
 from rserpool.service.garbage import Garbage
 from rserpool.service.multicast import ENRP_GROUP, AnnouncementChannel, default_group
 from rserpool.service.node import Node
@@ -37,13 +38,14 @@ class RegistrarService(Service):
     """A registrar on one reactor.
 
     @param asap: where elements and users reach it over SCTP.
-    @param asap_tcp: where users reach it over TCP; None for port 3863 of the first SCTP address, or any free port if
-        that is taken.
+    @param asap_tcp: where users reach it over TCP; None for the first address and the port of C{asap}, or any free
+        port if that is taken.
     @param tcp: whether to serve users over TCP at all.
     @param enrp: where other registrars reach it; None for port 9901 of the same addresses.
     @param peers: where other registrars speak ENRP; they are dialled for ever, and the first that answers is the
         mentor. Without peers the registrar is ready at once.
     @param encapsulation: the UDP port of SCTP over UDP; None for the first free one of 9899, 9898 ... 9892.
+    @param encapsulation_hosts: at which local addresses SCTP over UDP is received; those of C{asap} by default.
     @param identifier: its ENRP server identifier; drawn at random if None.
     @param announce: whether to announce itself by multicast.
     @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
@@ -63,6 +65,7 @@ class RegistrarService(Service):
         enrp: TransportAddress | None = None,
         peers: Sequence[TransportAddress] = (),
         encapsulation: int | None = None,
+        encapsulation_hosts: tuple[str, ...] = (),
         identifier: int | None = None,
         profile: Profile = DEFAULT,
         backend: str = "auto",
@@ -80,9 +83,11 @@ class RegistrarService(Service):
         self._asap_tcp = asap_tcp
         self._tcp = tcp
         self._enrp = enrp or TransportAddress(asap.hosts, ENRP_PORT)
+        self._enrp_hosts = encapsulation_hosts or self._enrp.hosts
         self._enrp_endpoint: ISctpEndpoint | None = None
         self._peers = tuple(peers)
         self._encapsulation = encapsulation
+        self._hosts = encapsulation_hosts or asap.hosts
         self._profile = profile
         self._backend = backend
         self._announce = announce
@@ -136,7 +141,7 @@ class RegistrarService(Service):
         return TransportAddress((host.host,), host.port, protocol="tcp")
 
     def _start(self) -> None:
-        hosts = self._asap.hosts
+        hosts = self._hosts
         self._stack = self._given_stack or open_stack(
             self._reactor,
             backend=self._backend,
@@ -172,7 +177,7 @@ class RegistrarService(Service):
     def _start_enrp(self, stack: ISctpStack) -> None:
         registrar, node = self.registrar, self.node
         channel = node.open_channel("enrp", registrar.peering, enrp_messages, PPID_ENRP)
-        endpoint = self._enrp_endpoint = stack.open(self._enrp.port, channel, self._enrp.hosts, True)
+        endpoint = self._enrp_endpoint = stack.open(self._enrp.port, channel, self._enrp_hosts, True)
         channel.endpoint = endpoint
         hosts = endpoint.hosts
         if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104
@@ -189,14 +194,14 @@ class RegistrarService(Service):
     def _listen_tcp(self) -> Any:
         if self._asap_tcp is not None:
             return listen_tcp(self._reactor, self._asap_tcp.hosts[0], self._asap_tcp.port, self.node)
-        host = self._asap.hosts[0]
+        host, wanted = self._asap.hosts[0], self._asap.port or ASAP_PORT
         try:
-            return listen_tcp(self._reactor, host, ASAP_PORT, self.node)
+            return listen_tcp(self._reactor, host, wanted, self.node)
         except CannotListenError:
             port: Any = listen_tcp(self._reactor, host, 0, self.node)
             self._log.info(
                 "TCP port {taken} is taken: users reach this registrar over TCP at port {port}",
-                taken=ASAP_PORT,
+                taken=wanted,
                 port=port.getHost().port,
             )
             return port
@@ -237,11 +242,8 @@ class RegistrarService(Service):
             await _maybe(port.stopListening())
         self._ports.clear()
         self._multicast.clear()
-        for endpoint in (self._endpoint, self._enrp_endpoint):
-            if endpoint is not None:
-                await endpoint.stopListening()
-        if self._stack is not None and self._given_stack is None:
-            await self._stack.close()
+        own_stack = self._stack if self._given_stack is None else None
+        await close(self._reactor, (self._endpoint, self._enrp_endpoint), own_stack)
 
     def _notified(self, event: Any) -> None:
         match event:

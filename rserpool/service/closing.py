@@ -1,0 +1,34 @@
+"""The end of a service's SCTP: graceful where peers answer, and in time where they do not (RFC 9260 section 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+
+SHUTDOWN = 1.0
+"""Seconds that associations have for a graceful shutdown."""
+
+
+async def close(reactor: Any, endpoints: Sequence[ISctpEndpoint | None], stack: ISctpStack | None) -> None:
+    """Shut the associations of all endpoints down, abort those that do not answer, and close the stack, if given."""
+    closing = [(endpoint, endpoint.stopListening()) for endpoint in endpoints if endpoint is not None]
+    for endpoint, stopped in closing:
+        if not await in_time(reactor, stopped):
+            endpoint.abort()
+    if stack is not None:
+        await in_time(reactor, stack.close())
+
+
+async def in_time(reactor: Any, done: Deferred[None]) -> bool:
+    """Wait for it, L{SHUTDOWN} seconds at most; whether it was done by then."""
+    done.addTimeout(SHUTDOWN, reactor)
+    try:
+        await done
+    except defer.TimeoutError:
+        return False
+    return True
