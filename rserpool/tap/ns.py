@@ -10,7 +10,7 @@ from twisted.python import usage
 from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, parse_transport_address
 from rserpool.profiles import profile
 from rserpool.service.registrar import LOOPBACK, RegistrarService
-from rserpool.tap.options import Started, backend, multicast_group, number, read
+from rserpool.tap.options import Started, backend, multicast_group, number, read, udp_encapsulation
 
 
 class Options(usage.Options):
@@ -25,7 +25,7 @@ class Options(usage.Options):
         ["asap", None, None, f"HOST[,HOST...]:PORT for ASAP over SCTP (127.0.0.1:{ASAP_PORT})"],
         ["asap-tcp", None, None, f"HOST:PORT for ASAP over TCP, for users only; 'none' for none (port {ASAP_PORT})"],
         ["enrp", None, None, f"HOST[,HOST...]:PORT for ENRP, with other registrars (port {ENRP_PORT})"],
-        ["udp-encapsulation", None, None, f"UDP port of SCTP over UDP (first free from {ENCAPSULATION_PORT} down)"],
+        ["udp-encapsulation", None, None, f"[HOST:]PORT of SCTP over UDP (first free from {ENCAPSULATION_PORT} down)"],
         ["identifier", None, None, "server identifier, 1 to 0xffffffff (random)"],
         ["profile", None, "default", "timers: fast, default or rfc"],
         ["backend", None, "auto", "SCTP: auto or usrsctp"],
@@ -68,7 +68,8 @@ class Options(usage.Options):
         elif self["asap-tcp"] is not None:
             self.settings["asap_tcp"] = read("asap-tcp", self["asap-tcp"], parse_transport_address)
         if self["udp-encapsulation"] is not None:
-            self.settings["encapsulation"] = read("udp-encapsulation", self["udp-encapsulation"], number(1, 65535))
+            hosts, port = read("udp-encapsulation", self["udp-encapsulation"], udp_encapsulation)
+            self.settings.update(encapsulation=port, encapsulation_hosts=hosts)
         if self["identifier"] is not None:
             self.settings["identifier"] = read("identifier", self["identifier"], number(1, 2**32 - 1))
         if self["announce-group"] is not None:

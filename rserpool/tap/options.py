@@ -48,6 +48,12 @@ def number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def udp_encapsulation(text: str) -> tuple[tuple[str, ...], int]:
+    """A parser of C{[HOST:]PORT}: local addresses (none: those that are used anyway) and a UDP port."""
+    host, colon, port = text.rpartition(":")
+    return parse_transport_address(host).hosts if colon else (), number(1, 65535)(port)
+
+
 def seconds(text: str) -> float:
     """A parser of a time in seconds, 0 or more."""
     try:
