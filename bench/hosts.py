@@ -1,4 +1,4 @@
-"""Hosts for the benchmarks: network namespaces joined by a bridge, of which one can be cut off; else this host alone."""
+"""Hosts of the benchmarks: network namespaces on one bridge, of which one can be cut off; else this host alone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """SCTP over UDP between two processes: echoes per second beside TCP's, and how soon a dead peer is noticed.
 
-C{python -m bench.sctp [--json] [--seconds 2] [--deaths 5] [--associations 1 16 50]}. Each figure of SCTP stands beside
-the same echo over Twisted's TCP in the same run, since absolute figures say little on a shared machine.
+C{python -m bench.sctp [--json [FILE]] [--quick] [--seconds 2] [--deaths 5] [--associations 1 16 50]}. Each figure of
+SCTP stands beside the same echo over Twisted's TCP in the same run, since absolute figures say little on a shared
+machine.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor, task
@@ -226,7 +228,8 @@ def show(found: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="JSON instead of the table, or to FILE")
+    parser.add_argument("--quick", action="store_true", help="a short run, to see that it works")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each rate is measured")
     parser.add_argument("--deaths", type=int, default=5, help="how many peers die for each line; 0 for none")
     parser.add_argument("--associations", type=int, nargs="+", default=[1, 16, 50])
@@ -237,8 +240,11 @@ def main() -> None:
         return
 
     async def run(_: Any) -> None:
-        found = await measure(options.seconds, options.deaths, options.associations)
-        if options.json:
+        seconds, deaths = (0.5, 1) if options.quick else (options.seconds, options.deaths)
+        found = await measure(seconds, deaths, options.associations)
+        if options.json not in (None, "-"):
+            Path(options.json).write_text(json.dumps(found, indent=2) + "\n")
+        if options.json == "-":
             print(json.dumps(found, indent=2))
         else:
             show(found)

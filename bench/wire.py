@@ -1,18 +1,18 @@
 """How long the codec takes: microseconds for each encode and decode of the messages that a registrar sees most.
 
-C{python -m bench.wire [--json] [--seconds 0.2]}. The last column is a ratio to the cost of C{struct.pack} and a slice,
-measured in the same run, so that figures of two machines can be compared.
+C{python -m bench.wire [--json [FILE]] [--quick] [--seconds 0.2]}. The last column is a ratio to
+the cost of C{struct.pack} and a slice, measured in the same run, so that figures of two machines can be compared.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import struct
 import timeit
 from collections.abc import Callable
 from functools import partial
 
+from bench.report import Figures, columns, progress, run
 from rserpool.wire import asap, enrp
 from rserpool.wire.parameters import (
     Policy,
@@ -79,23 +79,33 @@ def microseconds(operation: Callable[[], object], seconds: float) -> float:
     return min(timer.repeat(20, number)) / number * 1e6
 
 
-def main() -> None:
-    """Measure, and print a table or JSON."""
-    parser = argparse.ArgumentParser(description="Microseconds for each encode and decode of frequent messages.")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--seconds", type=float, default=0.2, help="time for each figure (default: %(default)s)")
-    options = parser.parse_args()
+def measure(options: argparse.Namespace) -> Figures:
+    """Microseconds for each operation, and for the unit of the ratios."""
+    seconds = 0.02 if options.quick else options.seconds
     data = bytes(64)
     pack = struct.Struct("!HHII").pack
-    unit = microseconds(lambda: (pack(1, 2, 3, 4), data[4:12]), options.seconds)
-    figures = {name: microseconds(operation, options.seconds) for name, operation in operations().items()}
-    if options.json:
-        print(json.dumps({"unit_us": unit, "microseconds": figures}, indent=2))
-        return
-    print(f"{'':<46}{'us':>8}{'per second':>12}{'ratio':>8}")
-    for name, figure in figures.items():
-        print(f"{name:<46}{figure:8.2f}{1e6 / figure:12,.0f}{figure / unit:8.1f}")
+    unit = microseconds(lambda: (pack(1, 2, 3, 4), data[4:12]), seconds)
+    figures = {}
+    for name, operation in operations().items():
+        figures[name] = microseconds(operation, seconds)
+        progress(f"wire {name}: {figures[name]:.2f} us")
+    return {"unit_us": unit, "microseconds": figures}
+
+
+def table(figures: Figures) -> str:
+    """The figures for people."""
+    unit = figures["unit_us"]
+    rows = [
+        [name, f"{figure:.2f}", f"{1e6 / figure:,.0f}", f"{figure / unit:.1f}"]
+        for name, figure in figures["microseconds"].items()
+    ]
+    return "Wire: frequent messages\n" + columns(["", "us", "per second", "ratio"], rows)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this benchmark alone."""
+    parser.add_argument("--seconds", type=float, default=0.2, help="time for each figure (default: %(default)s)")
 
 
 if __name__ == "__main__":
-    main()
+    run("wire", "Microseconds for each encode and decode of frequent messages.", measure, table, add_arguments)
