@@ -187,7 +187,13 @@ class CacheTests(StageCase):
         self.stage.asked()
         self.stage.told()
 
-    @rfc("5352", "3.3", "If a cache is used, it SHOULD", "SHOULD NOT send a handle resolution", "SHOULD use the entry from the cache")
+    @rfc(
+        "5352",
+        "3.3",
+        "If a cache is used, it SHOULD",
+        "SHOULD NOT send a handle resolution",
+        "SHOULD use the entry from the cache",
+    )
     def test_fresh(self) -> None:
         """C4: until it is stale the cache answers, and its age is told."""
         self.stage.pass_time(DEFAULT.stale_cache_value - 0.1)
