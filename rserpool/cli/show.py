@@ -13,14 +13,6 @@ from rserpool.wire.parameters import Policy as PolicyParameter
 HEADING = ("ELEMENT", "TRANSPORT", "POLICY", "HOME")
 
 
-def handle_text(handle: bytes) -> str:
-    """A pool handle; what is not UTF-8 is escaped by backslashes."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in handle.decode("utf-8", "backslashreplace")
-    )
-
-
 def identifier_text(identifier: int) -> str:
     """A PE or server identifier."""
     return f"0x{identifier:08x}"

@@ -20,6 +20,7 @@ from rserpool.roles import pool_element as role
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 from rserpool.service.closing import close
+from rserpool.service.handles import handle_of, handle_text
 from rserpool.service.load import probe
 from rserpool.service.multicast import AnnouncementChannel, default_group
 from rserpool.service.node import Node
@@ -122,7 +123,7 @@ class PoolElementService(Service):
             fails with L{Rejected} when a registrar refuses it for good. It waits as long as no registrar is found.
         @raise ConfigurationError: if a value is wrong, or the element serves in this pool already.
         """
-        handle = pool.encode() if isinstance(pool, str) else pool
+        handle = handle_of(pool)
         parsed = parse_policy(policy) if isinstance(policy, str) else policy
         measured = {field: probe(name) for field, name in parsed.probes.items()}
         for field, measure in (values or {}).items():
@@ -150,7 +151,7 @@ class PoolElementService(Service):
 
         @raise KeyError: if the element does not serve in this pool.
         """
-        handle = pool.encode() if isinstance(pool, str) else pool
+        handle = handle_of(pool)
         parsed = parse_policy(policy) if isinstance(policy, str) else policy
         wire = None if parsed is None else _policy(parsed, {})
         self.node.perform(self.element.change(handle, self.node.now(), policy=wire, user_transport=transport))
@@ -160,7 +161,7 @@ class PoolElementService(Service):
 
         @return: a C{Deferred} that fires when a registrar has answered, or after twice T3 at the latest.
         """
-        handle = pool.encode() if isinstance(pool, str) else pool
+        handle = handle_of(pool)
         loop = self._loads.pop(handle, None)
         if loop is not None:
             loop.stop()
@@ -216,19 +217,19 @@ class PoolElementService(Service):
                 if registered is not None:
                     self._log.info(
                         "{pool}: registered as 0x{identifier:08x} with {registrar}",
-                        pool=_text(handle),
+                        pool=handle_text(handle),
                         identifier=identifier,
                         registrar=str(registrar),
                     )
                     registered.callback(identifier)
             case role.RegistrationRefused(handle=handle, cause=cause):
                 error = Rejected(cause)
-                self._log.error("{pool}: the registrar refused: {error}", pool=_text(handle), error=str(error))
+                self._log.error("{pool}: the registrar refused: {error}", pool=handle_text(handle), error=str(error))
                 registered = self._registered.pop(handle, None)
                 if registered is not None:
                     registered.errback(error)
             case role.Left(handle=handle):
-                self._log.info("{pool}: left", pool=_text(handle))
+                self._log.info("{pool}: left", pool=handle_text(handle))
                 self._registered.pop(handle, None)
                 left = self._left.pop(handle, None)
                 if left is not None and not left.called:
@@ -263,9 +264,6 @@ def _policy(parsed: ParsedPolicy, measured: Mapping[str, Callable[[], float]]) -
 def _u32(fraction: float) -> int:
     return round(min(1.0, max(0.0, fraction)) * FULL_LOAD)
 
-
-def _text(handle: bytes) -> str:
-    return handle.decode("utf-8", "backslashreplace")
 
 
 async def _maybe(result: Deferred[None] | None) -> None:

@@ -17,6 +17,7 @@ from rserpool.addresses import TransportAddress
 from rserpool.asap.resolution import Resolved
 from rserpool.errors import NoElement, NoRegistrar, RSerPoolError, SctpUnavailable
 from rserpool.service.drop import Connections, Drop
+from rserpool.service.handles import handle_of, handle_text
 from rserpool.service.user import PoolUserService
 from rserpool.wire.parameters import DATA_ONLY, PoolElement, SctpTransport, TcpTransport
 
@@ -68,7 +69,7 @@ class PoolClientEndpoint:
         chosen: Callable[[PoolElement], object] | None = None,
     ) -> None:
         self.user = user
-        self.handle = pool.encode() if isinstance(pool, str) else pool
+        self.handle = handle_of(pool)
         self.element: PoolElement | None = None
         self._timeout = timeout
         self._attempt_timeout = user.profile.t1_enrp_request if attempt is None else attempt
@@ -206,7 +207,7 @@ class PoolClientEndpoint:
                 self._log.failure("the callback for a chosen element failed")
 
     def _nothing(self, tried: dict[str, str]) -> str:
-        pool = self.handle.decode("utf-8", "backslashreplace")
+        pool = handle_text(self.handle)
         reasons = "; ".join(f"{element}: {why}" for element, why in tried.items())
         return f"no element of pool {pool!r} could be used: {reasons or 'there was no time'}"
 

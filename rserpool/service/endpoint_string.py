@@ -41,7 +41,7 @@ class SharedPoolUser(PoolUserService):
         if not self.running:
             self.startService()
             self.reactor.addSystemEventTrigger("before", "shutdown", self.stopService)
-        return super().resolve(handle, items=items, timeout=timeout, fresh=fresh)
+        return super().resolve(pool, items=items, timeout=timeout, fresh=fresh)
 
 
 def endpoint_from(reactor: Any, args: tuple[str, ...], keywords: dict[str, str]) -> PoolClientEndpoint:

@@ -22,6 +22,7 @@ from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 from rserpool.service.closing import close
 from rserpool.service.garbage import Garbage
+from rserpool.service.handles import handle_text
 from rserpool.service.multicast import ENRP_GROUP, AnnouncementChannel, default_group
 from rserpool.service.node import Node
 from rserpool.service.registrars import local_hosts_towards
@@ -249,12 +250,12 @@ class RegistrarService(Service):
         match event:
             case role.ElementRegistered(handle=handle, identifier=identifier):
                 self._log.info(
-                    "{pool}: element 0x{identifier:08x} registered", pool=_text(handle), identifier=identifier
+                    "{pool}: element 0x{identifier:08x} registered", pool=handle_text(handle), identifier=identifier
                 )
             case role.ElementRemoved(handle=handle, identifier=identifier, why=why):
                 self._log.info(
                     "{pool}: element 0x{identifier:08x} removed: {why}",
-                    pool=_text(handle),
+                    pool=handle_text(handle),
                     identifier=identifier,
                     why=why,
                 )
@@ -298,9 +299,6 @@ class RegistrarService(Service):
                     causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
                 )
 
-
-def _text(handle: bytes) -> str:
-    return handle.decode("utf-8", "backslashreplace")
 
 
 async def _maybe(result: Deferred[None] | None) -> None:

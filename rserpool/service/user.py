@@ -25,6 +25,7 @@ from rserpool.roles.pool_user import HomeChanged, PoolUser
 from rserpool.sctp.endpoints import SctpClientEndpoint
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
+from rserpool.service.handles import handle_of
 from rserpool.service.node import Channel, Node
 from rserpool.service.registrars import local_hosts_towards, over, registrars_from
 from rserpool.service.tcp import connect_tcp
@@ -194,7 +195,7 @@ class PoolUserService(Service):
         return 0.0 if self._node is None else self._node.now()
 
     def resolve(
-        self, handle: bytes, *, items: int | None = None, timeout: float | None = None, fresh: bool = False
+        self, pool: bytes | str, *, items: int | None = None, timeout: float | None = None, fresh: bool = False
     ) -> Deferred[Resolved]:
         """Find elements of a pool (RFC 5352 section 3.3), in the order in which to try them.
 
@@ -207,6 +208,7 @@ class PoolUserService(Service):
         """
         if self._node is None or self._user is None:
             return fail(RuntimeError("the pool user service does not run"))
+        handle = handle_of(pool)
         request = object()
         now = self._node.now()
         deadline = now + (self.default_timeout if timeout is None else timeout)
@@ -220,17 +222,18 @@ class PoolUserService(Service):
         """Seconds that a resolution may take where nothing else is said."""
         return max(5.0, (self.profile.max_request_retransmit + 1) * self.profile.t1_enrp_request)
 
-    def report(self, handle: bytes, identifier: int) -> None:
+    def report(self, pool: bytes | str, identifier: int) -> None:
         """Tell the registrar that an element does not serve (RFC 5352 section 3.5), and try it last for a while."""
         if self._node is not None and self._user is not None:
-            self._node.perform(self._user.report(handle, identifier, self._node.now()))
+            self._node.perform(self._user.report(handle_of(pool), identifier, self._node.now()))
 
-    def subscribe(self, handle: bytes, callback: Callable[[PoolChanged], object]) -> Subscription:
+    def subscribe(self, pool: bytes | str, callback: Callable[[PoolChanged], object]) -> Subscription:
         """Have C{callback} called with each change of the pool, first with its present state.
 
         This goes on through the loss of registrars, and while the pool does not exist, until the returned object's
         C{stop()} is called.
         """
+        handle = handle_of(pool)
         subscription = Subscription(handle, callback, self._unsubscribe)
         watchers = self._subscriptions.setdefault(handle, [])
         watchers.append(subscription)

@@ -1,0 +1,16 @@
+"""Pool handles as people write and read them: text stands for its UTF-8 bytes (RFC 5354 section 3.9 knows bytes)."""
+
+from __future__ import annotations
+
+
+def handle_of(pool: bytes | str) -> bytes:
+    """The pool handle that a pool is named by."""
+    return pool.encode() if isinstance(pool, str) else pool
+
+
+def handle_text(handle: bytes) -> str:
+    """A pool handle; what is not UTF-8 is escaped by backslashes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in handle.decode("utf-8", "backslashreplace")
+    )
