@@ -137,7 +137,7 @@ class Home:
         )
         element, created = self._handlespace.register(handle, parameter)
         self._bind(client, element)
-        self._supervision.watch(element, now)
+        self._supervision.registered(element, now)
         effects: list[Effect] = [Send(client.association, asap.RegistrationResponse(handle, element.identifier))]
         for rival, registration in self._contests.pop(element, ()):
             effects.append(_refusal(rival, registration, Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)))

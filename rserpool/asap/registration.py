@@ -93,7 +93,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """ASAP_REGISTRATION_RESPONSE with the R flag."""
+    """ASAP_REGISTRATION_RESPONSE with the R flag, or the registrar is too busy for a deregistration."""
 
     cause: int
 
@@ -202,6 +202,9 @@ def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State,
                         return Postponed(now + pause, pause), ()
                     # 3.1: never re-attempt without correcting the error.
                     return Refused(cause), (Action.TELL_REFUSED,)
+                case Leaving():
+                    # Not ready, or too busy: another registrar may do it sooner.
+                    return LeavingHomeless(), (Action.HUNT,)
                 case _:
                     return state, ()
         case Deregistered():

@@ -31,15 +31,17 @@ class Watch:
     @ivar answer_by: when a keep-alive that is under way counts as failed, or None.
     @ivar claim: whether the element must still be told that we are its home (H flag), after a takeover.
     @ivar reporters: associations that reported it unreachable since it last registered.
+    @ivar over: the association over which it last registered; None after a takeover.
     """
 
-    __slots__ = ("alive_until", "answer_by", "claim", "reporters")
+    __slots__ = ("alive_until", "answer_by", "claim", "over", "reporters")
 
     def __init__(self, alive_until: float) -> None:
         self.alive_until = alive_until
         self.answer_by: float | None = None
         self.claim = False
         self.reporters: set[Association] | None = None
+        self.over: Association | None = None
 
 
 class Supervision:
@@ -84,6 +86,16 @@ class Supervision:
         C{max(profile, elements * COST / SHARE)}.
         """
         return max(self._profile.keep_alive_interval, self._watched * COST / SHARE)
+
+    def registered(self, element: Element, now: float) -> None:
+        """An element was registered or re-registered, over its present association."""
+        self.watch(element, now)
+        element.watch.over = element.association
+
+    def confirmed(self, element: Element) -> bool:
+        """Whether an element registered with us over an association that is still up."""
+        watch = element.watch
+        return watch is not None and watch.over is not None and watch.over == element.association
 
     def watch(self, element: Element, now: float) -> None:
         """An element was registered, re-registered or adopted: its lifetime begins again."""

@@ -4,8 +4,10 @@ The RFC leaves open who is right when two registrars say different things. Our r
 
  - Only its home speaks for an element: others' news about it, and our own element in somebody's table, change nothing.
  - A registration that a peer announces is newer than ours: we give the element up.
- - If a peer's table claims an element that is ours too, we give it up and tell the element that its registration with
-   us has ended: it registers again at once where its home really is, and that is announced.
+ - If a peer's table claims an element that is ours too, we announce it again if it registered over an association that
+   is up; else we give it up.
+ - Whenever we give an element up, we tell it that its registration with us has ended: if we were its home after all, it
+   registers again at once, and that is announced.
  - A pool that two halves created differently keeps the attributes that are smaller (policy type, transport type,
    transport use, in this order); elements that do not agree are removed by their homes.
 """
@@ -30,6 +32,8 @@ class Replica:
     @param release: C{release(element)} is called for an element of ours that is ours no more, but stays.
     @param remove: C{remove(element, why, now)} removes an element, and announces that if it is ours.
     @param doubt: C{doubt(element, now)} is called for an element of ours that a peer could not reach.
+    @param confirmed: whether an element of ours registered over an association that is still up.
+    @param insist: C{insist(element)} announces an element of ours again.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class Replica:
         release: Callable[[Element], None],
         remove: Callable[[Element, str, float], list[Effect]],
         doubt: Callable[[Element, float], list[Effect]],
+        confirmed: Callable[[Element], bool],
+        insist: Callable[[Element], list[Effect]],
     ) -> None:
         self._server = server
         self._handlespace = handlespace
@@ -48,6 +54,8 @@ class Replica:
         self._release = release
         self._remove = remove
         self._doubt = doubt
+        self._confirmed = confirmed
+        self._insist = insist
 
     def added(
         self, sender: int, handle: bytes, parameter: PoolElement, now: float, *, announced: bool
@@ -69,14 +77,24 @@ class Replica:
             effects = self._dissolve(pool, now)
             present = None
         if present is not None and present.home == self._server:
-            if not announced:
-                effects += _ask_to_register_again(present)
+            if not announced and self._confirmed(present):
+                return present, effects + self._insist(present)
+            effects += _ask_to_register_again(present)
             self._release(present)
         try:
             element, _ = self._handlespace.register(handle, _with_home(parameter, home))
         except Rejected:
             return None, effects
         return element, effects + self._changed(handle, now)
+
+    def restored(self, handle: bytes, parameter: PoolElement) -> Element | None:
+        """An element of ours that we have forgotten; the element, if it is in our handlespace now and was not before."""
+        if self._handlespace.find(handle, parameter.identifier) is not None:
+            return None
+        try:
+            return self._handlespace.register(handle, parameter)[0]
+        except Rejected:
+            return None
 
     def deleted(self, sender: int, handle: bytes, identifier: int, now: float) -> list[Effect]:
         """3.3.2: a peer removed this element; if it is ours, that is a report that it cannot be reached."""

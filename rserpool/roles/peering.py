@@ -111,6 +111,7 @@ class Peering:
         self._takeovers: dict[int, takeover.State] = {}
         self._audits: dict[int, Audit] = {}
         self._orphans: dict[int, float] = {}
+        self._asked = 0
         self._deadlines = Deadlines[str]()
         self._procedures: dict[type, Callable[[Peer, Association, Any, float], list[Effect]]] = {
             enrp.Presence: self._presence,
@@ -239,9 +240,12 @@ class Peering:
             effects += self._takeover(target, takeover.Heard(sender), now)
         if fresh:
             effects.append(Notify(PeerFound(sender, peer.address)))
-            effects += self._initialize(mentor.PeerUp(sender), now)
             if self.ready:
+                # Whom it knows, and what it owns: after a split both may differ from what we have.
+                effects += self._to(sender, enrp.ListRequest(self._server, sender))
                 effects += self._audit(peer, now)
+            else:
+                effects += self._initialize(mentor.PeerUp(sender), now)
         effects += procedure(peer, association, message, now)
         return self._after(effects, now)
 
@@ -262,6 +266,7 @@ class Peering:
             elif due == _ORPHANS:
                 self._deadlines.set(_ORPHANS, now + self._profile.max_time_last_heard)
                 effects += self._look_for_orphans(now)
+                effects += self._look_for_peers()
         effects += self._peers_tick(now)
         when = mentor.deadline(self._mentor)
         if when is not None and now >= when:
@@ -334,6 +339,14 @@ class Peering:
         )
         return [Send(association, enrp.ListResponse(self._server, peer.identifier, servers))]
 
+    def _look_for_peers(self) -> list[Effect]:
+        """Ask one peer after the other whom it knows: two that lost each other may have a third in common."""
+        connected = self._peers.connected
+        if not self.ready or not connected:
+            return []
+        self._asked = next((peer for peer in connected if peer > self._asked), connected[0])
+        return self._to(self._asked, enrp.ListRequest(self._server, self._asked))
+
     def _list_response(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
         for information in message.servers:
             known = self._peers.get(information.identifier)
@@ -351,6 +364,7 @@ class Peering:
     def _table_response(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
         if isinstance(self._mentor, mentor.Downloading) and self._mentor.mentor == peer.identifier:
             effects = self._take(peer.identifier, message.entries, None, now)
+            effects += self._restore(message.entries, now)
             table = mentor.Table(peer.identifier, message.rejected, message.more_to_send)
             return effects + self._initialize(table, now)
         audit = self._audits.get(peer.identifier)
@@ -379,11 +393,29 @@ class Peering:
                     audit.mentioned(element)
         return effects
 
+    def _restore(self, entries: Iterable[enrp.PoolEntry], now: float) -> list[Effect]:
+        """What we owned before we were restarted with the same identifier is ours again, if it lives."""
+        effects: list[Effect] = []
+        for entry in entries:
+            for parameter in entry.elements:
+                if parameter.home == self._server:
+                    element = self._replica.restored(entry.handle, parameter)
+                    if element is not None:
+                        effects += self._adopt(element, now)
+        return effects
+
     # 3.3: updates
 
     def _update(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
         if message.action == UpdateAction.ADD_PE:
-            return self._replica.added(peer.identifier, message.handle, message.element, now, announced=True)[1]
+            element, effects = self._replica.added(
+                peer.identifier, message.handle, message.element, now, announced=True
+            )
+            audit = self._audits.get(peer.identifier)
+            if audit is not None and element is not None:
+                # Newer than the table that is on its way.
+                audit.mentioned(element)
+            return effects
         if message.action == UpdateAction.DEL_PE:
             return self._replica.deleted(peer.identifier, message.handle, message.element.identifier, now)
         return []

@@ -11,7 +11,7 @@ from rserpool.asap import registration
 from rserpool.asap.registration import Action, Timers
 from rserpool.asap.server_hunt import ServerHunt
 from rserpool.effects import Abort, Association, Close, Connect, Effect, Notify, Send
-from rserpool.errors import ConfigurationError
+from rserpool.errors import CauseCode, ConfigurationError
 from rserpool.profiles import Profile
 from rserpool.wire import asap
 from rserpool.wire.parameters import ErrorCause, Policy, UserTransport
@@ -249,6 +249,8 @@ class PoolElement:
                 membership = self._of(handle, identifier)
                 if membership is None or association != self._hunt.home:
                     return []
+                if any(cause.code == CauseCode.LACK_OF_RESOURCES for cause in message.causes):
+                    return self._step(membership, registration.Rejection(CauseCode.LACK_OF_RESOURCES), now)
                 return self._step(membership, registration.Deregistered(), now)
             case asap.Error(causes=causes):
                 return [Notify(ErrorReceived(causes))]
@@ -263,7 +265,9 @@ class PoolElement:
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; to be called at L{next_deadline}."""
-        effects = self._hunt.tick(now) if self._memberships else self._hunt.stop()
+        # Without a pool there is nothing to hunt for; announcements outdate all the same.
+        effects = [] if self._memberships else self._hunt.stop()
+        effects += self._hunt.tick(now)
         for membership in list(self._memberships.values()):
             deadline = registration.deadline(membership.state)
             if deadline is not None and now >= deadline:

@@ -106,6 +106,8 @@ class Registrar:
             release=self._release,
             remove=self._remove,
             doubt=self.supervision.probe,
+            confirmed=self.supervision.confirmed,
+            insist=lambda element: self.peering.announce(UpdateAction.ADD_PE, element),
         )
         self.peering = Peering(
             identifier, self.handlespace, replica, profile=profile, random=random, adopt=self.supervision.claim
@@ -240,7 +242,7 @@ class Registrar:
         return self._home.register(client, message, now)
 
     def _deregistration(self, client: Client, message: asap.Deregistration, now: float) -> list[Effect]:
-        if not client.requests.take(now):
+        if not self.peering.ready or not client.requests.take(now):
             causes = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
             return [Send(client.association, asap.DeregistrationResponse(message.handle, message.identifier, causes))]
         return self._home.deregister(client, message, now)
@@ -268,7 +270,12 @@ class Registrar:
         return effects
 
     def _deregistered(self, element: Element, now: float) -> list[Effect]:
-        return self._remove(element, "deregistered", now)
+        effects: list[Effect] = []
+        if element.home != self.identifier:
+            # Its home may be dead: it becomes ours first, so that all peers let us remove it.
+            self.handlespace.adopt(element, self.identifier)
+            effects = self.peering.announce(UpdateAction.ADD_PE, element)
+        return effects + self._remove(element, "deregistered", now)
 
     def _gone(self, element: Element, expired: bool, now: float) -> list[Effect]:
         effects: list[Effect] = []

@@ -80,8 +80,19 @@ class Cluster:
         return self.timeline.rightNow
 
     def run(self, seconds: float) -> None:
-        """Let time pass, from deadline to deadline."""
-        self.timeline.run(self.now + seconds)
+        """Let time pass, from deadline to deadline.
+
+        @raise AssertionError: if somebody is so busy that it does not pass.
+        """
+        self._run(self.now + seconds)
+
+    def _run(self, end: float) -> None:
+        before, steps = self.now, 0
+        while self.timeline.step(end):
+            steps += 1
+            if steps > 20_000 * (1 + self.now - before):
+                raise AssertionError(f"a timer fires all the time (seed {self.seed})")
+        self.timeline.run(end)
 
     def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> float:
         """Run until the condition holds; how long that took.
