@@ -14,8 +14,9 @@ from twisted.python.failure import Failure
 
 from rserpool.asap.resolution import PoolChanged
 from rserpool.cli.options import OK, add_user_options, user_from
-from rserpool.cli.show import element_json, handle_text, policy_name, row
+from rserpool.cli.show import element_json, policy_name, row
 from rserpool.errors import UnknownPool
+from rserpool.service.handles import handle_text
 from rserpool.service.user import PoolUserService
 from rserpool.wire.parameters import PoolElement
 

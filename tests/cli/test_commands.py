@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli import resolve, watch
 from rserpool.cli.main import explain, make_parser
-from rserpool.cli.show import handle_text, policy_text
+from rserpool.cli.show import policy_text
 from rserpool.errors import ConfigurationError, NoRegistrar, SctpUnavailable, UnknownPool
+from rserpool.service.handles import handle_text
 from rserpool.wire.parameters import Policy
 from tests.service.world import World
 
