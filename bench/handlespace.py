@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -81,6 +82,11 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def traced() -> int:
+    """The same where there is so little that pages would blur it: bytes that Python has allocated."""
+    return tracemalloc.get_traced_memory()[0]
+
+
 def microseconds(batches: int, prepare: Callable[[], Any], operate: Callable[[Any], int]) -> float:
     """The median over batches of the processor time of one operation; preparing is not counted."""
     times = []
@@ -95,14 +101,20 @@ def microseconds(batches: int, prepare: Callable[[], Any], operate: Callable[[An
 def measure_one(policy: Policy, size: int) -> Figures:
     """Fill one pool, and measure at that size."""
     churn = Churn(policy)
-    churn.register(churn.parameter(0))
-    churn.deregister(0)  # whatever is made once is there
+    for identifier in range(min(size, HOSTS)):  # caches of addresses are full, and what is made once is there
+        churn.register(churn.parameter(identifier))
+    for identifier in range(min(size, HOSTS)):
+        churn.deregister(identifier)
     garbage = Garbage(lambda: len(churn.handlespace))
     garbage.start()
-    before = resident()
+    memory = resident if size > HOSTS else traced
+    if size <= HOSTS:
+        tracemalloc.start()
+    before = memory()
     for identifier in range(size):
         churn.register(churn.parameter(identifier))
-    figures: Figures = {"bytes": (resident() - before) / size}
+    figures: Figures = {"bytes": (memory() - before) / size}
+    tracemalloc.stop()
     pool = churn.handlespace.pools[HANDLE]
     next_identifier = size
     batch = min(BATCH, size // 4)
@@ -191,10 +203,13 @@ def measure(options: argparse.Namespace) -> Figures:
     for policy in policies:
         figures["policies"][policy.abbreviation] = {}
         for size in sizes:
-            progress(f"{policy.name}, {size:,} elements")
-            figures["policies"][policy.abbreviation][str(size)] = in_a_process(policy.abbreviation, str(size))
+            found = in_a_process(policy.abbreviation, str(size))
+            figures["policies"][policy.abbreviation][str(size)] = found
+            progress(f"{policy.name}, {size:,}: " + ", ".join(f"{name} {found[name]:.1f}" for name in found))
     size = 10_000 if options.quick else 100_000
     for policy in policies:
+        if policy.abbreviation not in options.pauses.split(","):
+            continue
         progress(f"{policy.name}, pauses with {size:,} elements")
         figures["pauses"][policy.abbreviation] = {
             "elements": size,
@@ -235,6 +250,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known = ",".join(policy.abbreviation for policy in POLICIES.values())
     parser.add_argument("--sizes", default="1000,100000,1000000", help="numbers of elements (default: %(default)s)")
     parser.add_argument("--policies", default=known, help="abbreviations (default: %(default)s)")
+    parser.add_argument("--pauses", default="RR,LUD", help="for which of them to measure pauses (default: %(default)s)")
 
 
 def one(arguments: list[str]) -> None:
