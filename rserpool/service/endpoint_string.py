@@ -36,7 +36,7 @@ class SharedPoolUser(PoolUserService):
     """A pool user that starts with the first question, and stops with its reactor."""
 
     def resolve(
-        self, handle: bytes, *, items: int | None = None, timeout: float | None = None, fresh: bool = False
+        self, pool: bytes | str, *, items: int | None = None, timeout: float | None = None, fresh: bool = False
     ) -> Deferred[Resolved]:
         if not self.running:
             self.startService()
