@@ -14,7 +14,7 @@ from rserpool.effects import Abort, Association, Close, Connect, Effect, Notify,
 from rserpool.errors import CauseCode, ConfigurationError
 from rserpool.profiles import Profile
 from rserpool.wire import asap
-from rserpool.wire.parameters import ErrorCause, Policy, UserTransport
+from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, ErrorCause, Policy, UserTransport
 from rserpool.wire.parameters import PoolElement as PoolElementParameter
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ class PoolElement:
         life = self._profile.registration_life if life is None else life
         if life < 1:
             raise ConfigurationError(f"a registration life is at least 1 second, not {life}")
+        _check_use(user_transport)
         # 7.1: T4 is 10 minutes, or 20 s less than the lifetime; with a short life half of it.
         again = min(self._profile.t4_reregistration, life - 20 if life > 40 else life / 2)
         element = PoolElementParameter(
@@ -176,9 +177,12 @@ class PoolElement:
         """Register again with other policy values or addresses; without a difference nothing happens.
 
         @raise KeyError: if the element does not serve in this pool.
+        @raise ConfigurationError: if the transport use cannot be.
         """
         membership = self._memberships[handle]
         old = membership.element
+        if user_transport is not None:
+            _check_use(user_transport)
         membership.element = PoolElementParameter(
             old.identifier, 0, old.life, user_transport or old.user_transport, policy or old.policy
         )
@@ -360,3 +364,9 @@ class PoolElement:
 
     def _draw_identifier(self) -> int:
         return self._random.randrange(1, 2**32)
+
+
+def _check_use(transport: UserTransport) -> None:
+    # RFC 5354 section 3.4.
+    if transport.use not in (DATA_ONLY, DATA_PLUS_CONTROL):
+        raise ConfigurationError(f"a transport use is 0 (data) or 1 (data and control), not {transport.use}")

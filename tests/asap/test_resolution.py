@@ -50,6 +50,7 @@ class AnswerTests(StageCase):
     @rfc("5352", "3.3", "SHOULD process the message as appropriate")
     @rfc("5352", "4", "MUST implement the handling of ASAP_HANDLE_RESOLUTION")
     @rfc("5356", "5.1.3", "RECOMMENDED for a pool user to request")
+    @rfc("5356", "5.3.3", "RECOMMENDED for a pool user to request")
     def test_answer(self) -> None:
         """The answer comes with the policy and in the policy's order."""
         self.stage.resolve("a")

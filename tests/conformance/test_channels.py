@@ -1,0 +1,248 @@
+"""What RFC 5352 requires of the channels below ASAP: SCTP, addresses, payload protocol identifiers, error reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.addresses import ASAP_PORT, TransportAddress
+from rserpool.errors import CauseCode, NoElement
+from rserpool.sctp.base import PPID_ASAP
+from rserpool.sctp.memory import Network
+from rserpool.sctp.one_to_one import listenSCTP
+from rserpool.sctp.transport import SctpProtocol
+from rserpool.service.element import PoolElementService
+from rserpool.service.endpoint import PoolClientEndpoint
+from rserpool.service.registrar import RegistrarService
+from rserpool.service.user import PoolUserService
+from rserpool.wire import asap
+from rserpool.wire.parameters import (
+    DATA_ONLY,
+    DATA_PLUS_CONTROL,
+    DccpTransport,
+    ErrorCause,
+    SctpTransport,
+    UdpLiteTransport,
+    UdpTransport,
+)
+from tests.conformance import rfc
+from tests.sctp.harness import Recorder
+from tests.service.test_endpoint import Client
+from tests.service.world import World
+
+REGISTRAR = TransportAddress(("10.0.0.1",), ASAP_PORT)
+UNKNOWN = b"\x77\0\0\4"
+
+
+def messages(recorder: Recorder) -> list[Any]:
+    """What it received, decoded."""
+    return [asap.decode(data).message for data in recorder.data]
+
+
+class ElementTests(SynchronousTestCase):
+    """A pool element, seen from a registrar's SCTP."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        network = Network(self.reactor)
+        self.registrar = Recorder(lambda: None)
+        network.stack("10.0.0.1", registrar=True).open(ASAP_PORT, self.registrar, ("10.0.0.1",))
+        hosts = ("10.0.1.1", "10.0.2.1")
+        self.element = PoolElementService(
+            self.reactor, registrars=[REGISTRAR], hosts=hosts, stack=network.stack(*hosts)
+        )
+        self.element.startService()
+        self.element.serve(b"pool", SctpTransport(5000, DATA_PLUS_CONTROL, hosts), identifier=7)
+        self.reactor.pump([0.01] * 50)
+
+    @rfc("5352", "0", "MUST use the SCTP transport protocol")
+    @rfc("5352", "2.1", "MUST use SCTP as transport")
+    @rfc("5352", "2.2.1", "MUST send the message using an SCTP")
+    @rfc("5352", "3.1", "MUST register using an SCTP association")
+    @rfc("5352", "5", "SHOULD be used", "MUST be sent using the PPID")
+    def test_everything_goes_over_sctp(self) -> None:
+        """Registration, acknowledgement, deregistration, with the PPID of ASAP (11)."""
+        [association] = self.registrar.up
+        association.send(asap.encode(asap.RegistrationResponse(b"pool", 7)), PPID_ASAP)
+        association.send(asap.encode(asap.EndpointKeepAlive(1, b"pool")), PPID_ASAP)
+        self.reactor.pump([0.01] * 50)
+        self.element.leave(b"pool")
+        self.reactor.pump([0.01] * 50)
+        kinds = [asap.Registration, asap.EndpointKeepAliveAck, asap.Deregistration]
+        self.assertEqual([type(message) for message in messages(self.registrar)], kinds)
+        self.assertEqual({ppid for _, ppid, _, _ in self.registrar.received}, {11})
+
+    @rfc("5352", "2.2.1", "MUST be a subset of the IP")
+    @rfc("5352", "3.1", "MUST be bound to all IP addresses")
+    @rfc("5352", "6.1", "MUST be a bound IP address")
+    def test_addresses(self) -> None:
+        """Its SCTP is bound to both addresses of its service, so they are those of the association."""
+        [association] = self.registrar.up
+        [registration] = messages(self.registrar)
+        self.assertEqual(registration.element.user_transport.addresses, ("10.0.1.1", "10.0.2.1"))
+        self.assertLessEqual({"10.0.1.1", "10.0.2.1"}, set(association.peer_addresses))
+
+    @rfc("5352", "2.2.14", "SHOULD send back an ASAP_ERROR message")
+    def test_reports_what_it_does_not_know(self) -> None:
+        [association] = self.registrar.up
+        association.send(UNKNOWN, PPID_ASAP)
+        self.reactor.pump([0.01] * 50)
+        cause = ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, UNKNOWN)
+        self.assertEqual(messages(self.registrar)[1:], [asap.Error((cause,))])
+
+
+class RegistrarTests(SynchronousTestCase):
+    """A registrar, seen from a user's SCTP."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.network = Network(self.reactor)
+        stack = self.network.stack("10.0.0.1", registrar=True)
+        self.service = RegistrarService(self.reactor, asap=REGISTRAR, stack=stack)
+        self.service.startService()
+        self.addCleanup(self.service.stopService)
+        self.user = Recorder(lambda: None)
+        endpoint = self.network.stack("10.0.2.1").open(0, self.user, ("10.0.2.1",))
+        self.association = endpoint.connect(
+            TransportAddress(REGISTRAR.hosts, ASAP_PORT, self.service.encapsulation_port)
+        )
+
+    def ask(self, data: bytes) -> list[Any]:
+        self.association.send(data, PPID_ASAP)
+        self.reactor.pump([0.01] * 50)
+        return messages(self.user)
+
+    @rfc("5352", "3.3", "SHOULD be prepared to receive ASAP_HANDLE_RESOLUTION requests")
+    def test_well_known_ports(self) -> None:
+        """Port 3863 of SCTP, and port 3863 of TCP."""
+        [answer] = self.ask(asap.encode(asap.HandleResolution(b"pool")))
+        self.assertEqual([cause.code for cause in answer.causes], [CauseCode.UNKNOWN_POOL_HANDLE])
+        self.assertEqual((ASAP_PORT, [port for port, *_ in self.reactor.tcpServers]), (3863, [3863]))
+
+    @rfc("5352", "5", "SHOULD be used", "MUST be sent using the PPID")
+    def test_answers_with_the_ppid_of_asap(self) -> None:
+        self.ask(asap.encode(asap.HandleResolution(b"pool")))
+        self.assertEqual([ppid for _, ppid, _, _ in self.user.received], [11])
+
+    @rfc("5352", "2.2.14", "SHOULD send back an ASAP_ERROR message")
+    def test_reports_what_it_does_not_know(self) -> None:
+        """A message, and a parameter beside which the rest of its message is answered."""
+        cause = ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, UNKNOWN)
+        self.assertEqual(self.ask(UNKNOWN), [asap.Error((cause,))])
+        error, answer = self.ask(b"\5\0\0\x0c\0\x09\0\4\xc1\x23\0\4")[1:]
+        cause = ErrorCause(CauseCode.UNRECOGNIZED_PARAMETER, b"\xc1\x23\0\4")
+        self.assertEqual(error, asap.Error((cause,)))
+        self.assertIsInstance(answer, asap.HandleResolutionResponse)
+
+
+class UserTests(SynchronousTestCase):
+    """A pool user among registrars and elements."""
+
+    def setUp(self) -> None:
+        self.world = World(1)
+        self.world.user.startService()
+
+    def serve(self, number: int, protocol: type) -> None:
+        host = f"10.0.1.{number}"
+        member = self.world.member(number, transport=SctpTransport(5000, DATA_ONLY, (host,)))
+        listenSCTP(self.world.reactor, 5000, Factory.forProtocol(protocol), (host,), stack=member.stack)
+
+    @rfc("5352", "5", "MUST NOT use the PPID registered for ASAP")
+    @rfc("5352", "6.5.1", "MUST first perform a pool handle")
+    def test_data_have_another_ppid(self) -> None:
+        received: list[tuple[bytes, int]] = []
+
+        class Sink(SctpProtocol):
+            def messageReceived(self, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
+                received.append((data, ppid))
+
+        self.serve(1, Sink)
+        self.serve(2, Sink)
+        endpoint = PoolClientEndpoint(self.world.user, b"pool")
+        messages_ = self.world.result(endpoint.connect(Factory.forProtocol(SctpProtocol)))  # type: ignore[type-var]
+        messages_.transport.send(b"message")
+        stream = self.world.result(endpoint.connect(Factory.forProtocol(Client)))
+        stream.transport.write(b"bytes")
+        self.world.run(0.1)
+        self.assertEqual([data for data, _ in received], [b"message", b"bytes"])
+        self.assertNotIn(PPID_ASAP, [ppid for _, ppid in received])
+
+    @rfc("5354", "3.5", "MUST NOT be used for control information")
+    def test_only_data_over_tcp(self) -> None:
+        """An element's TCP port gets what the application writes, and nothing else."""
+        self.world.member(1)
+        endpoint = PoolClientEndpoint(self.world.user, b"pool")
+        client = self.world.result(endpoint.connect(Factory.forProtocol(Client)))
+        client.transport.write(b"hello")
+        self.world.run(30.0)
+        [transport] = self.world.reactor.transports
+        self.assertEqual(transport.value(), b"hello")
+
+    @rfc("5354", "3.3", "MUST NOT be used for control information")
+    @rfc("5354", "3.6", "MUST NOT be used for control information")
+    @rfc("5354", "3.7", "MUST NOT be used for control information")
+    def test_nothing_over_other_transports(self) -> None:
+        """Elements over DCCP, UDP and UDP-Lite can be resolved; nobody sends anything to their ports."""
+        transports = (
+            DccpTransport(7, 0x41424344, "10.0.1.1"),
+            UdpTransport(7, "10.0.1.2"),
+            UdpLiteTransport(7, "10.0.1.3"),
+        )
+        for number, transport in enumerate(transports, 1):
+            self.world.member(number, b"pool%d" % number, transport=transport)
+            [element] = self.world.result(self.world.user.resolve(b"pool%d" % number)).elements
+            self.assertEqual(element.user_transport, transport)
+            endpoint = PoolClientEndpoint(self.world.user, b"pool%d" % number, timeout=1.0)
+            failed: list[Any] = []
+            endpoint.connect(Factory.forProtocol(Client)).addErrback(failed.append)
+            self.world.run(2.0)
+            self.assertIsInstance(failed[0].value, NoElement)
+        self.assertEqual(self.world.reactor.attempts, [])
+
+    @rfc("5352", "3.5", "MUST NOT send an ASAP_ENDPOINT_UNREACHABLE message unless")
+    @rfc("5352", "6.9.2", "SHOULD NOT send an ASAP_ENDPOINT_UNREACHABLE")
+    def test_no_report_of_who_was_not_used(self) -> None:
+        """A user that resolves and watches a pool says nothing about elements that it sent nothing to."""
+        reports = self.reports()
+        self.world.member(1)
+        self.world.member(2)
+        self.world.user.subscribe(b"pool", lambda change: None)
+        self.world.result(self.world.user.resolve(b"pool"))
+        self.world.kill(2)
+        self.world.run(10.0)
+        self.assertEqual(reports, [])
+        self.world.reactor.accepting.clear()
+        endpoint = PoolClientEndpoint(self.world.user, b"pool", timeout=1.0)
+        endpoint.connect(Factory.forProtocol(Client)).addErrback(lambda failure: None)
+        self.world.run(2.0)
+        self.assertEqual({report.identifier for report in reports}, {1})
+
+    def reports(self) -> list[asap.EndpointUnreachable]:
+        """What the registrar is told from now on."""
+        reports: list[asap.EndpointUnreachable] = []
+        registrar = self.world.registrars[1]
+        receive = registrar.receive
+
+        def noting(association: Any, message: Any, now: float) -> Any:
+            if isinstance(message, asap.EndpointUnreachable):
+                reports.append(message)
+            return receive(association, message, now)
+
+        registrar.receive = noting  # type: ignore[method-assign]
+        return reports
+
+    @rfc("5352", "4", "MUST fulfill both roles")
+    def test_element_and_user_in_one(self) -> None:
+        """One process serves in a pool, and uses another, over the same SCTP stack."""
+        self.world.member(1, b"database")
+        member = self.world.member(2, b"web")
+        user = PoolUserService(self.world.reactor, self.world.addresses, stack=member.stack)
+        user.startService()
+        [found] = self.world.result(user.resolve(b"database")).elements
+        self.assertEqual(found.identifier, 1)
+        self.world.run(100.0)
+        [found] = self.world.result(user.resolve(b"web")).elements
+        self.assertEqual(found.identifier, 2)
