@@ -76,7 +76,8 @@ class Home:
     def acknowledged(self, client: Client, message: asap.EndpointKeepAliveAck, now: float) -> list[Effect]:
         """3.4: an element answered a keep-alive."""
         element = self._handlespace.find(message.handle, message.identifier)
-        if element is None or not self._may_change(client, element):
+        # Another registrar's element may answer too, where a user had reported it.
+        if element is None or element.watch is None or not self._may_change(client, element):
             return []
         self._bind(client, element)
         self._supervision.acknowledged(element, now)

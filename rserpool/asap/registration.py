@@ -202,7 +202,7 @@ def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State,
                         return Postponed(now + pause, pause), ()
                     # 3.1: never re-attempt without correcting the error.
                     return Refused(cause), (Action.TELL_REFUSED,)
-                case Leaving():
+                case Leaving() if cause == CauseCode.LACK_OF_RESOURCES:
                     # Not ready, or too busy: another registrar may do it sooner.
                     return LeavingHomeless(), (Action.HUNT,)
                 case _:

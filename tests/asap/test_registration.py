@@ -107,6 +107,7 @@ MOVES = {
     ("leaving", "home found"): (Leaving(103.0), DEREGISTER),
     ("leaving", "home lost"): (LeavingHomeless(), ()),
     ("leaving", "deregistered"): (Left(), (Action.TELL_LEFT,)),
+    ("leaving", "no resources"): (LeavingHomeless(), HUNT),
     ("leaving", "time-out"): (LeavingHomeless(), HUNT),
     ("leaving, homeless", "home found"): (Leaving(103.0), DEREGISTER),
 }
