@@ -134,6 +134,7 @@ class Action(Enum):
     """Draw another PE identifier, if the user did not choose it."""
     TELL_REGISTERED = auto()
     TELL_REFUSED = auto()
+    TELL_POSTPONED = auto()
     TELL_LEFT = auto()
 
 
@@ -193,13 +194,14 @@ def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State,
         case Rejection(cause):
             match state:
                 case Registering() | Registered() | Postponed():
-                    if cause == CauseCode.NON_UNIQUE_PE_IDENTIFIER:
-                        # 3.1: re-attempt after correcting the error.
-                        return Postponed(now + FIRST_PAUSE, FIRST_PAUSE), (Action.NEW_IDENTIFIER,)
-                    if cause == CauseCode.LACK_OF_RESOURCES:
+                    if cause in (CauseCode.NON_UNIQUE_PE_IDENTIFIER, CauseCode.LACK_OF_RESOURCES):
                         last = 0.0 if isinstance(state, Registered) else state.pause
                         pause = min(max(last * 2, FIRST_PAUSE), LONGEST_PAUSE)
-                        return Postponed(now + pause, pause), ()
+                        actions = (Action.TELL_POSTPONED,) if pause > last else ()
+                        if cause == CauseCode.NON_UNIQUE_PE_IDENTIFIER:
+                            # 3.1: re-attempt after correcting the error.
+                            actions = (Action.NEW_IDENTIFIER, *actions)
+                        return Postponed(now + pause, pause), actions
                     # 3.1: never re-attempt without correcting the error.
                     return Refused(cause), (Action.TELL_REFUSED,)
                 case Leaving() if cause == CauseCode.LACK_OF_RESOURCES:

@@ -40,6 +40,16 @@ class RegistrationRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationPostponed:
+    """The registrar refused for now: the element tries again in C{pause} seconds, and goes on."""
+
+    handle: bytes
+    identifier: int
+    cause: int
+    pause: float
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """The element is not in the pool any more, as it wanted."""
 
@@ -351,6 +361,9 @@ class PoolElement:
                     effects.append(Notify(Registered(handle, element.identifier, self._hunt.address)))
                 case Action.TELL_REFUSED if isinstance(membership.state, registration.Refused):
                     effects.append(Notify(RegistrationRefused(handle, element.identifier, membership.state.cause)))
+                case Action.TELL_POSTPONED if isinstance(event, registration.Rejection):
+                    pause = getattr(membership.state, "pause", 0.0)
+                    effects.append(Notify(RegistrationPostponed(handle, element.identifier, event.cause, pause)))
                 case Action.TELL_LEFT:
                     del self._memberships[handle]
                     effects.append(Notify(Left(handle)))

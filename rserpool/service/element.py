@@ -228,6 +228,14 @@ class PoolElementService(Service):
                 registered = self._registered.pop(handle, None)
                 if registered is not None:
                     registered.errback(error)
+            case role.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
+                self._log.warn(
+                    "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",
+                    pool=_text(handle),
+                    identifier=identifier,
+                    error=str(Rejected(cause)),
+                    pause=pause,
+                )
             case role.Left(handle=handle):
                 self._log.info("{pool}: left", pool=handle_text(handle))
                 self._registered.pop(handle, None)

@@ -33,6 +33,8 @@ from rserpool.errors import CauseCode
 NOW = 100.0
 TIMERS = Timers(t2=2.0, t3=3.0, t4=20.0)
 REGISTER, DEREGISTER, HUNT = (Action.REGISTER,), (Action.DEREGISTER,), (Action.HUNT,)
+POSTPONED = (Action.TELL_POSTPONED,)
+TAKEN = (Action.NEW_IDENTIFIER, *POSTPONED)
 
 FRESH = Registering(102.0)
 STATES: dict[str, State] = {
@@ -68,8 +70,8 @@ MOVES = {
     ("registering", "home found"): (FRESH, REGISTER),
     ("registering", "home lost"): (Homeless(True), ()),
     ("registering", "granted"): (Registered(120.0), (Action.TELL_REGISTERED,)),
-    ("registering", "not unique"): (Postponed(100.5, 0.5), (Action.NEW_IDENTIFIER,)),
-    ("registering", "no resources"): (Postponed(100.5, 0.5), ()),
+    ("registering", "not unique"): (Postponed(100.5, 0.5), TAKEN),
+    ("registering", "no resources"): (Postponed(100.5, 0.5), POSTPONED),
     ("registering", "other policy"): (Refused(5), (Action.TELL_REFUSED,)),
     ("registering", "changed"): (Registering(101.0, True), ()),
     ("registering", "stop"): (Leaving(103.0), DEREGISTER),
@@ -77,16 +79,16 @@ MOVES = {
     ("registering, changed", "home found"): (FRESH, REGISTER),
     ("registering, changed", "home lost"): (Homeless(True), ()),
     ("registering, changed", "granted"): (FRESH, REGISTER),
-    ("registering, changed", "not unique"): (Postponed(100.5, 0.5), (Action.NEW_IDENTIFIER,)),
-    ("registering, changed", "no resources"): (Postponed(100.5, 0.5), ()),
+    ("registering, changed", "not unique"): (Postponed(100.5, 0.5), TAKEN),
+    ("registering, changed", "no resources"): (Postponed(100.5, 0.5), POSTPONED),
     ("registering, changed", "other policy"): (Refused(5), (Action.TELL_REFUSED,)),
     ("registering, changed", "stop"): (Leaving(103.0), DEREGISTER),
     ("registering, changed", "time-out"): (Homeless(True), HUNT),
     ("registered", "home found"): (FRESH, REGISTER),
     ("registered", "home lost"): (Homeless(True), ()),
     ("registered", "granted"): (Registered(120.0), (Action.TELL_REGISTERED,)),
-    ("registered", "not unique"): (Postponed(100.5, 0.5), (Action.NEW_IDENTIFIER,)),
-    ("registered", "no resources"): (Postponed(100.5, 0.5), ()),
+    ("registered", "not unique"): (Postponed(100.5, 0.5), TAKEN),
+    ("registered", "no resources"): (Postponed(100.5, 0.5), POSTPONED),
     ("registered", "other policy"): (Refused(5), (Action.TELL_REFUSED,)),
     ("registered", "deregistered"): (FRESH, REGISTER),
     ("registered", "changed"): (FRESH, REGISTER),
@@ -99,8 +101,8 @@ MOVES = {
     ("postponed", "home found"): (FRESH, REGISTER),
     ("postponed", "home lost"): (Homeless(), ()),
     ("postponed", "granted"): (Registered(120.0), (Action.TELL_REGISTERED,)),
-    ("postponed", "not unique"): (Postponed(100.5, 0.5), (Action.NEW_IDENTIFIER,)),
-    ("postponed", "no resources"): (Postponed(101.0, 1.0), ()),
+    ("postponed", "not unique"): (Postponed(101.0, 1.0), TAKEN),
+    ("postponed", "no resources"): (Postponed(101.0, 1.0), POSTPONED),
     ("postponed", "other policy"): (Refused(5), (Action.TELL_REFUSED,)),
     ("postponed", "stop"): (Left(), (Action.TELL_LEFT,)),
     ("postponed", "time-out"): (Registering(102.0, pause=0.5), REGISTER),
@@ -131,9 +133,12 @@ class EveryStateMeetsEveryEvent(SynchronousTestCase):
     def test_postponements_grow_up_to_a_bound(self):
         state: State = FRESH
         pauses = []
+        told = []
         for _ in range(8):
-            state, _ = step(state, EVENTS["no resources"], NOW, TIMERS)
+            state, actions = step(state, EVENTS["no resources"], NOW, TIMERS)
             assert isinstance(state, Postponed)
             pauses.append(state.pause)
+            told.append(bool(actions))
             state, _ = step(state, TimeOut(), NOW, TIMERS)
         self.assertEqual(pauses, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0])
+        self.assertEqual(told, [True] * 6 + [False] * 2)

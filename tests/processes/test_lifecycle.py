@@ -144,7 +144,7 @@ class LifecycleTests(ProcessTests):
         registrar = await self.registrar()
         one, _, _, pool = await self.two(registrar)
         thief = self.element(registrar, "--identifier", str(A))
-        await thief.says("refused|another pool element has this identifier")
+        await thief.says("pool: the registrar refused 0x0000000a for now: another pool element has this identifier")
         thief.signal("TERM")
         await thief.ended
         self.assertEqual([[A, B]], pool.history[-1:])
