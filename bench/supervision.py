@@ -22,7 +22,8 @@ def measure(options: argparse.Namespace) -> Figures:
     idle, _ = _run(options.profile, 0, 0, seconds)
     silent, _ = _run(options.profile, options.elements, 0, seconds)
     supervising, exchanges = _run(options.profile, options.elements, 1, seconds)
-    heartbeats = 2 * options.elements / PROFILES[options.profile].heartbeat_interval
+    # Each side sends them; those of the peer cost us an answer.
+    heartbeat = (silent - idle) * PROFILES[options.profile].heartbeat_interval / (2 * options.elements)
     return {
         "profile": options.profile,
         "elements": options.elements,
@@ -32,7 +33,7 @@ def measure(options: argparse.Namespace) -> Figures:
         "supervision_share": supervising,
         "exchanges_per_second": exchanges,
         "exchange_us": 1e6 * (supervising - silent) / exchanges,
-        "heartbeat_us": 1e6 * (silent - idle) / heartbeats,
+        "heartbeat_us": 1e6 * heartbeat,
         "cost_us": 1e6 * COST,
         "share": SHARE,
         "supported": {
@@ -40,7 +41,10 @@ def measure(options: argparse.Namespace) -> Figures:
                 "interval": profile.keep_alive_interval,
                 "elements": int(SHARE * profile.keep_alive_interval / COST),
                 "heartbeat_interval": profile.heartbeat_interval,
-                "heartbeat_share": (silent - idle) / heartbeats * 2 / profile.heartbeat_interval,
+                "heartbeat_share": heartbeat * 2 / profile.heartbeat_interval,
+                "elements_with_heartbeats": int(
+                    SHARE / (COST / profile.keep_alive_interval + heartbeat * 2 / profile.heartbeat_interval)
+                ),
             }
             for name, profile in PROFILES.items()
         },
@@ -75,16 +79,18 @@ def table(figures: Figures) -> str:
             f"{one['elements']:,}",
             f"{one['heartbeat_interval']:g} s",
             f"{100 * one['heartbeat_share']:.3f} %",
+            f"{one['elements_with_heartbeats']:,}",
         ]
         for name, one in figures["supported"].items()
     ]
-    head = ["profile", "keep-alive interval", "elements", "heartbeat interval", "of a core for each association"]
+    head = ["profile", "keep-alive interval", "elements", "heartbeat interval", "of a core each", "elements, both"]
     return (
         f"Supervision: {figures['exchange_us']:.0f} us of processor time for each keep-alive and its answer"
         f" (reckoned with: {figures['cost_us']:.0f} us),"
         f" {figures['heartbeat_us']:.0f} us for each heartbeat of SCTP, to or from the registrar\n"
         f"Interval = max(that of the profile, elements * {figures['cost_us']:.0f} us / {figures['share']});"
-        " so many elements are supervised at the profile's own interval:\n" + columns(head, rows)
+        " so many elements are supervised at the profile's own interval, and so many if SCTP's heartbeats, over one"
+        " association each, are to fit into the same share:\n" + columns(head, rows)
     )
 
 
