@@ -8,6 +8,7 @@ import signal
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Stage:
         self.rows: list[Row] = []
         self.removed: dict[int, float] = {}
         self.homes: dict[str, float] = {}
+        self._awaited: list[tuple[Callable[[], bool], Deferred[None]]] = []
 
     @property
     def registrars(self) -> list[TransportAddress]:
@@ -94,6 +96,19 @@ class Stage:
         self._processes[name].signal(what)
         return now
 
+    def when(self, happened: Callable[[], bool]) -> Deferred[None]:
+        """Fires as soon as C{happened()} is true after something was heard of the pool or its homes."""
+        awaited: Deferred[None] = Deferred()
+        self._awaited.append((happened, awaited))
+        self._look()
+        return awaited
+
+    def _look(self) -> None:
+        for entry in list(self._awaited):
+            if entry[0]():
+                self._awaited.remove(entry)
+                entry[1].callback(None)
+
     def gone(self, name: str) -> Deferred[None]:
         """Fires when the process is gone."""
         done: Deferred[None] = Deferred()
@@ -124,6 +139,7 @@ class Stage:
             elif not row.listed and row.identifier in listed:
                 self._screen.event(f"{row.name} is in the pool")
             row.listed = row.identifier in listed
+        self._look()
 
     async def end(self) -> None:
         """End every process that was started, the servers first, so that they can say goodbye."""
@@ -164,6 +180,7 @@ class Stage:
             row.home = f"ns-{self._udp.index(int(match[1] or 9899)) + 1}"
             self.homes[row.name] = time.monotonic()
             self._screen.event(f"{row.name} has its home at {row.home}")
+            self._look()
 
 
 def pages() -> tuple[Path, list[str]]:
