@@ -9,17 +9,26 @@ from rserpool.wire.parameters import PoolElement
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
+NOT_YET = 5.0
+"""Where an earlier registrar knew a pool, "unknown" means "not yet" for so many seconds: all registrars may have been
+restarted, and the elements register again by themselves."""
 
 
 @dataclass(slots=True)
 class Known:
-    """The cache entry of one pool; C{items} is how many elements were asked for."""
+    """The cache entry of one pool; C{items} is how many elements were asked for.
+
+    @ivar moved: whether the registrar that gave it is not the home any more.
+    @ivar unknown_since: when a later home said for the first time that it knows no such pool.
+    """
 
     policy: int
     elements: tuple[PoolElement, ...]
     received: float
     items: int | None
     turn: int = 0
+    moved: bool = False
+    unknown_since: float | None = None
 
     def serves(self, items: int | None) -> bool:
         """Whether it holds all that an answer for C{items} elements would hold."""

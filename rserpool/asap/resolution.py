@@ -9,7 +9,16 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rserpool.asap.questions import FIRST_PAUSE, LONGEST_PAUSE, Known, Question, Subscription, Waiting, covers
+from rserpool.asap.questions import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    NOT_YET,
+    Known,
+    Question,
+    Subscription,
+    Waiting,
+    covers,
+)
 from rserpool.errors import CauseCode, NoRegistrar, Rejected, RSerPoolError, UnknownPool
 from rserpool.policies import POLICIES, ROUND_ROBIN
 from rserpool.profiles import Profile
@@ -157,6 +166,8 @@ class Resolution:
         for subscription in self._subscriptions.values():
             subscription.armed = False
             subscription.again_at = None
+        for known in self._cache.values():
+            known.moved = True
         outcomes: list[Outcome] = []
         for handle, question in list(self._questions.items()):
             question.unsent()
@@ -266,9 +277,11 @@ class Resolution:
         return self._last_known_good(handle, question, now)
 
     def _negative(self, handle: bytes, cause: int, question: Question | None, now: float) -> list[Outcome]:
+        unknown = cause == CauseCode.UNKNOWN_POOL_HANDLE
+        if unknown and self._not_yet(handle, now):
+            return self._not_now(handle, question, now)
         self._cache.pop(handle, None)
         outcomes: list[Outcome] = []
-        unknown = cause == CauseCode.UNKNOWN_POOL_HANDLE
         if question is not None:
             question.unsent()
             outcomes += self._fail(handle, question, UnknownPool(handle) if unknown else Rejected(cause))
@@ -280,6 +293,15 @@ class Resolution:
             if unknown:
                 outcomes += self._show(handle, subscription, 0, None)
         return outcomes
+
+    def _not_yet(self, handle: bytes, now: float) -> bool:
+        """Whether a pool that this registrar does not know, and an earlier one did, may still come back."""
+        known = self._cache.get(handle)
+        if known is None or not known.moved:
+            return False
+        if known.unknown_since is None:
+            known.unknown_since = now
+        return now < known.unknown_since + NOT_YET
 
     # Who is told what
 
