@@ -231,7 +231,7 @@ class PoolElementService(Service):
             case role.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
                 self._log.warn(
                     "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",
-                    pool=_text(handle),
+                    pool=handle_text(handle),
                     identifier=identifier,
                     error=str(Rejected(cause)),
                     pause=pause,
