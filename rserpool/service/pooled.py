@@ -18,7 +18,7 @@ from rserpool.policies import ParsedPolicy
 from rserpool.service.element import PoolElementService, only_this_host
 from rserpool.service.ports import ListeningPorts
 from rserpool.service.registrars import local_host_towards, registrars_from
-from rserpool.wire.parameters import TcpTransport, UdpTransport, UserTransport
+from rserpool.wire.parameters import UserTransport
 
 PATIENCE = 5.0
 """Seconds that the wrapped service may take to open its port."""
@@ -61,7 +61,6 @@ class PooledService(Service):
         self._wrapped: Any = wrapped
         self._pools = tuple(pools)
         self._policy = policy
-        self._port = port
         self._grace = grace
         self._identifier = identifier
         self._life = life
@@ -69,7 +68,8 @@ class PooledService(Service):
         self._hosts = hosts
         self._registrars = tuple(registrars or registrars_from(()))
         self._options = options
-        self._ports = ListeningPorts(reactor)
+        self._unnamed = port is None
+        self._ports = ListeningPorts(reactor, port)
         self.element: PoolElementService | None = None
 
     def privilegedStartService(self) -> None:
@@ -92,7 +92,7 @@ class PooledService(Service):
         if not self.running:
             return
         self._ports.look()
-        if not self._ports.ports and self._port is None:
+        if self._ports.transport("") is None:
             if patience > 0:
                 self._reactor.callLater(LOOK, self._join_late, patience - LOOK)
             else:
@@ -100,16 +100,18 @@ class PooledService(Service):
             return
         bound = self._ports.bound_host()
         hosts = self._hosts or (bound or local_host_towards(self._registrars[0].hosts[0]),)
-        if bound is not None and bound not in hosts:
+        at = next(filter(self._ports.reached_at, hosts), None)
+        if at is None:
+            where = f"{bound} alone" if bound is not None else "IPv4 alone"
             self._fail(
-                ConfigurationError(f"the service listens on {bound} alone, which is not an address of the element")
+                ConfigurationError(f"the service listens on {where}, and the element is at {', '.join(hosts)}")
             )
             return
         element = self.element = PoolElementService(
             self._reactor, hosts=hosts, registrars=self._registrars, **self._options
         )
         element.startService()
-        transport = self._transport(bound or hosts[0])
+        transport = self._transport(at)
         self._log.info(
             "serves at {transport}{note}",
             transport=f"{transport.addresses[0]} port {getattr(transport, 'port', '?')}",
@@ -127,12 +129,9 @@ class PooledService(Service):
             self._fail(error)
 
     def _transport(self, host: str) -> UserTransport:
-        if self._port is not None:
-            kind, port = self._port
-            return TcpTransport(port, host) if kind == "tcp" else UdpTransport(port, host)
         transport = self._ports.transport(host)
         assert transport is not None
-        if len(self._ports.ports) > 1:
+        if len(self._ports.ports) > 1 and self._unnamed:
             self._log.warn(
                 "the service opened {count} ports: {port} is registered; name another with --port",
                 count=len(self._ports.ports),

@@ -120,7 +120,7 @@ class GarbageTests(ProcessTests):
         association.send(b"\x77\x00\x00\x04", PPID_ASAP)
         association.send(Random(2).randbytes(60000), PPID_ASAP)
         association.send(asap.encode(asap.HandleResolution(b"pool")), PPID_ASAP)
-        answers = []
+        answers: list[Any] = []
         while not isinstance(answers[-1:] and answers[-1], asap.HandleResolutionResponse):
             answers.append(await peer.message(len(answers) + 1))
             self.assertIsInstance(answers[-1], asap.Error | asap.HandleResolutionResponse)
