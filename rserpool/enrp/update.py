@@ -88,7 +88,7 @@ class Replica:
         return element, effects + self._changed(handle, now)
 
     def restored(self, handle: bytes, parameter: PoolElement) -> Element | None:
-        """An element of ours that we have forgotten; the element, if it is in our handlespace now and was not before."""
+        """An element of ours that we had forgotten; returns it if it is in our handlespace from now on."""
         if self._handlespace.find(handle, parameter.identifier) is not None:
             return None
         try:

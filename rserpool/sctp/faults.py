@@ -21,7 +21,8 @@ class Faults(Generic[S]):
     def __init__(self) -> None:
         self.latency = 0.0001
         self._silent: set[S] = set()
-        self._cut: set[tuple[S, S]] = set()
+        # A dict, since what heals is looked at in the order in which it was cut: runs repeat.
+        self._cut: dict[tuple[S, S], None] = {}
         self._held: set[tuple[S, S]] = set()
         self._transit: dict[tuple[S, S], float] = {}
 
@@ -42,7 +43,7 @@ class Faults(Generic[S]):
 
     def partition_oneway(self, senders: Collection[S], receivers: Collection[S]) -> None:
         """Cut the paths from C{senders} to C{receivers}; the way back stays open."""
-        self._cut.update((a, b) for a in senders for b in receivers if a is not b)
+        self._cut.update(((a, b), None) for a in senders for b in receivers if a is not b)
         self.changed((*senders, *receivers))
 
     def heal(self) -> None:
@@ -70,10 +71,9 @@ class Faults(Generic[S]):
     def forget(self, member: S) -> None:
         """The member is gone for good, and with it its faults."""
         self._silent.discard(member)
-        for pairs in (self._cut, self._held):
-            pairs.difference_update([pair for pair in pairs if member in pair])
-        for pair in [pair for pair in self._transit if member in pair]:
-            del self._transit[pair]
+        self._held.difference_update([pair for pair in self._held if member in pair])
+        self._cut = {pair: None for pair in self._cut if member not in pair}
+        self._transit = {pair: seconds for pair, seconds in self._transit.items() if member not in pair}
 
     def broken(self, a: S, b: S) -> bool:
         """Whether nothing passes from C{a} to C{b}."""

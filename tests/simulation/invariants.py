@@ -86,7 +86,7 @@ def _handlespaces(cluster: Cluster) -> list[str]:
         for handle in living[0].role.handlespace.pools
         if all(handle in registrar.role.handlespace.pools for registrar in living)
     }
-    faults += [f"pool {handle!r} differs: {kinds}" for handle, kinds in policies.items() if len(set(kinds.values())) > 1]
+    faults += [f"{handle!r} differs: {kinds}" for handle, kinds in policies.items() if len(set(kinds.values())) > 1]
     return faults
 
 
@@ -154,12 +154,15 @@ def resolutions(cluster: Cluster) -> list[str]:
     return faults
 
 
-def unserved(cluster: Cluster, user: UserProcess, disturbed_since: float) -> list[str]:
-    """Failed calls of a user that knew elements, while one of them was there all the time."""
+def unserved(cluster: Cluster, user: UserProcess, quiet_since: float) -> list[str]:
+    """Failed calls of a user that knew elements, while one of them was there all the time.
+
+    @param quiet_since: from when on everybody could reach everybody, for long enough.
+    """
     faults = []
     for since, until, failure in user.failures:
         known = user.answers.get(failure.handle)
-        if known is None or known[0] > since or since < disturbed_since:
+        if known is None or known[0] > since or since < quiet_since:
             continue
         steady = [
             element.name

@@ -222,7 +222,7 @@ class UserProcess(Process):
         self.answers: dict[bytes, tuple[float, Resolved]] = {}
         self.failures: list[tuple[float, float, ResolutionFailed]] = []
         self.shown: dict[bytes, PoolChanged] = {}
-        self.asked: dict[Any, tuple[float, bytes]] = {}
+        self.asked: dict[Any, tuple[float, bool]] = {}
         self.subscribed: dict[bytes, None] = {}
         self.outcomes: dict[Any, Any] = {}
         self._request = 0
@@ -237,7 +237,7 @@ class UserProcess(Process):
         self._request += 1
         request = self._request
         now = self.node.now()
-        self.asked[request] = (self.cluster.timeline.rightNow, handle)
+        self.asked[request] = (self.cluster.timeline.rightNow, fresh)
         self.tell(f"asks for {handle.decode()}{' afresh' if fresh else ''}")
         self.perform(self.role.resolve(request, handle, now, deadline=now + self.patience, fresh=fresh))
         return request
@@ -256,8 +256,9 @@ class UserProcess(Process):
                 del self.asked[request]
             case ResolutionFailed(request=request):
                 self.outcomes[request] = event
-                since, _ = self.asked.pop(request)
-                self.failures.append((since, now, event))
+                since, fresh = self.asked.pop(request)
+                if not fresh:
+                    self.failures.append((since, now, event))
             case PoolChanged(handle=handle):
                 self.shown[handle] = event
         self.tell(event)

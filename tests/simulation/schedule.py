@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -76,7 +77,7 @@ class Run:
         self.users = dice.randint(0, 4)
         self.problems: list[str] = []
         self._undo: list[Any] = []
-        self._disturbed: float = 0.0
+        self._quiet_since = 0.0
 
     def report(self, keep_trace: bool) -> Report:
         """Play it, and judge."""
@@ -162,13 +163,22 @@ class Run:
         """The fault ends by itself, or when all are healed."""
         entry = (undo, arguments)
         self._undo.append(entry)
+        if undo in (self._power_on, self._go_on, self.cluster.heal, self.cluster.release):
+            # So long nothing can be promised to users: those whom it cut off may have been removed from their pools.
+            self._quiet_since = math.inf
 
         def end() -> None:
             if entry in self._undo:
                 self._undo.remove(entry)
                 undo(*arguments)
+                self._quieter()
 
         self.cluster.timeline.callLater(self.dice.expovariate(1.0 / (1.5 * self.unit)), end)
+
+    def _quieter(self) -> None:
+        cuts = (self._power_on, self._go_on, self.cluster.heal, self.cluster.release)
+        if self._quiet_since == math.inf and not any(undo in cuts for undo, _ in self._undo):
+            self._quiet_since = self.cluster.now + self.patience
 
     def _some(self, processes: Any) -> Any:
         living = [process for process in processes if process.alive]
@@ -319,6 +329,7 @@ class Run:
                 if self.dice.random() < 0.3:
                     continue  # it stays dead
             function(*arguments)
+        self._quieter()
         if not self.cluster.living:
             self._restart(self.cluster.registrar(1))
 
@@ -344,4 +355,6 @@ class Run:
     def _watch(self) -> None:
         """What must hold at any time."""
         for user in self.cluster.users.values():
+            if user.alive:
+                self.problems += invariants.unserved(self.cluster, user, self._quiet_since)
             user.failures.clear()

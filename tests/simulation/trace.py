@@ -77,7 +77,7 @@ def _text(value: Any) -> str:
             if content is True:
                 shown.append(each.name)
             elif content not in (False, None, ()):
-                name = {"handle": "", "identifier": "", "information": "", "element": ""}.get(each.name, f"{each.name}=")
-                shown.append(name + _text(content))
+                obvious = each.name in ("handle", "identifier", "information", "element")
+                shown.append(("" if obvious else f"{each.name}=") + _text(content))
         return f"{type(value).__name__}({' '.join(shown)})"
     return str(value)
