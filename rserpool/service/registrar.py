@@ -260,6 +260,10 @@ class RegistrarService(Service):
                     why=why,
                 )
             case role.SupervisionStretched(interval=interval, elements=elements):
+                if self._endpoint is not None:
+                    # SCTP's own heartbeats cost something too.
+                    stretch = interval / self._profile.keep_alive_interval
+                    self._endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
                 self._log.warn(
                     "{elements} elements: each is asked every {interval:.1f} s now",
                     interval=interval,
