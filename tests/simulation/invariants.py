@@ -133,7 +133,7 @@ def _users(cluster: Cluster) -> list[str]:
 
 
 def resolutions(cluster: Cluster) -> list[str]:
-    """Let every user ask for every pool afresh: each must be answered with what is there."""
+    """Let every user ask for every pool afresh: each must be answered, within its deadline, with what is there."""
     expected = wanted(cluster)
     handles = sorted({handle for handle, _ in expected})
     asked = [
@@ -142,7 +142,9 @@ def resolutions(cluster: Cluster) -> list[str]:
         if user.alive
         for handle in handles
     ]
-    cluster.run(2 * cluster.profile.t1_enrp_request + 0.5)
+    deadline = cluster.now + max((user.patience for user, _, _ in asked), default=0.0)
+    while cluster.now < deadline and any(request not in user.outcomes for user, _, request in asked):
+        cluster.run(0.1)
     faults = []
     for user, handle, request in asked:
         outcome = user.outcomes.get(request)

@@ -83,7 +83,7 @@ class Run:
         """Play it, and judge."""
         cluster = self.cluster
         self._begin()
-        for _ in range(self.dice.randint(2, 10)):
+        for _ in range(self.dice.randint(2, 16)):
             self._fault()
             cluster.run(self.dice.expovariate(1.5 / self.unit))
             self._watch()
@@ -94,7 +94,13 @@ class Run:
         if not self.problems:
             # And so it stays.
             cluster.run(3 * self.unit)
-            self.problems += [f"later: {fault}" for fault in invariants.unsettled(cluster)]
+            for _ in range(5):
+                # An element may just be registering again.
+                later = invariants.unsettled(cluster)
+                if not later:
+                    break
+                cluster.run(0.1)
+            self.problems += [f"later: {fault}" for fault in later]
         self.problems += cluster.errors
         return Report(
             cluster.seed,

@@ -6,30 +6,33 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from rserpool.errors import WireError
-from rserpool.sctp.base import PPID_ASAP
+from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 from rserpool.wire import asap, enrp
 
 
 class Trace:
-    """Collects; what it holds is decoded when it is printed, not before."""
+    """Collects; what it holds is decoded when it is printed, not before.
+
+    @ivar entries: time, source, target, message or event, PPID; an event has no target.
+    """
 
     def __init__(self) -> None:
-        self._lines: list[tuple[float, str, str, Any, int]] = []
+        self.entries: list[tuple[float, str, str, Any, int]] = []
         self.messages = 0
 
     def message(self, when: float, source: str, target: str, data: bytes, ppid: int) -> None:
         """A message arrived."""
         self.messages += 1
-        self._lines.append((when, source, target, data, ppid))
+        self.entries.append((when, source, target, data, ppid))
 
     def event(self, when: float, who: str, what: Any) -> None:
         """Something happened; C{what} is text or an event of a role."""
-        self._lines.append((when, who, "", what, 0))
+        self.entries.append((when, who, "", what, 0))
 
     def lines(self, quiet: frozenset[str] = frozenset()) -> list[str]:
         """All of it; messages whose names are in C{quiet} are left out."""
         lines = []
-        for when, source, target, what, ppid in self._lines:
+        for when, source, target, what, ppid in self.entries:
             if not target:
                 lines.append(f"{when:9.4f}  {source}: {_text(what)}")
                 continue
@@ -42,6 +45,18 @@ class Trace:
             if type(message).__name__ not in quiet:
                 lines.append(f"{when:9.4f}  {source} -> {target}  {codec} {_text(message)}")
         return lines
+
+    def messages_of(self, codec: Any) -> list[tuple[str, str, Any]]:
+        """The messages of ASAP or ENRP (the module) that arrived: source, target, message."""
+        wanted = PPID_ASAP if codec is asap else PPID_ENRP
+        found = []
+        for _, source, target, what, ppid in self.entries:
+            if target and ppid == wanted:
+                try:
+                    found.append((source, target, codec.decode(what).message))
+                except WireError:
+                    continue
+        return found
 
     def text(self) -> str:
         """All of it."""

@@ -1,0 +1,305 @@
+"""A registrar fails: detection, arbitration, takeover (RFC 5353 sections 3.4 and 3.5)."""
+
+from __future__ import annotations
+
+from rserpool.profiles import DEFAULT, RFC
+from rserpool.roles.peering import PeerLost, TakenOver
+from rserpool.wire import asap, enrp
+from tests.scenarios.stage import ScenarioTestCase, home_of, messages
+from tests.simulation.cluster import Cluster
+
+
+class PeerTests(ScenarioTestCase):
+    """3.4: peers are known, and heard."""
+
+    def test_discovered(self) -> None:
+        """3.4.1: any message makes its sender a peer; it is asked to present itself."""
+        cluster = self.cluster(2, topology="none", start=False)
+        first = cluster.start_registrar(1)
+        second = cluster.start_registrar(2, peers=(_enrp(1),))
+        cluster.run(1.0)
+        self.assertEqual(first.role.peering.peers.connected, (second.identifier,))
+        asked = [m for _, _, m in messages(cluster, enrp.Presence, first, second) if m.reply_required]
+        self.assertTrue(asked)
+
+    def test_heartbeat(self) -> None:
+        """3.4.2: every PEER-HEARTBEAT-CYCLE a presence goes to each peer, with the checksum."""
+        cluster = self.cluster(3)
+        before = len(messages(cluster, enrp.Presence))
+        cluster.run(10 * DEFAULT.peer_heartbeat_cycle)
+        beats = messages(cluster, enrp.Presence)[before:]
+        self.assertEqual(len(beats), 10 * 3 * 2)
+        self.assertTrue(all(m.checksum == 0xFFFF and not m.reply_required for _, _, m in beats))
+
+    def test_rfc_timers(self) -> None:
+        """With the RFC's timers a silent registrar is asked after 61 s, and taken over 5 s later."""
+        cluster = self.cluster(3, profile=RFC, start=False)
+        for number in (1, 2, 3):
+            cluster.start_registrar(number)
+        cluster.run(130.0)
+        self.assert_settled(cluster)
+        victim = cluster.registrar(3)
+        cluster.silence(victim)
+        lost = cluster.until(lambda: self.told(cluster, PeerLost), 200.0)
+        self.assertGreater(lost, 61.0 - 30.0 + 5.0)
+        self.assertLess(lost, 61.0 + 5.0 + 0.1)
+        self.assertLess(cluster.until(lambda: self.told(cluster, TakenOver), 30.0), 0.1)
+
+    def told(self, cluster: Cluster, kind: type) -> list:
+        return [what for _, _, _, what, _ in cluster.trace.entries if isinstance(what, kind)]
+
+
+class TakeoverTests(ScenarioTestCase):
+    """3.5: its elements have a new home."""
+
+    def gap(self, cluster: Cluster, count: int) -> float:
+        """Seconds until all elements belong to a registrar that lives, as all living ones see it, and know it."""
+        return self.assert_settled(cluster, 20.0) if count else 0.0
+
+    def test_killed(self) -> None:
+        """The elements of a killed registrar have a new home within 1 s."""
+        for size in (2, 3, 5):
+            cluster = self.cluster(size, seed=size)
+            self.elements(cluster, 6, home=1)
+            cluster.crash(cluster.registrar(1))
+            self.assertLess(self.gap(cluster, 6), 1.0)
+            self.assertNotEqual(home_of(cluster, cluster.elements["e1"]), "r1")
+
+    def test_silent(self) -> None:
+        """Those of one that falls silent, within 3 s; the elements themselves keep serving."""
+        for size in (2, 3, 5):
+            cluster = self.cluster(size, seed=size)
+            self.elements(cluster, 6, home=1)
+            victim = cluster.registrar(1)
+            cluster.silence(victim)
+            cluster.run(3.0)
+            for number in range(1, 7):
+                element = cluster.elements[f"e{number}"]
+                for registrar in cluster.living:
+                    if registrar is not victim:
+                        self.assertNotIn(home_of(cluster, element, registrar), ("r1", None))
+
+    def test_owner(self) -> None:
+        """3.5.1, 3.5.2: one claims, all others acknowledge, it announces the takeover and asks with the H flag."""
+        cluster = self.cluster(4)
+        self.elements(cluster, 2, home=1)
+        # The elements still see their home, and do not look for another by themselves.
+        cluster.partition([cluster.registrar(1)], cluster.living[1:])
+        cluster.until(lambda: messages(cluster, enrp.TakeoverServer), 5.0)
+        cluster.run(0.1)
+        winners = {source for source, _, _ in messages(cluster, enrp.TakeoverServer)} - {"r1"}
+        self.assertEqual(len(winners), 1)
+        (winner,) = winners
+        acknowledged = {source for source, target, _ in messages(cluster, enrp.InitTakeoverAck) if target == winner}
+        self.assertEqual(len(acknowledged), 2)
+        asked = {
+            (source, target)
+            for source, target, message in messages(cluster, asap.EndpointKeepAlive)
+            if message.home and message.server == cluster.registrars[winner].identifier
+        }
+        self.assertEqual(asked, {(winner, "e1"), (winner, "e2")})
+
+    def test_both_claim(self) -> None:
+        """3.5.1 (2): of two that claim at the same time the larger identifier wins, whichever claims first."""
+        for identifiers in ((10, 20), (20, 10)):
+            cluster = self.cluster(3, start=False)
+            cluster.start_registrar(1, 5)
+            cluster.start_registrar(2, identifiers[0])
+            cluster.start_registrar(3, identifiers[1])
+            cluster.run(4.0)
+            self.elements(cluster, 3, home=1)
+            cluster.delay(cluster.registrar(2), cluster.registrar(3), 0.05)
+            cluster.crash(cluster.registrar(1))
+            self.assert_settled(cluster, 3.0)
+            claims = {source for source, _, _ in messages(cluster, enrp.InitTakeover)}
+            self.assertEqual(claims, {"r2", "r3"})
+            winners = {cluster.registrars[source].identifier for source, _, _ in messages(cluster, enrp.TakeoverServer)}
+            self.assertEqual(winners, {20})
+
+    def test_false_alarm(self) -> None:
+        """3.5.1 (1): a target that lives says so before all have acknowledged, and nothing is taken over."""
+        cluster = self.cluster(3)
+        self.elements(cluster, 2, home=1)
+        cluster.delay(cluster.registrar(2), cluster.registrar(3), 0.05)
+        first, second = cluster.registrar(1), cluster.registrar(2)
+        peer = second.role.peering.peers.get(first.identifier)
+        assert peer is not None
+        second.perform(second.role.peering._failed(peer, second.node.now()))
+        cluster.run(1.0)
+        self.assertEqual(messages(cluster, enrp.TakeoverServer), [])
+        self.assert_settled(cluster)
+
+    def test_two_die(self) -> None:
+        """Two of four die at once: neither's acknowledgement is waited for in vain."""
+        cluster = self.cluster(4)
+        self.elements(cluster, 4, home=1)
+        self.elements(cluster, 4, home=2)
+        cluster.crash(cluster.registrar(1), cluster.registrar(2))
+        self.assertLess(self.gap(cluster, 8), 1.0)
+
+    def test_two_fall_silent(self) -> None:
+        """The same without ICMP."""
+        cluster = self.cluster(4)
+        self.elements(cluster, 4, home=1)
+        victims = [cluster.registrar(1), cluster.registrar(2)]
+        for victim in victims:
+            cluster.silence(victim)
+        cluster.run(5.0)
+        cluster.crash(*victims)
+        self.assert_settled(cluster, 1.0)
+
+    def test_fresh_lifetime(self) -> None:
+        """After a takeover the lifetime of an element starts again."""
+        cluster = self.cluster(2)
+        (element,) = self.elements(cluster, 1, home=1, life=4)
+        for _ in range(4):
+            cluster.run(1.5)
+            home = home_of(cluster, element)
+            assert home is not None
+            number = int(home[1:])
+            cluster.crash(cluster.registrar(number))
+            self.assert_settled(cluster, 2.0)
+            cluster.start_registrar(number, 0)
+            self.assert_settled(cluster, 5.0)
+
+    def test_last_element_dies_with_its_home(self) -> None:
+        """Elements that died together with their home are removed after the takeover."""
+        cluster = self.cluster(3)
+        elements = self.elements(cluster, 3, home=1)
+        cluster.crash(cluster.registrar(1), *elements)
+        self.assertLess(self.gap(cluster, 3), 3.0)
+
+    def test_stalled(self) -> None:
+        """A registrar that stood still and comes back takes nothing from the living."""
+        for seconds in (1.0, 2.5, 6.0, 20.0):
+            cluster = self.cluster(3, seed=int(seconds))
+            self.elements(cluster, 4, home=1)
+            victim = cluster.registrar(1)
+            cluster.stop(victim)
+            cluster.run(seconds)
+            homes = {name: element.role.home for name, element in cluster.elements.items()}
+            cluster.go_on(victim)
+            cluster.run(0.5)
+            self.assert_settled(cluster, 5.0)
+            if seconds > 5:
+                now = {name: element.role.home for name, element in cluster.elements.items()}
+                self.assertEqual(homes, now)
+
+    def test_orphans(self) -> None:
+        """Elements whose home nobody knows find one, or are removed where they are dead."""
+        cluster = self.cluster(2)
+        alive, dead = self.elements(cluster, 2, home=1)
+        second = cluster.registrar(2)
+        cluster.crash(cluster.registrar(1), dead)
+        cluster.silence(alive)
+        # Nobody remembers the first registrar, only its elements.
+        second.role.peering.peers.remove(cluster.registrar(1).identifier)
+        cluster.run(0.5)
+        cluster.unsilence(alive)
+        self.assert_settled(cluster, 10.0)
+        self.assertEqual(home_of(cluster, alive), "r2")
+
+
+class MessageTests(ScenarioTestCase):
+    """3.7: what is not understood."""
+
+    def test_unknown_message(self) -> None:
+        """RFC 5354 section 4: an unknown message type whose high bits ask for it is reported; the peer stays a peer."""
+        cluster = self.cluster(2)
+        first, second = cluster.living
+        association = self._association(first, second)
+        association.send(bytes((0x45, 0, 0, 12)) + first.identifier.to_bytes(4, "big") + bytes(4), 12)
+        cluster.run(0.1)
+        self.assertTrue(messages(cluster, enrp.Error, second, first))
+        self.assert_stays_settled(cluster)
+
+    def test_garbage(self) -> None:
+        """Garbage disturbs nobody."""
+        cluster = self.cluster(2)
+        first, second = cluster.living
+        for length in range(1, 60):
+            self._association(first, second).send(bytes(range(length)), 12)
+        cluster.run(0.1)
+        self.assert_stays_settled(cluster)
+
+    def test_an_acknowledgement_from_nowhere(self) -> None:
+        """Messages of procedures that are not under way change nothing."""
+        cluster = self.cluster(3)
+        elements = self.elements(cluster, 2)
+        first, second, third = cluster.living
+        for message in (
+            enrp.InitTakeoverAck(first.identifier, second.identifier, third.identifier),
+            enrp.HandleTableResponse(first.identifier, second.identifier),
+            enrp.HandleTableResponse(first.identifier, second.identifier, rejected=True),
+            enrp.ListResponse(first.identifier, second.identifier, rejected=True),
+            enrp.InitTakeoverAck(first.identifier, second.identifier, 77),
+            enrp.TakeoverServer(first.identifier, 0, 77),
+        ):
+            self._association(first, second).send(enrp.encode(message), 12)
+        cluster.run(0.1)
+        self.assert_stays_settled(cluster)
+        self.assertEqual(len(second.role.handlespace), len(elements))
+
+    def _association(self, source, target):
+        peer = source.role.peering.peers.get(target.identifier)
+        return peer.association
+
+
+class ReferenceFaultTests(ScenarioTestCase):
+    """What the reference implementation does wrong, and ours does not."""
+
+    def test_two_registrars(self) -> None:
+        """With two registrars a takeover is completed: there is nobody to wait for."""
+        cluster = self.cluster(2)
+        self.elements(cluster, 2, home=1)
+        cluster.crash(cluster.registrar(1))
+        self.assertLess(self.assert_settled(cluster, 5.0), 1.0)
+
+    def test_long_handle(self) -> None:
+        """A pool handle of 33 bytes, or of 1,000, kills nobody, and reaches everybody."""
+        cluster = self.cluster(2)
+        self.elements(cluster, 1, handle=b"h" * 33)
+        self.elements(cluster, 1, handle=b"h" * 1000)
+        self.assert_settled(cluster, 1.0)
+
+    def test_no_such_limit_on_static_peers(self) -> None:
+        """A registrar with configured peers has their data when it is ready, not at a later audit."""
+        cluster = self.cluster(2, start=False)
+        cluster.start_registrar(1)
+        cluster.run(3.0)
+        self.elements(cluster, 5)
+        second = cluster.start_registrar(2)
+        cluster.until(lambda: second.ready, 2.0)
+        self.assertEqual(len(second.role.handlespace), 5)
+
+    def test_foreign_deregistration(self) -> None:
+        """Nobody removes or overwrites another's element, neither at its home nor at another registrar."""
+        cluster = self.cluster(2)
+        (element,) = self.elements(cluster, 1, home=1)
+        stranger = cluster.start_user(9)
+        stranger.resolve(b"pool")
+        cluster.run(0.2)
+        home = stranger.role._hunt.home
+        home.send(asap.encode(asap.Deregistration(b"pool", element.identifier)), 11)
+        cluster.run(0.2)
+        ((_, _, response),) = messages(cluster, asap.DeregistrationResponse, None, stranger)
+        self.assertEqual([cause.code for cause in response.causes], [0xA])
+        self.assert_settled(cluster)
+
+    def test_reports_of_one_user(self) -> None:
+        """Reports of one user alone do not remove an element that lives."""
+        cluster = self.cluster(2)
+        (element,) = self.elements(cluster, 1, home=1)
+        user = cluster.start_user(1)
+        user.resolve(b"pool")
+        cluster.run(0.2)
+        for _ in range(10):
+            user.role._hunt.home.send(asap.encode(asap.EndpointUnreachable(b"pool", element.identifier)), 11)
+            cluster.run(0.1)
+        self.assert_settled(cluster)
+
+
+def _enrp(number: int):
+    from rserpool.addresses import ENRP_PORT, TransportAddress
+
+    return TransportAddress((f"10.0.0.{number}",), ENRP_PORT)
