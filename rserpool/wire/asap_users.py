@@ -133,11 +133,14 @@ def encode_handle_resolution_response(
         if policy:
             values.append(policy)
         room = LONGEST - 4 - sum(map(len, values))
-        for element in elements:
-            if len(element) - (-element[3] & 3) > room:
-                break
-            room -= len(element)
-            values.append(element)
+        if sum(map(len, elements)) <= room:
+            values.extend(elements)
+        else:
+            for element in elements:
+                if len(element) - (-element[3] & 3) > room:
+                    break
+                room -= len(element)
+                values.append(element)
         return message(HandleResolutionResponse.TYPE, _FLAG if accepted else 0, b"", values)
     except struct.error as error:
         raise does_not_fit(error) from None
