@@ -82,7 +82,7 @@ class Replica:
             effects += _ask_to_register_again(present)
             self._release(present)
         try:
-            element, _ = self._handlespace.register(handle, _with_home(parameter, home))
+            element, _ = self._handlespace.register(handle, _with_home(parameter, home), any_policy=True)
         except Rejected:
             return None, effects
         return element, effects + self._changed(handle, now)
