@@ -8,8 +8,10 @@ monitors the target again. So there is one owner in the end, also with registrar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from operator import lt
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +130,19 @@ class Timers:
     yielded: float
 
 
-def step(me: int, state: State, event: Event, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
+def step(
+    me: int,
+    state: State,
+    event: Event,
+    now: float,
+    timers: Timers,
+    gives_way: Callable[[int, int], bool] = lt,
+) -> tuple[State, tuple[Action, ...]]:
     """What an event at C{now} (monotonic seconds) does to the takeover of one target.
 
     @param me: our own server identifier.
+    @param gives_way: C{gives_way(me, other)}: which of two claimants aborts. The RFC has the smaller one do so, rsplib
+        the larger one.
     """
     match state, event:
         case _, TargetHeard():
@@ -148,7 +159,7 @@ def step(me: int, state: State, event: Event, now: float, timers: Timers) -> tup
             return Yielded(by, now + timers.yielded), (Action.ACKNOWLEDGE,)
         case (Claiming() | Probing()), Claim(by=by):
             # 3.5.1 (2): of two claimants, the one with the smaller ID aborts.
-            if me < by:
+            if gives_way(me, by):
                 return Yielded(by, now + timers.yielded), (Action.ACKNOWLEDGE,)
             return state, ()
         case Claiming(pending=pending, deadline=when), (Acknowledged(by=peer) | PeerGone(peer=peer)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import lt
 from typing import TYPE_CHECKING, Any
 
 from rserpool.addresses import ENRP_PORT, TransportAddress, scope
@@ -85,6 +86,7 @@ class Peering:
 
     @param adopt: C{adopt(element, now)} is called for each element that we take over.
     @ivar ready: whether initialization is completed (3.2).
+    @ivar gives_way: how takeovers are arbitrated (3.5.1): that of L{takeover.step<rserpool.enrp.takeover.step>}.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Peering:
         self._profile = profile
         self._random = random
         self._adopt = adopt
+        self.gives_way: Callable[[int, int], bool] = lt
         self._information: ServerInformation | None = None
         self._discover = False
         self._mentor: mentor.State = mentor.Ready()
@@ -467,7 +470,7 @@ class Peering:
             claim=no_response * self._random.uniform(1.0, 1.4), probe=no_response, yielded=4 * no_response
         )
         before = self._takeovers.get(target, takeover.Monitored())
-        state, actions = takeover.step(self._server, before, event, now, timers)
+        state, actions = takeover.step(self._server, before, event, now, timers, self.gives_way)
         if isinstance(state, takeover.Monitored):
             self._takeovers.pop(target, None)
         else:
