@@ -8,12 +8,32 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.reporter import TreeReporter
 from twisted.trial.runner import TestLoader, TrialRunner
 
 ROOT = Path(__file__).resolve().parent.parent
+SLOW = 5.0
+"""A test that takes as many seconds is named at the end."""
+
+
+class Reporter(TreeReporter):
+    """Trial's usual one, which also keeps how long each test took."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.seconds: dict[str, float] = {}
+
+    def startTest(self, test: Any) -> None:
+        self._began = time.monotonic()
+        super().startTest(test)
+
+    def stopTest(self, test: Any) -> None:
+        super().stopTest(test)
+        self.seconds[test.id()] = time.monotonic() - self._began
 
 
 def main(arguments: list[str]) -> int:
@@ -33,8 +53,8 @@ def main(arguments: list[str]) -> int:
         coverage.start()
 
     suite = TestLoader().loadByNames(names or ["tests"], recurse=True)
-    result = TrialRunner(TreeReporter, workingDirectory="_trial_temp").run(suite)
-    assert isinstance(result, TreeReporter)
+    result = TrialRunner(Reporter, workingDirectory="_trial_temp").run(suite)
+    assert isinstance(result, Reporter)
 
     os.chdir(ROOT)
     if coverage is not None:
@@ -48,6 +68,10 @@ def main(arguments: list[str]) -> int:
         except CoverageException as error:
             print(f"no coverage can be shown: {error}")
 
+    print()
+    for name, seconds in sorted(result.seconds.items(), key=lambda item: -item[1]):
+        if seconds >= SLOW:
+            print(f"{seconds:4.0f} s  {name}")
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     passed = result.successes + len(result.expectedFailures)
     print(f"\n{passed} passed, {failed} failed, {len(result.skips)} skipped", flush=True)
