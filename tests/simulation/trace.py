@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -29,10 +30,12 @@ class Trace:
         """Something happened; C{what} is text or an event of a role."""
         self.entries.append((when, who, "", what, 0))
 
-    def lines(self, quiet: frozenset[str] = frozenset()) -> list[str]:
-        """All of it; messages whose names are in C{quiet} are left out."""
+    def lines(self, *, since: float = 0.0, wanted: Callable[[Any], bool] = lambda message: True) -> list[str]:
+        """All of it from C{since} on; messages that are not C{wanted} are left out."""
         lines = []
         for when, source, target, what, ppid in self.entries:
+            if when < since:
+                continue
             if not target:
                 lines.append(f"{when:9.4f}  {source}: {_text(what)}")
                 continue
@@ -42,7 +45,7 @@ class Trace:
             except WireError as error:
                 lines.append(f"{when:9.4f}  {source} -> {target}  {codec} garbage: {error}")
                 continue
-            if type(message).__name__ not in quiet:
+            if wanted(message):
                 lines.append(f"{when:9.4f}  {source} -> {target}  {codec} {_text(message)}")
         return lines
 

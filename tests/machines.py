@@ -1,0 +1,196 @@
+"""Every state machine meets every event, and the tables go to docs/machines: C{python -m tests.machines} writes them.
+
+A table shows, for each state and event, the next state and what the caller must do; an empty field: nothing happens.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rserpool.asap import registration
+from rserpool.enrp import mentor, takeover
+from rserpool.errors import CauseCode
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "machines"
+NOW = 100.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine with an example of each state and event; C{step(state, event)} gives state and actions."""
+
+    name: str
+    title: str
+    about: str
+    states: dict[str, Any]
+    events: dict[str, Any]
+    step: Callable[[Any, Any], tuple[Any, tuple[Any, ...]]]
+    deadline: Callable[[Any], float | None]
+
+
+def _register(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
+    return registration.step(state, event, NOW, registration.Timers(t2=2.0, t3=3.0, t4=20.0))
+
+
+def _mentor(others: tuple[int, ...]) -> Callable[[Any, Any], tuple[Any, tuple[Any, ...]]]:
+    return lambda state, event: mentor.step(state, event, NOW, 1.0, others)
+
+
+def _takeover(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
+    return takeover.step(5, state, event, NOW, takeover.Timers(claim=1.2, probe=1.0, yielded=4.0))
+
+
+_MENTOR_STATES = {
+    "Searching": mentor.Searching(103.0),
+    "Listing, mentor 5": mentor.Listing(5, 101.0, 103.0),
+    "Waiting": mentor.Waiting(100.5, 103.0),
+    "Waiting, too long": mentor.Waiting(100.0, 100.0),
+    "Downloading, mentor 5": mentor.Downloading(5, 101.0, 103.0),
+    "Ready": mentor.Ready(5),
+}
+_MENTOR_EVENTS = {
+    "peer 5 is up": mentor.PeerUp(5),
+    "peer 5 is down": mentor.PeerDown(5),
+    "peer 4 is down": mentor.PeerDown(4),
+    "list of 5": mentor.Listed(5, False),
+    "5 rejects: list": mentor.Listed(5, True),
+    "list of 4": mentor.Listed(4, False),
+    "table of 5, more": mentor.Table(5, False, True),
+    "table of 5, last": mentor.Table(5, False, False),
+    "5 rejects: table": mentor.Table(5, True, False),
+    "table of 4": mentor.Table(4, False, False),
+    "time-out": mentor.TimeOut(),
+}
+
+MACHINES = (
+    Machine(
+        "registration",
+        "Registration at the pool element",
+        "RFC 5352 sections 3.1, 3.2 and 3.6; `rserpool.asap.registration`. Now is 100; T2 = 2, T3 = 3, T4 = 20.",
+        {
+            "Homeless": registration.Homeless(),
+            "Homeless, known": registration.Homeless(True),
+            "Registering": registration.Registering(101.0),
+            "Registering, changed": registration.Registering(101.0, True),
+            "Registered": registration.Registered(110.0),
+            "Refused": registration.Refused(5),
+            "Postponed": registration.Postponed(101.0, 0.5),
+            "Leaving": registration.Leaving(101.0),
+            "LeavingHomeless": registration.LeavingHomeless(),
+            "Left": registration.Left(),
+        },
+        {
+            "home found": registration.HomeFound(),
+            "home lost": registration.HomeLost(),
+            "granted": registration.Granted(),
+            "rejected: not unique": registration.Rejection(CauseCode.NON_UNIQUE_PE_IDENTIFIER),
+            "rejected: no resources": registration.Rejection(CauseCode.LACK_OF_RESOURCES),
+            "rejected: other policy": registration.Rejection(CauseCode.INCONSISTENT_POOLING_POLICY),
+            "deregistered": registration.Deregistered(),
+            "changed": registration.Changed(),
+            "stop": registration.Stop(),
+            "time-out": registration.TimeOut(),
+        },
+        _register,
+        registration.deadline,
+    ),
+    Machine(
+        "initialization",
+        "Initialization of a registrar, with backup mentors",
+        "RFC 5353 section 3.2; `rserpool.enrp.mentor`. Now is 100; MAX-TIME-NO-RESPONSE = 1; the peers 3 and 7 are up.",
+        _MENTOR_STATES,
+        _MENTOR_EVENTS,
+        _mentor((3, 7)),
+        mentor.deadline,
+    ),
+    Machine(
+        "initialization-one-peer",
+        "Initialization of a registrar, without backup mentors",
+        "RFC 5353 section 3.2; `rserpool.enrp.mentor`. Now is 100; MAX-TIME-NO-RESPONSE = 1; no other peer is up.",
+        _MENTOR_STATES,
+        _MENTOR_EVENTS,
+        _mentor(()),
+        mentor.deadline,
+    ),
+    Machine(
+        "takeover",
+        "Takeover of one peer",
+        "RFC 5353 section 3.5; `rserpool.enrp.takeover`. We are registrar 5; now is 100; a claim lasts 1.2, a probe 1,"
+        " a yield 4.",
+        {
+            "Monitored": takeover.Monitored(),
+            "Claiming, 3 pending": takeover.Claiming(frozenset({3}), 101.0),
+            "Claiming, 3 and 7 pending": takeover.Claiming(frozenset({3, 7}), 101.0),
+            "Probing, 3 pending": takeover.Probing(frozenset({3}), frozenset(), 101.0),
+            "Probing, 3 pending, alive": takeover.Probing(frozenset({3}), frozenset({3}), 101.0),
+            "Yielded to 7": takeover.Yielded(7, 104.0),
+        },
+        {
+            "failed; peers 3, 7": takeover.Failed(frozenset({3, 7})),
+            "failed; no peers": takeover.Failed(frozenset()),
+            "claim of 3": takeover.Claim(3),
+            "claim of 7": takeover.Claim(7),
+            "3 acknowledges": takeover.Acknowledged(3),
+            "7 acknowledges": takeover.Acknowledged(7),
+            "3 is heard": takeover.Heard(3),
+            "3 is gone": takeover.PeerGone(3),
+            "7 is gone": takeover.PeerGone(7),
+            "target is heard": takeover.TargetHeard(),
+            "7 enforces": takeover.Enforced(7),
+            "time-out": takeover.TimeOut(),
+        },
+        _takeover,
+        takeover.deadline,
+    ),
+)
+
+
+def table(machine: Machine) -> str:
+    """The machine as a Markdown document."""
+    lines = [f"# {machine.title}", "", machine.about, ""]
+    for state_name, state in machine.states.items():
+        when = machine.deadline(state)
+        timer = "no deadline" if when is None else f"deadline {when:g}"
+        lines += [f"## {state_name}", "", f"`{_shown(state)}`; {timer}.", "", "| event | next state | actions |"]
+        lines.append("| --- | --- | --- |")
+        for event_name, event in machine.events.items():
+            after, actions = machine.step(state, event)
+            if after == state and not actions:
+                lines.append(f"| {event_name} | | |")
+            else:
+                todo = ", ".join(action.name for action in actions)
+                lines.append(f"| {event_name} | `{_shown(after)}` | {todo} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def documents() -> dict[str, str]:
+    """File names and contents."""
+    index = ["# State machines", "", "Generated by `python -m tests.machines`; a test compares.", "", "```{toctree}"]
+    index += [machine.name for machine in MACHINES]
+    index += ["```", ""]
+    found = {f"{machine.name}.md": table(machine) for machine in MACHINES}
+    found["index.md"] = "\n".join(index)
+    return found
+
+
+def _shown(value: Any) -> str:
+    text = repr(value).replace("frozenset({", "{").replace("})", "}").replace("frozenset()", "{}")
+    return text.replace("rserpool.", "")
+
+
+def main() -> int:
+    """Write the documents."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in documents().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+        print(f"docs/machines/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""The main procedures as readable text: C{python -m tests.scenarios.golden} writes tests/scenarios/*.txt; read the diff.
+
+Time, who sends to whom, and the message; or who notices what. Heartbeats, keep-alives and their answers are left out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rserpool.profiles import DEFAULT
+from rserpool.wire import asap, enrp
+from tests.simulation.cluster import Cluster
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def join(cluster: Cluster) -> float:
+    """A second registrar joins the first, which has two elements."""
+    cluster.start_registrar(1, 0x11111111)
+    cluster.run(2.0)
+    cluster.start_element(1, identifier=0xE1)
+    cluster.start_element(2, identifier=0xE2)
+    cluster.run(1.0)
+    since = cluster.now
+    cluster.start_registrar(2, 0x22222222)
+    cluster.run(2.0)
+    return since
+
+
+def update(cluster: Cluster) -> float:
+    """An element registers, changes its weight, and leaves; a user watches."""
+    _three(cluster)
+    user = cluster.start_user(1)
+    user.subscribe(b"pool")
+    cluster.run(0.5)
+    since = cluster.now
+    element = cluster.start_element(1, policy="weighted-round-robin:weight=2", identifier=0xE1)
+    cluster.run(2.5)
+    element.change("weighted-round-robin:weight=5")
+    cluster.run(0.5)
+    element.leave()
+    cluster.run(0.5)
+    return since
+
+
+def takeover(cluster: Cluster) -> float:
+    """Two other registrars take over from one that is cut off from them, and that its elements still see."""
+    _three(cluster)
+    cluster.start_element(1, identifier=0xE1, registrars=cluster.everywhere[:1])
+    cluster.start_element(2, identifier=0xE2, registrars=cluster.everywhere[:1])
+    cluster.run(0.5)
+    since = cluster.now
+    cluster.partition([cluster.registrar(1)], [cluster.registrar(2), cluster.registrar(3)])
+    cluster.until(lambda: "r2" in _homes(cluster) or "r3" in _homes(cluster))
+    cluster.run(0.3)
+    cluster.crash(cluster.registrar(1))
+    cluster.run(0.5)
+    return since
+
+
+def split_and_heal(cluster: Cluster) -> float:
+    """Two registrars lose each other with one element on each side, and find each other again."""
+    cluster.start_registrar(1, 0x11111111)
+    cluster.start_registrar(2, 0x22222222)
+    cluster.run(3.0)
+    one = cluster.start_element(1, identifier=0xE1, registrars=cluster.everywhere[:1])
+    two = cluster.start_element(2, identifier=0xE2, registrars=cluster.everywhere[1:])
+    cluster.run(0.5)
+    since = cluster.now
+    cluster.partition([cluster.registrar(1), one], [cluster.registrar(2), two])
+    cluster.run(5.0)
+    cluster.heal()
+    cluster.run(6.0)
+    return since
+
+
+STORIES: dict[str, tuple[Callable[[Cluster], float], int]] = {
+    "join": (join, 2),
+    "update": (update, 3),
+    "takeover": (takeover, 3),
+    "split-and-heal": (split_and_heal, 2),
+}
+
+
+def tell(name: str) -> str:
+    """The text of one story."""
+    story, registrars = STORIES[name]
+    cluster = Cluster(1, registrars, profile=DEFAULT, start=False)
+    try:
+        since = story(cluster)
+    finally:
+        cluster.close()
+    return f"{story.__doc__}\n\n" + "\n".join(cluster.trace.lines(since=since, wanted=_wanted)) + "\n"
+
+
+def main() -> int:
+    """Write the stories."""
+    for name in STORIES:
+        (FOLDER / f"{name}.txt").write_text(tell(name), encoding="utf-8")
+        print(f"tests/scenarios/{name}.txt")
+    return 0
+
+
+def _three(cluster: Cluster) -> None:
+    for number, identifier in ((1, 0x11111111), (2, 0x22222222), (3, 0x33333333)):
+        cluster.start_registrar(number, identifier)
+    cluster.run(3.0)
+
+
+def _homes(cluster: Cluster) -> set[str]:
+    return {cluster.names[e.role.home.hosts[0]] for e in cluster.elements.values() if e.role.home is not None}
+
+
+def _wanted(message: Any) -> bool:
+    if isinstance(message, enrp.Presence):
+        return message.reply_required or message.receiver != 0
+    if isinstance(message, asap.EndpointKeepAlive):
+        return message.home
+    return not isinstance(message, asap.EndpointKeepAliveAck)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
