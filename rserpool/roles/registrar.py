@@ -22,6 +22,7 @@ from rserpool.roles.peering import Peering
 from rserpool.wire import asap
 from rserpool.wire.enrp import UpdateAction
 from rserpool.wire.parameters import ErrorCause, SctpTransport, TcpTransport
+from rserpool.wire.tlv import LONGEST_INFORMATION
 
 if TYPE_CHECKING:
     from random import Random
@@ -185,7 +186,7 @@ class Registrar:
         procedure = self._procedures.get(type(message))
         if procedure is None:
             # 2.2.14: a message that a registrar has no procedure for.
-            cause = ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, asap.encode(message))
+            cause = ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, asap.encode(message)[:LONGEST_INFORMATION])
             return [Send(association, asap.Error((cause,)))]
         effects: list[Effect] = procedure(client, message, now)
         # The most frequent message changes nothing that is due.

@@ -22,7 +22,7 @@ from rserpool.effects import (
     Send,
     StopConnecting,
 )
-from rserpool.errors import WireError
+from rserpool.errors import CauseCode, WireError
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint
 from rserpool.service.garbled import Garbled
@@ -87,6 +87,7 @@ class Channel(SctpHandler):
         self.garbled = Garbled(self._log)
         self.announce: Callable[[bytes], None] | None = None
         self._dialled: dict[TransportAddress, ISctpAssociation] = {}
+        self._given_up: set[ISctpAssociation] = set()
 
     def send(self, association: ISctpAssociation, message: Any) -> None:
         """Send a message, or one that is encoded already."""
@@ -110,10 +111,16 @@ class Channel(SctpHandler):
             self._log.warn("cannot reach {peer}: {error}", peer=str(peer), error=error)
             self.node.reactor.callLater(0, self._connect_failed, peer)
 
+    def does_not_fit(self, association: ISctpAssociation, error: ValueError) -> None:
+        """A message cannot be encoded: the peer asked with a pool handle so long that no answer can hold it."""
+        self.garbled.came(association, f"a question whose answer fits no message: {error}")
+        self._report(association, 0, (ErrorCause(CauseCode.INVALID_VALUES),))
+
     def stop_connecting(self, peer: TransportAddress) -> None:
         """Give up an attempt."""
         dialled = self._dialled.pop(peer, None)
         if dialled is not None:
+            self._given_up.add(dialled)
             dialled.abort()
 
     def stop(self) -> None:
@@ -130,6 +137,7 @@ class Channel(SctpHandler):
         outbound = association.outbound
         if outbound:
             if self._dialled.get(association.peer) is not association:
+                self._given_up.add(association)
                 association.abort()
                 return
             del self._dialled[association.peer]
@@ -172,6 +180,9 @@ class Channel(SctpHandler):
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
         self.garbled.forget(association)
         self.node.forget(association)
+        if association in self._given_up:
+            self._given_up.discard(association)
+            return
         if association.outbound and self._dialled.get(association.peer) is association:
             del self._dialled[association.peer]
             self.node.perform(self.face.connect_failed(association.peer, self.node.now()))
@@ -233,7 +244,10 @@ class Node(Channel):
                 message = effect.message
                 channel = self._channel_of.get(association, self)
                 # What Channel.send does; this is where a registrar's time goes.
-                association.send(message if type(message) is bytes else channel.codec.encode(message), channel.ppid)
+                try:
+                    association.send(message if type(message) is bytes else channel.codec.encode(message), channel.ppid)
+                except ValueError as error:
+                    channel.does_not_fit(association, error)
             else:
                 self._perform(effect)
         self._rearm()
