@@ -1,12 +1,14 @@
 """Runs the tests with trial, and closes with one plain line: C{N passed, M failed, K skipped}.
 
 C{python tests/run.py [--no-coverage] [NAME ...]}: a name is what trial takes (C{tests.wire}, C{tests/test_package.py});
-without one, every test runs. Branch coverage is measured if the coverage package is there, and no names are given.
+without one, every test runs, and 200 seeds of the simulated cluster. Branch coverage is measured (but for the seeds) if
+the coverage package is there, and no names are given.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +20,8 @@ from twisted.trial.runner import TestLoader, TrialRunner
 ROOT = Path(__file__).resolve().parent.parent
 SLOW = 5.0
 """A test that takes as many seconds is named at the end."""
+SEEDS = 200
+"""So many runs of the simulated cluster are played when every test runs."""
 
 
 class Reporter(TreeReporter):
@@ -34,6 +38,19 @@ class Reporter(TreeReporter):
     def stopTest(self, test: Any) -> None:
         super().stopTest(test)
         self.seconds[test.id()] = time.monotonic() - self._began
+
+
+def simulate(seeds: int) -> int:
+    """Play the first seeds of the simulated cluster, without measuring coverage; returns how many failed."""
+    print()
+    command = [sys.executable, "-m", "tests.simulation.run", "--seeds", str(seeds), "--workers", "2"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    played = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    print(played.stdout, end="")
+    unlucky = [line for line in played.stdout.splitlines() if line.startswith("failing seeds:")]
+    if unlucky:
+        return len(unlucky[0].split()) - 2
+    return 0 if played.returncode == 0 else seeds
 
 
 def main(arguments: list[str]) -> int:
@@ -74,6 +91,11 @@ def main(arguments: list[str]) -> int:
             print(f"{seconds:4.0f} s  {name}")
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     passed = result.successes + len(result.expectedFailures)
+    if not names:
+        # Each seed counts as one test.
+        unlucky = simulate(SEEDS)
+        failed += unlucky
+        passed += SEEDS - unlucky
     print(f"\n{passed} passed, {failed} failed, {len(result.skips)} skipped", flush=True)
     return 0 if passed and not failed and result.wasSuccessful() else 1
 

@@ -1,4 +1,4 @@
-"""The main procedures as readable text: C{python -m tests.scenarios.golden} writes tests/scenarios/*.txt; read the diff.
+"""The main procedures as readable text: C{python -m tests.scenarios.golden} writes tests/scenarios/*.txt.
 
 Time, who sends to whom, and the message; or who notices what. Heartbeats, keep-alives and their answers are left out.
 """
