@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rserpool.profiles import DEFAULT, RFC
 from rserpool.roles.peering import PeerLost, TakenOver
 from rserpool.wire import asap, enrp
@@ -279,7 +281,7 @@ class ReferenceFaultTests(ScenarioTestCase):
         stranger = cluster.start_user(9)
         stranger.resolve(b"pool")
         cluster.run(0.2)
-        home = stranger.role._hunt.home
+        home: Any = stranger.role._hunt.home
         home.send(asap.encode(asap.Deregistration(b"pool", element.identifier)), 11)
         cluster.run(0.2)
         ((_, _, response),) = messages(cluster, asap.DeregistrationResponse, None, stranger)
@@ -294,7 +296,8 @@ class ReferenceFaultTests(ScenarioTestCase):
         user.resolve(b"pool")
         cluster.run(0.2)
         for _ in range(10):
-            user.role._hunt.home.send(asap.encode(asap.EndpointUnreachable(b"pool", element.identifier)), 11)
+            home: Any = user.role._hunt.home
+            home.send(asap.encode(asap.EndpointUnreachable(b"pool", element.identifier)), 11)
             cluster.run(0.1)
         self.assert_settled(cluster)
 

@@ -63,14 +63,15 @@ class Cluster:
         self._known = known
         self._announcements = announcements
         self._incarnations: dict[str, int] = {}
-        globalLogPublisher.addObserver(self._logged)
+        self._observer: Any = self._logged
+        globalLogPublisher.addObserver(self._observer)
         if start:
             for number in range(1, registrars + 1):
                 self.start_registrar(number)
 
     def close(self) -> None:
         """The simulation is over."""
-        globalLogPublisher.removeObserver(self._logged)
+        globalLogPublisher.removeObserver(self._observer)
 
     # Time
 
