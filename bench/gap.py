@@ -80,8 +80,8 @@ class Scene:
     def _start(self, host: int) -> None:
         here = self._place.address(host)
         web = ("--", "web", "--listen", f"tcp:0:interface={here}", "--path", "docs")
-        arguments = ("--pool", "www", "--identifier", str(host), "--registrar", self._registrar_address)
-        arguments += ("--profile", self._profile, *web)
+        arguments = ["--pool", "www", "--identifier", str(host), "--registrar", self._registrar_address]
+        arguments += ["--profile", self._profile, *web]
         before = self._place.before(host)
         self._elements[host] = self._processes.python(
             f"element {host}", *TWISTD, "rserpool-pe", *arguments, before=before

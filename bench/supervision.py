@@ -1,8 +1,8 @@
 """What supervision costs a registrar, and how many elements it can supervise within a quarter of a core.
 
 C{python -m bench.supervision [--json [FILE]] [--quick]}. Every element has an association of its own, over which it
-answers keep-alives. The processor time of the registrar is measured without associations, with associations but no
-elements (so that SCTP's heartbeats alone cost something), and with elements.
+answers keep-alives. The processor time of the registrar is measured with one association (SCTP's timers tick then),
+with many but no elements (so that SCTP's heartbeats cost something), and with elements.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ import socket
 from bench.processes import Processes, free_port
 from bench.report import Figures, columns, progress, run
 from rserpool.asap.supervision import COST, SHARE
-from rserpool.profiles import PROFILES
+from rserpool.profiles import PROFILES, Profile
 
 
 def measure(options: argparse.Namespace) -> Figures:
     """Processor seconds a second in the three settings, and what follows."""
     seconds = 3.0 if options.quick else options.seconds
-    idle, _ = _run(options.profile, 0, 0, seconds)
+    idle, _ = _run(options.profile, 1, 0, seconds)
     silent, _ = _run(options.profile, options.elements, 0, seconds)
     supervising, exchanges = _run(options.profile, options.elements, 1, seconds)
-    # Each side sends them; those of the peer cost us an answer.
-    heartbeat = (silent - idle) * PROFILES[options.profile].heartbeat_interval / (2 * options.elements)
+    heartbeat = (silent - idle) / ((options.elements - 1) * _heartbeats(PROFILES[options.profile]))
     return {
         "profile": options.profile,
         "elements": options.elements,
@@ -41,14 +40,19 @@ def measure(options: argparse.Namespace) -> Figures:
                 "interval": profile.keep_alive_interval,
                 "elements": int(SHARE * profile.keep_alive_interval / COST),
                 "heartbeat_interval": profile.heartbeat_interval,
-                "heartbeat_share": heartbeat * 2 / profile.heartbeat_interval,
+                "heartbeat_share": heartbeat * _heartbeats(profile),
                 "elements_with_heartbeats": int(
-                    SHARE / (COST / profile.keep_alive_interval + heartbeat * 2 / profile.heartbeat_interval)
+                    SHARE / (COST / profile.keep_alive_interval + heartbeat * _heartbeats(profile))
                 ),
             }
             for name, profile in PROFILES.items()
         },
     }
+
+
+def _heartbeats(profile: Profile) -> float:
+    """Heartbeats a second of an idle association, both ways (RFC 9260 section 8.3: the interval, and the RTO)."""
+    return 2 / (profile.heartbeat_interval + profile.rto_min)
 
 
 def _run(profile: str, associations: int, each: int, seconds: float) -> tuple[float, float]:
