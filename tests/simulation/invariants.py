@@ -177,5 +177,22 @@ def unserved(cluster: Cluster, user: UserProcess, quiet_since: float) -> list[st
     return faults
 
 
+def outlived(cluster: Cluster, detection: float) -> list[str]:
+    """Elements that are dead, and were not removed when their lifetime was over and that could be noticed."""
+    faults = []
+    for element in [*cluster.departed, *cluster.elements.values()]:
+        if element.died is None or element.handle not in element.role.pools:
+            continue
+        life = cluster.profile.registration_life if element.life is None else element.life
+        if cluster.now < element.died + life + detection:
+            continue
+        for registrar in cluster.living:
+            found = registrar.role.handlespace.find(element.handle, element.identifier)
+            revived = (element.handle, element.identifier) in wanted(cluster)
+            if found is not None and not revived and not registrar.clock.stalled:
+                faults.append(f"{element.name} died at {element.died:.3f}, and {registrar.name} has it still")
+    return faults
+
+
 def _hex(numbers: object) -> str:
     return "[" + ", ".join(f"0x{number:x}" for number in sorted(numbers)) + "]"  # type: ignore[call-overload]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from rserpool.profiles import DEFAULT, FAST, Profile
+from rserpool.profiles import DEFAULT, FAST, RFC, Profile
 from tests.simulation import invariants
 from tests.simulation.cluster import Cluster
 from tests.simulation.members import ElementProcess, Process, RegistrarProcess
@@ -21,7 +21,8 @@ POLICIES = (
     "priority:priority={}",
     "least-used-degradation:load=0.{},degradation=0.1",
 )
-PROFILES = (FAST, FAST, replace(FAST, keep_alive_interval=0.5, keep_alive_timeout=1.0), DEFAULT)
+SLOW_KEEP_ALIVES = replace(FAST, keep_alive_interval=0.5, keep_alive_timeout=1.0)
+PROFILES = (FAST, FAST, FAST, FAST, SLOW_KEEP_ALIVES, DEFAULT, DEFAULT, RFC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class Run:
         policy = self.policies[handle]
         if handle == self.disputed:
             policy = dice.choice(POLICIES[:3])
-        life = dice.choice((None, None, None, 3, 5))
+        life = dice.choice((None, None, None, round(3 * self.unit), round(5 * self.unit)))
         self.cluster.start_element(number, handle, policy.format(dice.randint(1, 9)), identifier, life)
 
     # Faults
@@ -155,6 +156,7 @@ class Run:
             (2, self._partition),
             (2, self._split),
             (2, self._oneway),
+            (2, self._cut),
             (1, self._hold),
             (1, self._slow_way),
             (1, self._drift),
@@ -189,6 +191,11 @@ class Run:
     def _some(self, processes: Any) -> Any:
         living = [process for process in processes if process.alive]
         return self.dice.choice(living) if living else None
+
+    def _pair(self) -> tuple[Any, Any]:
+        """Two processes; often two registrars. They may be the same."""
+        among = self.cluster.living if self.cluster.living and self.dice.random() < 0.5 else self.cluster.processes
+        return self._some(among), self._some(among)
 
     def _kill_registrar(self) -> None:
         victim = self._some(self.cluster.registrars.values())
@@ -271,19 +278,25 @@ class Run:
             self._for_a_while(self.cluster.heal)
 
     def _oneway(self) -> None:
-        one, other = self._some(self.cluster.processes), self._some(self.cluster.processes)
+        one, other = self._pair()
         if one is not other:
             self.cluster.partition([one], [other], oneway=True)
             self._for_a_while(self.cluster.heal)
 
+    def _cut(self) -> None:
+        one, other = self._pair()
+        if one is not other:
+            self.cluster.partition([one], [other])
+            self._for_a_while(self.cluster.heal)
+
     def _hold(self) -> None:
-        one, other = self._some(self.cluster.processes), self._some(self.cluster.processes)
+        one, other = self._pair()
         if one is not other:
             self.cluster.hold(one, other)
             self._for_a_while(self.cluster.release, one, other)
 
     def _slow_way(self) -> None:
-        one, other = self._some(self.cluster.processes), self._some(self.cluster.processes)
+        one, other = self._pair()
         if one is not other:
             self.cluster.delay(one, other, self.dice.uniform(0.0, 0.5) * self.profile.max_time_no_response)
             self._for_a_while(self.cluster.delay, one, other, self.cluster.network.latency)
@@ -360,6 +373,7 @@ class Run:
 
     def _watch(self) -> None:
         """What must hold at any time."""
+        self.problems += invariants.outlived(self.cluster, self.patience)
         for user in self.cluster.users.values():
             if user.alive:
                 self.problems += invariants.unserved(self.cluster, user, self._quiet_since)
