@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.interfaces import IListeningPort
@@ -18,6 +21,7 @@ IPV6_GROUP = "ff02::133"
 ENRP_GROUP = TransportAddress(("239.0.0.51",), ENRP_PORT)
 """Where rsplib's registrars find each other; RFC 5353 names no group."""
 TTL = 30
+IF_INET6 = Path("/proc/net/if_inet6")
 
 
 class AnnouncementChannel(DatagramProtocol):
@@ -47,19 +51,25 @@ class AnnouncementChannel(DatagramProtocol):
 
     def startProtocol(self) -> None:
         transport: Any = self.transport
+        group = self._group.hosts[0]
+        if ":" in self._interface:
+            # Twisted's own methods join at whichever interface the system prefers, or know IPv4 alone.
+            try:
+                _join_ipv6(transport.getHandle(), group, self._interface)
+            except OSError as error:
+                self._not_joined(str(error.strerror or error))
+            return
         transport.setTTL(TTL)
-        if ":" not in self._interface:
-            transport.setOutgoingInterface(self._interface)
-            joined = transport.joinGroup(self._group.hosts[0], self._interface)
-        else:
-            joined = transport.joinGroup(self._group.hosts[0])
-        joined.addErrback(
-            lambda failure: self._log.warn(
-                "cannot join the multicast group {group} at {interface}: {reason}",
-                group=self._group.hosts[0],
-                interface=self._interface,
-                reason=failure.getErrorMessage(),
-            )
+        transport.setOutgoingInterface(self._interface)
+        joined = transport.joinGroup(group, self._interface)
+        joined.addErrback(lambda failure: self._not_joined(failure.getErrorMessage()))
+
+    def _not_joined(self, reason: str) -> None:
+        self._log.warn(
+            "cannot join the multicast group {group} at {interface}: {reason}",
+            group=self._group.hosts[0],
+            interface=self._interface,
+            reason=reason,
         )
 
     def send(self, data: bytes) -> None:
@@ -79,3 +89,24 @@ class AnnouncementChannel(DatagramProtocol):
 def default_group(interface: str) -> TransportAddress:
     """The group of RFC 5352 section 8.4 in the family of a local address."""
     return TransportAddress((IPV6_GROUP if ":" in interface else IPV4_GROUP,), ASAP_PORT)
+
+
+def _join_ipv6(handle: socket.socket, group: str, interface: str) -> None:
+    index = _interface_index(interface)
+    request = socket.inet_pton(socket.AF_INET6, group.partition("%")[0]) + struct.pack("@I", index)
+    handle.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
+    handle.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+    handle.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, TTL)
+
+
+def _interface_index(host: str) -> int:
+    """The number of the interface that has this IPv6 address; 0 (let the system choose) where that is unknown."""
+    address, _, zone = host.partition("%")
+    if zone:
+        return int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
+    packed = socket.inet_pton(socket.AF_INET6, address).hex()
+    try:
+        lines = IF_INET6.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1], 16) for line in lines if line.startswith(packed)), 0)

@@ -16,6 +16,7 @@ from rserpool.addresses import TransportAddress
 from rserpool.errors import ConfigurationError, RSerPoolError
 from rserpool.policies import ParsedPolicy
 from rserpool.service.element import PoolElementService, only_this_host
+from rserpool.service.node import clock_of
 from rserpool.service.ports import ListeningPorts
 from rserpool.service.registrars import local_host_towards, registrars_from
 from rserpool.wire.parameters import UserTransport
@@ -68,6 +69,7 @@ class PooledService(Service):
         self._hosts = hosts
         self._registrars = tuple(registrars or registrars_from(()))
         self._options = options
+        self._now = clock_of(reactor)
         self._unnamed = port is None
         self._ports = ListeningPorts(reactor, port)
         self.element: PoolElementService | None = None
@@ -81,20 +83,20 @@ class PooledService(Service):
         """Start the wrapped service; it is registered as soon as its port is known."""
         super().startService()
         self._ports.during(self._wrapped.startService)
-        self._join(PATIENCE)
+        self._join(self._now() + PATIENCE)
 
     def stopService(self) -> Deferred[None]:
         """Leave the pools, drain, and stop the wrapped service."""
         super().stopService()
         return ensureDeferred(self._stop())
 
-    def _join(self, patience: float) -> None:
+    def _join(self, deadline: float) -> None:
         if not self.running:
             return
         self._ports.look()
         if self._ports.transport("") is None:
-            if patience > 0:
-                self._reactor.callLater(LOOK, self._join_late, patience - LOOK)
+            if self._now() < deadline:
+                self._reactor.callLater(LOOK, self._join_late, deadline)
             else:
                 self._fail(ConfigurationError("the service opened no port that can be found: name it with --port"))
             return
@@ -122,9 +124,9 @@ class PooledService(Service):
                 pool, transport, self._policy, identifier=self._identifier, life=self._life
             ).addErrback(self._refuse)
 
-    def _join_late(self, patience: float) -> None:
+    def _join_late(self, deadline: float) -> None:
         try:
-            self._join(patience)
+            self._join(deadline)
         except (CannotListenError, RSerPoolError) as error:
             self._fail(error)
 
@@ -150,12 +152,11 @@ class PooledService(Service):
     async def _stop(self) -> None:
         if self.element is not None:
             await self.element.stopService()
-        remaining = self._grace
+        deadline = self._now() + self._grace
         if self._ports.connections():
             self._log.info("{count} connections: draining", count=self._ports.connections())
-        while self._ports.connections() and remaining > 0:
+        while self._ports.connections() and self._now() < deadline:
             await deferLater(self._reactor, LOOK)
-            remaining -= LOOK
         stopped = self._wrapped.stopService()
         if stopped is not None:
             await stopped
