@@ -274,6 +274,46 @@ class ReferenceFaultTests(ScenarioTestCase):
         cluster.until(lambda: second.ready, 2.0)
         self.assertEqual(len(second.role.handlespace), 5)
 
+    def test_mutated_messages(self) -> None:
+        """2,000 mutated messages of ASAP and ENRP, skippable unknown parameters among them, kill nobody."""
+        cluster = self.cluster(2)
+        self.elements(cluster, 2)
+        user = cluster.start_user(1)
+        user.resolve(b"pool")
+        cluster.run(1.5)
+        first, second = cluster.living
+        seen = [(what, ppid) for _, _, target, what, ppid in cluster.trace.entries if target]
+        dice = cluster.random
+        for _ in range(1000):
+            for wanted, ppid in ((11, 11), (12, 12)):
+                data = bytearray(dice.choice([what for what, kind in seen if kind == wanted]))
+                for _ in range(dice.randint(1, 4)):
+                    data[dice.randrange(len(data))] = dice.randrange(256)
+                if ppid == 12:
+                    # As a stranger, so that the peer keeps its good name.
+                    data[4:8] = bytes(4)
+                    self._stranger(cluster, second, data)
+                elif user.role._hunt.home is not None:
+                    home: Any = user.role._hunt.home
+                    home.send(bytes(data), ppid)
+            cluster.run(0.01)
+        cluster.run(1.0)
+        self.assertTrue(first.ready and second.ready)
+        for element in list(cluster.elements.values()):
+            # Whatever the mutated messages registered is the user's, not theirs.
+            self.assertTrue(element.role.is_registered(b"pool"))
+        cluster.crash(user)
+        del cluster.users["u1"]
+        cluster.run(5.0)
+        self.assert_settled(cluster, 65.0)
+
+    def _stranger(self, cluster, target, data: bytearray) -> None:
+        peer = target.role.peering.peers.get(cluster.registrar(1).identifier)
+        association = None if peer is None else peer.association
+        channel = target.node._channels["enrp"]
+        if association is not None:
+            channel.messageReceived(association, bytes(data), 12, 0, False)
+
     def test_foreign_deregistration(self) -> None:
         """Nobody removes or overwrites another's element, neither at its home nor at another registrar."""
         cluster = self.cluster(2)
