@@ -64,14 +64,14 @@ class Cluster:
         self._announcements = announcements
         self._incarnations: dict[str, int] = {}
         self._observer: Any = self._logged
-        globalLogPublisher.addObserver(self._observer)
+        globalLogPublisher.addObserver(self._observer)  # type: ignore[arg-type]
         if start:
             for number in range(1, registrars + 1):
                 self.start_registrar(number)
 
     def close(self) -> None:
         """The simulation is over."""
-        globalLogPublisher.removeObserver(self._observer)
+        globalLogPublisher.removeObserver(self._observer)  # type: ignore[arg-type]
 
     # Time
 
