@@ -14,13 +14,15 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from rserpool.addresses import TransportAddress
+from rserpool.cli.demo.processes import TWISTD
+from rserpool.errors import UnknownPool
 from rserpool.profiles import DEFAULT
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.stack import open_stack
 from rserpool.wire import asap
 from rserpool.wire.parameters import Policy, PoolElement, TcpTransport
-from tests.processes.harness import ProcessTests, Registrar
+from tests.processes.harness import ProcessTests, Registrar, free_address
 
 
 class Peer(SctpHandler):
@@ -174,6 +176,27 @@ class GarbageTests(ProcessTests):
         await self.serves(registrar)
         for client in (silent, half, other):
             self.assertTrue(client.open)
+
+    async def test_too_many_connections(self) -> None:
+        """Connections that do nothing, more than the process may have: others are served, and all is well later."""
+        script = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60)); {TWISTD}"
+        process = self.spawn("-c", script, "-n", "--pidfile=", "rserpool-ns", "--asap", f"{free_address()}:3863")
+        registrar = await self.serving(process)
+        before = self.user(registrar)
+        with self.assertRaises(UnknownPool):
+            await before.resolve(b"nothing")
+        where = (registrar.tcp.hosts[0], registrar.tcp.port)
+        crowd = [socket.create_connection(where) for _ in range(100)]
+        self.addCleanup(lambda: [each.close() for each in crowd])
+        await self.serves(registrar)
+        with self.assertRaises(UnknownPool):
+            await before.resolve(b"nothing", fresh=True)
+        for each in crowd:
+            each.close()
+        over_tcp = self.user(registrar.tcp)
+        resolved = await over_tcp.resolve(b"pool", timeout=20)
+        self.assertEqual(1, len(resolved.elements))
+        self.assertLess(len(process.lines), 500)
 
     async def test_one_that_does_not_read(self) -> None:
         """One that asks and never reads the answers is dropped before it fills our memory; others are served."""
