@@ -8,6 +8,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, parse_transport_address
+from rserpool.errors import ConfigurationError
 from rserpool.profiles import profile
 from rserpool.service.registrar import LOOPBACK, RegistrarService
 from rserpool.tap.options import Started, backend, multicast_group, number, read, udp_encapsulation
@@ -34,6 +35,7 @@ class Options(usage.Options):
     optFlags = [
         ["announce", None, "Announce this registrar by multicast."],
         ["discover", None, "Find other registrars by multicast (ENRP, group 239.0.0.51 port 9901, as rsplib does)."],
+        ["suggest-takeover", None, "Suggest to less busy registrars that they take over elements of this one."],
         ["no-announce", None, "Do not announce it (the default)."],
         ["no-keep-alive", None, "Do not ask elements whether they live, unless somebody reports them."],
     ]
@@ -55,12 +57,13 @@ class Options(usage.Options):
             "announce": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
             "keep_alives": not self["no-keep-alive"],
             "discover": bool(self["discover"]),
+            "suggest_takeover": bool(self["suggest-takeover"]),
         }
         if self["announce"] and self["no-announce"]:
             raise usage.UsageError("--announce and --no-announce exclude each other")
         if self["asap"] is not None:
             self.settings["asap"] = read("asap", self["asap"], parse_transport_address)
-        self.settings["peers"] = [read("peer", peer, _enrp_address) for peer in self.peers]
+        self.settings["peers"] = [read("peer", peer, _peer) for peer in self.peers]
         if self["enrp"] is not None:
             self.settings["enrp"] = read("enrp", self["enrp"], _enrp_address)
         if self["asap-tcp"] == "none":
@@ -78,6 +81,13 @@ class Options(usage.Options):
 
 def _enrp_address(text: str) -> TransportAddress:
     return parse_transport_address(text, default_port=ENRP_PORT)
+
+
+def _peer(text: str) -> TransportAddress:
+    address = _enrp_address(text)
+    if not address.port:
+        raise ConfigurationError(f"{text}: a registrar is never at port 0")
+    return address
 
 
 def makeService(options: Options) -> IService:

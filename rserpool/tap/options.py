@@ -77,6 +77,8 @@ def multicast_group(text: str) -> TransportAddress:
     group = parse_transport_address(text)
     if len(group.hosts) > 1 or not ipaddress.ip_address(group.hosts[0].partition("%")[0]).is_multicast:
         raise ConfigurationError(f"{text} is not a multicast group")
+    if not group.port:
+        raise ConfigurationError(f"{text}: a group is never at port 0")
     return group
 
 
