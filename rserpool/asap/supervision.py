@@ -16,7 +16,7 @@ from rserpool.wire import asap
 if TYPE_CHECKING:
     from random import Random
 
-COST = 300e-6
+COST = 400e-6
 """Processor time, in seconds, that one keep-alive and its acknowledgement cost the registrar (bench/supervision.py)."""
 SHARE = 0.25
 """The part of one core that supervision may use."""
