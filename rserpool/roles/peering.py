@@ -86,6 +86,8 @@ class Peering:
 
     @param adopt: C{adopt(element, now)} is called for each element that we take over.
     @ivar ready: whether initialization is completed (3.2).
+    @ivar suggest: whether to suggest to less busy peers that they take elements of ours over
+        (draft-dreibholz-rserpool-enrp-takeover).
     @ivar gives_way: how takeovers are arbitrated (3.5.1): that of L{takeover.step<rserpool.enrp.takeover.step>}.
     """
 
@@ -108,6 +110,8 @@ class Peering:
         self.gives_way: Callable[[int, int], bool] = lt
         self._information: ServerInformation | None = None
         self._discover = False
+        self.suggest = False
+        self._suggested: dict[Element, int] = {}
         self._mentor: mentor.State = mentor.Ready()
         self._peers = PeerList((), profile, random, 0.0)
         self._tables = TableSessions(server, handlespace, 2 * profile.max_time_no_response)
@@ -180,7 +184,30 @@ class Peering:
         """3.3: tell all peers about an element of ours."""
         if not len(self._peers):
             return []
-        return self._peers.to_all(encode_handle_update(self._server, 0, action, element.handle, element.wire))
+        effects = self._peers.to_all(encode_handle_update(self._server, 0, action, element.handle, element.wire))
+        better = self._less_busy(element) if self.suggest and action is UpdateAction.ADD_PE else None
+        if better is not None and better.association is not None:
+            self._suggested[element] = better.identifier
+            message = encode_handle_update(
+                self._server, better.identifier, action, element.handle, element.wire, takeover_suggested=True
+            )
+            effects.append(Send(better.association, message))
+        return effects
+
+    def _less_busy(self, element: Element) -> Peer | None:
+        """The connected peer with the fewest elements, if we have clearly more; what was suggested counts as done."""
+        self._suggested.pop(element, None)
+        self._suggested = {one: to for one, to in self._suggested.items() if one.home == self._server and one.watch}
+        moving = list(self._suggested.values())
+        connected = [peer for peer in self._peers if peer.association is not None and peer.monitored]
+        if not connected:
+            return None
+        load = {
+            peer: len(self._handlespace.owned_by(peer.identifier)) + moving.count(peer.identifier) for peer in connected
+        }
+        least = min(connected, key=lambda peer: (load[peer], peer.identifier))
+        own = len(self._handlespace.owned_by(self._server)) - len(moving)
+        return least if own > load[least] + max(1, load[least] // 10) else None
 
     # The associations
 
@@ -418,6 +445,10 @@ class Peering:
             if audit is not None and element is not None:
                 # Newer than the table that is on its way.
                 audit.mentioned(element)
+            if message.takeover_suggested and message.receiver == self._server and self.ready and element is not None:
+                # draft-dreibholz-rserpool-enrp-takeover: the peer has more to do than we have.
+                self._handlespace.adopt(element, self._server)
+                effects += self._adopt(element, now)
             return effects
         if message.action == UpdateAction.DEL_PE:
             return self._replica.deleted(peer.identifier, message.handle, message.element.identifier, now)

@@ -51,6 +51,7 @@ class RegistrarService(Service):
     @param announce: whether to announce itself by multicast.
     @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
     @param discover: whether to find other registrars by multicast, as rsplib does.
+    @param suggest_takeover: whether to suggest to less busy peers that they take elements of ours over.
     @param stack: an SCTP stack that the caller opened and will close; None to open one.
     """
 
@@ -74,6 +75,7 @@ class RegistrarService(Service):
         announce_group: TransportAddress | None = None,
         discover: bool = False,
         discover_group: TransportAddress = ENRP_GROUP,
+        suggest_takeover: bool = False,
         keep_alives: bool = True,
         limits: Limits | None = None,
         random: Random | None = None,
@@ -106,6 +108,7 @@ class RegistrarService(Service):
             identifier, profile=profile, random=random, limits=limits, keep_alives=keep_alives
         )
         self.node = Node(reactor, self.registrar, self._notified, server=identifier)
+        self.registrar.peering.suggest = suggest_takeover
         self._garbage = Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)
         self._collecting.clock = reactor

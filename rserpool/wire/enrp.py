@@ -174,6 +174,8 @@ class HandleUpdate:
     """ENRP_HANDLE_UPDATE (RFC 5353 section 2.4).
 
     @ivar action: an L{UpdateAction}; a plain C{int} where a peer sent one that is reserved.
+    @ivar takeover_suggested: whether the sender would like the receiver to become the element's home
+        (draft-dreibholz-rserpool-enrp-takeover, flag 0x01).
     """
 
     TYPE: ClassVar[int] = 0x04
@@ -182,10 +184,12 @@ class HandleUpdate:
     action: UpdateAction | int
     handle: bytes
     element: PoolElement
+    takeover_suggested: bool = False
 
     def _encode(self) -> bytes:
         fixed = _UPDATE.pack(self.sender, self.receiver, self.action, 0)
-        return message(self.TYPE, 0, fixed, (pool_handle(self.handle), pool_element(self.element)))
+        flags = _FLAG if self.takeover_suggested else 0
+        return message(self.TYPE, flags, fixed, (pool_handle(self.handle), pool_element(self.element)))
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
@@ -196,7 +200,8 @@ class HandleUpdate:
         start, stop = place or missing("Pool Element")
         if action < len(_ACTIONS):
             action = _ACTIONS[action]
-        return cls(sender, receiver, action, handle, decode_element(data, start, stop, report))
+        element = decode_element(data, start, stop, report)
+        return cls(sender, receiver, action, handle, element, bool(flags & _FLAG))
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,9 +348,12 @@ def decode(data: bytes) -> Decoded[Message]:
     return decode_message(data, MESSAGES, 12)
 
 
-def encode_handle_update(sender: int, receiver: int, action: int, handle: bytes, element: bytes) -> bytes:
+def encode_handle_update(
+    sender: int, receiver: int, action: int, handle: bytes, element: bytes, takeover_suggested: bool = False
+) -> bytes:
     """An ENRP_HANDLE_UPDATE whose Pool Element parameter is encoded already."""
-    return message(HandleUpdate.TYPE, 0, _UPDATE.pack(sender, receiver, action, 0), (pool_handle(handle), element))
+    flags = _FLAG if takeover_suggested else 0
+    return message(HandleUpdate.TYPE, flags, _UPDATE.pack(sender, receiver, action, 0), (pool_handle(handle), element))
 
 
 def encode_handle_table_response(
