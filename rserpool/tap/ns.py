@@ -11,6 +11,7 @@ from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, Transpo
 from rserpool.errors import ConfigurationError
 from rserpool.profiles import profile
 from rserpool.service.registrar import LOOPBACK, RegistrarService
+from rserpool.service.steady import make_steady
 from rserpool.tap.options import Started, backend, multicast_group, number, read, udp_encapsulation
 
 
@@ -94,4 +95,5 @@ def makeService(options: Options) -> IService:
     """The service that C{twistd} starts."""
     from twisted.internet import reactor
 
+    make_steady(reactor)
     return Started("rserpool-ns", RegistrarService(reactor, **options.settings))

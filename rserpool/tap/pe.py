@@ -17,6 +17,7 @@ from rserpool.service.load import PROBES
 from rserpool.service.pooled import PooledService
 from rserpool.service.ports import parse_port
 from rserpool.service.registrars import registrars_from
+from rserpool.service.steady import make_steady
 from rserpool.tap.options import Started, backend, multicast_group, number, read, seconds
 
 
@@ -128,6 +129,7 @@ def makeService(options: Options) -> IService:
     """The service that C{twistd} starts."""
     from twisted.internet import reactor
 
+    make_steady(reactor)
     wrapped = options.maker.makeService(options.inner)
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, **options.settings)

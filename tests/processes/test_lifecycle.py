@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from rserpool.cli.demo.processes import TWISTD
 from tests.processes.harness import Client, Pool, Process, ProcessTests, Registrar, all_of, free_address
 
 A, B = 0x0A, 0x0B
@@ -138,6 +139,25 @@ class LifecycleTests(ProcessTests):
         element.signal("TERM")
         self.assertEqual(-signal.SIGTERM, await element.ended)
         self.no_traceback(element)
+
+    async def test_clock_set_back(self) -> None:
+        """Somebody sets the clock back by an hour, and then forward by two: supervision does not care."""
+        script = f"from tests.processes.jumping_clock import install; install(); {TWISTD}"
+        process = self.spawn("-c", script, "-n", "--pidfile=", "rserpool-ns", "--asap", f"{free_address()}:3863")
+        registrar = await self.serving(process)
+        one, _, _, pool = await self.two(registrar)
+        process.signal("USR2")
+        await process.says("the clock is -3600 s off")
+        began = reactor.seconds()
+        one.signal("STOP")
+        await pool.holds(B)
+        self.assertLess(reactor.seconds() - began, 2.0)
+        process.signal("USR2")
+        await process.says("the clock is 3600 s off")
+        one.signal("CONT")
+        await pool.holds(A, B)
+        self.assertNotIn("0x0000000b removed", process.text)
+        self.no_traceback(process)
 
     async def test_ownership(self) -> None:
         """A second process can neither register nor remove what another has registered."""
