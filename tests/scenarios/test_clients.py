@@ -172,14 +172,3 @@ class ElementTests(ScenarioTestCase):
         self.assert_settled(cluster, 15.0)
         cluster.crash(cluster.registrar(1))
         self.assert_settled(cluster, 15.0)
-
-    def test_reported_at_another_registrar(self) -> None:
-        """A report about another's element binds it to nobody (it was once taken for ours by its acknowledgement)."""
-        cluster = self.cluster(2)
-        (element,) = self.elements(cluster, 1, home=1)
-        other = cluster.registrar(2)
-        found = other.role.handlespace.find(POOL, element.identifier)
-        assert found is not None
-        other.perform(other.role.supervision.reported(found, "a user", other.node.now()))
-        cluster.run(1.0)
-        self.assert_settled(cluster)

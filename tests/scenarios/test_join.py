@@ -157,6 +157,21 @@ class RestartTests(ScenarioTestCase):
         self.assert_settled(cluster, 5.0)
         self.assertIn(home_of(cluster, element), ("r1", "r2"))
 
+    def test_never_out_of_the_pool(self) -> None:
+        """Elements that know this registrar alone stay in the pool, as the other one sees it, while it is restarted."""
+        cluster = self.cluster(2)
+        element = cluster.start_element(1, registrars=cluster.everywhere[:1])
+        cluster.run(0.5)
+        other = cluster.registrar(2)
+        cluster.crash(cluster.registrar(1))
+        again = cluster.start_registrar(1)
+        cluster.until(lambda: again.ready, 1.0)
+        self.assertEqual(home_of(cluster, element, again), "r1")
+        for _ in range(300):
+            cluster.run(0.01)
+            self.assertIsNotNone(home_of(cluster, element, other))
+        self.assert_settled(cluster)
+
     def test_new_identifier(self) -> None:
         """Restarted with another identifier, it is another registrar; the old one is taken over."""
         cluster = self.cluster(3)

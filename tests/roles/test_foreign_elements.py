@@ -1,0 +1,32 @@
+"""What a registrar does with elements that belong to another registrar."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.wire import asap
+from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport
+from tests.roles.stage import Stage, element
+
+
+class AcknowledgementTests(SynchronousTestCase):
+    """An element's acknowledgement may come when it has moved to another home."""
+
+    def test_moved_meanwhile(self) -> None:
+        """It was asked while it was ours, and answers when it is another's: that binds it to nobody (seed 28)."""
+        stage = Stage()
+        stage.up("pe")
+        stage.register("pe", b"pool", element(7))
+        handlespace = stage.registrar.handlespace
+        moved = handlespace.find(b"pool", 7)
+        assert moved is not None
+        at_another = replace(
+            moved.parameter(), home=99, asap_transport=SctpTransport(5000, DATA_PLUS_CONTROL, ("10.0.0.1",))
+        )
+        replica = stage.registrar.peering._replica
+        replica.added(99, b"pool", at_another, stage.now, announced=True)
+        self.assertEqual((moved.home, moved.watch, moved.association), (99, None, None))
+        stage.tell("pe", asap.EndpointKeepAliveAck(b"pool", 7))
+        self.assertEqual((moved.watch, moved.association), (None, None))
