@@ -312,6 +312,8 @@ class Peering:
 
     def next_deadline(self) -> float | None:
         """When C{tick} must be called next (monotonic seconds), or None."""
+        if not len(self._peers) and self.ready and not self._takeovers and not self._peers.dialling:
+            return self._deadlines.next()
         deadlines = [self._deadlines.next(), self._peers.next_deadline(), mentor.deadline(self._mentor)]
         deadlines += [takeover.deadline(state) for state in self._takeovers.values()]
         deadlines += [audit.answer_by for audit in self._audits.values()]

@@ -21,6 +21,7 @@ from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 from rserpool.service.closing import close
+from rserpool.service.counting import CountedLog
 from rserpool.service.garbage import Garbage
 from rserpool.service.handles import handle_text
 from rserpool.service.multicast import ENRP_GROUP, AnnouncementChannel, default_group
@@ -109,6 +110,7 @@ class RegistrarService(Service):
         )
         self.node = Node(reactor, self.registrar, self._notified, server=identifier)
         self.registrar.peering.suggest = suggest_takeover
+        self._counted = CountedLog(reactor, self._log)
         self._garbage = Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)
         self._collecting.clock = reactor
@@ -241,6 +243,7 @@ class RegistrarService(Service):
         if self._collecting.running:
             self._collecting.stop()
         self._garbage.stop()
+        self._counted.stop()
         self.node.stop()
         for port in (*self._ports, *self._multicast):
             await _maybe(port.stopListening())
@@ -252,11 +255,15 @@ class RegistrarService(Service):
     def _notified(self, event: Any) -> None:
         match event:
             case role.ElementRegistered(handle=handle, identifier=identifier):
-                self._log.info(
-                    "{pool}: element 0x{identifier:08x} registered", pool=handle_text(handle), identifier=identifier
+                self._counted.info(
+                    "elements registered",
+                    "{pool}: element 0x{identifier:08x} registered",
+                    pool=handle_text(handle),
+                    identifier=identifier,
                 )
             case role.ElementRemoved(handle=handle, identifier=identifier, why=why):
-                self._log.info(
+                self._counted.info(
+                    f"elements removed ({why})",
                     "{pool}: element 0x{identifier:08x} removed: {why}",
                     pool=handle_text(handle),
                     identifier=identifier,
@@ -276,7 +283,7 @@ class RegistrarService(Service):
                 self._log.info(
                     "ready: {elements} elements {source}",
                     elements=elements,
-                    source=f"from registrar 0x{mentor:08x}" if mentor else "; no other registrar is ready",
+                    source=f"from registrar 0x{mentor:08x}" if mentor else "(no other registrar was ready)",
                 )
             case peering.PeerFound(identifier=identifier, address=address):
                 self._log.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))

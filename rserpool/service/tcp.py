@@ -16,6 +16,8 @@ from rserpool.addresses import TransportAddress
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT, check_message, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 
+_log = Logger()
+
 _HEADER = 4
 
 
@@ -27,7 +29,6 @@ class AsapTcpProtocol(Protocol):
     """
 
     transport: Any
-    _log = Logger()
 
     def __init__(self, reactor: Any, handler: ISctpHandler, peer: TransportAddress, outbound: bool) -> None:
         self.peer = peer
@@ -61,11 +62,11 @@ class AsapTcpProtocol(Protocol):
         self._queue.append(data)
         self.buffered += len(data)
         if self.buffered > SEND_LIMIT:
-            self._log.error("{peer} takes no more data: dropped", peer=str(self.peer))
+            _log.error("{peer} takes no more data: dropped", peer=str(self.peer))
             self.abort()
         elif self.buffered > HIGH_WATER and not self._paused:
             self._paused = True
-            tell(self._log, self._handler.associationPaused, self)
+            tell(_log, self._handler.associationPaused, self)
 
     def close(self) -> None:
         if not self._lost and not self._closing:
@@ -98,7 +99,7 @@ class AsapTcpProtocol(Protocol):
             self._write(data)
         if self._paused and self.buffered <= LOW_WATER:
             self._paused = False
-            tell(self._log, self._handler.associationResumed, self)
+            tell(_log, self._handler.associationResumed, self)
         if self._closing:
             self._finish()
 
@@ -115,7 +116,7 @@ class AsapTcpProtocol(Protocol):
         self.transport.setTcpKeepAlive(True)
         self.established = True
         self.transport.registerProducer(self, True)
-        tell(self._log, self._handler.associationUp, self)
+        tell(_log, self._handler.associationUp, self)
         if not self._lost and not self._aborted:
             self.resumeProducing()
 
@@ -126,14 +127,14 @@ class AsapTcpProtocol(Protocol):
         while end - start >= _HEADER and not self._aborted:
             length = int.from_bytes(received[start + 2 : start + 4], "big")
             if length < _HEADER:
-                self._log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
+                _log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
                 self.abort()
                 return
             # The Length excludes the padding, and the padding comes with the message.
             stop = start + (length + 3 & ~3)
             if stop > end:
                 break
-            tell(self._log, self._handler.messageReceived, self, bytes(received[start:stop]), PPID_ASAP, 0, False)
+            tell(_log, self._handler.messageReceived, self, bytes(received[start:stop]), PPID_ASAP, 0, False)
             start = stop
         del received[:start]
 
@@ -149,8 +150,8 @@ class AsapTcpProtocol(Protocol):
         elif reason.check(ConnectionAborted):
             reason = Failure(ConnectionLost())
         while self._queue:
-            tell(self._log, self._handler.sendFailed, self, self._queue.popleft(), PPID_ASAP)
-        tell(self._log, self._handler.associationLost, self, reason)
+            tell(_log, self._handler.sendFailed, self, self._queue.popleft(), PPID_ASAP)
+        tell(_log, self._handler.associationLost, self, reason)
 
     def _write(self, data: bytes) -> None:
         self.transport.write(data + bytes(-len(data) % 4))

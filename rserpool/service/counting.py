@@ -1,0 +1,52 @@
+"""Log lines that would come too often are counted up: a line costs more than what it tells of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.logger import Logger, LogLevel
+
+LINES = 20
+"""So many lines a second are logged one by one."""
+
+
+class CountedLog:
+    """Logs the first lines of each second, and how many of each kind followed.
+
+    @param reactor: its clock.
+    """
+
+    def __init__(self, reactor: Any, log: Logger) -> None:
+        self._reactor = reactor
+        self._log = log
+        self._lines = 0
+        self._more: dict[str, int] = {}
+        self._timer: Any = None
+
+    def info(self, kind: str, text: str, **values: Any) -> None:
+        """Log a line.
+
+        @param kind: what is counted if there are too many: C{"elements registered"}.
+        """
+        self._lines += 1
+        if self._timer is None:
+            self._timer = self._reactor.callLater(1.0, self._sum_up)
+        if self._lines <= LINES:
+            self._log.emit(LogLevel.info, text, **values)
+        else:
+            self._more[kind] = self._more.get(kind, 0) + 1
+
+    def stop(self) -> None:
+        """Tell what is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        self._timer = None
+        self._lines = 0
+        more, self._more = self._more, {}
+        if more:
+            self._log.emit(
+                LogLevel.info, "within a second: {more}", more=", ".join(f"{n} {kind}" for kind, n in more.items())
+            )
