@@ -12,6 +12,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from rserpool.addresses import TransportAddress, scope
+from rserpool.effects import Effect
 from rserpool.errors import ConfigurationError, Rejected
 from rserpool.policies import FULL_LOAD, ParsedPolicy
 from rserpool.policies import parse as parse_policy
@@ -73,6 +74,7 @@ class PoolElementService(Service):
         self._registered: dict[bytes, Deferred[int]] = {}
         self._left: dict[bytes, Deferred[None]] = {}
         self._loads: dict[bytes, LoopingCall] = {}
+        self._early: list[Effect] = []
         random = random or Random(SystemRandom().getrandbits(128))
         self._registrars = tuple(registrars or registrars_from(()))
         self.element = role.PoolElement(self._registrars, profile=profile, random=random)
@@ -89,7 +91,19 @@ class PoolElementService(Service):
         @raise twisted.internet.error.CannotListenError: if a port is taken or an address is not of this host.
         @raise rserpool.errors.SctpUnavailable: if there is no SCTP on this machine.
         """
-        hosts = self.hosts
+        try:
+            self._open(self.hosts)
+        except Exception:
+            if self._endpoint is not None:
+                self._endpoint.abort()
+            if self._stack is not None and self._given_stack is None:
+                self._stack.close()
+            raise
+        super().startService()
+        early, self._early = self._early, []
+        self.node.perform(early)
+
+    def _open(self, hosts: tuple[str, ...]) -> None:
         self._stack = self._given_stack or open_stack(
             self._reactor,
             backend=self._backend,
@@ -102,7 +116,6 @@ class PoolElementService(Service):
             group = self._announce_group or default_group(hosts[0])
             channel = AnnouncementChannel(group, hosts[0], self.node.announcementReceived)
             self._channel = channel.start(self._reactor)
-        super().startService()
 
     def serve(
         self,
@@ -115,6 +128,8 @@ class PoolElementService(Service):
         life: int | None = None,
     ) -> Deferred[int]:
         """Register a transport in a pool, and keep it registered until L{leave} or the end of the service.
+
+        Before the service runs this waits for its start.
 
         @param policy: for example C{"weighted-round-robin:weight=5"} or C{"least-used:load=cpu"}.
         @param values: what measures a value of the policy: C{{"load": callable}}, from 0.0 to 1.0.
@@ -135,7 +150,10 @@ class PoolElementService(Service):
         )
         registered: Deferred[int] = Deferred()
         self._registered[handle] = registered
-        self.node.perform(effects)
+        if self.running:
+            self.node.perform(effects)
+        else:
+            self._early += effects
         if measured:
             self._measure(handle, parsed, measured)
         return registered

@@ -10,71 +10,18 @@ import struct
 from random import Random
 from typing import Any
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-
 from rserpool.addresses import TransportAddress
 from rserpool.cli.demo.processes import TWISTD
 from rserpool.errors import UnknownPool
-from rserpool.profiles import DEFAULT
-from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.stack import open_stack
+from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 from rserpool.wire import asap
 from rserpool.wire.parameters import Policy, PoolElement, TcpTransport
 from tests.processes.harness import ProcessTests, Registrar, free_address
-
-
-class Peer(SctpHandler):
-    """Speaks SCTP with a registrar, and says what it likes."""
-
-    def __init__(self) -> None:
-        self.up: Deferred[ISctpAssociation] = Deferred()
-        self.lost: Deferred[None] = Deferred()
-        self.messages: list[Any] = []
-        self._awaited: list[tuple[int, Deferred[Any]]] = []
-
-    def associationUp(self, association: ISctpAssociation) -> None:
-        self.up.callback(association)
-
-    def messageReceived(
-        self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
-    ) -> None:
-        if ppid == PPID_ASAP:
-            message = asap.decode(data).message
-            if isinstance(message, asap.EndpointKeepAlive):
-                acknowledgement = asap.EndpointKeepAliveAck(message.handle, message.identifier or 0)
-                association.send(asap.encode(acknowledgement), PPID_ASAP)
-                return
-            self.messages.append(message)
-        for wanted, awaited in list(self._awaited):
-            if len(self.messages) >= wanted:
-                self._awaited.remove((wanted, awaited))
-                awaited.callback(self.messages[wanted - 1])
-
-    def associationLost(self, association: ISctpAssociation, reason: Any) -> None:
-        self.lost.callback(None)
-
-    def message(self, number: int) -> Deferred[Any]:
-        """The message of this number, from 1."""
-        awaited: Deferred[Any] = Deferred()
-        if len(self.messages) >= number:
-            awaited.callback(self.messages[number - 1])
-        else:
-            self._awaited.append((number, awaited))
-        return awaited
+from tests.processes.peer import peer_of
 
 
 class GarbageTests(ProcessTests):
     """A registrar hears nonsense."""
-
-    async def peer(self, where: TransportAddress) -> tuple[Peer, ISctpAssociation]:
-        """An association with the registrar."""
-        stack = open_stack(reactor, profile=DEFAULT)
-        self.addCleanup(stack.close)
-        peer = Peer()
-        stack.open(0, peer, ("127.0.0.1",)).connect(where)
-        return peer, await peer.up
 
     async def serves(self, registrar: Registrar) -> None:
         """An element registers and a user resolves: nobody else was disturbed."""
@@ -114,7 +61,7 @@ class GarbageTests(ProcessTests):
     async def test_sctp(self) -> None:
         """Messages with the wrong PPID, and ones that are not ASAP: one line in the log, an error where one is due."""
         registrar = await self.registrar("--asap-tcp", "none")
-        peer, association = await self.peer(registrar.address)
+        peer, association = await peer_of(self, registrar.address)
         association.send(b"whatever", 0)
         association.send(asap.encode(asap.HandleResolution(b"pool")), PPID_ENRP)
         association.send(b"x", PPID_ASAP)
@@ -131,7 +78,7 @@ class GarbageTests(ProcessTests):
         self.assertEqual(1, len(said), said)
         self.assertIn("a message with PPID 0, where ", said[0])
         # Who goes on for too long is sent away.
-        other, babbling = await self.peer(registrar.address)
+        other, babbling = await peer_of(self, registrar.address)
         for _ in range(200):
             babbling.send(b"blah", PPID_ASAP)
         await other.lost
@@ -143,7 +90,7 @@ class GarbageTests(ProcessTests):
         """The port of ENRP hears garbage, and ASAP."""
         registrar = await self.registrar("--asap-tcp", "none")
         where = TransportAddress((registrar.host,), 9901, registrar.address.encapsulation)
-        peer, association = await self.peer(where)
+        peer, association = await peer_of(self, where)
         association.send(asap.encode(asap.HandleResolution(b"pool")), PPID_ASAP)
         for _ in range(300):
             association.send(b"garbage!", PPID_ENRP)
@@ -187,7 +134,8 @@ class GarbageTests(ProcessTests):
             await before.resolve(b"nothing")
         where = (registrar.tcp.hosts[0], registrar.tcp.port)
         crowd = [socket.create_connection(where) for _ in range(100)]
-        self.addCleanup(lambda: [each.close() for each in crowd])
+        for each in crowd:
+            self.addCleanup(each.close)
         await self.serves(registrar)
         with self.assertRaises(UnknownPool):
             await before.resolve(b"nothing", fresh=True)
@@ -201,7 +149,7 @@ class GarbageTests(ProcessTests):
     async def test_one_that_does_not_read(self) -> None:
         """One that asks and never reads the answers is dropped before it fills our memory; others are served."""
         registrar = await self.registrar()
-        peer, association = await self.peer(registrar.address)
+        peer, association = await peer_of(self, registrar.address)
         count = 500
         for identifier in range(1, count + 1):
             parameter = PoolElement(identifier, 0, 60, TcpTransport(80, "127.0.0.1"), Policy(0x1))

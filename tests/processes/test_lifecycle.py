@@ -9,7 +9,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from rserpool.cli.demo.processes import TWISTD
+from rserpool.sctp.base import PPID_ASAP
+from rserpool.wire import asap
 from tests.processes.harness import Client, Pool, Process, ProcessTests, Registrar, all_of, free_address
+from tests.processes.peer import peer_of
 
 A, B = 0x0A, 0x0B
 
@@ -163,6 +166,12 @@ class LifecycleTests(ProcessTests):
         """A second process can neither register nor remove what another has registered."""
         registrar = await self.registrar()
         one, _, _, pool = await self.two(registrar)
+        peer, association = await peer_of(self, registrar.address)
+        association.send(asap.encode(asap.Deregistration(b"pool", A)), PPID_ASAP)
+        refusal = await peer.message(1)
+        self.assertEqual((A, [0xA]), (refusal.identifier, [cause.code for cause in refusal.causes]))
+        # Whoever reports it unreachable makes the registrar ask it, and no more.
+        association.send(asap.encode(asap.EndpointUnreachable(b"pool", A)), PPID_ASAP)
         thief = self.element(registrar, "--identifier", str(A))
         await thief.says("pool: the registrar refused 0x0000000a for now: another pool element has this identifier")
         thief.signal("TERM")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.errors import ConfigurationError, Rejected
 from rserpool.service.element import PoolElementService, only_this_host
 from rserpool.service.registrar import RegistrarService
+from rserpool.wire.parameters import TcpTransport
 from tests.service.scene import Scene, Seen
 
 
@@ -154,6 +156,28 @@ class ElementTests(SynchronousTestCase):
         self.assertNoResult(waiting)
         self.scene.result(first.stopService())
         self.assertEqual(1, self.scene.result(waiting, 12.0))
+
+    def test_served_before_the_start(self) -> None:
+        """It waits for the start, and registers then."""
+        host, stack = self.scene._stack()
+        where = [self.scene.address(self.registrar)]
+        element = PoolElementService(self.scene.clock, registrars=where, hosts=(host,), stack=stack)
+        waiting = element.serve("pool", TcpTransport(80, host), identifier=1)
+        self.scene.pass_time(3.0)
+        self.assertNoResult(waiting)
+        element.startService()
+        self.addCleanup(self.scene._stop, element)
+        self.scene.until(lambda: waiting.called, 0.5)
+        self.assertEqual([1], registered(self.registrar))
+
+    def test_cannot_start(self) -> None:
+        """A port that cannot be had: nothing is left behind, and it may start later."""
+        host, stack = self.scene._stack()
+        element = PoolElementService(self.scene.clock, hosts=("10.9.9.9",), stack=stack)
+        with self.assertRaises(CannotListenError):
+            element.startService()
+        self.assertFalse(element.running)
+        self.assertEqual({}, stack.endpoints)
 
     def test_only_this_host(self) -> None:
         """Whether others can reach it."""
