@@ -7,14 +7,14 @@ are registered, and stays. Elements follow whoever asks them with a keep-alive, 
 from __future__ import annotations
 
 import argparse
-import sys
 from time import perf_counter
 from typing import Any
 
 from twisted.internet import reactor as installed
+from twisted.python.failure import Failure
 
 from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.profiles import DEFAULT
+from rserpool.profiles import RFC
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.stack import open_stack
@@ -62,12 +62,21 @@ class Filling(SctpHandler):
         elif data[0] == asap.RegistrationResponse.TYPE:
             answer = asap.decode(data).message
             if isinstance(answer, asap.RegistrationResponse) and answer.rejected:
-                sys.exit(f"a registration was refused: {answer.causes}")
+                self._fail(f"a registration was refused: {answer.causes}")
             self._left -= 1
             if self._left:
                 self._register(association)
             else:
                 print(f"filled {perf_counter() - self._began:.3f}", flush=True)
+
+    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        if self._left and reactor.running:
+            self._fail(f"an association was lost: {reason.getErrorMessage()}")
+
+    def _fail(self, why: str) -> None:
+        print(why, flush=True)
+        if reactor.running:
+            reactor.stop()
 
     def _register(self, association: ISctpAssociation) -> None:
         places = self._next[association]
@@ -87,7 +96,7 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=100, help="elements in one pool")
     parser.add_argument("--seconds", type=float, default=600.0, help="when it ends at the latest")
     options = parser.parse_args()
-    stack = open_stack(reactor, profile=DEFAULT, hosts=("127.0.0.1",))
+    stack = open_stack(reactor, profile=RFC, hosts=("127.0.0.1",))
     filling = Filling(options.elements, options.pool)
     reactor.callWhenRunning(filling.start, stack, options.registrar)
     reactor.callLater(options.seconds, reactor.stop)
