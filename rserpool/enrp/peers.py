@@ -61,18 +61,15 @@ class _Dial:
 
 
 class PeerList:
-    """The peers, the associations with them, and the addresses to dial.
+    """The peers, the associations with them, and the addresses to dial."""
 
-    @param configured: addresses of peers that are kept for ever and dialled again with back-off.
-    """
-
-    def __init__(self, configured: Sequence[TransportAddress], profile: Profile, random: Random, now: float) -> None:
+    def __init__(self, profile: Profile, random: Random) -> None:
         self._profile = profile
         self._random = random
         self._peers: dict[int, Peer] = {}
         self._associations: dict[Association, TransportAddress] = {}
         self._senders: dict[Association, int] = {}
-        self._dials: dict[TransportAddress, _Dial] = {address: _Dial(True, now) for address in configured}
+        self._dials: dict[TransportAddress, _Dial] = {}
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -100,6 +97,15 @@ class PeerList:
     def to_all(self, message: enrp.Message | bytes) -> list[Effect]:
         """An announcement: a copy over the association to each peer (3.1)."""
         return [Send(peer.association, message) for peer in self._peers.values() if peer.association is not None]
+
+    def to(self, identifier: int, message: enrp.Message) -> list[Effect]:
+        """A message for one peer, if there is an association with it."""
+        peer = self._peers.get(identifier)
+        return [] if peer is None or peer.association is None else [Send(peer.association, message)]
+
+    def configure(self, addresses: Sequence[TransportAddress], now: float) -> None:
+        """Keep these addresses for ever, and dial them again with back-off."""
+        self._dials.update((address, _Dial(True, now)) for address in addresses)
 
     def want(self, address: TransportAddress, now: float) -> None:
         """Dial an address that is not configured, soon and once."""

@@ -15,6 +15,7 @@ The RFC leaves open who is right when two registrars say different things. Our r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from rserpool.effects import Effect, Send
 from rserpool.errors import CauseCode, Rejected
@@ -22,6 +23,7 @@ from rserpool.handlespace.element import Element
 from rserpool.handlespace.handlespace import Handlespace
 from rserpool.handlespace.pool import Pool
 from rserpool.wire import asap
+from rserpool.wire.enrp import PoolEntry
 from rserpool.wire.parameters import ErrorCause, PoolElement
 
 
@@ -87,14 +89,31 @@ class Replica:
             return None, effects
         return element, effects + self._changed(handle, now)
 
-    def restored(self, handle: bytes, parameter: PoolElement) -> Element | None:
-        """An element of ours that we had forgotten; returns it if it is in our handlespace from now on."""
-        if self._handlespace.find(handle, parameter.identifier) is not None:
-            return None
-        try:
-            return self._handlespace.register(handle, parameter)[0]
-        except Rejected:
-            return None
+    def take(
+        self,
+        sender: int,
+        entries: Iterable[PoolEntry],
+        now: float,
+        mentioned: Callable[[Element | None], None] = lambda element: None,
+    ) -> list[Effect]:
+        """3.2.3 step 4: a peer's table has these elements; C{mentioned} is called for each."""
+        effects: list[Effect] = []
+        for entry in entries:
+            for parameter in entry.elements:
+                element, more = self.added(sender, entry.handle, parameter, now, announced=False)
+                effects += more
+                mentioned(element)
+        return effects
+
+    def restored(self, entries: Iterable[PoolEntry]) -> list[Element]:
+        """Elements of ours that a peer's table has and we had forgotten; they are in our handlespace from now on."""
+        elements: list[Element] = []
+        for entry in entries:
+            for parameter in entry.elements:
+                if parameter.home == self._server and not self._handlespace.find(entry.handle, parameter.identifier):
+                    with suppress(Rejected):
+                        elements.append(self._handlespace.register(entry.handle, parameter)[0])
+        return elements
 
     def deleted(self, sender: int, handle: bytes, identifier: int, now: float) -> list[Effect]:
         """3.3.2: a peer removed this element; if it is ours, that is a report that it cannot be reached."""

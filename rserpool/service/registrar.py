@@ -14,8 +14,8 @@ from twisted.logger import Logger
 
 from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, scope
 from rserpool.asap.limits import Limits
+from rserpool.enrp import events
 from rserpool.profiles import DEFAULT, Profile
-from rserpool.roles import peering
 from rserpool.roles import registrar as role
 from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
@@ -279,28 +279,28 @@ class RegistrarService(Service):
                     interval=interval,
                     elements=elements,
                 )
-            case peering.Ready(mentor=mentor, elements=elements):
+            case events.Ready(mentor=mentor, elements=elements):
                 self._log.info(
                     "ready: {elements} elements {source}",
                     elements=elements,
                     source=f"from registrar 0x{mentor:08x}" if mentor else "(no other registrar was ready)",
                 )
-            case peering.PeerFound(identifier=identifier, address=address):
+            case events.PeerFound(identifier=identifier, address=address):
                 self._log.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))
-            case peering.PeerLost(identifier=identifier):
+            case events.PeerLost(identifier=identifier):
                 self._log.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
-            case peering.TakenOver(target=target, by=by, elements=elements):
+            case events.TakenOver(target=target, by=by, elements=elements):
                 self._log.warn(
                     "registrar 0x{target:08x} is gone: {elements} elements belong to {by} now",
                     target=target,
                     elements=elements,
                     by="us" if by == self.registrar.identifier else f"0x{by:08x}",
                 )
-            case peering.Audited(peer=peer, removed=removed) if removed:
+            case events.Audited(peer=peer, removed=removed) if removed:
                 self._log.info(
                     "{removed} elements removed that registrar 0x{peer:08x} does not have", removed=removed, peer=peer
                 )
-            case peering.PeerError(peer=peer, causes=causes):
+            case events.PeerError(peer=peer, causes=causes):
                 self._log.warn(
                     "registrar 0x{peer:08x} reports an error: {causes}",
                     peer=peer,

@@ -7,8 +7,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.effects import Connect, Notify, Send
+from rserpool.enrp.events import PeerFound, PeerLost, TakenOver
 from rserpool.profiles import RFC
-from rserpool.roles.peering import PeerFound, PeerLost, TakenOver
 from rserpool.wire import asap, enrp
 from tests.conformance import rfc
 from tests.conformance.scope import SERVER, P, Q, R, Scope, information, owned, place

@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.addresses import ASAP_PORT, TransportAddress
 from rserpool.effects import Notify
+from rserpool.enrp.events import Ready
 from rserpool.errors import CauseCode
 from rserpool.profiles import RFC
-from rserpool.roles.peering import Ready
 from rserpool.sctp.memory import Network
 from rserpool.service.registrar import RegistrarService
 from rserpool.wire import enrp

@@ -7,10 +7,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.effects import Notify
+from rserpool.enrp.events import Audited
 from rserpool.errors import CauseCode
 from rserpool.handlespace.checksum import fold, handle_sum, identifier_sum
 from rserpool.profiles import RFC
-from rserpool.roles.peering import Audited
 from rserpool.wire import asap, enrp
 from tests.conformance import rfc
 from tests.conformance.scope import SERVER, P, Q, Scope, owned

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rserpool.roles.peering import Ready
+from rserpool.enrp.events import Ready
 from rserpool.wire import asap, enrp
 from rserpool.wire.parameters import TcpTransport
 from tests.scenarios.stage import ScenarioTestCase, home_of, messages

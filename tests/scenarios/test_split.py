@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import gt
 
-from rserpool.roles.peering import Audited
+from rserpool.enrp.events import Audited
 from rserpool.wire import enrp
 from rserpool.wire.parameters import PoolElement
 from tests.scenarios.stage import POOL, ScenarioTestCase, home_of, messages
@@ -200,4 +200,4 @@ class Inverted(RegistrarProcess):
 
     def __init__(self, *arguments, **options) -> None:
         super().__init__(*arguments, **options)
-        self.role.peering.gives_way = gt
+        self.role.peering.takeovers.gives_way = gt

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rserpool.enrp.events import PeerLost, TakenOver
 from rserpool.profiles import DEFAULT, RFC
-from rserpool.roles.peering import PeerLost, TakenOver
 from rserpool.wire import asap, enrp
 from tests.scenarios.stage import ScenarioTestCase, home_of, messages
 from tests.simulation.cluster import Cluster
