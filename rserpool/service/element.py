@@ -30,6 +30,8 @@ from rserpool.wire.parameters import Policy, UserTransport
 
 SAMPLE = 1.0
 """Seconds between two readings of the load."""
+LONGEST_GOODBYE = 10.0
+"""Seconds after which an element that is to leave waits for no registrar any more."""
 CHANGE = 0.05
 """A load that moved by less than this is not registered again before T4."""
 
@@ -177,7 +179,7 @@ class PoolElementService(Service):
     def leave(self, pool: bytes | str) -> Deferred[None]:
         """Deregister.
 
-        @return: a C{Deferred} that fires when a registrar has answered, or after twice T3 at the latest.
+        @return: a C{Deferred} that fires when a registrar has answered, or after twice T3 (10 s) at the latest.
         """
         handle = handle_of(pool)
         loop = self._loads.pop(handle, None)
@@ -185,14 +187,14 @@ class PoolElementService(Service):
             loop.stop()
         left: Deferred[None] = Deferred()
         self._left[handle] = left
-        left.addTimeout(2 * self._profile.t3_deregistration, self._reactor, lambda *_: None)
+        left.addTimeout(min(2 * self._profile.t3_deregistration, LONGEST_GOODBYE), self._reactor, lambda *_: None)
         self.node.perform(self.element.leave(handle, self.node.now()))
         if handle not in self.element.pools and not left.called:
             left.callback(None)
         return left
 
     def stopService(self) -> Deferred[None]:
-        """Leave every pool, wait for the answers (twice T3 at most), and close."""
+        """Leave every pool, wait for the answers (twice T3 or 10 s at most), and close."""
         super().stopService()
         return ensureDeferred(self._stop())
 

@@ -43,7 +43,10 @@ class Options(usage.Options):
         ["backend", None, "auto", "SCTP: auto or usrsctp"],
         ["announce-group", None, None, "HOST[:PORT] of the multicast group to listen to"],
     ]
-    optFlags = [["announcements", None, "Listen for registrars that announce themselves by multicast."]]
+    optFlags = [
+        ["announce", None, "Also look for registrars that announce themselves by multicast."],
+        ["no-announce", None, "Do not (the default)."],
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +86,7 @@ class Options(usage.Options):
             "grace": read("grace", self["grace"], seconds),
             "profile": read("profile", self["profile"], profile),
             "backend": read("backend", self["backend"], backend),
-            "announcements": bool(self["announcements"] or self["announce-group"]),
+            "announcements": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
             "registrars": read("registrar", "", lambda _: registrars_from(self.registrars)),
         }
         optional = {
