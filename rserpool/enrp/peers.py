@@ -98,6 +98,14 @@ class PeerList:
         """An announcement: a copy over the association to each peer (3.1)."""
         return [Send(peer.association, message) for peer in self._peers.values() if peer.association is not None]
 
+    def to_removed(self, message: enrp.Message | bytes) -> list[Effect]:
+        """A copy over each association that is up with a registrar that is no peer any more.
+
+        Another registrar took it over where not all can reach all. It may live, and we may be no peer of its either.
+        """
+        removed = (a for a, sender in self._senders.items() if sender not in self._peers)
+        return [Send(association, message) for association in removed]
+
     def to(self, identifier: int, message: enrp.Message) -> list[Effect]:
         """A message for one peer, if there is an association with it."""
         peer = self._peers.get(identifier)

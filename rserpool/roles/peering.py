@@ -234,7 +234,8 @@ class Peering:
         for due in self._deadlines.due(now):
             if due == _HEARTBEAT:
                 self._deadlines.set(_HEARTBEAT, now + self._profile.peer_heartbeat_cycle)
-                effects += self._peers.to_all(enrp.encode(self._own_presence(0))) + self._present_ourselves()
+                presence = enrp.encode(self._own_presence(0))
+                effects += self._peers.to_all(presence) + self._peers.to_removed(presence) + self._present_ourselves()
             elif due == _ORPHANS:
                 self._deadlines.set(_ORPHANS, now + self._profile.max_time_last_heard)
                 effects += self.takeovers.look_for_orphans(now)

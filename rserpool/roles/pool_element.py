@@ -321,9 +321,11 @@ class PoolElement:
             return []
         acknowledgement = asap.EndpointKeepAliveAck(message.handle, membership.element.identifier)
         effects: list[Effect] = [Send(association, acknowledgement)]
-        if message.home and association != self._hunt.home:
+        address = self._peers.get(association)
+        # An association that was given up before it was up may have brought this.
+        if message.home and association != self._hunt.home and address is not None:
             # KA2.4: adopt the sender as the new home registrar.
-            effects += self._hunt.adopt(association, self._peers[association], now)
+            effects += self._hunt.adopt(association, address, now)
             effects.append(Notify(HomeChanged(self._hunt.address)))
             for other in list(self._memberships.values()):
                 effects += self._step(other, registration.HomeFound(), now)

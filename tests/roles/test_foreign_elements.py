@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.addresses import TransportAddress
+from rserpool.effects import Send
+from rserpool.profiles import DEFAULT
+from rserpool.roles.pool_element import PoolElement
 from rserpool.wire import asap
 from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport
 from tests.roles.stage import Stage, element
@@ -30,3 +35,15 @@ class AcknowledgementTests(SynchronousTestCase):
         self.assertEqual((moved.home, moved.watch, moved.association), (99, None, None))
         stage.tell("pe", asap.EndpointKeepAliveAck(b"pool", 7))
         self.assertEqual((moved.watch, moved.association), (None, None))
+
+
+class UnknownAssociationTests(SynchronousTestCase):
+    """At the element: a keep-alive over an association that it gave up before it heard that it is up."""
+
+    def test_new_home(self) -> None:
+        """It is answered, and adopts nobody (seed 6020)."""
+        role = PoolElement((TransportAddress(("10.0.0.9",), 3863),), profile=DEFAULT, random=Random(1))
+        role.serve(b"pool", element(7).user_transport, element(7).policy, 0.0, identifier=7)
+        effects = role.receive("unknown", asap.EndpointKeepAlive(99, b"pool", True, 7), 1.0)
+        self.assertEqual(effects, [Send("unknown", asap.EndpointKeepAliveAck(b"pool", 7))])
+        self.assertIsNone(role.home)

@@ -187,6 +187,22 @@ class TakeoverTests(ScenarioTestCase):
                 now = {name: element.role.home for name, element in cluster.elements.items()}
                 self.assertEqual(homes, now)
 
+    def test_taken_over_from_each_other(self) -> None:
+        """Two that a third declared dead to each other, over an association that is up, are peers again (seed 3550)."""
+        cluster = self.cluster(3)
+        self.elements(cluster, 2, home=1)
+        self.elements(cluster, 2, home=3)
+        # Between two heartbeats.
+        cluster.run(0.3)
+        first, second, third = cluster.living
+        for told, target in ((first, third), (third, first)):
+            association: Any = second.role.peering.peers.get(told.identifier).association
+            association.send(enrp.encode(enrp.TakeoverServer(second.identifier, 0, target.identifier)), 12)
+        cluster.run(0.01)
+        self.assertNotIn(third.identifier, first.role.peering.peers)
+        self.assertNotIn(first.identifier, third.role.peering.peers)
+        self.assert_settled(cluster, 5.0)
+
     def test_orphans(self) -> None:
         """Elements whose home nobody knows find one, or are removed where they are dead."""
         cluster = self.cluster(2)

@@ -164,12 +164,13 @@ def unserved(cluster: Cluster, user: UserProcess, quiet_since: float) -> list[st
     faults = []
     for since, until, failure in user.failures:
         known = user.answers.get(failure.handle)
+        # What it was told last may be that the pool is gone: whoever came later is not what it knew.
         if known is None or known[0] > since or since < quiet_since:
             continue
         steady = [
             element.name
             for element in cluster.elements.values()
-            if element.handle == failure.handle and element.serving and element.born < since - 1.0
+            if element.handle == failure.handle and element.serving and element.born < known[0]
             and element.identifier in {known_one.identifier for known_one in known[1].elements}
         ]
         if steady:

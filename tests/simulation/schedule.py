@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -40,10 +41,14 @@ class Report:
 def play(seed: int, keep_trace: bool = False) -> Report:
     """Run one seed."""
     run = Run(seed)
+    cluster = run.cluster
     try:
         return run.report(keep_trace)
+    except Exception:  # noqa: BLE001
+        faults = (*cluster.errors, traceback.format_exc())
+        return Report(seed, faults, cluster.trace.messages, 0.0, cluster.now, cluster.trace.text())
     finally:
-        run.cluster.close()
+        cluster.close()
 
 
 class Run:
