@@ -24,7 +24,7 @@ from rserpool.wire.parameters import Policy, PoolElement, TcpTransport
 reactor: Any = installed
 EACH = 10_000
 """Elements that one association may register."""
-WINDOW = 64
+WINDOW = 10
 """Registrations that an association has under way."""
 LIFE = 3600
 
@@ -38,6 +38,7 @@ class Filling(SctpHandler):
         self._left = elements
         self._ranges = iter(range(0, elements, EACH))
         self._next: dict[ISctpAssociation, range] = {}
+        self._failed = False
         self._began = perf_counter()
 
     def start(self, stack: Any, to: TransportAddress) -> None:
@@ -70,12 +71,13 @@ class Filling(SctpHandler):
                 print(f"filled {perf_counter() - self._began:.3f}", flush=True)
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
-        if self._left and reactor.running:
+        if self._left:
             self._fail(f"an association was lost: {reason.getErrorMessage()}")
 
     def _fail(self, why: str) -> None:
-        print(why, flush=True)
-        if reactor.running:
+        if not self._failed:
+            self._failed = True
+            print(why, flush=True)
             reactor.stop()
 
     def _register(self, association: ISctpAssociation) -> None:

@@ -56,6 +56,13 @@ class StopConnecting:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask the peer now, by means of the transport, for a sign of life: an answer is late."""
+
+    association: Association
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Shut an association down gracefully."""
 
@@ -76,4 +83,4 @@ class Notify:
     event: Any
 
 
-Effect: TypeAlias = Send | Announce | Connect | StopConnecting | Close | Abort | Notify
+Effect: TypeAlias = Send | Announce | Connect | StopConnecting | Probe | Close | Abort | Notify

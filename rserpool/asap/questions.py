@@ -9,6 +9,9 @@ from rserpool.wire.parameters import PoolElement
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
+LATE = 0.03
+"""Seconds after which an answer is late: worth asking the transport whether the registrar is still there, which finds
+out sooner than SCTP's retransmissions, and costs a slow registrar next to nothing."""
 NOT_YET = 5.0
 """Where an earlier registrar knew a pool, "unknown" means "not yet" for so many seconds: all registrars may have been
 restarted, and the elements register again by themselves."""
@@ -49,6 +52,7 @@ class Question:
     """One resolution under way, for everybody who waits for this pool.
 
     C{asked} holds how many elements each request asked for that was sent and not answered, oldest first.
+    At C{late_at} its answer is late; that is noticed once.
     """
 
     waiting: dict[Hashable, Waiting] = field(default_factory=dict)
@@ -57,11 +61,12 @@ class Question:
     refused: int = 0
     answer_by: float | None = None
     again_at: float | None = None
+    late_at: float | None = None
 
     def unsent(self) -> None:
         """What was sent is not waited for any more."""
         self.asked.clear()
-        self.answer_by = self.again_at = None
+        self.answer_by = self.again_at = self.late_at = None
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rserpool.asap.questions import (
     FIRST_PAUSE,
+    LATE,
     LONGEST_PAUSE,
     NOT_YET,
     Known,
@@ -152,6 +153,7 @@ class Resolution:
         question.asked.append(items)
         question.again_at = None
         question.answer_by = now + self._profile.t1_enrp_request
+        question.late_at = now + LATE
         return asap.HandleResolution(handle, subscription is not None, items)
 
     def open_questions(self) -> list[bytes]:
@@ -188,6 +190,15 @@ class Resolution:
             outcomes = self._negative(handle, CauseCode.UNSPECIFIED if cause is None else cause, question, now)
         self._settle(handle)
         return outcomes
+
+    def late(self, now: float) -> bool:
+        """Whether an answer became late since this was asked last."""
+        found = False
+        for question in self._questions.values():
+            if question.late_at is not None and now >= question.late_at:
+                question.late_at = None
+                found = found or bool(question.asked)
+        return found
 
     def tick(self, now: float) -> tuple[list[Outcome], list[bytes], bool]:
         """Do what is due.
@@ -227,7 +238,8 @@ class Resolution:
         deadlines: list[float] = []
         for question in self._questions.values():
             deadlines += [waiting.deadline for waiting in question.waiting.values()]
-            deadlines += [when for when in (question.answer_by, question.again_at) if when is not None]
+            due = (question.answer_by, question.again_at, question.late_at)
+            deadlines += [when for when in due if when is not None]
         deadlines += [s.again_at for s in self._subscriptions.values() if s.again_at is not None]
         return min(deadlines, default=None)
 

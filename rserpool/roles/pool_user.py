@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rserpool.addresses import TransportAddress
 from rserpool.asap.resolution import Outcome, Resolution, ResolutionFailed
 from rserpool.asap.server_hunt import ServerHunt
-from rserpool.effects import Association, Close, Effect, Notify, Send
+from rserpool.effects import Association, Close, Effect, Notify, Probe, Send
 from rserpool.errors import NoRegistrar
 from rserpool.profiles import Profile
 from rserpool.wire import asap
@@ -146,15 +146,18 @@ class PoolUser:
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; to be called at L{next_deadline}."""
         effects = self._hunt.tick(now)
+        late = self._resolution.late(now)
         outcomes, ask, silent = self._resolution.tick(now)
         effects += self._notify(outcomes)
         if silent:
             # 3.7.2: T1 expired: hunt, and send again to whichever registrar answers.
             effects += self._hunt.fail(now)
             effects += [Notify(HomeChanged(None)), *self._notify(self._resolution.home_lost(now))]
-        elif ask:
-            effects += self._ask(ask, now)
-        return effects
+            return effects
+        if late and self._hunt.home is not None:
+            # Perhaps the request was the last thing that a process read before it was killed.
+            effects.append(Probe(self._hunt.home))
+        return effects + self._ask(ask, now) if ask else effects
 
     def next_deadline(self) -> float | None:
         """When C{tick} must be called next (monotonic seconds), or None."""

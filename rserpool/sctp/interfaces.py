@@ -102,6 +102,13 @@ class ISctpAssociation(Interface):
         @raise ValueError: if C{data} is empty or too long, or if there is no such stream.
         """
 
+    def probe() -> None:
+        """Ask the peer now for a sign of life (RFC 9260 section 8.3), where the transport can.
+
+        If the process there has ended, its host says so, and the association is lost without waiting for SCTP's next
+        retransmission.
+        """
+
     def close() -> None:
         """Deliver what was sent, then shut down gracefully; C{associationLost} follows with C{ConnectionDone}."""
 

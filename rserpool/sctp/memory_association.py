@@ -100,6 +100,9 @@ class MemoryAssociation:
             self._closing = Control.SHUTDOWN
             self._fill()
 
+    def probe(self) -> None:
+        """A crash is told by itself here (L{Network<rserpool.sctp.memory.Network>}, C{icmp_delay})."""
+
     def abort(self) -> None:
         if not self._lost:
             failed = self._finish()

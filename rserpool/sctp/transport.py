@@ -95,6 +95,9 @@ class SctpTransport:
         """Send one message, as a consumer is written to."""
         self.send(data)
 
+    def probe(self) -> None:
+        self._association.probe()
+
     def close(self) -> None:
         self.disconnecting = True
         self._association.close()

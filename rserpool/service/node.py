@@ -19,6 +19,7 @@ from rserpool.effects import (
     Connect,
     Effect,
     Notify,
+    Probe,
     Send,
     StopConnecting,
 )
@@ -269,6 +270,8 @@ class Node(Channel):
                 self._channels[channel].connect(peer)
             case StopConnecting(peer):
                 self.stop_connecting(peer)
+            case Probe(association):
+                association.probe()  # type: ignore[attr-defined]
             case Close(association):
                 association.close()  # type: ignore[attr-defined]
             case Abort(association):

@@ -68,6 +68,9 @@ class AsapTcpProtocol(Protocol):
             self._paused = True
             tell(_log, self._handler.associationPaused, self)
 
+    def probe(self) -> None:
+        """The host of a process that has ended closes its connections by itself."""
+
     def close(self) -> None:
         if not self._lost and not self._closing:
             self._closing = True

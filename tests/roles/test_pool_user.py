@@ -7,6 +7,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.addresses import TransportAddress
+from rserpool.asap.questions import LATE
 from rserpool.asap.resolution import Resolved
 from rserpool.effects import Abort, Close, Connect, Notify, Send, StopConnecting
 from rserpool.errors import NoRegistrar
@@ -201,6 +202,28 @@ class ReportTests(SynchronousTestCase):
         self.stage.resolve("c")
         for event in self.stage.told():
             self.assertEqual([element.identifier for element in event.elements], [2, 1])
+
+
+class LateTests(SynchronousTestCase):
+    """An answer that is late: is the registrar still there?"""
+
+    def setUp(self) -> None:
+        self.stage = UserStage()
+        self.stage.resolve("a")
+        self.stage.up()
+
+    def test_late(self) -> None:
+        """The transport is asked, once for each request that is sent."""
+        self.stage.pass_time(LATE - 0.001)
+        self.assertEqual(self.stage.probed, [])
+        self.stage.pass_time(DEFAULT.t1_enrp_request / 2)
+        self.assertEqual(self.stage.probed, [registrar(1)])
+
+    def test_in_time(self) -> None:
+        """An answer that came is not late."""
+        self.stage.says(answer(b"pool", 1))
+        self.stage.pass_time(1.0)
+        self.assertEqual(self.stage.probed, [])
 
 
 class AbortTests(SynchronousTestCase):

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from rserpool.addresses import TransportAddress
-from rserpool.effects import Abort, Close, Connect, Notify, Send, StopConnecting
+from rserpool.effects import Abort, Close, Connect, Notify, Probe, Send, StopConnecting
 from rserpool.policies import parse
 from rserpool.profiles import DEFAULT
 from rserpool.roles.pool_user import HomeChanged, PoolUser
@@ -49,6 +49,7 @@ class UserStage:
         self.sent: list[tuple[Any, Any]] = []
         self.ended: list[Any] = []
         self.events: list[Any] = []
+        self.probed: list[Any] = []
         self.ticks = 0
 
     def do(self, effects: list[Any]) -> None:
@@ -62,6 +63,8 @@ class UserStage:
                     self.dialling.remove(peer)
                 case Send(association, message):
                     self.sent.append((association, asap.decode(asap.encode(message)).message))
+                case Probe(association):
+                    self.probed.append(association)
                 case Close(association) | Abort(association):
                     self.ended.append(association)
                 case Notify(event):

@@ -145,6 +145,25 @@ class ProcessTests(SctpHarness, TestCase):
         await self.until(lambda: bool(recorder.lost))
         self.assertEqual([ConnectionLost], recorder.reasons)
 
+    async def test_killed_probed(self) -> None:
+        """Without anything to send, a probe finds out at once."""
+        child, peer = await self.echo()
+        association, recorder = await self.client(peer, SLOW)
+        child.signal("KILL")
+        await child.ended
+        association.probe()
+        await self.until(lambda: bool(recorder.lost))
+        self.assertEqual([ConnectionLost], recorder.reasons)
+
+    async def test_alive_probed(self) -> None:
+        """A probe of a peer that lives changes nothing."""
+        child, peer = await self.echo()
+        association, recorder = await self.client(peer)
+        association.probe()
+        association.send(b"still there?", 11)
+        await self.until(lambda: len(recorder.received) == 2)
+        self.assertEqual([], recorder.lost)
+
     async def test_killed_idle(self) -> None:
         """Without anything to send, the next heartbeat finds out."""
         child, peer = await self.echo()

@@ -21,7 +21,7 @@ from rserpool.sctp.usrsctp.library import (
     SCTP_UNORDERED,
     SNDINFO,
 )
-from rserpool.sctp.usrsctp.options import abort
+from rserpool.sctp.usrsctp.options import abort, demand_heartbeat
 from rserpool.sctp.usrsctp.packets import abort_with_tag
 from rserpool.sctp.usrsctp.peers import Peer
 
@@ -98,6 +98,12 @@ class Association:
         elif self.buffered > HIGH_WATER and not self._paused:
             self._paused = True
             self.endpoint.tell("associationPaused", self)
+
+    def probe(self) -> None:
+        endpoint = self.endpoint
+        if self.established and endpoint.socket is not None and self._peer is not None:
+            library = endpoint.engine.library
+            demand_heartbeat(library, endpoint.socket, self.peer.port, self._peer.handle, self.identifier)
 
     def close(self) -> None:
         if not self._lost and not self._closing:

@@ -31,6 +31,7 @@ SCTP_ABORT = 0x0200
 SCTP_UNORDERED = 0x0400
 SCTP_SENDV_SNDINFO = 1
 SPP_HB_ENABLE = 0x01
+SPP_HB_DEMAND = 0x04
 
 SNDINFO = struct.Struct("=HHIII")
 """snd_sid, snd_flags, snd_ppid (network order), snd_context, snd_assoc_id."""

@@ -25,6 +25,7 @@ from rserpool.sctp.usrsctp.library import (
     SCTP_RTOINFO,
     SCTP_SENDV_SNDINFO,
     SNDINFO,
+    SPP_HB_DEMAND,
     SPP_HB_ENABLE,
     Library,
 )
@@ -91,6 +92,19 @@ def set_heartbeat(library: Library, so: Any, profile: Profile, seconds: float, a
         spp_flags=SPP_HB_ENABLE,
         spp_pathmaxrxt=profile.association_max_retransmissions,
     )
+    _set(library, so, SCTP_PEER_ADDR_PARAMS, parameters)
+
+
+def demand_heartbeat(library: Library, so: Any, port: int, handle: int, association: int) -> None:
+    """Send a heartbeat to the peer with this SCTP port and handle now."""
+    parameters = library.struct(
+        "sctp_paddrparams",
+        spp_address={},
+        spp_assoc_id=association,
+        spp_flags=SPP_HB_DEMAND,
+    )
+    address = conn_address(library, port, handle)
+    library.ffi.memmove(library.ffi.addressof(parameters[0], "spp_address"), address, library.ffi.sizeof(address[0]))
     _set(library, so, SCTP_PEER_ADDR_PARAMS, parameters)
 
 
