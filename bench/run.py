@@ -22,7 +22,18 @@ sys.path.insert(0, str(ROOT))
 
 from bench.processes import end_cleanly  # noqa: E402
 
-BENCHMARKS = ("wire", "handlespace", "sctp", "registrar", "supervision", "gap", "churn")
+BENCHMARKS = (
+    "wire",
+    "handlespace",
+    "sctp",
+    "registrar",
+    "supervision",
+    "gap",
+    "churn",
+    "cluster",
+    "joining",
+    "takeover",
+)
 LIMIT = 900.0
 """Seconds that one of them may take."""
 

@@ -79,6 +79,8 @@ def _run(fault: int, profile: str) -> Figures:
             element.says("^filled|registered as")
         switching = processes.python("user", "-m", "bench.switching", "--profile", profile, *known)
         user = Listener(switching, r"^(resolved |failed|)(.*)")
+        if not user.wait(20, PATIENCE):
+            raise TimeoutError("the user got no answer")
         others = [scope.start(number) for number in (2, 3)]
         for other in others:
             other.says("ready: ")
