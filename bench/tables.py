@@ -19,12 +19,12 @@ from twisted.python.failure import Failure
 
 from rserpool.addresses import parse_transport_address
 from rserpool.handlespace.checksum import fold, handle_sum, identifier_sum
-from rserpool.profiles import DEFAULT
+from rserpool.profiles import RFC
 from rserpool.sctp.base import PPID_ENRP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.stack import open_stack
 from rserpool.wire import enrp
-from rserpool.wire.parameters import PoolElement, encode_pool_element
+from rserpool.wire.parameters import encode_pool_element
 
 reactor: Any = installed
 LATER = 0.2
@@ -37,25 +37,28 @@ class Table:
     def __init__(self, at: str) -> None:
         self.at = at
         self.last: dict[str, Any] | None = None
-        self._elements: list[tuple[bytes, PoolElement]] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        self._lines: list[bytes] = []
+        self._homes: Counter[int] = Counter()
+        self._sums: Counter[int] = Counter()
 
     def take(self, response: enrp.HandleTableResponse) -> None:
         """One more response."""
         for entry in response.entries:
-            self._elements += [(entry.handle, element) for element in entry.elements]
+            for element in entry.elements:
+                self._lines.append(entry.handle + b"\0" + encode_pool_element(element))
+                self._homes[element.home] += 1
+                self._sums[element.home] += handle_sum(entry.handle) + identifier_sum(element.identifier)
 
     def finish(self) -> dict[str, Any]:
         """What it was; the next begins empty."""
-        elements, self._elements = self._elements, []
-        lines = sorted(handle + b"\0" + encode_pool_element(element) for handle, element in elements)
-        homes: Counter[int] = Counter()
-        sums: Counter[int] = Counter()
-        for handle, element in elements:
-            homes[element.home] += 1
-            sums[element.home] += handle_sum(handle) + identifier_sum(element.identifier)
+        lines, homes, sums = sorted(self._lines), self._homes, self._sums
+        self._clear()
         return {
             "at": self.at,
-            "elements": len(elements),
+            "elements": len(lines),
             "digest": hashlib.sha256(b"".join(lines)).hexdigest()[:16],
             "homes": {str(home): homes[home] for home in sorted(homes)},
             "checksums": {str(home): f"0x{fold(sums[home]):04x}" for home in sorted(sums)},
@@ -126,7 +129,7 @@ def main() -> None:
     parser.add_argument("--poll", type=float, metavar="SECONDS", help="read on, so long after each table")
     parser.add_argument("--seconds", type=float, default=120.0, help="when it ends at the latest")
     options = parser.parse_args()
-    stack = open_stack(reactor, profile=DEFAULT, hosts=("127.0.0.1",))
+    stack = open_stack(reactor, profile=RFC, hosts=("127.0.0.1",))
     reading = Reading(options.poll)
     reactor.callWhenRunning(reading.start, stack, options.registrar)
     reactor.callLater(options.seconds, reactor.stop)

@@ -52,7 +52,7 @@ class Question:
     """One resolution under way, for everybody who waits for this pool.
 
     C{asked} holds how many elements each request asked for that was sent and not answered, oldest first.
-    At C{late_at} its answer is late; that is noticed once.
+    At C{late_at} its answer is late, and after C{patience} more seconds still late.
     """
 
     waiting: dict[Hashable, Waiting] = field(default_factory=dict)
@@ -62,6 +62,7 @@ class Question:
     answer_by: float | None = None
     again_at: float | None = None
     late_at: float | None = None
+    patience: float = LATE
 
     def unsent(self) -> None:
         """What was sent is not waited for any more."""

@@ -153,6 +153,7 @@ class Resolution:
         question.asked.append(items)
         question.again_at = None
         question.answer_by = now + self._profile.t1_enrp_request
+        question.patience = LATE
         question.late_at = now + LATE
         return asap.HandleResolution(handle, subscription is not None, items)
 
@@ -192,11 +193,12 @@ class Resolution:
         return outcomes
 
     def late(self, now: float) -> bool:
-        """Whether an answer became late since this was asked last."""
+        """Whether an answer is late: noticed again and again, each time after twice as long."""
         found = False
         for question in self._questions.values():
             if question.late_at is not None and now >= question.late_at:
-                question.late_at = None
+                question.late_at = now + question.patience if question.asked else None
+                question.patience *= 2
                 found = found or bool(question.asked)
         return found
 

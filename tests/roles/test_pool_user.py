@@ -213,11 +213,13 @@ class LateTests(SynchronousTestCase):
         self.stage.up()
 
     def test_late(self) -> None:
-        """The transport is asked, once for each request that is sent."""
+        """The transport is asked, and again when the answer is twice as late."""
         self.stage.pass_time(LATE - 0.001)
         self.assertEqual(self.stage.probed, [])
-        self.stage.pass_time(DEFAULT.t1_enrp_request / 2)
+        self.stage.pass_time(0.002)
         self.assertEqual(self.stage.probed, [registrar(1)])
+        self.stage.pass_time(5 * LATE)
+        self.assertEqual(self.stage.probed, [registrar(1)] * 3)
 
     def test_in_time(self) -> None:
         """An answer that came is not late."""
