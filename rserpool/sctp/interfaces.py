@@ -140,7 +140,7 @@ class ISctpHandler(Interface):
     def associationLost(association: ISctpAssociation, reason: Failure) -> None:
         """The association is gone, or could not be set up; called once.
 
-        @param reason: a L{Failure<twisted.python.failure.Failure>}: C{ConnectionDone} (graceful),
+        @param reason: a C{Failure}: C{ConnectionDone} (graceful),
             C{ConnectionAborted} (we aborted), C{ConnectionLost} (the peer aborted, or is unreachable),
             C{ConnectionRefusedError} (nobody listens), C{TimeoutError} (no answer to the set-up), another
             C{ConnectError} (any other failure of the set-up).

@@ -182,7 +182,7 @@ class SctpProtocol(BaseProtocol):
     """A protocol for one association that ignores everything; override what matters.
 
     @ivar transport: its L{SctpTransport}.
-    @ivar factory: the factory that built it, if that is a L{twisted.internet.protocol.Factory}.
+    @ivar factory: the factory that built it, if that is a Twisted C{Factory}.
     """
 
     transport: Any = None

@@ -36,7 +36,7 @@ class PooledService(Service):
     @param pools: pool handles.
     @param policy: for example C{"least-used:load=cpu"}.
     @param port: C{("tcp", 8080)}, where the port cannot be found by itself.
-    @param refused: called with a L{Failure} when a registrar refuses the registration for good.
+    @param refused: called with a C{Failure} when a registrar refuses the registration for good.
     @param options: passed on to L{PoolElementService}.
     """
 

@@ -12,12 +12,13 @@ from rserpool.errors import ConfigurationError
 from rserpool.profiles import profile
 from rserpool.service.registrar import LOOPBACK, RegistrarService
 from rserpool.service.steady import make_steady
-from rserpool.tap.options import Started, backend, multicast_group, number, read, udp_encapsulation
+from rserpool.tap.options import Started, Subcommand, backend, multicast_group, number, read, udp_encapsulation
 
 
-class Options(usage.Options):
+class Options(Subcommand):
     """What C{twistd rserpool-ns --help} shows."""
 
+    name = "rserpool-ns"
     synopsis = "[options]"
     longdesc = (
         "A registrar of RSerPool: elements register with it, users resolve pool handles with it (RFC 5352). "

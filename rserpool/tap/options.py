@@ -22,6 +22,27 @@ from rserpool.errors import ConfigurationError, RSerPoolError
 T = TypeVar("T")
 
 
+class Subcommand(usage.Options):
+    """Options of a subcommand; a mistake in them ends the process with one sentence and status 1.
+
+    C{twistd} before 26.10 prints everything it knows, and ends with status 0.
+
+    @cvar name: the subcommand.
+    """
+
+    name = ""
+
+    def parseOptions(self, options: Any = None) -> None:
+        """Read the command line.
+
+        @raise SystemExit: if something is wrong with it.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise SystemExit(f"twistd {self.name}: {error} (see twistd {self.name} --help)") from None
+
+
 def read(option: str, value: str, parse: Callable[[str], T]) -> T:
     """Parse the value of an option.
 

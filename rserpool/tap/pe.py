@@ -18,12 +18,13 @@ from rserpool.service.pooled import PooledService
 from rserpool.service.ports import parse_port
 from rserpool.service.registrars import registrars_from
 from rserpool.service.steady import make_steady
-from rserpool.tap.options import Started, backend, multicast_group, number, read, seconds
+from rserpool.tap.options import Started, Subcommand, backend, multicast_group, number, read, seconds
 
 
-class Options(usage.Options):
+class Options(Subcommand):
     """What C{twistd rserpool-pe --help} shows."""
 
+    name = "rserpool-pe"
     synopsis = "--pool NAME [options] -- PLUGIN [plugin options]"
     longdesc = (
         "Runs a twistd plugin as a pool element of RSerPool: finds the port that it listens on, registers it in the "
