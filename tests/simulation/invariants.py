@@ -134,6 +134,8 @@ def _users(cluster: Cluster) -> list[str]:
 
 def resolutions(cluster: Cluster) -> list[str]:
     """Let every user ask for every pool afresh: each must be answered, within its deadline, with what is there."""
+    # A question that is under way may be answered with what was true when it was asked.
+    cluster.run(0.2)
     expected = wanted(cluster)
     handles = sorted({handle for handle, _ in expected})
     asked = [
