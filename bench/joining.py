@@ -31,11 +31,13 @@ def measure(options: argparse.Namespace) -> Figures:
     for size in sizes:
         several = [_run(options, size, f"{turn + 1}/{runs}") for turn in range(runs)]
         ratios = [one["ratio"] for one in several if "ratio" in one]
+        by_cpu = [one["cpu_ratio"] for one in several if "cpu_ratio" in one]
         cases[str(size)] = {
             "goal": GOALS.get(size),
             "median": statistics.median(one["seconds"] for one in several),
             "worst": max(one["seconds"] for one in several),
             "ratio": statistics.median(ratios) if ratios else None,
+            "cpu_ratio": statistics.median(by_cpu) if by_cpu else None,
             "equal": all(one["equal"] for one in several),
             "runs": several,
         }
@@ -71,9 +73,9 @@ def _run(options: argparse.Namespace, size: int, turn: str) -> Figures:
 def _join(scope: Scope, resolving: Listener | None, elements: int) -> Figures:
     """Let another registrar join, and end it."""
     mentor = scope.registrars[1]
-    began = time.monotonic()
+    began, first = time.monotonic(), mentor.cpu()
     time.sleep(BEFORE)
-    ended = time.monotonic()
+    ended, second = time.monotonic(), mentor.cpu()
     joiner = scope.start(2)
     listens, used, spent = time.monotonic(), mentor.cpu(), joiner.cpu()
     ready = joiner.says(r"ready: (\d+) elements", WAIT)
@@ -90,6 +92,9 @@ def _join(scope: Scope, resolving: Listener | None, elements: int) -> Figures:
         figures["before"], _ = _rate(lines, began, ended)
         figures["meanwhile"], figures["worst_ms"] = _rate(lines, listens, done)
         figures["ratio"] = figures["meanwhile"] / figures["before"]
+        # What a loaded machine does not change: resolutions for the same processor time.
+        per_second = figures["before"] * (ended - began) / (second - first)
+        figures["cpu_ratio"] = figures["meanwhile"] * (done - listens) / figures["mentor_cpu"] / per_second
     # The pool of the clients is there too.
     return {**figures, "equal": equal and figures["elements"] >= elements}
 
@@ -113,10 +118,11 @@ def table(figures: Figures) -> str:
         goal = "" if one["goal"] is None else f"{one['goal']:g}"
         several = [f"{int(size):,}", f"{one['median']:.2f}", f"{one['worst']:.2f}", goal]
         several += [f"{median['mentor_cpu']:.2f}", f"{median['joiner_cpu']:.2f}"]
-        several += ["" if one["ratio"] is None else f"{one['ratio']:.2f}", "yes" if one["equal"] else "NO"]
+        several += ["" if one[ratio] is None else f"{one[ratio]:.2f}" for ratio in ("ratio", "cpu_ratio")]
+        several.append("yes" if one["equal"] else "NO")
         rows.append(several)
     head = ["elements", "median s", "worst s", "goal s", "processor s: mentor", "joining"]
-    head += ["resolutions meanwhile, of before (goal 0.5)", "equal"]
+    head += ["resolutions meanwhile, of before (goal 0.5)", "by processor time", "equal"]
     clients = f"{figures['clients']} clients resolve at the mentor" if figures["clients"] else "nobody resolves"
     return f"Joining: {clients}, profile {figures['profile']}\n" + columns(head, rows)
 
