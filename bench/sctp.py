@@ -93,7 +93,7 @@ def serve(name: str) -> None:
     endpoint: Any = stack.open(0, SctpEcho(), (HOST,))
     listening = TCP4ServerEndpoint(reactor, 0, interface=HOST).listen(Factory.forProtocol(TcpEcho))
     listening.addCallback(lambda port: print(endpoint.port, stack.encapsulation_port, port.getHost().port, flush=True))
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.run()
 
 
 class Server:
