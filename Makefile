@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 .PHONY: help demo test check lint types layers docs bench clean
 
 help:
-	@echo "make demo    a pool that survives: a registrar, three web servers, one user, and their faults"
+	@echo "make demo    a pool that survives: three registrars, five web servers, two users, and their faults"
 	@echo "make test    every test, and branch coverage (TESTS=tests.wire for some)"
 	@echo "make check   lint, types, layers, docs"
 	@echo "make bench   speed and size, as a table and as JSON"

@@ -25,7 +25,7 @@ from rserpool.sctp.stack import open_stack
 from rserpool.service.registrars import local_hosts_towards
 from rserpool.wire import enrp
 
-SUMMARY = "show whether registrars are ready, and their peers"
+SUMMARY = "show whether registrars are ready, and their peers (the checksum is over each one's own elements)"
 
 
 @dataclass
@@ -152,11 +152,11 @@ def _json(registrars: Sequence[Registrar]) -> list[str]:
     return [
         json.dumps(
             {
-                "registrar": one.identifier,
+                "registrar": None if one.identifier is None else f"0x{one.identifier:08x}",
                 "at": str(one.address),
                 "ready": one.ready,
-                "checksum": one.checksum,
-                "peers": list(one.peers),
+                "checksum": None if one.checksum is None else f"0x{one.checksum:04x}",
+                "peers": [f"0x{peer:08x}" for peer in one.peers],
             }
         )
         for one in registrars

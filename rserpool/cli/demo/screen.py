@@ -75,7 +75,7 @@ class Screen:
         print("", *self._table(rows, tally), sep="\n", file=self._out)
         print("", file=self._out)
         for name, value in figures:
-            print(f"  {name:<48}{value}", file=self._out)
+            print(f"  {name:<52}{value}", file=self._out)
         self._out.flush()
 
     def _line(self, rows: Sequence[Row], tally: Tally) -> str:

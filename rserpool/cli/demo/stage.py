@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 from rserpool.asap.resolution import PoolChanged
@@ -82,6 +82,8 @@ class Stage:
         said.addTimeout(PATIENCE, self._reactor)
         try:
             await said
+        except CancelledError:
+            raise
         except Exception as error:
             raise RSerPoolError(f"{name} did not start: {error}") from None
         row.state = "serves"
