@@ -60,8 +60,7 @@ class Churn:
         """What a registrar does for a registration, new or again."""
         element, _ = self.handlespace.register(HANDLE, parameter)
         self.now += 0.001
-        element.expires = self.now + 60
-        self.deadlines.set(element, element.expires)
+        self.deadlines.set(element, self.now + 60)
 
     def deregister(self, identifier: int) -> None:
         """What it does for a deregistration."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -103,3 +104,8 @@ def scope(host: str) -> str:
     if address.is_loopback:
         return "loopback"
     return "link" if address.is_link_local else "global"
+
+
+def only_this_host(hosts: Sequence[str]) -> bool:
+    """Whether none of these addresses can be reached from elsewhere."""
+    return all(scope(host) == "loopback" for host in hosts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rserpool.addresses import TransportAddress
+from rserpool.addresses import TransportAddress, scope
 from rserpool.effects import Association, Connect, Effect, Send
 from rserpool.profiles import Profile
 from rserpool.wire import enrp
@@ -227,3 +227,10 @@ class PeerList:
                     peer.last_heard + self._profile.max_time_last_heard if peer.answer_by is None else peer.answer_by
                 )
         return min(deadlines, default=None)
+
+
+def usable_address(information: ServerInformation, source: str) -> TransportAddress | None:
+    """Where a server can be reached that we heard of from C{source}: by loopback only if we reach the source so."""
+    local = scope(source) == "loopback"
+    hosts = tuple(host for host in information.transport.addresses if local or scope(host) == "global")
+    return TransportAddress(hosts, information.transport.port, information.encapsulation) if hosts else None

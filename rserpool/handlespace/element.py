@@ -20,10 +20,8 @@ class Element(Member):
     @ivar home: the identifier of its home registrar.
     @ivar life: the registration life in seconds; negative is for ever.
     @ivar wire: the encoded Pool Element parameter, padded, as it is sent to users and registrars.
-    @ivar policy_type: the policy type it registered with.
     @ivar scopes: how far the addresses of its user transport reach.
     @ivar association: the user's: over which association it registered; C{None} if over none of ours.
-    @ivar expires: the user's: when the registration ends, in monotonic seconds.
     @ivar watch: the user's: the state of its supervision.
     @ivar wake: when it is due in L{ElementDeadlines<rserpool.handlespace.deadlines.ElementDeadlines>}, whose own it is.
     @ivar queued: for the same: where it stands there.
@@ -31,12 +29,10 @@ class Element(Member):
 
     __slots__ = (
         "association",
-        "expires",
         "handle",
         "home",
         "identifier",
         "life",
-        "policy_type",
         "queued",
         "scopes",
         "wake",
@@ -50,11 +46,9 @@ class Element(Member):
         self.home = 0
         self.life = 0
         self.wire = b""
-        self.policy_type = 0
         self.values = ()
         self.scopes: frozenset[str] = frozenset()
         self.association: Any = None
-        self.expires = math.inf
         self.watch: Any = None
         self.wake = math.inf
         self.queued: tuple[float, int] | None = None

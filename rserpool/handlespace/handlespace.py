@@ -89,7 +89,6 @@ class Handlespace:
         element.values = values
         pool.rescope(element, _scopes(parameter))
         if created:
-            element.policy_type = policy.number
             pool.elements[element.identifier] = element
             pool.selection.add(element)
             self._length += 1

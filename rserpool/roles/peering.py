@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rserpool.addresses import ENRP_PORT, TransportAddress, scope
+from rserpool.addresses import ENRP_PORT, TransportAddress
 from rserpool.deadlines import Deadlines
 from rserpool.effects import Announce, Association, Close, Effect, Notify, Send
 from rserpool.enrp import mentor, takeover
 from rserpool.enrp.audit import Audits
 from rserpool.enrp.events import PeerError, PeerFound, PeerLost, Ready
-from rserpool.enrp.peers import Peer, PeerList
+from rserpool.enrp.peers import Peer, PeerList, usable_address
 from rserpool.enrp.suggestion import Suggestions
 from rserpool.enrp.table import TableSessions
 from rserpool.enrp.takeovers import Takeovers
@@ -134,7 +134,7 @@ class Peering:
             return []
         address: TransportAddress | None = TransportAddress((source,), ENRP_PORT)
         if message.information is not None:
-            address = _usable(message.information, source)
+            address = usable_address(message.information, source)
         if address is not None:
             self._peers.want(address, now)
         return self._after([], now)
@@ -325,7 +325,7 @@ class Peering:
         for information in message.servers:
             known = self._peers.get(information.identifier)
             if information.identifier != self._server and (known is None or known.association is None):
-                address = _usable(information, peer.address.hosts[0]) if peer.address is not None else None
+                address = usable_address(information, peer.address.hosts[0]) if peer.address is not None else None
                 if address is not None:
                     self._peers.want(address, now)
         return self._initialize(mentor.Listed(peer.identifier, message.rejected), now)
@@ -414,10 +414,3 @@ class Peering:
 
     def _error(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
         return [Notify(PeerError(peer.identifier, message.causes))]
-
-
-def _usable(information: ServerInformation, source: str) -> TransportAddress | None:
-    """Where a server can be reached that we heard of from C{source}: by loopback only if we reach the source so."""
-    local = scope(source) == "loopback"
-    hosts = tuple(host for host in information.transport.addresses if local or scope(host) == "global")
-    return TransportAddress(hosts, information.transport.port, information.encapsulation) if hosts else None

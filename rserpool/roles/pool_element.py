@@ -205,10 +205,6 @@ class PoolElement:
         membership = self._memberships.get(handle)
         return [] if membership is None else self._step(membership, registration.Stop(), now)
 
-    def leave_all(self, now: float) -> list[Effect]:
-        """3.2: deregister everywhere."""
-        return [effect for handle in list(self._memberships) for effect in self.leave(handle, now)]
-
     def association_up(
         self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
     ) -> list[Effect]:

@@ -7,11 +7,11 @@ from random import Random, SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.addresses import TransportAddress, scope
+from rserpool.addresses import TransportAddress
 from rserpool.effects import Effect
 from rserpool.errors import ConfigurationError, Rejected
 from rserpool.policies import FULL_LOAD, ParsedPolicy
@@ -210,7 +210,7 @@ class PoolElementService(Service):
         self._loads.clear()
         self.node.stop()
         if self._channel is not None:
-            await _maybe(self._channel.stopListening())
+            await maybeDeferred(self._channel.stopListening)
         await close(self._reactor, (self._endpoint,), self._stack if self._given_stack is None else None)
 
     def _measure(self, handle: bytes, parsed: ParsedPolicy, measured: dict[str, Callable[[], float]]) -> None:
@@ -277,11 +277,6 @@ class PoolElementService(Service):
                 )
 
 
-def only_this_host(hosts: Sequence[str]) -> bool:
-    """Whether none of these addresses can be reached from elsewhere."""
-    return all(scope(host) == "loopback" for host in hosts)
-
-
 def _policy(parsed: ParsedPolicy, measured: Mapping[str, Callable[[], float]]) -> Policy:
     values = dict(parsed.values)
     for field, measure in measured.items():
@@ -291,9 +286,3 @@ def _policy(parsed: ParsedPolicy, measured: Mapping[str, Callable[[], float]]) -
 
 def _u32(fraction: float) -> int:
     return round(min(1.0, max(0.0, fraction)) * FULL_LOAD)
-
-
-
-async def _maybe(result: Deferred[None] | None) -> None:
-    if result is not None:
-        await result

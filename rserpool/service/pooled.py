@@ -12,10 +12,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.addresses import TransportAddress
+from rserpool.addresses import TransportAddress, only_this_host
 from rserpool.errors import ConfigurationError, RSerPoolError
 from rserpool.policies import ParsedPolicy
-from rserpool.service.element import PoolElementService, only_this_host
+from rserpool.service.element import PoolElementService
 from rserpool.service.node import clock_of
 from rserpool.service.ports import ListeningPorts
 from rserpool.service.registrars import local_host_towards, registrars_from

@@ -7,12 +7,12 @@ from random import Random, SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, scope
+from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, only_this_host
 from rserpool.asap.limits import Limits
 from rserpool.enrp import events
 from rserpool.profiles import DEFAULT, Profile
@@ -173,7 +173,7 @@ class RegistrarService(Service):
             tcp=f" and {self.tcp_address}" if self._tcp else "",
             profile=self._profile.name,
         )
-        if all(scope(host) == "loopback" for host in hosts):
+        if only_this_host(hosts):
             self._log.info(
                 "only this host can reach it: there is no authorization yet; name other addresses with --asap"
             )
@@ -246,7 +246,7 @@ class RegistrarService(Service):
         self._counted.stop()
         self.node.stop()
         for port in (*self._ports, *self._multicast):
-            await _maybe(port.stopListening())
+            await maybeDeferred(port.stopListening)
         self._ports.clear()
         self._multicast.clear()
         own_stack = self._stack if self._given_stack is None else None
@@ -312,9 +312,3 @@ class RegistrarService(Service):
                     peer=str(getattr(association, "peer", "?")),
                     causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
                 )
-
-
-
-async def _maybe(result: Deferred[None] | None) -> None:
-    if result is not None:
-        await result

@@ -7,8 +7,9 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.addresses import only_this_host
 from rserpool.errors import ConfigurationError, Rejected
-from rserpool.service.element import PoolElementService, only_this_host
+from rserpool.service.element import PoolElementService
 from rserpool.service.registrar import RegistrarService
 from rserpool.wire.parameters import TcpTransport
 from tests.service.scene import Scene, Seen
