@@ -111,7 +111,11 @@ class Processes:
 
     def python(self, name: str, *arguments: str, before: Sequence[str] = ()) -> Process:
         """Start Python with these arguments; C{before} is a command that runs it, such as C{ip netns exec}."""
-        process = Process(name, [*before, sys.executable, *arguments])
+        return self.command(name, sys.executable, *arguments, before=before)
+
+    def command(self, name: str, *arguments: str, before: Sequence[str] = ()) -> Process:
+        """Start any program, as L{python} does."""
+        process = Process(name, [*before, *arguments])
         self._started.append(process)
         return process
 
