@@ -1,13 +1,14 @@
 """Runs the tests with trial, and closes with one plain line: C{N passed, M failed, K skipped}.
 
 C{python tests/run.py [--no-coverage] [NAME ...]}: a name is what trial takes (C{tests.wire}, C{tests/test_package.py});
-without one, every test runs, and 200 seeds of the simulated cluster. Branch coverage is measured (but for the seeds) if
-the coverage package is there, and no names are given.
+without one, every test runs but those of the lab (C{make lab}), and 200 seeds of the simulated cluster. Branch coverage
+is measured (but for the seeds) if the coverage package is there, and no names are given.
 """
 
 from __future__ import annotations
 
 import os
+import pkgutil
 import subprocess
 import sys
 import time
@@ -53,6 +54,12 @@ def simulate(seeds: int) -> int:
     return 0 if played.returncode == 0 else seeds
 
 
+def everything() -> list[str]:
+    """All packages and modules of tests, but for those that need the lab."""
+    found = pkgutil.iter_modules([str(ROOT / "tests")])
+    return [f"tests.{one.name}" for one in found if one.name.startswith("test_") or one.ispkg and one.name != "lab"]
+
+
 def main(arguments: list[str]) -> int:
     """Run, report, and return the exit code: 0 only if something ran and nothing failed."""
     measure = "--no-coverage" not in arguments
@@ -69,7 +76,7 @@ def main(arguments: list[str]) -> int:
         coverage.erase()
         coverage.start()
 
-    suite = TestLoader().loadByNames(names or ["tests"], recurse=True)
+    suite = TestLoader().loadByNames(names or everything(), recurse=True)
     result = TrialRunner(Reporter, workingDirectory="_trial_temp").run(suite)
     assert isinstance(result, Reporter)
 
