@@ -90,6 +90,10 @@ class ISctpAssociation(Interface):
     outbound = Attribute("C{bool}: whether our C{connect} opened it.")
     established = Attribute("C{bool}: whether it is up.")
     buffered = Attribute("C{int}: bytes accepted by C{send} and not yet taken by the stack.")
+    smoothed_round_trip = Attribute(
+        "C{float} or C{None}: the smoothed round trip time of the primary path in seconds (RFC 9260 section 6.3.1), as"
+        " precise as the stack knows it; None while the association is not up, and where it was not measured yet."
+    )
 
     def send(data: bytes, ppid: int = 0, stream: int = 0, unordered: bool = False) -> None:
         """Send one message (1 to 65,536 bytes; before the association is up it waits here).

@@ -92,6 +92,10 @@ class Network(Faults["MemoryStack"]):
         seconds = super().transit(a, b)
         return seconds + self.random.uniform(0.0, self.jitter) if self.jitter else seconds
 
+    def undisturbed(self, a: MemoryStack, b: MemoryStack) -> float:
+        """Seconds from C{a} to C{b} without jitter."""
+        return super().transit(a, b)
+
     def find(self, source: MemoryStack, host: str, port: int) -> tuple[MemoryStack | None, bool]:
         """Who owns this UDP port of this address as C{source} sees it, and whether the address has a living host."""
         place = self._place(source.machine, host)

@@ -100,6 +100,14 @@ class MemoryAssociation:
             self._closing = Control.SHUTDOWN
             self._fill()
 
+    @property
+    def smoothed_round_trip(self) -> float | None:
+        """There and back, without jitter: that is what would be left of it in the long run."""
+        if not self.established or self._remote is None:
+            return None
+        here, there = self.endpoint.stack, self._remote.endpoint.stack
+        return self._network.undisturbed(here, there) + self._network.undisturbed(there, here)
+
     def probe(self) -> None:
         """A crash is told by itself here (L{Network<rserpool.sctp.memory.Network>}, C{icmp_delay})."""
 

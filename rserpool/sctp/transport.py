@@ -69,6 +69,11 @@ class SctpTransport:
         return self._association.peer_addresses  # type: ignore[no-any-return]
 
     @property
+    def smoothed_round_trip(self) -> float | None:
+        """The smoothed round trip time in seconds, where it is known."""
+        return self._association.smoothed_round_trip  # type: ignore[no-any-return]
+
+    @property
     def local_addresses(self) -> tuple[str, ...]:
         """Our IP addresses."""
         return self._association.local_addresses  # type: ignore[no-any-return]

@@ -86,6 +86,21 @@ class MessageContract(SctpHarness):
         self.assertEqual([(data, PPID_ASAP, 3, False) for data in (b"early", b"bird", b"late")], accepting.received)
         self.assertEqual(0, association.buffered)
 
+    async def test_smoothed_round_trip(self) -> None:
+        """How long it takes there and back is known while the association is up, at either end."""
+        association, _, accepted, accepting = await self.pair()
+        accepting.on_message = lambda association, data: association.send(data)
+        association.send(b"there")
+        await self.until(lambda: bool(accepting.received))
+        for end in (association, accepted):
+            self.assertIsInstance(end.smoothed_round_trip, float)
+            self.assertTrue(0 <= end.smoothed_round_trip < 5, end.smoothed_round_trip)
+        client, connecting = await self.open(listening=False)
+        dialling = client.connect(self.address(client, 1))
+        self.assertIsNone(dialling.smoothed_round_trip)
+        await self.until(lambda: bool(connecting.lost))
+        self.assertIsNone(dialling.smoothed_round_trip)
+
     async def test_many_associations(self) -> None:
         """One endpoint keeps its associations apart."""
         server, accepting = await self.open()

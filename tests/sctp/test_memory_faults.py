@@ -284,6 +284,13 @@ class PartitionTests(NetworkCase):
         self.run_for(0.02)
         self.assertEqual([b"slow"], self.accepting.data)
 
+    def test_smoothed_round_trip(self) -> None:
+        """It is the way there and back; jitter evens out."""
+        association, accepted = self.pair()
+        self.network.delay(self.server_stack, self.client_stack, 0.1)
+        self.network.jitter = 5.0
+        self.assertEqual((0.2, 0.2), (association.smoothed_round_trip, accepted.smoothed_round_trip))
+
     def test_jitter(self) -> None:
         """Jitter changes when, by the seed, and never the order."""
         times: list[list[float]] = []

@@ -21,7 +21,7 @@ from rserpool.sctp.usrsctp.library import (
     SCTP_UNORDERED,
     SNDINFO,
 )
-from rserpool.sctp.usrsctp.options import abort, demand_heartbeat
+from rserpool.sctp.usrsctp.options import abort, demand_heartbeat, round_trip
 from rserpool.sctp.usrsctp.packets import abort_with_tag
 from rserpool.sctp.usrsctp.peers import Peer
 
@@ -98,6 +98,13 @@ class Association:
         elif self.buffered > HIGH_WATER and not self._paused:
             self._paused = True
             self.endpoint.tell("associationPaused", self)
+
+    @property
+    def smoothed_round_trip(self) -> float | None:
+        endpoint = self.endpoint
+        if not self.established or endpoint.socket is None:
+            return None
+        return round_trip(endpoint.engine.library, endpoint.socket, self.identifier)
 
     def probe(self) -> None:
         endpoint = self.endpoint

@@ -25,6 +25,7 @@ SCTP_PARTIAL_DELIVERY_POINT = 0x11
 SCTP_EVENT = 0x1E
 SCTP_RECVRCVINFO = 0x1F
 SCTP_PEER_ADDR_THLDS = 0x23
+SCTP_STATUS = 0x0100
 
 SCTP_EOF = 0x0100
 SCTP_ABORT = 0x0200
@@ -71,6 +72,12 @@ struct sctp_paddrthlds {
     uint16_t spt_pathcpthld;
 };
 struct sctp_sack_info { uint32_t sack_assoc_id; uint32_t sack_delay; uint32_t sack_freq; };
+struct sctp_status {
+    uint32_t sstat_assoc_id; int32_t sstat_state; uint32_t sstat_rwnd; uint16_t sstat_unackdata;
+    uint16_t sstat_penddata; uint16_t sstat_instrms; uint16_t sstat_outstrms; uint32_t sstat_fragmentation_point;
+    struct sctp_storage spinfo_address; uint32_t spinfo_assoc_id; int32_t spinfo_state; uint32_t spinfo_cwnd;
+    uint32_t spinfo_srtt; uint32_t spinfo_rto; uint32_t spinfo_mtu;
+};
 struct linger { int l_onoff; int l_linger; };
 
 void usrsctp_init_nothreads(uint16_t, int (*)(uintptr_t, void *, size_t, uint8_t, uint8_t), void *);
@@ -113,6 +120,7 @@ _SIZES = {
     "sctp_paddrparams": 152,
     "sctp_paddrthlds": 144 if struct.calcsize("P") == 8 else 140,
     "sctp_sack_info": 12,
+    "sctp_status": 176,
 }
 """Bytes that the structures of usrsctp.h 0.9.5.0 have."""
 

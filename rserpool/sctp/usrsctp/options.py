@@ -24,6 +24,7 @@ from rserpool.sctp.usrsctp.library import (
     SCTP_RECVRCVINFO,
     SCTP_RTOINFO,
     SCTP_SENDV_SNDINFO,
+    SCTP_STATUS,
     SNDINFO,
     SPP_HB_DEMAND,
     SPP_HB_ENABLE,
@@ -106,6 +107,15 @@ def demand_heartbeat(library: Library, so: Any, port: int, handle: int, associat
     address = conn_address(library, port, handle)
     library.ffi.memmove(library.ffi.addressof(parameters[0], "spp_address"), address, library.ffi.sizeof(address[0]))
     _set(library, so, SCTP_PEER_ADDR_PARAMS, parameters)
+
+
+def round_trip(library: Library, so: Any, association: int) -> float | None:
+    """The smoothed round trip time in seconds to the primary address of an association; None if it is not known."""
+    status = library.struct("sctp_status", sstat_assoc_id=association)
+    length = library.ffi.new("uint32_t *", library.ffi.sizeof(status[0]))
+    if library.lib.usrsctp_getsockopt(so, IPPROTO_SCTP, SCTP_STATUS, status, length):
+        return None
+    return float(status.spinfo_srtt) / 1000
 
 
 def set_no_delay(library: Library, so: Any) -> None:
