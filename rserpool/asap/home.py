@@ -135,6 +135,7 @@ class Home:
             wanted.policy,
             client.asap_transport,
             client.encapsulation,
+            wanted.framing,
         )
         element, created = self._handlespace.register(handle, parameter)
         self._bind(client, element)

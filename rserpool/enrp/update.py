@@ -185,4 +185,5 @@ def _with_home(parameter: PoolElement, home: int) -> PoolElement:
         parameter.policy,
         parameter.asap_transport,
         parameter.encapsulation,
+        parameter.framing,
     )

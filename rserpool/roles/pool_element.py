@@ -104,11 +104,17 @@ class PoolElement:
         self._hunt = ServerHunt(registrars, profile)
         self._peers: dict[Association, TransportAddress] = {}
         self._memberships: dict[bytes, _Membership] = {}
+        self._said: tuple[Association, int] | None = None
 
     @property
     def home(self) -> TransportAddress | None:
         """Where the home registrar is."""
         return self._hunt.address
+
+    @property
+    def home_identifier(self) -> int:
+        """The server identifier of the home registrar; 0 until a keep-alive has told it."""
+        return self._said[1] if self._said is not None and self._said[0] == self._hunt.home else 0
 
     @property
     def known_registrars(self) -> list[TransportAddress]:
@@ -126,6 +132,13 @@ class PoolElement:
         @raise KeyError: if the element does not serve in this pool.
         """
         return self._memberships[handle].element.identifier
+
+    def element(self, handle: bytes) -> PoolElementParameter:
+        """What is registered, or to be registered, in the pool C{handle}.
+
+        @raise KeyError: if the element does not serve in this pool.
+        """
+        return self._memberships[handle].element
 
     def state_of(self, handle: bytes) -> registration.State:
         """How far the registration in the pool C{handle} is.
@@ -150,11 +163,13 @@ class PoolElement:
         *,
         identifier: int | None = None,
         life: int | None = None,
+        framing: int = 0,
     ) -> list[Effect]:
         """3.1: join the pool C{handle}, and stay in it.
 
         @param identifier: the PE identifier; drawn at random if None (R2.2).
         @param life: registration life in seconds; that of the profile if None.
+        @param framing: the version of the session framing that is spoken at the user transport; 0 if none.
         @raise ConfigurationError: if the element serves in this pool already, or a value cannot be.
         """
         if handle in self._memberships:
@@ -168,7 +183,12 @@ class PoolElement:
         # 7.1: T4 is 10 minutes, or 20 s less than the lifetime; with a short life half of it.
         again = min(self._profile.t4_reregistration, life - 20 if life > 40 else life / 2)
         element = PoolElementParameter(
-            self._draw_identifier() if identifier is None else identifier, 0, life, user_transport, policy
+            self._draw_identifier() if identifier is None else identifier,
+            0,
+            life,
+            user_transport,
+            policy,
+            framing=framing,
         )
         timers = Timers(self._profile.t2_registration, self._profile.t3_deregistration, again)
         membership = self._memberships[handle] = _Membership(handle, element, identifier is not None, timers)
@@ -194,7 +214,12 @@ class PoolElement:
         if user_transport is not None:
             _check_use(user_transport)
         membership.element = PoolElementParameter(
-            old.identifier, 0, old.life, user_transport or old.user_transport, policy or old.policy
+            old.identifier,
+            0,
+            old.life,
+            user_transport or old.user_transport,
+            policy or old.policy,
+            framing=old.framing,
         )
         if membership.element == old:
             return []
@@ -317,6 +342,7 @@ class PoolElement:
             return []
         acknowledgement = asap.EndpointKeepAliveAck(message.handle, membership.element.identifier)
         effects: list[Effect] = [Send(association, acknowledgement)]
+        self._said = association, message.server
         address = self._peers.get(association)
         # An association that was given up before it was up may have brought this.
         if message.home and association != self._hunt.home and address is not None:
@@ -353,7 +379,12 @@ class PoolElement:
                     effects += self._hunt.fail(now) + self._home_lost(now)
                 case Action.NEW_IDENTIFIER if not membership.fixed:
                     membership.element = PoolElementParameter(
-                        self._draw_identifier(), 0, element.life, element.user_transport, element.policy
+                        self._draw_identifier(),
+                        0,
+                        element.life,
+                        element.user_transport,
+                        element.policy,
+                        framing=element.framing,
                     )
                 case Action.TELL_REGISTERED:
                     effects.append(Notify(Registered(handle, element.identifier, self._hunt.address)))

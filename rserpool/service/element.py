@@ -77,6 +77,7 @@ class PoolElementService(Service):
         self._left: dict[bytes, Deferred[None]] = {}
         self._loads: dict[bytes, LoopingCall] = {}
         self._early: list[Effect] = []
+        self.home_since: float | None = None
         random = random or Random(SystemRandom().getrandbits(128))
         self._registrars = tuple(registrars or registrars_from(()))
         self.element = role.PoolElement(self._registrars, profile=profile, random=random)
@@ -128,6 +129,7 @@ class PoolElementService(Service):
         values: Mapping[str, Callable[[], float]] | None = None,
         identifier: int | None = None,
         life: int | None = None,
+        framing: int = 0,
     ) -> Deferred[int]:
         """Register a transport in a pool, and keep it registered until L{leave} or the end of the service.
 
@@ -136,6 +138,7 @@ class PoolElementService(Service):
         @param policy: for example C{"weighted-round-robin:weight=5"} or C{"least-used:load=cpu"}.
         @param values: what measures a value of the policy: C{{"load": callable}}, from 0.0 to 1.0.
         @param life: the registration life in seconds; that of the profile by default.
+        @param framing: 1 if sessions of L{rserpool.session} are spoken there; 0 for anything else.
         @return: a C{Deferred} that fires with the PE identifier when the element is registered for the first time, or
             fails with L{Rejected} when a registrar refuses it for good. It waits as long as no registrar is found.
         @raise ConfigurationError: if a value is wrong, or the element serves in this pool already.
@@ -148,7 +151,13 @@ class PoolElementService(Service):
                 raise ConfigurationError(f"{parsed.policy.name} has no value {field!r}")
             measured[field] = measure
         effects = self.element.serve(
-            handle, transport, _policy(parsed, measured), self.node.now(), identifier=identifier, life=life
+            handle,
+            transport,
+            _policy(parsed, measured),
+            self.node.now(),
+            identifier=identifier,
+            life=life,
+            framing=framing,
         )
         registered: Deferred[int] = Deferred()
         self._registered[handle] = registered
@@ -263,8 +272,10 @@ class PoolElementService(Service):
                 if left is not None and not left.called:
                     left.callback(None)
             case role.HomeChanged(registrar=None):
+                self.home_since = None
                 self._log.warn("no home registrar: looking for one")
             case role.HomeChanged(registrar=registrar):
+                self.home_since = self.node.now()
                 self._log.info("home registrar is {registrar}", registrar=str(registrar))
             case role.NoRegistrarFound(tried=tried):
                 self._log.warn(

@@ -19,6 +19,7 @@ from rserpool.wire.parameters import (
     pool_element,
     pool_handle,
 )
+from rserpool.wire.private import LAST_WILL, decode_will, encode_will
 from rserpool.wire.quick import quick
 from rserpool.wire.tlv import (
     COOKIE,
@@ -185,26 +186,36 @@ class CookieEcho(_OneCookie):
 
 @dataclass(frozen=True, slots=True)
 class BusinessCard:
-    """ASAP_BUSINESS_CARD (RFC 5352 section 2.2.13): a pool, and elements in the order of preferred failover."""
+    """ASAP_BUSINESS_CARD (RFC 5352 section 2.2.13): a pool, and elements in the order of preferred failover.
+
+    @ivar exclusive: whether these elements alone may follow (private parameter Last Will, docs/interop.md).
+    """
 
     TYPE: ClassVar[int] = 0x0D
     handle: bytes
     elements: tuple[PoolElement, ...]
+    exclusive: bool = False
 
     def _encode(self) -> bytes:
-        return message(self.TYPE, 0, b"", (pool_handle(self.handle), *map(pool_element, self.elements)))
+        values = [pool_handle(self.handle), *map(pool_element, self.elements)]
+        if self.exclusive:
+            values.append(encode_will(True))
+        return message(self.TYPE, 0, b"", values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         handle: bytes | None = None
         elements = []
+        exclusive = False
         for kind, start, stop in parameters(data, 4, end):
             if kind == POOL_ELEMENT:
                 elements.append(decode_element(data, start, stop, report))
             elif kind == POOL_HANDLE and handle is None:
                 handle = data[start + 4 : stop]
+            elif kind == LAST_WILL:
+                exclusive = exclusive or decode_will(data, start, stop)
             else:
                 unexpected(data, kind, start, stop, report)
         if handle is None:
             missing("Pool Handle")
-        return cls(handle, tuple(elements))
+        return cls(handle, tuple(elements), exclusive)

@@ -11,7 +11,14 @@ from typing import Final
 from rserpool.errors import WireError
 from rserpool.wire.causes import ErrorCause
 from rserpool.wire.frame import does_not_fit
-from rserpool.wire.private import ENCAPSULATION, decode_encapsulation, encode_encapsulation
+from rserpool.wire.private import (
+    ENCAPSULATION,
+    SESSION_FRAMING,
+    decode_encapsulation,
+    decode_framing,
+    encode_encapsulation,
+    encode_framing,
+)
 from rserpool.wire.quick import quick
 from rserpool.wire.tlv import (
     PADDING,
@@ -90,6 +97,7 @@ class PoolElement:
     @ivar life: registration life in seconds; -1 is for ever.
     @ivar asap_transport: where the element speaks ASAP; a registrar fills it in.
     @ivar encapsulation: UDP port of SCTP over UDP there; 0 if not known.
+    @ivar framing: version of the session framing that it speaks at its user transport; 0 if none.
     """
 
     identifier: int
@@ -99,6 +107,7 @@ class PoolElement:
     policy: Policy
     asap_transport: SctpTransport | None = None
     encapsulation: int = 0
+    framing: int = 0
 
 
 @quick
@@ -164,6 +173,9 @@ def pool_element(element: PoolElement) -> bytes:
     if element.encapsulation:
         last = encode_encapsulation(element.encapsulation)
         value += last
+    if element.framing:
+        last = encode_framing(element.framing)
+        value += last
     # The length leaves out the padding of the last parameter (RFC 5354 section 2).
     length = 16 + len(value) - (-last[3] & 3)
     return _ELEMENT_HEAD.pack(POOL_ELEMENT, length, element.identifier, element.home, element.life) + value
@@ -193,7 +205,7 @@ def decode_element(data: bytes, start: int, stop: int, report: list[bytes]) -> P
     user: UserTransport | None = None
     policy: Policy | None = None
     asap: SctpTransport | None = None
-    encapsulation = 0
+    encapsulation = framing = 0
     for kind, offset, end in parameters(data, start + 16, stop):
         if user is None and kind in TRANSPORTS:
             user = decode_transport(data, offset, end, report)
@@ -203,11 +215,13 @@ def decode_element(data: bytes, start: int, stop: int, report: list[bytes]) -> P
             asap = decode_sctp_transport(data, offset, end, report)
         elif kind == ENCAPSULATION:
             encapsulation = decode_encapsulation(data, offset, end) or encapsulation
+        elif kind == SESSION_FRAMING:
+            framing = decode_framing(data, offset, end) or framing
         else:
             unexpected(data, kind, offset, end, report)
     if user is None or policy is None:
         raise WireError("a pool element has no user transport, or no policy", information=data[start:stop])
-    return PoolElement(identifier, home, life, user, policy, asap, encapsulation)
+    return PoolElement(identifier, home, life, user, policy, asap, encapsulation, framing)
 
 
 def decode_pool_element(tlv: bytes) -> PoolElement:

@@ -13,7 +13,15 @@ ENCAPSULATION: Final = 0x8F01
 """The UDP port of SCTP over UDP (RFC 6951) at the transport address that stands before it."""
 ENCAPSULATION_VERSION: Final = 1
 
+SESSION_FRAMING: Final = 0x8F02
+"""Inside Pool Element: how the element's sessions are framed at its user transport (docs/interop.md)."""
+SESSION_FRAMING_VERSION: Final = 1
+LAST_WILL: Final = 0x8F03
+"""Beside the elements of an ASAP_BUSINESS_CARD: what their order means to who receives it."""
+LAST_WILL_VERSION: Final = 1
+
 _ENCAPSULATION: Final = Struct("!HHBxH")
+_VERSION_AND_FLAGS: Final = Struct("!HHBBxx")
 
 
 def encode_encapsulation(port: int) -> bytes:
@@ -30,3 +38,29 @@ def decode_encapsulation(data: bytes, start: int, stop: int) -> int:
         return 0
     _, _, version, port = _ENCAPSULATION.unpack_from(data, start)
     return int(port) if version == ENCAPSULATION_VERSION else 0
+
+
+def encode_framing(version: int) -> bytes:
+    """The Session Framing parameter: type, length 8, the version that the element speaks, zeros."""
+    return _VERSION_AND_FLAGS.pack(SESSION_FRAMING, 8, version, 0)
+
+
+def decode_framing(data: bytes, start: int, stop: int) -> int:
+    """The version of the session framing; 0 if we do not know it (or this is somebody else's parameter)."""
+    if stop - start != 8:
+        return 0
+    _, _, version, _ = _VERSION_AND_FLAGS.unpack_from(data, start)
+    return int(version) if version == SESSION_FRAMING_VERSION else 0
+
+
+def encode_will(exclusive: bool) -> bytes:
+    """The Last Will parameter: type, length 8, version 1, flag 0x01 if only the named elements may follow, zeros."""
+    return _VERSION_AND_FLAGS.pack(LAST_WILL, 8, LAST_WILL_VERSION, int(exclusive))
+
+
+def decode_will(data: bytes, start: int, stop: int) -> bool:
+    """Whether only the named elements may follow; False if this is another version."""
+    if stop - start != 8:
+        return False
+    _, _, version, flags = _VERSION_AND_FLAGS.unpack_from(data, start)
+    return version == LAST_WILL_VERSION and bool(flags & 1)
