@@ -11,6 +11,7 @@ from rserpool.effects import Association, Effect, Send
 from rserpool.errors import CauseCode, Rejected
 from rserpool.handlespace.element import Element
 from rserpool.handlespace.handlespace import Handlespace
+from rserpool.policies.distance import at_distance
 from rserpool.wire import asap
 from rserpool.wire.parameters import (
     ErrorCause,
@@ -28,7 +29,8 @@ class Home:
     recorded ASAP transport; anybody else only after the old association is gone and a probe of it has failed. Such a
     registration waits for the probe, and is then granted or refused.
 
-    C{changed(element, created, now)} is called after each registration, C{remove(element, now)} removes an element.
+    C{changed(element, created, now)} is called after each registration, C{remove(element, now)} removes an element,
+    C{round_trip(association)} tells how far away a client is (seconds there and back; None if that is not known).
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Home:
         client_of: Callable[[Association], Client | None],
         changed: Callable[[Element, bool, float], list[Effect]],
         remove: Callable[[Element, float], list[Effect]],
+        round_trip: Callable[[Association], float | None] = lambda association: None,
     ) -> None:
         self._server = server
         self._handlespace = handlespace
@@ -48,6 +51,7 @@ class Home:
         self._client_of = client_of
         self._changed = changed
         self._remove = remove
+        self._round_trip = round_trip
         self._contests: dict[Element, list[tuple[Client, asap.Registration]]] = {}
 
     def register(self, client: Client, message: asap.Registration, now: float) -> list[Effect]:
@@ -132,7 +136,7 @@ class Home:
             self._server,
             wanted.life,
             wanted.user_transport,
-            wanted.policy,
+            at_distance(wanted.policy, lambda: self._round_trip(client.association), add=False),
             client.asap_transport,
             client.encapsulation,
             wanted.framing,

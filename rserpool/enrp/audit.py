@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rserpool.effects import Effect, Notify
 from rserpool.enrp.events import Audited
 from rserpool.enrp.peers import Peer, PeerList
@@ -66,15 +68,24 @@ class Audits:
         if audit is not None and element is not None:
             audit.marked.pop(element, None)
 
-    def response(self, peer: int, message: enrp.HandleTableResponse, now: float) -> list[Effect]:
-        """3.6.3 (4), (5): take what the peer tells, and in the end drop what it did not mention."""
+    def response(
+        self,
+        peer: int,
+        message: enrp.HandleTableResponse,
+        now: float,
+        far: Callable[[], float | None] = lambda: None,
+    ) -> list[Effect]:
+        """3.6.3 (4), (5): take what the peer tells, and in the end drop what it did not mention.
+
+        @param far: see L{Replica.added}.
+        """
         audit = self._audits.get(peer)
         if audit is None:
             return []
         if message.rejected:
             del self._audits[peer]
             return []
-        effects = self._replica.take(peer, message.entries, now, lambda element: self.mentioned(peer, element))
+        effects = self._replica.take(peer, message.entries, now, lambda element: self.mentioned(peer, element), far)
         if message.more_to_send:
             audit.answer_by = now + self._no_response
             return effects + self._request(peer)

@@ -22,6 +22,7 @@ from rserpool.errors import CauseCode, Rejected
 from rserpool.handlespace.element import Element
 from rserpool.handlespace.handlespace import Handlespace
 from rserpool.handlespace.pool import Pool
+from rserpool.policies.distance import at_distance
 from rserpool.wire import asap
 from rserpool.wire.enrp import PoolEntry
 from rserpool.wire.parameters import ErrorCause, PoolElement
@@ -60,11 +61,19 @@ class Replica:
         self._insist = insist
 
     def added(
-        self, sender: int, handle: bytes, parameter: PoolElement, now: float, *, announced: bool
+        self,
+        sender: int,
+        handle: bytes,
+        parameter: PoolElement,
+        now: float,
+        *,
+        announced: bool,
+        far: Callable[[], float | None] = lambda: None,
     ) -> tuple[Element | None, list[Effect]]:
         """3.3.1: a peer has this element.
 
         @param announced: whether it comes from an ENRP_HANDLE_UPDATE, not from a table.
+        @param far: how far away the peer is (seconds there and back; None if that is not known).
         @return: the element in our handlespace, if it is there now, and the effects.
         """
         home = parameter.home or sender
@@ -84,7 +93,7 @@ class Replica:
             effects += _ask_to_register_again(present)
             self._release(present)
         try:
-            element, _ = self._handlespace.register(handle, _with_home(parameter, home), any_policy=True)
+            element, _ = self._handlespace.register(handle, _as_seen_here(parameter, home, far), any_policy=True)
         except Rejected:
             return None, effects
         return element, effects + self._changed(handle, now)
@@ -95,12 +104,13 @@ class Replica:
         entries: Iterable[PoolEntry],
         now: float,
         mentioned: Callable[[Element | None], None] = lambda element: None,
+        far: Callable[[], float | None] = lambda: None,
     ) -> list[Effect]:
-        """3.2.3 step 4: a peer's table has these elements; C{mentioned} is called for each."""
+        """3.2.3 step 4: a peer's table has these elements; C{mentioned} is called for each, C{far} as in L{added}."""
         effects: list[Effect] = []
         for entry in entries:
             for parameter in entry.elements:
-                element, more = self.added(sender, entry.handle, parameter, now, announced=False)
+                element, more = self.added(sender, entry.handle, parameter, now, announced=False, far=far)
                 effects += more
                 mentioned(element)
         return effects
@@ -174,15 +184,16 @@ def _agrees(pool: Pool, parameter: PoolElement) -> bool:
     return _attributes(pool) == _attributes_of(parameter)
 
 
-def _with_home(parameter: PoolElement, home: int) -> PoolElement:
-    if parameter.home == home:
+def _as_seen_here(parameter: PoolElement, home: int, far: Callable[[], float | None]) -> PoolElement:
+    policy = at_distance(parameter.policy, far, add=True)
+    if parameter.home == home and policy is parameter.policy:
         return parameter
     return PoolElement(
         parameter.identifier,
         home,
         parameter.life,
         parameter.user_transport,
-        parameter.policy,
+        policy,
         parameter.asap_transport,
         parameter.encapsulation,
         parameter.framing,

@@ -1,4 +1,4 @@
-"""How a pool chooses its elements (RFC 5356): one small file per policy, and this table.
+"""How a pool chooses its elements (RFC 5356, and what rsplib has beyond it): one small file per policy, this table.
 
 A new policy is one file beside these, and one line in L{POLICIES}.
 """
@@ -7,15 +7,22 @@ from __future__ import annotations
 
 from rserpool.policies.base import FULL_LOAD, Member, Policy, Selection
 from rserpool.policies.lu import LeastUsed
+from rserpool.policies.lu_dpf import LeastUsedDistance
 from rserpool.policies.lud import LeastUsedDegradation
+from rserpool.policies.lud_dpf import LeastUsedDegradationDistance
 from rserpool.policies.plu import PriorityLeastUsed
+from rserpool.policies.plud import PriorityLeastUsedDegradation
 from rserpool.policies.prio import Priority
 from rserpool.policies.rand import Random
 from rserpool.policies.rlu import RandomizedLeastUsed
+from rserpool.policies.rlud import RandomizedLeastUsedDegradation
+from rserpool.policies.rplu import RandomizedPriorityLeastUsed
+from rserpool.policies.rplud import RandomizedPriorityLeastUsedDegradation
 from rserpool.policies.rr import RoundRobin
 from rserpool.policies.text import ParsedPolicy
 from rserpool.policies.text import parse as _parse
 from rserpool.policies.wrand import WeightedRandom
+from rserpool.policies.wrand_dpf import WeightedRandomDistance
 from rserpool.policies.wrr import WeightedRoundRobin
 
 __all__ = ["FULL_LOAD", "POLICIES", "ROUND_ROBIN", "Member", "ParsedPolicy", "Policy", "Selection", "parse"]
@@ -35,6 +42,13 @@ POLICIES: dict[int, Policy] = {
         LeastUsedDegradation(),
         PriorityLeastUsed(),
         RandomizedLeastUsed(),
+        RandomizedPriorityLeastUsed(),
+        RandomizedLeastUsedDegradation(),
+        PriorityLeastUsedDegradation(),
+        RandomizedPriorityLeastUsedDegradation(),
+        WeightedRandomDistance(),
+        LeastUsedDistance(),
+        LeastUsedDegradationDistance(),
     )
 }
 """The policies by their policy type."""

@@ -101,7 +101,7 @@ class Policy(ABC):
     abbreviation: ClassVar[str]
     fields: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, int]] = {"weight": 1}
-    fractions: ClassVar[frozenset[str]] = frozenset({"load", "degradation"})
+    fractions: ClassVar[frozenset[str]] = frozenset({"load", "degradation", "load-dpf", "weight-dpf"})
 
     def decode(self, data: bytes) -> tuple[int, ...]:
         """The values in the policy-specific data; data beyond them are ignored.

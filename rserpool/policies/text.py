@@ -31,9 +31,9 @@ class ParsedPolicy:
 def parse(text: str, policies: Iterable[Policy]) -> ParsedPolicy:
     """Read C{NAME[:FIELD=VALUE,...]}.
 
-    A load or a degradation is a fraction (C{0.3}), a percentage (C{30%}), or a whole number above 1 or in
-    hexadecimal as it stands on the wire (C{0x40000000}); or, the load, the name of a probe (C{cpu}). Any other
-    value is a whole number. Names may be the abbreviations of RFC 5356.
+    A load, a degradation or a penalty factor is a fraction (C{0.3}), a percentage (C{30%}), or a whole number above 1
+    or in hexadecimal as it stands on the wire (C{0x40000000}); or, the load, the name of a probe (C{cpu}). Any other
+    value is a whole number. Names may be abbreviations, as in RFC 5356.
 
     @raise ConfigurationError: with a sentence that names the wrong part.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rserpool.addresses import ENRP_PORT, TransportAddress
@@ -37,6 +38,7 @@ class Peering:
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
 
     @param adopt: C{adopt(element, now)} is called for each element that we take over.
+    @param round_trip: how far away a peer is, see L{Registrar<rserpool.roles.registrar.Registrar>}.
     @ivar ready: whether initialization is completed (3.2).
     @ivar suggest: whether to suggest to less busy peers that they take elements of ours over
         (draft-dreibholz-rserpool-enrp-takeover).
@@ -52,6 +54,7 @@ class Peering:
         profile: Profile,
         random: Random,
         adopt: Callable[[Element, float], list[Effect]],
+        round_trip: Callable[[Association], float | None] = lambda association: None,
     ) -> None:
         self._server = server
         self._handlespace = handlespace
@@ -59,6 +62,7 @@ class Peering:
         self._profile = profile
         self._random = random
         self._adopt = adopt
+        self._round_trip = round_trip
         self._information: ServerInformation | None = None
         self._discover = False
         self.suggest = False
@@ -337,20 +341,26 @@ class Peering:
 
     def _table_response(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
         if isinstance(self._mentor, mentor.Downloading) and self._mentor.mentor == peer.identifier:
-            effects = self._replica.take(peer.identifier, message.entries, now)
+            far = partial(self._round_trip, association)
+            effects = self._replica.take(peer.identifier, message.entries, now, far=far)
             for element in self._replica.restored(message.entries):
                 # What we owned before we were restarted with the same identifier is ours again, if it lives.
                 effects += self._adopt(element, now)
             table = mentor.Table(peer.identifier, message.rejected, message.more_to_send)
             return effects + self._initialize(table, now)
-        return self._audits.response(peer.identifier, message, now)
+        return self._audits.response(peer.identifier, message, now, partial(self._round_trip, association))
 
     # 3.3: updates
 
     def _update(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
         if message.action == UpdateAction.ADD_PE:
             element, effects = self._replica.added(
-                peer.identifier, message.handle, message.element, now, announced=True
+                peer.identifier,
+                message.handle,
+                message.element,
+                now,
+                announced=True,
+                far=partial(self._round_trip, association),
             )
             self._audits.mentioned(peer.identifier, element)
             if message.takeover_suggested and message.receiver == self._server and self.ready and element is not None:

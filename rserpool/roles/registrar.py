@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,8 @@ class Registrar:
 
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
 
+    @param round_trip: C{round_trip(association)} tells how far away a peer is (seconds there and back; None if that is
+        not known), for the policies that count with distances.
     @ivar identifier: its ENRP server identifier (non-zero, 32 bits).
     """
 
@@ -77,6 +80,7 @@ class Registrar:
         random: Random,
         limits: Limits | None = None,
         keep_alives: bool = True,
+        round_trip: Callable[[Association], float | None] = lambda association: None,
     ) -> None:
         self.identifier = identifier
         self.handlespace = Handlespace(random)
@@ -99,6 +103,7 @@ class Registrar:
             self._clients.get,
             self._changed,
             self._deregistered,
+            round_trip,
         )
         replica = Replica(
             identifier,
@@ -111,7 +116,13 @@ class Registrar:
             insist=lambda element: self.peering.announce(UpdateAction.ADD_PE, element),
         )
         self.peering = Peering(
-            identifier, self.handlespace, replica, profile=profile, random=random, adopt=self.supervision.claim
+            identifier,
+            self.handlespace,
+            replica,
+            profile=profile,
+            random=random,
+            adopt=self.supervision.claim,
+            round_trip=round_trip,
         )
         self._announcing = Announcing(identifier, profile)
         self._procedures: dict[type, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from random import Random, SystemRandom
 from typing import Any
 
@@ -106,7 +107,12 @@ class RegistrarService(Service):
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
         self.registrar = role.Registrar(
-            identifier, profile=profile, random=random, limits=limits, keep_alives=keep_alives
+            identifier,
+            profile=profile,
+            random=random,
+            limits=limits,
+            keep_alives=keep_alives,
+            round_trip=attrgetter("smoothed_round_trip"),
         )
         self.node = Node(reactor, self.registrar, self._notified, server=identifier)
         self.registrar.peering.suggest = suggest_takeover
@@ -137,6 +143,12 @@ class RegistrarService(Service):
     def encapsulation_port(self) -> int:
         """The UDP port of SCTP over UDP; 0 where none is used, or before the service runs."""
         return self._stack.encapsulation_port if self._stack is not None else 0
+
+    @property
+    def asap_places(self) -> list[str]:
+        """Where elements and users reach it: C{HOST:PORT}, one for each address."""
+        address = self._asap if self._endpoint is None else TransportAddress(self._endpoint.hosts, self._endpoint.port)
+        return [str(TransportAddress((host,), address.port)) for host in address.hosts]
 
     @property
     def tcp_address(self) -> TransportAddress | None:

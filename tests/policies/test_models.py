@@ -11,16 +11,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.policies import FULL_LOAD, POLICIES, Policy
 from rserpool.policies.lu import LeastUsed
+from rserpool.policies.lu_dpf import LeastUsedDistance
 from rserpool.policies.lud import LeastUsedDegradation
+from rserpool.policies.lud_dpf import LeastUsedDegradationDistance
 from rserpool.policies.plu import PriorityLeastUsed
+from rserpool.policies.plud import PriorityLeastUsedDegradation
 from rserpool.policies.prio import Priority
 from rserpool.policies.rr import RoundRobin
 from tests.conformance import rfc
 from tests.policies.members import Named, filled
 
-Steps = list[tuple[str, int, tuple[int, int]]]
+Steps = list[tuple[str, int, tuple[int, ...]]]
 
-VALUES = st.tuples(*[st.sampled_from([0, 1, 2, 3, 1000, FULL_LOAD - 1, FULL_LOAD])] * 2)
+VALUES = st.tuples(*[st.sampled_from([0, 1, 2, 3, 1000, FULL_LOAD - 1, FULL_LOAD])] * 4)
 STEPS: SearchStrategy[Steps] = st.lists(
     st.tuples(st.sampled_from("add add remove update select select peek".split()), st.integers(0, 12), VALUES),
     max_size=60,
@@ -71,7 +74,14 @@ MODELS: list[tuple[Policy, Callable[[Named, int], int]]] = [
     (LeastUsed(), lambda member, counter: member.values[0]),
     (LeastUsedDegradation(), lambda member, counter: member.values[0] + counter * member.values[1]),
     (PriorityLeastUsed(), lambda member, counter: member.values[0] + member.values[1]),
+    (PriorityLeastUsedDegradation(), lambda member, counter: member.values[0] + (1 + counter) * member.values[1]),
+    (LeastUsedDistance(), lambda member, counter: member.values[0] + member.values[1] * member.values[2]),
+    (
+        LeastUsedDegradationDistance(),
+        lambda member, counter: member.values[0] + counter * member.values[1] + member.values[2] * member.values[3],
+    ),
 ]
+COUNTING = ("LUD", "PLUD", "LUD-DPF")
 
 
 class ModelTests(SynchronousTestCase):
@@ -83,7 +93,7 @@ class ModelTests(SynchronousTestCase):
     def test_orders_like_the_model(self, steps: Steps, number: int) -> None:
         policy, key = MODELS[number]
         selection = filled(policy, [])
-        model = Naive(key, policy.abbreviation == "LUD")
+        model = Naive(key, policy.abbreviation in COUNTING)
         for verb, which, values in steps:
             if verb == "add":
                 member = Named(str(which), *values[: len(policy.fields)])
@@ -108,20 +118,27 @@ class ModelTests(SynchronousTestCase):
     @rfc("5356", "4.3.2", "MUST NOT be reported more than")
     @rfc("5356", "4.4.2", "SHOULD select, at most, the requested", "MUST NOT be reported more than")
     @settings(deadline=None, derandomize=True, max_examples=300)
-    @given(STEPS, st.sampled_from([2, 3, 4, 0x40000004]))
+    @given(
+        STEPS,
+        st.sampled_from([2, 3, 4, 0x40000004, 0xB0001001, 0xB0001002, 0xB0001004, 0xB0002001]),
+    )
     def test_weights_and_chance(self, steps: Steps, number: int) -> None:
         """What is not a fixed order: as many as can be had, none twice, nobody who is incapable."""
         policy = POLICIES[number]
         selection = filled(policy, [])
         members: list[Named] = []
+        counters: dict[Named, int] = {}
         for verb, which, values in steps:
             if verb == "add":
                 member = Named(str(which), *values[: len(policy.fields)])
                 selection.add(member)
                 members.append(member)
+                counters[member] = 0
             elif verb in ("select", "peek"):
                 chosen = selection.select(which) if verb == "select" else selection.peek(which)
-                able = capable(policy, members)
+                able = capable(policy, members, counters)
+                for member in chosen:
+                    counters[member] += verb == "select"
                 self.assertEqual(len(chosen), min(which, len(able)))
                 self.assertEqual(len(set(chosen)), len(chosen))
                 self.assertLessEqual(set(chosen), set(able))
@@ -131,8 +148,9 @@ class ModelTests(SynchronousTestCase):
                 member = members[which % len(members)]
                 member.values = values[: len(policy.fields)]
                 selection.update(member)
+                counters[member] = 0
             self.assertEqual(len(selection), len(members))
-        self.assertEqual(set(selection.select(100)), set(capable(policy, members)))
+        self.assertEqual(set(selection.select(100)), set(capable(policy, members, counters)))
 
     @settings(deadline=None, derandomize=True, max_examples=100)
     @given(st.lists(st.integers(0, 9), max_size=8), STEPS)
@@ -159,9 +177,15 @@ class ModelTests(SynchronousTestCase):
             self.assertLessEqual(abs(count - member.values[0]), 1)
 
 
-def capable(policy: Policy, members: list[Named]) -> list[Named]:
+def capable(policy: Policy, members: list[Named], counters: dict[Named, int]) -> list[Named]:
     if policy.abbreviation == "RAND":
         return members
-    if policy.abbreviation == "RLU":
-        return [member for member in members if member.values[0] < FULL_LOAD] or members
+    if policy.fields[0] == "load":
+        coming = {"RLU": 0, "RLUD": 0, "RPLU": 1, "RPLUD": 1}[policy.abbreviation]
+        counts = policy.abbreviation in ("RLUD", "RPLUD")
+        return [
+            member
+            for member in members
+            if member.values[0] + sum(member.values[1:]) * (coming + counts * counters[member]) < FULL_LOAD
+        ] or members
     return [member for member in members if member.values[0] > 0]

@@ -50,6 +50,13 @@ class TableTests(SynchronousTestCase):
                 "LUD": 0x40000002,
                 "PLU": 0x40000003,
                 "RLU": 0x40000004,
+                "RPLU": 0xB0001001,
+                "RLUD": 0xB0001002,
+                "PLUD": 0xB0001003,
+                "RPLUD": 0xB0001004,
+                "WRAND-DPF": 0xB0002001,
+                "LU-DPF": 0xB0002002,
+                "LUD-DPF": 0xB0002003,
             },
         )
         self.assertIs(POLICIES[1], ROUND_ROBIN)
@@ -73,6 +80,21 @@ class TableTests(SynchronousTestCase):
     def test_wire_order_of_load_and_degradation(self) -> None:
         self.assertEqual(by_name("least-used-degradation").encode((1, 2)), b"\0\0\0\1\0\0\0\2")
 
+    def test_wire_order_of_those_of_rsplib(self) -> None:
+        """As its elements send them (tests.lab has its processes)."""
+        self.assertEqual(
+            {policy.abbreviation: policy.fields for number, policy in POLICIES.items() if number >= 0x80000000},
+            {
+                "RPLU": ("load", "degradation"),
+                "RLUD": ("load", "degradation"),
+                "PLUD": ("load", "degradation"),
+                "RPLUD": ("load", "degradation"),
+                "WRAND-DPF": ("weight", "weight-dpf", "distance"),
+                "LU-DPF": ("load", "load-dpf", "distance"),
+                "LUD-DPF": ("load", "degradation", "load-dpf", "distance"),
+            },
+        )
+
 
 class UserTests(SynchronousTestCase):
     """The pool user's rules (the sections "Pool User Considerations")."""
@@ -91,7 +113,15 @@ class UserTests(SynchronousTestCase):
             self.assertEqual(orders, [[1, 2, 3], [2, 3, 1], [3, 1, 2], [1, 2, 3]])
 
     def test_random_ones_shuffle_all_alike(self) -> None:
-        for name, values in (("random", ()), ("weighted-random", (3,)), ("randomized-least-used", (3,))):
+        for name, values in (
+            ("random", ()),
+            ("weighted-random", (3,)),
+            ("randomized-least-used", (3,)),
+            ("RPLU", (3, 1)),
+            ("RLUD", (3, 1)),
+            ("RPLUD", (3, 1)),
+            ("WRAND-DPF", (3, 1, 50)),
+        ):
             policy = by_name(name)
             offered = elements(policy, values, values, values)
             first = Counter(self.order(policy, offered, 0, seed)[0] for seed in range(600))
@@ -114,6 +144,9 @@ class UserTests(SynchronousTestCase):
             ("least-used", (9,)),
             ("least-used-degradation", (9, 1)),
             ("priority-least-used", (9, 1)),
+            ("PLUD", (9, 1)),
+            ("LU-DPF", (9, 1, 50)),
+            ("LUD-DPF", (9, 1, 1, 50)),
         ):
             policy = by_name(name)
             offered = elements(policy, values, [0] * len(values), values)

@@ -44,6 +44,13 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(parsed.values, {"load": 0x20, "degradation": 0x10})
         self.assertEqual(parsed.data, b"\0\0\0\x20\0\0\0\x10")
 
+    def test_penalty_factors(self) -> None:
+        """What a millisecond of distance adds to the load, or takes of the weight; a registrar sets the distance."""
+        parsed = parse("least-used-dpf:load=0.5,load-dpf=0.1%")
+        self.assertEqual(parsed.values, {"load": 0x80000000, "load-dpf": 4294967, "distance": 0})
+        parsed = parse("WRAND-DPF:weight=20,weight-dpf=0x10")
+        self.assertEqual(parsed.values, {"weight": 20, "weight-dpf": 16, "distance": 0})
+
     def test_weights_and_priorities_are_whole_numbers(self) -> None:
         self.assertEqual(parse("weighted-round-robin:weight=20").values, {"weight": 20})
         self.assertEqual(parse("priority:priority=0x10").values, {"priority": 16})

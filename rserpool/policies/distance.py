@@ -1,0 +1,44 @@
+"""How far away an element is, for the policies that count with it (draft-dreibholz-rserpool-delay).
+
+The home registrar measures the way to its element; each registrar that hears of the element from another one adds the
+way to that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rserpool.policies import POLICIES
+from rserpool.wire.parameters import Policy as Parameter
+
+STEP: Final = 50
+"""Distances are multiples of this, in milliseconds, so that they do not change with every measurement."""
+FARTHEST: Final = 0xFFFFFFFF
+
+
+def distance(round_trip: float | None) -> int:
+    """One way in milliseconds, rounded to a multiple of L{STEP}.
+
+    @param round_trip: the smoothed round trip time in seconds; None where it is not known, which counts as near.
+    """
+    return 0 if round_trip is None else round(round_trip * 500 / STEP) * STEP
+
+
+def at_distance(parameter: Parameter, round_trip: Callable[[], float | None], *, add: bool) -> Parameter:
+    """A Policy parameter with another distance; the same where the policy knows none, or its data are cut short.
+
+    @param round_trip: tells the smoothed round trip time in seconds; called only where it is needed.
+    @param add: whether to add the distance to what stands there, or to put it in its place.
+    """
+    policy = POLICIES.get(parameter.type)
+    if policy is None or "distance" not in policy.fields:
+        return parameter
+    data = parameter.data
+    place = 4 * policy.fields.index("distance")
+    if len(data) < place + 4:
+        return parameter
+    milliseconds = distance(round_trip())
+    if add:
+        milliseconds = min(FARTHEST, milliseconds + int.from_bytes(data[place : place + 4], "big"))
+    return Parameter(parameter.type, data[:place] + milliseconds.to_bytes(4, "big") + data[place + 4 :])
