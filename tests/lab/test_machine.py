@@ -7,17 +7,15 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.lab import IN_LAB, RESULTS
+from tests.lab import RESULTS, LabTests
 
 SCTP = 132
 
 
-@skipUnless(IN_LAB, "not in the lab: run make lab")
-class MachineTests(SynchronousTestCase):
+class MachineTests(LabTests, SynchronousTestCase):
     """What each test in the lab may rely on."""
 
     def test_sctp(self) -> None:
