@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from random import SystemRandom
+from typing import Any, TypeVar
 
+from twisted.application.service import Service
+
+from rserpool.csp.report import CSP_PORT
 from rserpool.errors import ConfigurationError
 from rserpool.profiles import PROFILES
 from rserpool.service.registrars import registrars_from
+from rserpool.service.reporting import INTERVAL, StatusReporter, csp_server, report_interval
+from rserpool.service.status import user_status
 from rserpool.service.user import TRANSPORTS, PoolUserService
+
+T = TypeVar("T")
 
 OK = 0
 OTHER = 1
@@ -72,6 +80,45 @@ def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
         backend=options.backend,
         announcements=options.announce,
     )
+
+
+def add_reporting_options(parser: argparse.ArgumentParser) -> None:
+    """The options of a subcommand that runs for long, and may report its status to a monitor."""
+    parser.add_argument(
+        "--csp-server",
+        metavar="HOST[:PORT]",
+        type=configured(csp_server),
+        help=f"report to this monitor what this user does (port {CSP_PORT})",
+    )
+    parser.add_argument(
+        "--csp-interval",
+        metavar="SECONDS",
+        type=configured(report_interval),
+        default=INTERVAL,
+        help=f"seconds between two reports ({INTERVAL:g})",
+    )
+
+
+def reporting(reactor: Any, options: argparse.Namespace, user: PoolUserService) -> Service:
+    """The service to start and stop in place of C{user}: one that reports, or C{user} itself."""
+    if options.csp_server is None:
+        return user
+    identifier = SystemRandom().randrange(1, 2**56)
+    return StatusReporter(
+        reactor, lambda: user_status(user, identifier), options.csp_server, user, interval=options.csp_interval
+    )
+
+
+def configured(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A parser whose mistakes C{argparse} tells."""
+
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except ConfigurationError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed
 
 
 def handle(text: str) -> bytes:

@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from rserpool.asap.resolution import PoolChanged
-from rserpool.cli.options import OK, add_user_options, user_from
+from rserpool.cli.options import OK, add_reporting_options, add_user_options, reporting, user_from
 from rserpool.cli.show import element_json, policy_name, row
 from rserpool.errors import UnknownPool
 from rserpool.service.handles import handle_text
@@ -26,6 +26,7 @@ SUMMARY = "print every change of a pool until it is interrupted (SIGINT), also b
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_user_options(parser)
+    add_reporting_options(parser)
 
 
 class Watcher:
@@ -98,7 +99,8 @@ async def run(
             if not ended.called:
                 ended.errback(Failure(error))
 
-    user.startService()
+    service = reporting(reactor, options, user)
+    service.startService()
     subscription = user.subscribe(options.pool, changed)
     try:
         try:
@@ -110,5 +112,5 @@ async def run(
         pass
     finally:
         subscription.stop()
-        await user.stopService()
+        await service.stopService()
     return OK

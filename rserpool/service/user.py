@@ -6,7 +6,7 @@ L{PoolClientEndpoint<rserpool.service.endpoint.PoolClientEndpoint>} does the try
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random, SystemRandom
 from typing import Any
 
@@ -159,6 +159,16 @@ class PoolUserService(Service):
     def home(self) -> TransportAddress | None:
         """The registrar that is asked now; None before the first question, or while none is found."""
         return None if self._user is None else self._user.home
+
+    @property
+    def watched(self) -> Mapping[bytes, PoolChanged | None]:
+        """The pools that somebody watches, and what is known of each."""
+        return {handle: self._last.get(handle) for handle in self._subscriptions}
+
+    @property
+    def waiting(self) -> int:
+        """How many resolutions are under way."""
+        return len(self._waiting)
 
     def startService(self) -> None:
         """Open SCTP, unless TCP is wanted; registrars are looked for with the first question.

@@ -11,8 +11,19 @@ from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, Transpo
 from rserpool.errors import ConfigurationError
 from rserpool.profiles import profile
 from rserpool.service.registrar import LOOPBACK, RegistrarService
+from rserpool.service.status import registrar_status
 from rserpool.service.steady import make_steady
-from rserpool.tap.options import Started, Subcommand, backend, multicast_group, number, read, udp_encapsulation
+from rserpool.tap.options import (
+    REPORTING,
+    Started,
+    Subcommand,
+    backend,
+    multicast_group,
+    number,
+    read,
+    reporting,
+    udp_encapsulation,
+)
 
 
 class Options(Subcommand):
@@ -33,6 +44,7 @@ class Options(Subcommand):
         ["profile", None, "default", "timers: fast, default or rfc"],
         ["backend", None, "auto", "SCTP: auto or usrsctp"],
         ["announce-group", None, None, "HOST[:PORT] of the multicast group; rsplib's is 239.0.0.50 (224.0.1.185:3863)"],
+        *REPORTING,
     ]
     optFlags = [
         ["announce", None, "Announce this registrar by multicast."],
@@ -61,6 +73,7 @@ class Options(Subcommand):
             "discover": bool(self["discover"]),
             "suggest_takeover": bool(self["suggest-takeover"]),
         }
+        self.reporting = reporting(self)
         if self["announce"] and self["no-announce"]:
             raise usage.UsageError("--announce and --no-announce exclude each other")
         if self["asap"] is not None:
@@ -97,4 +110,5 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     make_steady(reactor)
-    return Started("rserpool-ns", RegistrarService(reactor, **options.settings))
+    registrar = RegistrarService(reactor, **options.settings)
+    return Started("rserpool-ns", options.reporting(reactor, lambda: registrar_status(registrar), registrar))

@@ -10,14 +10,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
 from rserpool.addresses import TransportAddress, parse_transport_address
+from rserpool.csp.report import CSP_PORT
 from rserpool.errors import ConfigurationError, RSerPoolError
+from rserpool.service.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 
 T = TypeVar("T")
 
@@ -101,6 +103,30 @@ def multicast_group(text: str) -> TransportAddress:
     if not group.port:
         raise ConfigurationError(f"{text}: a group is never at port 0")
     return group
+
+
+REPORTING = [
+    ["csp-server", None, None, f"HOST[:PORT] of a monitor that gets status reports (port {CSP_PORT})"],
+    ["csp-interval", None, None, f"seconds between two reports ({INTERVAL:g})"],
+]
+"""Options of a subcommand that reports its status."""
+
+
+def reporting(options: Any) -> Callable[..., Service]:
+    """What L{REPORTING} asks for.
+
+    @return: C{reported(reactor, describe, service)}: the service to run: one that reports, or C{service} itself.
+    @raise usage.UsageError: if a value is wrong.
+    """
+    interval = INTERVAL
+    if options["csp-interval"] is not None:
+        interval = read("csp-interval", options["csp-interval"], report_interval)
+        if options["csp-server"] is None:
+            raise usage.UsageError("--csp-interval goes with --csp-server")
+    if options["csp-server"] is None:
+        return lambda reactor, describe, service: service
+    server = read("csp-server", options["csp-server"], csp_server)
+    return lambda reactor, describe, service: StatusReporter(reactor, describe, server, service, interval=interval)
 
 
 class CannotStart(SystemExit, Exception):

@@ -17,8 +17,19 @@ from rserpool.service.load import PROBES
 from rserpool.service.pooled import PooledService
 from rserpool.service.ports import parse_port
 from rserpool.service.registrars import registrars_from
+from rserpool.service.status import element_status
 from rserpool.service.steady import make_steady
-from rserpool.tap.options import Started, Subcommand, backend, multicast_group, number, read, seconds
+from rserpool.tap.options import (
+    REPORTING,
+    Started,
+    Subcommand,
+    backend,
+    multicast_group,
+    number,
+    read,
+    reporting,
+    seconds,
+)
 
 
 class Options(Subcommand):
@@ -43,6 +54,7 @@ class Options(Subcommand):
         ["profile", None, "default", "timers: fast, default or rfc"],
         ["backend", None, "auto", "SCTP: auto or usrsctp"],
         ["announce-group", None, None, "HOST[:PORT] of the multicast group to listen to"],
+        *REPORTING,
     ]
     optFlags = [
         ["announce", None, "Also look for registrars that announce themselves by multicast."],
@@ -90,6 +102,7 @@ class Options(Subcommand):
             "announcements": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
             "registrars": read("registrar", "", lambda _: registrars_from(self.registrars)),
         }
+        self.reporting = reporting(self)
         optional = {
             "port": parse_port,
             "identifier": number(1, 2**32 - 1),
@@ -137,5 +150,6 @@ def makeService(options: Options) -> IService:
     wrapped = options.maker.makeService(options.inner)
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, **options.settings)
-    pooled.setServiceParent(started)
+    reported = options.reporting(reactor, lambda: element_status(pooled.element), pooled)
+    reported.setServiceParent(started)
     return started

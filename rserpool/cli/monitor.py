@@ -1,0 +1,233 @@
+"""C{rserpool monitor}: what registrars, elements and users report of themselves (rsplib's Component Status Protocol).
+
+A live table on a terminal; a line for each change anywhere else. Reports come from rsplib's components (option
+C{-cspserver=}) and from those of this package (C{--csp-server}).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TextIO
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.python.failure import Failure
+
+from rserpool.addresses import TransportAddress
+from rserpool.cli.components import change_text, component_json, kind_text, rows
+from rserpool.cli.options import OK, configured, number
+from rserpool.csp.components import Change, Components
+from rserpool.csp.report import CSP_PORT, decode
+from rserpool.errors import RSerPoolError, WireError
+from rserpool.service.node import clock_of
+from rserpool.service.reporting import csp_address
+
+SUMMARY = "show the registrars, elements and users that report their status"
+LOOK = 0.5
+"""Seconds between two pictures."""
+ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
+"""The alternate screen, without a cursor and without wrapping of lines; and back."""
+HOME, REST, REVERSE, RED, PLAIN = "\x1b[H", "\x1b[K", "\x1b[7m", "\x1b[31m", "\x1b[0m"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "--listen",
+        metavar="HOST[:PORT]",
+        type=configured(csp_address),
+        default=TransportAddress(("127.0.0.1",), CSP_PORT),
+        help=f"where reports come in (127.0.0.1:{CSP_PORT}: from this host alone; 0.0.0.0 or [::]: from everywhere)",
+    )
+    parser.add_argument("--associations", action="store_true", help="list the associations of each component too")
+    parser.add_argument(
+        "--keep", metavar="SECONDS", type=number(float), default=10.0, help="how long to show what is gone (10)"
+    )
+    parser.add_argument("--once", action="store_true", help="listen for a moment, print what reports, and end")
+    parser.add_argument(
+        "--for", metavar="SECONDS", dest="moment", type=number(float), default=2.5, help="that moment (2.5)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON: an object for each change, or component")
+
+
+class Receiver(DatagramProtocol):
+    """Hears reports; what is none is counted.
+
+    @param changed: called with each change.
+    @ivar garbage: how many datagrams were no reports.
+    """
+
+    def __init__(self, now: Callable[[], float], linger: float, changed: Callable[[Change], object]) -> None:
+        self.components = Components(linger)
+        self.garbage = 0
+        self._now = now
+        self._changed = changed
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        try:
+            report = decode(datagram)
+        except WireError:
+            self.garbage += 1
+            return
+        for change in self.components.heard(report, addr[0].removeprefix("::ffff:"), self._now()):
+            self._changed(change)
+
+    def tick(self) -> None:
+        """Find out who is gone."""
+        for change in self.components.tick(self._now()):
+            self._changed(change)
+
+
+class Screen:
+    """A table that is drawn again and again on a terminal."""
+
+    def __init__(self, out: TextIO, where: str, associations: bool) -> None:
+        self._out = out
+        self._where = where
+        self._associations = associations
+
+    def enter(self) -> None:
+        """Leave what is on the terminal alone."""
+        print(ENTER, end="", file=self._out, flush=True)
+
+    def leave(self) -> None:
+        """Give the terminal back."""
+        print(LEAVE, end="", file=self._out, flush=True)
+
+    def draw(self, receiver: Receiver, now: float, size: tuple[int, int]) -> None:
+        """Draw it.
+
+        @param size: columns and lines of the terminal.
+        """
+        columns, height = size
+        known = receiver.components.known
+        title = f"{summary(receiver)}; reports come in at {self._where}"
+        lines = rows(known, now, associations=self._associations) if known else ["Nobody has reported yet."]
+        room = max(1, height - 2)
+        if len(lines) > room:
+            lines = [*lines[: room - 1], f"... {len(lines) - room + 1} more lines"]
+        gone = {index for index, each in enumerate(known, 1) if each.gone is not None and not self._associations}
+        marks = {0: REVERSE} | dict.fromkeys(gone, RED) if known else {}
+        picture = [title[:columns], ""]
+        for index, line in enumerate(lines):
+            cut = line[:columns]
+            picture.append(f"{marks[index]}{cut}{PLAIN}" if index in marks else cut)
+        text = f"{REST}\r\n".join(picture)
+        print(f"{HOME}{text}{REST}\x1b[J", end="", file=self._out, flush=True)
+
+
+class Lines:
+    """A line for each change."""
+
+    def __init__(self, out: TextIO, as_json: bool, now: Callable[[], float], clock: Callable[[], float]) -> None:
+        self._out = out
+        self._json = as_json
+        self._now = now
+        self._clock = clock
+
+    def changed(self, change: Change) -> None:
+        """Print it."""
+        moment = datetime.fromtimestamp(self._clock()).astimezone()
+        if self._json:
+            line = {"time": moment.isoformat(timespec="milliseconds"), "change": change.what}
+            text = json.dumps(line | component_json(change.known, self._now()))
+        else:
+            text = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d} {change_text(change, self._now())}"
+        print(text, file=self._out, flush=True)
+
+
+def summary(receiver: Receiver) -> str:
+    """How many there are of each kind."""
+    there = [known for known in receiver.components.known if known.gone is None]
+    kinds = Counter(kind_text(known.report.sender) for known in there)
+    names = dict.fromkeys(("registrar", "element", "user", *kinds))
+    text = ", ".join(f"{kinds[name]} {name}{'' if kinds[name] == 1 else 's'}" for name in names)
+    if receiver.components.ignored:
+        text += f"; too many: {receiver.components.ignored} reports ignored"
+    if receiver.garbage:
+        text += f"; {receiver.garbage} datagrams were no reports"
+    return text
+
+
+async def run(
+    reactor: Any, options: argparse.Namespace, out: TextIO, clock: Callable[[], float] = time.time
+) -> int:
+    """Show until this is cancelled, or once.
+
+    @raise twisted.internet.error.CannotListenError: if another monitor listens there.
+    @raise RSerPoolError: if nobody reported, and C{--once} was asked for.
+    """
+    now = clock_of(reactor)
+    ended: Deferred[None] = Deferred()
+    live = out.isatty() and not options.json and not options.once
+    lines = Lines(out, options.json, now, clock)
+
+    def failed(failure: Failure) -> None:
+        # For example nobody reads our output any more.
+        if not ended.called:
+            ended.errback(failure)
+
+    def changed(change: Change) -> None:
+        if live or options.once:
+            return
+        try:
+            lines.changed(change)
+        except OSError as error:
+            failed(Failure(error))
+
+    receiver = Receiver(now, options.keep, changed)
+    (host,) = options.listen.hosts
+    port = reactor.listenUDP(options.listen.port, receiver, interface=host, maxPacketSize=65535)
+    where = str(TransportAddress((host,), port.getHost().port))
+    screen = Screen(out, where, options.associations)
+
+    def look() -> None:
+        receiver.tick()
+        if live:
+            screen.draw(receiver, now(), _size(out))
+
+    looking = LoopingCall(look)
+    looking.clock = reactor
+    try:
+        if live:
+            screen.enter()
+        looking.start(LOOK).addErrback(failed)
+        if options.once:
+            await deferLater(reactor, options.moment)
+            return _once(receiver, options, out, now(), where)
+        await ended
+    except CancelledError:
+        pass
+    finally:
+        if looking.running:
+            looking.stop()
+        if live:
+            screen.leave()
+        port.stopListening()
+    return OK
+
+
+def _once(receiver: Receiver, options: argparse.Namespace, out: TextIO, now: float, where: str) -> int:
+    known = receiver.components.known
+    if not known:
+        raise RSerPoolError(f"nobody reported to {where} within {options.moment:g} s")
+    text: Sequence[str] = rows(known, now, associations=options.associations)
+    if options.json:
+        text = [json.dumps(component_json(each, now)) for each in known]
+    print("\n".join(text), file=out, flush=True)
+    return OK
+
+
+def _size(out: TextIO) -> tuple[int, int]:
+    try:
+        size = os.get_terminal_size(out.fileno())
+    except (OSError, ValueError):
+        return 80, 24
+    return size.columns or 80, size.lines or 24
