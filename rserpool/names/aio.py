@@ -1,0 +1,133 @@
+"""Pools for asyncio: C{getaddrinfo} and C{open_connection}, with any event loop.
+
+Beside Twisted's asyncio reactor a L{PoolUserService} may be given, which asks registrars over SCTP, too; without one, a
+thread asks them over TCP (L{rserpool.names.asking}).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from rserpool.asap.resolution import Resolved
+from rserpool.errors import RSerPoolError
+from rserpool.names.blocking import resolver
+from rserpool.names.errors import name_error
+from rserpool.names.trying import TIMEOUT, Trying
+from rserpool.names.tuples import AddressInfo, address_infos
+from rserpool.service.handles import handle_of, handle_text
+from rserpool.service.user import PoolUserService
+from rserpool.wire.parameters import TcpTransport
+
+
+class Pools:
+    """The pools of some registrars, for coroutines of asyncio.
+
+    @param user: a L{PoolUserService} that runs on Twisted's asyncio reactor, in the same event loop; C{None} for none.
+    @param registrars: without a user, where registrars serve ASAP over TCP, each C{HOST:PORT}; by default port 3863 of
+        this host.
+    @param profile: without a user, the timers.
+    @raise ConfigurationError: if one of these is wrong.
+    """
+
+    def __init__(
+        self, user: PoolUserService | None = None, *, registrars: Sequence[str] = (), profile: str = "default"
+    ) -> None:
+        self._source: Any = resolver(registrars, profile).asker if user is None else user
+        self._user = user
+
+    def resolve(
+        self, pool: bytes | str, *, timeout: float | None = None, fresh: bool = False
+    ) -> asyncio.Future[Resolved]:
+        """The elements of a pool in the order in which to try them (RFC 5352 section 3.3).
+
+        @param timeout: seconds until it fails.
+        @param fresh: do not accept what was heard before.
+        @return: an C{asyncio.Future}; it fails with L{UnknownPool}, L{NoRegistrar} or another L{RSerPoolError}.
+        """
+        asked = self._source.resolve(handle_of(pool), timeout=timeout, fresh=fresh)
+        if self._user is None:
+            return asyncio.wrap_future(asked)
+        return asked.asFuture(asyncio.get_running_loop())  # type: ignore[no-any-return]
+
+    async def getaddrinfo(
+        self,
+        pool: bytes | str,
+        port: object = None,
+        *,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+        timeout: float | None = None,
+    ) -> list[AddressInfo]:
+        """As C{loop.getaddrinfo}, with the addresses of a pool's elements in the order of its policy.
+
+        The parameters, what it returns and what it raises: see
+        L{Resolver.getaddrinfo<rserpool.names.blocking.Resolver.getaddrinfo>}.
+        """
+        try:
+            resolved = await self.resolve(pool, timeout=timeout)
+        except RSerPoolError as error:
+            raise name_error(error) from None
+        name = handle_text(handle_of(pool))
+        return address_infos(name, resolved.elements, family=family, type=type, proto=proto, flags=flags)
+
+    async def open_connection(
+        self, pool: bytes | str, *, timeout: float = TIMEOUT, attempt: float | None = None, **options: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """As C{asyncio.open_connection}: connect over TCP to an element; those that fail are reported, and the next
+        one is tried.
+
+        @param timeout: seconds until it gives up.
+        @param attempt: seconds that one element may take to accept; T1 of the profile by default.
+        @param options: what C{asyncio.open_connection} takes (C{ssl}, C{server_hostname}, C{limit} ...).
+        @raise PoolNameError: if there is nothing to try.
+        @raise NothingAccepts: if nothing accepted in time.
+        """
+        handle = handle_of(pool)
+        now = asyncio.get_running_loop().time
+        profile = self._source.profile
+        trying = Trying(handle, timeout, attempt or profile.t1_enrp_request, now())
+        try:
+            resolved = await self.resolve(handle, timeout=min(timeout, self._source.default_timeout))
+        except RSerPoolError as error:
+            raise name_error(error) from None
+        while True:
+            for element in resolved.elements:
+                patience = trying.patience(now())
+                if isinstance(element.user_transport, TcpTransport) and patience:
+                    where = element.user_transport
+                    try:
+                        opening = asyncio.open_connection(where.address, where.port, **options)
+                        return await asyncio.wait_for(opening, patience)
+                    except OSError as error:
+                        late = isinstance(error, TimeoutError) and not str(error)
+                        why = f"no answer within {patience:g} s" if late else str(error)
+                        trying.failed(element, f"{where.address}:{where.port}", why)
+                        self._source.report(handle, element.identifier)
+            # Are there any that could be tried?
+            address_infos(handle_text(handle), resolved.elements, type=socket.SOCK_STREAM)
+            await asyncio.sleep(trying.pause(now()))
+            try:
+                left = min(2 * profile.t1_enrp_request, trying.left(now()))
+                resolved = await self.resolve(handle, timeout=left, fresh=True)
+            except RSerPoolError:
+                # The same ones again; another element may come.
+                continue
+
+
+async def getaddrinfo(
+    pool: bytes | str, port: object = None, *, registrars: Sequence[str] = (), profile: str = "default", **options: Any
+) -> list[AddressInfo]:
+    """L{Pools.getaddrinfo} without a L{PoolUserService}."""
+    return await Pools(registrars=registrars, profile=profile).getaddrinfo(pool, port, **options)
+
+
+async def open_connection(
+    pool: bytes | str, *, registrars: Sequence[str] = (), profile: str = "default", **options: Any
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """L{Pools.open_connection} without a L{PoolUserService}."""
+    return await Pools(registrars=registrars, profile=profile).open_connection(pool, **options)

@@ -1,0 +1,172 @@
+"""Pools for programs without a reactor: C{getaddrinfo} and C{create_connection}, which block, from any thread.
+
+In a thread that runs a reactor or an event loop, use L{rserpool.names.hostnames} or L{rserpool.names.aio}.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Sequence
+
+from rserpool.addresses import TransportAddress
+from rserpool.asap.resolution import Resolved
+from rserpool.errors import RSerPoolError
+from rserpool.names.asking import Asker
+from rserpool.names.errors import name_error
+from rserpool.names.trying import TIMEOUT, Trying
+from rserpool.names.tuples import AddressInfo, address_infos
+from rserpool.profiles import profile as profile_named
+from rserpool.service.handles import handle_of, handle_text
+from rserpool.service.registrars import registrars_from
+from rserpool.wire.parameters import TcpTransport
+
+
+class Resolver:
+    """Resolves pools by asking registrars over TCP, in a thread of its own; may be used by any number of threads.
+
+    @param registrars: where registrars serve ASAP over TCP, each C{HOST:PORT}; by default port 3863 of this host.
+    @param profile: the timers: C{fast}, C{default} or C{rfc}.
+    @raise ConfigurationError: if one of these is wrong.
+    """
+
+    def __init__(self, registrars: Sequence[str] = (), profile: str = "default") -> None:
+        self.asker = Asker(registrars_from(registrars, "tcp"), profile_named(profile))
+
+    def resolve(self, pool: bytes | str, *, timeout: float | None = None, fresh: bool = False) -> Resolved:
+        """The elements of a pool in the order in which to try them (RFC 5352 section 3.3).
+
+        @param timeout: seconds until it fails; by default 5, or what the profile's requests may take.
+        @param fresh: do not accept what was heard before.
+        @raise PoolNameError: if there are none; see L{rserpool.names.errors}.
+        """
+        future = self.asker.resolve(handle_of(pool), timeout=timeout, fresh=fresh)
+        try:
+            return future.result()
+        except RSerPoolError as error:
+            raise name_error(error) from None
+        finally:
+            # Whoever was interrupted waits no more.
+            future.cancel()
+
+    def getaddrinfo(
+        self,
+        pool: bytes | str,
+        port: object = None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+        *,
+        timeout: float | None = None,
+    ) -> list[AddressInfo]:
+        """As C{socket.getaddrinfo}, with the addresses of a pool's elements in the order of its policy.
+
+        @param port: not looked at: every element has a port of its own.
+        @param timeout: seconds until it fails.
+        @return: C{(family, type, proto, canonname, sockaddr)} of each; see
+            L{address_infos<rserpool.names.tuples.address_infos>} for C{family} and the others.
+        @raise PoolNameError: a C{socket.gaierror}, with a sentence; see L{rserpool.names.errors}.
+        """
+        elements = self.resolve(pool, timeout=timeout).elements
+        return address_infos(
+            handle_text(handle_of(pool)), elements, family=family, type=type, proto=proto, flags=flags
+        )
+
+    def create_connection(
+        self, pool: bytes | str, timeout: float = TIMEOUT, *, attempt: float | None = None
+    ) -> socket.socket:
+        """As C{socket.create_connection}: connect over TCP to an element; those that fail are reported, and the next
+        one is tried.
+
+        @param timeout: seconds until it gives up; the socket itself has no timeout.
+        @param attempt: seconds that one element may take to accept; T1 of the profile by default.
+        @raise PoolNameError: if there is nothing to try.
+        @raise NothingAccepts: if nothing accepted in time.
+        """
+        handle = handle_of(pool)
+        trying = Trying(handle, timeout, attempt or self.asker.profile.t1_enrp_request, time.monotonic())
+        elements = self.resolve(handle, timeout=min(timeout, self.asker.default_timeout)).elements
+        while True:
+            for element in elements:
+                transport = element.user_transport
+                patience = trying.patience(time.monotonic())
+                if not isinstance(transport, TcpTransport) or not patience:
+                    continue
+                try:
+                    connection = socket.create_connection((transport.address, transport.port), patience)
+                except OSError as error:
+                    trying.failed(element, f"{transport.address}:{transport.port}", str(error))
+                    self.asker.report(handle, element.identifier)
+                else:
+                    connection.settimeout(None)
+                    return connection
+            address_infos(handle_text(handle), elements, type=socket.SOCK_STREAM)
+            time.sleep(trying.pause(time.monotonic()))
+            left = min(2 * self.asker.profile.t1_enrp_request, trying.left(time.monotonic()))
+            try:
+                elements = self.resolve(handle, timeout=left, fresh=True).elements
+            except RSerPoolError:
+                # The same ones again; another element may come.
+                continue
+
+    def report(self, pool: bytes | str, sockaddr: tuple[object, ...]) -> None:
+        """Tell the registrar that the element at this address does not serve (RFC 5352 section 3.5).
+
+        @param sockaddr: as L{getaddrinfo} returned it; nothing happens if it is no element's.
+        """
+        handle = handle_of(pool)
+        try:
+            elements = self.resolve(handle).elements
+        except RSerPoolError:
+            return
+        for element in elements:
+            transport = element.user_transport
+            if sockaddr[1] == getattr(transport, "port", None) and sockaddr[0] in transport.addresses:
+                self.asker.report(handle, element.identifier)
+
+
+_resolvers: dict[tuple[tuple[TransportAddress, ...], str], Resolver] = {}
+_lock = threading.Lock()
+
+
+def resolver(registrars: Sequence[str] = (), profile: str = "default") -> Resolver:
+    """The one resolver of this process for these registrars and timers.
+
+    @raise ConfigurationError: if one of these is wrong.
+    """
+    key = (registrars_from(registrars, "tcp"), profile)
+    with _lock:
+        found = _resolvers.get(key)
+        if found is None:
+            found = _resolvers[key] = Resolver(registrars, profile)
+        return found
+
+
+def getaddrinfo(
+    pool: bytes | str,
+    port: object = None,
+    family: int = 0,
+    type: int = 0,
+    proto: int = 0,
+    flags: int = 0,
+    *,
+    registrars: Sequence[str] = (),
+    profile: str = "default",
+    timeout: float | None = None,
+) -> list[AddressInfo]:
+    """L{Resolver.getaddrinfo} of the one resolver for these registrars and timers."""
+    return resolver(registrars, profile).getaddrinfo(pool, port, family, type, proto, flags, timeout=timeout)
+
+
+def create_connection(
+    pool: bytes | str,
+    timeout: float = TIMEOUT,
+    *,
+    registrars: Sequence[str] = (),
+    profile: str = "default",
+    attempt: float | None = None,
+) -> socket.socket:
+    """L{Resolver.create_connection} of the one resolver for these registrars and timers."""
+    return resolver(registrars, profile).create_connection(pool, timeout, attempt=attempt)

@@ -1,0 +1,1 @@
+"""A relay of connections to pools, for programs that know nothing of them."""

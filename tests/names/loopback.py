@@ -1,0 +1,117 @@
+"""A registrar and elements in this process: SCTP in memory, TCP over the loopback interface, on the real reactor."""
+
+from __future__ import annotations
+
+import socket
+from random import Random
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from rserpool.addresses import TransportAddress
+from rserpool.profiles import FAST
+from rserpool.sctp.memory import Network
+from rserpool.service.element import PoolElementService
+from rserpool.service.registrar import RegistrarService
+from rserpool.wire.parameters import TcpTransport, UserTransport
+
+network_reactor: Any = reactor
+HOST = "127.0.0.1"
+
+
+class Says(Protocol):
+    """Sends its name."""
+
+    def connectionMade(self) -> None:
+        factory: Any = self.factory
+        factory.asked += 1
+        self.transport.write(factory.name)
+        self.transport.loseConnection()
+
+
+class Server(Factory):
+    """A TCP server that says who it is."""
+
+    protocol = Says
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.asked = 0
+        self.port = network_reactor.listenTCP(0, self, interface=HOST)
+
+    @property
+    def number(self) -> int:
+        """Its TCP port."""
+        return self.port.getHost().port
+
+
+def free_port() -> int:
+    """A TCP port where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+class LoopbackCase(TestCase):
+    """Tests that run beside a real registrar.
+
+    @ivar where: C{HOST:PORT} of the registrar's TCP port.
+    """
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.network = Network(reactor)
+        self.asap = TransportAddress((HOST,), 3863, 9899)
+        self._elements = 0
+        self.registrar = self._registrar(0)
+        self.where = f"{HOST}:{self._tcp_port(self.registrar)}"
+
+    def _registrar(self, port: int) -> RegistrarService:
+        service = RegistrarService(
+            reactor,
+            asap=TransportAddress((HOST,), 3863),
+            asap_tcp=TransportAddress((HOST,), port, protocol="tcp"),
+            profile=FAST,
+            stack=self.network.stack(HOST, encapsulation=9899),
+            random=Random(1),
+        )
+        service.startService()
+        self.addCleanup(service.stopService)
+        return service
+
+    def _tcp_port(self, service: RegistrarService) -> int:
+        (port,) = [port for port in service._ports if port.getHost().type == "TCP"]
+        return port.getHost().port
+
+    async def element(self, transport: UserTransport, pool: str = "pool", identifier: int | None = None) -> int:
+        """Register."""
+        self._elements += 1
+        service = PoolElementService(
+            reactor, registrars=[self.asap], hosts=transport.addresses, profile=FAST, random=Random(self._elements),
+            stack=self.network.stack(*transport.addresses),
+        )  # fmt: skip
+        service.startService()
+        self.addCleanup(service.stopService)
+        return await service.serve(pool, transport, identifier=identifier or self._elements)
+
+    async def server(self, name: bytes) -> Server:
+        """An element of the pool C{pool} that says its name."""
+        server = Server(name)
+        self.addCleanup(server.port.stopListening)
+        await self.element(TcpTransport(server.number, HOST))
+        return server
+
+    async def dead(self) -> int:
+        """An element that is registered and does not listen; its port."""
+        port = free_port()
+        await self.element(TcpTransport(port, HOST))
+        return port
+
+    def in_thread(self, function: Any, *arguments: Any, **keywords: Any) -> Deferred[Any]:
+        """Call something that blocks."""
+        return deferToThread(function, *arguments, **keywords)
