@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo test check lint types layers docs bench clean
+.PHONY: help demo test lab check lint types layers docs bench clean
 
 help:
 	@echo "make demo    a pool that survives: three registrars, five web servers, two users, and their faults"
 	@echo "make test    every test, and branch coverage (TESTS=tests.wire for some)"
+	@echo "make lab     tests with the kernel's SCTP, several hosts and rsplib, in a guest (TESTS=tests.lab.test_networks for some)"
 	@echo "make check   lint, types, layers, docs"
 	@echo "make bench   speed and size, as a table and as JSON"
 	@echo "make clean   remove what the others made"
@@ -18,6 +19,9 @@ demo: $(VENV)/.installed-run
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python tests/run.py $(TESTS)
+
+lab: $(VENV)/.installed-lab
+	@$(BIN)/python -m tests.lab.run $(TESTS)
 
 check: lint types layers docs
 
