@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import NotConnectingError, TimeoutError
@@ -24,6 +25,8 @@ from rserpool.sctp.transport import SctpAddress
 
 TIMEOUT = 30.0
 """Seconds that a connect may take, where nothing else is said."""
+
+_ports: WeakKeyDictionary[Any, list[SctpPort]] = WeakKeyDictionary()
 
 
 @implementer(IListeningPort)
@@ -70,6 +73,7 @@ class SctpPort:
                 self._stack.close()
             raise
         self._stopping = None
+        _ports.setdefault(self._reactor, []).append(self)
         host = self.getHost()
         if getattr(self._factory, "noisy", True):
             self._log.info(
@@ -86,6 +90,7 @@ class SctpPort:
         @return: a C{Deferred} that fires with C{None} when they are gone.
         """
         if self._stopping is None:
+            _ports[self._reactor].remove(self)
             self._stopping = Deferred.fromCoroutine(self._stop())
         waiting: Deferred[None] = Deferred()
         self._stopping.chainDeferred(waiting)
@@ -100,6 +105,11 @@ class SctpPort:
     def getHost(self) -> SctpAddress:
         """Where it listens."""
         return self._serving.local
+
+    @property
+    def associations(self) -> int:
+        """How many associations are up or being set up."""
+        return int(self._serving.endpoint.associations)
 
 
 @implementer(IConnector)
@@ -278,6 +288,11 @@ def connectSCTP(
     connector = SctpConnector(reactor, peer, factory, timeout, hosts, stack)
     connector.connect()
     return connector
+
+
+def sctp_ports(reactor: Any) -> list[SctpPort]:
+    """The SCTP ports that are open in this reactor, in the order in which they were opened."""
+    return list(_ports.get(reactor, ()))
 
 
 def _open_stack(reactor: Any, hosts: tuple[str, ...], encapsulation: int | None, listening: bool) -> ISctpStack:

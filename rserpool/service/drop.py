@@ -40,7 +40,7 @@ class _Connection:
 
     @property
     def open(self) -> bool:
-        return _is_open(self.transport())
+        return is_open(self.transport())
 
 
 class Connections:
@@ -152,15 +152,19 @@ class Drop:
             self._again = None
 
 
-def _is_open(transport: Any) -> bool:
+def is_open(transport: Any) -> bool:
+    """Whether a connection is up, whatever wraps it."""
     if transport is None:
         return False
-    # Over SCTP the association knows; it may carry a stream of bytes.
-    for association in (transport, getattr(transport, "transport", None)):
-        established = getattr(association, "established", None)
+    while transport is not None:
+        # Over SCTP the association knows; it may carry a stream of bytes. TLS stands upon another transport.
+        established = getattr(transport, "established", None)
         if established is not None:
             return bool(established)
-    return bool(getattr(transport, "connected", True))
+        if not getattr(transport, "connected", True):
+            return False
+        transport = getattr(transport, "transport", None)
+    return True
 
 
 def _weak(thing: Any) -> Callable[[], Any]:

@@ -1,20 +1,24 @@
-"""The plugin that parses C{rserpool:...} endpoint strings; see L{rserpool.service.endpoint_string} for their syntax."""
+"""The plugin that parses C{rserpool:...} endpoint strings.
+
+Their syntax: L{rserpool.service.endpoint_string} for clients, L{rserpool.service.server_string} for servers.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IStreamClientEndpointStringParserWithReactor
+from twisted.internet.interfaces import IStreamClientEndpointStringParserWithReactor, IStreamServerEndpointStringParser
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 if TYPE_CHECKING:
     from rserpool.service.endpoint import PoolClientEndpoint
+    from rserpool.service.server_endpoint import PoolServerEndpoint
 
 
-@implementer(IPlugin, IStreamClientEndpointStringParserWithReactor)
-class PoolClientEndpointParser:
-    """Makes a L{PoolClientEndpoint<rserpool.service.endpoint.PoolClientEndpoint>} of an endpoint string."""
+@implementer(IPlugin, IStreamClientEndpointStringParserWithReactor, IStreamServerEndpointStringParser)
+class PoolEndpointParser:
+    """Makes endpoints of strings that begin with C{rserpool:}."""
 
     prefix = "rserpool"
 
@@ -29,3 +33,14 @@ class PoolClientEndpointParser:
         from rserpool.service.endpoint_string import endpoint_from
 
         return endpoint_from(reactor, args, kwargs)
+
+    def parseStreamServer(  # type: ignore[override]
+        self, reactor: Any, *args: str, **kwargs: str
+    ) -> PoolServerEndpoint:
+        """See L{rserpool.service.server_string} for the syntax.
+
+        @raise ConfigurationError: with a sentence that names what is wrong.
+        """
+        from rserpool.service.server_string import server_endpoint_from
+
+        return server_endpoint_from(reactor, args, kwargs)

@@ -17,9 +17,9 @@ from rserpool.errors import ConfigurationError, RSerPoolError
 from rserpool.policies import ParsedPolicy
 from rserpool.service.element import PoolElementService
 from rserpool.service.node import clock_of
-from rserpool.service.ports import ListeningPorts
+from rserpool.service.ports import ListeningPorts, asap_place
 from rserpool.service.registrars import local_host_towards, registrars_from
-from rserpool.wire.parameters import UserTransport
+from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, UserTransport
 
 PATIENCE = 5.0
 """Seconds that the wrapped service may take to open its port."""
@@ -36,6 +36,7 @@ class PooledService(Service):
     @param pools: pool handles.
     @param policy: for example C{"least-used:load=cpu"}.
     @param port: C{("tcp", 8080)}, where the port cannot be found by itself.
+    @param control: of an SCTP port: whether it carries the control channel, too (Transport Use, RFC 5354 section 3.4).
     @param refused: called with a C{Failure} when a registrar refuses the registration for good.
     @param options: passed on to L{PoolElementService}.
     """
@@ -53,6 +54,7 @@ class PooledService(Service):
         grace: float = 5.0,
         identifier: int | None = None,
         life: int | None = None,
+        control: bool = False,
         refused: Callable[[Failure], None] | None = None,
         hosts: tuple[str, ...] = (),
         registrars: Sequence[TransportAddress] | None = None,
@@ -65,6 +67,7 @@ class PooledService(Service):
         self._grace = grace
         self._identifier = identifier
         self._life = life
+        self._control = control
         self._refused = refused
         self._hosts = hosts
         self._registrars = tuple(registrars or registrars_from(()))
@@ -100,23 +103,25 @@ class PooledService(Service):
             else:
                 self._fail(ConfigurationError("the service opened no port that can be found: name it with --port"))
             return
-        bound = self._ports.bound_host()
-        hosts = self._hosts or (bound or local_host_towards(self._registrars[0].hosts[0]),)
-        at = next(filter(self._ports.reached_at, hosts), None)
-        if at is None:
-            where = f"{bound} alone" if bound is not None else "IPv4 alone"
+        bound = self._ports.bound_hosts()
+        hosts = self._hosts or bound or (local_host_towards(self._registrars[0].hosts[0]),)
+        at = tuple(filter(self._ports.reached_at, hosts))
+        if not at:
+            alone = ", ".join(bound) or "IPv4"
             self._fail(
-                ConfigurationError(f"the service listens on {where}, and the element is at {', '.join(hosts)}")
+                ConfigurationError(f"the service listens on {alone} alone, and the element is at {', '.join(hosts)}")
             )
             return
+        port = self._ports.port
+        where: dict[str, Any] = {"hosts": hosts} if port is None else asap_place(port.getHost(), hosts)
         element = self.element = PoolElementService(
-            self._reactor, hosts=hosts, registrars=self._registrars, **self._options
+            self._reactor, registrars=self._registrars, **{**where, **self._options}
         )
         element.startService()
         transport = self._transport(at)
         self._log.info(
             "serves at {transport}{note}",
-            transport=f"{transport.addresses[0]} port {getattr(transport, 'port', '?')}",
+            transport=f"{', '.join(transport.addresses)} port {getattr(transport, 'port', '?')}",
             note=" (this host alone)" if only_this_host(transport.addresses) else "",
         )
         for pool in self._pools:
@@ -130,8 +135,8 @@ class PooledService(Service):
         except (CannotListenError, RSerPoolError) as error:
             self._fail(error)
 
-    def _transport(self, host: str) -> UserTransport:
-        transport = self._ports.transport(host)
+    def _transport(self, hosts: tuple[str, ...]) -> UserTransport:
+        transport = self._ports.transport(*hosts, use=DATA_PLUS_CONTROL if self._control else DATA_ONLY)
         assert transport is not None
         if len(self._ports.ports) > 1 and self._unnamed:
             self._log.warn(

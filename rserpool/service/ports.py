@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IListeningPort
 
 from rserpool.errors import ConfigurationError
-from rserpool.wire.parameters import TcpTransport, UdpTransport, UserTransport
+from rserpool.sctp.one_to_one import SctpPort, sctp_ports
+from rserpool.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UdpTransport, UserTransport
+
+ALL_IPV4 = "0.0.0.0"  # noqa: S104
 
 T = TypeVar("T")
 
@@ -27,7 +30,7 @@ class ListeningPorts:
 
     def during(self, start: Callable[[], T]) -> T:
         """Call C{start}; ports that are open afterwards and were not before are taken down."""
-        before = set(self._reactor.getReaders())
+        before = set(self._open())
         try:
             return start()
         finally:
@@ -36,21 +39,22 @@ class ListeningPorts:
 
     def look(self) -> None:
         """Look again: a service may open its ports later."""
-        new = [
+        self.ports += [port for port in self._open() if port not in self._before and port not in self.ports]
+
+    def _open(self) -> list[Any]:
+        # The reactor knows them in no order; the system gives out the lowest number that is free.
+        readers: list[Any] = [
             reader
             for reader in self._reactor.getReaders()
-            if reader not in self._before
-            and reader not in self.ports
-            and IListeningPort.providedBy(reader)
-            and getattr(reader.getHost(), "type", None) in ("TCP", "UDP")
+            if IListeningPort.providedBy(reader) and getattr(reader.getHost(), "type", None) in ("TCP", "UDP")
         ]
-        # The reactor knows them in no order; the system gives out the lowest number that is free.
-        self.ports += sorted(new, key=lambda reader: reader.fileno())
+        return sorted(readers, key=lambda reader: reader.fileno()) + sctp_ports(self._reactor)
 
     def connections(self) -> int:
-        """How many TCP connections to these ports are open."""
+        """How many connections to these ports are open, over TCP and SCTP."""
         readers = [*self._reactor.getReaders(), *self._reactor.getWriters()]
-        return len({reader for reader in readers if getattr(reader, "server", None) in self.ports})
+        associations = sum(port.associations for port in self.ports if isinstance(port, SctpPort))
+        return associations + len({reader for reader in readers if getattr(reader, "server", None) in self.ports})
 
     @property
     def port(self) -> Any:
@@ -61,36 +65,73 @@ class ListeningPorts:
                 return port
         return None
 
-    def bound_host(self) -> str | None:
-        """The one address that the port is bound to; None if it listens on all, or is not known."""
-        host = None if self.port is None else self.port.getHost().host
-        return None if host in ("", "0.0.0.0", "::", None) else host  # noqa: S104
+    def bound_hosts(self) -> tuple[str, ...]:
+        """The addresses that the port is bound to; none if it listens on all, or is not known."""
+        return () if self.port is None else bound_hosts(self.port.getHost())
 
     def reached_at(self, host: str) -> bool:
         """Whether the port can be reached at C{host}, one of our own addresses, as far as is known."""
-        bound = "" if self.port is None else self.port.getHost().host
-        # A port at all IPv6 addresses is at all IPv4 addresses, too.
-        return bound in ("", "::", host) or (bound == "0.0.0.0" and ":" not in host)  # noqa: S104
+        return self.port is None or reached_at(self.port.getHost(), host)
 
-    def transport(self, host: str) -> UserTransport | None:
-        """The port as the user transport of an element at C{host}."""
+    def transport(self, *hosts: str, use: int = DATA_ONLY) -> UserTransport | None:
+        """The port as the user transport of an element at these addresses, of which only SCTP takes several."""
         if self._wanted is not None:
-            kind, number = self._wanted
-        elif self.port is not None:
-            address = self.port.getHost()
-            kind, number = address.type.lower(), address.port
-        else:
+            return user_transport(*self._wanted, hosts, use)
+        if self.port is None:
             return None
-        return TcpTransport(number, host) if kind == "tcp" else UdpTransport(number, host)
+        address = self.port.getHost()
+        return user_transport(address.type, address.port, hosts, use)
+
+
+def bound_hosts(address: Any) -> tuple[str, ...]:
+    """The IP addresses of a port's address; none if it listens on all."""
+    hosts = getattr(address, "hosts", None) or (address.host,)
+    return () if any(host in ("", ALL_IPV4, "::", None) for host in hosts) else tuple(hosts)
+
+
+def reached_at(address: Any, host: str) -> bool:
+    """Whether a port with this address can be reached at C{host}, one of our own addresses."""
+    bound = getattr(address, "hosts", None) or (address.host,)
+    # A port at all IPv6 addresses is at all IPv4 addresses, too.
+    return any(own in ("", "::", host) or (own == ALL_IPV4 and ":" not in host) for own in bound)
+
+
+def asap_place(address: Any, hosts: tuple[str, ...]) -> dict[str, Any]:
+    """Where an element with this port speaks ASAP, as arguments of a L{PoolElementService}.
+
+    Users find the UDP port of SCTP (RFC 6951) by that of the element's own association: both share one.
+
+    @param hosts: its own IP addresses.
+    """
+    encapsulation = getattr(address, "encapsulation", 0)
+    if not encapsulation:
+        return {"hosts": hosts}
+    return {"hosts": hosts if bound_hosts(address) else address.hosts, "encapsulation": encapsulation}
+
+
+def user_transport(kind: str, port: int, hosts: Sequence[str], use: int = DATA_ONLY) -> UserTransport:
+    """A user transport (RFC 5354 sections 3.4 to 3.6).
+
+    @param kind: C{tcp}, C{udp} or C{sctp}, in any case.
+    @param hosts: its IP addresses, of which TCP and UDP take the first.
+    @param use: the transport use of SCTP.
+    """
+    match kind.lower():
+        case "tcp":
+            return TcpTransport(port, hosts[0])
+        case "udp":
+            return UdpTransport(port, hosts[0])
+        case _:
+            return SctpTransport(port, use, tuple(hosts))
 
 
 def parse_port(text: str) -> tuple[str, int]:
-    """Read C{[tcp:|udp:]PORT}.
+    """Read C{[tcp:|udp:|sctp:]PORT}.
 
     @raise ConfigurationError: if it is something else.
     """
     kind, colon, number = text.rpartition(":")
     kind = kind if colon else "tcp"
-    if kind in ("tcp", "udp") and number.isascii() and number.isdigit() and 0 < int(number) < 65536:
+    if kind in ("tcp", "udp", "sctp") and number.isascii() and number.isdigit() and 0 < int(number) < 65536:
         return kind, int(number)
-    raise ConfigurationError(f"{text!r} is not a port; write for example 8080, tcp:8080 or udp:5000")
+    raise ConfigurationError(f"{text!r} is not a port; write for example 8080, tcp:8080, udp:5000 or sctp:5000")

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.protocol import DatagramProtocol, Protocol, ServerFactory
-from twisted.trial.unittest import TestCase
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol, ServerFactory
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from rserpool.addresses import TransportAddress
 from rserpool.errors import ConfigurationError
-from rserpool.service.ports import ListeningPorts, parse_port
-from rserpool.wire.parameters import TcpTransport, UdpTransport
+from rserpool.sctp.endpoints import SctpClientEndpoint
+from rserpool.sctp.memory import Network
+from rserpool.sctp.one_to_one import SctpPort, listenSCTP
+from rserpool.service.ports import ListeningPorts, asap_place, parse_port
+from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport, TcpTransport, UdpTransport
+from tests.service.test_pooled import Reactor
 
 
 class ListeningPortsTests(TestCase):
@@ -54,7 +59,7 @@ class ListeningPortsTests(TestCase):
         """Nothing was opened."""
         ports = ListeningPorts(reactor)
         ports.during(lambda: None)
-        self.assertEqual(([], None, None), (ports.ports, ports.transport("10.0.0.1"), ports.bound_host()))
+        self.assertEqual(([], None, ()), (ports.ports, ports.transport("10.0.0.1"), ports.bound_hosts()))
 
     def test_later(self) -> None:
         """A port that is opened after the start is found when we look again."""
@@ -66,10 +71,10 @@ class ListeningPortsTests(TestCase):
 
     def test_bound_host(self) -> None:
         """The one address, or none where it listens on all."""
-        for interface, bound in (("127.0.0.1", "127.0.0.1"), ("", None)):
+        for interface, bound in (("127.0.0.1", ("127.0.0.1",)), ("", ())):
             ports = ListeningPorts(reactor)
             ports.during(lambda interface=interface: self.listen(interface))  # type: ignore[misc]
-            self.assertEqual(bound, ports.bound_host())
+            self.assertEqual(bound, ports.bound_hosts())
 
     def test_families(self) -> None:
         """Who listens on all IPv4 addresses is not reached over IPv6."""
@@ -109,6 +114,41 @@ class ListeningPortsTests(TestCase):
         return deferLater(reactor, 0.001)
 
 
+class SctpPortTests(SynchronousTestCase):
+    """SCTP ports, of a stack in memory."""
+
+    def setUp(self) -> None:
+        self.clock = Reactor()
+        self.stack = Network(self.clock).stack("10.0.0.1", "10.0.1.1", encapsulation=9899)
+
+    def listen(self, *hosts: str) -> SctpPort:
+        return listenSCTP(self.clock, 5000, Factory.forProtocol(Protocol), hosts, stack=self.stack)
+
+    def test_found(self) -> None:
+        """It is found, with all its addresses, until it is closed."""
+        ports = ListeningPorts(self.clock)
+        port = ports.during(self.listen)
+        self.assertEqual([port], ports.ports)
+        hosts = ports.bound_hosts()
+        self.assertEqual({"hosts": hosts, "encapsulation": 9899}, asap_place(port.getHost(), hosts))
+        self.assertEqual(SctpTransport(5000, DATA_PLUS_CONTROL, hosts), ports.transport(*hosts, use=DATA_PLUS_CONTROL))
+        port.stopListening()
+        later = ListeningPorts(self.clock)
+        later.look()
+        self.assertEqual([], later.ports)
+
+    def test_connections(self) -> None:
+        """Its associations are connections."""
+        ports = ListeningPorts(self.clock)
+        ports.during(self.listen)
+        other = self.stack.network.stack("10.0.0.2")
+        peer = TransportAddress(("10.0.0.1",), 5000, 9899)
+        connecting = SctpClientEndpoint(self.clock, peer, stack=other).connect(Factory.forProtocol(Protocol))
+        self.clock.pump([0.01] * 100)
+        self.successResultOf(connecting)
+        self.assertEqual(1, ports.connections())
+
+
 class ParsePortTests(TestCase):
     """What C{--port} takes."""
 
@@ -116,8 +156,9 @@ class ParsePortTests(TestCase):
         self.assertEqual(("tcp", 8080), parse_port("8080"))
         self.assertEqual(("tcp", 1), parse_port("tcp:1"))
         self.assertEqual(("udp", 65535), parse_port("udp:65535"))
+        self.assertEqual(("sctp", 80), parse_port("sctp:80"))
 
     def test_bad(self) -> None:
-        for text in ("", "0", "65536", "http", "sctp:80", "tcp:", "-1", "tcp:80:81", "\u0661"):
+        for text in ("", "0", "65536", "http", "unix:80", "tcp:", "-1", "tcp:80:81", "\u0661"):
             with self.assertRaises(ConfigurationError):
                 parse_port(text)

@@ -3,7 +3,7 @@
 from twisted.application.service import ServiceMaker
 
 from rserpool.sctp.parser import SctpEndpointParser
-from rserpool.service.parser import PoolClientEndpointParser
+from rserpool.service.parser import PoolEndpointParser
 
 rserpool_ns = ServiceMaker(
     "RSerPool registrar", "rserpool.tap.ns", "A registrar (name server) of Reliable Server Pooling.", "rserpool-ns"
@@ -11,5 +11,5 @@ rserpool_ns = ServiceMaker(
 rserpool_pe = ServiceMaker(
     "RSerPool pool element", "rserpool.tap.pe", "Any twistd plugin as an element of a server pool.", "rserpool-pe"
 )
-rserpool_client = PoolClientEndpointParser()
+rserpool_endpoint = PoolEndpointParser()
 sctp = SctpEndpointParser()
