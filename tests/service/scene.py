@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from rserpool.addresses import TransportAddress
@@ -15,19 +14,18 @@ from rserpool.sctp.memory import MemoryStack, Network
 from rserpool.service.element import PoolElementService
 from rserpool.service.registrar import RegistrarService
 from rserpool.service.user import PoolUserService
+from rserpool.testing import Time
 from rserpool.wire.parameters import PoolElement, TcpTransport
 
-STEP = 0.01
 
-
-class Scene:
+class Scene(Time):
     """One host for each process, 10.0.0.N; everything in the default profile.
 
     @ivar stacks: the SCTP stack of each service.
     """
 
     def __init__(self, case: Any, seed: int = 1) -> None:
-        self.clock = Clock()
+        self.clock: Clock = Clock()
         self.network = Network(self.clock, seed)
         self.stacks: dict[Any, MemoryStack] = {}
         self._case = case
@@ -99,34 +97,8 @@ class Scene:
         service.node.stop()
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, a little at a time."""
-        end = self.clock.seconds() + seconds
-        while self.clock.seconds() < end - 1e-9:
-            self.clock.advance(min(STEP, end - self.clock.seconds()))
-
-    def until(self, condition: Any, seconds: float = 60.0) -> float:
-        """Let time pass until something is so; how long that took.
-
-        @raise AssertionError: if it is not within so many seconds.
-        """
-        began = self.clock.seconds()
-        while not condition():
-            if self.clock.seconds() > began + seconds:
-                raise AssertionError(f"not within {seconds} s")
-            self.clock.advance(STEP)
-        return self.clock.seconds() - began
-
-    def result(self, waiting: Deferred[Any], seconds: float = 60.0) -> Any:
-        """Let time pass until this has fired; its result.
-
-        @raise Exception: what it failed with.
-        """
-        outcome: list[Any] = []
-        waiting.addBoth(outcome.append)
-        self.until(lambda: outcome, seconds)
-        if hasattr(outcome[0], "raiseException"):
-            outcome[0].raiseException()
-        return outcome[0]
+        """Let time pass."""
+        self.advance(seconds)
 
 
 class Seen:

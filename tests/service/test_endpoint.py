@@ -283,7 +283,7 @@ class SctpTests(EndpointCase):
         self.member(1)
         endpoint = self.endpoint()
         factory = Factory.forProtocol(Messages)  # type: ignore[type-var]
-        protocol = self.world.result(endpoint.connect(factory))
+        protocol: Any = self.world.result(endpoint.connect(factory))
         protocol.transport.send(b"hello", 7)
         self.world.run(0.1)
         self.assertEqual(protocol.received, [(b"hello", 7)])

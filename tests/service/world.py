@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
@@ -20,6 +18,7 @@ from rserpool.roles.registrar import Registrar
 from rserpool.sctp.memory import Network
 from rserpool.service.node import Node
 from rserpool.service.user import PoolUserService
+from rserpool.testing import Time
 from rserpool.wire.parameters import Policy, TcpTransport, UserTransport
 
 
@@ -101,12 +100,12 @@ class Member:
         self.node.perform(self.role.leave(pool, self.node.now()))
 
 
-class World:
+class World(Time):
     """Hosts 10.0.0.N have registrars, hosts 10.0.1.N elements that serve at TCP port 8000 + N, 10.0.2.1 the user."""
 
     def __init__(self, registrars: int = 1, ipv6: bool = False, **options: Any) -> None:
         self.ipv6 = ipv6
-        self.reactor = Reactor()
+        self.clock = self.reactor = Reactor()
         self.network = Network(self.reactor)
         self.addresses = [TransportAddress((self.host(0, n + 1),), 3863) for n in range(registrars)]
         self.stacks: dict[int, Any] = {}
@@ -155,28 +154,4 @@ class World:
 
     def run(self, seconds: float) -> None:
         """Let the clock run from call to call."""
-        end = self.reactor.seconds() + seconds
-        while True:
-            calls = [call.getTime() for call in self.reactor.getDelayedCalls()]
-            if not calls or min(calls) > end:
-                break
-            self.reactor.advance(max(0.0, min(calls) - self.reactor.seconds()))
-        self.reactor.advance(max(0.0, end - self.reactor.seconds()))
-
-    def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> float:
-        """Run until the condition holds; how long that took."""
-        start = self.reactor.seconds()
-        while not condition():
-            if self.reactor.seconds() - start > seconds:
-                raise AssertionError(f"it did not happen within {seconds} s")
-            self.run(0.001)
-        return self.reactor.seconds() - start
-
-    def result(self, deferred: Deferred[Any], seconds: float = 60.0) -> Any:
-        """What the Deferred fires with; a failure is raised."""
-        results: list[Any] = []
-        deferred.addBoth(results.append)
-        self.until(lambda: results, seconds)
-        if isinstance(results[0], Failure):
-            results[0].raiseException()
-        return results[0]
+        self.advance(seconds)

@@ -1,66 +1,17 @@
-"""Time in a simulation: one clock for the whole network, and what each process sees of it."""
+"""Time in a simulation: what each process sees of the one clock of the whole network."""
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-from itertools import count
 from typing import Any
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import Clock
 from zope.interface import implementer
+
+from rserpool.testing import Timeline
 
 GRAIN = 1e-7
 """Timers of a process fire so many seconds late, rather than a rounding error early."""
-
-
-class Timeline(Clock):
-    """A L{Clock} that goes from deadline to deadline, with a heap beneath it: thousands of calls cost little."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._heap: list[tuple[float, int, DelayedCall]] = []
-        self._sequence = count()
-
-    def callLater(self, delay: float, callable: Any, *args: Any, **kw: Any) -> DelayedCall:  # noqa: A002
-        call = DelayedCall(self.rightNow + delay, callable, args, kw, self._cancelled, self._moved, self.seconds)
-        heappush(self._heap, (call.time, next(self._sequence), call))
-        return call
-
-    def getDelayedCalls(self) -> list[DelayedCall]:
-        return [call for when, _, call in sorted(self._heap[:]) if self._stands(when, call)]
-
-    def step(self, end: float) -> bool:
-        """Go to the next deadline, unless it comes after C{end}; whether there was one."""
-        heap = self._heap
-        while heap and heap[0][0] <= end:
-            when, _, call = heappop(heap)
-            if self._stands(when, call):
-                self.rightNow = max(self.rightNow, when)
-                call.called = 1
-                call.func(*call.args, **call.kw)
-                return True
-        return False
-
-    def run(self, end: float) -> None:
-        """Go through all deadlines up to C{end}."""
-        while self.step(end):
-            pass
-        self.rightNow = max(self.rightNow, end)
-
-    def advance(self, amount: float) -> None:
-        self.run(self.rightNow + amount)
-
-    @staticmethod
-    def _stands(when: float, call: DelayedCall) -> bool:
-        return not call.cancelled and not call.called and call.getTime() == when
-
-    def _cancelled(self, call: DelayedCall) -> None:
-        """It is skipped when its time comes."""
-
-    def _moved(self, call: DelayedCall) -> None:
-        heappush(self._heap, (call.getTime(), next(self._sequence), call))
 
 
 @implementer(IReactorTime)

@@ -11,7 +11,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 from rserpool.profiles import DEFAULT, Profile
 from rserpool.sctp.memory import Network
-from tests.simulation.clock import Timeline
+from rserpool.testing import Timeline
 from tests.simulation.members import ElementProcess, Process, RegistrarProcess, UserProcess
 from tests.simulation.trace import Trace
 

@@ -1,0 +1,23 @@
+"""For tests of your own: a whole scope (registrars, elements, users) in memory, on a clock; see docs/testing.md.
+
+It is built from the package's real services over L{SCTP in memory<rserpool.sctp.memory>} and TCP in memory; nothing of
+RSerPool is imitated.
+"""
+
+from rserpool.testing.clock import Time, Timeline
+from rserpool.testing.network import ScopeNetwork
+from rserpool.testing.process import ElementProcess, Process, RegistrarProcess, UserProcess
+from rserpool.testing.reactor import HostReactor
+from rserpool.testing.scope import Scope
+
+__all__ = [
+    "ElementProcess",
+    "HostReactor",
+    "Process",
+    "RegistrarProcess",
+    "Scope",
+    "ScopeNetwork",
+    "Time",
+    "Timeline",
+    "UserProcess",
+]

@@ -1,0 +1,278 @@
+"""The processes of a scope: the package's own services, each on a host of its own, to be killed and started again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
+
+from rserpool.addresses import ASAP_PORT, TransportAddress
+from rserpool.sctp.memory import MemoryStack
+from rserpool.sctp.one_to_one import listenSCTP
+from rserpool.service.element import PoolElementService
+from rserpool.service.endpoint import PoolClientEndpoint
+from rserpool.service.handles import handle_of
+from rserpool.service.registrar import RegistrarService
+from rserpool.service.user import PoolUserService
+from rserpool.testing.reactor import HostReactor
+from rserpool.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UserTransport
+
+if TYPE_CHECKING:
+    from rserpool.testing.scope import Scope
+
+NOBODY = 80
+"""The port that is registered where nobody listens."""
+
+
+class Process:
+    """One process on a host of its own.
+
+    @ivar name: what its scope calls it.
+    @ivar host: its IP address; it keeps it when it is started again.
+    @ivar reactor: its reactor, a new one after each start.
+    @ivar stack: its SCTP, a new one after each start.
+    @ivar service: what runs in it.
+    @ivar random: its random source, which depends on the scope's seed, its name, and how often it was started.
+    @ivar alive: whether it runs.
+    """
+
+    _registrar = False
+    service: Any
+
+    def __init__(self, scope: Scope, name: str, host: str) -> None:
+        self.scope = scope
+        self.name = name
+        self.host = host
+        self.alive = False
+        self._starts = 0
+        self.reactor: HostReactor
+        self.stack: MemoryStack
+        self.random: Random
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} at {self.host}{'' if self.alive else ', dead'}>"
+
+    def start(self) -> None:
+        """Start it, or start it again after L{kill} or L{stop}.
+
+        @raise RuntimeError: if it runs.
+        """
+        if self.alive:
+            raise RuntimeError(f"{self.name} runs already")
+        self._starts += 1
+        scope = self.scope
+        self.random = Random(f"{scope.seed}/{self.name}/{self._starts}")
+        self.stack = scope.network.stack(self.host, registrar=self._registrar)
+        self.reactor = HostReactor(scope.clock, scope.network, self.stack, self.host)
+        self.alive = True
+        try:
+            self._start()
+        except BaseException:
+            Process.kill(self)
+            raise
+
+    def kill(self) -> None:
+        """Kill it (SIGKILL): it says nothing any more; its host answers that nobody is there."""
+        if self.alive:
+            self.alive = False
+            self.reactor.die()
+            self.scope.network.crash(self.stack)
+
+    def restart(self) -> None:
+        """Kill it, if it runs, and start it again with what it was made for."""
+        self.kill()
+        self.start()
+
+    def stop(self) -> Deferred[None]:
+        """Stop it gracefully, as SIGTERM does.
+
+        @return: a C{Deferred} that fires when its service has stopped; let time pass for it.
+        """
+
+        def stopped(result: Any) -> Any:
+            self.kill()
+            return result
+
+        done: Deferred[Any] = maybeDeferred(self._stop)
+        return done.addBoth(stopped)
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    def _stop(self) -> Any:
+        return self.service.stopService()
+
+
+class RegistrarProcess(Process):
+    """A registrar; it knows the others by C{peers}.
+
+    @ivar service: its L{RegistrarService}.
+    @ivar address: where elements and users reach it over SCTP.
+    @ivar tcp_address: where users reach it over TCP.
+    """
+
+    _registrar = True
+    service: RegistrarService
+
+    def __init__(self, scope: Scope, name: str, host: str, options: dict[str, Any]) -> None:
+        super().__init__(scope, name, host)
+        self._options = options
+        self.address = TransportAddress((host,), ASAP_PORT)
+        self.tcp_address = TransportAddress((host,), ASAP_PORT, protocol="tcp")
+
+    @property
+    def identifier(self) -> int:
+        """Its ENRP server identifier; a new one after each start, unless the option C{identifier} gives one."""
+        return self.service.registrar.identifier
+
+    @property
+    def ready(self) -> bool:
+        """Whether it serves (RFC 5353 section 3.2)."""
+        return self.alive and self.service.registrar.peering.ready
+
+    def elements(self, pool: bytes | str) -> dict[int, Any]:
+        """The elements that it knows in a pool, by PE identifier; none if it does not know the pool."""
+        handle = handle_of(pool)
+        found = self.service.registrar.handlespace.pools.get(handle)
+        return {} if found is None else dict(found.elements)
+
+    def kill(self) -> None:
+        if self.alive:
+            super().kill()
+            # What it changed in the interpreter (how garbage is collected) goes with it; nothing of this is heard.
+            self.service.stopService()
+
+    def _start(self) -> None:
+        options = {"profile": self.scope.profile, "peers": self.scope.peers_of(self), **self._options}
+        self.service = RegistrarService(
+            self.reactor, asap=self.address, stack=self.stack, random=self.random, **options
+        )
+        self.service.startService()
+
+
+class ElementProcess(Process):
+    """A process that serves in pools.
+
+    @ivar service: its L{PoolElementService}.
+    @ivar pools: the pools in which it serves, and whether it is registered there.
+    @ivar refused: why registrations failed for good, by pool.
+    """
+
+    service: PoolElementService
+
+    def __init__(
+        self,
+        scope: Scope,
+        name: str,
+        host: str,
+        setup: Callable[[ElementProcess], object] | None,
+        options: dict[str, Any],
+    ) -> None:
+        super().__init__(scope, name, host)
+        self._setup = setup
+        self._options = options
+        self.pools: dict[bytes, bool] = {}
+        self.refused: dict[bytes, Failure] = {}
+
+    def serve(
+        self,
+        pool: bytes | str,
+        factory: Any = None,
+        *,
+        protocol: str = "tcp",
+        port: int = 0,
+        use: int = DATA_ONLY,
+        policy: str = "round-robin",
+        **options: Any,
+    ) -> UserTransport:
+        """Listen, and register that in a pool.
+
+        @param factory: a Twisted factory whose protocols serve; None to register a port on which nobody listens.
+        @param protocol: C{"tcp"} or C{"sctp"}.
+        @param port: the port; 0 for any.
+        @param use: over SCTP the Transport Use, C{DATA_ONLY} or C{DATA_PLUS_CONTROL} (RFC 5354 section 3.4).
+        @param options: for L{PoolElementService.serve<rserpool.service.element.PoolElementService.serve>}.
+        @return: the transport that is registered.
+        """
+        if factory is None:
+            port = port or NOBODY
+        elif protocol == "tcp":
+            port = self.reactor.listenTCP(port, factory).getHost().port
+        else:
+            port = listenSCTP(self.reactor, port, factory, stack=self.stack).getHost().port
+        transport: UserTransport = (
+            TcpTransport(port, self.host) if protocol == "tcp" else SctpTransport(port, use, (self.host,))
+        )
+        self.register(pool, transport, policy, **options)
+        return transport
+
+    def register(
+        self, pool: bytes | str, transport: UserTransport, policy: str = "round-robin", **options: Any
+    ) -> None:
+        """Register a transport that exists already; see L{PoolElementService.serve<rserpool.service.element.PoolElementService.serve>}."""
+        handle = handle_of(pool)
+        registered = self.service.serve(handle, transport, policy, **options)
+        self.pools[handle] = False
+
+        def accepted(identifier: int) -> None:
+            if handle in self.pools:
+                self.pools[handle] = True
+
+        def refused(failure: Failure) -> None:
+            self.refused[handle] = failure
+
+        registered.addCallbacks(accepted, refused)
+
+    def identifier(self, pool: bytes | str) -> int:
+        """Its PE identifier in a pool.
+
+        @raise KeyError: if it does not serve there.
+        """
+        return self.service.element.identifier(handle_of(pool))
+
+    def leave(self, pool: bytes | str) -> Deferred[None]:
+        """Deregister."""
+        self.pools.pop(handle_of(pool), None)
+        return self.service.leave(pool)
+
+    def _start(self) -> None:
+        self.pools.clear()
+        self.refused.clear()
+        options = {"profile": self.scope.profile, "registrars": self.scope.addresses, **self._options}
+        self.service = PoolElementService(
+            self.reactor, hosts=(self.host,), stack=self.stack, random=self.random, **options
+        )
+        self.service.startService()
+        if self._setup is not None:
+            self._setup(self)
+
+    def _stop(self) -> Any:
+        self.pools.clear()
+        return super()._stop()
+
+
+class UserProcess(Process):
+    """A process that uses pools.
+
+    @ivar service: its L{PoolUserService}.
+    """
+
+    service: PoolUserService
+
+    def __init__(self, scope: Scope, name: str, host: str, options: dict[str, Any]) -> None:
+        super().__init__(scope, name, host)
+        self._options = options
+
+    def endpoint(self, pool: bytes | str, **options: Any) -> PoolClientEndpoint:
+        """A client endpoint for a pool; see L{PoolClientEndpoint}."""
+        return PoolClientEndpoint(self.service, pool, **options)
+
+    def _start(self) -> None:
+        transport = self._options.get("transport", "sctp")
+        registrars = self.scope.addresses if transport != "tcp" else self.scope.tcp_addresses
+        options = {"profile": self.scope.profile, "registrars": registrars, "transport": transport, **self._options}
+        self.service = PoolUserService(self.reactor, stack=self.stack, random=self.random, **options)
+        self.service.startService()
