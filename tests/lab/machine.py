@@ -21,8 +21,8 @@ TOOLS = {
     "tcpdump": "tcpdump",
     "tshark": "tshark",
     "rspregistrar": "rsplib-registrar",
-    "rspserver": "rsplib-services",
-    "rspterminal": "rsplib-tools",
+    "pingpongclient": "rsplib-services",
+    "rspserver": "rsplib-tools",
 }
 GUEST_TOOLS = {"linux.uml": "user-mode-linux", "modprobe": "kmod"}
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin"])
