@@ -21,7 +21,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 
 from rserpool.addresses import TransportAddress
-from rserpool.cli.components import change_text, component_json, kind_text, rows
+from rserpool.cli.components import KINDS, change_text, component_json, kind_text, rows
 from rserpool.cli.options import OK, configured, number
 from rserpool.csp.components import Change, Components
 from rserpool.csp.report import CSP_PORT, decode
@@ -147,8 +147,10 @@ def summary(receiver: Receiver) -> str:
     """How many there are of each kind."""
     there = [known for known in receiver.components.known if known.gone is None]
     kinds = Counter(kind_text(known.report.sender) for known in there)
-    names = dict.fromkeys(("registrar", "element", "user", *kinds))
-    text = ", ".join(f"{kinds[name]} {name}{'' if kinds[name] == 1 else 's'}" for name in names)
+    text = ", ".join(f"{kinds[name]} {name}{'' if kinds[name] == 1 else 's'}" for name in KINDS.values())
+    others = len(there) - sum(kinds[name] for name in KINDS.values())
+    if others:
+        text += f", {others} of other kinds"
     if receiver.components.ignored:
         text += f"; too many: {receiver.components.ignored} reports ignored"
     if receiver.garbage:

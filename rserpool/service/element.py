@@ -88,6 +88,10 @@ class PoolElementService(Service):
         """Our own IP addresses; the transports that are registered must be at one of them."""
         return self._hosts or (local_host_towards(self._registrars[0].hosts[0]),)
 
+    def joining(self, pool: bytes | str) -> bool:
+        """Whether the element is to serve in this pool and was never registered there yet."""
+        return handle_of(pool) in self._registered
+
     def startService(self) -> None:
         """Open SCTP; the hunt for a registrar begins with the first pool.
 

@@ -76,7 +76,7 @@ def element_status(service: PoolElementService | None) -> list[Status]:
         result.append(
             Status(
                 Component(Kind.POOL_ELEMENT, element.identifier),
-                f"{handle_text(handle)}: {_progress(role.state_of(handle))}",
+                f"{handle_text(handle)}: {_progress(role.state_of(handle), service.joining(handle))}",
                 [host if port is None else str(TransportAddress((host,), port)) for host in transport.addresses],
                 _load(element.policy),
                 home,
@@ -110,12 +110,12 @@ Describe = Callable[[], Iterable[Status]]
 """What a L{StatusReporter<rserpool.service.reporting.StatusReporter>} asks before each report."""
 
 
-def _progress(state: registration.State) -> str:
+def _progress(state: registration.State, joining: bool) -> str:
     match state:
-        case registration.Registered():
-            return "registered"
-        case registration.Registering():
+        case registration.Registering() if joining:
             return "registering"
+        case registration.Registered() | registration.Registering():
+            return "registered"
         case registration.Refused(cause=cause):
             return f"refused: {Rejected(cause)}"
         case registration.Postponed():

@@ -104,10 +104,51 @@ class StatusTests(SynchronousTestCase):
 
 
 class Ticking(Clock):
-    """A clock that is advanced by hand, and real UDP."""
+    """A clock that is advanced by hand, and real UDP.
 
-    def listenUDP(self, *arguments: Any, **options: Any) -> Any:
-        return reactor.listenUDP(*arguments, **options)  # type: ignore[attr-defined]
+    @ivar ports: the UDP ports that were opened.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ports: list[UdpPort] = []
+
+    def listenUDP(self, port: int, protocol: DatagramProtocol, **options: Any) -> Any:
+        opened = UdpPort(reactor.listenUDP(port, protocol, **options), protocol)  # type: ignore[attr-defined]
+        self.ports.append(opened)
+        return opened.port
+
+
+class UdpPort:
+    """One UDP port, which counts what its protocol has received."""
+
+    def __init__(self, port: Any, protocol: DatagramProtocol) -> None:
+        self.port = port
+        self.received = 0
+        self._waiting: list[tuple[int, Deferred[None]]] = []
+        self._told = protocol.datagramReceived
+        protocol.datagramReceived = self._receive  # type: ignore[method-assign]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it is."""
+        host = self.port.getHost()
+        return host.host, host.port
+
+    def _receive(self, datagram: bytes, addr: Any) -> None:
+        self._told(datagram, addr)
+        self.received += 1
+        for count, waiting in self._waiting:
+            if count == self.received:
+                waiting.callback(None)
+
+    def after(self, count: int) -> Deferred[None]:
+        """Fires when so many datagrams have been received."""
+        if self.received >= count:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append((count, waiting))
+        return waiting
 
 
 class Monitor(DatagramProtocol):
@@ -115,21 +156,9 @@ class Monitor(DatagramProtocol):
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
-        self._waiting: list[tuple[int, Deferred[None]]] = []
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         self.reports.append(decode(datagram))
-        for count, waiting in self._waiting:
-            if count == len(self.reports):
-                waiting.callback(None)
-
-    def heard(self, count: int) -> Deferred[None]:
-        """Fires when so many reports have come."""
-        if len(self.reports) >= count:
-            return succeed(None)
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append((count, waiting))
-        return waiting
 
 
 class ReporterTests(TestCase):
@@ -138,27 +167,28 @@ class ReporterTests(TestCase):
     def setUp(self) -> None:
         self.clock = Ticking()
         self.monitor = Monitor()
-        port: Any = reactor.listenUDP(0, self.monitor, interface="127.0.0.1")  # type: ignore[attr-defined]
+        port = self.clock.listenUDP(0, self.monitor, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
+        self.heard = self.clock.ports[0].after
         self.server = TransportAddress(("127.0.0.1",), port.getHost().port)
         self.described: list[Status] = [Status(ELEMENT, "www: registered", ["10.0.0.1:80"], 0.5)]
 
     async def test_at_intervals_until_the_end(self) -> None:
         reporter = StatusReporter(self.clock, lambda: self.described, self.server, interval=0.5)
         reporter.startService()
-        await self.monitor.heard(1)
+        await self.heard(1)
         self.clock.advance(0.4)
         self.clock.advance(0.1)
-        await self.monitor.heard(2)
+        await self.heard(2)
         # A component that is not named any more is gone.
         self.described.append(Status(SECOND, "db: registered"))
         self.clock.advance(0.5)
-        await self.monitor.heard(4)
+        await self.heard(4)
         del self.described[0]
         self.clock.advance(0.5)
-        await self.monitor.heard(6)
+        await self.heard(6)
         await reporter.stopService()
-        await self.monitor.heard(7)
+        await self.heard(7)
         first = self.monitor.reports[0]
         self.assertEqual((first.sender, first.status, first.interval), (ELEMENT, "www: registered", 0.5))
         self.assertTrue(first.location.endswith(": 10.0.0.1:80"), first.location)
@@ -183,11 +213,11 @@ class ReporterTests(TestCase):
         reporter.startService()
         ending = reporter.stopService()
         self.clock.advance(1.0)
-        await self.monitor.heard(2)
+        await self.heard(2)
         self.assertNoResult(ending)
         stopped.callback(None)
         await ending
-        await self.monitor.heard(3)
+        await self.heard(3)
         self.assertEqual([report.final for report in self.monitor.reports], [False, False, True])
 
     async def test_nothing_to_describe_harms_nobody(self) -> None:
@@ -203,7 +233,7 @@ class ReporterTests(TestCase):
         reporter.startService()
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.clock.advance(1.0)
-        await self.monitor.heard(1)
+        await self.heard(1)
         await reporter.stopService()
 
     async def test_nobody_listens(self) -> None:
