@@ -45,6 +45,7 @@ class Profile:
     max_request_retransmit: int
     retran_max: float
     registration_life: int
+    """3,000 times T4: who reads it as milliseconds, as rsplib does, still has three registrations within one life."""
     # RFC 5353 section 4.2
     peer_heartbeat_cycle: float
     max_time_last_heard: float
@@ -75,7 +76,7 @@ RFC = Profile(
     max_reg_attempt=2,
     max_request_retransmit=2,
     retran_max=60.0,
-    registration_life=3600,
+    registration_life=1_800_000,
     peer_heartbeat_cycle=30.0,
     max_time_last_heard=61.0,
     max_time_no_response=5.0,
@@ -105,7 +106,7 @@ DEFAULT = Profile(
     max_reg_attempt=2,
     max_request_retransmit=2,
     retran_max=60.0,
-    registration_life=60,
+    registration_life=60_000,
     peer_heartbeat_cycle=1.0,
     max_time_last_heard=2.0,
     max_time_no_response=0.5,
@@ -135,7 +136,7 @@ FAST = Profile(
     max_reg_attempt=2,
     max_request_retransmit=2,
     retran_max=60.0,
-    registration_life=30,
+    registration_life=30_000,
     peer_heartbeat_cycle=0.4,
     max_time_last_heard=0.9,
     max_time_no_response=0.3,

@@ -77,7 +77,7 @@ class ResolveTests(CommandCase):
                         "transport": {"protocol": "tcp", "addresses": ["10.0.1.1"], "port": 8001},
                         "policy": {"type": 0x40000001, "name": "least-used", "load": 0.25},
                         "home": "0x00000001",
-                        "life": 60,
+                        "life": 60000,
                     }
                 ],
             },
@@ -236,6 +236,6 @@ class WordTests(SynchronousTestCase):
 
     def test_policies(self) -> None:
         """Policies that are not known, and values that are cut short."""
-        self.assertEqual(policy_text(Policy(0xB0001001, b"1234")), "policy 0xb0001001")
+        self.assertEqual(policy_text(Policy(0xB0003001, b"1234")), "policy 0xb0003001")
         self.assertEqual(policy_text(Policy(2, b"")), "weighted-round-robin")
         self.assertEqual(policy_text(Policy(2, b"\0\0\0\3")), "weighted-round-robin:weight=3")
