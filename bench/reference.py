@@ -1,7 +1,7 @@
 """Our registrar beside rsplib's, behind the same load, over the kernel's SCTP: only the ratios mean something.
 
 C{python -m bench.reference [--json [FILE]] [--quick]}, on a machine whose kernel has SCTP, as root, with rsplib's
-registrar; elsewhere in the laboratory: C{python -m tests.lab.run --command python -m bench.reference}. Both registrars
+registrar; elsewhere in the lab: C{python -m bench.lab reference}. Both registrars
 get the same requests, one after the other, in each round; the median of the rounds counts. The floor beside them is a
 loop that does nothing but receive and send: what a registrar costs above it (processor time of its process, in us for
 each answer) is its own work, the rest are system calls.
@@ -42,7 +42,8 @@ def start(processes: Processes, name: str, host: str) -> Process:
     """Start a registrar, which asks no element whether it lives; it serves when this returns."""
     at, among = f"{host}:{ASAP_PORT}", f"{host}:{ENRP_PORT}"
     if name == "ours":
-        options = ["--asap", at, "--enrp", among, "--asap-tcp", "none", "--backend", "kernel", "--no-keep-alive"]
+        options = ["--asap", at, "--enrp", among, "--asap-tcp", "none", "--backend", "kernel"]
+        options.append("--no-keep-alive")
         registrar = processes.python(name, *TWISTD, "rserpool-ns", *options)
         registrar.says("ready: ")
         return registrar
