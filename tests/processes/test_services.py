@@ -10,11 +10,12 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.trial.unittest import SkipTest
 
+from rserpool.service.endpoint import PoolClientEndpoint
 from rserpool.wire.parameters import TcpTransport, UdpTransport
-from tests.processes.harness import ProcessTests, all_of, free_address, has_ipv6
+from tests.processes.harness import Client, ProcessTests, all_of, free_address, has_ipv6
 
 
 class Asker(DatagramProtocol):
@@ -36,7 +37,7 @@ class PortTests(ProcessTests):
     """The port of a service is found, wherever it is."""
 
     async def test_kinds(self) -> None:
-        """TCP, UDP, late, several, hidden: each in a pool of its own."""
+        """TCP, UDP, SCTP, late, several, hidden: each in a pool of its own."""
         registrar = await self.registrar()
         host = free_address()
         only_here = ("--address", host)
@@ -45,6 +46,7 @@ class PortTests(ProcessTests):
             for kind, options, plugin in (
                 ("web", (), ("web", "--listen", "tcp:0")),
                 ("udp", (), ("served", "--kind", "udp")),
+                ("sctp", (), ("web", "--listen", "sctp:0")),
                 ("late", (), ("served", "--kind", "late")),
                 ("two", (), ("served", "--kind", "two")),
                 ("hidden", ("--port", "udp:5353"), ("served", "--kind", "none")),
@@ -67,6 +69,9 @@ class PortTests(ProcessTests):
         web = await self.client(transports["web"].addresses[0], transports["web"].port)
         web.transport.write(b"GET / HTTP/1.0\r\n\r\n")
         await web.gets(b"200 OK")
+        over_sctp: Any = await PoolClientEndpoint(user, "sctp").connect(Factory.forProtocol(Client))
+        over_sctp.transport.write(b"GET / HTTP/1.0\r\n\r\n")
+        await over_sctp.gets(b"200 OK")
         self.assertIsInstance(transports["udp"], UdpTransport)
         asker = Asker((transports["udp"].addresses[0], transports["udp"].port))
         network: Any = reactor
