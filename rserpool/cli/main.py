@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
-from rserpool.cli import monitor, resolve, status, watch
+from rserpool.cli import execute, monitor, resolve, status, watch
 from rserpool.cli.demo import run as demo
 from rserpool.cli.options import BAD_OPTION, EXIT_CODES, INTERRUPTED, NO_REGISTRAR, OK, OTHER, UNKNOWN_POOL
 from rserpool.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
@@ -18,10 +18,12 @@ COMMANDS: dict[str, Any] = {
     "watch": watch,
     "status": status,
     "monitor": monitor,
+    "exec": execute,
     "demo": demo,
 }
 """The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function
-C{run(reactor, options, out)}, which returns the exit code; when it is interrupted it is cancelled."""
+C{run(reactor, options, out)}, which returns the exit code; when it is interrupted it is cancelled. It may have C{USAGE}
+and C{EPILOG} for its help, and C{TAKES_COMMAND} if what follows C{--} is a command line (C{options.command})."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,8 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     @return: the exit code.
     """
     parser = make_parser()
+    words = list(sys.argv[1:] if argv is None else argv)
+    command: list[str] = []
+    if words and "--" in words and hasattr(COMMANDS.get(words[0]), "TAKES_COMMAND"):
+        command = words[words.index("--") + 1 :]
+        del words[words.index("--") :]
     try:
-        options = parser.parse_args(argv)
+        options = parser.parse_args(words)
+        options.command = command
     except SystemExit as exited:
         return int(exited.code or OK)
     from twisted.internet import reactor
@@ -66,7 +74,12 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         subparser = commands.add_parser(
-            name, help=command.SUMMARY, description=command.SUMMARY + ".", epilog=EXIT_CODES, allow_abbrev=False
+            name,
+            help=command.SUMMARY,
+            description=command.SUMMARY + ".",
+            usage=getattr(command, "USAGE", None),
+            epilog=getattr(command, "EPILOG", EXIT_CODES),
+            allow_abbrev=False,
         )
         command.configure(subparser)
         subparser.set_defaults(run=command.run, prog=subparser.prog)

@@ -30,8 +30,11 @@ EXIT_CODES = """exit codes: 0 all is well, 1 any other error, 2 a wrong option, 
             4 no registrar answered, 130 interrupted"""
 
 
-def add_user_options(parser: argparse.ArgumentParser) -> None:
-    """The options of every subcommand that asks a registrar about a pool."""
+def add_user_options(parser: argparse.ArgumentParser, json: bool = True) -> None:
+    """The options of every subcommand that asks a registrar about a pool.
+
+    @param json: whether it can print JSON.
+    """
     parser.add_argument("pool", metavar="POOL", type=handle, help="the pool's name (its handle)")
     parser.add_argument(
         "--registrar",
@@ -60,7 +63,8 @@ def add_user_options(parser: argparse.ArgumentParser) -> None:
         default=False,
         help="also look for registrars that announce themselves by multicast (default: no)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    if json:
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
