@@ -2,7 +2,7 @@
 
 Where this machine's kernel has SCTP and root asks, the lab is a network of its own here; otherwise it is a guest,
 User-Mode Linux, which sees this machine's files and can write to nothing but the folder of the results. The tests'
-output is shown as it comes; then the capture of all traffic is checked (L{tests.lab.dissection}). The last line is
+output is shown as it comes; then the capture of all traffic is checked (C{tests.lab.capture}). The last line is
 C{N passed, M failed, K skipped}; the status is trial's.
 """
 
@@ -30,6 +30,8 @@ TIMEOUT = 900.0
 MEMORY = "/dev/shm"
 """The guest's memory is a file here, of no name; or where temporary files are."""
 PR_SET_CHILD_SUBREAPER = 36
+CHECK = 300.0
+"""The check of the capture may take as many seconds."""
 FAILED = ("failures", "errors", "unexpectedSuccesses")
 PASSED = ("successes", "expectedFailures")
 
@@ -42,7 +44,7 @@ def interrupted(number: int, frame: object) -> None:
     raise Interrupted(128 + number)
 
 
-def bounded(command: list[str], *, seconds: float, environment: dict[str, str], core: int | None = None) -> list[str]:
+def bounded(command: list[str], seconds: float, environment: dict[str, str], core: int | None = None) -> list[str]:
     """Run a command, show what it says, and end it and all that it started, at the latest when its time is up.
 
     @param core: run on this processor alone.
@@ -114,6 +116,20 @@ def counts(lines: list[str]) -> Counter[str]:
     return Counter()
 
 
+def check(results: Path, complete: bool) -> tuple[int, Counter[str]]:
+    """Check the traffic of the tests: the exit status, and what was counted."""
+    environment = machine.environment(results) | {"HOME": str(results)}
+    if complete:
+        environment["LAB_COMPLETE"] = "yes"
+    place = f"--temp-directory={results / 'trial'}"
+    lines = bounded([sys.executable, "-m", "twisted.trial", place, "tests.lab.capture"], CHECK, environment)
+    counted = counts(lines)
+    failed = not counted or any(counted[name] for name in FAILED)
+    if not counted:
+        counted["errors"] += 1
+    return int(failed), counted
+
+
 def play(results: Path, trial: list[str], seconds: float, in_guest: bool) -> tuple[int, Counter[str]]:
     """Run the tests, then check their traffic.
 
@@ -129,14 +145,14 @@ def play(results: Path, trial: list[str], seconds: float, in_guest: bool) -> tup
     began = time.monotonic()
     environment = machine.environment(results)
     if not in_guest and machine.kernel_has_sctp() and machine.may_make_networks():
-        lines = bounded(machine.here(results, command), seconds=seconds, environment=environment)
+        lines = bounded(machine.here(results, command), seconds, environment)
     else:
         memory = MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else tempfile.gettempdir()
         # Its sockets are in its home.
         home = {"HOME": str(results), "TMPDIR": memory, "PATH": machine.PATH}
         cores = sorted(os.sched_getaffinity(0))
         boot = machine.guest(results, command)
-        lines = bounded(boot, seconds=seconds, environment=home, core=cores[os.getpid() % len(cores)])
+        lines = bounded(boot, seconds, home, cores[os.getpid() % len(cores)])
     (results / "output.txt").write_text("\n".join(lines) + "\n")
     counted = counts(lines)
     try:
@@ -147,6 +163,9 @@ def play(results: Path, trial: list[str], seconds: float, in_guest: bool) -> tup
     print(f"\nlab: {time.monotonic() - began:.0f} s")
     if status and not any(counted[name] for name in FAILED):
         counted["errors"] += 1
+    if (results / "traffic.pcap").exists():
+        wrong, checked = check(results, not names)
+        status, counted = status or wrong, counted + checked
     return status, counted
 
 
