@@ -107,5 +107,32 @@ class NoElement(RSerPoolError):
     """Every pool element that the pool offered was tried, and none could be used."""
 
 
+class SessionEnded(RSerPoolError):
+    """A session is over, and does not go on at any element; the text says why."""
+
+
+class SessionFull(RSerPoolError):
+    """More waits for an element than a session keeps: the sender must wait until it takes more."""
+
+
+class RequestFailed(RSerPoolError):
+    """A request of a session was not answered.
+
+    @ivar perhaps_done: whether an element was given the request, and may have done what it asks.
+    """
+
+    def __init__(self, reason: str, perhaps_done: bool = True) -> None:
+        super().__init__(reason)
+        self.perhaps_done = perhaps_done
+
+
+class RequestTimeout(RequestFailed):
+    """The deadline of a request came before its answer."""
+
+
+class CookieRefused(RSerPoolError):
+    """A cookie is not to be believed: it is forged, foreign, or too old; the text says which."""
+
+
 class SctpUnavailable(RSerPoolError):
     """No SCTP can be had on this machine; the text says what to install."""

@@ -107,6 +107,11 @@ class SctpPort:
         return self._serving.local
 
     @property
+    def factory(self) -> IProtocolFactory:
+        """Whose protocols serve."""
+        return self._factory
+
+    @property
     def associations(self) -> int:
         """How many associations are up or being set up."""
         return int(self._serving.endpoint.associations)

@@ -13,7 +13,7 @@ from weakref import ref
 
 from twisted.logger import Logger
 
-from rserpool.asap.resolution import PoolChanged
+from rserpool.asap.resolution import PoolChanged, Resolved
 from rserpool.service.user import PoolUserService, Subscription
 from rserpool.wire.parameters import PoolElement
 
@@ -100,6 +100,10 @@ class Drop:
         if self._subscription is None:
             self._subscription = self._user.subscribe(self._handle, self._changed)
 
+    def stop(self) -> None:
+        """Watch no more."""
+        self._rest()
+
     def _changed(self, change: PoolChanged) -> None:
         elements = change.elements or ()
         if len(elements) >= CERTAIN:
@@ -150,6 +154,12 @@ class Drop:
         if self._again is not None:
             self._again.cancel()
             self._again = None
+
+
+def listed_by(user: PoolUserService, resolved: Resolved) -> float | None:
+    """Which home registrar (by the time since when it is that) said so; None if it was an earlier one."""
+    since = user.home_since
+    return since if since is not None and user.now() - resolved.age >= since else None
 
 
 def is_open(transport: Any) -> bool:

@@ -17,7 +17,7 @@ from rserpool.errors import ConfigurationError, RSerPoolError
 from rserpool.policies import ParsedPolicy
 from rserpool.service.element import PoolElementService
 from rserpool.service.node import clock_of
-from rserpool.service.ports import ListeningPorts, asap_place
+from rserpool.service.ports import ListeningPorts, asap_place, session_framing
 from rserpool.service.registrars import local_host_towards, registrars_from
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, UserTransport
 
@@ -37,6 +37,7 @@ class PooledService(Service):
     @param policy: for example C{"least-used:load=cpu"}.
     @param port: C{("tcp", 8080)}, where the port cannot be found by itself.
     @param control: of an SCTP port: whether it carries the control channel, too (Transport Use, RFC 5354 section 3.4).
+        A L{SessionFactory<rserpool.session.server.SessionFactory>} is known by itself.
     @param refused: called with a C{Failure} when a registrar refuses the registration for good.
     @param options: passed on to L{PoolElementService}.
     """
@@ -118,7 +119,8 @@ class PooledService(Service):
             self._reactor, registrars=self._registrars, **{**where, **self._options}
         )
         element.startService()
-        transport = self._transport(at)
+        framing = session_framing(getattr(port, "factory", None), self._pools)
+        transport = self._transport(at, bool(framing))
         self._log.info(
             "serves at {transport}{note}",
             transport=f"{', '.join(transport.addresses)} port {getattr(transport, 'port', '?')}",
@@ -126,7 +128,7 @@ class PooledService(Service):
         )
         for pool in self._pools:
             element.serve(
-                pool, transport, self._policy, identifier=self._identifier, life=self._life
+                pool, transport, self._policy, identifier=self._identifier, life=self._life, framing=framing
             ).addErrback(self._refuse)
 
     def _join_late(self, deadline: float) -> None:
@@ -135,8 +137,9 @@ class PooledService(Service):
         except (CannotListenError, RSerPoolError) as error:
             self._fail(error)
 
-    def _transport(self, hosts: tuple[str, ...]) -> UserTransport:
-        transport = self._ports.transport(*hosts, use=DATA_PLUS_CONTROL if self._control else DATA_ONLY)
+    def _transport(self, hosts: tuple[str, ...], sessions: bool) -> UserTransport:
+        control = self._control or sessions
+        transport = self._ports.transport(*hosts, use=DATA_PLUS_CONTROL if control else DATA_ONLY)
         assert transport is not None
         if len(self._ports.ports) > 1 and self._unnamed:
             self._log.warn(

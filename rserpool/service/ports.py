@@ -96,6 +96,17 @@ def reached_at(address: Any, host: str) -> bool:
     return any(own in ("", "::", host) or (own == ALL_IPV4 and ":" not in host) for own in bound)
 
 
+def session_framing(factory: Any, pools: Sequence[bytes | str]) -> int:
+    """What a port's factory speaks: the version of session framing, or 0 for anything else (L{rserpool.session}).
+
+    @param pools: where the port is registered; a factory of sessions learns it.
+    """
+    version = int(getattr(factory, "session_framing", 0))
+    if version:
+        factory.serves_in(pools)
+    return version
+
+
 def asap_place(address: Any, hosts: tuple[str, ...]) -> dict[str, Any]:
     """Where an element with this port speaks ASAP, as arguments of a L{PoolElementService}.
 

@@ -21,7 +21,7 @@ from rserpool.service.drop import is_open
 from rserpool.service.element import PoolElementService
 from rserpool.service.handles import handle_of, handle_text
 from rserpool.service.node import clock_of
-from rserpool.service.ports import asap_place, bound_hosts, reached_at, user_transport
+from rserpool.service.ports import asap_place, bound_hosts, reached_at, session_framing, user_transport
 from rserpool.service.registrars import local_host_towards, registrars_from
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
 
@@ -177,7 +177,8 @@ class PooledPort:
         element = PoolElementService(endpoint.reactor, registrars=endpoint.registrars, **options)
         element.startService()
         self._element = element
-        transport = user_transport(kind, address.port, at, endpoint.use)
+        framing = session_framing(self._served, (endpoint.handle,))
+        transport = user_transport(kind, address.port, at, DATA_PLUS_CONTROL if framing else endpoint.use)
         self._log.info(
             "{pool}: serves at {hosts} port {port}{note}",
             pool=handle_text(endpoint.handle),
@@ -185,7 +186,7 @@ class PooledPort:
             port=address.port,
             note=" (this host alone)" if only_this_host(transport.addresses) else "",
         )
-        element.serve(endpoint.handle, transport, endpoint.policy, **endpoint.serving).addCallbacks(
+        element.serve(endpoint.handle, transport, endpoint.policy, framing=framing, **endpoint.serving).addCallbacks(
             self._registered, self._refused
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random, SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet import defer
@@ -29,6 +29,9 @@ from rserpool.service.handles import handle_of
 from rserpool.service.node import Channel, Node
 from rserpool.service.registrars import local_hosts_towards, over, registrars_from
 from rserpool.service.tcp import connect_tcp
+
+if TYPE_CHECKING:
+    from rserpool.session.client import Session
 
 TRANSPORTS = ("auto", "sctp", "tcp")
 SHUTDOWN = 1.0
@@ -149,6 +152,7 @@ class PoolUserService(Service):
         self._waiting: dict[object, Deferred[Resolved]] = {}
         self._subscriptions: dict[bytes, list[Subscription]] = {}
         self._last: dict[bytes, PoolChanged] = {}
+        self._sessions: set[Session] = set()
 
     @property
     def registrars(self) -> tuple[TransportAddress, ...]:
@@ -196,6 +200,8 @@ class PoolUserService(Service):
     def stopService(self) -> Deferred[None]:
         """Cancel what is under way and close everything, within a second or two."""
         super().stopService()
+        for session in list(self._sessions):
+            session.close()
         for waiting in list(self._waiting.values()):
             waiting.cancel()
         return ensureDeferred(self._stop())
@@ -252,6 +258,27 @@ class PoolUserService(Service):
         elif len(watchers) == 1 and self._node is not None and self._user is not None:
             self._node.perform(self._user.subscribe(handle, self._node.now()))
         return subscription
+
+    def session(self, pool: bytes | str, **options: Any) -> Session:
+        """Open a session with a pool: a connection that goes on when its element fails (RFC 5352 section 3.8).
+
+        It connects at once; what is sent meanwhile waits. It ends with C{close()}, or with this service.
+
+        @param options: see L{Session.__init__<rserpool.session.client.Session.__init__>}.
+        @raise RuntimeError: if this service does not run.
+        """
+        from rserpool.session.client import Session
+
+        if self._node is None:
+            raise RuntimeError("the pool user service does not run")
+        session = Session(self, pool, **options)
+        if not session.over:
+            self._sessions.add(session)
+        return session
+
+    def session_ended(self, session: Session) -> None:
+        """A session is over."""
+        self._sessions.discard(session)
 
     def sctp_endpoint(self, address: TransportAddress) -> SctpClientEndpoint:
         """A client endpoint for an element that serves over SCTP."""

@@ -1,0 +1,453 @@
+"""A session between a pool user and a pool: it outlives its element (RFC 5352 sections 3.8, 3.9, 6.5 and 6.9).
+
+Messages and time go in, effects come out. The way from element to element is L{rserpool.asap.failover}; here is what
+is taken along: the cookie, the business card's order, requests that wait, messages that nobody has taken yet.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rserpool.asap import failover
+from rserpool.asap.failover import Action, Timers
+from rserpool.asap.requests import Request, Requests
+from rserpool.asap.session_effects import (
+    Answered,
+    Deliver,
+    Dial,
+    HangUp,
+    Notice,
+    Over,
+    Probe,
+    Report,
+    Resolve,
+    SayGoodbye,
+    SendControl,
+    SendData,
+    SendRequest,
+    Served,
+    SessionEffect,
+    Unanswered,
+)
+from rserpool.asap.successors import Successors
+from rserpool.errors import CauseCode, RequestFailed, RSerPoolError, SessionEnded, SessionFull, UnknownPool
+from rserpool.wire import asap
+from rserpool.wire.parameters import PoolElement
+
+LATE = 0.01
+"""Seconds after which an answer is late: worth asking the transport whether the element is still there."""
+LONGEST_QUEUE = 16 * 1024 * 1024
+"""Bytes that wait for an element, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the connection to an element can do.
+
+    @ivar control: it has a control channel (cookies, business cards).
+    @ivar numbered: requests and answers carry numbers: both ends are ours.
+    @ivar messages: it keeps the boundaries of messages.
+    """
+
+    control: bool
+    numbered: bool
+    messages: bool
+
+
+class Session:
+    """One session of one user.
+
+    Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
+
+    @param repeat: whether requests are repeated after a failover, where nothing else is said.
+    @param attempts: to so many elements a request is given.
+    @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
+    @param card: our own pool, if we are an element ourselves (3.9).
+    @ivar element: who serves it now.
+    @ivar last: who served it last.
+    @ivar cookie: the last cookie that an element left here.
+    """
+
+    def __init__(
+        self,
+        handle: bytes,
+        timers: Timers,
+        *,
+        repeat: bool = False,
+        attempts: int = 10,
+        silence: float | None = None,
+        card: asap.BusinessCard | None = None,
+    ) -> None:
+        self.handle = handle
+        self.element: PoolElement | None = None
+        self.last: PoolElement | None = None
+        self.cookie: bytes | None = None
+        self.card = card
+        self._timers = timers
+        self._repeat = repeat
+        self._silence = silence
+        self._state: failover.State = failover.Ended()
+        self._requests = Requests(attempts)
+        self._queue: deque[bytes | Request] = deque()
+        self._queued = 0
+        self._successors = Successors(handle)
+        self._traits = Traits(False, False, False)
+        self._paused = False
+        self._tried: dict[str, str] = {}
+        self._reason = ""
+        self._opened = 0.0
+        self._heard = 0.0
+        self._late: float | None = None
+        self._patience = LATE
+
+    @property
+    def state(self) -> failover.State:
+        """How far it is."""
+        return self._state
+
+    @property
+    def flowing(self) -> bool:
+        """Whether messages go to the element at once, without L{send}."""
+        return self.element is not None and not self._queue and not self._paused
+
+    @property
+    def plain(self) -> bool:
+        """Whether messages of the element cannot be answers, so that they need not come through L{data}."""
+        return not self._requests.owed and type(self._state) is failover.Serving
+
+    @property
+    def traits(self) -> Traits:
+        """What the present connection can do."""
+        return self._traits
+
+    # What the application wants
+
+    def open(self, now: float) -> list[SessionEffect]:
+        """Find the first element."""
+        self._opened = now
+        self._state, actions = failover.begin(now, self._timers)
+        return self._perform(actions, now)
+
+    def send(self, data: bytes, now: float) -> list[SessionEffect]:
+        """A message without an answer: to the present element, or else to the next.
+
+        @raise SessionEnded: if the session is over.
+        @raise SessionFull: if too much waits for an element.
+        """
+        self._not_ended()
+        if self.flowing:
+            return [SendData(data)]
+        self._enqueue(data, len(data))
+        return []
+
+    def request(
+        self, token: Hashable, data: bytes, now: float, *, deadline: float | None = None, repeat: bool | None = None
+    ) -> list[SessionEffect]:
+        """A message with an answer; C{Answered} or C{Unanswered} follows with the token.
+
+        @param deadline: until when the answer must be there (monotonic seconds).
+        @param repeat: whether another element may be asked after a failover.
+        @raise SessionEnded: if the session is over.
+        @raise SessionFull: if too much waits for an element.
+        """
+        self._not_ended()
+        if self.element is not None and not self._traits.messages:
+            return [Unanswered(token, RequestFailed(self._no_requests(), False))]
+        if not self.flowing and self._queued + len(data) > LONGEST_QUEUE:
+            raise self._full()
+        request = self._requests.add(token, data, self._repeat if repeat is None else repeat, deadline)
+        if self.flowing:
+            return [self._give(request, now)]
+        self._enqueue(request, len(data))
+        return []
+
+    def cancel(self, token: Hashable) -> None:
+        """Nobody waits for the answer any more."""
+        self._requests.cancel(token)
+
+    def introduce(self, card: asap.BusinessCard) -> list[SessionEffect]:
+        """3.9: our own pool has changed; we are an element ourselves."""
+        self.card = card
+        return [SendControl(card)] if self.element is not None and self._traits.control else []
+
+    def close(self, now: float) -> list[SessionEffect]:
+        """The application wants no more."""
+        if isinstance(self._state, failover.Ended):
+            return []
+        effects = self._step(failover.Stop(), now)
+        return effects + self._over(None)
+
+    # What happens
+
+    def resolved(self, elements: Sequence[PoolElement], now: float) -> list[SessionEffect]:
+        """The pool is resolved."""
+        if not isinstance(self._state, failover.Resolving):
+            return []
+        self._successors.resolved(elements)
+        return self._candidates(now)
+
+    def unresolved(self, error: RSerPoolError, now: float) -> list[SessionEffect]:
+        """The pool could not be resolved."""
+        if not isinstance(self._state, failover.Resolving):
+            return []
+        self._tried["the registrar"] = str(error)
+        if isinstance(error, UnknownPool):
+            if self.last is None:
+                self._reason = str(error)
+                return self._step(failover.Hopeless(), now)
+            self._successors.resolved(())
+            return self._candidates(now)
+        return self._step(failover.Unresolved(), now)
+
+    def connected(self, traits: Traits, now: float) -> list[SessionEffect]:
+        """The element that was dialled has accepted, and said hello if it does so."""
+        self._traits = traits
+        return self._step(failover.Connected(), now)
+
+    def failed(self, reason: str, now: float, *, broken: bool = True) -> list[SessionEffect]:
+        """The attempt failed, or the connection is lost.
+
+        @param broken: whether the registrar should hear of it.
+        """
+        match self._state:
+            case failover.Connecting(element=identifier):
+                self._tried[self._name(self._successors[identifier])] = reason
+                return self._step(failover.Failed() if broken else failover.Left(), now)
+            case failover.Unproven(element=identifier) | failover.Serving(element=identifier):
+                self._tried[self._name(self._successors[identifier])] = reason
+                failed = self._element_gone()
+                return failed + self._step(failover.Failed() if broken else failover.Left(), now)
+            case _:
+                return []
+
+    def removed(self, now: float) -> list[SessionEffect]:
+        """The registrar has removed the element that serves: it is of no use, whatever its transport says."""
+        if self.element is None:
+            return []
+        return [HangUp(), *self.failed("the registrar removed it", now, broken=False)]
+
+    def control(self, message: Any, now: float) -> list[SessionEffect]:
+        """An ASAP message came on the control channel."""
+        match message:
+            case asap.Cookie(cookie=cookie):
+                # 3.8: the last one counts.
+                self.cookie = cookie
+            case asap.BusinessCard():
+                if not self._successors.card(message):
+                    pool = message.handle.decode("utf-8", "backslashreplace")
+                    return [Notice(f"{self._present()} sent a business card of another pool, {pool!r}: ignored")]
+            case asap.Error(causes=causes) if any(
+                cause.code == CauseCode.REJECTED_FOR_SECURITY for cause in causes
+            ) and isinstance(self._state, failover.Unproven):
+                return self._refused(now)
+        return []
+
+    def data(self, data: bytes, now: float) -> list[SessionEffect]:
+        """A message came; it may be the answer of an element that knows no numbers."""
+        effects = self._progress(now)
+        if not self._requests.owed:
+            return [*effects, Deliver(data)]
+        request = self._requests.next_answered()
+        return effects if request is None else [*effects, Answered(request.token, data)]
+
+    def reply(self, number: int, data: bytes, now: float) -> list[SessionEffect]:
+        """An answer with a number came."""
+        self._heard = now
+        self._late = None
+        request = self._requests.answered(number)
+        if request is None:
+            # Its deadline has passed, or it was cancelled.
+            return self._progress(now)
+        if type(self._state) is failover.Serving:
+            return [Answered(request.token, data)]
+        return [*self._progress(now), Answered(request.token, data)]
+
+    def paused(self) -> None:
+        """The connection takes no more for now."""
+        self._paused = True
+
+    def resumed(self, now: float) -> list[SessionEffect]:
+        """It takes more."""
+        self._paused = False
+        return self._flush(now)
+
+    def tick(self, now: float) -> list[SessionEffect]:
+        """Do what is due; to be called at L{next_deadline}."""
+        who = self._present()
+        effects: list[SessionEffect] = [Unanswered(*failed) for failed in self._requests.overdue(now, who)]
+        when = failover.deadline(self._state)
+        if when is not None and now >= when:
+            if isinstance(self._state, failover.Connecting):
+                self._tried[self._name(self._successors[self._state.element])] = (
+                    f"no answer within {self._timers.attempt:g} s"
+                )
+            effects += self._step(failover.TimeOut(), now)
+        if self.element is not None and self._requests.asked:
+            if self._silence is not None and now >= self._heard + self._silence:
+                effects.append(HangUp())
+                return effects + self.failed(f"it left a request unanswered for {self._silence:g} s", now)
+            if self._late is None:
+                self._late, self._patience = max(now, self._heard) + LATE, LATE
+            elif now >= self._late:
+                self._patience *= 2
+                self._late = now + self._patience
+                effects.append(Probe())
+        else:
+            self._late = None
+        return effects
+
+    def next_deadline(self) -> float | None:
+        """When L{tick} must be called next (monotonic seconds), or None."""
+        deadlines = [failover.deadline(self._state), self._requests.next_deadline()]
+        if self.element is not None and self._requests.asked:
+            deadlines.append(self._heard + LATE if self._late is None else self._late)
+            if self._silence is not None:
+                deadlines.append(self._heard + self._silence)
+        return min((when for when in deadlines if when is not None), default=None)
+
+    # Parts
+
+    def _candidates(self, now: float) -> list[SessionEffect]:
+        candidates = self._successors.candidates()
+        hopeless = self._successors.hopeless()
+        if hopeless is not None:
+            if not getattr(self._state, "fresh", False):
+                # Is it so, or is that what we knew some time ago?
+                self._state = failover.Resolving(self._state.deadline, self._timers.first_pause, True)  # type: ignore[union-attr]
+                return self._perform((Action.RESOLVE_FRESH,), now)
+            self._reason = hopeless
+            return self._step(failover.Hopeless(), now)
+        return self._step(failover.Candidates(candidates), now)
+
+    def _step(self, event: failover.Event, now: float) -> list[SessionEffect]:
+        before = self._state
+        self._state, actions = failover.step(before, event, now, self._timers)
+        return self._perform(actions, now, getattr(before, "element", 0))
+
+    def _perform(self, actions: failover.Actions, now: float, before: int = 0) -> list[SessionEffect]:
+        effects: list[SessionEffect] = []
+        for action in actions:
+            match action:
+                case Action.RESOLVE | Action.RESOLVE_FRESH if isinstance(self._state, failover.Resolving):
+                    effects.append(Resolve(self._state.deadline - now, action is Action.RESOLVE_FRESH))
+                case Action.CONNECT if isinstance(self._state, failover.Connecting):
+                    effects.append(Dial(self._successors[self._state.element], self.cookie is not None))
+                case Action.HANG_UP:
+                    effects.append(HangUp())
+                case Action.SAY_GOODBYE:
+                    effects.append(SayGoodbye())
+                case Action.REPORT:
+                    effects.append(Report(before))
+                case Action.START:
+                    effects += self._start(now)
+                case Action.END:
+                    effects += self._over(SessionEnded(self._why()))
+        return effects
+
+    def _start(self, now: float) -> list[SessionEffect]:
+        assert isinstance(self._state, failover.Unproven)
+        effects: list[SessionEffect] = []
+        old, self.last = self.last, self._successors[self._state.element]
+        self.element = self.last
+        self._heard = now
+        self._late = None
+        if self._traits.control:
+            if self.cookie is not None:
+                # 3.8: the latest cookie is the first message on the control channel.
+                effects.append(SendControl(asap.CookieEcho(self.cookie)))
+            if self.card is not None:
+                effects.append(SendControl(self.card))
+        elif self.cookie is not None:
+            effects.append(Notice(f"{self._present()} has no control channel: it does not get the session's cookie"))
+        if self._traits.messages:
+            # Those that another element was given come before those that wait.
+            waiting = {id(entry) for entry in self._queue if not isinstance(entry, bytes)}
+            effects += [self._give(each, now) for each in self._requests.pending() if id(each) not in waiting]
+        else:
+            error = RequestFailed(self._no_requests(), False)
+            effects += [Unanswered(token, error) for token, error in self._requests.all_over(str(error))]
+        return [*effects, *self._flush(now), Served(old, self.element)]
+
+    def _give(self, request: Request, now: float) -> SendRequest:
+        if not self._requests.asked:
+            self._heard = now
+        repeated = self._requests.give(request, self._traits.numbered)
+        return SendRequest(request.number, request.data, repeated)
+
+    def _flush(self, now: float) -> list[SessionEffect]:
+        effects: list[SessionEffect] = []
+        while self._queue and self.element is not None and not self._paused:
+            entry = self._queue.popleft()
+            if isinstance(entry, bytes):
+                self._queued -= len(entry)
+                effects.append(SendData(entry))
+            else:
+                self._queued -= len(entry.data)
+                if self._requests.waits(entry):
+                    effects.append(self._give(entry, now))
+        return effects
+
+    def _element_gone(self) -> list[SessionEffect]:
+        who = self._present()
+        self.element = None
+        self._paused = False
+        self._late = None
+        return [Unanswered(*failed) for failed in self._requests.element_gone(who)]
+
+    def _progress(self, now: float) -> list[SessionEffect]:
+        self._heard = now
+        self._late = None
+        if type(self._state) is failover.Unproven:
+            self._tried.clear()
+            return self._step(failover.Progress(), now)
+        return []
+
+    def _refused(self, now: float) -> list[SessionEffect]:
+        assert self.element is not None
+        identifier = self.element.identifier
+        self._successors.refusals[identifier] = f"{self._name(self.element)} refused it"
+        self._state = failover.only(self._state, self._successors.candidates())
+        return [HangUp(), *self.failed("it refused the session's cookie", now, broken=False)]
+
+    def _over(self, error: SessionEnded | None) -> list[SessionEffect]:
+        self.element = None
+        self._queue.clear()
+        self._queued = 0
+        reason = "the session was closed" if error is None else f"the session is over: {error}"
+        return [*(Unanswered(*failed) for failed in self._requests.all_over(reason)), Over(error)]
+
+    def _why(self) -> str:
+        pool = self.handle.decode("utf-8", "backslashreplace")
+        if self._reason:
+            return f"pool {pool!r}: {self._reason}"
+        tried = "; ".join(f"{who}: {why}" for who, why in self._tried.items())
+        return f"no element of pool {pool!r} could be used for {self._timers.patience:g} s: {tried or 'none was found'}"
+
+    def _not_ended(self) -> None:
+        if isinstance(self._state, failover.Ended):
+            raise SessionEnded(self._why() if self._reason or self._tried else "the session is closed")
+
+    def _enqueue(self, entry: bytes | Request, size: int) -> None:
+        if self._queued + size > LONGEST_QUEUE:
+            raise self._full()
+        self._queue.append(entry)
+        self._queued += size
+
+    def _full(self) -> SessionFull:
+        return SessionFull(f"{self._queued} bytes wait for an element already: wait until the session takes more")
+
+    def _present(self) -> str:
+        if self.element is not None:
+            return self._name(self.element)
+        return "no element is connected"
+
+    def _no_requests(self) -> str:
+        return f"{self._present()} serves a stream of bytes: there are no requests and answers over it"
+
+    @staticmethod
+    def _name(element: PoolElement) -> str:
+        transport = element.user_transport
+        return f"element 0x{element.identifier:08x} at {', '.join(transport.addresses)}:{getattr(transport, 'port', 0)}"

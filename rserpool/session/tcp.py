@@ -1,0 +1,129 @@
+"""Links over TCP: session framing between our own peers, and a bare stream of bytes with all others.
+
+RFC 5354 section 3.5 knows TCP as "data only"; RFC 5355 section 2.16 wants both channels multiplexed. Session framing
+does so where an element's registration offers it (docs/interop.md, "Sessions").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from rserpool.asap.session import Traits
+from rserpool.errors import WireError
+from rserpool.session.links import Link, Owner
+from rserpool.wire import asap
+from rserpool.wire.frames import (
+    CONTROL,
+    DATA,
+    GOODBYE,
+    NUMBER,
+    REPEATED,
+    REPLY,
+    REQUEST,
+    FrameReader,
+    Hello,
+    frame,
+)
+
+_pack = NUMBER.pack
+_number = NUMBER.unpack_from
+
+
+class TcpLink(Link, Protocol):
+    """What both kinds do alike."""
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        no_delay = getattr(self.transport, "setTcpNoDelay", None)
+        if no_delay is not None:
+            no_delay(True)
+        self.transport.registerProducer(self, True)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        over, self.over = self.over, True
+        if not over:
+            self.owner.link_lost(self, reason)
+
+    def stop_reading(self) -> None:
+        if self.transport is not None:
+            self.transport.pauseProducing()
+
+    def start_reading(self) -> None:
+        if self.transport is not None and not self.over:
+            self.transport.resumeProducing()
+
+
+class FramedLink(TcpLink):
+    """Session framing, version 1."""
+
+    traits = Traits(control=True, numbered=True, messages=True)
+
+    def __init__(self, owner: Owner, hello: Hello) -> None:
+        super().__init__(owner)
+        self._hello = hello
+        self._heard = False
+        self._reader = FrameReader()
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.transport.write(self._hello.encode())
+
+    def dataReceived(self, data: bytes) -> None:
+        owner = self.owner
+        try:
+            frames = self._reader.feed(data)
+            if not self._heard and frames:
+                hello = Hello.decode(*frames.pop(0))
+                self._heard = True
+                owner.link_up(self, hello)
+        except WireError as error:
+            self._broken(error)
+            return
+        for kind, body in frames:
+            if self.over:
+                return
+            if kind == DATA:
+                owner.link_data(self, body)
+            elif kind == CONTROL:
+                self._control(body)
+            elif kind == GOODBYE:
+                owner.link_goodbye(self)
+            elif len(body) < 4 or kind not in (REQUEST, REPEATED, REPLY):
+                self._broken(WireError(f"not a frame that may come here: kind {kind}, {len(body)} bytes"))
+            elif kind == REPLY:
+                owner.link_answered(self, _number(body)[0], body[4:])
+            else:
+                owner.link_asked(self, _number(body)[0], body[4:], kind == REPEATED)
+
+    def send_data(self, data: bytes) -> None:
+        self.transport.write(frame(DATA, data))
+
+    def send_request(self, number: int, data: bytes, repeated: bool) -> None:
+        self.transport.write(frame(REPEATED if repeated else REQUEST, _pack(number) + data))
+
+    def send_reply(self, number: int, data: bytes) -> None:
+        self.transport.write(frame(REPLY, _pack(number) + data))
+
+    def send_control(self, message: asap.Message) -> None:
+        self.transport.write(frame(CONTROL, asap.encode(message)))
+
+    def say_goodbye(self) -> None:
+        self.transport.write(frame(GOODBYE, b""))
+
+
+class PlainLink(TcpLink):
+    """The bytes of an element that offers nothing else: no boundaries, no control channel."""
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.owner.link_up(self, None)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.owner.link_data(self, data)
+
+    def send_data(self, data: bytes) -> None:
+        self.transport.write(data)
