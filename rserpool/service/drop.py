@@ -37,6 +37,8 @@ class _Connection:
     transport: Callable[[], Any]
     listed_by: float | None
     """Which home registrar (by the time since when it is that) was seen to list the element."""
+    until: float | None = None
+    """When it ends at the latest, now that its element is gone."""
 
     @property
     def open(self) -> bool:
@@ -51,6 +53,9 @@ class Connections:
 
     def add(self, element: PoolElement, protocol: Any, listed_by: float | None) -> None:
         """A connection to the element is up."""
+        if any(each.protocol() is protocol for each in self._connections):
+            # Used again.
+            return
         closed = [each for each in self._connections if not each.open]
         if len(closed) > REMEMBERED:
             for each in closed[:-REMEMBERED]:
@@ -82,14 +87,23 @@ class Drop:
     """Aborts the connections to elements that the registrar removed.
 
     An element that the registrar still knows, but never hands out (weight 0, say), counts as removed.
+
+    @param spare: whether the connection of a protocol is given L{GRACE} seconds to end by itself.
     """
 
     _log = Logger()
 
-    def __init__(self, user: PoolUserService, handle: bytes, connections: Connections) -> None:
+    def __init__(
+        self,
+        user: PoolUserService,
+        handle: bytes,
+        connections: Connections,
+        spare: Callable[[Any], bool] | None = None,
+    ) -> None:
         self._user = user
         self._handle = handle
         self._connections = connections
+        self._spare = spare or (lambda protocol: False)
         self._subscription: Subscription | None = None
         self._present: frozenset[int] | None = None
         self._again: IDelayedCall | None = None
@@ -122,14 +136,25 @@ class Drop:
         now, home_since = self._user.now(), self._user.home_since
         for connection in open_:
             if connection.element.identifier in self._present:
-                connection.listed_by = home_since
+                connection.listed_by, connection.until = home_since, None
             elif home_since is not None and (
                 connection.listed_by == home_since or now >= home_since + self._grace
             ):
-                self._abort(connection)
-            elif self._again is None:
-                since = now if home_since is None else home_since
-                self._again = self._user.reactor.callLater(since + self._grace - now, self._grace_over)
+                self._end(connection, now)
+            else:
+                self._look_again((now if home_since is None else home_since) + self._grace - now)
+
+    def _end(self, connection: _Connection, now: float) -> None:
+        if connection.until is None:
+            connection.until = now + GRACE if self._spare(connection.protocol()) else now
+        if now >= connection.until:
+            self._abort(connection)
+        else:
+            self._look_again(connection.until - now)
+
+    def _look_again(self, seconds: float) -> None:
+        if self._again is None:
+            self._again = self._user.reactor.callLater(seconds, self._grace_over)
 
     def _grace_over(self) -> None:
         self._again = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
@@ -16,7 +16,7 @@ from zope.interface import implementer
 from rserpool.addresses import TransportAddress
 from rserpool.asap.resolution import Resolved
 from rserpool.errors import NoElement, NoRegistrar, RSerPoolError, SctpUnavailable
-from rserpool.service.drop import Connections, Drop
+from rserpool.service.drop import Connections, Drop, listed_by
 from rserpool.service.handles import handle_of, handle_text
 from rserpool.service.user import PoolUserService
 from rserpool.wire.parameters import DATA_ONLY, PoolElement, SctpTransport, TcpTransport
@@ -27,8 +27,11 @@ TIMEOUT = 30.0
 """Seconds until C{connect} gives up, where nothing else is said."""
 
 
-class _NotSpoken(Exception):
-    """The element serves over a transport that this endpoint does not speak."""
+T = TypeVar("T")
+
+
+class PassedOver(Exception):
+    """An element may be alive, and cannot be used here: it is not reported, and the next one is tried."""
 
 
 class _Call:
@@ -51,6 +54,8 @@ class PoolClientEndpoint:
     @param attempt: seconds that one element may take to accept; T1 of the profile by default.
     @param items: how many elements to ask the registrar for; None for all.
     @param drop: abort connections to elements that the registrar removes.
+    @param spare: called with a protocol whose connection is to be aborted so: whether it is given 5 s to
+        end by itself, for its element may serve it to the end.
     @param chosen: called with the L{PoolElement} whenever a connection to it is up.
     @ivar element: the element that was connected to last, or None.
     """
@@ -66,6 +71,7 @@ class PoolClientEndpoint:
         attempt: float | None = None,
         items: int | None = None,
         drop: bool = False,
+        spare: Callable[[Any], bool] | None = None,
         chosen: Callable[[PoolElement], object] | None = None,
     ) -> None:
         self.user = user
@@ -75,12 +81,22 @@ class PoolClientEndpoint:
         self._attempt_timeout = user.profile.t1_enrp_request if attempt is None else attempt
         self._items = items
         self._connections = Connections()
-        self._drop = Drop(user, self.handle, self._connections) if drop else None
+        self._drop = Drop(user, self.handle, self._connections, spare) if drop else None
         self._chosen = chosen
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect to an element.
 
+        @return: see L{connect_by}.
+        """
+        return self.connect_by(lambda endpoint, element: endpoint.connect(protocolFactory))
+
+    def connect_by(self, connect: Callable[[IStreamClientEndpoint, PoolElement], Deferred[T]]) -> Deferred[T]:
+        """Connect to an element in a way of one's own: with TLS, or by a connection that is open.
+
+        @param connect: called with an endpoint at an element, and the element. It returns a C{Deferred} of a protocol,
+            which can be cancelled. A C{ConnectError} or C{ConnectionClosed} is reported to the registrar;
+            L{PassedOver} is not, and then the next element is tried, too.
         @return: a C{Deferred} that can be cancelled. It fails with L{UnknownPool<rserpool.errors.UnknownPool>} or
             L{NoRegistrar<rserpool.errors.NoRegistrar>} if there is nothing to try, and with
             L{NoElement<rserpool.errors.NoElement>}, which names what was tried, if nothing accepted in time.
@@ -91,8 +107,8 @@ class PoolClientEndpoint:
             call.cancelled = True
             running.cancel()
 
-        connected: Deferred[IProtocol] = Deferred(cancel)
-        running = ensureDeferred(self._connect(protocolFactory, call))
+        connected: Deferred[T] = Deferred(cancel)
+        running = ensureDeferred(self._connect(connect, call))
         running.chainDeferred(connected)
         return connected
 
@@ -114,7 +130,7 @@ class PoolClientEndpoint:
             raise ValueError(f"{failed!r} was not connected by this endpoint")
         self.user.report(self.handle, element.identifier)
 
-    async def _connect(self, factory: IProtocolFactory, call: _Call) -> IProtocol:
+    async def _connect(self, connect: Callable[[IStreamClientEndpoint, PoolElement], Deferred[T]], call: _Call) -> T:
         deadline = self.user.reactor.seconds() + self._timeout
         pause = FIRST_PAUSE
         tried: dict[str, str] = {}
@@ -126,8 +142,8 @@ class PoolClientEndpoint:
                 if left <= 0:
                     break
                 try:
-                    protocol = await self._attempt(element, factory, min(left, self._attempt_timeout))
-                except (_NotSpoken, SctpUnavailable) as error:
+                    protocol = await self._attempt(element, connect, min(left, self._attempt_timeout))
+                except (PassedOver, SctpUnavailable) as error:
                     tried[describe(element)] = str(error)
                 except (ConnectError, ConnectionClosed, OSError) as error:
                     if call.cancelled:
@@ -159,8 +175,13 @@ class PoolClientEndpoint:
                 raise NoElement(self._nothing(tried)) from error
             return last
 
-    async def _attempt(self, element: PoolElement, factory: IProtocolFactory, seconds: float) -> IProtocol:
-        connecting = self._endpoint(element, seconds).connect(factory)
+    async def _attempt(
+        self,
+        element: PoolElement,
+        connect: Callable[[IStreamClientEndpoint, PoolElement], Deferred[T]],
+        seconds: float,
+    ) -> T:
+        connecting = connect(self._endpoint(element, seconds), element)
         late = False
 
         def expire() -> None:
@@ -170,7 +191,7 @@ class PoolClientEndpoint:
 
         timer = self.user.reactor.callLater(seconds, expire)
         try:
-            protocol: IProtocol = await connecting
+            protocol = await connecting
         except (CancelledError, ConnectingCancelledError):
             if late:
                 raise ConnectError(string=f"no answer within {seconds:g} s") from None
@@ -189,15 +210,13 @@ class PoolClientEndpoint:
             case SctpTransport(port=port, use=use, addresses=addresses) if use == DATA_ONLY:
                 return self.user.sctp_endpoint(TransportAddress(addresses, port, element.encapsulation))
             case SctpTransport():
-                raise _NotSpoken("it wants a session (transport use DATA_PLUS_CONTROL)")
+                raise PassedOver("it wants a session (transport use DATA_PLUS_CONTROL)")
             case other:
-                raise _NotSpoken(f"it serves over {type(other).__name__.removesuffix('Transport')}, not TCP or SCTP")
+                raise PassedOver(f"it serves over {type(other).__name__.removesuffix('Transport')}, not TCP or SCTP")
 
-    def _connected(self, element: PoolElement, protocol: IProtocol, resolved: Resolved) -> None:
+    def _connected(self, element: PoolElement, protocol: Any, resolved: Resolved) -> None:
         self.element = element
-        since = self.user.home_since
-        heard = self.user.now() - resolved.age
-        self._connections.add(element, protocol, since if since is not None and heard >= since else None)
+        self._connections.add(element, protocol, listed_by(self.user, resolved))
         if self._drop is not None:
             self._drop.watch()
         if self._chosen is not None:

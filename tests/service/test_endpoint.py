@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.error import NoProtocol
 from twisted.internet.protocol import Factory, Protocol
@@ -16,7 +16,7 @@ from rserpool.profiles import DEFAULT, FAST
 from rserpool.sctp import stack
 from rserpool.sctp.one_to_one import listenSCTP
 from rserpool.sctp.transport import SctpProtocol
-from rserpool.service.endpoint import PoolClientEndpoint
+from rserpool.service.endpoint import PassedOver, PoolClientEndpoint
 from rserpool.service.user import PoolUserService
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, UdpTransport
 from tests.conformance import rfc
@@ -238,6 +238,27 @@ class ConnectTests(EndpointCase):
         connecting.cancel()
         self.failureResultOf(connecting, CancelledError)
 
+    def test_a_way_of_ones_own(self) -> None:
+        """An application may connect in its own way; an element that it passes over is not reported."""
+        self.world.member(1)
+        self.world.member(2)
+        endpoint = self.endpoint()
+        asked: list[int] = []
+
+        def connect(inner: Any, element: Any) -> Any:
+            asked.append(element.identifier)
+            if element.identifier == 1:
+                raise PassedOver("not this one")
+            return inner.connect(Factory.forProtocol(Client))
+
+        for _ in range(4):
+            self.world.result(endpoint.connect_by(connect))
+        self.assertEqual(2, asked.count(1))
+        self.assertEqual(2, endpoint.element.identifier)
+        with self.assertRaises(NoElement) as raised:
+            self.world.result(endpoint.connect_by(lambda inner, element: fail(PassedOver("none"))))
+        self.assertIn("none", str(raised.exception))
+
     def test_no_protocol(self) -> None:
         """A factory that builds no protocol is the application's affair: no element is blamed."""
         self.world.member(1)
@@ -418,6 +439,26 @@ class DropTests(EndpointCase):
         self.assertLess(took, 4.0)
         self.world.run(20)
         self.assertFalse(by_port[8002].aborted)
+
+    def test_spared(self) -> None:
+        """A connection that is in use may go on for five seconds."""
+        self.world.member(1)
+        busy = True
+        protocol = self.connected(self.endpoint(drop=True, spare=lambda protocol: busy))
+        self.world.run(1)
+        self.world.members[1].leave(b"pool")
+        self.world.run(4.9)
+        self.assertFalse(protocol.transport.aborted)
+        took = self.world.until(lambda: protocol.transport.aborted, 1.0)
+        self.assertLess(took, 0.3)
+
+    def test_spared_no_more(self) -> None:
+        """One that is not ends at once."""
+        self.world.member(1)
+        protocol = self.connected(self.endpoint(drop=True, spare=lambda protocol: False))
+        self.world.run(1)
+        self.world.members[1].leave(b"pool")
+        self.world.until(lambda: protocol.transport.aborted, 1.0)
 
     def test_last_element(self) -> None:
         """The last element takes the pool along."""
