@@ -17,7 +17,7 @@ from rserpool.errors import ConfigurationError, RSerPoolError
 from rserpool.policies import ParsedPolicy
 from rserpool.service.element import PoolElementService
 from rserpool.service.node import clock_of
-from rserpool.service.ports import ListeningPorts, asap_place, session_framing
+from rserpool.service.ports import ListeningPorts, asap_place, has_control_channel, session_framing
 from rserpool.service.registrars import local_host_towards, registrars_from
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, UserTransport
 
@@ -37,7 +37,8 @@ class PooledService(Service):
     @param policy: for example C{"least-used:load=cpu"}.
     @param port: C{("tcp", 8080)}, where the port cannot be found by itself.
     @param control: of an SCTP port: whether it carries the control channel, too (Transport Use, RFC 5354 section 3.4).
-        A L{SessionFactory<rserpool.session.server.SessionFactory>} is known by itself.
+        A L{SessionFactory<rserpool.session.server.SessionFactory>} is known by itself, and a factory whose attribute
+        C{control} is true.
     @param refused: called with a C{Failure} when a registrar refuses the registration for good.
     @param options: passed on to L{PoolElementService}.
     """
@@ -119,8 +120,9 @@ class PooledService(Service):
             self._reactor, registrars=self._registrars, **{**where, **self._options}
         )
         element.startService()
-        framing = session_framing(getattr(port, "factory", None), self._pools)
-        transport = self._transport(at, bool(framing))
+        factory = getattr(port, "factory", None)
+        framing = session_framing(factory, self._pools)
+        transport = self._transport(at, has_control_channel(factory))
         self._log.info(
             "serves at {transport}{note}",
             transport=f"{', '.join(transport.addresses)} port {getattr(transport, 'port', '?')}",
@@ -137,8 +139,8 @@ class PooledService(Service):
         except (CannotListenError, RSerPoolError) as error:
             self._fail(error)
 
-    def _transport(self, hosts: tuple[str, ...], sessions: bool) -> UserTransport:
-        control = self._control or sessions
+    def _transport(self, hosts: tuple[str, ...], control: bool) -> UserTransport:
+        control = self._control or control
         transport = self._ports.transport(*hosts, use=DATA_PLUS_CONTROL if control else DATA_ONLY)
         assert transport is not None
         if len(self._ports.ports) > 1 and self._unnamed:

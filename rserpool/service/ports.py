@@ -107,6 +107,14 @@ def session_framing(factory: Any, pools: Sequence[bytes | str]) -> int:
     return version
 
 
+def has_control_channel(factory: Any) -> bool:
+    """Whether a port's factory expects the control channel beside its data, over SCTP (RFC 5354 section 3.4).
+
+    Sessions do; other factories say so by an attribute C{control}.
+    """
+    return bool(getattr(factory, "session_framing", 0) or getattr(factory, "control", False))
+
+
 def asap_place(address: Any, hosts: tuple[str, ...]) -> dict[str, Any]:
     """Where an element with this port speaks ASAP, as arguments of a L{PoolElementService}.
 

@@ -52,7 +52,7 @@ class Options(Subcommand):
         ["grace", None, "5", "seconds that running requests may take when it stops"],
         ["udp-encapsulation", None, None, "UDP port of SCTP over UDP (any free one)"],
         ["profile", None, "default", "timers: fast, default or rfc"],
-        ["backend", None, "auto", "SCTP: auto or usrsctp"],
+        ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["announce-group", None, None, "HOST[:PORT] of the multicast group to listen to"],
         *REPORTING,
     ]
@@ -81,6 +81,13 @@ class Options(Subcommand):
 
     def postOptions(self) -> None:
         """Read every value, and the options of the plugin, so that a mistake shows before anything starts."""
+        if not self.plugin:
+            raise usage.UsageError(
+                "say what serves, after --: for example rserpool-pe --pool www -- web --listen tcp:0 --path docs"
+            )
+        self.maker = _maker(self.plugin[0])
+        if not self.pools and hasattr(self.maker, "default_pool"):
+            self.pools.append(self.maker.default_pool)
         if not self.pools:
             raise usage.UsageError("--pool NAME is needed: the pool to serve in")
         if not all(self.pools):
@@ -88,10 +95,6 @@ class Options(Subcommand):
         for pool in self.pools:
             if self.pools.count(pool) > 1:
                 raise usage.UsageError(f"--pool: {pool} is named twice")
-        if not self.plugin:
-            raise usage.UsageError(
-                "say what serves, after --: for example rserpool-pe --pool www -- web --listen tcp:0 --path docs"
-            )
         if self["identifier"] is not None and len(self.pools) > 1:
             raise usage.UsageError("--identifier goes with a single --pool")
         self.settings: dict[str, Any] = {
@@ -116,7 +119,6 @@ class Options(Subcommand):
                 self.settings[name] = read(option, self[option], parse)
         if self["address"] is not None:
             self.settings["hosts"] = read("address", self["address"], parse_transport_address).hosts
-        self.maker = _maker(self.plugin[0])
         self.inner: Any = self.maker.options()
         self.inner.parent = self.parent
         try:

@@ -15,10 +15,11 @@ from rserpool.sctp.one_to_one import listenSCTP
 from rserpool.service.element import PoolElementService
 from rserpool.service.endpoint import PoolClientEndpoint
 from rserpool.service.handles import handle_of
+from rserpool.service.ports import has_control_channel, session_framing
 from rserpool.service.registrar import RegistrarService
 from rserpool.service.user import PoolUserService
 from rserpool.testing.reactor import HostReactor
-from rserpool.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UserTransport
+from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, TcpTransport, UserTransport
 
 if TYPE_CHECKING:
     from rserpool.testing.scope import Scope
@@ -184,7 +185,7 @@ class ElementProcess(Process):
         *,
         protocol: str = "tcp",
         port: int = 0,
-        use: int = DATA_ONLY,
+        use: int | None = None,
         policy: str = "round-robin",
         **options: Any,
     ) -> UserTransport:
@@ -193,10 +194,14 @@ class ElementProcess(Process):
         @param factory: a Twisted factory whose protocols serve; None to register a port on which nobody listens.
         @param protocol: C{"tcp"} or C{"sctp"}.
         @param port: the port; 0 for any.
-        @param use: over SCTP the Transport Use, C{DATA_ONLY} or C{DATA_PLUS_CONTROL} (RFC 5354 section 3.4).
+        @param use: over SCTP the Transport Use, C{DATA_ONLY} or C{DATA_PLUS_CONTROL} (RFC 5354 section 3.4); by
+            default what the factory wants: sessions want the latter.
         @param options: for L{PoolElementService.serve<rserpool.service.element.PoolElementService.serve>}.
         @return: the transport that is registered.
         """
+        framing = session_framing(factory, (pool,))
+        if use is None:
+            use = DATA_PLUS_CONTROL if has_control_channel(factory) else DATA_ONLY
         if factory is None:
             port = port or NOBODY
         elif protocol == "tcp":
@@ -206,13 +211,16 @@ class ElementProcess(Process):
         transport: UserTransport = (
             TcpTransport(port, self.host) if protocol == "tcp" else SctpTransport(port, use, (self.host,))
         )
-        self.register(pool, transport, policy, **options)
+        self.register(pool, transport, policy, framing=framing, **options)
         return transport
 
     def register(
         self, pool: bytes | str, transport: UserTransport, policy: str = "round-robin", **options: Any
     ) -> None:
-        """Register a transport that exists already; see L{PoolElementService.serve<rserpool.service.element.PoolElementService.serve>}."""
+        """Register a transport that exists already.
+
+        @param options: for L{PoolElementService.serve<rserpool.service.element.PoolElementService.serve>}.
+        """
         handle = handle_of(pool)
         registered = self.service.serve(handle, transport, policy, **options)
         self.pools[handle] = False

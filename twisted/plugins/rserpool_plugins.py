@@ -1,9 +1,10 @@
-"""What rserpool adds to Twisted: two twistd subcommands, and endpoint strings."""
+"""What rserpool adds to Twisted: twistd subcommands, and endpoint strings."""
 
 from twisted.application.service import ServiceMaker
 
 from rserpool.sctp.parser import SctpEndpointParser
 from rserpool.service.parser import PoolEndpointParser
+from rserpool.tap.makers import MAKERS
 
 rserpool_ns = ServiceMaker(
     "RSerPool registrar", "rserpool.tap.ns", "A registrar (name server) of Reliable Server Pooling.", "rserpool-ns"
@@ -13,3 +14,4 @@ rserpool_pe = ServiceMaker(
 )
 rserpool_endpoint = PoolEndpointParser()
 sctp = SctpEndpointParser()
+rserpool_echo, rserpool_discard, rserpool_daytime, rserpool_chargen, rserpool_pingpong = MAKERS

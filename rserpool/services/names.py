@@ -1,0 +1,12 @@
+"""The services by name, and the pools in which rsplib has them."""
+
+from __future__ import annotations
+
+POOLS = {
+    "echo": "EchoPool",
+    "discard": "DiscardPool",
+    "daytime": "DaytimePool",
+    "chargen": "CharGenPool",
+    "pingpong": "PingPongPool",
+}
+"""Each service's default pool."""

@@ -1,0 +1,110 @@
+"""C{twistd rserpool-echo} and the other classic services: what C{twistd rserpool-pe} serves in pools."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.application.internet import StreamServerEndpointService
+from twisted.application.service import IService
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.python import usage
+
+from rserpool.addresses import TransportAddress, parse_transport_address
+from rserpool.asap.cookies import KeyRing, SignedCookies
+from rserpool.errors import ConfigurationError
+from rserpool.sctp.endpoints import SctpServerEndpoint
+from rserpool.services.classic import SERVICES, Classic
+from rserpool.services.names import POOLS
+from rserpool.services.pingpong import PingPongFactory
+from rserpool.tap.options import Subcommand, number, read
+
+_ANY = "0.0.0.0"  # noqa: S104
+
+
+class Options(Subcommand):
+    """What C{twistd rserpool-echo --help} shows."""
+
+    service = ""
+    optParameters = [
+        ["sctp", None, None, "[HOST[,HOST...]:]PORT to serve at over SCTP; 0 for any (this is the default)"],
+        ["tcp", None, None, "[HOST:]PORT to serve at over TCP, instead; 0 for any"],
+    ]
+
+    @property
+    def longdesc(self) -> str:
+        """What to do with it."""
+        return (
+            f"{self.service.capitalize()}, as rsplib has it. To serve in a pool: "
+            f"twistd -n --pidfile= rserpool-pe --pool {POOLS[self.service]} -- rserpool-{self.service}"
+        )
+
+    def postOptions(self) -> None:
+        """Read every value."""
+        if self["sctp"] is not None and self["tcp"] is not None:
+            raise usage.UsageError("--sctp and --tcp exclude each other: an element serves over one of them")
+        self.protocol = "sctp" if self["tcp"] is None else "tcp"
+        self.place = read(self.protocol, self[self.protocol] or "0", _place)
+
+    def factory(self, reactor: Any) -> Any:
+        """What serves."""
+        return Classic(self.service, reactor)
+
+
+class PingPongOptions(Options):
+    """What C{twistd rserpool-pingpong --help} shows."""
+
+    optParameters = [
+        ["cookie-keys", None, None, "FILE of keys that sign cookies, lines of NAME HEXADECIMAL; not for rsplib"],
+        ["fail-after", None, None, "drop each session after so many replies, to try failovers"],
+    ]
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        self.fail_after = None
+        if self["fail-after"] is not None:
+            self.fail_after = read("fail-after", self["fail-after"], number(1, 2**31))
+        self.cookies = None
+        if self["cookie-keys"] is not None:
+            self.cookies = SignedCookies(read("cookie-keys", self["cookie-keys"], _keys))
+
+    def factory(self, reactor: Any) -> Any:
+        return PingPongFactory(cookies=self.cookies, fail_after=self.fail_after)
+
+
+def options_of(service: str) -> Options:
+    """New options of a service."""
+    options = (Options if service in SERVICES else PingPongOptions)()
+    options.service = service
+    options.name = f"rserpool-{service}"
+    return options
+
+
+def makeService(options: Options) -> IService:
+    """The service that C{twistd} starts."""
+    from twisted.internet import reactor
+
+    place = options.place
+    endpoint: Any
+    if options.protocol == "sctp":
+        endpoint = SctpServerEndpoint(reactor, place.port, ",".join(place.hosts))
+    elif ":" in place.hosts[0]:
+        endpoint = TCP6ServerEndpoint(reactor, place.port, interface=place.hosts[0])
+    else:
+        endpoint = TCP4ServerEndpoint(reactor, place.port, interface=place.hosts[0])
+    serving: Any = StreamServerEndpointService(endpoint, options.factory(reactor))
+    # A port that is taken ends the process with a sentence.
+    serving._raiseSynchronously = True
+    return serving  # type: ignore[no-any-return]
+
+
+def _place(text: str) -> TransportAddress:
+    return parse_transport_address(text if ":" in text else f"{_ANY}:{text}")
+
+
+def _keys(path: str) -> KeyRing:
+    try:
+        with open(os.path.expanduser(path), encoding="ascii") as file:
+            return KeyRing.parse(file.read())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from None
