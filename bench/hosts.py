@@ -7,10 +7,13 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from bench.processes import Process
+
+HMAC = Path("/proc/sys/net/sctp/cookie_hmac_alg")
 
 
 class Hosts:
@@ -46,6 +49,9 @@ class Hosts:
             for host in range(self._number + 1):
                 _do("ip", "netns", "add", self._name(host))
                 self._inside(host, "ip", "link", "set", "lo", "up")
+                if HMAC.exists():
+                    # Kernels without md5 cannot listen otherwise; a new namespace has forgotten it.
+                    self._inside(host, "sh", "-c", f"echo {HMAC.read_text().strip()} >{HMAC}")
             self._inside(0, "ip", "link", "add", "bridge", "type", "bridge")
             self._inside(0, "ip", "address", "add", f"{self.address(0)}/24", "dev", "bridge")
             self._inside(0, "ip", "link", "set", "bridge", "up")
