@@ -17,6 +17,8 @@ from rserpool.wire.parameters import (
     ErrorCause,
     OpaqueTransport,
     PoolElement,
+    SctpTransport,
+    UserTransport,
     encode_pool_element,
 )
 from rserpool.wire.transports import encode_transport
@@ -117,7 +119,7 @@ class Home:
         return self._supervision.probe(present, now)
 
     def _grant(self, client: Client, message: asap.Registration, present: Element | None, now: float) -> list[Effect]:
-        self._check(client, message)
+        transport = self._check(client, message)
         handle = message.handle
         if present is None or present not in client.elements:
             if len(client.elements) >= self._limits.elements_per_association:
@@ -135,7 +137,7 @@ class Home:
             wanted.identifier,
             self._server,
             wanted.life,
-            wanted.user_transport,
+            transport,
             at_distance(wanted.policy, lambda: self._round_trip(client.association), add=False),
             client.asap_transport,
             client.encapsulation,
@@ -157,7 +159,7 @@ class Home:
             element.association = client.association
             client.elements[element] = None
 
-    def _check(self, client: Client, message: asap.Registration) -> None:
+    def _check(self, client: Client, message: asap.Registration) -> UserTransport:
         parameter = message.element
         if not client.reliable:  # 2.2.1: over SCTP alone
             raise Rejected(CauseCode.REJECTED_FOR_SECURITY)
@@ -166,10 +168,16 @@ class Home:
         if not message.handle or not parameter.identifier or parameter.life == 0 or parameter.life < -1:
             raise Rejected(CauseCode.INVALID_VALUES, encode_pool_element(parameter))
         transport = parameter.user_transport
-        if not isinstance(transport, OpaqueTransport):
-            # 2.2.1: a subset of the addresses of the association, whatever the transport.
-            if not transport.port or not client.hosts.issuperset(transport.addresses):
-                raise Rejected(CauseCode.INVALID_VALUES, encode_transport(transport))
+        if isinstance(transport, OpaqueTransport):
+            return transport
+        # 2.2.1: a subset of the addresses of the association, whatever the transport. SCTP uses only the addresses of
+        # which both ends have the family, and rsplib's elements name all that they have.
+        usable = tuple(address for address in transport.addresses if address in client.hosts)
+        if not transport.port or not usable:
+            raise Rejected(CauseCode.INVALID_VALUES, encode_transport(transport))
+        if usable != transport.addresses and isinstance(transport, SctpTransport):
+            return SctpTransport(transport.port, transport.use, usable)
+        return transport
 
 
 def _refusal(client: Client, message: asap.Registration, error: Rejected) -> Effect:

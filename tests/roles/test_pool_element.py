@@ -82,7 +82,8 @@ class RegisteringTests(ElementTestCase):
         effects = self.at_home()
         self.assertIn(StopConnecting(SECOND), effects)
         [message] = self.sent(effects)
-        self.assertEqual((message.handle, message.element.identifier, message.element.life), (POOL, 7, 60))
+        life = DEFAULT.registration_life
+        self.assertEqual((message.handle, message.element.identifier, message.element.life), (POOL, 7, life))
         self.assertEqual(message.element.user_transport, WEB)
         effects = self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
         self.assertEqual(self.events(effects), [Registered(POOL, 7, FIRST)])

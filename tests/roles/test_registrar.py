@@ -124,6 +124,15 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(causes(answer), [CauseCode.INVALID_VALUES])
         self.assertEqual(len(self.stage.registrar.handlespace), 0)
 
+    def test_addresses_that_the_association_does_not_have_are_left_out(self):
+        """An element with an IPv6 address names it, too, and SCTP with a registrar that has none does not use it."""
+        addresses = ("10.0.0.1", "fd00::1")
+        transport = SctpTransport(80, DATA_ONLY, addresses)
+        [answer] = self.stage.register("a", POOL, PoolElement(1, 0, 60, transport, Policy(1)))
+        self.assertFalse(answer.rejected)
+        found = self.stage.registrar.handlespace.find(POOL, 1).parameter()
+        self.assertEqual(found.user_transport, SctpTransport(80, DATA_ONLY, addresses[:1]))
+
     def test_opaque_transports_have_no_addresses_to_check(self):
         [answer] = self.stage.register("a", POOL, PoolElement(1, 0, 60, OpaqueTransport(b"\x01" * 4), Policy(1)))
         self.assertFalse(answer.rejected)
