@@ -12,6 +12,7 @@ from twisted.application.service import Service
 from rserpool.csp.report import CSP_PORT
 from rserpool.errors import ConfigurationError
 from rserpool.profiles import PROFILES
+from rserpool.sctp.stack import BACKENDS
 from rserpool.service.registrars import registrars_from
 from rserpool.service.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 from rserpool.service.status import user_status
@@ -50,7 +51,7 @@ def add_user_options(parser: argparse.ArgumentParser, json: bool = True) -> None
         help="how to speak with the registrar; auto (default) is SCTP if it can be had, else TCP",
     )
     parser.add_argument("--profile", choices=list(PROFILES), default="default", help="the timers (default: default)")
-    parser.add_argument("--backend", choices=("auto", "usrsctp"), default="auto", help="which SCTP (default: auto)")
+    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="which SCTP (default: auto)")
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",

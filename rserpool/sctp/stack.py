@@ -8,7 +8,17 @@ from rserpool.errors import ConfigurationError, SctpUnavailable
 from rserpool.profiles import DEFAULT, Profile
 from rserpool.sctp.interfaces import ISctpStack
 
-BACKENDS = ("auto", "usrsctp")
+BACKENDS = ("auto", "kernel", "usrsctp")
+
+
+def check_backend(name: str) -> str:
+    """The name of a backend.
+
+    @raise ConfigurationError: if there is none of this name.
+    """
+    if name in BACKENDS:
+        return name
+    raise ConfigurationError(f"there is no SCTP backend {name!r}; choose one of {', '.join(BACKENDS)}")
 
 
 def open_stack(
@@ -24,18 +34,25 @@ def open_stack(
 
     Opening it again gives a further share of the same library; each share is closed on its own.
 
-    @param backend: C{"usrsctp"}, or C{"auto"} for the best that this machine has.
+    @param backend: C{"kernel"}, C{"usrsctp"}, or C{"auto"}: the kernel's where it has SCTP and receives SCTP over UDP
+        at that port, if one is asked for; else usrsctp.
     @param hosts: local IP addresses to receive on; C{0.0.0.0} and C{::} mean all.
     @param encapsulation: the UDP port of SCTP over UDP (RFC 6951), 0 for any; C{None} takes the port that this process
-        has already, else for a registrar the first free one of 9899, 9898, ... 9892, else an ephemeral one.
+        has already, else for a registrar the first free one of 9899, 9898, ... 9892, else an ephemeral one. The kernel
+        has one for all processes (C{net.sctp.udp_port}).
     @raise SctpUnavailable: if there is no SCTP on this machine; the text says what to install.
     @raise CannotListenError: if the UDP port is taken or an address is not local.
-    @raise ConfigurationError: if there is no such backend.
+    @raise ConfigurationError: if there is no such backend, or the kernel receives SCTP over UDP at another port.
     """
-    if backend == "kernel":
-        raise SctpUnavailable("the kernel's SCTP is not supported yet; choose the backend usrsctp")
-    if backend not in BACKENDS:
-        raise ConfigurationError(f"there is no SCTP backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    check_backend(backend)
+    if backend != "usrsctp":
+        from rserpool.sctp.kernel.stack import open_kernel
+
+        try:
+            return open_kernel(reactor, profile=profile, hosts=hosts, encapsulation=encapsulation)
+        except (SctpUnavailable, ConfigurationError):
+            if backend == "kernel":
+                raise
     from rserpool.sctp.usrsctp.stack import open_usrsctp
 
     return open_usrsctp(reactor, profile=profile, hosts=hosts, encapsulation=encapsulation, registrar=registrar)

@@ -42,7 +42,7 @@ class Options(Subcommand):
         ["udp-encapsulation", None, None, f"[HOST:]PORT of SCTP over UDP (first free from {ENCAPSULATION_PORT} down)"],
         ["identifier", None, None, "server identifier, 1 to 0xffffffff (random)"],
         ["profile", None, "default", "timers: fast, default or rfc"],
-        ["backend", None, "auto", "SCTP: auto or usrsctp"],
+        ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["announce-group", None, None, "HOST[:PORT] of the multicast group; rsplib's is 239.0.0.50 (224.0.1.185:3863)"],
         *REPORTING,
     ]

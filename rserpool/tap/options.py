@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from rserpool.addresses import TransportAddress, parse_transport_address
 from rserpool.csp.report import CSP_PORT
 from rserpool.errors import ConfigurationError, RSerPoolError
+from rserpool.sctp.stack import BACKENDS
 from rserpool.service.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 
 T = TypeVar("T")
@@ -90,8 +91,8 @@ def seconds(text: str) -> float:
 
 def backend(text: str) -> str:
     """The name of an SCTP backend."""
-    if text not in ("auto", "usrsctp"):
-        raise ConfigurationError(f"there is no backend {text!r}; choose auto or usrsctp")
+    if text not in BACKENDS:
+        raise ConfigurationError(f"there is no backend {text!r}; choose one of {', '.join(BACKENDS)}")
     return text
 
 

@@ -72,10 +72,11 @@ class EndpointContract(SctpHarness):
         self.assertEqual(([], [ConnectionAborted]), (connecting.up, connecting.reasons))
 
     async def test_stop_listening_alone(self) -> None:
-        """Without associations it fires, too, and the port is free."""
-        server, _ = await self.open()
-        await self.fired(server.stopListening())
-        self.stack_of(server).open(server.port, self.recorder(), (self.host,))
+        """Without associations it fires, too, and the port is free; whether peers could connect or not."""
+        for listening in (True, False):
+            server, _ = await self.open(listening=listening)
+            await self.fired(server.stopListening())
+            self.stack_of(server).open(server.port, self.recorder(), (self.host,))
 
     async def test_abort_endpoint(self) -> None:
         """abort on an endpoint aborts all its associations and frees the port at once."""

@@ -1,0 +1,137 @@
+"""A kernel SCTP socket in the reactor: reads messages and notifications, and waits for room to send."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from socket import ntohl
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.sctp.base import MAX_MESSAGE
+from rserpool.sctp.kernel.options import CMSG_NXTINFO, CMSG_RCVINFO, MSG_NOTIFICATION, RCVINFO, SCTP_UNORDERED
+
+if TYPE_CHECKING:
+    from rserpool.sctp.kernel.endpoint import Endpoint
+
+BATCH = 64
+"""So many messages are read before other sockets have their turn."""
+_ROOM = MAX_MESSAGE + 1024
+"""Bytes for one message, or for a notification with the message that could not be sent."""
+_ANCILLARY = socket.CMSG_SPACE(RCVINFO.size) + socket.CMSG_SPACE(16)
+_MSG_EOR = int(socket.MSG_EOR)
+"""As an integer: an enum's operators are slow."""
+_log = Logger()
+
+
+@implementer(IReadDescriptor, IWriteDescriptor)
+class Port:
+    """One socket with any number of associations, or with one that has been peeled off.
+
+    @ivar alone: the identifier of the association that has this socket for itself, or 0.
+    """
+
+    def __init__(self, endpoint: Endpoint, sock: socket.socket, alone: int = 0) -> None:
+        self.endpoint = endpoint
+        self.socket = sock
+        self.alone = alone
+        self._receive: Callable[..., Any] = sock.recvmsg
+        self._notification = bytearray()
+        self._reading = False
+        self._writing = False
+
+    def __repr__(self) -> str:
+        return f"<socket of {self.endpoint!r}>"
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def logPrefix(self) -> str:
+        return repr(self.endpoint)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._reading = True
+        self.endpoint.reactor.addReader(self)
+
+    def close(self) -> None:
+        """Abort what is left, free the port."""
+        if self._reading:
+            self._reading = False
+            self.endpoint.reactor.removeReader(self)
+        self.want_room(False)
+        self.socket.close()
+
+    def want_room(self, wanted: bool) -> None:
+        """Whether to be told when the kernel has room again."""
+        if wanted != self._writing:
+            self._writing = wanted
+            if wanted:
+                self.endpoint.reactor.addWriter(self)
+            else:
+                self.endpoint.reactor.removeWriter(self)
+
+    def connectionLost(self, reason: Failure) -> None:
+        # The reactor gave the socket up: what it knows of the associations it has told already.
+        self._reading = self._writing = False
+        self.endpoint.port_lost(self)
+
+    def doWrite(self) -> None:
+        self.endpoint.room(self)
+
+    def doRead(self) -> None:
+        # This is where the time goes: one call for each message, and nothing is looked up that can be known before.
+        endpoint = self.endpoint
+        receive, by_id, unpack = self._receive, endpoint.by_id, RCVINFO.unpack
+        for _ in range(BATCH):
+            try:
+                data, ancillary, flags, _ = receive(_ROOM, _ANCILLARY)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                self._failed(error)
+                break
+            if flags & MSG_NOTIFICATION:
+                if flags & _MSG_EOR and not self._notification:
+                    endpoint.notified(data)
+                else:
+                    self._notified_in_part(data, flags)
+            elif ancillary:
+                _, kind, information = ancillary[-1]
+                if kind == CMSG_RCVINFO and len(information) == RCVINFO.size:
+                    stream, _, bits, ppid, _, _, _, identifier = unpack(information)
+                    association = by_id.get(identifier)
+                    if association is not None:
+                        association.received(
+                            data, ntohl(ppid), stream, bits & SCTP_UNORDERED != 0, flags & _MSG_EOR != 0
+                        )
+            elif not data and not flags & _MSG_EOR:
+                self._failed(OSError("end of file"))
+                break
+            if not self._reading:
+                return
+            if flags & _MSG_EOR and (not ancillary or ancillary[0][1] != CMSG_NXTINFO):
+                # No next message was announced: the queue is empty.
+                break
+        else:
+            endpoint.drained(empty=False)
+            return
+        endpoint.drained(empty=True)
+
+    def _notified_in_part(self, data: bytes, flags: int) -> None:
+        """A notification was longer than the buffer."""
+        if len(self._notification) < 2 * _ROOM:
+            self._notification += data
+        if flags & _MSG_EOR:
+            data = bytes(self._notification)
+            self._notification.clear()
+            self.endpoint.notified(data)
+
+    def _failed(self, error: OSError) -> None:
+        _log.debug("{port}: {error}", port=self, error=error)
+        if self.alone:
+            self.endpoint.reactor.callLater(0, self.endpoint.port_lost, self)

@@ -1,0 +1,52 @@
+"""SCTP of the kernel keeps the contract of the backends (RFC 9260, RFC 6458), in this kernel."""
+
+from __future__ import annotations
+
+from twisted.internet import reactor
+from twisted.trial.unittest import SkipTest, TestCase
+
+from rserpool.errors import SctpUnavailable
+from rserpool.sctp.base import PPID_ASAP
+from rserpool.sctp.interfaces import ISctpStack
+from rserpool.sctp.stack import open_stack
+from tests.sctp.contract import SctpContract
+
+
+class KernelCase(SctpContract):
+    """A test with the kernel's SCTP."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        # A handler that raises does so once more when its stack is closed after the test.
+        self.addCleanup(self.flushLoggedErrors, ZeroDivisionError)
+
+    async def makeStack(self, *hosts: str) -> ISctpStack:
+        try:
+            return open_stack(reactor, backend="kernel", hosts=hosts)
+        except SctpUnavailable as error:
+            raise SkipTest(str(error)) from None
+
+    async def test_undelivered(self) -> None:
+        """When the peer aborts, what its kernel had not acknowledged is reported before the association is lost.
+
+        Unlike with stacks inside the process, much of what was sent may wait in the peer's kernel, acknowledged, when
+        its process aborts: nobody can tell that from delivery.
+        """
+        association, connecting, _, accepting = await self.pair()
+        accepting.on_message = lambda association, data: association.abort()
+        failed_when_lost: list[int] = []
+        connecting.on_lost = lambda association: failed_when_lost.append(len(connecting.failed))
+        messages = [b"%08d" % i * 8000 for i in range(200)]
+        for message in messages:
+            association.send(message, PPID_ASAP)
+        await self.until(lambda: bool(connecting.lost and accepting.lost))
+        await self.settle()
+        failed = [data for data, _ in connecting.failed]
+        self.assertEqual(messages[len(messages) - len(failed) :], failed)
+        self.assertLessEqual({ppid for _, ppid in connecting.failed}, {PPID_ASAP})
+        self.assertEqual([len(failed)], failed_when_lost)
+        self.assertEqual(1, len(accepting.received))
+
+
+class KernelContractTests(KernelCase, TestCase):
+    """The contract."""
