@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rserpool.asap import registration
+from rserpool.asap import failover, registration
 from rserpool.enrp import mentor, takeover
 from rserpool.errors import CauseCode
 
@@ -34,6 +34,10 @@ class Machine:
 
 def _register(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
     return registration.step(state, event, NOW, registration.Timers(t2=2.0, t3=3.0, t4=20.0))
+
+
+def _failover(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
+    return failover.step(state, event, NOW, failover.Timers())
 
 
 def _mentor(others: tuple[int, ...]) -> Callable[[Any, Any], tuple[Any, tuple[Any, ...]]]:
@@ -145,6 +149,36 @@ MACHINES = (
         },
         _takeover,
         takeover.deadline,
+    ),
+    Machine(
+        "session",
+        "Failover of a session",
+        "RFC 5352 sections 3.5, 3.8 and 6.5.1; `rserpool.asap.failover`. Now is 100; an attempt may take 1, the session"
+        " may be without an element for 30; the first pause is 0.05.",
+        {
+            "Resolving": failover.Resolving(130.0, 0.05),
+            "Resolving, at the end of its patience": failover.Resolving(100.0, 0.05, True),
+            "Connecting to 5, then 6": failover.Connecting(5, (6,), 101.0, 130.0, 0.05),
+            "Connecting to 5, the last": failover.Connecting(5, (), 101.0, 130.0, 0.05),
+            "Unproven, 5": failover.Unproven(5, (6,), 101.0, 130.0, 0.05),
+            "Serving, 5": failover.Serving(5),
+            "Pausing": failover.Pausing(100.05, 130.0, 0.1),
+            "Ended": failover.Ended(),
+        },
+        {
+            "candidates 5, 6": failover.Candidates((5, 6)),
+            "no candidates": failover.Candidates(()),
+            "not resolved": failover.Unresolved(),
+            "hopeless": failover.Hopeless(),
+            "connected": failover.Connected(),
+            "failed": failover.Failed(),
+            "left": failover.Left(),
+            "progress": failover.Progress(),
+            "time-out": failover.TimeOut(),
+            "stop": failover.Stop(),
+        },
+        _failover,
+        failover.deadline,
     ),
 )
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.asap import registration
+from rserpool.asap import failover, registration
 from rserpool.enrp import mentor, takeover
 from tests.machines import FOLDER, MACHINES, documents
 
@@ -21,7 +21,7 @@ class MachineTests(SynchronousTestCase):
 
     def test_all_states_and_events(self) -> None:
         """No state and no event of a machine is left out."""
-        modules = {"registration": registration, "takeover": takeover}
+        modules = {"registration": registration, "takeover": takeover, "session": failover}
         for machine in MACHINES:
             module = modules.get(machine.name, mentor)
             self.assertEqual({type(state) for state in machine.states.values()}, set(get_args(module.State)))
@@ -36,6 +36,8 @@ class MachineTests(SynchronousTestCase):
             registration.Left,
             mentor.Ready,
             takeover.Monitored,
+            failover.Serving,
+            failover.Ended,
         )
         for machine in MACHINES:
             seen = list(machine.states.values())

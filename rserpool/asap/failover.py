@@ -241,8 +241,8 @@ def _pause(deadline: float, pause: float, now: float, timers: Timers) -> tuple[S
     return Pausing(now + pause, deadline, min(2 * pause, timers.longest_pause)), ()
 
 
-def only(state: State, elements: tuple[int, ...]) -> State:
-    """The same state, in which no others than these are tried."""
+def in_order(state: State, elements: tuple[int, ...]) -> State:
+    """The same state, in which those that are still to be tried are tried in this order, and no others."""
     if isinstance(state, Connecting | Unproven):
-        return replace(state, rest=tuple(each for each in state.rest if each in elements))
+        return replace(state, rest=tuple(each for each in elements if each in state.rest))
     return state

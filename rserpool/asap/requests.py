@@ -56,6 +56,11 @@ class Requests:
         return self._here > 0
 
     @property
+    def patient(self) -> bool:
+        """Whether the present element was given something that no other may be given."""
+        return self._here > 0 and any(request.here and not request.repeat for request in self._open.values())
+
+    @property
     def owed(self) -> bool:
         """Whether the next message of an element without numbers is an answer."""
         return bool(self._asked)

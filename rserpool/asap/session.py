@@ -39,6 +39,8 @@ from rserpool.wire.parameters import PoolElement
 
 LATE = 0.01
 """Seconds after which an answer is late: worth asking the transport whether the element is still there."""
+LEAVING = 1.0
+"""Seconds that an element which was removed has for the answers that nobody else may give."""
 LONGEST_QUEUE = 16 * 1024 * 1024
 """Bytes that wait for an element, at most."""
 
@@ -102,6 +104,8 @@ class Session:
         self._heard = 0.0
         self._late: float | None = None
         self._patience = LATE
+        self._echoed = False
+        self._leave_by: float | None = None
 
     @property
     def state(self) -> failover.State:
@@ -111,7 +115,7 @@ class Session:
     @property
     def flowing(self) -> bool:
         """Whether messages go to the element at once, without L{send}."""
-        return self.element is not None and not self._queue and not self._paused
+        return self.element is not None and not self._queue and not self._paused and self._leave_by is None
 
     @property
     def plain(self) -> bool:
@@ -224,10 +228,20 @@ class Session:
                 return []
 
     def removed(self, now: float) -> list[SessionEffect]:
-        """The registrar has removed the element that serves: it is of no use, whatever its transport says."""
-        if self.element is None:
+        """The registrar has removed the element that serves: it has left the pool, or it is of no use any more.
+
+        The session goes on elsewhere at once; if only this element may answer what it was asked, within
+        L{LEAVING} seconds, in which it is asked nothing more.
+        """
+        if self.element is None or self._leave_by is not None:
             return []
-        return [HangUp(), *self.failed("the registrar removed it", now, broken=False)]
+        self._leave_by = now + LEAVING if self._requests.patient else now
+        return self._leave(now)
+
+    def _leave(self, now: float) -> list[SessionEffect]:
+        if self._leave_by is None or (now < self._leave_by and self._requests.patient):
+            return []
+        return [SayGoodbye(), *self.failed("the registrar removed it", now, broken=False)]
 
     def control(self, message: Any, now: float) -> list[SessionEffect]:
         """An ASAP message came on the control channel."""
@@ -235,14 +249,17 @@ class Session:
             case asap.Cookie(cookie=cookie):
                 # 3.8: the last one counts.
                 self.cookie = cookie
+                self._successors.refusals.clear()
             case asap.BusinessCard():
                 if not self._successors.card(message):
                     pool = message.handle.decode("utf-8", "backslashreplace")
                     return [Notice(f"{self._present()} sent a business card of another pool, {pool!r}: ignored")]
-            case asap.Error(causes=causes) if any(
-                cause.code == CauseCode.REJECTED_FOR_SECURITY for cause in causes
-            ) and isinstance(self._state, failover.Unproven):
-                return self._refused(now)
+                self._state = failover.in_order(self._state, self._successors.candidates())
+            case asap.Error(causes=causes):
+                for cause in causes:
+                    if cause.code == CauseCode.REJECTED_FOR_SECURITY and self._echoed:
+                        return self._refused(cause.information.decode("utf-8", "replace"), now)
+                return [Notice(f"{self._present()} reports an error: {', '.join(str(each.code) for each in causes)}")]
         return []
 
     def data(self, data: bytes, now: float) -> list[SessionEffect]:
@@ -258,12 +275,13 @@ class Session:
         self._heard = now
         self._late = None
         request = self._requests.answered(number)
-        if request is None:
-            # Its deadline has passed, or it was cancelled.
-            return self._progress(now)
-        if type(self._state) is failover.Serving:
+        if type(self._state) is failover.Serving and self._leave_by is None and request is not None:
             return [Answered(request.token, data)]
-        return [*self._progress(now), Answered(request.token, data)]
+        effects = self._progress(now)
+        if request is not None:
+            # Otherwise its deadline has passed, or it was cancelled.
+            effects.append(Answered(request.token, data))
+        return effects + self._leave(now)
 
     def paused(self) -> None:
         """The connection takes no more for now."""
@@ -290,18 +308,18 @@ class Session:
                 effects.append(HangUp())
                 return effects + self.failed(f"it left a request unanswered for {self._silence:g} s", now)
             if self._late is None:
-                self._late, self._patience = max(now, self._heard) + LATE, LATE
-            elif now >= self._late:
+                self._late, self._patience = self._heard + LATE, LATE
+            if now >= self._late:
                 self._patience *= 2
                 self._late = now + self._patience
                 effects.append(Probe())
         else:
             self._late = None
-        return effects
+        return effects + self._leave(now)
 
     def next_deadline(self) -> float | None:
         """When L{tick} must be called next (monotonic seconds), or None."""
-        deadlines = [failover.deadline(self._state), self._requests.next_deadline()]
+        deadlines = [failover.deadline(self._state), self._requests.next_deadline(), self._leave_by]
         if self.element is not None and self._requests.asked:
             deadlines.append(self._heard + LATE if self._late is None else self._late)
             if self._silence is not None:
@@ -354,9 +372,11 @@ class Session:
         self.element = self.last
         self._heard = now
         self._late = None
+        self._echoed = False
         if self._traits.control:
             if self.cookie is not None:
                 # 3.8: the latest cookie is the first message on the control channel.
+                self._echoed = True
                 effects.append(SendControl(asap.CookieEcho(self.cookie)))
             if self.card is not None:
                 effects.append(SendControl(self.card))
@@ -392,7 +412,10 @@ class Session:
 
     def _element_gone(self) -> list[SessionEffect]:
         who = self._present()
+        if self.element is not None:
+            self._successors.gone = self.element.identifier
         self.element = None
+        self._leave_by = None
         self._paused = False
         self._late = None
         return [Unanswered(*failed) for failed in self._requests.element_gone(who)]
@@ -400,17 +423,18 @@ class Session:
     def _progress(self, now: float) -> list[SessionEffect]:
         self._heard = now
         self._late = None
+        self._echoed = False
         if type(self._state) is failover.Unproven:
             self._tried.clear()
             return self._step(failover.Progress(), now)
         return []
 
-    def _refused(self, now: float) -> list[SessionEffect]:
+    def _refused(self, why: str, now: float) -> list[SessionEffect]:
         assert self.element is not None
-        identifier = self.element.identifier
-        self._successors.refusals[identifier] = f"{self._name(self.element)} refused it"
-        self._state = failover.only(self._state, self._successors.candidates())
-        return [HangUp(), *self.failed("it refused the session's cookie", now, broken=False)]
+        refusal = f"{self._name(self.element)}: {why or 'rejected for security reasons'}"
+        self._successors.refusals[self.element.identifier] = refusal
+        self._state = failover.in_order(self._state, self._successors.candidates())
+        return [HangUp(), *self.failed(f"it refused the session's cookie: {why}", now, broken=False)]
 
     def _over(self, error: SessionEnded | None) -> list[SessionEffect]:
         self.element = None

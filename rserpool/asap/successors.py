@@ -15,6 +15,7 @@ class Successors:
     leads nobody to a place that is not of the pool, and a dead element is passed over as soon as it is removed.
 
     @ivar exclusive: whether the elements that were named are the only ones (a last will).
+    @ivar gone: the element that was lost last: it is tried last.
     @ivar refusals: what each element said that did not take the session's cookie.
     """
 
@@ -23,6 +24,7 @@ class Successors:
         self._named: tuple[int, ...] = ()
         self._known: dict[int, PoolElement] = {}
         self.exclusive = False
+        self.gone = 0
         self.refusals: dict[int, str] = {}
 
     def card(self, card: BusinessCard) -> bool:
@@ -45,6 +47,7 @@ class Successors:
         order = [identifier for identifier in self._named if identifier in self._known]
         if not self.exclusive:
             order += [identifier for identifier in self._known if identifier not in order]
+        order.sort(key=lambda identifier: identifier == self.gone)
         return tuple(identifier for identifier in order if identifier not in self.refusals)
 
     def hopeless(self) -> str | None:

@@ -166,6 +166,9 @@ class Drop:
             identifier=connection.element.identifier,
             pool=self._handle.decode("utf-8", "backslashreplace"),
         )
+        if self._dropped is not None:
+            self._dropped(connection.protocol())
+            return
         transport = connection.transport()
         abort = getattr(transport, "abortConnection", None) or getattr(transport, "abort", None)
         if abort is not None:

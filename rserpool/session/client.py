@@ -121,7 +121,7 @@ class Session:
         self._resolving: Deferred[Any] | None = None
         self._listed_by: float | None = None
         self._connections = Connections()
-        self._drop = Drop(user, self.handle, self._connections) if drop else None
+        self._drop = Drop(user, self.handle, self._connections, self._removed) if drop else None
         self._answers: dict[object, Deferred[bytes]] = {}
         self._waiting_ready: list[Deferred[PoolElement]] = []
         self._waiting_drained: list[Deferred[None]] = []
@@ -298,6 +298,10 @@ class Session:
         if link is self._link:
             self._perform(self._core.resumed(self._now()))
             self._tell_drained()
+
+    def _removed(self, link: Any) -> None:
+        if link is not None and link is self._link:
+            self._perform(self._core.removed(self._now()))
 
     def link_lost(self, link: Link, reason: Failure) -> None:
         if link is self._link:
