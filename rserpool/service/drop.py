@@ -89,6 +89,7 @@ class Drop:
     An element that the registrar still knows, but never hands out (weight 0, say), counts as removed.
 
     @param spare: whether the connection of a protocol is given L{GRACE} seconds to end by itself.
+    @param dropped: called with the protocol of such a connection, instead of aborting it.
     """
 
     _log = Logger()
@@ -99,10 +100,12 @@ class Drop:
         handle: bytes,
         connections: Connections,
         spare: Callable[[Any], bool] | None = None,
+        dropped: Callable[[Any], object] | None = None,
     ) -> None:
         self._user = user
         self._handle = handle
         self._connections = connections
+        self._dropped = dropped
         self._spare = spare or (lambda protocol: False)
         self._subscription: Subscription | None = None
         self._present: frozenset[int] | None = None

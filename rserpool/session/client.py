@@ -121,7 +121,7 @@ class Session:
         self._resolving: Deferred[Any] | None = None
         self._listed_by: float | None = None
         self._connections = Connections()
-        self._drop = Drop(user, self.handle, self._connections, self._removed) if drop else None
+        self._drop = Drop(user, self.handle, self._connections, dropped=self._removed) if drop else None
         self._answers: dict[object, Deferred[bytes]] = {}
         self._waiting_ready: list[Deferred[PoolElement]] = []
         self._waiting_drained: list[Deferred[None]] = []
