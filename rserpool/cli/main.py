@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
-from rserpool.cli import execute, monitor, resolve, status, watch
+from rserpool.cli import echo, execute, monitor, ping, resolve, status, watch
 from rserpool.cli.demo import run as demo
 from rserpool.cli.options import BAD_OPTION, EXIT_CODES, INTERRUPTED, NO_REGISTRAR, OK, OTHER, UNKNOWN_POOL
 from rserpool.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
@@ -18,6 +18,8 @@ COMMANDS: dict[str, Any] = {
     "watch": watch,
     "status": status,
     "monitor": monitor,
+    "ping": ping,
+    "echo": echo,
     "exec": execute,
     "demo": demo,
 }

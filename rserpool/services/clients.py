@@ -86,7 +86,7 @@ class Asking:
         self._count = count
         self._patience = patience
         self._size = size
-        self._tell = tell
+        self._teller = tell
         self._sending = LoopingCall(self._send_next)
         self._sending.clock = user.reactor
         self._done: Deferred[None] = Deferred()
@@ -155,6 +155,13 @@ class Asking:
     def _perhaps_done(self) -> None:
         if self.tally.sent == self._count and not self.tally.waiting and not self._done.called:
             self._done.callback(None)
+
+    def _tell(self, news: News) -> None:
+        try:
+            self._teller(news)
+        except Exception:
+            # For example nobody reads what is printed any more.
+            self._fail(Failure())
 
     def _send(self, number: int) -> None:
         raise NotImplementedError

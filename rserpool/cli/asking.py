@@ -1,0 +1,168 @@
+"""What C{rserpool ping} and C{rserpool echo} have in common: options, lines, and a summary at the end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TextIO
+
+from twisted.internet.defer import CancelledError
+
+from rserpool.cli.options import (
+    OK,
+    OTHER,
+    add_reporting_options,
+    add_user_options,
+    number,
+    reporting,
+    user_from,
+)
+from rserpool.cli.show import identifier_text
+from rserpool.errors import SessionEnded
+from rserpool.service.endpoint import describe
+from rserpool.service.handles import handle_text
+from rserpool.service.user import PoolUserService
+from rserpool.services.clients import Answered, Asking, FailedOver, Lost, News
+from rserpool.services.tally import Tally, milliseconds
+
+LARGEST = 60_000
+
+
+def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
+    """The options of both."""
+    add_user_options(parser, pool=pool)
+    add_reporting_options(parser)
+    parser.add_argument(
+        "--interval", metavar="SECONDS", type=number(float), default=0.5, help="between two messages (default: 0.5)"
+    )
+    parser.add_argument("--count", metavar="N", type=number(int), help="how many messages (default: no end)")
+    parser.add_argument(
+        "--size", metavar="BYTES", type=_size, default=0, help=f"data in each message, at most {LARGEST} (default: 0)"
+    )
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=number(float),
+        default=30.0,
+        help="until a message is given up, and the session if no element serves (default: 30)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="failovers, losses and the summary alone")
+
+
+class Screen:
+    """Prints what happens, a line each."""
+
+    def __init__(self, out: TextIO, as_json: bool, quiet: bool, clock: Callable[[], float]) -> None:
+        self._out = out
+        self._json = as_json
+        self._quiet = quiet
+        self._clock = clock
+        self._gaps = 0
+        self.tally: Tally = Tally()
+
+    def show(self, news: News) -> None:
+        """Print it."""
+        match news:
+            case Answered(number=number, element=element, round_trip=trip, reply=reply):
+                self._show_gap()
+                if self._quiet and trip is not None:
+                    return
+                where = "an element" if element is None else describe(element)
+                counted = "" if reply is None else f", reply {reply}"
+                took = "once more, or too late" if trip is None else milliseconds(trip)
+                self._print(
+                    f"{number}: {where}{counted}, {took}",
+                    event="answer",
+                    number=number,
+                    element=None if element is None else element.identifier,
+                    reply=reply,
+                    round_trip=None if trip is None else round(trip, 6),
+                )
+            case Lost(number=number, why=why):
+                self._print(f"{number}: LOST: {why}", event="lost", number=number, why=why)
+            case FailedOver(old=old, new=new):
+                self._print(
+                    f"--- {identifier_text(old.identifier)} failed: {describe(new)} goes on",
+                    event="failover",
+                    old=old.identifier,
+                    new=new.identifier,
+                )
+
+    def summary(self, pool: bytes, what: str) -> None:
+        """Print the figures."""
+        if self._json:
+            print(
+                json.dumps({"event": "summary", "pool": handle_text(pool), **self.tally.as_json()}),
+                file=self._out,
+                flush=True,
+            )
+        else:
+            print(f"{handle_text(pool)}: {self.tally.summary(what)}", file=self._out, flush=True)
+
+    def _show_gap(self) -> None:
+        if len(self.tally.gaps) > self._gaps:
+            self._gaps = len(self.tally.gaps)
+            gap = self.tally.gaps[-1]
+            self._print(f"--- {milliseconds(gap)} without an answer", event="gap", seconds=round(gap, 6))
+
+    def _print(self, text: str, **fields: Any) -> None:
+        now = datetime.fromtimestamp(self._clock()).astimezone()
+        if self._json:
+            text = json.dumps({"time": now.isoformat(timespec="milliseconds"), **fields})
+        else:
+            text = f"{now:%H:%M:%S}.{now.microsecond // 1000:03d} {text}"
+        print(text, file=self._out, flush=True)
+
+
+async def ask(
+    reactor: Any,
+    options: argparse.Namespace,
+    out: TextIO,
+    kind: type[Asking],
+    what: str,
+    user: PoolUserService | None = None,
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """Send until there were enough, or until this is cancelled; then print the figures.
+
+    @return: L{OK} if all was answered once.
+    @raise UnknownPool: if there is no such pool at the start.
+    @raise NoRegistrar: if no registrar is found at the start.
+    @raise SessionEnded: if no element serves for too long.
+    """
+    user = user or user_from(reactor, options)
+    service = reporting(reactor, options, user)
+    service.startService()
+    screen = Screen(out, options.json, options.quiet, clock)
+    asking = kind(
+        user,
+        options.pool,
+        interval=options.interval,
+        count=None if options.count is None else int(options.count),
+        patience=options.patience,
+        size=options.size,
+        tell=screen.show,
+    )
+    screen.tally = asking.tally
+    try:
+        await user.resolve(options.pool, timeout=options.timeout)
+        try:
+            await asking.run()
+        except CancelledError:
+            pass
+        except SessionEnded:
+            screen.summary(options.pool, what)
+            raise
+        screen.summary(options.pool, what)
+    finally:
+        await service.stopService()
+    return OK if asking.tally.clean else OTHER
+
+
+def _size(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes up to {LARGEST}")
+    return int(text)

@@ -1,0 +1,23 @@
+"""C{rserpool echo}: lines to a pool of echo servers, counted across failovers (RFC 862)."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, TextIO
+
+from rserpool.cli.asking import add_options, ask
+from rserpool.service.user import PoolUserService
+from rserpool.services.clients import Echoing
+from rserpool.services.names import POOLS
+
+SUMMARY = "send lines to a pool of echo servers until it is interrupted, and count what is lost or comes twice"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_options(parser, POOLS["echo"])
+
+
+async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: PoolUserService | None = None) -> int:
+    """Echo."""
+    return await ask(reactor, options, out, Echoing, "lines", user)

@@ -1,0 +1,23 @@
+"""C{rserpool ping}: pings to a pool of pingpong servers, counted across failovers (RFC 5352 section 3.8)."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, TextIO
+
+from rserpool.cli.asking import add_options, ask
+from rserpool.service.user import PoolUserService
+from rserpool.services.clients import Pinging
+from rserpool.services.names import POOLS
+
+SUMMARY = "ping a pool of pingpong servers until it is interrupted, and count what is lost or comes twice"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_options(parser, POOLS["pingpong"])
+
+
+async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: PoolUserService | None = None) -> int:
+    """Ping."""
+    return await ask(reactor, options, out, Pinging, "pings", user)
