@@ -196,6 +196,11 @@ class Networks:
         else:
             self.netem(network, host, "loss", "100%")
 
+    def isolate(self, host: Host) -> None:
+        """Nothing goes from or to a host any more."""
+        for network in range(self.count):
+            self.cut(network, host)
+
     def mend(self, network: int, host: Host | None = None) -> None:
         """All goes through again, as it did before L{cut} or L{netem}."""
         if host is None:
