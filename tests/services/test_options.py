@@ -1,0 +1,76 @@
+"""The options of the services' twistd plugins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import IServiceMaker
+from twisted.internet.endpoints import TCP6ServerEndpoint
+from twisted.plugin import getPlugins
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.asap.cookies import SignedCookies, UnsignedCookies
+from rserpool.sctp.endpoints import SctpServerEndpoint
+from rserpool.tap.pe import Options as ElementOptions
+
+
+class OptionTests(SynchronousTestCase):
+    """What each command line makes, and what is wrong with it."""
+
+    def options(self, name: str, *words: str) -> Any:
+        (maker,) = (maker for maker in getPlugins(IServiceMaker) if maker.tapname == name)
+        options: Any = maker.options()
+        options.parseOptions(list(words))
+        return options
+
+    def test_services(self) -> None:
+        """Over SCTP at any port by default; over TCP where it is wanted."""
+        for name in ("echo", "discard", "daytime", "chargen", "pingpong"):
+            options = self.options(f"rserpool-{name}")
+            self.assertEqual(("sctp", ("0.0.0.0",), 0), (options.protocol, options.place.hosts, options.place.port))
+            self.assertIn(f"rserpool-{name}", options.getUsage())
+        options = self.options("rserpool-echo", "--tcp", "[::1]:7")
+        self.assertEqual(("tcp", ("::1",), 7), (options.protocol, options.place.hosts, options.place.port))
+
+    def test_makes(self) -> None:
+        """A service with an endpoint and a factory."""
+        from rserpool.tap import classic
+
+        service: Any = classic.makeService(self.options("rserpool-chargen", "--sctp", "127.0.0.1:9"))
+        self.assertIsInstance(service.endpoint, SctpServerEndpoint)
+        service = classic.makeService(self.options("rserpool-pingpong", "--tcp", "[::1]:9", "--fail-after", "3"))
+        self.assertIsInstance(service.endpoint, TCP6ServerEndpoint)
+        self.assertEqual(3, service.factory.fail_after)
+        self.assertIsInstance(service.factory.cookies, UnsignedCookies)
+
+    def test_keys(self) -> None:
+        """Cookies are signed with the keys of a file."""
+        path = self.mktemp()
+        with open(path, "w", encoding="ascii") as file:
+            file.write("2026 " + "ab" * 16 + "\n")
+        options = self.options("rserpool-pingpong", "--cookie-keys", path)
+        self.assertIsInstance(options.factory(None).cookies, SignedCookies)
+
+    def test_wrong(self) -> None:
+        """A sentence that names the option."""
+        for words, sentence in (
+            (("rserpool-echo", "--tcp", "x"), "--tcp: '0.0.0.0:x': 'x' is not a port number"),
+            (("rserpool-echo", "--tcp", "1", "--sctp", "2"), "--sctp and --tcp exclude each other"),
+            (("rserpool-pingpong", "--cookie-keys", "/nonexistent"), "--cookie-keys: /nonexistent: "),
+            (("rserpool-pingpong", "--fail-after", "0"), "--fail-after: 0 is not between"),
+        ):
+            with self.assertRaises(SystemExit) as ended:
+                self.options(*words)
+            self.assertIn(sentence, str(ended.exception))
+
+    def test_default_pool(self) -> None:
+        """C{rserpool-pe} knows the pool of each; other plugins need C{--pool}."""
+        options: Any = ElementOptions()
+        options.parseOptions(["--", "rserpool-pingpong"])
+        self.assertEqual(["PingPongPool"], options.pools)
+        options = ElementOptions()
+        options.parseOptions(["--pool", "other", "--", "rserpool-echo", "--tcp", "0"])
+        self.assertEqual(["other"], options.pools)
+        with self.assertRaises(SystemExit) as ended:
+            ElementOptions().parseOptions(["--", "web"])
+        self.assertIn("--pool NAME is needed", str(ended.exception))
