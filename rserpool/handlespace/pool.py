@@ -6,7 +6,7 @@ from rserpool.dice import Dice
 from rserpool.errors import CauseCode, Rejected
 from rserpool.handlespace.checksum import handle_sum
 from rserpool.handlespace.element import Element
-from rserpool.policies import ROUND_ROBIN, Policy, Selection
+from rserpool.policies import Policy, Selection
 from rserpool.wire import parameters
 from rserpool.wire.parameters import PoolElement
 from rserpool.wire.transports import encode_transport
@@ -15,8 +15,8 @@ from rserpool.wire.transports import encode_transport
 class Pool:
     """The elements of one handle, and what they must agree on.
 
-    @ivar policy_wire: the Policy parameter of a handle resolution response: it gives the overall policy type and no
-        values; empty for round robin, where RFC 5352 section 3.3 does not want it.
+    @ivar policy_wire: the Policy parameter of a handle resolution response: it gives the overall policy type; its
+        values are 0. RFC 5352 section 3.3 asks for it unless it is round robin, and rsplib's users always, and whole.
     @ivar scopes: how far the addresses of its elements reach, and how many elements have one of that scope.
     @ivar elements: the elements by identifier.
     @ivar handle_sum: what the handle adds to a checksum for each element.
@@ -37,7 +37,7 @@ class Pool:
     def __init__(self, handle: bytes, policy: Policy, transport_type: int, transport_use: int, random: Dice) -> None:
         self.handle = handle
         self.policy = policy
-        self.policy_wire = b"" if policy.number == ROUND_ROBIN.number else overall_policy(policy.number)
+        self.policy_wire = overall_policy(policy)
         self.transport_type = transport_type
         self.transport_use = transport_use
         self.elements: dict[int, Element] = {}
@@ -74,7 +74,7 @@ class Pool:
         @raise Rejected: with cause 0x5, 0x7 or 0x8, and what the pool has.
         """
         if parameter.policy.type != self.policy.number:
-            raise Rejected(CauseCode.INCONSISTENT_POOLING_POLICY, overall_policy(self.policy.number))
+            raise Rejected(CauseCode.INCONSISTENT_POOLING_POLICY, self.policy_wire)
         if parameter.user_transport.TYPE != self.transport_type:
             raise Rejected(CauseCode.INCONSISTENT_TRANSPORT_TYPE, self._transport())
         if parameter.user_transport.use != self.transport_use:
@@ -87,6 +87,6 @@ class Pool:
         return b""
 
 
-def overall_policy(number: int) -> bytes:
-    """A Policy parameter that gives the policy type alone."""
-    return parameters.encode_policy(parameters.Policy(number))
+def overall_policy(policy: Policy) -> bytes:
+    """A Policy parameter that gives the policy type, and nothing of any element."""
+    return parameters.encode_policy(parameters.Policy(policy.number, bytes(4 * len(policy.fields))))

@@ -43,16 +43,17 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(pool.policy, LU)
         self.assertEqual(pool.transport_type, SctpTransport.TYPE)
         self.assertEqual(pool.transport_use, DATA_PLUS_CONTROL)
-        self.assertEqual(pool.policy_wire, bytes.fromhex("0008 0008 40000001"))
+        self.assertEqual(pool.policy_wire, bytes.fromhex("0008 000c 40000001 00000000"))
         self.assertEqual(element.values, (5,))
         self.assertEqual((len(space), len(pool)), (1, 1))
         self.assertIs(space.find(b"pool", 7), element)
         self.assertIs(space.pool(b"pool"), pool)
 
     @rfc("5352", "3.3", "MUST also include a pool member")
-    def test_round_robin_is_not_told(self) -> None:
-        """3.3: the policy parameter is included if the policy is not round robin."""
-        self.assertEqual(handlespace((b"pool", 1, HOME)).pools[b"pool"].policy_wire, b"")
+    def test_round_robin_is_told_too(self) -> None:
+        """3.3: it need not be, but rsplib's users take no answer without it."""
+        pool = handlespace((b"pool", 1, HOME)).pools[b"pool"]
+        self.assertEqual(pool.policy_wire, bytes.fromhex("0008 0008 00000001"))
 
     def test_the_element_is_ready_to_be_sent(self) -> None:
         sent = parameter(7, encapsulation=9899)
@@ -128,7 +129,7 @@ class RejectionTests(SynchronousTestCase):
     def test_policy_type(self) -> None:
         for identifier in (1, 2):  # registering again, and another element
             wrong = parameter(identifier, transport=SctpTransport(80, DATA_ONLY, ("10.0.0.1",)))
-            information = bytes.fromhex("0008 0008 40000001")
+            information = bytes.fromhex("0008 000c 40000001 00000000")
             self.assert_rejected(wrong, CauseCode.INCONSISTENT_POOLING_POLICY, information)
 
     @rfc("5352", "3.1", "MUST check if the policy type", "MUST perform the same tests on policy")
@@ -152,7 +153,7 @@ class RejectionTests(SynchronousTestCase):
         self.assert_rejected(wrong, CauseCode.INVALID_VALUES, parameters.encode_policy(short))
 
     def test_a_policy_that_nobody_knows_makes_no_pool(self) -> None:
-        for number in (0, 6, 0x40000000, 0x80000000, 0xB0002001):
+        for number in (0, 6, 0x40000000, 0x80000000, 0xB0003001):
             policy = parameters.Policy(number, b"data")
             wrong = PoolElement(2, HOME, 60, WEB, policy)
             error = self.assertRaises(Rejected, self.space.register, b"other", wrong)
@@ -161,14 +162,14 @@ class RejectionTests(SynchronousTestCase):
             self.assertNotIn(b"other", self.space.pools)
 
     def test_unless_another_registrar_owns_it(self) -> None:
-        policy = parameters.Policy(0xB0002001, b"data of another implementation")
+        policy = parameters.Policy(0xB0003001, b"data of another implementation")
         for identifier in (1, 2):
             foreign = PoolElement(identifier, PEER, 60, WEB, policy)
             element, _ = self.space.register(b"other", foreign, any_policy=True)
             self.assertEqual(element.parameter(), foreign)
         pool = self.space.pools[b"other"]
         self.assertEqual([identifiers(pool.select(2)) for _ in range(2)], [[1, 2], [2, 1]])
-        self.assertEqual(pool.policy_wire, bytes.fromhex("0008 0008 b0002001"))
+        self.assertEqual(pool.policy_wire, bytes.fromhex("0008 0008 b0003001"))
         error = self.assertRaises(Rejected, self.space.register, b"other", parameter(3), any_policy=True)
         self.assertEqual(error.cause, CauseCode.INCONSISTENT_POOLING_POLICY)
 

@@ -192,7 +192,7 @@ class OneMorePolicyTests(SynchronousTestCase):
             handlespace.register(b"pool", element)
         pool = handlespace.pools[b"pool"]
         self.assertEqual([element.identifier for element in pool.select(2)], [2, 3])
-        self.assertEqual(pool.policy_wire, b"\x00\x08\x00\x08\x80\x00\x12\x34")
+        self.assertEqual(pool.policy_wire, b"\x00\x08\x00\x0c\x80\x00\x12\x34\x00\x00\x00\x00")
 
     def test_a_member_is_enough(self) -> None:
         """A selection needs no handlespace: any Member will do."""

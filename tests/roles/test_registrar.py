@@ -296,17 +296,28 @@ class SupervisionTests(SynchronousTestCase):
     @rfc("5352", "3.5", "SHOULD keep a counter to record", "SHOULD remove the PE from its handlespace")
     def test_more_distinct_reporters_than_max_bad_pe_report_remove_it(self):
         for number in range(4):
-            self.stage.up(f"u{number}", host="10.0.0.9", port=6000 + number)
+            self.stage.up(f"u{number}", host=f"10.0.{number}.9", port=6000)
             self.assertEqual(self.removed(), [])
             self.stage.tell(f"u{number}", asap.EndpointUnreachable(POOL, 1))
             self.acknowledge()
         self.assertEqual(self.removed(), [ElementRemoved(POOL, 1, "unreachable")])
 
+    @rfc("5352", "3.5", "MUST retain the PE in its handlespace")
+    def test_one_host_cannot_remove_a_living_element(self):
+        """Whatever addresses it takes: another association, another loopback address, another one of its /64."""
+        for number in range(20):
+            for host in ("10.0.0.9", f"127.0.0.{number + 1}", f"fd00::{number + 1:x}"):
+                name = f"{host} {number}"
+                self.stage.up(name, host=host, port=6000 + number)
+                self.stage.tell(name, asap.EndpointUnreachable(POOL, 1))
+                self.acknowledge()
+        self.assertEqual(self.removed(), [])
+
     def test_registering_again_clears_the_reports(self):
         for number in range(8):
             if number % 3 == 0:
                 self.stage.register("a", POOL, element(1))
-            self.stage.up(f"u{number}", host="10.0.0.9", port=6000 + number)
+            self.stage.up(f"u{number}", host=f"10.0.{number}.9", port=6000)
             self.stage.tell(f"u{number}", asap.EndpointUnreachable(POOL, 1))
             self.acknowledge()
         self.assertEqual(self.removed(), [])
@@ -429,9 +440,9 @@ class ResolutionTests(SynchronousTestCase):
         self.assertEqual(firsts, [1, 2, 3, 1, 2, 3])
 
     @rfc("5352", "3.3", "MUST also include a pool member")
-    def test_policy_is_named_unless_it_is_round_robin(self):
+    def test_policy_is_named(self):
         self.stage.register("a", POOL, element(1))
-        self.assertIsNone(self.stage.resolve("u", POOL).policy)
+        self.assertEqual(self.stage.resolve("u", POOL).policy, Policy(1))
         self.stage.register("a", b"other", element(1, "least-used:load=0.5"))
         self.assertEqual(self.stage.resolve("u", b"other").policy.type, 0x40000001)
 

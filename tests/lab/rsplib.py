@@ -1,0 +1,181 @@
+"""The reference implementation as a partner: its programs on hosts of their own, ours in this very process.
+
+Each program has a host (a network namespace), so that each has SCTP and the well-known ports for itself. Services of
+ours are started inside their host, too, and stay there: their sockets belong to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
+from rserpool.handlespace.element import Element
+from rserpool.service.element import PoolElementService
+from rserpool.service.registrar import RegistrarService
+from rserpool.service.user import PoolUserService
+from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport
+from tests.lab import LabTests
+from tests.lab.networks import Host, Networks, tool
+from tests.processes.harness import Process, ProcessTests
+
+CHECKED = 0.02
+"""So often, in seconds, L{RsplibTests.until} looks whether something is so."""
+QUICK = (
+    "-mentordiscoverytimeout=500",
+    "-peerheartbeatcycle=500",
+    "-peermaxtimelastheard=1500",
+    "-peermaxtimenoresponse=500",
+    "-takeoverexpiryinterval=3000",
+)
+"""rsplib's registrars among themselves, ten times as quick as they are by default."""
+SUPERVISING = ("-endpointkeepalivetransmissioninterval=400", "-endpointkeepalivetimeoutinterval=800")
+
+
+class RsplibTests(LabTests, ProcessTests):
+    """Hosts, rsplib's programs and services of ours; all of it ends with the test."""
+
+    timeout = 40
+    networks_wanted = 1
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.networks = Networks(self, self.networks_wanted)
+
+    def host(self) -> Host:
+        """One more host."""
+        return self.networks.hosts(1)[0]
+
+    async def until(self, condition: Callable[[], Any], what: str = "") -> Any:
+        """Wait until this is so; what it was.
+
+        @raise AssertionError: if it is not when the test's time is nearly over.
+        """
+        deadline = reactor.seconds() + self.timeout * 0.6  # type: ignore[attr-defined]
+        while not (found := condition()):
+            if reactor.seconds() > deadline:  # type: ignore[attr-defined]
+                raise AssertionError(f"never: {what or condition}")
+            turn: Deferred[None] = Deferred()
+            reactor.callLater(CHECKED, turn.callback, None)  # type: ignore[attr-defined]
+            await turn
+        return found
+
+    async def holds(self, registrar: RegistrarService, handle: bytes, *identifiers: int) -> None:
+        """Wait until a registrar of ours knows just these elements of a pool."""
+        await self.until(
+            lambda: elements(registrar, handle) == sorted(identifiers), f"{handle!r} with {identifiers} and no other"
+        )
+
+    # rsplib's
+
+    def rsplib(self, host: Host, program: str, *options: str) -> Process:
+        """Start a program of rsplib on a host; it has a terminal, so that it says at once what it has to say."""
+        process = Process()
+        arguments = [program, *options]
+        with host:
+            reactor.spawnProcess(process, tool(program), arguments, dict(os.environ), usePTY=True)  # type: ignore[attr-defined]
+
+        async def end() -> None:
+            process.signal("KILL")
+            await process.ended
+            if "TEST_OUTPUT" in os.environ:
+                print(f"\n{' '.join(arguments)} at {host.addresses}\n{process.text}")
+
+        self.addCleanup(end)
+        return process
+
+    def their_registrar(self, host: Host, identifier: int, *options: str, peers: tuple[Host, ...] = ()) -> Process:
+        """rsplib's registrar, without multicast unless C{options} ask for it."""
+        address = host.addresses[0]
+        alone = not any("announce" in option for option in options)
+        return self.rsplib(
+            host,
+            "rspregistrar",
+            f"-identifier=0x{identifier:x}",
+            f"-asap={address}:{ASAP_PORT}",
+            f"-enrp={address}:{ENRP_PORT}",
+            *(f"-peer={peer.addresses[0]}:{ENRP_PORT}" for peer in peers),
+            *(("-asapannounce=off", "-enrpannounce=off") if alone else ()),
+            *QUICK,
+            *SUPERVISING,
+            *options,
+        )
+
+    def their_element(self, host: Host, registrar: Host, service: str, identifier: int, *options: str) -> Process:
+        """rsplib's C{rspserver} with one of its services: C{"echo"}, C{"pingpong"}, ..."""
+        return self.rsplib(
+            host,
+            "rspserver",
+            f"-{service}",
+            f"-identifier=0x{identifier:x}",
+            f"-registrar={registrar.addresses[0]}:{ASAP_PORT}",
+            "-asapannounce=off",
+            *options,
+        )
+
+    def their_user(self, host: Host, registrar: Host, program: str, *options: str) -> Process:
+        """rsplib's C{rspterminal}, C{pingpongclient}, ..."""
+        where = f"-registrar={registrar.addresses[0]}:{ASAP_PORT}"
+        return self.rsplib(host, program, where, "-asapannounce=off", *options)
+
+    # Ours
+
+    async def our_registrar(self, host: Host, identifier: int, *peers: Host, **options: Any) -> RegistrarService:
+        """A registrar of ours that serves at a host."""
+        service = RegistrarService(
+            reactor,
+            asap=TransportAddress(host.addresses, ASAP_PORT),
+            peers=[TransportAddress(peer.addresses, ENRP_PORT) for peer in peers],
+            tcp=False,
+            identifier=identifier,
+            **options,
+        )
+        self._serve(host, service)
+        return service
+
+    def our_element(self, host: Host, *registrars: Host, **options: Any) -> PoolElementService:
+        """An element of ours; it serves where it is told to."""
+        where = [TransportAddress(registrar.addresses, ASAP_PORT) for registrar in registrars]
+        service = PoolElementService(reactor, registrars=where, hosts=host.addresses, **options)
+        self._serve(host, service)
+        return service
+
+    def our_user(self, host: Host, *registrars: Host) -> PoolUserService:
+        """A user of ours, over SCTP."""
+        where = [TransportAddress(registrar.addresses, ASAP_PORT) for registrar in registrars]
+        service = PoolUserService(reactor, where, transport="sctp")
+        self._serve(host, service)
+        return service
+
+    def _serve(self, host: Host, service: Any) -> None:
+        with host:
+            service.startService()
+        self.addCleanup(service.stopService)
+
+    def count_acknowledgements(self, registrar: RegistrarService) -> list[int]:
+        """From now on, the identifiers of those that acknowledge keep-alives, in their order."""
+        acknowledged: list[int] = []
+        supervision = registrar.registrar.supervision
+        receive = supervision.acknowledged
+
+        def note(element: Element, now: float) -> None:
+            acknowledged.append(element.identifier)
+            receive(element, now)
+
+        self.patch(supervision, "acknowledged", note)
+        return acknowledged
+
+    @staticmethod
+    def transport(host: Host, port: int, use: int = DATA_PLUS_CONTROL) -> SctpTransport:
+        """Where an element of ours serves, with the Transport Use of rsplib's sessions."""
+        return SctpTransport(port, use, host.addresses)
+
+
+def elements(registrar: RegistrarService, handle: bytes) -> list[int]:
+    """Who is in this pool, as a registrar of ours knows."""
+    pool = registrar.registrar.handlespace.pools.get(handle)
+    return [] if pool is None else sorted(pool.elements)

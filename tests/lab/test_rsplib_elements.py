@@ -1,0 +1,83 @@
+"""rsplib's elements at our registrar: they register, are supervised, are resolved, deregister, die."""
+
+from __future__ import annotations
+
+from rserpool.wire.parameters import DATA_PLUS_CONTROL, PoolElement, SctpTransport, TcpTransport
+from tests.lab.rsplib import RsplibTests
+
+SERVICES = {
+    "echo": b"EchoPool",
+    "discard": b"DiscardPool",
+    "daytime": b"DaytimePool",
+    "pingpong": b"PingPongPool",
+    "fractal": b"FractalGeneratorPool",
+    "calcapp": b"CalcAppPool",
+    "scripting": b"ScriptingPool",
+}
+
+
+class ElementTests(RsplibTests):
+    """All of rsplib's services on one host, and our registrar on another."""
+
+    async def test_a_life(self) -> None:
+        """Each one registers, answers keep-alives, is resolved, and deregisters, dies, or falls silent."""
+        where, there, elsewhere = self.networks.hosts(3)
+        registrar = await self.our_registrar(where, 1)
+        processes = {
+            service: self.their_element(there, where, service, number) for number, service in enumerate(SERVICES, 0x10)
+        }
+        for number, handle in enumerate(SERVICES.values(), 0x10):
+            await self.holds(registrar, handle, number)
+        # ... are supervised
+        asked = self.count_acknowledgements(registrar)
+        everybody = set(range(0x10, 0x10 + len(SERVICES)))
+        await self.until(lambda: all(asked.count(number) >= 3 for number in everybody), "three answers of each")
+        self.assertEqual(everybody, set(asked))
+        # ... are resolved
+        user = self.our_user(elsewhere, where)
+        for number, handle in enumerate(SERVICES.values(), 0x10):
+            [found] = (await user.resolve(handle)).elements
+            self.check(found, number, there.addresses[0])
+        # ... deregister
+        stopped = list(SERVICES)[::3]
+        for service in stopped:
+            processes[service].signal("INT")
+        for service in stopped:
+            await self.holds(registrar, SERVICES[service])
+        # ... die
+        killed = list(SERVICES)[1::3]
+        for service in killed:
+            processes[service].signal("KILL")
+        # ... fall silent
+        silent = list(SERVICES)[2::3]
+        for service in silent:
+            processes[service].signal("STOP")
+        for service in [*killed, *silent]:
+            await self.holds(registrar, SERVICES[service])
+
+    def check(self, element: PoolElement, identifier: int, host: str) -> None:
+        """What it registered."""
+        self.assertEqual(identifier, element.identifier)
+        self.assertEqual(90_000, element.life)  # milliseconds: it registers again each 30 s
+        transport = element.user_transport
+        self.assertIsInstance(transport, SctpTransport | TcpTransport)
+        self.assertEqual((host,), transport.addresses)
+        if isinstance(transport, SctpTransport):
+            self.assertEqual(DATA_PLUS_CONTROL, transport.use)
+
+    async def test_no_chargen(self) -> None:
+        """3.4.4 rejects the option that its manual has for it."""
+        process = self.their_element(self.host(), self.host(), "chargen", 0x10)
+        await process.says("Unknown Character Generator parameter: -chargen")
+
+    async def test_keep_alives_name_the_element(self) -> None:
+        """Of two elements in one pool, on one host, each answers for itself."""
+        where, there = self.networks.hosts(2)
+        registrar = await self.our_registrar(where, 1)
+        processes = [self.their_element(there, where, "echo", number, "-policy=Random") for number in (1, 2)]
+        await self.holds(registrar, b"EchoPool", 1, 2)
+        processes[0].signal("STOP")
+        await self.holds(registrar, b"EchoPool", 2)
+        asked = self.count_acknowledgements(registrar)
+        await self.until(lambda: len(asked) >= 3)
+        self.assertEqual({2}, set(asked))
