@@ -106,6 +106,15 @@ def scope(host: str) -> str:
     return "link" if address.is_link_local else "global"
 
 
+def machine(host: str) -> str:
+    """Which machine an IP address stands for, as far as the address tells: all of loopback is one, and so is an IPv6
+    network of 64 bits, in which a machine has as many addresses as it likes."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if address.is_loopback:
+        return "loopback"
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
 def only_this_host(hosts: Sequence[str]) -> bool:
     """Whether none of these addresses can be reached from elsewhere."""
     return all(scope(host) == "loopback" for host in hosts)

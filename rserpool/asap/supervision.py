@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from rserpool.addresses import TransportAddress
+from rserpool.addresses import TransportAddress, machine
 from rserpool.asap.clients import Client
 from rserpool.effects import Abort, Association, Close, Connect, Effect, Send
 from rserpool.handlespace.deadlines import ElementDeadlines
@@ -30,7 +30,7 @@ class Watch:
     @ivar alive_until: when its registration ends (monotonic seconds; infinity for a life of -1).
     @ivar answer_by: when a keep-alive that is under way counts as failed, or None.
     @ivar claim: whether the element must still be told that we are its home (H flag), after a takeover.
-    @ivar reporters: associations that reported it unreachable since it last registered.
+    @ivar reporters: machines whose users reported it unreachable since it last registered.
     @ivar over: the association over which it last registered; None after a takeover.
     """
 
@@ -40,7 +40,7 @@ class Watch:
         self.alive_until = alive_until
         self.answer_by: float | None = None
         self.claim = False
-        self.reporters: set[Association] | None = None
+        self.reporters: set[str] | None = None
         self.over: Association | None = None
 
 
@@ -145,13 +145,16 @@ class Supervision:
         watch.claim = False
         self._deadlines.set(element, min(watch.alive_until, self._next_keep_alive(now)))
 
-    def reported(self, element: Element, reporter: Association, now: float) -> list[Effect]:
-        """3.5: somebody could not reach the element: ask it at once, and count distinct reporters."""
+    def reported(self, element: Element, reporter: Client, now: float) -> list[Effect]:
+        """3.5: somebody could not reach the element: ask it at once, and count from how many machines that is said.
+
+        One of them alone cannot remove an element that answers us, however many associations it has.
+        """
         watch = element.watch
         if watch is not None:
             if watch.reporters is None:
                 watch.reporters = set()
-            watch.reporters.add(reporter)
+            watch.reporters.add(machine(reporter.peer.hosts[0]))
             if len(watch.reporters) > self._profile.max_bad_pe_reports:
                 return self._remove(element, False, now)
         return self.probe(element, now)

@@ -266,7 +266,7 @@ class Registrar:
         if not client.reports.take(now):
             return []
         element = self.handlespace.find(message.handle, message.identifier)
-        return [] if element is None else self.supervision.reported(element, client.association, now)
+        return [] if element is None else self.supervision.reported(element, client, now)
 
     def _error(self, client: Client, message: asap.Error, now: float) -> list[Effect]:
         return [Notify(ErrorReceived(client.association, message.causes))]

@@ -1,0 +1,1 @@
+"""Hostile neighbours: inputs that kill others, and a million mutated messages (C{python -m tests.hostile.run})."""

@@ -1,0 +1,339 @@
+"""Registrars, elements and users among hostile neighbours, all in memory, on one clock that is advanced by hand.
+
+Strangers speak ASAP and ENRP with a registrar, a rogue registrar speaks with an element and a user, and somebody sends
+to the multicast groups. Meanwhile the bystanders, two elements, a user and the other registrar, must go on undisturbed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, globalLogPublisher
+from zope.interface import implementer
+
+from rserpool.addresses import TransportAddress
+from rserpool.errors import RSerPoolError
+from rserpool.profiles import DEFAULT
+from rserpool.roles.registrar import ElementRemoved
+from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
+from rserpool.service.registrar import RegistrarService
+from rserpool.wire import asap, enrp
+from tests.hostile.mutation import Mutator, Target
+from tests.service.scene import Scene
+from tests.wire.test_properties import decodes_or_raises
+
+STEP = 0.002
+"""Seconds between two messages."""
+POOL, ELEMENT = b"bystander", 7
+SECOND_POOL, SECOND = b"second", 8
+SERVER, OTHER = 0x1111, 0x2222
+STRICT = (PPID_ASAP, "rogue", "multicast")
+"""What must not disturb bystanders for a moment; other registrars may say what counts, see L{Arena.check}."""
+
+
+class Disturbed(AssertionError):
+    """Something went wrong; the text says what."""
+
+
+@implementer(ILogObserver)
+class Errors:
+    """Collects what is logged as an error: an exception that a handler let through."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def __call__(self, event: Any) -> None:
+        failure = event.get("log_failure")
+        if failure is not None:
+            self.seen.append(failure.getTraceback())
+
+
+class Stranger(SctpHandler):
+    """Somebody who sends what he likes, on as many associations as there are.
+
+    @ivar acknowledges: whether he answers keep-alives, so that what he registered stays.
+    """
+
+    def __init__(self, acknowledges: bool = False) -> None:
+        self.associations: list[Any] = []
+        self.dialling = False
+        self.acknowledges = acknowledges
+        self.heard = 0
+
+    def associationUp(self, association: Any) -> None:
+        self.dialling = False
+        self.associations.append(association)
+
+    def messageReceived(self, association: Any, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
+        self.heard += 1
+        codec = asap if ppid == PPID_ASAP else enrp
+        # Whatever is answered is well formed.
+        message = codec.decode(data).message
+        if self.acknowledges and isinstance(message, asap.EndpointKeepAlive):
+            acknowledgement = asap.EndpointKeepAliveAck(message.handle, message.identifier or 0)
+            association.send(asap.encode(acknowledgement), ppid)
+
+    def associationLost(self, association: Any, reason: Any) -> None:
+        self.dialling = False
+        if association in self.associations:
+            self.associations.remove(association)
+
+
+class Arena:
+    """All of them.
+
+    @ivar sent: how many messages were sent, by lane.
+    @ivar slowest: the longest time that one message took, in seconds of processor time.
+    """
+
+    def __init__(self, seed: int, *, lanes: tuple[str, ...] = ("asap", "enrp", "rogue", "multicast")) -> None:
+        self.random = Random(seed)
+        self.errors = Errors()
+        self.sent: Counter[str] = Counter()
+        self.slowest = 0.0
+        self.reconnected = 0
+        self._cleanups: list[tuple[Callable[..., Any], Any]] = []
+        self._lanes = lanes
+        self.strict = "enrp" not in lanes
+        globalLogPublisher.addObserver(self.errors)
+        scene = self.scene = Scene(self, seed)
+        self.registrar = self._registrar(SERVER)
+        self.other = self._registrar(OTHER, self.registrar)
+        self.element = scene.element(self.registrar)
+        self.second = scene.element(self.other)
+        self.user = scene.user(self.registrar)
+        scene.result(self.element.serve(POOL, scene.transport(self.element), identifier=ELEMENT))
+        scene.until(lambda: self.other.registrar.peering.ready)
+        scene.result(self.second.serve(SECOND_POOL, scene.transport(self.second), identifier=SECOND))
+        self.user.subscribe(POOL, self._changed)
+        self._network = scene.network
+        self._open_strangers()
+        target = Target(
+            (POOL, SECOND_POOL, b"foreign"),
+            (ELEMENT, SECOND, SERVER, OTHER),
+            tuple(self._host(each) for each in (self.element, self.second)),
+        )
+        self.mutator = Mutator(self.random, target)
+        self.last = b""
+
+    # What Scene asks of a test case
+
+    def addCleanup(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._cleanups.append((function, arguments))
+
+    def close(self) -> None:
+        """End all of it."""
+        for handler in (*self.asap_strangers, *self.enrp_strangers, self.rogue):
+            for association in list(handler.associations):
+                association.abort()
+        while self._cleanups:
+            function, arguments = self._cleanups.pop()
+            function(*arguments)
+        globalLogPublisher.removeObserver(self.errors)
+
+    # The attack
+
+    def attack(self, messages: int, check_every: int = 500) -> None:
+        """Send so many mutated messages, and look after the bystanders now and then.
+
+        @raise Disturbed: if anything went wrong.
+        """
+        for number in range(messages):
+            lane = self.random.choice(self._lanes)
+            began = time.process_time()
+            getattr(self, f"_{lane}")()
+            self.scene.clock.advance(STEP)
+            took = time.process_time() - began
+            self.slowest = max(self.slowest, took)
+            self.sent[lane] += 1
+            if self.errors.seen:
+                raise Disturbed(f"an exception came out of a handler, after {self.last.hex()}:\n{self.errors.seen[0]}")
+            if number % check_every == check_every - 1:
+                self.check()
+
+    def _asap(self) -> None:
+        self._from(self.random.choice(self.asap_strangers), 3863, asap, PPID_ASAP)
+
+    def _enrp(self) -> None:
+        self._from(self.random.choice(self.enrp_strangers), 9901, enrp, PPID_ENRP)
+
+    def _from(self, stranger: Stranger, port: int, codec: Any, ppid: int) -> None:
+        self.last = self.mutator.message(codec)
+        decodes_or_raises(codec, self.last)
+        if not stranger.associations:
+            if not stranger.dialling:
+                stranger.dialling = True
+                self.reconnected += 1
+                address = TransportAddress((self._host(self.registrar),), port, 9899)
+                self._endpoints[stranger].connect(address)
+            return
+        stranger.associations[0].send(self.last, ppid)
+
+    def _rogue(self) -> None:
+        self.last = self.mutator.message(asap)
+        if self.rogue.associations:
+            self.random.choice(self.rogue.associations).send(self.last, PPID_ASAP)
+        if self.random.random() < 0.05:
+            waiting: Deferred[Any] = self.victim.resolve(b"foreign", timeout=1.0)
+            self.questions += 1
+            waiting.addErrback(lambda failure: failure.trap(RSerPoolError))
+            waiting.addBoth(self._answered)
+
+    def _answered(self, result: Any) -> None:
+        self.answers += 1
+
+    def _multicast(self) -> None:
+        pick = self.random.randrange(4)
+        self.last = self.mutator.message(enrp if pick == 0 else asap)
+        source = self.random.choice(("10.0.0.30", "10.0.0.99", "127.0.0.1"))
+        if pick == 0:
+            self.registrar.node._channels["enrp"].announcementReceived(self.last, source)
+        else:
+            nodes = (self.foreign.node, self.registrar.node, self.victim._node)
+            nodes[pick - 1].announcementReceived(self.last, source)
+
+    # The bystanders
+
+    def check(self) -> None:
+        """Nobody is disturbed.
+
+        Over ASAP nobody may touch an element of another association, not for a moment. Whoever speaks ENRP is a
+        registrar, and what it says counts: it may claim an element or take a registrar's elements over; then these are
+        back where they want to be within seconds.
+
+        @raise Disturbed: if somebody is.
+        """
+        for service, handle, identifier in (
+            (self.registrar, POOL, ELEMENT), (self.other, SECOND_POOL, SECOND),
+        ):  # fmt: skip
+            if not self._holds(service, handle, identifier):
+                if self.strict:
+                    raise Disturbed(f"{handle!r} 0x{identifier:x} is not where it was")
+                self._until(lambda s=service, h=handle, i=identifier: self._present(s, h, i), f"{handle!r} to be back")
+        began = self.scene.clock.seconds()
+        for _ in range(20):
+            resolved = self._result(self.user.resolve(POOL, fresh=True, timeout=5.0))
+            if any(each.identifier == ELEMENT for each in resolved.elements):
+                break
+            if self.strict:
+                raise Disturbed("a user is not told of the bystander")
+            self._pass(0.25)
+        else:
+            raise Disturbed("a user is not told of the bystander any more")
+        if self.scene.clock.seconds() - began > (0.5 if self.strict else 10.0):
+            raise Disturbed(f"an answer took {self.scene.clock.seconds() - began:.1f} s")
+        if self.questions - self.answers > 2000:
+            raise Disturbed(f"{self.questions - self.answers} questions wait for an answer")
+
+    def quiet(self, seconds: float = 120.0) -> None:
+        """The hostile ones go; after a while only the bystanders are left.
+
+        @raise Disturbed: if anything else is.
+        """
+        for handler in (*self.asap_strangers, *self.enrp_strangers, self.rogue):
+            for association in list(handler.associations):
+                association.abort()
+        self._pass(1.0)
+        for handler in (*self.asap_strangers, *self.enrp_strangers):
+            for association in list(handler.associations):
+                association.abort()
+        self._until(self._alone, "what the strangers had registered to be gone", seconds)
+        self.check()
+        if self.errors.seen:
+            raise Disturbed(f"an exception came out of a handler:\n{self.errors.seen[0]}")
+
+    def _alone(self) -> bool:
+        return all(
+            len(service.registrar.handlespace) == 2
+            and self._holds(self.registrar, POOL, ELEMENT)
+            and self._holds(self.other, SECOND_POOL, SECOND)
+            for service in (self.registrar, self.other)
+        )
+
+    def _holds(self, service: RegistrarService, handle: bytes, identifier: int) -> bool:
+        """Whether an element is registered with this registrar, as its own."""
+        element = service.registrar.handlespace.find(handle, identifier)
+        return element is not None and element.home == service.registrar.identifier and element.association is not None
+
+    def _present(self, service: RegistrarService, handle: bytes, identifier: int) -> bool:
+        """Whether an element is registered, wherever."""
+        return service.registrar.handlespace.find(handle, identifier) is not None
+
+    def _changed(self, change: Any) -> None:
+        there = change.elements is not None and any(each.identifier == ELEMENT for each in change.elements)
+        if not there and self.strict and self.sent:
+            self.errors.seen.append("a subscriber was told that the bystander is gone")
+
+    def _registrar(self, identifier: int, *peers: RegistrarService) -> RegistrarService:
+        addresses = [TransportAddress((self._host(peer),), 9901, 9899) for peer in peers]
+        service = self.scene.registrar(identifier=identifier, peers=addresses)
+        notify = service.node._notify
+
+        def notified(event: Any) -> None:
+            if isinstance(event, ElementRemoved) and (event.handle, event.identifier) in (
+                (POOL, ELEMENT), (SECOND_POOL, SECOND),
+            ):  # fmt: skip
+                if self.strict:
+                    self.errors.seen.append(f"{event} at 0x{identifier:x}")
+            notify(event)
+
+        service.node._notify = notified
+        return service
+
+    def _open_strangers(self) -> None:
+        self._endpoints: dict[Stranger, Any] = {}
+        self.asap_strangers = [self._stranger(f"10.0.1.{n}", n == 1) for n in (1, 2, 3)]
+        self.enrp_strangers = [self._stranger(f"10.0.2.{n}") for n in (1, 2)]
+        self.rogue = Stranger()
+        stack = self._network.stack("10.0.3.1", registrar=True)
+        stack.open(3863, self.rogue, listening=True)
+        where = TransportAddress(("10.0.3.1",), 3863, 9899)
+        self.foreign = self.scene.element(where)
+        self.foreign.serve(b"foreign", self.scene.transport(self.foreign)).addErrback(lambda failure: None)
+        self.questions = self.answers = 0
+        self.victim = self.scene.user()
+        self.victim._registrars = (where,)
+        stopped = self.victim.stopService()
+        self.scene.until(lambda: stopped.called)
+        self.victim.startService()
+
+    def _stranger(self, host: str, acknowledges: bool = False) -> Stranger:
+        stranger = Stranger(acknowledges)
+        self._endpoints[stranger] = self._network.stack(host).open(0, stranger)
+        return stranger
+
+    def _host(self, service: Any) -> str:
+        return self.scene.stacks[service].hosts[0]
+
+    def _pass(self, seconds: float) -> None:
+        end = self.scene.clock.seconds() + seconds
+        while self.scene.clock.seconds() < end:
+            calls = [call.getTime() for call in self.scene.clock.getDelayedCalls()]
+            until = min([end, *calls])
+            self.scene.clock.advance(max(0.001, until - self.scene.clock.seconds()))
+
+    def _until(self, condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+        end = self.scene.clock.seconds() + seconds
+        while not condition():
+            if self.scene.clock.seconds() > end:
+                raise Disturbed(f"waited {seconds:g} s for {what}")
+            self._pass(0.05)
+
+    def _result(self, waiting: Deferred[Any]) -> Any:
+        outcome: list[Any] = []
+        waiting.addBoth(outcome.append)
+        try:
+            self._until(lambda: bool(outcome), "an answer")
+        except Disturbed:
+            raise Disturbed("a user's question was never answered") from None
+        if hasattr(outcome[0], "raiseException"):
+            raise Disturbed(f"a user's question failed: {outcome[0].getErrorMessage()}")
+        return outcome[0]
+
+
+PROFILE = DEFAULT
