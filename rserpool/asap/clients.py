@@ -41,9 +41,7 @@ class Client:
         self, association: Association, peer: TransportAddress, now: float, limits: Limits, outbound: bool
     ) -> None:
         self.association = association
-        self.peer = peer
-        self.hosts = frozenset(peer.hosts)
-        self.asap_transport = SctpTransport(peer.port, DATA_PLUS_CONTROL, peer.hosts)
+        self.moved(peer)
         self.encapsulation = 0 if peer.encapsulation == ENCAPSULATION_PORT else peer.encapsulation
         self.outbound = outbound
         self.elements: dict[Element, None] = {}
@@ -51,6 +49,12 @@ class Client:
         self.paused = False
         self.requests = TokenBucket(limits.requests_per_second, now)
         self.reports = TokenBucket(limits.reports_per_second, now)
+
+    def moved(self, peer: TransportAddress) -> None:
+        """It comes from these addresses (now: RFC 5061)."""
+        self.peer = peer
+        self.hosts = frozenset(peer.hosts)
+        self.asap_transport = SctpTransport(peer.port, DATA_PLUS_CONTROL, peer.hosts)
         self.sees = _VISIBLE[scope(peer.hosts[0])]
 
     @property

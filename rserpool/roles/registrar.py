@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rserpool.addresses import TransportAddress
@@ -154,6 +154,15 @@ class Registrar:
         client = self._clients[association] = Client(association, peer, now, self._limits, outbound)
         self._places.add(client)
         return self.supervision.connected(client, now) if outbound else []
+
+    def addresses_changed(self, association: Association, hosts: tuple[str, ...], now: float) -> list[Effect]:
+        """The IP addresses of an association are these: what is registered over it is checked against them."""
+        client = self._clients.get(association)
+        if client is not None and hosts:
+            self._places.remove(client)
+            client.moved(replace(client.peer, hosts=hosts))
+            self._places.add(client)
+        return []
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """What a L{Connect<rserpool.effects.Connect>} asked for could not be opened."""

@@ -74,5 +74,8 @@ class SctpHandler:
     def addressChanged(self, association: ISctpAssociation, host: str, reachable: bool) -> None:
         """See L{ISctpHandler.addressChanged}."""
 
+    def peerAddressesChanged(self, association: ISctpAssociation) -> None:
+        """See L{ISctpHandler.peerAddressesChanged}."""
+
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
         """See L{ISctpHandler.associationLost}."""

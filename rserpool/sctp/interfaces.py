@@ -139,7 +139,10 @@ class ISctpHandler(Interface):
         """The buffer has drained."""
 
     def addressChanged(association: ISctpAssociation, host: str, reachable: bool) -> None:
-        """A path of the association became (un)reachable."""
+        """A path of the association became (un)reachable; one that was verified for the first time is reachable."""
+
+    def peerAddressesChanged(association: ISctpAssociation) -> None:
+        """The peer has gained or lost an address (RFC 5061); C{peer_addresses} are those that it has now."""
 
     def associationLost(association: ISctpAssociation, reason: Failure) -> None:
         """The association is gone, or could not be set up; called once.

@@ -25,7 +25,7 @@ from rserpool.service.handles import handle_of, handle_text
 from rserpool.service.load import probe
 from rserpool.service.multicast import AnnouncementChannel, default_group
 from rserpool.service.node import Node
-from rserpool.service.registrars import local_host_towards, registrars_from
+from rserpool.service.registrars import local_hosts_towards, registrars_from
 from rserpool.wire.parameters import Policy, UserTransport
 
 SAMPLE = 1.0
@@ -40,7 +40,7 @@ class PoolElementService(Service):
     """One process's membership in any number of pools.
 
     @param registrars: where registrars are; by default on this host.
-    @param hosts: our own IP addresses, which the registered transports must be at; by default the one that reaches
+    @param hosts: our own IP addresses, which the registered transports must be at; by default those that reach
         the first registrar.
     @param announcements: whether to listen for announcements of registrars too.
     @param stack: an SCTP stack that the caller opened and will close; None to open one.
@@ -86,7 +86,7 @@ class PoolElementService(Service):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Our own IP addresses; the transports that are registered must be at one of them."""
-        return self._hosts or (local_host_towards(self._registrars[0].hosts[0]),)
+        return self._hosts or local_hosts_towards(self._registrars[:1])
 
     def joining(self, pool: bytes | str) -> bool:
         """Whether the element is to serve in this pool and was never registered there yet."""

@@ -27,6 +27,7 @@ from rserpool.errors import CauseCode, WireError
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint
 from rserpool.service.garbled import Garbled
+from rserpool.service.paths import Paths
 from rserpool.wire import asap, enrp
 from rserpool.wire.causes import ErrorCause, cause_of, unrecognized_parameters
 
@@ -74,6 +75,7 @@ class Channel(SctpHandler):
     @ivar connect_tcp: C{connect_tcp(peer, handler)}, for a role that speaks ASAP over TCP (RFC 5352 section 2.1).
     @ivar announce: C{announce(data)}, which multicasts a message; None where announcements are off.
     @ivar garbled: who sends what cannot be understood.
+    @ivar addresses_changed: what hears that a peer's addresses are not those that it came with; None for nothing.
     """
 
     _log = Logger()
@@ -87,6 +89,7 @@ class Channel(SctpHandler):
         self.connect_tcp: Callable[[TransportAddress, Channel], ISctpAssociation] | None = None
         self.garbled = Garbled(self._log)
         self.announce: Callable[[bytes], None] | None = None
+        self.addresses_changed: Callable[[Association, tuple[str, ...], float], list[Effect]] | None = None
         self._dialled: dict[TransportAddress, ISctpAssociation] = {}
         self._given_up: set[ISctpAssociation] = set()
 
@@ -143,6 +146,8 @@ class Channel(SctpHandler):
                 return
             del self._dialled[association.peer]
         self.node.perform(self.face.association_up(association, association.peer, self.node.now(), outbound))
+        if outbound and association.established and association.peer_addresses != association.peer.hosts:
+            self.peerAddressesChanged(association)
 
     def messageReceived(
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
@@ -171,6 +176,14 @@ class Channel(SctpHandler):
             self._log.debug("{source} announced what cannot be understood: {error}", source=source, error=error)
             return
         self.node.perform(self.face.announcement(decoded.message, source, self.node.now()))
+
+    def addressChanged(self, association: ISctpAssociation, host: str, reachable: bool) -> None:
+        self.node.paths.changed(association, host, reachable)
+
+    def peerAddressesChanged(self, association: ISctpAssociation) -> None:
+        self.node.paths.moved(association)
+        if self.addresses_changed is not None:
+            self.node.perform(self.addresses_changed(association, association.peer_addresses, self.node.now()))
 
     def associationPaused(self, association: ISctpAssociation) -> None:
         self.node.perform(self.face.association_paused(association, self.node.now()))
@@ -207,10 +220,12 @@ class Node(Channel):
     """Runs a role on one reactor; is itself its channel for ASAP.
 
     @ivar server: the ENRP server identifier of a registrar; 0 for others.
+    @ivar paths: what happened to the paths of its associations.
     """
 
     def __init__(self, reactor: Any, role: Role, notify: Callable[[Any], None], *, server: int = 0) -> None:
         super().__init__(self, role, asap, PPID_ASAP)
+        self.paths = Paths(self._log)
         self.reactor = reactor
         self.server = server
         self._role = role
@@ -234,6 +249,7 @@ class Node(Channel):
     def forget(self, association: ISctpAssociation) -> None:
         """An association is gone."""
         self._channel_of.pop(association, None)
+        self.paths.forget(association)
 
     def perform(self, effects: list[Effect]) -> None:
         """Do what the role asked for, in order, and re-arm the timer."""

@@ -18,7 +18,7 @@ from rserpool.policies import ParsedPolicy
 from rserpool.service.element import PoolElementService
 from rserpool.service.node import clock_of
 from rserpool.service.ports import ListeningPorts, asap_place, has_control_channel, session_framing
-from rserpool.service.registrars import local_host_towards, registrars_from
+from rserpool.service.registrars import local_hosts_towards, registrars_from
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, UserTransport
 
 PATIENCE = 5.0
@@ -106,7 +106,7 @@ class PooledService(Service):
                 self._fail(ConfigurationError("the service opened no port that can be found: name it with --port"))
             return
         bound = self._ports.bound_hosts()
-        hosts = self._hosts or bound or (local_host_towards(self._registrars[0].hosts[0]),)
+        hosts = self._hosts or bound or local_hosts_towards(self._registrars[:1])
         at = tuple(filter(self._ports.reached_at, hosts))
         if not at:
             alone = ", ".join(bound) or "IPv4"

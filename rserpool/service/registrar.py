@@ -116,6 +116,7 @@ class RegistrarService(Service):
         )
         self.node = Node(reactor, self.registrar, self._notified, server=identifier)
         self.registrar.peering.suggest = suggest_takeover
+        self.node.addresses_changed = self.registrar.addresses_changed
         self._counted = CountedLog(reactor, self._log)
         self._garbage = Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)

@@ -36,6 +36,8 @@ class Recorder:
         self.senders: list[ISctpAssociation] = []
         self.failed: list[tuple[bytes, int]] = []
         self.pressure: list[str] = []
+        self.paths: list[tuple[str, bool]] = []
+        self.addresses: list[tuple[str, ...]] = []
         self.lost: list[tuple[ISctpAssociation, Failure]] = []
         self.on_up: Callable[[ISctpAssociation], Any] | None = None
         self.on_message: Callable[[ISctpAssociation, bytes], Any] | None = None
@@ -84,6 +86,11 @@ class Recorder:
         self._noticed()
 
     def addressChanged(self, association: ISctpAssociation, host: str, reachable: bool) -> None:
+        self.paths.append((host, reachable))
+        self._noticed()
+
+    def peerAddressesChanged(self, association: ISctpAssociation) -> None:
+        self.addresses.append(tuple(association.peer_addresses))
         self._noticed()
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:

@@ -311,8 +311,9 @@ class Endpoint:
     def _address_changed(self, association: Association, host: str, state: str) -> None:
         if state in ("added", "removed"):
             association.addresses_changed()
-        if state in ("available", "unreachable") and association.established:
-            self.tell("addressChanged", association, host, state == "available")
+            self.tell("peerAddressesChanged", association)
+        if state in ("available", "confirmed", "unreachable") and association.established:
+            self.tell("addressChanged", association, host, state != "unreachable")
 
     def _changed(self, change: notifications.AssociationChange) -> None:
         identifier = change.association

@@ -1,0 +1,184 @@
+"""Associations over two networks of which one fails (RFC 9260 section 6.4, 8.2): nothing is lost, nobody is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from rserpool.addresses import TransportAddress
+from rserpool.profiles import FAST
+from rserpool.sctp.interfaces import ISctpStack
+from rserpool.sctp.stack import open_stack
+from rserpool.service.element import PoolElementService
+from rserpool.service.registrar import RegistrarService
+from rserpool.service.user import PoolUserService
+from rserpool.wire.parameters import DATA_ONLY, SctpTransport
+from tests.lab.networks import Host, Networks
+from tests.sctp.harness import Recorder, SctpHarness
+
+PPID = 4711
+"""Of nobody: the lab checks what bears the PPIDs of ASAP and ENRP."""
+
+
+class MultihomedCase(SctpHarness, TestCase):
+    """Hosts on two networks, and endpoints there."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.networks = Networks(self)
+        self.here, self.there = self.networks.hosts(2)
+
+    async def at(self, host: Host, *hosts: str, listening: bool = True) -> tuple[Any, Recorder]:
+        """An endpoint at a host, by default at all its IPv4 addresses."""
+        with host:
+            stack: ISctpStack = open_stack(reactor, backend="kernel", hosts=hosts or host.addresses, profile=FAST)
+            self.addCleanup(lambda: Deferred.fromCoroutine(self.fired(stack.close())))
+            recorder = self.recorder()
+            endpoint = stack.open(0, recorder, listening=listening)
+        self._stacks[endpoint] = stack
+        return endpoint, recorder
+
+    async def up(self, *hosts: str) -> tuple[Any, Recorder, Any, Recorder]:
+        """An association from C{there} to C{here}."""
+        server, accepting = await self.at(self.here, *hosts)
+        client, connecting = await self.at(self.there)
+        association = client.connect(TransportAddress(self.here.addresses, server.port))
+        await self.until(lambda: bool(connecting.up and accepting.up))
+        return association, connecting, accepting.up[0], accepting
+
+
+class PathTests(MultihomedCase):
+    """One association, two paths."""
+
+    async def test_addresses(self) -> None:
+        """Both ends know all addresses of both (bindx, connectx)."""
+        association, _, accepted, _ = await self.up()
+        for end, own, other in ((association, self.there, self.here), (accepted, self.here, self.there)):
+            self.assertEqual(set(own.addresses), set(end.local_addresses))
+            self.assertEqual(set(other.addresses), set(end.peer_addresses))
+        self.assertEqual(set(self.there.addresses), set(accepted.peer.hosts))
+
+    async def test_wildcard(self) -> None:
+        """An endpoint at all addresses is dialled at one, and reached at all of one family or both."""
+        for wild, expected in (
+            (("0.0.0.0",), {*self.here.addresses}),
+            (("::",), {*self.here.addresses6}),
+            (("0.0.0.0", "::"), {*self.here.addresses, *self.here.addresses6}),
+        ):
+            server, accepting = await self.at(self.here, *wild)
+            client, connecting = await self.at(self.there, "0.0.0.0", "::")
+            dialled = self.here.addresses6[1] if wild == ("::",) else self.here.addresses[1]
+            association = client.connect(TransportAddress((dialled,), server.port))
+            await self.until(lambda a=accepting, c=connecting: bool(a.up and c.up))
+            self.assertEqual(expected, {h for h in association.peer_addresses if not h.startswith("fe80")})
+
+    async def test_second_address_dialled(self) -> None:
+        """A set-up succeeds when the first of the peer's addresses cannot be reached (connectx)."""
+        server, accepting = await self.at(self.here)
+        client, connecting = await self.at(self.there)
+        self.networks.cut(0)
+        client.connect(TransportAddress(self.here.addresses, server.port)).send(b"by the other way")
+        await self.until(lambda: bool(accepting.received))
+        self.assertEqual([b"by the other way"], accepting.data)
+
+    async def test_primary_lost(self) -> None:
+        """The primary path fails in the middle of a stream: no message is lost, doubled or out of order."""
+        association, connecting, accepted, accepting = await self.up()
+        messages = [f"{i}".encode() * 300 for i in range(600)]
+        for message in messages[:300]:
+            association.send(message, PPID)
+        await self.until(lambda: len(accepting.received) > 50)
+        self.networks.cut(self.here.addresses.index(association.peer_addresses[0]))
+        for message in messages[300:]:
+            association.send(message, PPID)
+            accepted.send(message, PPID)
+        await self.until(lambda: len(accepting.received) == 600 and len(connecting.received) == 300)
+        self.assertEqual((messages, messages[300:]), (accepting.data, connecting.data))
+        self.assertEqual(([], [], []), (connecting.lost, accepting.lost, connecting.failed))
+
+    async def test_path_events(self) -> None:
+        """A path that fails is reported at both ends, and so is its return."""
+        _, connecting, _, accepting = await self.up()
+        # Who accepts verifies the addresses that it was told; who dials knows them.
+        await self.until(lambda: bool(accepting.paths))
+        self.networks.cut(1)
+        await self.until(lambda: bool(connecting.paths and accepting.paths[1:]))
+        here, there = self.here.addresses[1], self.there.addresses[1]
+        self.networks.mend(1)
+        await self.until(lambda: len(connecting.paths) == 2 and len(accepting.paths) == 3)
+        self.assertEqual([(here, False), (here, True)], connecting.paths)
+        self.assertEqual([(there, True), (there, False), (there, True)], accepting.paths)
+        self.assertEqual(([], []), (connecting.lost, accepting.lost))
+
+    async def test_all_paths_lost(self) -> None:
+        """When all paths fail the association is lost; what was under way has failed, in order, before that."""
+        association, connecting, _, accepting = await self.up()
+        for network in range(2):
+            self.networks.cut(network)
+        failed_when_lost: list[int] = []
+        connecting.on_lost = lambda association: failed_when_lost.append(len(connecting.failed))
+        messages = [f"{i}".encode() * 100 for i in range(50)]
+        for message in messages:
+            association.send(message, PPID)
+        await self.until(lambda: bool(connecting.lost and accepting.lost))
+        self.assertEqual([(message, PPID) for message in messages], connecting.failed)
+        self.assertEqual([50], failed_when_lost)
+        self.assertEqual([], accepting.received)
+
+
+class ScopeTests(MultihomedCase):
+    """A registrar, an element and a user, each on two networks."""
+
+    timeout = 60
+
+    def serve(self) -> None:
+        """Start them."""
+        self.user_host = self.networks.hosts(1)[0]
+        with self.here:
+            self.registrar = RegistrarService(
+                reactor, asap=TransportAddress(self.here.addresses, 3863), profile=FAST, backend="kernel"
+            )
+            self.registrar.startService()
+        self.addCleanup(self.registrar.stopService)
+        where = [TransportAddress(self.here.addresses, 3863)]
+        with self.there:
+            self.element = PoolElementService(reactor, registrars=where, profile=FAST, backend="kernel")
+            self.element.startService()
+        self.addCleanup(self.element.stopService)
+        with self.user_host:
+            self.user = PoolUserService(reactor, registrars=where, profile=FAST, backend="kernel")
+            self.user.startService()
+        self.addCleanup(self.user.stopService)
+
+    async def test_network_lost(self) -> None:
+        """A registration names all addresses; with one network gone nobody is removed, and questions are answered."""
+        self.serve()
+        transport = SctpTransport(7000, DATA_ONLY, self.there.addresses)
+        with self.there:
+            identifier = await self.element.serve("www", transport)
+        resolved = await self.user.resolve("www")
+        self.assertEqual([transport], [element.user_transport for element in resolved.elements])
+        paths = self.registrar.node.paths
+
+        async def asked_until(condition: Callable[[], bool]) -> None:
+            while not condition():
+                resolved = await self.user.resolve("www", fresh=True)
+                self.assertEqual([identifier], [element.identifier for element in resolved.elements])
+                await deferLater(reactor, 0.02)
+
+        # Each of them came with a second address.
+        await asked_until(lambda: paths.counts["verified"] == 2)
+        self.networks.cut(0)
+        await asked_until(lambda: paths.down == 2)
+        with self.there:
+            self.element.change("www", transport=transport)
+        resolved = await self.user.resolve("www", fresh=True)
+        self.assertEqual([identifier], [element.identifier for element in resolved.elements])
+        self.assertEqual((2, 0), (paths.counts["lost"], paths.counts["restored"]))
+        self.assertEqual(1, len(self.registrar.registrar.handlespace))
+        await self.element.leave("www")
