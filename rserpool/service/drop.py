@@ -119,7 +119,7 @@ class Drop:
 
     def stop(self) -> None:
         """Watch no more."""
-        self._rest()
+        self.rest()
 
     def _changed(self, change: PoolChanged) -> None:
         elements = change.elements or ()
@@ -132,7 +132,7 @@ class Drop:
     def _review(self) -> None:
         open_ = self._connections.open
         if not open_:
-            self._rest()
+            self.rest()
             return
         if self._present is None:
             return
@@ -177,7 +177,8 @@ class Drop:
         if abort is not None:
             abort()
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
+        """Watch no more, until there is another connection."""
         if self._subscription is not None:
             self._subscription.stop()
             self._subscription = None

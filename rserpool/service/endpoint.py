@@ -130,6 +130,11 @@ class PoolClientEndpoint:
             raise ValueError(f"{failed!r} was not connected by this endpoint")
         self.user.report(self.handle, element.identifier)
 
+    def stop_watching(self) -> None:
+        """Drop no connection any more that is open now, and leave no timer behind."""
+        if self._drop is not None:
+            self._drop.rest()
+
     async def _connect(self, connect: Callable[[IStreamClientEndpoint, PoolElement], Deferred[T]], call: _Call) -> T:
         deadline = self.user.reactor.seconds() + self._timeout
         pause = FIRST_PAUSE

@@ -52,9 +52,7 @@ class ListeningPorts:
 
     def connections(self) -> int:
         """How many connections to these ports are open, over TCP and SCTP."""
-        readers = [*self._reactor.getReaders(), *self._reactor.getWriters()]
-        associations = sum(port.associations for port in self.ports if isinstance(port, SctpPort))
-        return associations + len({reader for reader in readers if getattr(reader, "server", None) in self.ports})
+        return connections(self._reactor, self.ports)
 
     @property
     def port(self) -> Any:
@@ -81,6 +79,13 @@ class ListeningPorts:
             return None
         address = self.port.getHost()
         return user_transport(address.type, address.port, hosts, use)
+
+
+def connections(reactor: Any, ports: Sequence[Any]) -> int:
+    """How many connections to these ports are open, over TCP and SCTP, as far as the reactor knows."""
+    readers = [*reactor.getReaders(), *reactor.getWriters()]
+    associations = sum(port.associations for port in ports if isinstance(port, SctpPort))
+    return associations + len({reader for reader in readers if getattr(reader, "server", None) in ports})
 
 
 def bound_hosts(address: Any) -> tuple[str, ...]:

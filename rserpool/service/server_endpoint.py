@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from weakref import WeakSet
 
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import directlyProvides, implementer, providedBy
+from zope.interface import implementer
 
 from rserpool.addresses import TransportAddress, only_this_host
 from rserpool.errors import ConfigurationError
 from rserpool.policies import ParsedPolicy
 from rserpool.policies import parse as parse_policy
-from rserpool.service.drop import is_open
 from rserpool.service.element import PoolElementService
 from rserpool.service.handles import handle_of, handle_text
 from rserpool.service.node import clock_of
-from rserpool.service.ports import asap_place, bound_hosts, reached_at, session_framing, user_transport
+from rserpool.service.ports import (
+    asap_place,
+    bound_hosts,
+    connections,
+    has_control_channel,
+    reached_at,
+    session_framing,
+    user_transport,
+)
 from rserpool.service.registrars import local_host_towards, registrars_from
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
 
@@ -42,7 +48,8 @@ class PoolServerEndpoint:
     @param grace: seconds that connections have to end when the port is closed.
     @param identifier: the PE identifier; one at random by default.
     @param life: the registration life in seconds; that of the profile by default.
-    @param control: over SCTP: whether it carries the control channel, too (Transport Use, RFC 5354 section 3.4).
+    @param control: over SCTP: whether it carries the control channel, too (Transport Use, RFC 5354 section 3.4); the
+        factories of sessions say so themselves.
     @param hosts: our own IP addresses, where users reach the port; by default those that it is bound to, or the one
         that reaches the first registrar.
     @param registrars: where registrars are; by default on this host.
@@ -76,7 +83,7 @@ class PoolServerEndpoint:
         self.hosts = hosts
         self.registrars = tuple(registrars or registrars_from(()))
         self.options = options
-        self.use = DATA_PLUS_CONTROL if control else DATA_ONLY
+        self.control = control
         self.refused = refused
         self.serving: dict[str, Any] = {"values": values, "identifier": identifier, "life": life}
 
@@ -90,9 +97,8 @@ class PoolServerEndpoint:
         return ensureDeferred(self._listen(protocolFactory))
 
     async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
-        served: Any = _Served(factory)
-        inner = await self.inner.listen(served)
-        port = PooledPort(self, inner, served)
+        inner = await self.inner.listen(factory)
+        port = PooledPort(self, inner, factory)
         try:
             port.join()
         except BaseException:
@@ -111,10 +117,10 @@ class PooledPort:
 
     _log = Logger()
 
-    def __init__(self, endpoint: PoolServerEndpoint, inner: IListeningPort, served: _Served) -> None:
+    def __init__(self, endpoint: PoolServerEndpoint, inner: IListeningPort, factory: IProtocolFactory) -> None:
         self._endpoint = endpoint
         self._inner = inner
-        self._served = served
+        self._factory = factory
         self._element: PoolElementService | None = None
         self._stopping: Deferred[None] | None = None
         self.registered: Deferred[int | None] = Deferred()
@@ -177,8 +183,9 @@ class PooledPort:
         element = PoolElementService(endpoint.reactor, registrars=endpoint.registrars, **options)
         element.startService()
         self._element = element
-        framing = session_framing(self._served, (endpoint.handle,))
-        transport = user_transport(kind, address.port, at, DATA_PLUS_CONTROL if framing else endpoint.use)
+        framing = session_framing(self._factory, (endpoint.handle,))
+        control = endpoint.control or has_control_channel(self._factory)
+        transport = user_transport(kind, address.port, at, DATA_PLUS_CONTROL if control else DATA_ONLY)
         self._log.info(
             "{pool}: serves at {hosts} port {port}{note}",
             pool=handle_text(endpoint.handle),
@@ -211,31 +218,9 @@ class PooledPort:
         self._settle(None)
         now = clock_of(endpoint.reactor)
         deadline = now() + endpoint.grace
-        if self._served.open:
-            self._log.info("{count} connections: draining", count=self._served.open)
-        while self._served.open and now() < deadline:
+        count = connections(endpoint.reactor, [self._inner])
+        if count:
+            self._log.info("{count} connections: draining", count=count)
+        while connections(endpoint.reactor, [self._inner]) and now() < deadline:
             await deferLater(endpoint.reactor, LOOK)
         await maybeDeferred(self._inner.stopListening)
-
-
-class _Served:
-    """The factory of the endpoint's user, unchanged, but that its open connections are known."""
-
-    def __init__(self, factory: IProtocolFactory) -> None:
-        self._factory = factory
-        self._protocols: WeakSet[Any] = WeakSet()
-        directlyProvides(self, providedBy(factory))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._factory, name)
-
-    def buildProtocol(self, address: Any) -> Any:
-        protocol = self._factory.buildProtocol(address)
-        if protocol is not None:
-            self._protocols.add(protocol)
-        return protocol
-
-    @property
-    def open(self) -> int:
-        """How many connections are open."""
-        return sum(is_open(getattr(protocol, "transport", None)) for protocol in self._protocols)

@@ -14,9 +14,9 @@ from twisted.internet.ssl import Certificate, PrivateCertificate
 class Authority:
     """Signs certificates for names."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "an authority for tests") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "an authority for tests")])
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         builder = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(True, None), critical=True)
         self._certificate = builder.sign(self._key, hashes.SHA256())
 

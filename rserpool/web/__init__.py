@@ -1,0 +1,1 @@
+"""HTTP over pools: C{http://POOL/} and C{https://POOL/} for C{twisted.web.client.Agent}, C{treq} and their like."""

@@ -1,0 +1,39 @@
+"""Persistent HTTP connections to the elements of pools, which follow the pool's policy all the same (RFC 9112 9.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.web.client import HTTPConnectionPool
+
+from rserpool.web.endpoints import PoolWebEndpoint
+
+
+class PoolConnections(HTTPConnectionPool):
+    """Keeps connections for each element of each pool apart.
+
+    An ordinary C{HTTPConnectionPool} would send all requests to the element that was connected to first. Here the
+    policy chooses an element for each request, and then a connection to this one is used again, or a new one is made.
+    Other hosts are treated as ever.
+    """
+
+    def getConnection(self, key: Hashable, endpoint: IStreamClientEndpoint) -> Deferred[Any]:
+        """A connection for one request.
+
+        @param key: for a pool of no account: its handle, its element and the certificate's name are the key.
+        @return: see L{PoolClientEndpoint.connect_by<rserpool.service.endpoint.PoolClientEndpoint.connect_by>}.
+        """
+        if not isinstance(endpoint, PoolWebEndpoint):
+            return super().getConnection(key, endpoint)
+
+        def connect(inner: IStreamClientEndpoint, own: Hashable) -> Deferred[Any]:
+            if fresh:
+                # This very connection may be used again later.
+                return self._newConnection(own, inner)
+            return super(PoolConnections, self).getConnection(own, inner)
+
+        fresh = endpoint.fresh
+        return endpoint.connect_by(connect)

@@ -1,0 +1,121 @@
+"""TLS on an endpoint: connected when the certificate was checked, not before (RFC 8446, RFC 9525)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL.SSL import Error
+from service_identity import VerificationError
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IOpenSSLClientConnectionCreator,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.service.endpoint import PassedOver
+
+
+@implementer(IStreamClientEndpoint)
+class TlsEndpoint:
+    """Connects by another endpoint, and shakes hands.
+
+    @param creator: what C{twisted.internet.ssl.optionsForClientTLS} returns.
+    @param inner: the endpoint.
+    @param name: the name that the certificate is checked against; for errors.
+    """
+
+    def __init__(self, creator: IOpenSSLClientConnectionCreator, inner: IStreamClientEndpoint, name: str) -> None:
+        self._creator = creator
+        self._inner = inner
+        self._name = name
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect.
+
+        @return: a C{Deferred} of the protocol, that can be cancelled. It fails with
+            L{PassedOver<rserpool.service.endpoint.PassedOver>} if there is something wrong with the certificate, and as
+            the endpoint's does.
+        """
+        done: Deferred[IProtocol] = Deferred(lambda _: give_up())
+        factory = _Handshaking(protocolFactory, done, self._name)
+        connecting = self._inner.connect(TLSMemoryBIOFactory(self._creator, True, factory))
+
+        def give_up() -> None:
+            if factory.transport is None:
+                connecting.cancel()
+            else:
+                factory.transport.abortConnection()
+
+        connecting.addErrback(factory.failed)
+        return done
+
+
+class _Handshaking(WrappingFactory[Any]):
+    """Tells a Deferred how the one handshake ended."""
+
+    noisy = False
+    transport: Any = None
+
+    def __init__(self, factory: IProtocolFactory, done: Deferred[IProtocol], name: str) -> None:
+        super().__init__(factory)
+        self._done = done
+        self._name = name
+
+    def buildProtocol(self, addr: Any) -> Any:
+        protocol = self.wrappedFactory.buildProtocol(addr)
+        return None if protocol is None else _Handshake(self, protocol)
+
+    def completed(self, protocol: Any) -> None:
+        """The certificate is good."""
+        if not self._done.called:
+            self._done.callback(protocol)
+
+    def failed(self, reason: Failure) -> None:
+        """There is no connection."""
+        if self._done.called:
+            return
+        if reason.check(VerificationError):
+            reason = Failure(PassedOver(f"its certificate is not one for {self._name}"))
+        elif reason.check(Error):
+            reason = Failure(PassedOver(f"TLS for {self._name} failed: {_text(reason.value)}"))
+        self._done.errback(reason)
+
+
+@implementer(IHandshakeListener)
+class _Handshake(ProtocolWrapper):
+    """Stands between TLS and the protocol, and waits for the handshake."""
+
+    factory: _Handshaking
+    _complete = False
+
+    def makeConnection(self, transport: Any) -> None:
+        self.factory.transport = transport
+        super().makeConnection(transport)
+
+    def handshakeCompleted(self) -> None:
+        self._complete = True
+        self.factory.completed(self.wrappedProtocol)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        if not self._complete:
+            # Who closes in the middle of a handshake does not serve, however politely.
+            clean = reason.check(VerificationError, Error) is None
+            self.factory.failed(Failure(ConnectionLost(reason.getErrorMessage())) if clean else reason)
+
+
+def _text(error: Any) -> str:
+    """What OpenSSL says."""
+    try:
+        return "; ".join(reason for _, _, reason in error.args[0]) or type(error).__name__
+    except (IndexError, TypeError, ValueError):
+        return str(error) or type(error).__name__

@@ -1,0 +1,182 @@
+"""Web servers as elements of a pool: HTTP over TCP and TLS on this host, everything else in memory."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, wrapServerTLS
+from twisted.internet.ssl import PrivateCertificate
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from rserpool.addresses import TransportAddress
+from rserpool.profiles import FAST
+from rserpool.sctp.memory import Network
+from rserpool.service.registrar import RegistrarService
+from rserpool.service.server_endpoint import PooledPort, PoolServerEndpoint
+from rserpool.service.user import PoolUserService
+
+HOST = "127.0.0.1"
+
+
+class Element(Resource):
+    """One web server; its answer is its number, or what its faults make of it.
+
+    @ivar requests: the methods of the requests that came, and their bodies.
+    @ivar fault: C{None}, C{"never"} (the connection is lost before an answer), C{"half"} (in its midst), C{"wait"}.
+    """
+
+    isLeaf = True
+    port: Any
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.requests: list[tuple[str, bytes]] = []
+        self.fault: str | None = None
+        self.connections: list[Any] = []
+        self._arrived: list[Deferred[Any]] = []
+
+    def arrival(self) -> Deferred[Any]:
+        """Fires with the next request that waits for its answer."""
+        arrived: Deferred[Any] = Deferred()
+        self._arrived.append(arrived)
+        return arrived
+
+    def render(self, request: Any) -> Any:
+        self.requests.append((request.method.decode(), request.content.read()))
+        if self.fault == "never":
+            request.transport.abortConnection()
+        elif self.fault == "half":
+            request.setHeader(b"Content-Length", b"100")
+            request.write(b"half")
+        elif self.fault == "wait":
+            for arrived in self._arrived:
+                arrived.callback(request)
+            self._arrived.clear()
+        else:
+            return str(self.number).encode()
+        return NOT_DONE_YET
+
+    @property
+    def open(self) -> int:
+        """How many connections are open."""
+        return sum(each.connected for each in self.connections)
+
+    def abort(self) -> None:
+        """All connections are lost."""
+        for each in self.connections:
+            each.abortConnection()
+
+
+class Watched(ProtocolWrapper):
+    """A connection that is on a list."""
+
+    def __init__(self, channel: Any, connections: list[Any]) -> None:
+        super().__init__(self, channel)  # type: ignore[arg-type]
+        connections.append(self)
+
+    def registerProtocol(self, protocol: Any) -> None:
+        """It is on the list."""
+
+    def unregisterProtocol(self, protocol: Any) -> None:
+        self.connected = 0
+
+    def abortConnection(self) -> None:
+        if self.connected:
+            transport: Any = self.transport
+            transport.abortConnection()
+
+
+class Server(Site):
+    """Knows its connections."""
+
+    noisy = False
+
+    def __init__(self, element: Element) -> None:
+        super().__init__(element)
+        self._element = element
+
+    def buildProtocol(self, addr: Any) -> Any:
+        return Watched(super().buildProtocol(addr), self._element.connections)
+
+
+class WebCase(TestCase):
+    """A registrar, a user, and as many elements as a test wants."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.network = Network(reactor)
+        options: dict[str, Any] = {"profile": FAST}
+        self.registrar = RegistrarService(
+            reactor,
+            asap=TransportAddress((HOST,), 3863),
+            tcp=False,
+            stack=self.network.stack(HOST, registrar=True),
+            random=Random(1),
+            **options,
+        )
+        self.registrar.startService()
+        self.addCleanup(self.registrar.stopService)
+        self.where = [TransportAddress((HOST,), 3863, 9899)]
+        self.user = PoolUserService(
+            reactor, self.where, stack=self.network.stack(HOST), random=Random(2), transport="sctp", **options
+        )
+        self.user.startService()
+        self.addCleanup(self.user.stopService)
+        self.elements: list[Element] = []
+        self._stacks: dict[Element, Any] = {}
+
+    async def element(
+        self, pool: bytes | str = "pool", certificate: PrivateCertificate | None = None, grace: float = 0
+    ) -> Element:
+        """Another web server in a pool, which is registered."""
+        element = Element(len(self.elements) + 1)
+        self.elements.append(element)
+        stack = self._stacks[element] = self.network.stack(HOST)
+        inner: Any = TCP4ServerEndpoint(reactor, 0, interface=HOST)
+        if certificate is not None:
+            inner = wrapServerTLS(certificate.options(), inner)
+        endpoint = PoolServerEndpoint(
+            reactor,
+            inner,
+            pool,
+            stack=stack,
+            registrars=self.where,
+            random=Random(element.number),
+            identifier=element.number,
+            profile=FAST,
+            grace=grace,
+        )
+        element.port = await endpoint.listen(Server(element))
+        self.addCleanup(self._stop, element)
+        await element.port.registered
+        return element
+
+    async def _stop(self, element: Element) -> None:
+        port: PooledPort = element.port
+        if element in self._stacks:
+            await port.stopListening()
+        element.abort()
+
+    async def kill(self, element: Element) -> None:
+        """Kill a web server: nobody says goodbye."""
+        port: Any = element.port
+        self.network.crash(self._stacks.pop(element))
+        port.element.node.stop()
+        await maybeDeferred(port._inner.stopListening)
+        element.abort()
+
+    def requests(self) -> list[int]:
+        """How many requests came to each element."""
+        return [len(element.requests) for element in self.elements]
+
+    async def together(self, *waiting: Deferred[Any]) -> list[Any]:
+        """Wait for all of them."""
+        return await gatherResults(waiting, consumeErrors=True)
