@@ -45,7 +45,7 @@ def start(processes: Processes, name: str, host: str) -> Process:
         options = ["--asap", at, "--enrp", among, "--asap-tcp", "none", "--backend", "kernel"]
         options.append("--no-keep-alive")
         registrar = processes.python(name, *TWISTD, "rserpool-ns", *options)
-        registrar.says("ready: ")
+        registrar.says("serves ASAP")
         return registrar
     if name == "floor":
         return processes.python(name, "-m", "bench.reference_floor", at)

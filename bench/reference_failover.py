@@ -59,7 +59,7 @@ class Cast:
             options = ["--asap", at, "--enrp", among, "--asap-tcp", "none", "--backend", "kernel"]
             options += [f"--peer={peer}" for peer in peers]
             started = self._processes.python(f"registrar {number}", *TWISTD, "rserpool-ns", *options, before=before)
-            started.says("ready: ")
+            started.says("ready: " if peers else "serves ASAP")
             return started
         options = [f"-asap={at}", f"-enrp={among}", "-asapannounce=off", "-enrpannounce=off", "-logquiet"]
         options += [f"-peer={peer}" for peer in peers]
