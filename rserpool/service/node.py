@@ -146,8 +146,8 @@ class Channel(SctpHandler):
                 return
             del self._dialled[association.peer]
         self.node.perform(self.face.association_up(association, association.peer, self.node.now(), outbound))
-        if outbound and association.established and association.peer_addresses != association.peer.hosts:
-            self.peerAddressesChanged(association)
+        if outbound and association.established and set(association.peer_addresses) != set(association.peer.hosts):
+            self._moved(association)
 
     def messageReceived(
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
@@ -182,6 +182,9 @@ class Channel(SctpHandler):
 
     def peerAddressesChanged(self, association: ISctpAssociation) -> None:
         self.node.paths.moved(association)
+        self._moved(association)
+
+    def _moved(self, association: ISctpAssociation) -> None:
         if self.addresses_changed is not None:
             self.node.perform(self.addresses_changed(association, association.peer_addresses, self.node.now()))
 

@@ -39,7 +39,7 @@ class MultihomedCase(SctpHarness, TestCase):
             stack: ISctpStack = open_stack(reactor, backend="kernel", hosts=hosts or host.addresses, profile=FAST)
             self.addCleanup(lambda: Deferred.fromCoroutine(self.fired(stack.close())))
             recorder = self.recorder()
-            endpoint = stack.open(0, recorder, listening=listening)
+            endpoint = stack.open(0, recorder, hosts or host.addresses, listening)
         self._stacks[endpoint] = stack
         return endpoint, recorder
 
@@ -74,7 +74,7 @@ class PathTests(MultihomedCase):
             client, connecting = await self.at(self.there, "0.0.0.0", "::")
             dialled = self.here.addresses6[1] if wild == ("::",) else self.here.addresses[1]
             association = client.connect(TransportAddress((dialled,), server.port))
-            await self.until(lambda a=accepting, c=connecting: bool(a.up and c.up))
+            await self.until(lambda a=accepting, c=connecting: bool(a.up and c.up))  # type: ignore[misc]
             self.assertEqual(expected, {h for h in association.peer_addresses if not h.startswith("fe80")})
 
     async def test_second_address_dialled(self) -> None:
