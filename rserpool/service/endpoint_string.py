@@ -8,10 +8,13 @@ The keywords, all of them optional:
     - C{transport=auto|sctp|tcp}: how to speak with the registrar.
     - C{profile=fast|default|rfc}: the timers.
     - C{timeout=SECONDS}: how long a connect may take.
+    - C{attempt=SECONDS}: how long one element may take to accept (T1 of the profile).
     - C{items=N}: how many elements to ask the registrar for.
     - C{drop=yes|no}: whether to abort connections to elements that the registrar removes.
+    - C{backend=auto|...}: which SCTP.
+    - C{announce=yes|no}: whether to look for registrars that announce themselves by multicast, too (no).
 
-Endpoints with the same registrars, transport and profile share one pool user for each reactor. It starts with the first
+Endpoints with the same registrars, transport, profile, backend and announcements share one pool user for each reactor. It starts with the first
 connect and stops when the reactor does.
 """
 
@@ -25,6 +28,7 @@ from twisted.internet.defer import Deferred
 from rserpool.asap.resolution import Resolved
 from rserpool.errors import ConfigurationError
 from rserpool.profiles import profile
+from rserpool.sctp.stack import BACKENDS
 from rserpool.service.endpoint import TIMEOUT, PoolClientEndpoint
 from rserpool.service.registrars import registrars_from
 from rserpool.service.user import PoolUserService
@@ -63,21 +67,33 @@ def endpoint_from(reactor: Any, args: tuple[str, ...], keywords: dict[str, str])
     transport = keywords.pop("transport", "auto")
     timers = profile(keywords.pop("profile", "default"))
     timeout = _number(keywords, "timeout", TIMEOUT)
+    attempt = _number(keywords, "attempt", 0) or None
     items = None if "items" not in keywords else int(_number(keywords, "items", 1, whole=True))
-    drop = keywords.pop("drop", "no")
-    if drop not in ("yes", "no"):
-        raise ConfigurationError(f"drop={drop}: write drop=yes or drop=no")
+    drop = _yes(keywords, "drop")
+    announcements = _yes(keywords, "announce")
+    backend = keywords.pop("backend", "auto")
+    if backend not in BACKENDS:
+        raise ConfigurationError(f"backend={backend}: choose {' or '.join(BACKENDS)}")
     if keywords:
         raise ConfigurationError(
             f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; "
-            "choose from registrar, transport, profile, timeout, items, drop"
+            "choose from registrar, transport, profile, timeout, attempt, items, drop, backend, announce"
         )
     users = _shared.setdefault(reactor, {})
-    settings = (addresses, transport, timers.name)
+    settings = (addresses, transport, timers.name, backend, announcements)
     user = users.get(settings)
     if user is None:
-        user = users[settings] = SharedPoolUser(reactor, addresses, transport=transport, profile=timers)
-    return PoolClientEndpoint(user, pool, timeout=timeout, items=items, drop=drop == "yes")
+        user = users[settings] = SharedPoolUser(
+            reactor, addresses, transport=transport, profile=timers, backend=backend, announcements=announcements
+        )
+    return PoolClientEndpoint(user, pool, timeout=timeout, attempt=attempt, items=items, drop=drop)
+
+
+def _yes(keywords: dict[str, str], name: str) -> bool:
+    text = keywords.pop(name, "no")
+    if text not in ("yes", "no"):
+        raise ConfigurationError(f"{name}={text}: write {name}=yes or {name}=no")
+    return text == "yes"
 
 
 def _number(keywords: dict[str, str], name: str, default: float, whole: bool = False) -> float:

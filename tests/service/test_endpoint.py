@@ -580,6 +580,9 @@ class StringTests(SynchronousTestCase):
         self.assertIs(self.user("rserpool:B:registrar=127.0.0.1:3864:timeout=3:drop=yes:items=4"), one)
         self.assertIsNot(self.user("rserpool:A:registrar=127.0.0.1:3864:profile=fast"), one)
         self.assertIsNot(self.user("rserpool:A:registrar=127.0.0.1:3865"), one)
+        self.assertIsNot(self.user("rserpool:A:registrar=127.0.0.1:3864:announce=yes"), one)
+        self.assertIsNot(self.user("rserpool:A:registrar=127.0.0.1:3864:backend=usrsctp"), one)
+        self.assertIs(self.user("rserpool:A:registrar=127.0.0.1:3864:attempt=0.5"), one)
 
     def test_profile(self) -> None:
         """The profile is that of the pool user."""
@@ -598,6 +601,9 @@ class StringTests(SynchronousTestCase):
             ("rserpool:A:timeout=never", "never"),
             ("rserpool:A:items=1.5", "1.5"),
             ("rserpool:A:drop=maybe", "maybe"),
+            ("rserpool:A:announce=maybe", "maybe"),
+            ("rserpool:A:attempt=0", "attempt=0"),
+            ("rserpool:A:backend=none", "none"),
             ("rserpool:A:colour=red", "colour"),
         ):
             with self.assertRaises(ConfigurationError) as raised:
