@@ -14,7 +14,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
+from rserpool.errors import UnknownPool
 from rserpool.handlespace.element import Element
+from rserpool.sctp.one_to_one import listenSCTP
 from rserpool.service.element import PoolElementService
 from rserpool.service.registrar import RegistrarService
 from rserpool.service.user import PoolUserService
@@ -59,16 +61,32 @@ class RsplibTests(LabTests, ProcessTests):
         while not (found := condition()):
             if reactor.seconds() > deadline:  # type: ignore[attr-defined]
                 raise AssertionError(f"never: {what or condition}")
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(CHECKED, turn.callback, None)  # type: ignore[attr-defined]
-            await turn
+            await self.pause()
         return found
+
+    @staticmethod
+    async def pause() -> None:
+        """Let others work, before looking again."""
+        turn: Deferred[None] = Deferred()
+        reactor.callLater(CHECKED, turn.callback, None)  # type: ignore[attr-defined]
+        await turn
 
     async def holds(self, registrar: RegistrarService, handle: bytes, *identifiers: int) -> None:
         """Wait until a registrar of ours knows just these elements of a pool."""
         await self.until(
             lambda: elements(registrar, handle) == sorted(identifiers), f"{handle!r} with {identifiers} and no other"
         )
+
+    async def resolves(self, user: PoolUserService, pool: str, *identifiers: int) -> None:
+        """Wait until a user of ours finds just these elements in a pool."""
+        while True:
+            try:
+                found = (await user.resolve(pool, fresh=True)).elements
+            except UnknownPool:
+                found = ()
+            if sorted(element.identifier for element in found) == sorted(identifiers):
+                return
+            await self.pause()
 
     # rsplib's
 
@@ -144,6 +162,17 @@ class RsplibTests(LabTests, ProcessTests):
         self._serve(host, service)
         return service
 
+    async def our_service(
+        self, host: Host, pool: bytes, factory: Any, identifier: int, *registrars: Host, **options: Any
+    ) -> PoolElementService:
+        """An element of ours that serves a factory's protocols over SCTP, registered."""
+        with host:
+            port = listenSCTP(reactor, 0, factory, host.addresses)
+        self.addCleanup(port.stopListening)
+        element = self.our_element(host, *registrars)
+        await element.serve(pool, self.transport(host, port.getHost().port), identifier=identifier, **options)
+        return element
+
     def our_user(self, host: Host, *registrars: Host) -> PoolUserService:
         """A user of ours, over SCTP."""
         where = [TransportAddress(registrar.addresses, ASAP_PORT) for registrar in registrars]
@@ -168,6 +197,13 @@ class RsplibTests(LabTests, ProcessTests):
 
         self.patch(supervision, "acknowledged", note)
         return acknowledged
+
+    async def registrars(self) -> tuple[Host, Host]:
+        """Hosts with a registrar of ours, and with one of theirs, which do not know each other."""
+        ours, theirs = self.networks.hosts(2)
+        await self.our_registrar(ours, 1)
+        self.their_registrar(theirs, 2)
+        return ours, theirs
 
     @staticmethod
     def transport(host: Host, port: int, use: int = DATA_PLUS_CONTROL) -> SctpTransport:
