@@ -36,12 +36,14 @@ class End:
         self.reading = True
         self.producer: Any = None
         self.full = False
+        self.way = 0
         self.inbox: list[bytes | Failure] = []
 
     def write(self, data: bytes) -> None:
         if self.connected and not self.disconnecting and self.here[0] not in self.network.dead:
+            self.way += len(data)
             self.network.callLater(TRANSIT, self.other.arrive, data)
-            self.network.callLater(0, self._look)
+            self._look()
 
     def writeSequence(self, pieces: Any) -> None:
         self.write(b"".join(pieces))
@@ -59,16 +61,16 @@ class End:
             if isinstance(what, Failure):
                 self.lose(what)
             else:
+                self.other.way -= len(what)
                 self.protocol.dataReceived(what)
-                self.other._look()
+                self.network.callLater(0, self.other._look)
 
     def _look(self) -> None:
-        waiting = sum(len(what) for what in self.other.inbox if isinstance(what, bytes))
         if self.producer is not None and self.connected:
-            if waiting > HIGH_WATER and not self.full:
+            if self.way > HIGH_WATER and not self.full:
                 self.full = True
                 self.producer.pauseProducing()
-            elif waiting <= HIGH_WATER and self.full:
+            elif self.way <= HIGH_WATER and self.full:
                 self.full = False
                 self.producer.resumeProducing()
 
@@ -114,11 +116,15 @@ class End:
 class Connector:
     """An attempt."""
 
-    def __init__(self) -> None:
+    def __init__(self, there: tuple[str, int]) -> None:
         self.stopped = False
+        self.there = there
 
     def stopConnecting(self) -> None:
         self.stopped = True
+
+    def getDestination(self) -> IPv4Address:
+        return IPv4Address("TCP", *self.there)
 
 
 class TcpClock(Clock):
@@ -138,7 +144,8 @@ class TcpClock(Clock):
         self._ports = iter(range(50000, 60000))
 
     def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None) -> Any:
-        connector = Connector()
+        connector = Connector((host, port))
+        factory.startedConnecting(connector)
         self.attempts.append(host)
         self.callLater(TRANSIT, self._answer, connector, host, port, factory)
         return connector
@@ -261,14 +268,19 @@ class SessionScene(Scene):
     def session(self, pool: str = "pool", user: PoolUserService | None = None, **options: Any) -> Told:
         """A session that notes what it is told."""
         user = user or self.user(self.registrar_service)
-        return Told(self, user.session(pool, **options))
+        return Told(self, user, user.session(pool, **options))
 
 
 class Told:
-    """A session, and what it told."""
+    """A session, and what it told.
 
-    def __init__(self, scene: SessionScene, session: Session) -> None:
+    @ivar pool: its pool now, as the user sees it.
+    """
+
+    def __init__(self, scene: SessionScene, user: PoolUserService, session: Session) -> None:
         self.session = session
+        self.pool: Any = ()
+        user.subscribe(session.handle, lambda change: setattr(self, "pool", change.elements or ()))
         self.received: list[bytes] = []
         self.failovers: list[tuple[str, str]] = []
         self.ended: list[Any] = []
