@@ -13,7 +13,11 @@ from rserpool.handlespace.element import Element
 from rserpool.handlespace.pool import Pool
 from rserpool.policies import POLICIES, Policy
 from rserpool.policies.opaque import Opaque
-from rserpool.wire.parameters import PoolElement, encode_policy, encode_pool_element
+from rserpool.wire.parameters import OpaqueTransport, PoolElement, encode_policy, encode_pool_element
+
+LARGEST = 32_768
+"""So many bytes may an element and its pool handle have (a bit less counts): it fits any message about elements, also
+beside what is in an ENRP_HANDLE_TABLE_RESPONSE already."""
 
 
 class Home:
@@ -63,9 +67,11 @@ class Handlespace:
             select it round robin; else it is rejected.
         @return: the element, and whether it is new. An element that registers again stays the same object.
         @raise Rejected: with cause 0x3 if the policy is unknown or its values are cut short, and with 0x5, 0x7 or 0x8
-            if it does not agree with the pool; nothing has changed then.
+            if it does not agree with the pool; with 0x6 if it is longer than L{LARGEST}; nothing has changed then.
         @raise ValueError: if the parameter cannot be encoded.
         """
+        if _length(handle, parameter) > LARGEST:
+            raise Rejected(CauseCode.LACK_OF_RESOURCES)
         pool = self.pools.get(handle)
         if pool is not None:
             pool.check(parameter)  # rules 2 and 3
@@ -176,6 +182,15 @@ def _one_of(scopes: frozenset[str]) -> frozenset[str]:
 
 def _scopes(parameter: PoolElement) -> frozenset[str]:
     return _reach(parameter.user_transport.addresses)
+
+
+def _length(handle: bytes, parameter: PoolElement) -> int:
+    """How long it is at most, but for its fixed fields."""
+    transport, control = parameter.user_transport, parameter.asap_transport
+    length = len(handle) + len(parameter.policy.data) + 20 * len(transport.addresses)
+    if control is not None:
+        length += 20 * len(control.addresses)
+    return length + len(transport.data) if isinstance(transport, OpaqueTransport) else length
 
 
 def _policy(parameter: PoolElement, any_policy: bool) -> Policy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from rserpool.addresses import TransportAddress
 from rserpool.errors import CauseCode, Rejected
 from rserpool.handlespace import Element, ElementDeadlines, Handlespace
 from rserpool.handlespace.checksum import fold, handle_sum, identifier_sum
+from rserpool.handlespace.handlespace import LARGEST
 from rserpool.policies import POLICIES, parse
 from rserpool.wire import parameters
 from rserpool.wire.parameters import (
@@ -104,7 +106,7 @@ class RegistrationTests(SynchronousTestCase):
         self.assertIsNot(space.find(b"one", 7), space.find(b"two", 7))
 
     def test_handles_are_bytes_of_any_kind(self) -> None:
-        for handle in (b"", b"\0", b"\xff" * 60000, "Größe".encode()):
+        for handle in (b"", b"\0", b"\xff" * 30000, "Größe".encode()):
             space = handlespace((handle, 1, HOME))
             self.assertEqual(identifiers(space.pools[handle].select(5)), [1])
 
@@ -184,6 +186,22 @@ class RejectionTests(SynchronousTestCase):
         self.assertRaises(ValueError, self.space.register, b"new", parameter(life=1 << 31))
         self.assertNotIn(b"new", self.space.pools)
         self.assertEqual(len(self.space), 1)
+
+    def test_elements_that_fit_no_message_of_registrars(self) -> None:
+        """Every element fits an ENRP_HANDLE_UPDATE, and a table that is full but for it."""
+        policy = parameters.Policy(1, bytes(LARGEST))
+        for handle, element in (
+            (b"new", replace(parameter(), policy=policy)),
+            (b"new", parameter(transport=OpaqueTransport(bytes(LARGEST)))),
+            (b"new", parameter(transport=SctpTransport(1, 0, ("10.0.0.1",) * 2000))),
+            (b"new", parameter(asap=SctpTransport(1, 0, ("::1",) * 2000))),
+            (bytes(LARGEST), parameter()),
+        ):
+            error = self.assertRaises(Rejected, self.space.register, handle, element)
+            self.assertEqual(error.cause, CauseCode.LACK_OF_RESOURCES)
+        element, _ = self.space.register(b"new", parameter(transport=OpaqueTransport(bytes(LARGEST - 200))))
+        self.assertLess(len(element.wire), LARGEST + 200)
+        self.assertEqual(len(self.space), 2)
 
 
 class DeregistrationTests(SynchronousTestCase):

@@ -18,7 +18,6 @@ from zope.interface import implementer
 
 from rserpool.addresses import TransportAddress
 from rserpool.errors import RSerPoolError
-from rserpool.profiles import DEFAULT
 from rserpool.roles.registrar import ElementRemoved
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
 from rserpool.service.registrar import RegistrarService
@@ -114,9 +113,10 @@ class Arena:
         self._network = scene.network
         self._open_strangers()
         target = Target(
-            (POOL, SECOND_POOL, b"foreign"),
+            (POOL, SECOND_POOL, b"foreign", b"common"),
+            (b"foreign", b"common"),
             (ELEMENT, SECOND, SERVER, OTHER),
-            tuple(self._host(each) for each in (self.element, self.second)),
+            (*(self._host(each) for each in (self.element, self.second)), *(f"10.0.1.{n}" for n in (1, 2, 3))),
         )
         self.mutator = Mutator(self.random, target)
         self.last = b""
@@ -203,8 +203,9 @@ class Arena:
         """Nobody is disturbed.
 
         Over ASAP nobody may touch an element of another association, not for a moment. Whoever speaks ENRP is a
-        registrar, and what it says counts: it may claim an element or take a registrar's elements over; then these are
-        back where they want to be within seconds.
+        registrar, and what it says of elements and pools counts (RFC 5353 section 5 leaves it to TLS to keep others
+        out); so nothing is said of the bystanders' pools. It may take a registrar's elements over, though: then these
+        are back where they want to be within seconds.
 
         @raise Disturbed: if somebody is.
         """
@@ -334,6 +335,3 @@ class Arena:
         if hasattr(outcome[0], "raiseException"):
             raise Disturbed(f"a user's question failed: {outcome[0].getErrorMessage()}")
         return outcome[0]
-
-
-PROFILE = DEFAULT

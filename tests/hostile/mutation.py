@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -21,7 +22,7 @@ FIXED = {asap: {0x07: 4, 0x0A: 4}, enrp: dict.fromkeys(range(1, 11), 8) | {4: 12
 """What stands before the parameters of a message, by protocol and message type."""
 CONTAINERS = {0x03: 8, 0x04: 4, 0x05: 4, 0x06: 4, 0x07: 4, 0x0A: 12, 0x0B: 4, 0x0C: 0}
 """What stands before the parameters in a parameter, by its type."""
-HANDLE, IDENTIFIER, LONGEST = 0x09, 0x0E, 65535
+IPV4, IPV6, HANDLE, LONGEST = 0x01, 0x02, 0x09, 65535
 
 
 @dataclass
@@ -67,11 +68,13 @@ class Target:
     """What the messages are aimed at: what a stranger could have learned of those who must not be disturbed.
 
     @ivar handles: pool handles.
+    @ivar common: those of them that messages of registrars speak of.
     @ivar numbers: identifiers of elements and servers.
     @ivar hosts: IP addresses.
     """
 
-    handles: tuple[bytes, ...] = (b"bystander",)
+    handles: tuple[bytes, ...] = (b"bystander", b"common")
+    common: tuple[bytes, ...] = (b"common",)
     numbers: tuple[int, ...] = (7,)
     hosts: tuple[str, ...] = ("10.0.0.1",)
 
@@ -85,24 +88,28 @@ class Mutator:
     def __init__(self, random: Random, target: Target) -> None:
         self._random = random
         self._target = target
+        self._handles = target.handles
         captured = [(protocol, each.data) for path in (REGISTRARS, MULTICAST) for protocol, each in messages(path)]
-        self._corpus = {
-            protocol: [data for spoken, data in captured if spoken is protocol] for protocol in (asap, enrp)
+        # Half of the messages begin as captured ones, half as ones that name the target as it is.
+        self._corpus: dict[object, tuple[list[bytes], list[bytes]]] = {
+            protocol: ([data for spoken, data in captured if spoken is protocol], []) for protocol in (asap, enrp)
         }
-        # Those that name the target as it is.
         for handle in target.handles:
             for number in target.numbers:
-                self._corpus[asap] += _about(handle, number, target.hosts[0])
-                self._corpus[enrp] += _enrp_about(handle, number, target.hosts[0], target.numbers)
+                for host in target.hosts:
+                    self._corpus[asap][1].extend(_about(handle, number, host))
+                    if handle in target.common:
+                        self._corpus[enrp][1].extend(_enrp_about(handle, number, host, target.numbers))
         self._structural: tuple[Callable[[list[Parameter]], None], ...] = (
             self._insert, self._insert, self._remove, self._repeat, self._retype, self._lie, self._rehandle,
-            self._rehandle, self._renumber, self._renumber, self._shorten, self._nest,
+            self._rehandle, self._renumber, self._renumber, self._rehost, self._rehost, self._shorten, self._nest,
         )  # fmt: skip
 
     def message(self, protocol: object) -> bytes:
         """One more message of C{asap} or C{enrp}."""
         random = self._random
-        corpus = self._corpus[protocol]
+        self._handles = self._target.common if protocol is enrp else self._target.handles
+        corpus = random.choice(self._corpus[protocol])
         data = random.choice(corpus)
         if random.random() < 0.5:
             data = self._restructured(protocol, data)
@@ -164,6 +171,13 @@ class Mutator:
                 place = 4 * self._random.randrange(len(each.fixed) // 4)
                 each.fixed = each.fixed[:place] + self._number() + each.fixed[place + 4 :]
 
+    def _rehost(self, level: list[Parameter]) -> None:
+        host = ipaddress.ip_address(self._random.choice(self._target.hosts)).packed
+        for each in level:
+            for address in (each, *each.nested):
+                if address.kind in (IPV4, IPV6):
+                    address.kind, address.fixed = (IPV4 if len(host) == 4 else IPV6), host
+
     def _shorten(self, level: list[Parameter]) -> None:
         if level:
             each = self._random.choice(level)
@@ -176,7 +190,7 @@ class Mutator:
 
     def _handle(self) -> bytes:
         if self._random.random() < 0.5:
-            return self._random.choice(self._target.handles)
+            return self._random.choice(self._handles)
         return self._random.randbytes(1) * self._random.choice(SIZES)
 
     def _number(self) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.addresses import TransportAddress
@@ -54,11 +56,14 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual((found.asap_transport.port, found.asap_transport.addresses), (5000, ("10.0.0.1",)))
         self.assertEqual(found.encapsulation, 40000)
 
-    def test_well_known_encapsulation_port_is_not_sent(self):
+    def test_encapsulation_port_is_always_sent(self):
+        """Also the well-known one: whose stack speaks plain SCTP as well has to know."""
         self.stage.up("b", host="10.0.0.2", encapsulation=9899)
+        self.stage.up("c", host="10.0.0.3", encapsulation=0)
         self.stage.register("b", POOL, element(1, host="10.0.0.2"))
-        [found] = self.stage.resolve("a", POOL).elements
-        self.assertEqual(found.encapsulation, 0)
+        self.stage.register("c", POOL, element(2, host="10.0.0.3"))
+        found = self.stage.resolve("a", POOL).elements
+        self.assertEqual({one.identifier: one.encapsulation for one in found}, {1: 9899, 2: 0})
 
     @rfc(
         "5352",
@@ -594,6 +599,14 @@ class LimitTests(SynchronousTestCase):
     def test_length_of_a_handle(self):
         stage = self.stage(handle_length=4)
         self.refused(stage, b"12345", element(1))
+
+    def test_length_of_an_element(self):
+        """One that registrars could not tell each other about is refused, whatever makes it long."""
+        stage = self.stage()
+        self.refused(stage, POOL, replace(element(1), policy=Policy(1, bytes(40_000))))
+        self.refused(stage, POOL, replace(element(1), policy=Policy(1, bytes(65_300))))
+        self.refused(stage, POOL, replace(element(1), user_transport=OpaqueTransport(bytes(65_400))))
+        self.refused(stage, POOL, replace(element(1), user_transport=SctpTransport(1, 0, ("10.0.0.1",) * 8000)))
 
     def test_requests_a_second(self):
         stage = self.stage(requests_per_second=5)
