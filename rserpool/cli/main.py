@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
-from rserpool.cli import echo, execute, monitor, ping, resolve, status, watch
+from rserpool.cli import echo, execute, monitor, ping, proxy, resolve, status, watch
 from rserpool.cli.demo import run as demo
 from rserpool.cli.options import BAD_OPTION, EXIT_CODES, INTERRUPTED, NO_REGISTRAR, OK, OTHER, UNKNOWN_POOL
 from rserpool.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
@@ -21,6 +21,7 @@ COMMANDS: dict[str, Any] = {
     "ping": ping,
     "echo": echo,
     "exec": execute,
+    "proxy": proxy,
     "demo": demo,
 }
 """The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function

@@ -28,11 +28,18 @@ class CountedLog:
 
         @param kind: what is counted if there are too many: C{"elements registered"}.
         """
+        self._line(LogLevel.info, kind, text, values)
+
+    def warn(self, kind: str, text: str, **values: Any) -> None:
+        """Log a warning, as L{info} does it."""
+        self._line(LogLevel.warn, kind, text, values)
+
+    def _line(self, level: Any, kind: str, text: str, values: dict[str, Any]) -> None:
         self._lines += 1
         if self._timer is None:
             self._timer = self._reactor.callLater(1.0, self._sum_up)
         if self._lines <= LINES:
-            self._log.emit(LogLevel.info, text, **values)
+            self._log.emit(level, text, **values)
         else:
             self._more[kind] = self._more.get(kind, 0) + 1
 

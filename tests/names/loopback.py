@@ -62,12 +62,13 @@ class LoopbackCase(TestCase):
     @ivar where: C{HOST:PORT} of the registrar's TCP port.
     """
 
-    timeout = 30
+    timeout = 8
 
     def setUp(self) -> None:
         self.network = Network(reactor)
         self.asap = TransportAddress((HOST,), 3863, 9899)
         self._elements = 0
+        self.services: list[PoolElementService] = []
         self.registrar = self._registrar(0)
         self.where = f"{HOST}:{self._tcp_port(self.registrar)}"
 
@@ -88,15 +89,18 @@ class LoopbackCase(TestCase):
         (port,) = [port for port in service._ports if port.getHost().type == "TCP"]
         return port.getHost().port
 
-    async def element(self, transport: UserTransport, pool: str = "pool", identifier: int | None = None) -> int:
+    async def element(
+        self, transport: UserTransport, pool: str = "pool", identifier: int | None = None, stack: Any = None
+    ) -> int:
         """Register."""
         self._elements += 1
         service = PoolElementService(
             reactor, registrars=[self.asap], hosts=transport.addresses, profile=FAST, random=Random(self._elements),
-            stack=self.network.stack(*transport.addresses),
+            stack=stack or self.network.stack(*transport.addresses),
         )  # fmt: skip
         service.startService()
         self.addCleanup(service.stopService)
+        self.services.append(service)
         return await service.serve(pool, transport, identifier=identifier or self._elements)
 
     async def server(self, name: bytes) -> Server:

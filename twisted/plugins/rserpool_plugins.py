@@ -12,6 +12,9 @@ rserpool_ns = ServiceMaker(
 rserpool_pe = ServiceMaker(
     "RSerPool pool element", "rserpool.tap.pe", "Any twistd plugin as an element of a server pool.", "rserpool-pe"
 )
+rserpool_proxy = ServiceMaker(
+    "RSerPool proxy", "rserpool.tap.proxy", "Relays connections to the elements of a pool.", "rserpool-proxy"
+)
 rserpool_endpoint = PoolEndpointParser()
 sctp = SctpEndpointParser()
 rserpool_echo, rserpool_discard, rserpool_daytime, rserpool_chargen, rserpool_pingpong = MAKERS

@@ -1,0 +1,79 @@
+"""C{rserpool proxy}: relay connections to the elements of a pool, for programs that know nothing of pools."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from typing import Any, TextIO
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from rserpool.cli.options import OK, add_user_options, number, user_from
+from rserpool.cli.signals import ENDING, on_signals
+from rserpool.errors import ConfigurationError
+from rserpool.proxy.descriptors import room_for
+from rserpool.proxy.listening import server_endpoint
+from rserpool.proxy.service import GRACE, LIMIT, ProxyService, address_text
+from rserpool.service.user import PoolUserService
+
+SUMMARY = "relay connections to the elements of a pool until it is interrupted, for programs that know nothing of pools"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_user_options(parser, json=False)
+    parser.add_argument(
+        "--listen",
+        metavar="ENDPOINT",
+        action="append",
+        required=True,
+        help="where to accept connections: tcp:8080 (at every address), tcp:8080:interface=127.0.0.1, unix:/run/www, "
+        "a port alone (at 127.0.0.1), or any other server endpoint of Twisted; may be repeated",
+    )
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=number(int),
+        default=LIMIT,
+        help=f"so many connections at once; who comes beyond that is closed at once (default: {LIMIT})",
+    )
+    parser.add_argument(
+        "--grace",
+        metavar="SECONDS",
+        type=number(float),
+        default=GRACE,
+        help=f"how long connections may take to end when it is interrupted (default: {GRACE:g}); "
+        "a second signal ends them at once",
+    )
+    parser.add_argument(
+        "--drop", action="store_true", help="abort connections to elements that the registrar has removed"
+    )
+
+
+async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: PoolUserService | None = None) -> int:
+    """Relay until this is cancelled, and then until the connections have ended."""
+    try:
+        endpoints = [server_endpoint(reactor, text) for text in options.listen]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"argument --listen: {error}") from None
+    user = user or user_from(reactor, options)
+    timeout = {} if options.timeout is None else {"timeout": options.timeout}
+    limit = room_for(int(options.limit))
+    if limit < options.limit:
+        print(f"{options.prog}: no more than {limit} connections fit the limit of file descriptors", file=out)
+    proxy = ProxyService(user, options.pool, endpoints, drop=options.drop, limit=limit, grace=options.grace, **timeout)
+    restore = on_signals(reactor, (signal.SIGUSR1,), lambda _: print(proxy.counters, file=out, flush=True))
+    proxy.startService()
+    try:
+        assert proxy.listening is not None
+        await proxy.listening
+        for port in proxy.ports:
+            print(f"{options.prog}: relays {address_text(port)}", file=out, flush=True)
+        await Deferred()
+    except CancelledError:
+        on_signals(reactor, ENDING, lambda _: proxy.hurry())
+    finally:
+        await proxy.stopService()
+        restore()
+    print(f"{options.prog}: {proxy.counters}", file=out, flush=True)
+    return OK

@@ -1,0 +1,24 @@
+"""Where a proxy accepts connections, as options name it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+
+from rserpool.errors import ConfigurationError
+
+
+def server_endpoint(reactor: Any, text: str) -> Any:
+    """The server endpoint that a string of Twisted names; a port alone is a TCP port at 127.0.0.1.
+
+    @raise ConfigurationError: if it is none.
+    """
+    if text.isascii() and text.isdigit():
+        text = f"tcp:{text}:interface=127.0.0.1"
+    try:
+        return serverFromString(reactor, text)
+    except Exception as error:
+        raise ConfigurationError(
+            f"{text!r} is no server endpoint; write for example tcp:8080 or unix:/run/www ({error})"
+        ) from None

@@ -1,0 +1,112 @@
+"""C{twistd rserpool-proxy}: relays connections to the elements of a pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.defer import CancelledError
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from rserpool.errors import ConfigurationError
+from rserpool.profiles import profile
+from rserpool.proxy.descriptors import room_for
+from rserpool.proxy.listening import server_endpoint
+from rserpool.proxy.service import GRACE, LIMIT, ProxyService
+from rserpool.service.endpoint import TIMEOUT
+from rserpool.service.registrars import registrars_from
+from rserpool.service.steady import make_steady
+from rserpool.service.user import TRANSPORTS, PoolUserService
+from rserpool.tap.options import Started, Subcommand, backend, number, read, seconds
+
+
+class Options(Subcommand):
+    """What C{twistd rserpool-proxy --help} shows."""
+
+    name = "rserpool-proxy"
+    synopsis = "--pool NAME --listen ENDPOINT [options]"
+    longdesc = (
+        "Relays connections to the elements of a pool (layer 4), for programs that know nothing of pools. Example: "
+        "twistd -n --pidfile= rserpool-proxy --pool www --listen tcp:8080:interface=127.0.0.1."
+    )
+    optParameters = [
+        ["pool", None, None, "NAME of the pool"],
+        ["transport", None, "auto", "how to speak with registrars: auto, sctp or tcp"],
+        ["limit", None, str(LIMIT), "so many connections at once"],
+        ["grace", None, f"{GRACE:g}", "seconds that connections may take to end when it stops"],
+        ["timeout", None, f"{TIMEOUT:g}", "seconds until a client is given up for which no element accepts"],
+        ["profile", None, "default", "timers: fast, default or rfc"],
+        ["backend", None, "auto", "SCTP: auto or usrsctp"],
+    ]
+    optFlags = [["drop", None, "Abort connections to elements that the registrar has removed."]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.registrars: list[str] = []
+        self.listen: list[str] = []
+
+    def opt_registrar(self, where: str) -> None:
+        """HOST:PORT[/UDPPORT] of a registrar (this host); may be given several times."""
+        self.registrars.append(where)
+
+    def opt_listen(self, endpoint: str) -> None:
+        """ENDPOINT where to accept connections: tcp:8080, unix:/run/www, or a port at 127.0.0.1; may be repeated."""
+        self.listen.append(endpoint)
+
+    def postOptions(self) -> None:
+        """Read every value, so that a mistake shows before anything starts."""
+        if not self["pool"]:
+            raise usage.UsageError("--pool NAME is needed: the pool to which connections are relayed")
+        if not self.listen:
+            raise usage.UsageError("--listen ENDPOINT is needed: for example --listen tcp:8080:interface=127.0.0.1")
+        self.user: dict[str, Any] = {
+            "registrars": read("registrar", "", lambda _: registrars_from(self.registrars)),
+            "transport": read("transport", self["transport"], _transport),
+            "profile": read("profile", self["profile"], profile),
+            "backend": read("backend", self["backend"], backend),
+        }
+        self.settings: dict[str, Any] = {
+            "limit": read("limit", self["limit"], number(1, 2**31 - 1)),
+            "grace": read("grace", self["grace"], seconds),
+            "timeout": read("timeout", self["timeout"], seconds),
+            "drop": bool(self["drop"]),
+        }
+
+
+def _transport(text: str) -> str:
+    if text not in TRANSPORTS:
+        raise ConfigurationError(f"there is no transport {text!r}; choose one of {', '.join(TRANSPORTS)}")
+    return text
+
+
+def makeService(options: Options) -> IService:
+    """The service that C{twistd} starts."""
+    from twisted.internet import reactor
+
+    make_steady(reactor)
+    try:
+        endpoints = [read("listen", text, lambda text: server_endpoint(reactor, text)) for text in options.listen]
+    except usage.UsageError as error:
+        raise SystemExit(f"twistd {options.name}: {error}") from None
+    options.settings["limit"] = room_for(options.settings["limit"])
+    started = Started("rserpool-proxy")
+    proxy = _Proxy(PoolUserService(reactor, **options.user), options["pool"], endpoints, **options.settings)
+    proxy.refused = started.fail
+    proxy.setServiceParent(started)
+    return started
+
+
+class _Proxy(ProxyService):
+    """Ends the process if it cannot listen."""
+
+    refused: Any = None
+
+    def startService(self) -> None:
+        super().startService()
+        assert self.listening is not None
+        self.listening.addErrback(self._failed_to_listen)
+
+    def _failed_to_listen(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self.refused(failure)
