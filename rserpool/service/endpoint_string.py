@@ -14,8 +14,8 @@ The keywords, all of them optional:
     - C{backend=auto|...}: which SCTP.
     - C{announce=yes|no}: whether to look for registrars that announce themselves by multicast, too (no).
 
-Endpoints with the same registrars, transport, profile, backend and announcements share one pool user for each reactor. It starts with the first
-connect and stops when the reactor does.
+Endpoints with the same registrars, transport, profile, backend and announcements share a pool user for each
+reactor. It starts with the first connect and stops when the reactor does.
 """
 
 from __future__ import annotations
