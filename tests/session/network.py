@@ -15,7 +15,14 @@ from rserpool.sctp.one_to_one import listenSCTP
 from rserpool.service.user import PoolUserService
 from rserpool.session.client import Session
 from rserpool.session.server import SessionFactory, SessionProtocol
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport, TcpTransport, UserTransport
+from rserpool.wire.parameters import (
+    DATA_PLUS_CONTROL,
+    Policy,
+    PoolElement,
+    SctpTransport,
+    TcpTransport,
+    UserTransport,
+)
 from tests.service.scene import Scene
 
 TRANSIT = 0.001
@@ -255,6 +262,10 @@ class SessionScene(Scene):
     def name(self, element: Any) -> str:
         """The name of an element."""
         return element.identifier.to_bytes(4, "big").lstrip(b"\0").decode()
+
+    def foreign(self, name: str) -> PoolElement:
+        """An element that no registrar knows."""
+        return PoolElement(self.number(name), 0, 60, TcpTransport(80, "10.66.6.6"), Policy(1), framing=1)
 
     def host(self, name: str) -> str:
         """Where an element is."""

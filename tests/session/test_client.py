@@ -142,7 +142,7 @@ class Both:
         self.scene.result(told.session.ready())
         began = self.scene.clock.seconds()
         error = self.failure(told.session.request(b"1", timeout=2.0), RequestTimeout)
-        self.assertAlmostEqual(self.scene.clock.seconds() - began, 2.0, delta=0.05)
+        self.assertApproximates(self.scene.clock.seconds() - began, 2.0, 0.05)
         self.assertRegex(str(error), "element 0x00000061 at .* did not answer in time")
         following = told.session.request(b"2")
         self.scene.until(lambda: len(kept) == 2)

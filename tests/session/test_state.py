@@ -1,0 +1,360 @@
+"""Cookies and business cards, from element to element (RFC 5352 sections 3.8 and 3.9), over TCP and SCTP in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.asap.cookies import KeyRing, SignedCookies, UnsignedCookies
+from rserpool.errors import ConfigurationError, RequestFailed, SessionEnded
+from rserpool.session.server import SessionFactory, SessionProtocol
+from rserpool.wire import asap
+from rserpool.wire.frames import CONTROL, FrameReader, Hello, frame
+from tests.session.network import SessionScene
+
+KEY = b"k" * 32
+
+
+class Counter(SessionProtocol):
+    """Counts requests; the count is the state of the session."""
+
+    def __init__(self, started: list[bytes | None]) -> None:
+        self._started = started
+
+    def sessionStarted(self, state: bytes | None) -> None:
+        self._started.append(state)
+        self.count = int(state or b"0")
+
+    def messageReceived(self, data: bytes) -> bytes:
+        self.count += 1
+        self.session.set_state(b"%d" % self.count)
+        return b"%d" % self.count
+
+
+class Both:
+    """What is so over both transports."""
+
+    kind: str
+
+    def setUp(self: Any) -> None:
+        self.scene = SessionScene(self, self.kind)
+        self.seen: dict[str, list[bytes | None]] = {}
+
+    def counter(self: Any, name: str, key: bytes = KEY, cookies: Any = None, **options: Any) -> Any:
+        started: list[bytes | None] = []
+        self.seen[name] = started
+        cookies = cookies or SignedCookies(KeyRing({"key": key}), max_age=100.0, skew=10.0)
+        return self.scene.serve(name, lambda: Counter(started), cookies=cookies, **options)
+
+    def count(self: Any, told: Any) -> int:
+        return int(self.scene.result(told.session.request(b"count")))
+
+    def over(self: Any, told: Any) -> str:
+        """Why the session ended."""
+        self.scene.until(lambda: told.ended)
+        self.assertIsInstance(told.ended[0], SessionEnded)
+        return str(told.ended[0])
+
+    # 1.2: cookies
+
+    def test_state_goes_along(self: Any) -> None:
+        """Through three failovers the count goes on."""
+        for name in "abcd":
+            self.counter(name)
+        told = self.scene.session(repeat=True)
+        counts = []
+        for _ in range(4):
+            counts += [self.count(told), self.count(told)]
+            self.scene.kill(self.scene.name(told.session.element))
+        self.assertEqual(counts, [1, 2, 3, 4, 5, 6, 7, 8])
+        self.assertEqual(sorted(sum(self.seen.values(), []), key=lambda state: state or b""), [None, b"2", b"4", b"6"])
+
+    def test_a_cookie_that_is_refused_is_refused_clearly(self: Any) -> None:
+        """Elements with other keys take nobody's word; the session ends, and says why."""
+        self.counter("a")
+        told = self.scene.session(repeat=True)
+        self.count(told)
+        self.counter("b", key=b"x" * 32)
+        self.counter("c", key=b"y" * 32)
+        self.scene.kill("a")
+        why = self.over(told)
+        self.assertRegex(why, "pool 'pool': no element takes the session's cookie: .*0x00000062.*does not have")
+        self.assertEqual((self.seen["b"], self.seen["c"]), ([], []))
+
+    def test_another_element_may_take_it(self: Any) -> None:
+        """One element without the new key does not end the session."""
+        self.counter("a")
+        told = self.scene.session(repeat=True)
+        self.count(told)
+        self.counter("b", key=b"x" * 32)
+        self.counter("c")
+        self.counter("d", key=b"x" * 32)
+        self.scene.kill("a")
+        self.assertEqual(self.count(told), 2)
+        self.assertEqual(self.seen["c"], [b"1"])
+
+    def test_forged(self: Any) -> None:
+        self.counter("a")
+        told = self.scene.session(repeat=True)
+        self.count(told)
+        self.counter("b")
+        cookie = bytearray(told.session.cookie)
+        cookie[-33] ^= 1
+        told.session._core.cookie = bytes(cookie)
+        self.scene.kill("a")
+        self.assertIn("its signature is wrong", self.over(told))
+
+    def test_foreign(self: Any) -> None:
+        """A cookie of another pool with the same keys."""
+        self.counter("a", pool="other")
+        told = self.scene.session("other")
+        self.count(told)
+        self.counter("b")
+        self.counter("c")
+        elsewhere = self.scene.session(repeat=True)
+        self.count(elsewhere)
+        elsewhere.session._core.cookie = told.session.cookie
+        self.scene.kill(self.scene.name(elsewhere.session.element))
+        self.assertIn("it is of the pool 'other'", self.over(elsewhere))
+
+    def test_too_old(self: Any) -> None:
+        self.counter("a")
+        told = self.scene.session(repeat=True)
+        self.count(told)
+        self.counter("b")
+        self.scene.wall += 200.0
+        self.scene.kill("a")
+        self.assertRegex(self.over(told), "it is 200 s old, and may be 100 s old")
+
+    def test_clocks_differ(self: Any) -> None:
+        """By less than the skew: nobody minds."""
+        self.counter("a")
+        told = self.scene.session(repeat=True)
+        self.count(told)
+        self.counter("b", wall=lambda: self.scene.wall - 5.0)
+        self.scene.kill("a")
+        self.assertEqual(self.count(told), 2)
+
+    def test_unsigned(self: Any) -> None:
+        """An explicit choice of the service: the cookie is the state."""
+        for name in "ab":
+            self.counter(name, cookies=UnsignedCookies())
+        told = self.scene.session(repeat=True)
+        self.count(told)
+        self.assertEqual(told.session.cookie, b"1")
+        self.scene.kill(self.scene.name(told.session.element))
+        self.assertEqual(self.count(told), 2)
+
+    def test_a_service_without_cookies_refuses_them(self: Any) -> None:
+        self.counter("a")
+        told = self.scene.session(repeat=True)
+        self.count(told)
+        self.scene.serve("b")
+        self.scene.kill("a")
+        self.assertIn("this service keeps no state in cookies", self.over(told))
+        self.assertEqual(self.scene.started["b"], [])
+
+    def test_no_keys_were_given(self: Any) -> None:
+        """The element's own mistake: logged where it was made, and the session is dropped there."""
+        self.scene.serve("a", lambda: Counter([]))
+        told = self.scene.session(patience=3.0)
+        self.scene.until(lambda: told.session.element)
+        told.session.send(b"count")
+        self.scene.pass_time(0.1)
+        [failure, *_] = self.flushLoggedErrors(ConfigurationError)
+        self.assertIn("give the factory SignedCookies, or UnsignedCookies", str(failure.value))
+
+    # 1.3: business cards
+
+    def will(self: Any, told: Any, *names: str, exclusive: bool = False, element: str = "a") -> None:
+        """The element names its successors."""
+        known = {self.scene.name(each): each for each in told.pool}
+        foreign = {name: self.scene.foreign(name) for name in names if name not in known}
+        factory = self.scene.factories[element]
+        factory.name_successors([{**known, **foreign}[name] for name in names], exclusive=exclusive)
+        self.scene.pass_time(0.05)
+
+    def with_elements(self: Any, names: str) -> Any:
+        """A session at element a, and these elements in the pool."""
+        self.counter("a")
+        told = self.scene.session(repeat=True)
+        self.count(told)
+        for name in names:
+            self.counter(name)
+        self.scene.until(lambda: len(told.pool) == len(names) + 1)
+        return told
+
+    def test_users_follow_the_order_of_the_card(self: Any) -> None:
+        told = self.with_elements("bcde")
+        self.will(told, "d", "b")
+        self.scene.kill("b")
+        self.scene.kill("a")
+        self.assertEqual(self.count(told), 2)
+        self.assertEqual(told.failovers, [("a", "d")])
+
+    def test_the_last_card_counts(self: Any) -> None:
+        told = self.with_elements("bcde")
+        self.will(told, "d")
+        self.will(told, "e")
+        self.scene.kill("a")
+        self.count(told)
+        self.assertEqual(told.failovers, [("a", "e")])
+
+    def test_without_those_named_the_policy_decides(self: Any) -> None:
+        told = self.with_elements("bc")
+        self.will(told, "b")
+        self.scene.kill("b")
+        self.scene.kill("a")
+        self.count(told)
+        self.assertEqual(told.failovers, [("a", "c")])
+
+    def test_dead_and_foreign_elements_on_a_card(self: Any) -> None:
+        """Elements that the registrar does not know are passed over: a card leads nobody out of the pool."""
+        told = self.with_elements("bc")
+        self.will(told, "x", "c")
+        self.scene.kill("a")
+        self.count(told)
+        self.assertEqual(told.failovers, [("a", "c")])
+        self.assertNotIn("10.66.6.6", self.scene.clock.attempts)
+
+    def test_a_card_of_another_pool_is_ignored(self: Any) -> None:
+        told = self.with_elements("bc")
+        element = self.scene.foreign("x")
+        [session] = self.scene.factories["a"].sessions
+        session._send_card(asap.BusinessCard(b"elsewhere", (element,), True))
+        self.scene.pass_time(0.1)
+        self.scene.kill("a")
+        self.count(told)
+        self.assertEqual(len(told.failovers), 1)
+
+    def test_an_exclusive_will(self: Any) -> None:
+        """These only, in their order; when all are gone the session ends with a clear error."""
+        told = self.with_elements("bcde")
+        self.will(told, "d", "b", exclusive=True)
+        self.scene.factories["d"].successors = self.scene.factories["a"].successors
+        self.scene.factories["b"].successors = self.scene.factories["a"].successors
+        self.scene.kill("a")
+        self.count(told)
+        self.scene.kill("d")
+        self.count(told)
+        self.assertEqual(told.failovers, [("a", "d"), ("d", "b")])
+        self.scene.kill("b")
+        answer = told.session.request(b"count")
+        self.assertRegex(
+            self.over(told),
+            "the last will of its element names 0x00000064, 0x00000062 alone: none of them is in the pool any more",
+        )
+        self.assertIn("the last will", str(self.failureResultOf(answer, RequestFailed).value))
+
+    def test_a_will_of_dead_elements_only(self: Any) -> None:
+        told = self.with_elements("bc")
+        self.will(told, "x", exclusive=True)
+        self.scene.kill("a")
+        self.assertRegex(self.over(told), "names 0x00000078 alone: none of them is in the pool any more")
+
+    def test_the_next_element_has_a_will_of_its_own(self: Any) -> None:
+        """The card of whoever serves counts: it takes the exclusive will of the one before away."""
+        told = self.with_elements("bc")
+        self.will(told, "b", exclusive=True)
+        self.scene.kill("a")
+        self.count(told)
+        self.scene.pass_time(0.1)
+        self.scene.kill("b")
+        self.count(told)
+        self.assertEqual(told.failovers, [("a", "b"), ("b", "c")])
+
+    def test_a_user_that_is_an_element_introduces_itself(self: Any) -> None:
+        """At the start, after a failover (behind the cookie), and when it changes."""
+        cards: dict[str, list[Any]] = {"a": [], "b": []}
+
+        class Listening(Counter):
+            name = ""
+
+            def cardReceived(self, pool: bytes, elements: Any) -> None:
+                cards[self.name].append((pool, len(elements), hasattr(self, "count")))
+
+        def build(name: str) -> Any:
+            protocol = Listening([])
+            protocol.name = name
+            return protocol
+
+        for name in "ab":
+            self.scene.serve(name, lambda name=name: build(name), cookies=SignedCookies(KeyRing({"key": KEY})))
+        told = self.scene.session(own_pool="mine", repeat=True)
+        self.count(told)
+        first = self.scene.name(told.session.element)
+        second = "b" if first == "a" else "a"
+        told.session.introduce("mine", [told.session.element])
+        self.scene.pass_time(0.1)
+        self.assertEqual([card[:2] for card in cards[first]], [(b"mine", 0), (b"mine", 1)])
+        self.scene.kill(first)
+        self.count(told)
+        self.assertEqual(cards[second], [(b"mine", 1, True)])
+
+
+class TcpTests(Both, SynchronousTestCase):
+    """Over TCP."""
+
+    kind = "tcp"
+
+
+class SctpTests(Both, SynchronousTestCase):
+    """Over SCTP."""
+
+    kind = "sctp"
+
+
+class OrderTests(SynchronousTestCase):
+    """What an element says and expects first, read off the wire (over TCP)."""
+
+    def setUp(self) -> None:
+        self.started: list[bytes | None] = []
+        self.cookies = SignedCookies(KeyRing({"key": KEY}))
+        self.factory = SessionFactory(
+            lambda: Counter(self.started), pool="pool", cookies=self.cookies, wall=lambda: 1000.0
+        )
+        self.link = self.factory.buildProtocol(None)
+        self.transport = StringTransport()
+        self.transport.abortConnection = self.transport.loseConnection  # type: ignore[method-assign]
+        self.link.makeConnection(self.transport)
+
+    def said(self) -> list[Any]:
+        """What it said since the last call."""
+        data = self.transport.value()
+        self.transport.clear()
+        return [asap.decode(body).message if kind == CONTROL else kind for kind, body in FrameReader().feed(data)]
+
+    def test_a_card_at_the_start(self) -> None:
+        """3.9: as soon as the user says hello."""
+        self.assertEqual(self.said(), [1])
+        self.link.dataReceived(Hello(b"pool").encode())
+        self.assertEqual(self.said(), [asap.BusinessCard(b"pool", ())])
+        self.assertEqual(self.started, [None])
+
+    def test_who_promises_a_cookie_must_bring_it_first(self) -> None:
+        self.link.dataReceived(Hello(b"pool", resumed=True).encode())
+        self.assertEqual(self.started, [])
+        self.link.dataReceived(frame(2, b"count"))
+        self.assertTrue(self.transport.disconnecting)
+        self.assertEqual(self.started, [])
+
+    def test_a_cookie_in_the_middle_is_ignored(self) -> None:
+        cookie = self.cookies.seal(b"7", b"pool", 1000.0)
+        echo = frame(CONTROL, asap.encode(asap.CookieEcho(cookie)))
+        self.link.dataReceived(Hello(b"pool", resumed=True).encode() + echo)
+        self.link.dataReceived(echo)
+        self.assertEqual(self.started, [b"7"])
+
+    def test_garbage(self) -> None:
+        """On the control channel it is ignored; elsewhere the connection is dropped."""
+        self.link.dataReceived(Hello(b"pool").encode() + frame(CONTROL, b"garbage"))
+        self.assertFalse(self.transport.disconnecting)
+        self.link.dataReceived(b"GET / HTTP/1.1\r\n\r\n")
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_no_hello(self) -> None:
+        self.link.dataReceived(frame(2, b"data"))
+        self.assertTrue(self.transport.disconnecting)
+        self.assertEqual(self.started, [])
