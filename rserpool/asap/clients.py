@@ -15,7 +15,7 @@ class Client:
     @ivar association: the token by which effects name it.
     @ivar peer: where it comes from; C{hosts} are its IP addresses.
     @ivar asap_transport: the same as the ASAP transport of the elements that it registers (3.1 rule 4);
-        C{encapsulation} is its UDP port, 0 for the well-known one.
+        C{encapsulation} is its UDP port, 0 for plain SCTP.
     @ivar outbound: whether the registrar opened it, to probe an element.
     @ivar elements: the elements that it registered, as keys of a dict (ordered, so that runs repeat).
     @ivar subscriptions: pool handles whose changes it wants.
@@ -42,7 +42,7 @@ class Client:
     ) -> None:
         self.association = association
         self.moved(peer)
-        self.encapsulation = 0 if peer.encapsulation == ENCAPSULATION_PORT else peer.encapsulation
+        self.encapsulation = peer.encapsulation
         self.outbound = outbound
         self.elements: dict[Element, None] = {}
         self.subscriptions: dict[bytes, None] = {}

@@ -13,7 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, only_this_host
+from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress, only_this_host
 from rserpool.asap.limits import Limits
 from rserpool.enrp import events
 from rserpool.profiles import DEFAULT, Profile
@@ -201,9 +201,8 @@ class RegistrarService(Service):
         hosts = endpoint.hosts
         if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104
             hosts = local_hosts_towards(self._peers)
-        encapsulation = 0 if stack.encapsulation_port == ENCAPSULATION_PORT else stack.encapsulation_port
         transport = SctpTransport(endpoint.port, DATA_ONLY, hosts)
-        information = ServerInformation(registrar.identifier, transport, encapsulation)
+        information = ServerInformation(registrar.identifier, transport, stack.encapsulation_port)
         if self._discover:
             multicast = AnnouncementChannel(self._discover_group, hosts[0], channel.announcementReceived)
             self._multicast.append(multicast.start(self._reactor))
