@@ -131,6 +131,15 @@ class Resolution:
             if question.waiting.pop(request, None) is not None:
                 self._settle(handle)
 
+    def known(self, handle: bytes) -> tuple[PoolElement, ...] | None:
+        """The elements of a pool as the cache has them, in the order of the last answer; None if it has none."""
+        known = self._cache.get(handle)
+        return None if known is None else known.elements
+
+    def purge(self, handle: bytes) -> None:
+        """6.4: forget what is known of a pool; a subscription shows it on."""
+        self._cache.pop(handle, None)
+
     def suspect(self, handle: bytes, identifier: int, now: float) -> bool:
         """An element could not be reached: it comes last for a while; whether it should be reported (3.5: once)."""
         key = (handle, identifier)

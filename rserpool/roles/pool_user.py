@@ -13,6 +13,7 @@ from rserpool.effects import Association, Close, Effect, Notify, Probe, Send
 from rserpool.errors import NoRegistrar
 from rserpool.profiles import Profile
 from rserpool.wire import asap
+from rserpool.wire.parameters import PoolElement
 
 if TYPE_CHECKING:
     from random import Random
@@ -83,6 +84,14 @@ class PoolUser:
     def cancel(self, request: Hashable) -> None:
         """Nobody waits for this request any more."""
         self._resolution.cancel(request)
+
+    def known(self, handle: bytes) -> tuple[PoolElement, ...] | None:
+        """The elements of a pool as the cache has them; None if it has none."""
+        return self._resolution.known(handle)
+
+    def purge(self, handle: bytes) -> None:
+        """6.4: forget what the cache has of a pool."""
+        self._resolution.purge(handle)
 
     def report(self, handle: bytes, identifier: int, now: float) -> list[Effect]:
         """3.5: an element could not be reached."""

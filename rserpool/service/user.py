@@ -29,6 +29,7 @@ from rserpool.service.handles import handle_of
 from rserpool.service.node import Channel, Node
 from rserpool.service.registrars import local_hosts_towards, over, registrars_from
 from rserpool.service.tcp import connect_tcp
+from rserpool.wire.parameters import PoolElement, SctpTransport
 
 if TYPE_CHECKING:
     from rserpool.session.client import Session
@@ -238,10 +239,40 @@ class PoolUserService(Service):
         """Seconds that a resolution may take where nothing else is said."""
         return max(5.0, (self.profile.max_request_retransmit + 1) * self.profile.t1_enrp_request)
 
-    def report(self, pool: bytes | str, identifier: int) -> None:
-        """Tell the registrar that an element does not serve (RFC 5352 section 3.5), and try it last for a while."""
-        if self._node is not None and self._user is not None:
-            self._node.perform(self._user.report(handle_of(pool), identifier, self._node.now()))
+    def populate(self, pool: bytes | str, *, timeout: float | None = None) -> Deferred[Resolved]:
+        """Fill the cache with a pool as the registrar knows it now (RFC 5352 section 6.3).
+
+        @param timeout: seconds, as for L{resolve}.
+        @return: as L{resolve} does; it may be ignored, but for its failure.
+        """
+        return self.resolve(pool, timeout=timeout, fresh=True)
+
+    def purge(self, pool: bytes | str) -> None:
+        """Forget what the cache has of a pool (RFC 5352 section 6.4): the next L{resolve} asks a registrar."""
+        if self._user is not None:
+            self._user.purge(handle_of(pool))
+
+    def known(self, pool: bytes | str) -> tuple[PoolElement, ...] | None:
+        """The elements of a pool as the cache has them; None if it has none. Nobody is asked."""
+        return None if self._user is None else self._user.known(handle_of(pool))
+
+    def report(self, pool: bytes | str, failed: int | PoolElement | TransportAddress) -> None:
+        """Tell the registrar that an element does not serve (RFC 5352 sections 3.5 and 6.9.2), and try it last for a
+        while.
+
+        @param failed: its PE identifier; or itself; or where it could not be reached, if it was resolved before: one of
+            its IP addresses and its port.
+        @raise KeyError: if no element of the pool that is known is at this address.
+        """
+        if self._node is None or self._user is None:
+            return
+        handle = handle_of(pool)
+        if isinstance(failed, TransportAddress):
+            failed = next((each for each in self._user.known(handle) or () if _is_at(each, failed)), 0)
+            if not failed:
+                raise KeyError("no element that is known is there")
+        identifier = failed if isinstance(failed, int) else failed.identifier
+        self._node.perform(self._user.report(handle, identifier, self._node.now()))
 
     def subscribe(self, pool: bytes | str, callback: Callable[[PoolChanged], object]) -> Subscription:
         """Have C{callback} called with each change of the pool, first with its present state.
@@ -391,3 +422,13 @@ class PoolUserService(Service):
             self._last.pop(subscription.handle, None)
             if self._user is not None:
                 self._user.unsubscribe(subscription.handle)
+
+
+def _is_at(element: PoolElement, address: TransportAddress) -> bool:
+    transport = element.user_transport
+    kind = "sctp" if isinstance(transport, SctpTransport) else "tcp"
+    return (
+        getattr(transport, "port", None) == address.port
+        and kind == address.protocol
+        and not set(transport.addresses).isdisjoint(address.hosts)
+    )

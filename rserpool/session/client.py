@@ -244,6 +244,17 @@ class Session:
         """Tell the element about the pool in which we are an element ourselves (RFC 5352 section 3.9)."""
         self._perform(self._core.introduce(asap.BusinessCard(handle_of(pool), tuple(elements))))
 
+    def fail_over(self, *, report: bool = False) -> None:
+        """Leave the element that serves now, as if it had failed, and go on at the one that comes next.
+
+        Nothing happens while there is none. It may be the same again if the pool has no other.
+
+        @param report: whether to tell the registrar that it does not serve (RFC 5352 section 3.5).
+        """
+        if self._link is not None:
+            self._hang_up()
+            self._perform(self._core.failed("the application left it", self._now(), broken=report))
+
     def close(self) -> Deferred[None]:
         """End the session; requests that wait fail.
 

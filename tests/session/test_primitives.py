@@ -10,10 +10,12 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.addresses import TransportAddress
+from rserpool.asap.cookies import UnsignedCookies
 from rserpool.errors import NoElement, UnknownPool
 from rserpool.sctp.transport import SctpProtocol
 from rserpool.session.lines import Peer, PoolElementHandle
 from rserpool.session.primitives import Sender
+from rserpool.session.server import SessionFactory, SessionProtocol
 from rserpool.testing import ElementProcess, Scope
 from rserpool.wire.parameters import UdpTransport
 
@@ -36,6 +38,18 @@ class Stream(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self.factory.received.append(data)
         self.transport.write(b"re: " + data)  # type: ignore[union-attr]
+
+
+class Counting(SessionProtocol):
+    """Counts its requests."""
+
+    def sessionStarted(self, state: bytes | None) -> None:
+        self.count = int(state or b"0")
+
+    def messageReceived(self, data: bytes) -> bytes:
+        self.count += 1
+        self.session.set_state(b"%d" % self.count)
+        return b"%d" % self.count
 
 
 class PrimitiveTests(SynchronousTestCase):
@@ -171,7 +185,7 @@ class PrimitiveTests(SynchronousTestCase):
         first = self.done(sender.send("pool", b"1"))
         victim = one if one.identifier("pool") == first.element.identifier else other
         self.scope.kill(victim)
-        self.scope.advance(0.01)
+        self.scope.advance(0.1)
         second = self.done(sender.send(first, b"2"))
         self.assertNotEqual(first, second)
         self.assertEqual(self.inbox[second.element.identifier][-1][0], b"2")
@@ -227,6 +241,7 @@ class PrimitiveTests(SynchronousTestCase):
         self.scope.kill(three)
         reached = self.done(sender.send_to_all("pool", b"all", to_self=True))
         self.assertEqual([1, 2, 1], [len(received) for received in self.inbox.values()])
+        self.assertEqual([b"all"], [data for _, data in self.reports])
         self.scope.kill(one, two)
         with self.assertRaises(NoElement):
             self.done(self.sender(attempt=0.5).send_to_all("pool", b"all"))
@@ -265,3 +280,20 @@ class PrimitiveTests(SynchronousTestCase):
         self.assertEqual([1], [len(received) for received in self.inbox.values()])
         with self.assertRaises(NoElement):
             self.done(sender.send("pool", b"later"))
+
+    def test_forced_failover(self) -> None:
+        """C{Session.fail_over}: the session goes on elsewhere, with its state."""
+        for _ in range(2):
+            self.scope.element("pool", SessionFactory(Counting, cookies=UnsignedCookies()), protocol="sctp")
+        self.scope.settle()
+        moves: list[tuple[int, int]] = []
+        session = self.user.service.session(
+            "pool", failed_over=lambda old, new: moves.append((old.identifier, new.identifier))
+        )
+        session.fail_over()
+        self.assertEqual(b"1", self.scope.result(session.request(b"")))
+        session.fail_over(report=True)
+        self.assertEqual(b"2", self.scope.result(session.request(b"")))
+        self.assertEqual(1, len(moves))
+        self.assertNotEqual(*moves[0])
+        self.scope.result(session.close())

@@ -1,0 +1,131 @@
+"""The associations and connections over which single messages go (RFC 5352 section 6.5.1, steps C to E)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from rserpool.addresses import TransportAddress
+from rserpool.sctp.base import PPID_ASAP
+from rserpool.sctp.transport import SctpProtocol
+from rserpool.wire.parameters import PoolElement, SctpTransport, TcpTransport
+
+
+@dataclass(frozen=True, slots=True)
+class PoolElementHandle:
+    """An element of a pool, as messages are sent to it and come from it (RFC 5352 sections 1.1 and 6.5.3).
+
+    @ivar pool: the pool handle.
+    @ivar element: the element as a registrar told of it, with its transport.
+    """
+
+    pool: bytes
+    element: PoolElement
+
+
+Peer: TypeAlias = PoolElementHandle | TransportAddress
+"""Who a message came from, or went to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent.
+
+    @ivar again: whether it goes to another element if it is not delivered.
+    """
+
+    data: bytes
+    ppid: int = 0
+    stream: int = 0
+    unordered: bool = False
+    again: bool = False
+
+
+RECENT = 100
+"""So many messages of an association are remembered, to send them again with their options."""
+
+
+class Line:
+    """One association or connection of a L{Sender<rserpool.session.primitives.Sender>}.
+
+    @ivar peer: a L{PoolElementHandle}, or the L{TransportAddress} that was dialled.
+    """
+
+    transport: Any = None
+
+    def __init__(self, sender: Any, address: TransportAddress, peer: Peer) -> None:
+        self.sender = sender
+        self.address = address
+        self.peer = peer
+
+    def say(self, message: Message) -> None:
+        """Send a message.
+
+        @raise ValueError: if it is none that the transport can send.
+        """
+        raise NotImplementedError
+
+
+class Association(Line, SctpProtocol):
+    """Over SCTP."""
+
+    def connectionMade(self) -> None:
+        self.sender.up(self)
+
+    def __init__(self, sender: Any, address: TransportAddress, peer: Peer) -> None:
+        super().__init__(sender, address, peer)
+        self._recent: deque[Message] = deque(maxlen=RECENT)
+
+    def say(self, message: Message) -> None:
+        if message.ppid == PPID_ASAP:
+            raise ValueError(f"PPID {PPID_ASAP} is that of the control channel")
+        self.transport.send(message.data, message.ppid, message.stream, message.unordered)
+        self._recent.append(message)
+
+    def messageReceived(self, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
+        if ppid != PPID_ASAP:
+            self.sender.came(self, data)
+
+    def sendFailed(self, data: bytes, ppid: int) -> None:
+        self.sender.gone(self)
+        # SCTP gives back the bytes alone. What is so old that it was forgotten is reported, and not sent again.
+        found = next((each for each in self._recent if each.data == data and each.ppid == ppid), None)
+        if found is None:
+            found = Message(data, ppid)
+        else:
+            self._recent.remove(found)
+        self.sender.failed(self, found)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.sender.gone(self)
+
+
+class Stream(Line, Protocol):
+    """Over TCP."""
+
+    def connectionMade(self) -> None:
+        self.sender.up(self)
+
+    def say(self, message: Message) -> None:
+        self.transport.write(message.data)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.sender.came(self, data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.sender.gone(self)
+
+
+def address_of(element: PoolElement) -> TransportAddress | None:
+    """Where an element serves over SCTP or TCP; None if it does over neither."""
+    match element.user_transport:
+        case SctpTransport(port=port, addresses=addresses):
+            return TransportAddress(addresses, port, element.encapsulation)
+        case TcpTransport(port=port, address=address):
+            return TransportAddress((address,), port, protocol="tcp")
+        case _:
+            return None
