@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 # What a reason may be; the words say the rest.
-CATEGORIES = ("not applicable", "later: TLS", "later: sessions", "later: kernel SCTP", "not done")
+CATEGORIES = ("not applicable", "later: TLS", "later: kernel SCTP", "not done")
 LEVELS = ("MUST", "MUST NOT", "SHALL", "SHOULD", "SHOULD NOT", "RECOMMENDED")
 
 
