@@ -21,7 +21,7 @@ from bench.processes import TWISTD, Process, Processes
 from bench.report import Figures, columns, progress, run
 from bench.scope import Listener
 
-PINGPONG, ASAP = 33, 11
+ASAP, ENRP = "11", "12"
 POOL = "PingPongPool"
 ELEMENTS = 3
 CASTS = ("rsplib", "ours")
@@ -43,9 +43,7 @@ class Cast:
         here = hosts.address(0)
         self._asap = [f"{here}:{3863 + number}" for number in range(registrars)]
         self._enrp = [f"{here}:{9901 + number}" for number in range(registrars)]
-        watching = processes.python(
-            "watcher", "-m", "bench.wire_watch", "bridge", str(PINGPONG), str(ASAP), before=hosts.before(0)
-        )
+        watching = processes.python("watcher", "-m", "bench.wire_watch", "bridge", before=hosts.before(0))
         watching.says("watching")
         self._wire = Listener(watching, LINE)
         self.registrars = [self._registrar(number) for number in range(registrars)]
@@ -85,7 +83,7 @@ class Cast:
         else:
             options = [f"-poolhandle={POOL}", f"-registrar={self._asap[0]}", f"-interval={PACE_MS}"]
             self._processes.command("client", "pingpongclient", *options, before=before)
-        _until(lambda: len(self._answers()) > 50, 60.0, "the client is not served")
+        _until(lambda: len(self._answers()) > 50, 120.0, "the client is not served")
 
     def element_fails(self, silent: bool) -> float:
         """Let the serving element fail; seconds between the answers before and after."""
@@ -116,13 +114,13 @@ class Cast:
         return [
             (float(match[1]), match[2])
             for _, match in self._wire.found
-            if match[4] == str(PINGPONG) and match[3] == here
+            if match[3] == here and match[4] not in (ASAP, ENRP)
         ]
 
     def _told(self, since: float) -> dict[str, float]:
         found: dict[str, float] = {}
         for _, match in self._wire.found:
-            if match[4] == str(ASAP) and match[5] == KEEP_ALIVE_HOME and float(match[1]) > since:
+            if match[4] == ASAP and match[5] == KEEP_ALIVE_HOME and float(match[1]) > since:
                 found.setdefault(match[3], float(match[1]))
         return found
 

@@ -1,4 +1,4 @@
-"""Prints what passes an interface over SCTP: C{python -m bench.wire_watch INTERFACE PPID [PPID ...]}, as root.
+"""Prints what passes an interface over SCTP: C{python -m bench.wire_watch INTERFACE}, as root.
 
 A process of its own, started by C{bench.reference_failover}. A line is C{SECONDS SOURCE DESTINATION PPID BYTES}: the
 monotonic clock, the IPv4 addresses, and the first two bytes of the message (in ASAP: its type and flags), in hex. It
@@ -38,7 +38,6 @@ def messages(frame: bytes) -> Iterator[tuple[str, str, int, str]]:
 
 def main() -> None:
     """Watch until it is ended."""
-    wanted = {int(ppid) for ppid in sys.argv[2:]}
     watching = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     watching.bind((sys.argv[1], 0))
     print("watching", flush=True)
@@ -46,8 +45,7 @@ def main() -> None:
         frame = watching.recv(65536)
         now = time.monotonic()
         for source, destination, ppid, begin in messages(frame):
-            if ppid in wanted:
-                print(f"{now:.6f} {source} {destination} {ppid} {begin}", flush=True)
+            print(f"{now:.6f} {source} {destination} {ppid} {begin}", flush=True)
 
 
 if __name__ == "__main__":
