@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rserpool.asap.clients import Client
 from rserpool.asap.limits import Limits
@@ -11,7 +12,7 @@ from rserpool.effects import Association, Effect, Send
 from rserpool.errors import CauseCode, Rejected
 from rserpool.handlespace.element import Element
 from rserpool.handlespace.handlespace import Handlespace
-from rserpool.policies.distance import at_distance
+from rserpool.policies.distance import at_distance, remeasured
 from rserpool.wire import asap
 from rserpool.wire.parameters import (
     ErrorCause,
@@ -87,10 +88,11 @@ class Home:
             return []
         self._bind(client, element)
         self._supervision.acknowledged(element, now)
-        return [
+        effects: list[Effect] = [
             _refusal(rival, registration, Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER))
             for rival, registration in self._contests.pop(element, ())
         ]
+        return effects + self._measure(client, element, now)
 
     def removed(self, element: Element, now: float) -> list[Effect]:
         """An element is gone: who waited for its identifier may have it, first come first served."""
@@ -158,6 +160,18 @@ class Home:
                 former.elements.pop(element, None)
             element.association = client.association
             client.elements[element] = None
+
+    def _measure(self, client: Client, element: Element, now: float) -> list[Effect]:
+        """An element answered: how far away it is may be known better than when it registered."""
+        pool = self._handlespace.pool(element.handle)
+        if pool is None or "distance" not in pool.policy.fields:
+            return []
+        parameter = element.parameter()
+        policy = remeasured(parameter.policy, self._round_trip(client.association))
+        if policy == parameter.policy:
+            return []
+        self._handlespace.register(element.handle, replace(parameter, policy=policy))
+        return self._changed(element, False, now)
 
     def _check(self, client: Client, message: asap.Registration) -> UserTransport:
         parameter = message.element

@@ -14,6 +14,8 @@ from rserpool.wire.parameters import Policy as Parameter
 
 STEP: Final = 50
 """Distances are multiples of this, in milliseconds, so that they do not change with every measurement."""
+STEADY: Final = 0.6 * STEP
+"""A distance that is known stays what it is while what is measured differs by no more than this."""
 FARTHEST: Final = 0xFFFFFFFF
 
 
@@ -31,14 +33,33 @@ def at_distance(parameter: Parameter, round_trip: Callable[[], float | None], *,
     @param round_trip: tells the smoothed round trip time in seconds; called only where it is needed.
     @param add: whether to add the distance to what stands there, or to put it in its place.
     """
-    policy = POLICIES.get(parameter.type)
-    if policy is None or "distance" not in policy.fields:
-        return parameter
-    data = parameter.data
-    place = 4 * policy.fields.index("distance")
-    if len(data) < place + 4:
+    place = _place(parameter)
+    if place is None:
         return parameter
     milliseconds = distance(round_trip())
-    if add:
-        milliseconds = min(FARTHEST, milliseconds + int.from_bytes(data[place : place + 4], "big"))
-    return Parameter(parameter.type, data[:place] + milliseconds.to_bytes(4, "big") + data[place + 4 :])
+    return _with(parameter, place, milliseconds + (_distance(parameter, place) if add else 0))
+
+
+def remeasured(parameter: Parameter, round_trip: float | None) -> Parameter:
+    """The same for an element whose distance was measured before, and is now clearly another."""
+    place = _place(parameter)
+    if place is None or round_trip is None or abs(round_trip * 500 - _distance(parameter, place)) <= STEADY:
+        return parameter
+    return _with(parameter, place, distance(round_trip))
+
+
+def _place(parameter: Parameter) -> int | None:
+    policy = POLICIES.get(parameter.type)
+    if policy is None or "distance" not in policy.fields:
+        return None
+    place = 4 * policy.fields.index("distance")
+    return place if len(parameter.data) >= place + 4 else None
+
+
+def _distance(parameter: Parameter, place: int) -> int:
+    return int.from_bytes(parameter.data[place : place + 4], "big")
+
+
+def _with(parameter: Parameter, place: int, milliseconds: int) -> Parameter:
+    told = min(FARTHEST, milliseconds).to_bytes(4, "big")
+    return Parameter(parameter.type, parameter.data[:place] + told + parameter.data[place + 4 :])

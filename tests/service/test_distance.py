@@ -62,6 +62,17 @@ class DistanceTests(SynchronousTestCase):
             found = self.scene.result(user.resolve("pool"))
             self.assertEqual(order, [each.identifier for each in found.elements])
 
+    def test_measured_again_with_each_keep_alive(self) -> None:
+        """When an element registers, SCTP has hardly had the time to measure; and ways change. A little is nothing."""
+        element = self.member(self.near, 1)
+        self.scene.until(lambda: self.distances(self.far))
+        announced: list[int] = []
+        for seconds in (0.05, 0.079, 0.021, 0.081, 0.071, 0.069):
+            self.apart(element, self.near, seconds)
+            self.scene.pass_time(2.0)
+            announced.append(self.distances(self.far)[1] - 100)
+        self.assertEqual([50, 50, 50, 100, 100, 50], announced)
+
     def test_what_the_element_says_about_its_distance_does_not_count(self) -> None:
         element = self.scene.element(self.near)
         self.scene.result(element.serve("pool", self.scene.transport(element), POLICY + ",distance=1000", identifier=1))
