@@ -48,15 +48,15 @@ class CoreTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.now = 100.0
-        self.session = self.open()
+        self.session: Any = self.open()
 
-    def open(self, **options: Any) -> Session:
+    def open(self, **options: Any) -> Any:
         """A session that has asked for its pool."""
         session = Session(b"pool", Timers(), **options)
         self.assertEqual(session.open(self.now), [ASK])
         return session
 
-    def at(self, traits: Traits = FRAMED, *others: int, **options: Any) -> Session:
+    def at(self, traits: Traits = FRAMED, *others: int, **options: Any) -> Any:
         """A session at element 1, with others in the pool."""
         session = self.session = self.open(**options)
         session.resolved([element(number) for number in (1, *others)], self.now)
