@@ -11,7 +11,7 @@ from tests.lab import LabTests
 from tests.lab.networks import Host, Networks
 from tests.processes.harness import Process, ProcessTests, all_of
 
-BACKEND = "auto"
+BACKEND = "kernel"
 
 
 def at(host: Host, port: int = 3863) -> TransportAddress:
@@ -26,7 +26,7 @@ class ScopeTests(LabTests, ProcessTests):
     @ivar registrars: the hosts of registrars.
     """
 
-    timeout = 30
+    timeout = 60
 
     def setUp(self) -> None:
         super().setUp()
@@ -56,21 +56,21 @@ class ScopeTests(LabTests, ProcessTests):
         with host:
             return self.twistd("rserpool-ns", *where, f"--identifier={identifier}", *peers)
 
-    async def element_at(self, host: Host, identifier: int, *homes: Host) -> Process:
-        """A process that serves in the pool C{pool}, registered.
+    async def element_at(self, host: Host, identifier: int, *plugin: str) -> Process:
+        """A process that serves in the pool C{pool}, registered with one of all registrars.
 
-        @param homes: hosts of registrars, in the order in which it tries them; by default all.
+        @param plugin: the plugin and its options.
         """
         with host:
             process = self.twistd(
                 "rserpool-pe",
                 "--pool=pool",
                 f"--identifier={identifier}",
-                *(f"--registrar={at(registrar)}" for registrar in homes or self.registrars),
+                *(f"--registrar={at(registrar)}" for registrar in self.registrars),
                 f"--address={','.join(host.addresses)}",
                 f"--backend={BACKEND}",
                 "--",
-                "served",
+                *(plugin or ("served",)),
             )
         await process.says("pool: registered as")
         return process
@@ -83,11 +83,13 @@ class ScopeTests(LabTests, ProcessTests):
         self.addCleanup(user.stopService)
         return user
 
-    def element_of(self, *hosts: Host) -> PoolElementService:
-        """An element in this very process, which registers with registrars on these hosts."""
-        homes = [at(host) for host in hosts]
-        element = PoolElementService(reactor, registrars=homes, hosts=self.here.addresses, backend=BACKEND)
-        element.startService()
+    def element_of(self, host: Host, *homes: Host) -> PoolElementService:
+        """An element in this very process, but on that host, which registers with registrars on C{homes}."""
+        element = PoolElementService(
+            reactor, registrars=[at(home) for home in homes], hosts=host.addresses, backend=BACKEND
+        )
+        with host:
+            element.startService()
         self.addCleanup(element.stopService)
         return element
 

@@ -68,6 +68,10 @@ class Association(BufferedAssociation):
         path = options.primary_path(self.port.socket, self.identifier)
         return None if path is None else path[0] * self.endpoint.stack.tick(self)
 
+    def forget_local_addresses(self) -> None:
+        """They have changed; who asks for them asks the kernel anew."""
+        self._local_addresses = None
+
     def move(self, port: Port) -> None:
         """It lives on this socket now."""
         self.port = port
@@ -86,7 +90,8 @@ class Association(BufferedAssociation):
         super().up(streams)
 
     def probe(self) -> None:
-        if self.established:
+        # Linux counts unanswered heartbeats of one path as errors of the association: several paths check themselves.
+        if self.established and len(self._peer_addresses) == 1:
             options.demand_heartbeat(self.port.socket, self.identifier, self._peer_addresses[0], self.peer.port)
 
     def put(self, data: bytes, ppid: int, stream: int, unordered: bool) -> bool:
