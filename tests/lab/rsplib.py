@@ -15,7 +15,6 @@ from twisted.internet.defer import Deferred
 
 from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 from rserpool.errors import UnknownPool
-from rserpool.handlespace.element import Element
 from rserpool.sctp.one_to_one import listenSCTP
 from rserpool.service.element import PoolElementService
 from rserpool.service.registrar import RegistrarService
@@ -35,13 +34,13 @@ QUICK = (
     "-takeoverexpiryinterval=3000",
 )
 """rsplib's registrars among themselves, ten times as quick as they are by default."""
-SUPERVISING = ("-endpointkeepalivetransmissioninterval=400", "-endpointkeepalivetimeoutinterval=800")
+SUPERVISING = ("-endpointkeepalivetransmissioninterval=400", "-endpointkeepalivetimeoutinterval=2500")
 
 
 class RsplibTests(LabTests, ProcessTests):
     """Hosts, rsplib's programs and services of ours; all of it ends with the test."""
 
-    timeout = 40
+    timeout = 90
     networks_wanted = 1
 
     def setUp(self) -> None:
@@ -185,18 +184,17 @@ class RsplibTests(LabTests, ProcessTests):
             service.startService()
         self.addCleanup(service.stopService)
 
-    def count_acknowledgements(self, registrar: RegistrarService) -> list[int]:
-        """From now on, the identifiers of those that acknowledge keep-alives, in their order."""
-        acknowledged: list[int] = []
-        supervision = registrar.registrar.supervision
-        receive = supervision.acknowledged
+    def count(self, thing: Any, method: str) -> list[tuple[Any, ...]]:
+        """From now on, the arguments of each call of a method."""
+        calls: list[tuple[Any, ...]] = []
+        called = getattr(thing, method)
 
-        def note(element: Element, now: float) -> None:
-            acknowledged.append(element.identifier)
-            receive(element, now)
+        def note(*arguments: Any) -> Any:
+            calls.append(arguments)
+            return called(*arguments)
 
-        self.patch(supervision, "acknowledged", note)
-        return acknowledged
+        self.patch(thing, method, note)
+        return calls
 
     async def registrars(self) -> tuple[Host, Host]:
         """Hosts with a registrar of ours, and with one of theirs, which do not know each other."""
