@@ -72,6 +72,8 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
         await Deferred()
     except CancelledError:
         on_signals(reactor, ENDING, lambda _: proxy.hurry())
+        if proxy.counters.open:
+            print(f"{options.prog}: waiting for {proxy.counters.open} connections", file=out, flush=True)
     finally:
         await proxy.stopService()
         restore()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.internet.defer import CancelledError
 from twisted.python import usage
 from twisted.python.failure import Failure
 
@@ -105,8 +104,10 @@ class _Proxy(ProxyService):
     def startService(self) -> None:
         super().startService()
         assert self.listening is not None
-        self.listening.addErrback(self._failed_to_listen)
-
-    def _failed_to_listen(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            self.refused(failure)
+        at_once: list[Failure] = []
+        self.listening.addErrback(at_once.append)
+        if at_once:
+            # While twistd starts its services this raises.
+            self.refused(at_once[0])
+        else:
+            self.listening.addCallback(lambda _: self.refused(at_once[0]) if at_once else None)
