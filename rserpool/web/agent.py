@@ -11,7 +11,6 @@ from twisted.internet.error import ConnectError, ConnectionClosed, ConnectionDon
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
-from twisted.web._newclient import RequestNotSent
 from twisted.web.client import (
     URI,
     Agent,
@@ -29,6 +28,7 @@ from rserpool.web.body import kept
 from rserpool.web.connections import PoolConnections
 from rserpool.web.endpoints import PoolEndpointFactory, PoolWebEndpoint
 from rserpool.web.hosts import PoolHosts
+from rserpool.web.read_ahead import read_ahead
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))
 """What may be sent twice, and means the same (RFC 9110 section 9.2.2)."""
@@ -36,6 +36,8 @@ ATTEMPTS = 3
 """To how many elements one request is sent at most; a request that kills its server must not kill them all."""
 LONGEST_KEPT = 2**20
 """Bytes of a body that are kept to be sent again."""
+READ_AHEAD = 2**16
+"""Answers of at most so many bytes are read before they are handed out."""
 
 
 @implementer(IAgent)
@@ -44,9 +46,9 @@ class PoolAgent:
 
     The policy chooses an element for each request. Elements that do not accept are passed over before anything is sent,
     whatever the method. If an element fails before it has answered, it is reported, and a request with an idempotent
-    method goes to another one. Once the head of a response is here, nothing is repeated: if the rest does not come, the
-    reader of the body is told so (C{ResponseFailed}, or C{PotentialDataLoss} where only the end of the connection ends
-    the body).
+    method goes to another one. The same holds in the midst of a short answer to such a request. Any other is handed out
+    as soon as its head is here, and nothing is repeated then: if the rest does not come, the reader of the body is told
+    so (C{ResponseFailed}, or C{PotentialDataLoss} where only the end of the connection ends the body).
 
     @param user: a L{PoolUserService<rserpool.service.user.PoolUserService>}.
     @param hosts: which host stands for which pool, and which names the certificates bear.
@@ -55,6 +57,7 @@ class PoolAgent:
     @param attempts: to how many elements one request is sent at most.
     @param longest_kept: so many bytes of a body are kept to be sent again; requests with longer ones, or with one of
         unknown length, are not repeated.
+    @param read_ahead: answers to idempotent requests of at most so many bytes are read before they are handed out.
     @param tls: see L{PoolEndpointFactory}, as for C{timeout}, C{attempt} and C{items}.
     """
 
@@ -68,6 +71,7 @@ class PoolAgent:
         connections: HTTPConnectionPool | None = None,
         attempts: int = ATTEMPTS,
         longest_kept: int = LONGEST_KEPT,
+        read_ahead: int = READ_AHEAD,
         tls: Callable[[str], IOpenSSLClientConnectionCreator] = optionsForClientTLS,
         timeout: float = TIMEOUT,
         attempt: float | None = None,
@@ -78,6 +82,7 @@ class PoolAgent:
         self._connections = connections or PoolConnections(user.reactor, persistent=False)
         self._attempts = attempts
         self._longest_kept = longest_kept
+        self._read_ahead = read_ahead
 
     def request(
         self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
@@ -112,11 +117,7 @@ class PoolAgent:
             agent = Agent.usingEndpointFactory(self._reactor, way, self._connections)
             try:
                 response: IResponse = await agent.request(method, uri, headers, body)
-                return response
-            except RequestNotSent:
-                # The connection was closed meanwhile.
-                if number >= self._attempts:
-                    raise
+                return await read_ahead(response, self._read_ahead) if repeatable else response
             except (RequestTransmissionFailed, ResponseFailed, ConnectError, PassedOver) as error:
                 if not way.failed(error) or not repeatable or number >= self._attempts:
                     raise

@@ -110,7 +110,7 @@ class _Handshake(ProtocolWrapper):
         if not self._complete:
             # Who closes in the middle of a handshake does not serve, however politely.
             clean = reason.check(VerificationError, Error) is None
-            self.factory.failed(Failure(ConnectionLost(reason.getErrorMessage())) if clean else reason)
+            self.factory.failed(Failure(ConnectionLost("in the midst of the TLS handshake")) if clean else reason)
 
 
 def _text(error: Any) -> str:

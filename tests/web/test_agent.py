@@ -42,6 +42,7 @@ class AgentCase(WebCase):
         self.agent = self.new_agent()
 
     def new_agent(self, *args: Any, **options: Any) -> PoolAgent:
+        options.setdefault("attempt", 10)
         agent = PoolAgent(self.user, *args, **options)
         self.addCleanup(agent.close)
         return agent
@@ -156,6 +157,49 @@ class TlsTests(AgentCase):
             self.assertEqual(1, await self.get(url, agent=agent))
         self.assertEqual(1, len(element.connections))
 
+    async def test_other_certificate(self) -> None:
+        """A connection is lost just as a request comes, and the next one shows another certificate."""
+        element = await self.element(certificate=self.authority.server("shop.example"))
+        names = ["shop.example", "other.example", "other.example"]
+        agent = self.new_agent(
+            PoolHosts(certificate="a name"),
+            tls=lambda name: self.tls(names.pop(0)),
+            connections=PoolConnections(reactor),
+        )
+        self.assertEqual(1, await self.get("https://pool/", agent=agent))
+        element.fault = "never"
+        await self.fails(self.get("https://pool/", agent=agent), NoElement)
+
+    async def test_bad_name(self) -> None:
+        """A name that is none is a mistake in the configuration."""
+        await self.element()
+        error = await self.fails(self.get("https://pool/", agent=self.agent_for("a..b")), ConfigurationError)
+        self.assertIn("a..b", str(error))
+
+    async def test_closed(self) -> None:
+        """An element that closes in the midst of the handshake failed."""
+        element = await self.element()
+
+        class Closing(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                self.transport.loseConnection()
+
+        element.port._factory.buildProtocol = lambda address: Closing()
+        error = await self.fails(
+            self.get("https://pool/", agent=self.new_agent(PoolHosts(certificate="a.example"), timeout=0.2)), NoElement
+        )
+        self.assertIn("in the midst of the TLS handshake", str(error))
+
+    async def test_removed(self) -> None:
+        """Connections with TLS are dropped when their element leaves."""
+        element = await self.element(certificate=self.authority.server("shop.example"))
+        hosts = PoolHosts(certificate="shop.example")
+        agent = self.new_agent(hosts, tls=self.tls, connections=PoolConnections(reactor))
+        await self.get("https://pool/", agent=agent)
+        element.port.element.leave("pool")
+        while element.open:
+            await deferLater(reactor, 0.01)
+
     async def test_silent(self) -> None:
         """A handshake that goes on for too long is one that failed."""
         element = await self.element()
@@ -266,21 +310,36 @@ class RetryTests(AgentCase):
             await self.fails(agent.request(b"PUT", b"http://pool/", None, body), ResponseFailed)
             self.assertEqual(before + 1, sum(self.requests()))
 
-    async def test_killed_in_the_midst(self) -> None:
-        """An element is killed in the midst of its answer: the reader is told; the next request goes to another."""
+    async def killed_in_the_midst(self, method: bytes, agent: PoolAgent) -> Any:
+        """Ask, kill the element that answers when half of the answer is here, and read on."""
         await self.element()
         await self.element()
         for element in self.elements:
             element.fault = "half"
-        response = await self.agent.request(b"GET", b"http://pool/")
+        asking = agent.request(method, b"http://pool/")
+        await self.elements[0].half_way(*self.elements[1:])
         killed = next(element for element in self.elements if element.requests)
-        reading = readBody(response)
-        await self.kill(killed)
-        await self.fails(reading, ResponseFailed)
         for element in self.elements:
             element.fault = None
-        for _ in range(3):
-            self.assertEqual(3 - killed.number, await self.get())
+        await self.kill(killed)
+        try:
+            answer = await readBody(await asking)
+            self.assertEqual(3 - killed.number, int(answer))
+        finally:
+            for _ in range(3):
+                self.assertEqual(3 - killed.number, await self.get())
+
+    async def test_killed_in_the_midst(self) -> None:
+        """An element is killed in the midst of its short answer: another one gives the whole answer."""
+        await self.killed_in_the_midst(b"GET", self.agent)
+
+    async def test_killed_in_the_midst_of_much(self) -> None:
+        """If the answer is handed out already, the reader is told; the next request goes to another."""
+        await self.fails(self.killed_in_the_midst(b"GET", self.new_agent(read_ahead=99)), ResponseFailed)
+
+    async def test_killed_in_the_midst_of_a_post(self) -> None:
+        """Likewise if the request must not be repeated."""
+        await self.fails(self.killed_in_the_midst(b"POST", self.agent), ResponseFailed)
 
     async def test_cancelled(self) -> None:
         """A request that is cancelled is not repeated, and nobody is reported."""

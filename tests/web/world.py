@@ -6,9 +6,10 @@ from random import Random
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, wrapServerTLS
 from twisted.internet.ssl import PrivateCertificate
+from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
@@ -39,6 +40,7 @@ class Element(Resource):
         self.number = number
         self.requests: list[tuple[str, bytes]] = []
         self.fault: str | None = None
+        self.halves = 0
         self.connections: list[Any] = []
         self._arrived: list[Deferred[Any]] = []
 
@@ -48,6 +50,11 @@ class Element(Resource):
         self._arrived.append(arrived)
         return arrived
 
+    async def half_way(self, *others: Element) -> None:
+        """Wait until this one, or one of the others, has sent half of an answer."""
+        while not any(each.halves for each in (self, *others)):
+            await deferLater(reactor, 0.001)
+
     def render(self, request: Any) -> Any:
         self.requests.append((request.method.decode(), request.content.read()))
         if self.fault == "never":
@@ -55,6 +62,7 @@ class Element(Resource):
         elif self.fault == "half":
             request.setHeader(b"Content-Length", b"100")
             request.write(b"half")
+            self.halves += 1
         elif self.fault == "wait":
             for arrived in self._arrived:
                 arrived.callback(request)
@@ -176,7 +184,3 @@ class WebCase(TestCase):
     def requests(self) -> list[int]:
         """How many requests came to each element."""
         return [len(element.requests) for element in self.elements]
-
-    async def together(self, *waiting: Deferred[Any]) -> list[Any]:
-        """Wait for all of them."""
-        return await gatherResults(waiting, consumeErrors=True)
