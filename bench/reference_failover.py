@@ -101,11 +101,12 @@ class Cast:
         return first - before
 
     def registrar_fails(self) -> float:
-        """Kill the home of all elements; seconds until the last was told the next."""
+        """Kill the home of all elements, once it supervises them; seconds until the last was told the next."""
+        elements = {self._hosts.address(host) for host in self.elements}
+        _until(lambda: elements <= self._supervised(), 120.0, "the elements are not supervised")
         time.sleep(SETTLING)
         failed = time.monotonic()
         self.registrars[0].signal(signal.SIGKILL)
-        elements = {self._hosts.address(host) for host in self.elements}
         _until(lambda: set(self._told(failed)) == elements, 90.0, "the elements were not adopted")
         return max(self._told(failed).values()) - failed
 
@@ -116,6 +117,9 @@ class Cast:
             for _, match in self._wire.found
             if match[3] == here and match[4] not in (ASAP, ENRP)
         ]
+
+    def _supervised(self) -> set[str]:
+        return {match[3] for _, match in self._wire.found if match[4] == ASAP and match[5].startswith("07")}
 
     def _told(self, since: float) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -138,8 +142,9 @@ def play(name: str, fault: str) -> float:
     with Hosts(ELEMENTS) as hosts, Processes() as processes:
         cast = Cast(name, processes, hosts, 3 if fault == FAULTS[2] else 1)
         if fault == FAULTS[2]:
-            # Registered, and known to all registrars.
-            time.sleep(15.0 if name == "rsplib" else 5.0)
+            if name == "rsplib":
+                # Its registrars look for a mentor, and then get to know each other: they do not say when.
+                time.sleep(10.0)
             return cast.registrar_fails()
         cast.start_user()
         return cast.element_fails(silent=fault == FAULTS[1])
