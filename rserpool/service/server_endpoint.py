@@ -102,7 +102,10 @@ class PoolServerEndpoint:
         try:
             port.join()
         except BaseException:
-            await maybeDeferred(inner.stopListening)
+            # Not awaited: twistd ends only if it hears of the failure at once.
+            maybeDeferred(inner.stopListening).addErrback(
+                lambda failure: PooledPort.log.failure("the port could not be closed", failure)
+            )
             raise
         return port
 
@@ -115,7 +118,7 @@ class PooledPort:
         if it never is: a registrar refused it, or the port was closed before.
     """
 
-    _log = Logger()
+    log = Logger()
 
     def __init__(self, endpoint: PoolServerEndpoint, inner: IListeningPort, factory: IProtocolFactory) -> None:
         self._endpoint = endpoint
@@ -186,7 +189,7 @@ class PooledPort:
         framing = session_framing(self._factory, (endpoint.handle,))
         control = endpoint.control or has_control_channel(self._factory)
         transport = user_transport(kind, address.port, at, DATA_PLUS_CONTROL if control else DATA_ONLY)
-        self._log.info(
+        self.log.info(
             "{pool}: serves at {hosts} port {port}{note}",
             pool=handle_text(endpoint.handle),
             hosts=", ".join(transport.addresses),
@@ -220,7 +223,7 @@ class PooledPort:
         deadline = now() + endpoint.grace
         count = connections(endpoint.reactor, [self._inner])
         if count:
-            self._log.info("{count} connections: draining", count=count)
+            self.log.info("{count} connections: draining", count=count)
         while connections(endpoint.reactor, [self._inner]) and now() < deadline:
             await deferLater(endpoint.reactor, LOOK)
         await maybeDeferred(self._inner.stopListening)
