@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
-from rserpool.deadlines import Deadlines
 from rserpool.errors import RequestFailed, RequestTimeout
 
 
@@ -41,8 +41,8 @@ class Requests:
         self._attempts = attempts
         self._number = 0
         self._open: dict[int, Request] = {}
-        self._numbers: dict[Hashable, int] = {}
-        self._deadlines: Deadlines[int] = Deadlines()
+        # Deadlines, those of requests that were answered among them: most are, long before.
+        self._deadlines: list[tuple[float, int]] = []
         # Without numbers: what was asked here, in order, also where nobody waits for it any more.
         self._asked: deque[int] = deque()
         self._here = 0
@@ -69,9 +69,11 @@ class Requests:
         """A new request, not given to anybody yet."""
         self._number = self._number % 0xFFFFFFFF + 1
         request = self._open[self._number] = Request(token, self._number, data, repeat)
-        self._numbers[token] = self._number
         if deadline is not None:
-            self._deadlines.set(self._number, deadline)
+            heappush(self._deadlines, (deadline, self._number))
+            if len(self._deadlines) > 2 * len(self._open) + 64:
+                self._deadlines = [entry for entry in self._deadlines if entry[1] in self._open]
+                heapify(self._deadlines)
         return request
 
     def give(self, request: Request, numbered: bool) -> bool:
@@ -97,8 +99,15 @@ class Requests:
         request = self._open.get(number)
         if request is None or not request.here:
             return None
-        self._forget(request)
+        del self._open[number]
+        self._here -= 1
         return request
+
+    def unsent(self, number: int) -> Request | None:
+        """The transport did not take it: no answer will come."""
+        if number in self._asked:
+            self._asked.remove(number)
+        return self.answered(number)
 
     def next_answered(self) -> Request | None:
         """A message of an element without numbers came while L{owed}; None if nobody waits for this one."""
@@ -106,9 +115,10 @@ class Requests:
 
     def cancel(self, token: Hashable) -> None:
         """Nobody waits for it any more."""
-        number = self._numbers.get(token)
-        if number is not None:
-            self._forget(self._open[number])
+        for request in self._open.values():
+            if request.token is token:
+                self._forget(request)
+                break
 
     def element_gone(self, who: str) -> list[tuple[Hashable, RequestFailed]]:
         """The present element is gone; those that fail with it."""
@@ -137,17 +147,18 @@ class Requests:
             (request.token, RequestFailed(reason, request.given > 0)) for request in self._open.values()
         ]
         self._open.clear()
-        self._numbers.clear()
         self._asked.clear()
         self._here = 0
-        self._deadlines = Deadlines()
+        self._deadlines = []
         return failed
 
     def overdue(self, now: float, who: str) -> list[tuple[Hashable, RequestFailed]]:
         """Those whose deadline has come."""
         failed: list[tuple[Hashable, RequestFailed]] = []
-        for number in self._deadlines.due(now):
-            request = self._open[number]
+        while self._deadlines and self._deadlines[0][0] <= now:
+            request = self._open.get(heappop(self._deadlines)[1])
+            if request is None:
+                continue
             reason = f"{who} did not answer in time" if request.here else f"no element could be asked in time ({who})"
             failed.append((request.token, RequestTimeout(reason, request.given > 0)))
             self._forget(request)
@@ -155,12 +166,11 @@ class Requests:
 
     def next_deadline(self) -> float | None:
         """When L{overdue} must be called next, or None."""
-        return self._deadlines.next()
+        while self._deadlines and self._deadlines[0][1] not in self._open:
+            heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else None
 
     def _forget(self, request: Request) -> None:
         del self._open[request.number]
-        del self._numbers[request.token]
         if request.here:
             self._here -= 1
-        if request.number in self._deadlines:
-            self._deadlines.cancel(request.number)

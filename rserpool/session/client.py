@@ -5,6 +5,7 @@ C{session = user.session("pool", repeat=True)}; C{await session.request(b"...", 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,6 @@ class Session:
         self._listed_by: float | None = None
         self._connections = Connections()
         self._drop = Drop(user, self.handle, self._connections, dropped=self._removed) if drop else None
-        self._answers: dict[object, Deferred[bytes]] = {}
         self._waiting_ready: list[Deferred[PoolElement]] = []
         self._waiting_drained: list[Deferred[None]] = []
         self._waiting_closed: list[Deferred[None]] = []
@@ -200,17 +200,22 @@ class Session:
             the request), L{SessionEnded<rserpool.errors.SessionEnded>}, or
             L{SessionFull<rserpool.errors.SessionFull>} if too much waits for an element.
         """
-        token = object()
-        answer: Deferred[bytes] = Deferred(lambda _: self._cancel(token))
-        self._answers[token] = answer
+        answer: Deferred[bytes] = Deferred(self._core.cancel)
         now = self._now()
         seconds = self._timeout if timeout is None else timeout
         deadline = None if seconds is None else now + seconds
+        link = self._link
+        number = 0 if link is None else self._core.ask(answer, data, now, deadline, repeat)
         try:
-            self._perform(self._core.request(token, data, now, deadline=deadline, repeat=repeat))
+            if number and link is not None:
+                link.send_request(number, data, False)
+                # Else a timer is there already, and soon enough.
+                if self._timer is None or self._timer_at > min(now + core.LATE, deadline or math.inf):
+                    self._rearm()
+            else:
+                self._perform(self._core.request(answer, data, now, deadline=deadline, repeat=repeat))
         except (RSerPoolError, ValueError):
-            self._core.cancel(token)
-            self._answers.pop(token, None)
+            self._core.cancel(answer)
             answer.errback()
         return answer
 
@@ -289,7 +294,12 @@ class Session:
 
     def link_answered(self, link: Link, number: int, data: bytes) -> None:
         if link is self._link:
-            self._perform(self._core.reply(number, data, self._now()))
+            now = self._now()
+            answer: Any = self._core.taken(number, now)
+            if answer is None:
+                self._perform(self._core.reply(number, data, now))
+            else:
+                answer.callback(data)
 
     def link_control(self, link: Link, message: asap.Message) -> None:
         if link is self._link:
@@ -332,9 +342,7 @@ class Session:
             if kind is SendRequest:
                 self._send_request(effect)  # type: ignore[arg-type]
             elif kind is Answered:
-                answer = self._answers.pop(effect.token, None)  # type: ignore[union-attr]
-                if answer is not None:
-                    answer.callback(effect.data)  # type: ignore[union-attr]
+                effect.token.callback(effect.data)  # type: ignore[union-attr]
             else:
                 self._perform_other(effect)
         self._rearm()
@@ -342,14 +350,12 @@ class Session:
     def _perform_other(self, effect: SessionEffect) -> None:
         match effect:
             case SendData(data):
-                if self._link is not None:
-                    self._link.send_data(data)
+                self._send_data(data)
             case Deliver(data):
                 self._deliver(data)
             case Unanswered(token, error):
-                answer = self._answers.pop(token, None)
-                if answer is not None:
-                    answer.errback(Failure(error))
+                answer: Any = token
+                answer.errback(Failure(error))
             case SendControl(message):
                 if self._link is not None:
                     self._link.send_control(message)
@@ -375,9 +381,21 @@ class Session:
             case Notice(text):
                 self._log.warn("session with pool {pool!r}: {text}", pool=handle_text(self.handle), text=text)
 
-    def _send_request(self, effect: SendRequest) -> None:
+    def _send_data(self, data: bytes) -> None:
+        """A message that has waited."""
         if self._link is not None:
+            try:
+                self._link.send_data(data)
+            except ValueError as error:
+                self._log.error("session with {pool!r}: {error}", pool=handle_text(self.handle), error=str(error))
+
+    def _send_request(self, effect: SendRequest) -> None:
+        if self._link is None:
+            return
+        try:
             self._link.send_request(effect.number, effect.data, effect.repeated)
+        except ValueError as error:
+            self._perform(self._core.unsendable(effect.number, str(error)))
 
     def _resolve(self, seconds: float, fresh: bool) -> None:
         def resolved(answer: Any) -> None:
@@ -460,12 +478,6 @@ class Session:
     def _error(self) -> SessionEnded:
         error = self._over.error if self._over is not None else None
         return error or SessionEnded("the session is closed")
-
-    def _cancel(self, token: object) -> None:
-        answer = self._answers.pop(token, None)
-        self._core.cancel(token)
-        if answer is not None:
-            answer.errback(Failure(CancelledError()))
 
     def _deliver(self, data: bytes) -> None:
         self._call(self.received, data)

@@ -19,6 +19,7 @@ from rserpool.wire.frames import (
     CONTROL,
     DATA,
     GOODBYE,
+    HELLO,
     NUMBER,
     REPEATED,
     REPLY,
@@ -92,7 +93,7 @@ class FramedLink(TcpLink):
                 self._control(body)
             elif kind == GOODBYE:
                 owner.link_goodbye(self)
-            elif len(body) < 4 or kind not in (REQUEST, REPEATED, REPLY):
+            elif len(body) < 4 or kind == HELLO:
                 self._broken(WireError(f"not a frame that may come here: kind {kind}, {len(body)} bytes"))
             elif kind == REPLY:
                 owner.link_answered(self, _number(body)[0], body[4:])

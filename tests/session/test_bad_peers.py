@@ -194,3 +194,12 @@ class SctpTests(Both, SynchronousTestCase):
         error = self.failureResultOf(told.session.request(bytes(70000)), ValueError).value
         self.assertIn("not 70004", str(error))
         self.assertEqual(self.scene.result(told.session.request(b"1")), b"a 1")
+
+    def test_too_long_a_message_that_has_waited(self) -> None:
+        """It fails, and nothing else does."""
+        self.scene.serve("a")
+        told = self.scene.session()
+        told.session.send(bytes(70000))
+        long, short = told.session.request(bytes(70000)), told.session.request(b"1")
+        self.assertEqual(self.scene.result(short), b"a 1")
+        self.assertIn("not 70004", str(self.failureResultOf(long, RequestFailed).value))
