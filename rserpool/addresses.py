@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rserpool.errors import ConfigurationError
@@ -37,6 +37,17 @@ class TransportAddress:
         if self.encapsulation:
             text += f"/{self.encapsulation}"
         return text if self.protocol == "sctp" else f"{text} ({self.protocol})"
+
+
+def in_short(addresses: Sequence[TransportAddress], most: int = 4) -> str:
+    """Addresses in a few words: UDP ports of one SCTP port are counted, and what is beyond C{most} is, too."""
+    places: dict[TransportAddress, list[TransportAddress]] = {}
+    for address in addresses:
+        places.setdefault(replace(address, encapsulation=0), []).append(address)
+    texts = [
+        str(there[0]) if len(there) == 1 else f"{place} at {len(there)} UDP ports" for place, there in places.items()
+    ]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def same_place(one: TransportAddress, other: TransportAddress) -> bool:

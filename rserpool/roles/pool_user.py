@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rserpool.addresses import TransportAddress
+from rserpool.addresses import TransportAddress, in_short
 from rserpool.asap.resolution import Outcome, Resolution, ResolutionFailed
 from rserpool.asap.server_hunt import ServerHunt
 from rserpool.effects import Association, Close, Effect, Notify, Probe, Send
@@ -186,6 +186,6 @@ class PoolUser:
         """No registrar: which ones were tried."""
         if not isinstance(outcome, ResolutionFailed) or not isinstance(outcome.error, NoRegistrar):
             return outcome
-        tried = ", ".join(map(str, self._hunt.known))
+        tried = in_short(self._hunt.known)
         sentence = f"{outcome.error} (tried: {tried})" if tried else "no registrar is known"
         return replace(outcome, error=NoRegistrar(sentence))

@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing, redirect_stderr
+from contextlib import closing, redirect_stderr, redirect_stdout
+from importlib.metadata import version
 from io import StringIO
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -93,8 +94,37 @@ class HelpTests(SynchronousTestCase):
             self.assertIn(option, ended.stdout)
 
 
+    def test_version(self) -> None:
+        """The version of what is installed."""
+        told = StringIO()
+        with redirect_stdout(told):
+            self.assertEqual(main(["--version"]), 0)
+        self.assertEqual(told.getvalue(), f"rserpool {version('rserpool')}\n")
+
+
+INTERRUPTED = """
+import sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "rserpool.cli.main":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+from rserpool.cli.start import main
+sys.exit(main())
+"""
+
+
 class InterruptTests(SynchronousTestCase):
     """SIGINT."""
+
+    def test_at_the_start(self) -> None:
+        """While it is imported: without a word, with code 130."""
+        ended = subprocess.run(
+            [sys.executable, "-c", INTERRUPTED], capture_output=True, timeout=60, env={**os.environ, "PYTHONPATH": ROOT}
+        )
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (130, b"", b""))
 
     def interrupted(self, command: str) -> tuple[int, str, str]:
         """Interrupt a command when it has reached a registrar, which says nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.addresses import TransportAddress
+from rserpool.addresses import TransportAddress, in_short
 from rserpool.errors import ConfigurationError
 from rserpool.service.registrars import local_host_towards, local_hosts_towards, over, registrars_from
 
@@ -32,6 +32,13 @@ class NamedTests(SynchronousTestCase):
             registrars_from([]), tuple(TransportAddress(("127.0.0.1",), 3863, 9899 - n) for n in range(8))
         )
         self.assertEqual(registrars_from([], "tcp"), (TransportAddress(("127.0.0.1",), 3863, 0, "tcp"),))
+
+    def test_in_short(self) -> None:
+        """Many registrars are told of in a few words."""
+        self.assertEqual("127.0.0.1:3863 at 8 UDP ports", in_short(registrars_from(())))
+        self.assertEqual("127.0.0.1:3863 (tcp)", in_short(registrars_from((), "tcp")))
+        named = registrars_from([f"10.0.0.{n}:3863/9900" for n in range(1, 7)])
+        self.assertEqual("10.0.0.1:3863/9900, 10.0.0.2:3863/9900 and 4 more", in_short(named, 2))
 
     def test_over_tcp(self) -> None:
         """TCP knows one address at a time, and no UDP port."""
