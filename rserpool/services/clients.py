@@ -90,6 +90,7 @@ class Asking:
         self._sending = LoopingCall(self._send_next)
         self._sending.clock = user.reactor
         self._done: Deferred[None] = Deferred()
+        self._stopped = False
         self.tally = Tally()
         self.session: Session
 
@@ -116,6 +117,8 @@ class Asking:
         finally:
             if self._sending.running:
                 self._sending.stop()
+            # What waits was neither answered nor given up.
+            self._stopped = True
             self.session.ended = None
             self.session.close()
         return self.tally
@@ -136,7 +139,7 @@ class Asking:
         self._perhaps_done()
 
     def _give_up(self, number: int, why: str) -> None:
-        if self.tally.give_up(number):
+        if not self._stopped and self.tally.give_up(number):
             self._tell(Lost(number, why))
         self._perhaps_done()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -109,6 +109,18 @@ class PingPongTests(Case):
         with self.assertRaises(SessionEnded):
             self.scope.result(done)
         self.assertTrue(pinging.tally.lost or pinging.tally.waiting)
+
+    def test_interrupted(self) -> None:
+        """A ping that waits at the end is neither answered nor lost."""
+        self.serve("pingpong", count=1)
+        pinging, done = self.ask(Pinging, interval=0.5)
+        self.scope.until(lambda: pinging.tally.answered > 2)
+        self.scope.silence(self.scope.elements[0])
+        self.scope.until(lambda: pinging.tally.waiting)
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.scope.advance(60.0)
+        self.assertEqual((0, 1), (pinging.tally.lost, len(pinging.tally.waiting)))
 
     def test_garbage(self) -> None:
         """What is no ping ends the connection, and so does a cookie that is none of pingpong's."""
