@@ -6,7 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
 from rserpool.addresses import ASAP_PORT, TransportAddress
@@ -15,6 +16,7 @@ from rserpool.sctp.one_to_one import listenSCTP
 from rserpool.service.element import PoolElementService
 from rserpool.service.endpoint import PoolClientEndpoint
 from rserpool.service.handles import handle_of
+from rserpool.service.pooled import PooledService
 from rserpool.service.ports import has_control_channel, session_framing
 from rserpool.service.registrar import RegistrarService
 from rserpool.service.user import PoolUserService
@@ -97,14 +99,13 @@ class Process:
             self.kill()
             return result
 
-        done: Deferred[Any] = maybeDeferred(self._stop)
-        return done.addBoth(stopped)
+        return ensureDeferred(self._stop()).addBoth(stopped)
 
     def _start(self) -> None:
         raise NotImplementedError
 
-    def _stop(self) -> Any:
-        return self.service.stopService()
+    async def _stop(self) -> None:
+        await self.service.stopService()
 
 
 class RegistrarProcess(Process):
@@ -176,6 +177,7 @@ class ElementProcess(Process):
         self._setup = setup
         self._options = options
         self.pools: dict[bytes, bool] = {}
+        self.pooled: list[tuple[PooledService, tuple[bytes, ...]]] = []
         self.refused: dict[bytes, Failure] = {}
 
     def serve(
@@ -234,12 +236,40 @@ class ElementProcess(Process):
 
         registered.addCallbacks(accepted, refused)
 
+    def run(self, service: IService, *pools: bytes | str, **options: Any) -> PooledService:
+        """Run a Twisted service that opens a port of L{reactor} (or of L{stack}), as C{twistd rserpool-pe} does.
+
+        @param options: for L{PooledService<rserpool.service.pooled.PooledService>}.
+        @return: what runs it.
+        """
+        settings = {"profile": self.scope.profile, "registrars": self.scope.addresses, "hosts": (self.host,), **options}
+        pooled = PooledService(self.reactor, service, pools, stack=self.stack, random=self.random, **settings)
+        pooled.privilegedStartService()
+        pooled.startService()
+        self.pooled.append((pooled, tuple(map(handle_of, pools))))
+        return pooled
+
+    @property
+    def memberships(self) -> list[tuple[bytes, int | None]]:
+        """The pools in which it is to serve, and its PE identifiers there; None where it is not registered yet."""
+        found = [(handle, self.identifier(handle) if done else None) for handle, done in self.pools.items()]
+        for pooled, handles in self.pooled:
+            for handle in handles if pooled.running else ():
+                element = pooled.element
+                joined = element is not None and not element.joining(handle)
+                found.append((handle, self.identifier(handle) if joined else None))
+        return found
+
     def identifier(self, pool: bytes | str) -> int:
         """Its PE identifier in a pool.
 
         @raise KeyError: if it does not serve there.
         """
-        return self.service.element.identifier(handle_of(pool))
+        handle = handle_of(pool)
+        for pooled, handles in self.pooled:
+            if handle in handles and pooled.element is not None:
+                return pooled.element.element.identifier(handle)
+        return self.service.element.identifier(handle)
 
     def leave(self, pool: bytes | str) -> Deferred[None]:
         """Deregister."""
@@ -248,6 +278,7 @@ class ElementProcess(Process):
 
     def _start(self) -> None:
         self.pools.clear()
+        self.pooled.clear()
         self.refused.clear()
         options = {"profile": self.scope.profile, "registrars": self.scope.addresses, **self._options}
         self.service = PoolElementService(
@@ -257,9 +288,11 @@ class ElementProcess(Process):
         if self._setup is not None:
             self._setup(self)
 
-    def _stop(self) -> Any:
+    async def _stop(self) -> None:
         self.pools.clear()
-        return super()._stop()
+        for pooled, _ in self.pooled:
+            await pooled.stopService()
+        await self.service.stopService()
 
 
 class UserProcess(Process):

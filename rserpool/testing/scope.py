@@ -168,10 +168,9 @@ class Scope(Time):
         living = [registrar for registrar in self.registrars if registrar.alive]
         if not all(registrar.ready for registrar in living):
             return False
-        serving = [(handle, element) for element in self.elements if element.alive for handle in element.pools]
-        if not all(element.pools[handle] for handle, element in serving):
+        expected = {membership for element in self.elements if element.alive for membership in element.memberships}
+        if any(identifier is None for _, identifier in expected):
             return False
-        expected = {(handle, element.identifier(handle)) for handle, element in serving}
         return all(_known(registrar) == expected for registrar in living)
 
     def settle(self, seconds: float = PATIENCE) -> float:

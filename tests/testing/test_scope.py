@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from twisted.application.internet import ClientService
+from twisted.application.internet import ClientService, StreamServerEndpointService
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -14,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.errors import NoElement, NoRegistrar, Rejected, UnknownPool
 from rserpool.profiles import PROFILES
+from rserpool.sctp.endpoints import SctpServerEndpoint
 from rserpool.testing import ElementProcess, Scope
 
 
@@ -145,6 +147,29 @@ class ScopeTests(SynchronousTestCase):
         second: Any = scope.result(service.whenConnected())
         scope.until(lambda: second.received == b"e1")
         scope.result(service.stopService() or Deferred())
+
+    def test_pooled(self) -> None:
+        """Twisted services that open a port, over TCP and SCTP, as C{twistd rserpool-pe} runs them."""
+        scope = self.scope()
+
+        def over_tcp(element: ElementProcess) -> None:
+            endpoint = TCP4ServerEndpoint(element.reactor, 0)
+            element.run(StreamServerEndpointService(endpoint, greeter("tcp")), "pool")
+
+        def over_sctp(element: ElementProcess) -> None:
+            endpoint = SctpServerEndpoint(element.reactor, 0, stack=element.stack)
+            element.run(StreamServerEndpointService(endpoint, greeter("sctp")), "sctp pool")
+
+        elements = [scope.element(setup=over_tcp), scope.element(setup=over_sctp)]
+        user = scope.user()
+        scope.settle()
+        for pool, name in (("pool", b"tcp!"), ("sctp pool", b"sctp!")):
+            self.assertEqual(name, self.greeted(scope, user.endpoint(pool)).received)
+        scope.restart(*elements)
+        scope.settle()
+        for element in elements:
+            scope.result(element.stop())
+        self.assertTrue(scope.settled)
 
     def test_partition(self) -> None:
         """Users that are cut off get no answer; after L{Scope.heal} they do."""
