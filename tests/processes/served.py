@@ -9,6 +9,11 @@ from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.protocols.basic import LineReceiver
 from twisted.python import usage
 
+from rserpool.asap.cookies import KeyRing, SignedCookies
+from rserpool.sctp.one_to_one import listenSCTP
+from rserpool.session.server import SessionFactory, SessionProtocol
+
+KEYS = KeyRing({"test": b"the elements of a test"})
 LATE = 0.3
 """Seconds after the start when the port of a late service opens."""
 
@@ -25,6 +30,20 @@ class Requests(LineReceiver):
         elif line == b"end":
             self.sendLine(b"done")
             self.transport.loseConnection()
+
+
+class Counter(SessionProtocol):
+    """Counts requests; the count, and the number of the last request, are the state of the session."""
+
+    def sessionStarted(self, state: bytes | None) -> None:
+        self.count, self.last = map(int, (state or b"0 0").split())
+
+    def messageReceived(self, data: bytes) -> bytes:
+        number = self.session.request.number
+        if number != self.last:
+            self.count, self.last = self.count + 1, number
+            self.session.set_state(b"%d %d" % (self.count, self.last))
+        return b"%d" % self.count
 
 
 class Echo(DatagramProtocol):
@@ -47,6 +66,13 @@ class Served(Service):
         super().startService()
         if self._kind == "late":
             self._reactor.callLater(LATE, self._listen)
+        elif self._kind.startswith("session"):
+            factory = SessionFactory(Counter, cookies=SignedCookies(KEYS))
+            if self._kind == "session-tcp":
+                self._ports.append(self._reactor.listenTCP(0, factory, interface=self._interface))
+            else:
+                hosts = (self._interface,) if self._interface else ()
+                self._ports.append(listenSCTP(self._reactor, 0, factory, hosts, encapsulation=0))
         elif self._kind == "udp":
             self._ports.append(self._reactor.listenUDP(0, Echo(), interface=self._interface))
         elif self._kind != "none":
@@ -74,12 +100,12 @@ class Options(usage.Options):
     """What the service does."""
 
     optParameters = [
-        ["kind", None, "tcp", "tcp, udp, late, two or none"],
+        ["kind", None, "tcp", "tcp, udp, late, two, none, session-tcp or session-sctp"],
         ["interface", None, "", "where to listen"],
     ]
 
     def postOptions(self) -> None:
-        if self["kind"] not in ("tcp", "udp", "late", "two", "none"):
+        if self["kind"] not in ("tcp", "udp", "late", "two", "none", "session-tcp", "session-sctp"):
             raise usage.UsageError(f"there is no kind {self['kind']!r}")
 
 
