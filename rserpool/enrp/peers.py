@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rserpool.addresses import TransportAddress, scope
+from rserpool.addresses import TransportAddress, machine, scope
 from rserpool.effects import Association, Connect, Effect, Send
 from rserpool.profiles import Profile
 from rserpool.wire import enrp
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+MOST_OF_A_MACHINE = 32
+"""So many peers may be at one machine."""
+MOST_DIALS = 256
+"""So many addresses are dialled, or kept in mind to be, at the same time; what others name beyond that is ignored."""
 
 
 class Peer:
@@ -23,15 +27,19 @@ class Peer:
 
     @ivar association: over which we speak; None while there is none.
     @ivar address: where it can be reached.
+    @ivar origin: the machine that it was first heard from.
     @ivar last_heard: RFC 5353 section 4.1: when anything came from it (monotonic seconds).
     @ivar answer_by: when a probe that is under way counts as failed, or None.
     @ivar monitored: False while its takeover is under way, ours or another's (3.5.1: "not active").
     """
 
-    __slots__ = ("address", "answer_by", "association", "identifier", "information", "last_heard", "monitored")
+    __slots__ = (
+        "address", "answer_by", "association", "identifier", "information", "last_heard", "monitored", "origin",
+    )  # fmt: skip
 
-    def __init__(self, identifier: int, now: float) -> None:
+    def __init__(self, identifier: int, now: float, origin: str = "") -> None:
         self.identifier = identifier
+        self.origin = origin
         self.association: Association | None = None
         self.address: TransportAddress | None = None
         self.information: ServerInformation | None = None
@@ -119,7 +127,8 @@ class PeerList:
         """Dial an address that is not configured, soon and once."""
         dial = self._dials.get(address)
         if dial is None:
-            self._dials[address] = _Dial(False, now)
+            if len(self._dials) < MOST_DIALS:
+                self._dials[address] = _Dial(False, now)
         elif dial.association is None and not dial.under_way:
             dial.again_at = now
 
@@ -161,6 +170,27 @@ class PeerList:
         )
         return peer if peer.association is None else None
 
+    def sender(self, association: Association) -> int | None:
+        """The server that an association speaks for: the one that it spoke for first."""
+        return self._senders.get(association)
+
+    def believable(self, association: Association, sender: int) -> bool:
+        """Whether this new association may speak for the server C{sender}.
+
+        A peer that has an association with us speaks from one of its IP addresses, and at a machine there are
+        L{MOST_OF_A_MACHINE} servers at most: so a stranger speaks for none that is there, and invents none without end.
+        """
+        place = self._associations.get(association)
+        if place is None:
+            return True
+        peer = self._peers.get(sender)
+        if peer is None:
+            where = machine(place.hosts[0])
+            return sum(where == each.origin for each in self._peers.values()) < MOST_OF_A_MACHINE
+        present = None if peer.association is None else self._associations.get(peer.association)
+        own = () if peer.address is None else peer.address.hosts
+        return present is None or not {*present.hosts, *own}.isdisjoint(place.hosts)
+
     def heard(self, association: Association, sender: int, now: float) -> tuple[Peer, bool]:
         """A message came (3.4.1, 3.4.3).
 
@@ -168,7 +198,8 @@ class PeerList:
         """
         peer = self._peers.get(sender)
         if peer is None:
-            peer = self._peers[sender] = Peer(sender, now)
+            place = self._associations.get(association)
+            peer = self._peers[sender] = Peer(sender, now, "" if place is None else machine(place.hosts[0]))
         self._senders[association] = sender
         if peer.address is None:
             peer.address = self._associations.get(association)

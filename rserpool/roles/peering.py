@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rserpool.addresses import ENRP_PORT, TransportAddress
 from rserpool.deadlines import Deadlines
-from rserpool.effects import Announce, Association, Close, Effect, Notify, Send
+from rserpool.effects import Abort, Announce, Association, Close, Effect, Notify, Send
 from rserpool.enrp import mentor, takeover
 from rserpool.enrp.audit import Audits
 from rserpool.enrp.events import PeerError, PeerFound, PeerLost, Ready
@@ -207,6 +207,11 @@ class Peering:
             stranger = Peer(0, now)
             questions = (enrp.Presence, enrp.ListRequest, enrp.HandleTableRequest)
             return procedure(stranger, association, message, now) if isinstance(message, questions) else []
+        speaks_for = self._peers.sender(association)
+        if speaks_for not in (None, sender):
+            return [Abort(association)]
+        if speaks_for is None and not self._peers.believable(association, sender):
+            return []
         peer, fresh = self._peers.heard(association, sender, now)
         effects: list[Effect] = []
         if isinstance(message, enrp.Presence) and message.information is not None:

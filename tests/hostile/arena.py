@@ -215,7 +215,7 @@ class Arena:
             if not self._holds(service, handle, identifier):
                 if self.strict:
                     raise Disturbed(f"{handle!r} 0x{identifier:x} is not where it was")
-                self._until(lambda s=service, h=handle, i=identifier: self._present(s, h, i), f"{handle!r} to be back")
+                self._until(lambda s=service, h=handle, i=identifier: self._holds(s, h, i), f"{handle!r} to be back")
         began = self.scene.clock.seconds()
         for _ in range(20):
             resolved = self._result(self.user.resolve(POOL, fresh=True, timeout=5.0))
@@ -243,7 +243,10 @@ class Arena:
         for handler in (*self.asap_strangers, *self.enrp_strangers):
             for association in list(handler.associations):
                 association.abort()
-        self._until(self._alone, "what the strangers had registered to be gone", seconds)
+        try:
+            self._until(self._alone, "what the strangers had registered to be gone", seconds)
+        except Disturbed as error:
+            raise Disturbed(f"{error}; there is {self._everything()}") from None
         self.check()
         if self.errors.seen:
             raise Disturbed(f"an exception came out of a handler:\n{self.errors.seen[0]}")
@@ -256,14 +259,25 @@ class Arena:
             for service in (self.registrar, self.other)
         )
 
-    def _holds(self, service: RegistrarService, handle: bytes, identifier: int) -> bool:
-        """Whether an element is registered with this registrar, as its own."""
-        element = service.registrar.handlespace.find(handle, identifier)
-        return element is not None and element.home == service.registrar.identifier and element.association is not None
+    def _everything(self) -> str:
+        """The elements that each registrar has, and their homes."""
+        return "; ".join(
+            f"at 0x{service.registrar.identifier:x}: "
+            + ", ".join(
+                f"{handle[:20]!r} 0x{element.identifier:x} (of 0x{element.home:x})"
+                for handle, pool in service.registrar.handlespace.pools.items()
+                for element in pool.elements.values()
+            )
+            for service in (self.registrar, self.other)
+        )
 
-    def _present(self, service: RegistrarService, handle: bytes, identifier: int) -> bool:
-        """Whether an element is registered, wherever."""
-        return service.registrar.handlespace.find(handle, identifier) is not None
+    def _holds(self, service: RegistrarService, handle: bytes, identifier: int) -> bool:
+        """Whether an element is registered, with this registrar, or with the other after a takeover."""
+        for home in (service,) if self.strict else (self.registrar, self.other):
+            element = home.registrar.handlespace.find(handle, identifier)
+            if element is not None and element.home == home.registrar.identifier and element.association is not None:
+                return True
+        return False
 
     def _changed(self, change: Any) -> None:
         there = change.elements is not None and any(each.identifier == ELEMENT for each in change.elements)
