@@ -225,6 +225,13 @@ class PoolElement:
             return []
         return self._step(membership, registration.Changed(), now)
 
+    def register_again(self, handle: bytes, now: float) -> list[Effect]:
+        """Register again, without a difference.
+
+        @raise KeyError: if the element does not serve in this pool.
+        """
+        return self._step(self._memberships[handle], registration.Changed(), now)
+
     def leave(self, handle: bytes, now: float) -> list[Effect]:
         """3.2: deregister from the pool C{handle}; L{Left} is notified when that is done."""
         membership = self._memberships.get(handle)

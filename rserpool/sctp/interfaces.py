@@ -68,6 +68,12 @@ class ISctpEndpoint(Interface):
     def setHeartbeat(seconds: float) -> None:
         """Set the heartbeat interval, in seconds, of all present and future associations."""
 
+    def changeHosts(hosts: tuple[str, ...]) -> bool:
+        """Have these local IP addresses instead of the present ones, in present associations as well (RFC 5061).
+
+        @return: whether the peers are told; if not, their associations keep the addresses that they have.
+        """
+
     def stopListening() -> Deferred[None]:
         """Accept no new associations, shut the present ones down gracefully, free the port.
 

@@ -196,6 +196,10 @@ class MemoryEndpoint:
         # The network's detection time stands for heartbeats.
         self.heartbeat = seconds
 
+    def changeHosts(self, hosts: tuple[str, ...]) -> bool:
+        # A process keeps the addresses that it began with.
+        return False
+
     def stopListening(self) -> Deferred[None]:
         self.listening = False
         self._closed = True

@@ -25,6 +25,7 @@ from rserpool.service.handles import handle_of, handle_text
 from rserpool.service.load import probe
 from rserpool.service.multicast import AnnouncementChannel, default_group
 from rserpool.service.node import Node
+from rserpool.service.own_addresses import OwnAddresses, moved, wildcard
 from rserpool.service.registrars import local_hosts_towards, registrars_from
 from rserpool.wire.parameters import Policy, UserTransport
 
@@ -32,6 +33,8 @@ SAMPLE = 1.0
 """Seconds between two readings of the load."""
 LONGEST_GOODBYE = 10.0
 """Seconds after which an element that is to leave waits for no registrar any more."""
+AGAIN = 1.0
+"""Seconds after a change of addresses until transports are registered once more."""
 CHANGE = 0.05
 """A load that moved by less than this is not registered again before T4."""
 
@@ -41,7 +44,9 @@ class PoolElementService(Service):
 
     @param registrars: where registrars are; by default on this host.
     @param hosts: our own IP addresses, which the registered transports must be at; by default those that reach
-        the first registrar.
+        the first registrar. C{0.0.0.0} and C{::} stand for all addresses of a family that reach beyond this host:
+        when one of them comes or goes, associations follow where the kernel may (RFC 5061), and the transports that
+        are at these addresses are registered again.
     @param announcements: whether to listen for announcements of registrars too.
     @param stack: an SCTP stack that the caller opened and will close; None to open one.
     """
@@ -64,6 +69,8 @@ class PoolElementService(Service):
     ) -> None:
         self._reactor = reactor
         self._hosts = hosts
+        self._own: OwnAddresses | None = None
+        self._registering_again: Any = None
         self._encapsulation = encapsulation
         self._profile = profile
         self._backend = backend
@@ -86,6 +93,8 @@ class PoolElementService(Service):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Our own IP addresses; the transports that are registered must be at one of them."""
+        if self._own is not None:
+            return self._own.present
         return self._hosts or local_hosts_towards(self._registrars[:1])
 
     def joining(self, pool: bytes | str) -> bool:
@@ -99,8 +108,12 @@ class PoolElementService(Service):
         @raise rserpool.errors.SctpUnavailable: if there is no SCTP on this machine.
         """
         try:
+            if wildcard(self._hosts):
+                self._own = OwnAddresses(self._reactor, self._hosts, self._addresses_changed)
+                self._own.start()
             self._open(self.hosts)
         except Exception:
+            self._look_no_more()
             if self._endpoint is not None:
                 self._endpoint.abort()
             if self._stack is not None and self._given_stack is None:
@@ -221,10 +234,40 @@ class PoolElementService(Service):
         for loop in self._loads.values():
             loop.stop()
         self._loads.clear()
+        self._look_no_more()
         self.node.stop()
         if self._channel is not None:
             await maybeDeferred(self._channel.stopListening)
         await close(self._reactor, (self._endpoint,), self._stack if self._given_stack is None else None)
+
+    def _look_no_more(self) -> None:
+        if self._own is not None:
+            self._own.stop()
+            self._own = None
+        if self._registering_again is not None and self._registering_again.active():
+            self._registering_again.cancel()
+
+    def _addresses_changed(self, hosts: tuple[str, ...]) -> None:
+        if self._endpoint is None:
+            return
+        before = self._endpoint.hosts
+        told = self._endpoint.changeHosts(hosts)
+        self._log.info(
+            "own addresses are {hosts} now, no longer {before}{note}",
+            hosts=", ".join(hosts),
+            before=", ".join(before),
+            note="" if told else "; peers are not told: associations keep the addresses that they have",
+        )
+        for handle in self.element.pools:
+            transport = moved(self.element.element(handle).user_transport, before, hosts)
+            self.node.perform(self.element.change(handle, self.node.now(), user_transport=transport))
+        # What tells the peer of the address may be lost and sent again, and the registration come first.
+        if self._registering_again is None or not self._registering_again.active():
+            self._registering_again = self._reactor.callLater(AGAIN, self._register_again)
+
+    def _register_again(self) -> None:
+        for handle in self.element.pools:
+            self.node.perform(self.element.register_again(handle, self.node.now()))
 
     def _measure(self, handle: bytes, parsed: ParsedPolicy, measured: dict[str, Callable[[], float]]) -> None:
         last: dict[str, int] = {}

@@ -17,6 +17,7 @@ from rserpool.errors import ConfigurationError, RSerPoolError
 from rserpool.policies import ParsedPolicy
 from rserpool.service.element import PoolElementService
 from rserpool.service.node import clock_of
+from rserpool.service.own_addresses import present_hosts, wildcard
 from rserpool.service.ports import ListeningPorts, asap_place, has_control_channel, session_framing
 from rserpool.service.registrars import local_hosts_towards, registrars_from
 from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, UserTransport
@@ -106,7 +107,7 @@ class PooledService(Service):
                 self._fail(ConfigurationError("the service opened no port that can be found: name it with --port"))
             return
         bound = self._ports.bound_hosts()
-        hosts = self._hosts or bound or local_hosts_towards(self._registrars[:1])
+        hosts = present_hosts(self._hosts) or bound or local_hosts_towards(self._registrars[:1])
         at = tuple(filter(self._ports.reached_at, hosts))
         if not at:
             alone = ", ".join(bound) or "IPv4"
@@ -116,6 +117,9 @@ class PooledService(Service):
             return
         port = self._ports.port
         where: dict[str, Any] = {"hosts": hosts} if port is None else asap_place(port.getHost(), hosts)
+        if wildcard(self._hosts) and "encapsulation" not in where:
+            # It registers what comes and goes.
+            where["hosts"] = self._hosts
         element = self.element = PoolElementService(
             self._reactor, registrars=self._registrars, **{**where, **self._options}
         )

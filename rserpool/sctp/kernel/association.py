@@ -31,7 +31,7 @@ class Association(BufferedAssociation):
     """
 
     __slots__ = (
-        "_ancillary", "_local_addresses", "_peer_addresses", "_sendmsg", "begun", "endpoint", "port",
+        "_ancillary", "_local_addresses", "_paths", "_peer_addresses", "_sendmsg", "begun", "endpoint", "port",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, peer: TransportAddress, outbound: bool, identifier: int = 0) -> None:
@@ -39,6 +39,8 @@ class Association(BufferedAssociation):
         self.endpoint = endpoint
         self.begun = endpoint.reactor.seconds()
         self._peer_addresses = peer.hosts
+        # So many the kernel believes in as yet.
+        self._paths = 1
         self._local_addresses: tuple[str, ...] | None = None
         self._ancillary: dict[tuple[int, int, bool], list[tuple[int, int, bytes]]] = {}
         self.port: Port
@@ -83,10 +85,19 @@ class Association(BufferedAssociation):
         found, _ = options.peer_addresses(self.port.socket, self.identifier)
         if found:
             self._peer_addresses = found
+        self._set_paths()
+
+    def _set_paths(self) -> None:
+        paths = len(self._peer_addresses)
+        if paths != self._paths:
+            self._paths = paths
+            options.set_paths(self.port.socket, self.endpoint.stack.profile, self.identifier, paths)
 
     def up(self, streams: int) -> None:
         if self.outbound:
             self.addresses_changed()
+        else:
+            self._set_paths()
         super().up(streams)
 
     def probe(self) -> None:

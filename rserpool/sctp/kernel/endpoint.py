@@ -168,6 +168,33 @@ class Endpoint:
         for identifier, association in self.by_id.items():
             options.set_heartbeat(association.port.socket, self.stack.profile, seconds, identifier)
 
+    def changeHosts(self, hosts: tuple[str, ...]) -> bool:
+        if self.port_of_all is None or any(host in WILDCARDS for host in (*self.hosts, *hosts)):
+            # SCTP_AUTO_ASCONF would do it, but tells peers of loopback addresses, too: what their kernel sends there
+            # comes back as an ABORT of its own, and the association is lost.
+            return False
+        sockets = dict.fromkeys([self.port_of_all, *(association.port for association in self.present)])
+        kept = [host for host in self.hosts if host in hosts]
+        for change, some in (
+            (options.add_addresses, [host for host in hosts if host not in self.hosts]),
+            (options.remove_addresses, [host for host in self.hosts if host not in hosts]),
+        ):
+            for host in some:
+                try:
+                    for port in sockets:
+                        change(port.socket, (host,), self.port)
+                except OSError as error:
+                    _log.warn("{endpoint} with {host}: {error}", endpoint=self, host=host, error=error)
+                    done = False
+                else:
+                    done = True
+                if done == (change is options.add_addresses):
+                    kept.append(host)
+        self.hosts = tuple(kept)
+        for association in self.present:
+            association.forget_local_addresses()
+        return self.stack.tells_addresses
+
     def stopListening(self) -> Deferred[None]:
         if not self._closing:
             self._closing = True

@@ -50,7 +50,6 @@ _GET_PEER_ADDR_INFO = 15
 _DELAYED_SACK = 16
 _FRAGMENT_INTERLEAVE = 18
 _PARTIAL_DELIVERY_POINT = 19
-_AUTO_ASCONF = 30
 _PEER_ADDR_THLDS = 31
 _RECVRCVINFO = 32
 _RECVNXTINFO = 33
@@ -113,18 +112,22 @@ def configure(sock: socket.socket, profile: Profile) -> None:
     _set(sock, _DELAYED_SACK, struct.pack("=iII", 0, min(500, _ms(profile.sack_delay)), 2))
     set_heartbeat(sock, profile, profile.heartbeat_interval, 0)
     # A path that misses one heartbeat is no longer the first choice (RFC 7829 section 3).
-    _set(sock, _PEER_ADDR_THLDS, _PADDRTHLDS.pack(0, _NOBODY, path_retransmissions(profile), 0))
+    _set(sock, _PEER_ADDR_THLDS, _PADDRTHLDS.pack(0, _NOBODY, profile.association_max_retransmissions, 0))
 
 
-def path_retransmissions(profile: Profile) -> int:
-    """After so many a path is unreachable: with two paths both have failed before their association does."""
-    return max(1, profile.association_max_retransmissions // 2)
+def set_paths(sock: socket.socket, profile: Profile, association: int, paths: int) -> None:
+    """Give up an association after as many errors as all its paths together may have (RFC 9260 section 8.1).
+
+    What is not answered on one path counts against the association, however well another one works.
+    """
+    limit = profile.association_max_retransmissions * max(1, paths)
+    _set(sock, _ASSOCINFO, struct.pack("=iHHIII", association, limit, 0, 0, 0, 0))
 
 
 def set_heartbeat(sock: socket.socket, profile: Profile, seconds: float, association: int) -> None:
     """Set the heartbeat interval of all paths of an association, or with 0 of all future ones."""
-    retransmissions = path_retransmissions(profile)
-    value = _PADDRPARAMS.pack(association, _NOBODY, _ms(seconds), retransmissions, 0, 0, _SPP_HB_ENABLE, 0, 0)
+    limit = profile.association_max_retransmissions
+    value = _PADDRPARAMS.pack(association, _NOBODY, _ms(seconds), limit, 0, 0, _SPP_HB_ENABLE, 0, 0)
     _set(sock, _PEER_ADDR_PARAMS, value)
 
 
@@ -148,14 +151,6 @@ def remove_addresses(sock: socket.socket, hosts: tuple[str, ...], port: int) -> 
     @raise OSError: if one is not bound, or none would be left.
     """
     sock.setsockopt(IPPROTO_SCTP, _BINDX_REM, pack_all(hosts, port))
-
-
-def follow_interfaces(sock: socket.socket) -> None:
-    """Let the kernel tell the peers what addresses come and go (a socket that is bound to all of them).
-
-    @raise OSError: if the socket is bound to single addresses, or the kernel does not know how.
-    """
-    sock.setsockopt(IPPROTO_SCTP, _AUTO_ASCONF, 1)
 
 
 def connect(sock: socket.socket, hosts: tuple[str, ...], port: int) -> int:

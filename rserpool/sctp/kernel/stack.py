@@ -72,6 +72,7 @@ def require_kernel() -> None:
 class KernelStack:
     """See L{ISctpStack<rserpool.sctp.interfaces.ISctpStack>}.
 
+    @ivar tells_addresses: whether the kernel tells peers of addresses that come and go (RFC 5061).
     @ivar default_encapsulation: the UDP port of peers that name none (C{net.sctp.encap_port}); 0 for plain SCTP.
     """
 
@@ -83,6 +84,9 @@ class KernelStack:
         self.hosts = hosts
         self.encapsulation_port = encapsulation_port
         self.default_encapsulation = options.sysctl("encap_port")
+        self.tells_addresses = bool(
+            options.sysctl("addip_enable") and (options.sysctl("auth_enable") or options.sysctl("addip_noauth_enable"))
+        )
         self._endpoints: dict[Endpoint, None] = {}
         self._closed = False
         self._tick = 0.0

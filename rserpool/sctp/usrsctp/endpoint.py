@@ -189,6 +189,10 @@ class Endpoint:
             for identifier in (0, *self.by_id):
                 set_heartbeat(self.engine.library, self.socket, self.profile, seconds, identifier)
 
+    def changeHosts(self, hosts: tuple[str, ...]) -> bool:
+        # An association over UDP has one address at each end.
+        return False
+
     def stopListening(self) -> Deferred[None]:
         if not self._closing:
             self._closing = True
