@@ -59,7 +59,7 @@ class TlsEndpoint:
         return done
 
 
-class _Handshaking(WrappingFactory[Any]):
+class _Handshaking(WrappingFactory):
     """Tells a Deferred how the one handshake ended."""
 
     noisy = False
@@ -72,7 +72,8 @@ class _Handshaking(WrappingFactory[Any]):
 
     def buildProtocol(self, addr: Any) -> Any:
         protocol = self.wrappedFactory.buildProtocol(addr)
-        return None if protocol is None else _Handshake(self, protocol)
+        own: Any = self
+        return None if protocol is None else _Handshake(own, protocol)
 
     def completed(self, protocol: Any) -> None:
         """The certificate is good."""

@@ -28,6 +28,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.testing import StringTransport
 from twisted.protocols import amp
 from twisted.python.components import registerAdapter
 from twisted.python.failure import Failure
@@ -162,6 +163,7 @@ class Command:
         self._name = avatar.name
 
     def execCommand(self, protocol: Any, command: bytes) -> None:
+        protocol.makeConnection(StringTransport())
         protocol.outReceived(self._name.encode())
         protocol.processEnded(None)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, wrapServerTLS
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
 from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper
@@ -150,7 +150,7 @@ class WebCase(TestCase):
         stack = self._stacks[element] = self.network.stack(HOST)
         inner: Any = TCP4ServerEndpoint(reactor, 0, interface=HOST)
         if certificate is not None:
-            inner = wrapServerTLS(certificate.options(), inner)
+            inner = SSL4ServerEndpoint(reactor, 0, certificate.options(), interface=HOST)
         endpoint = PoolServerEndpoint(
             reactor,
             inner,
