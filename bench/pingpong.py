@@ -54,8 +54,9 @@ class Pool:
         self._start(serving)
 
     def end(self) -> dict[str, Any]:
-        """Interrupt the user; its figures."""
-        self._user.signal(signal.SIGINT)
+        """Stop the user; its figures."""
+        # SIGINT is ignored by what a shell starts in the background.
+        self._user.signal(signal.SIGTERM)
         return self._next("summary")
 
     def _start(self, identifier: int) -> None:
