@@ -64,6 +64,8 @@ class End:
         while self.inbox and self.reading and self.connected:
             if {self.here[0], self.there[0]} & self.network.frozen:
                 return
+            if self.protocol.transport is None:
+                self.protocol.makeConnection(self)
             what = self.inbox.pop(0)
             if isinstance(what, Failure):
                 self.lose(what)
