@@ -13,8 +13,9 @@ from typing import ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.wire import asap, enrp
-from tests.lab import RESULTS, STRANGERS
-from tests.lab.dissection import Message, messages
+from tests.lab import MEANT, RESULTS, STRANGERS
+from tests.lab.dissection import Message, facts_of, messages
+from tests.lab.test_messages import samples
 
 SHOWN = 10
 
@@ -39,6 +40,14 @@ class CaptureTests(SynchronousTestCase):
         """No ASAP or ENRP message is malformed, and tshark knows what each of its bytes is for."""
         malformed = [str(one) for one in self.found or () if one.malformed]
         self.assertEqual(malformed[:SHOWN], [], f"{len(malformed)} messages are malformed")
+
+    def test_meant(self) -> None:
+        """What C{tests.lab.test_messages} sent, if it ran, is at tshark what it meant: one after the other."""
+        sender = Path(RESULTS) / MEANT
+        if sender.exists():
+            sent = [one for one in self.found or () if one.source == sender.read_text()]
+            for one, (_, message) in zip(sent, samples(), strict=True):
+                self.assertEqual(one.facts, facts_of(message), str(one))
 
     def alike(self, protocol: str) -> None:
         """All messages of a protocol mean to tshark what they mean to us."""

@@ -170,11 +170,19 @@ def _add(facts: Facts, part: Any) -> None:
             if part.information:
                 facts["cause_info", part.information] += 1
         case OpaqueTransport():
-            facts["parameter_value", part.data] += 1
+            if part.data:
+                facts["parameter_value", part.data] += 1
         case SctpTransport() | TcpTransport() | UdpTransport() | UdpLiteTransport() | DccpTransport():
             facts[PORT_NAMES[type(part)], part.port] += 1
             if isinstance(part, SctpTransport | TcpTransport):
                 facts["transport_use", part.use] += 1
+            elif isinstance(part, UdpTransport):
+                facts["udp_transport_reserved", 0] += 1
+            elif isinstance(part, UdpLiteTransport):
+                facts["udp_lite_transport_reserved", 0] += 1
+            else:
+                facts["dccp_transport_reserved", 0] += 1
+                facts["dccp_transport_service_code", part.service_code] += 1
             for address in part.addresses:
                 version = ip_address(address).version
                 facts[f"ipv{version}_address", str(ip_address(address))] += 1
@@ -204,7 +212,8 @@ def messages(capture: Path) -> Iterator[Message]:
 def _packet(packet: Element) -> Iterator[Message]:
     number = 0
     source = destination = ""
-    protocols = list(packet.iter("proto"))
+    # Those inside others are quoted by an error cause.
+    protocols = packet.findall("proto")
     malformed = any(protocol.get("name") == "_ws.malformed" for protocol in protocols)
     for protocol in protocols:
         name = protocol.get("name", "")
@@ -259,6 +268,15 @@ def _deepest(element: Element, prefix: str) -> Iterator[list[tuple[str, str, str
         name = field.get("name", "")
         if name.startswith(prefix):
             own.append((name.removeprefix(prefix), field.get("show", ""), field.get("value", "")))
+        elif field.find(f"field[@name='{prefix}cause_code']") is not None:
+            yield _cause(field, prefix)
         elif len(field):
             yield from _deepest(field, prefix)
     yield own
+
+
+def _cause(element: Element, prefix: str) -> list[tuple[str, str, str]]:
+    """An error cause; tshark looks into what it quotes, we do not."""
+    shown = {field.get("name", "").removeprefix(prefix): field.get("show", "") for field in element}
+    information = element.get("value", "")[8 : 2 * int(shown["cause_length"])]
+    return [("cause_code", shown["cause_code"], ""), *([("cause_info", "", information)] if information else [])]

@@ -9,6 +9,7 @@ from rserpool.errors import SctpUnavailable
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
+from tests.lab import strange
 from tests.sctp.contract import SctpContract
 
 
@@ -17,6 +18,9 @@ class KernelCase(SctpContract):
 
     def setUp(self) -> None:
         super().setUp()
+        # The contract sends anything by the PPID of ASAP.
+        for address in (self.host, self.host6):
+            strange(address)
         # A handler that raises does so once more when its stack is closed after the test.
         self.addCleanup(self.flushLoggedErrors, ZeroDivisionError)
 
