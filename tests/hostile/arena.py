@@ -116,7 +116,7 @@ class Arena:
             (POOL, SECOND_POOL, b"foreign", b"common"),
             (b"foreign", b"common"),
             (ELEMENT, SECOND, SERVER, OTHER),
-            (*(self._host(each) for each in (self.element, self.second)), *(f"10.0.1.{n}" for n in (1, 2, 3))),
+            (*(self.host(each) for each in (self.element, self.second)), *(f"10.0.1.{n}" for n in (1, 2, 3))),
         )
         self.mutator = Mutator(self.random, target)
         self.last = b""
@@ -169,8 +169,8 @@ class Arena:
             if not stranger.dialling:
                 stranger.dialling = True
                 self.reconnected += 1
-                address = TransportAddress((self._host(self.registrar),), port, 9899)
-                self._endpoints[stranger].connect(address)
+                address = TransportAddress((self.host(self.registrar),), port, 9899)
+                self.endpoints[stranger].connect(address)
             return
         stranger.associations[0].send(self.last, ppid)
 
@@ -236,17 +236,19 @@ class Arena:
 
         @raise Disturbed: if anything else is.
         """
+        # Who acknowledges keep-alives stays.
+        acknowledging = [stranger for stranger in self.asap_strangers if stranger.acknowledges]
+        for stranger in acknowledging:
+            stranger.acknowledges = False
         for handler in (*self.asap_strangers, *self.enrp_strangers, self.rogue):
-            for association in list(handler.associations):
-                association.abort()
-        self._pass(1.0)
-        for handler in (*self.asap_strangers, *self.enrp_strangers):
             for association in list(handler.associations):
                 association.abort()
         try:
             self._until(self._alone, "what the strangers had registered to be gone", seconds)
         except Disturbed as error:
             raise Disturbed(f"{error}; there is {self._everything()}") from None
+        for stranger in acknowledging:
+            stranger.acknowledges = True
         self.check()
         if self.errors.seen:
             raise Disturbed(f"an exception came out of a handler:\n{self.errors.seen[0]}")
@@ -285,7 +287,7 @@ class Arena:
             self.errors.seen.append("a subscriber was told that the bystander is gone")
 
     def _registrar(self, identifier: int, *peers: RegistrarService) -> RegistrarService:
-        addresses = [TransportAddress((self._host(peer),), 9901, 9899) for peer in peers]
+        addresses = [TransportAddress((self.host(peer),), 9901, 9899) for peer in peers]
         service = self.scene.registrar(identifier=identifier, peers=addresses)
         notify = service.node._notify
 
@@ -301,7 +303,7 @@ class Arena:
         return service
 
     def _open_strangers(self) -> None:
-        self._endpoints: dict[Stranger, Any] = {}
+        self.endpoints: dict[Stranger, Any] = {}
         self.asap_strangers = [self._stranger(f"10.0.1.{n}", n == 1) for n in (1, 2, 3)]
         self.enrp_strangers = [self._stranger(f"10.0.2.{n}") for n in (1, 2)]
         self.rogue = Stranger()
@@ -319,10 +321,11 @@ class Arena:
 
     def _stranger(self, host: str, acknowledges: bool = False) -> Stranger:
         stranger = Stranger(acknowledges)
-        self._endpoints[stranger] = self._network.stack(host).open(0, stranger)
+        self.endpoints[stranger] = self._network.stack(host).open(0, stranger)
         return stranger
 
-    def _host(self, service: Any) -> str:
+    def host(self, service: Any) -> str:
+        """The IP address of a service."""
         return self.scene.stacks[service].hosts[0]
 
     def _pass(self, seconds: float) -> None:
