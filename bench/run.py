@@ -33,6 +33,7 @@ BENCHMARKS = (
     "cluster",
     "joining",
     "takeover",
+    "proxy",
 )
 LIMIT = 900.0
 """Seconds that one of them may take."""

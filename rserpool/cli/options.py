@@ -35,6 +35,7 @@ def add_user_options(parser: argparse.ArgumentParser, json: bool = True, pool: s
     """The options of every subcommand that asks a registrar about a pool.
 
     @param json: whether it can print JSON.
+    @param timeout: what C{--timeout} means.
     @param pool: the pool that it asks about where none is named; None if one must be.
     """
     if pool is None:
@@ -61,7 +62,7 @@ def add_user_options(parser: argparse.ArgumentParser, json: bool = True, pool: s
         "--timeout",
         metavar="SECONDS",
         type=number(float),
-        help="how long to look for a registrar (default: 5, or 45 with the profile rfc)",
+        help=timeout,
     )
     parser.add_argument(
         "--announce",

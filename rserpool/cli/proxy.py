@@ -14,6 +14,7 @@ from rserpool.errors import ConfigurationError
 from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import GRACE, LIMIT, ProxyService, address_text
+from rserpool.service.endpoint import TIMEOUT
 from rserpool.service.user import PoolUserService
 
 SUMMARY = "relay connections to the elements of a pool until it is interrupted, for programs that know nothing of pools"
@@ -21,7 +22,9 @@ SUMMARY = "relay connections to the elements of a pool until it is interrupted, 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    add_user_options(parser, json=False)
+    add_user_options(
+        parser, json=False, timeout=f"how long a client waits for an element that accepts (default: {TIMEOUT:g})"
+    )
     parser.add_argument(
         "--listen",
         metavar="ENDPOINT",
