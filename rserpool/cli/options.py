@@ -31,12 +31,17 @@ EXIT_CODES = """exit codes: 0 all is well, 1 any other error, 2 a wrong option, 
             4 no registrar answered, 130 interrupted"""
 
 
-def add_user_options(parser: argparse.ArgumentParser, json: bool = True, pool: str | None = None) -> None:
+LOOKING = "how long to look for a registrar (default: 5, or 45 with the profile rfc)"
+
+
+def add_user_options(
+    parser: argparse.ArgumentParser, json: bool = True, pool: str | None = None, timeout: str = LOOKING
+) -> None:
     """The options of every subcommand that asks a registrar about a pool.
 
     @param json: whether it can print JSON.
-    @param timeout: what C{--timeout} means.
     @param pool: the pool that it asks about where none is named; None if one must be.
+    @param timeout: what C{--timeout} means.
     """
     if pool is None:
         parser.add_argument("pool", metavar="POOL", type=handle, help="the pool's name (its handle)")
