@@ -108,7 +108,8 @@ class PoolElementService(Service):
         @raise rserpool.errors.SctpUnavailable: if there is no SCTP on this machine.
         """
         try:
-            if wildcard(self._hosts):
+            # With a UDP port (RFC 6951) it shares the stack of a port that is open at these addresses already.
+            if wildcard(self._hosts) and not self._encapsulation:
                 self._own = OwnAddresses(self._reactor, self._hosts, self._addresses_changed)
                 self._own.start()
             self._open(self.hosts)
