@@ -32,11 +32,16 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationRefused:
-    """The registrar refused for good; C{cause} is an RFC 5354 cause code."""
+    """The registrar refused for good.
+
+    @ivar cause: an RFC 5354 cause code.
+    @ivar information: its cause-specific information: the policy of the pool, say.
+    """
 
     handle: bytes
     identifier: int
     cause: int
+    information: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class _Membership:
         self.fixed = fixed
         self.timers = timers
         self.state: registration.State = registration.Homeless()
+        self.refused = ErrorCause(CauseCode.UNSPECIFIED)
 
 
 class PoolElement:
@@ -284,8 +290,9 @@ class PoolElement:
                 membership = self._of(handle, identifier)
                 if membership is None or association != self._hunt.home:
                     return []
-                cause = message.causes[0].code if message.causes else 0
-                event = registration.Rejection(cause) if message.rejected else registration.Granted()
+                cause = message.causes[0] if message.causes else ErrorCause(CauseCode.UNSPECIFIED)
+                membership.refused = cause
+                event = registration.Rejection(cause.code) if message.rejected else registration.Granted()
                 return self._step(membership, event, now)
             case asap.DeregistrationResponse(handle=handle, identifier=identifier):
                 membership = self._of(handle, identifier)
@@ -396,7 +403,8 @@ class PoolElement:
                 case Action.TELL_REGISTERED:
                     effects.append(Notify(Registered(handle, element.identifier, self._hunt.address)))
                 case Action.TELL_REFUSED if isinstance(membership.state, registration.Refused):
-                    effects.append(Notify(RegistrationRefused(handle, element.identifier, membership.state.cause)))
+                    why = membership.refused
+                    effects.append(Notify(RegistrationRefused(handle, element.identifier, why.code, why.information)))
                 case Action.TELL_POSTPONED if isinstance(event, registration.Rejection):
                     pause = getattr(membership.state, "pause", 0.0)
                     effects.append(Notify(RegistrationPostponed(handle, element.identifier, event.cause, pause)))

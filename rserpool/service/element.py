@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.addresses import TransportAddress
+from rserpool.addresses import TransportAddress, in_short
 from rserpool.effects import Effect
 from rserpool.errors import ConfigurationError, Rejected
 from rserpool.policies import FULL_LOAD, ParsedPolicy
@@ -26,6 +26,7 @@ from rserpool.service.load import probe
 from rserpool.service.multicast import AnnouncementChannel, default_group
 from rserpool.service.node import Node
 from rserpool.service.own_addresses import OwnAddresses, moved, wildcard
+from rserpool.service.refusal import refusal
 from rserpool.service.registrars import local_hosts_towards, registrars_from
 from rserpool.wire.parameters import Policy, UserTransport
 
@@ -299,8 +300,8 @@ class PoolElementService(Service):
                         registrar=str(registrar),
                     )
                     registered.callback(identifier)
-            case role.RegistrationRefused(handle=handle, cause=cause):
-                error = Rejected(cause)
+            case role.RegistrationRefused(handle=handle, cause=cause, information=information):
+                error = refusal(cause, information)
                 self._log.error("{pool}: the registrar refused: {error}", pool=handle_text(handle), error=str(error))
                 registered = self._registered.pop(handle, None)
                 if registered is not None:
@@ -327,7 +328,7 @@ class PoolElementService(Service):
                 self._log.info("home registrar is {registrar}", registrar=str(registrar))
             case role.NoRegistrarFound(tried=tried):
                 self._log.warn(
-                    "no registrar can be reached at {tried}; trying on", tried=", ".join(str(peer) for peer in tried)
+                    "no registrar can be reached at {tried}; trying on", tried=in_short(tried)
                 )
             case role.ErrorReceived(causes=causes):
                 self._log.warn(

@@ -61,7 +61,7 @@ class ElementTests(SynchronousTestCase):
         """A registrar that refuses for good: the Deferred fails, and the log says why."""
         self.serve(self.scene.element(self.registrar), 1)
         other = self.scene.element(self.registrar)
-        with self.assertRaisesRegex(Rejected, "the policy differs from that of the pool"):
+        with self.assertRaisesRegex(Rejected, "^the policy differs from that of the pool, which is round-robin "):
             self.scene.result(other.serve("pool", self.scene.transport(other), "random"))
         # It leaves at once what it never was in.
         self.scene.result(other.leave("pool"), 0.1)

@@ -1,0 +1,35 @@
+"""Why a registrar refused a registration, in a sentence that says what the pool has instead (RFC 5352 section 3.1)."""
+
+from __future__ import annotations
+
+from rserpool.errors import CauseCode, Rejected, WireError
+from rserpool.policies import POLICIES
+from rserpool.wire.parameters import decode_policy
+from rserpool.wire.tlv import POLICY
+
+_HEADER = 4
+
+
+def refusal(cause: int, information: bytes = b"") -> Rejected:
+    """The error for a cause.
+
+    @param cause: an RFC 5354 cause code.
+    @param information: its cause-specific information; a registrar that refuses a policy tells that of the pool.
+    """
+    reason = ""
+    if cause == CauseCode.INCONSISTENT_POOLING_POLICY:
+        number = _policy_type(information)
+        if number is not None:
+            policy = POLICIES.get(number)
+            name = f"policy 0x{number:08x}" if policy is None else policy.name
+            reason = f"{CauseCode.INCONSISTENT_POOLING_POLICY.sentence}, which is {name}"
+    return Rejected(cause, information, reason)
+
+
+def _policy_type(tlv: bytes) -> int | None:
+    if len(tlv) < _HEADER or int.from_bytes(tlv[:2], "big") != POLICY:
+        return None
+    try:
+        return decode_policy(tlv, 0, min(len(tlv), int.from_bytes(tlv[2:4], "big"))).type
+    except WireError:
+        return None
