@@ -10,6 +10,7 @@ from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
 from tests.lab import strange
+from tests.sctp import test_endpoints
 from tests.sctp.contract import SctpContract
 
 
@@ -54,3 +55,11 @@ class KernelCase(SctpContract):
 
 class KernelContractTests(KernelCase, TestCase):
     """The contract."""
+
+
+class KernelEndpointTests(test_endpoints.HttpTests):
+    """Twisted's own client and server in the one-to-one style, by endpoint strings, over the kernel's SCTP."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.assertEqual("kernel", self.stack.name)

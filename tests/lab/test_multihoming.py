@@ -8,11 +8,12 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from rserpool.addresses import TransportAddress
-from rserpool.profiles import FAST
+from rserpool.profiles import FAST, RFC, Profile
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
 from rserpool.service.element import PoolElementService
@@ -35,13 +36,13 @@ class MultihomedCase(SctpHarness, TestCase):
         self.networks = Networks(self)
         self.here, self.there = self.networks.hosts(2)
 
-    async def at(self, host: Host, *hosts: str, listening: bool = True) -> tuple[Any, Recorder]:
+    async def at(self, host: Host, *hosts: str, port: int = 0, profile: Profile = FAST) -> tuple[Any, Recorder]:
         """An endpoint at a host, by default at all its IPv4 addresses."""
         with host:
-            stack: ISctpStack = open_stack(reactor, backend="kernel", hosts=hosts or host.addresses, profile=FAST)
+            stack: ISctpStack = open_stack(reactor, backend="kernel", hosts=hosts or host.addresses, profile=profile)
             self.addCleanup(lambda: Deferred.fromCoroutine(self.fired(stack.close())))
             recorder = self.recorder()
-            endpoint = stack.open(0, recorder, hosts or host.addresses, listening)
+            endpoint = stack.open(port, recorder, hosts or host.addresses)
         self._stacks[endpoint] = stack
         return endpoint, recorder
 
@@ -131,6 +132,33 @@ class PathTests(MultihomedCase):
         self.assertEqual([(message, PPID) for message in messages], connecting.failed)
         self.assertEqual([50], failed_when_lost)
         self.assertEqual([], accepting.received)
+
+
+class RestartTests(MultihomedCase):
+    """A peer that comes back before anybody knew that it had gone (RFC 9260 section 5.2)."""
+
+    async def test_restart(self) -> None:
+        """The old association is lost, and the new one, from the same port, is another."""
+        server, accepting = await self.at(self.here, profile=RFC)
+        client, connecting = await self.at(self.there)
+        peer = TransportAddress(self.here.addresses, server.port)
+        client.connect(peer)
+        await self.until(lambda: bool(connecting.up and accepting.up))
+        for network in range(2):
+            self.networks.cut(network)
+        # Its ABORT reaches nobody.
+        client.abort()
+        await self.until(lambda: bool(connecting.lost))
+        for network in range(2):
+            self.networks.mend(network)
+        again, _ = await self.at(self.there, port=client.port)
+        again.connect(peer).send(b"as new")
+        await self.until(lambda: bool(accepting.received))
+        old, new = accepting.up
+        self.assertEqual([(old, ConnectionLost)], [(end, reason.type) for end, reason in accepting.lost])
+        self.assertEqual([new], accepting.senders)
+        new.send(b"welcome back")
+        self.assertEqual(1, server.associations)
 
 
 class ScopeTests(MultihomedCase):
