@@ -103,6 +103,9 @@ class _Handshake(ProtocolWrapper):
         super().makeConnection(transport)
 
     def handshakeCompleted(self) -> None:
+        if getattr(self.transport, "_aborted", False):
+            # Twisted 24.11 says so where the certificate was just refused, too.
+            return
         self._complete = True
         self.factory.completed(self.wrappedProtocol)
 
