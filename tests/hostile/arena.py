@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -215,7 +216,7 @@ class Arena:
             if not self._holds(service, handle, identifier):
                 if self.strict:
                     raise Disturbed(f"{handle!r} 0x{identifier:x} is not where it was")
-                self._until(lambda s=service, h=handle, i=identifier: self._holds(s, h, i), f"{handle!r} to be back")
+                self._until(partial(self._holds, service, handle, identifier), f"{handle!r} to be back")
         began = self.scene.clock.seconds()
         for _ in range(20):
             resolved = self._result(self.user.resolve(POOL, fresh=True, timeout=5.0))
