@@ -36,7 +36,7 @@ class Options(Subcommand):
         ["grace", None, f"{GRACE:g}", "seconds that connections may take to end when it stops"],
         ["timeout", None, f"{TIMEOUT:g}", "seconds until a client is given up for which no element accepts"],
         ["profile", None, "default", "timers: fast, default or rfc"],
-        ["backend", None, "auto", "SCTP: auto or usrsctp"],
+        ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
     ]
     optFlags = [["drop", None, "Abort connections to elements that the registrar has removed."]]
 
