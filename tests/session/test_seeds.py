@@ -64,7 +64,10 @@ class Run:
 
     def fault(self) -> None:
         """Something happens, but one element is left."""
+        serving = self.told.session.element
         name = self.random.choice(self.living)
+        if serving is not None and self.scene.name(serving) in self.living and self.random.random() < 0.7:
+            name = self.scene.name(serving)
         what = self.random.choice(("kill", "kill", "freeze", "leave", "start", "thaw"))
         if what == "start":
             self.start()
