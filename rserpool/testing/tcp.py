@@ -54,7 +54,7 @@ class TcpEnd:
         self._flying = 0
         self._unread: deque[bytes] = deque()
         self._reading = True
-        self._fin_sent = self._fin_seen = False
+        self._fin_sent = self._fin_put = False
         self._dead = False
         self._call: IDelayedCall | None = None
         self._producer: Any = None
@@ -77,7 +77,8 @@ class TcpEnd:
     def write(self, data: bytes) -> None:
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError("Data must not be str")
-        if not self.connected or self.disconnecting or self._fin_sent or not data:
+        # As with Twisted's sockets: what is written before the connection is closed still goes out.
+        if not self.connected or self._fin_sent or not data:
             return
         self._queue.append(bytes(data))
         self._buffered += len(data)
@@ -89,7 +90,7 @@ class TcpEnd:
     def loseConnection(self) -> None:
         if self.connected and not self.disconnecting:
             self.disconnecting = True
-            self._fill()
+            self._reactor.callLater(0, self._fill)
 
     def loseWriteConnection(self) -> None:
         """Send no more; what the peer sends is still received."""
@@ -169,7 +170,7 @@ class TcpEnd:
             self._flight.clear()
         elif reset:
             self._reset(self.remote)
-        elif not self._fin_sent:
+        elif not self._fin_put:
             self._put(_FIN)
 
     def _fill(self) -> None:
@@ -185,12 +186,13 @@ class TcpEnd:
             if self._paused and self._producer is not None and self._streaming:
                 self._paused = False
                 self._producer.resumeProducing()
-            if self.disconnecting and self._producer is None and self.connected:
+            closing = self.disconnecting and self._producer is None and self.connected
+            if (closing or self._fin_sent) and not self._fin_put:
+                self._fin_put = True
                 self._put(_FIN)
+            if closing:
                 self._finish(keep=True)
                 self._reactor.callLater(0, self._tell_lost, ConnectionDone())
-            elif self._fin_sent and not self.disconnecting:
-                self._put(_FIN)
         elif self._buffered > HIGH_WATER and self._producer is not None and self._streaming and not self._paused:
             self._paused = True
             self._producer.pauseProducing()
@@ -256,7 +258,6 @@ class TcpEnd:
 
     def _ended(self) -> None:
         """The peer sends no more."""
-        self._fin_seen = True
         if IHalfCloseableProtocol.providedBy(self.protocol) and not self.disconnecting:
             self.protocol.readConnectionLost()
         else:
