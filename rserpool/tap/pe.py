@@ -45,7 +45,7 @@ class Options(Subcommand):
     )
     optParameters = [
         ["policy", None, "round-robin", f"NAME[:FIELD=VALUE,...]; a load may be {' or '.join(PROBES)}"],
-        ["port", None, None, "[tcp:|udp:]PORT that the service listens on, where it cannot be found"],
+        ["port", None, None, "[tcp:|udp:|sctp:]PORT that the service listens on, where it cannot be found"],
         ["address", None, None, "HOST[,HOST...], our own addresses (the one that reaches the registrar)"],
         ["identifier", None, None, "PE identifier, 1 to 0xffffffff (random)"],
         ["life", None, None, "registration life in seconds (that of the profile)"],
