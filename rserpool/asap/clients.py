@@ -6,7 +6,7 @@ from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress, same_place,
 from rserpool.asap.limits import Limits, TokenBucket
 from rserpool.effects import Association
 from rserpool.handlespace.element import Element
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport
+from rserpool.wire.parameters import DATA_ONLY, SctpTransport
 
 
 class Client:
@@ -54,7 +54,7 @@ class Client:
         """It comes from these addresses (now: RFC 5061)."""
         self.peer = peer
         self.hosts = frozenset(peer.hosts)
-        self.asap_transport = SctpTransport(peer.port, DATA_PLUS_CONTROL, peer.hosts)
+        self.asap_transport = SctpTransport(peer.port, DATA_ONLY, peer.hosts)
         self.sees = _VISIBLE[scope(peer.hosts[0])]
 
     @property

@@ -40,7 +40,7 @@ SUPERVISING = ("-endpointkeepalivetransmissioninterval=400", "-endpointkeepalive
 class RsplibTests(LabTests, ProcessTests):
     """Hosts, rsplib's programs and services of ours; all of it ends with the test."""
 
-    timeout = 90
+    timeout = 25
     networks_wanted = 1
 
     def setUp(self) -> None:
@@ -153,6 +153,14 @@ class RsplibTests(LabTests, ProcessTests):
         )
         self._serve(host, service)
         return service
+
+    async def our_process(self, host: Host, identifier: int) -> Process:
+        """A registrar of ours that can be killed."""
+        where = (f"--asap={host.addresses[0]}:{ASAP_PORT}", f"--enrp={host.addresses[0]}:{ENRP_PORT}")
+        with host:
+            process = self.twistd("rserpool-ns", *where, f"--identifier={identifier}", "--asap-tcp=none")
+        await process.says("serves ASAP at")
+        return process
 
     def our_element(self, host: Host, *registrars: Host, **options: Any) -> PoolElementService:
         """An element of ours; it serves where it is told to."""

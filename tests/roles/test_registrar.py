@@ -53,7 +53,8 @@ class RegistrationTests(SynchronousTestCase):
     def test_registrar_records_where_the_registration_came_from(self):
         self.stage.register("a", POOL, element(1))
         [found] = self.stage.resolve("a", POOL).elements
-        self.assertEqual((found.asap_transport.port, found.asap_transport.addresses), (5000, ("10.0.0.1",)))
+        # rsplib takes no element whose ASAP transport has another Transport Use.
+        self.assertEqual(found.asap_transport, SctpTransport(5000, DATA_ONLY, ("10.0.0.1",)))
         self.assertEqual(found.encapsulation, 40000)
 
     def test_encapsulation_port_is_always_sent(self):
