@@ -317,7 +317,7 @@ class HostileTests(UsrsctpTestCase):
         """A peer that sends a longer message than anybody may send loses its association."""
         association, connecting, accepted, accepting = await self.pair()
         for size in (MAX_MESSAGE + 1, 3 * MAX_MESSAGE):
-            association._put(bytes(size), 0, 0, False)
+            association.put(bytes(size), 0, 0, False)
         await self.until(lambda: bool(accepting.lost and connecting.lost))
         self.assertEqual(([], [ConnectionLost]), (accepting.received, connecting.reasons))
 

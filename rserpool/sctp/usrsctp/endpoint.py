@@ -225,11 +225,24 @@ class Endpoint:
         """Switch Nagle's algorithm off again: a shutdown with data under way switches it on for the whole socket."""
         set_no_delay(self.engine.library, self.socket)
 
+    def later(self, call: Callable[..., object], *arguments: object) -> None:
+        """Call this once the present call has returned."""
+        self.engine.reactor.callLater(0, call, *arguments)
+
+    def waits(self, association: Any, waiting: bool) -> None:
+        """Whether an association waits for room."""
+        if waiting:
+            self.blocked[association] = None
+        else:
+            self.blocked.pop(association, None)
+
     def gone(self, association: Association) -> None:
         """The handler has been told that the association is lost."""
+        association.released()
         del self.present[association]
         if self._closing and not self.present:
             self._free()
+        self.engine.release()
 
     def _free(self) -> None:
         if self.socket is not None:
