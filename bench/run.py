@@ -29,6 +29,7 @@ BENCHMARKS = (
     "registrar",
     "supervision",
     "gap",
+    "session",
     "churn",
     "cluster",
     "joining",

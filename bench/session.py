@@ -100,7 +100,7 @@ def gaps(kind: str, kills: int) -> Figures:
         user = processes.python("user", "-m", "bench.session_ends", "user", *arguments)
         serving = int(user.says(SERVED).group(3))
         for turn in range(kills):
-            if kind == "tcp":
+            if kind == "tcp" and turn % 2 == 0:
                 idle = next(number for number in scene.elements if number != serving)
                 floors.append(floor(scene, idle))
                 scene.again(idle)
@@ -138,7 +138,7 @@ def gaps(kind: str, kills: int) -> Figures:
 
 def costs(kind: str, seconds: float, rounds: int) -> Figures:
     """Messages per second: bare, through a session, and as requests."""
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[tuple[float, float]]] = {}
     with Processes() as processes:
         scene = Scene(processes, kind, "echo", 1)
         bare = processes.python("bare", "-m", "bench.session_ends", "bare", "--kind", kind)
@@ -150,13 +150,24 @@ def costs(kind: str, seconds: float, rounds: int) -> Figures:
                         "load", "-m", "bench.session_load", style, "--kind", kind, "--depth", str(depth),
                         "--seconds", str(seconds), "--registrar", scene.registrar_address, "--bare", place,
                     )  # fmt: skip
-                    rate = float(client.says(r"^rate (\S+)").group(1))
+                    server = bare if style == "bare" else scene.elements[1]
+                    client.says("^begin")
+                    cpu = server.cpu()
+                    rate, cost, count = map(float, client.says(r"^rate (\S+) (\S+) (\S+)").groups())
+                    cost += 1e6 * (server.cpu() - cpu) / count
                     client.end()
-                    found.setdefault(f"{style}, {depth} at a time", []).append(rate)
-                    progress(f"session {kind} {style}, {depth} at a time: {rate:.0f}/s")
-    best = {name: statistics.median(rates) for name, rates in found.items()}
+                    found.setdefault(f"{style}, {depth} at a time", []).append((rate, cost))
+                    progress(f"session {kind} {style}, {depth} at a time: {rate:.0f}/s, {cost:.1f} us of both ends")
+    rates = {name: statistics.median(rate for rate, _ in pairs) for name, pairs in found.items()}
+    costs = {name: statistics.median(cost for _, cost in pairs) for name, pairs in found.items()}
     return {
-        name: {"per_second": rate, "ratio": rate / best[f"bare, {name.split(', ')[1]}"]} for name, rate in best.items()
+        name: {
+            "per_second": rates[name],
+            "ratio": rates[name] / rates[f"bare, {name.split(', ')[1]}"],
+            "us": costs[name],
+            "cpu_ratio": costs[f"bare, {name.split(', ')[1]}"] / costs[name],
+        }
+        for name in found
     }
 
 
@@ -182,15 +193,29 @@ def table(figures: Figures) -> str:
         for name, one in figures.items() if name.startswith("gap")
     ]  # fmt: skip
     if rows:
-        head = ["its element killed, over", "times", "median ms", "p90 ms", "worst ms", "floor ms", "goal", "lost, doubled"]
+        head = [
+            "its element killed, over",
+            "times",
+            "median ms",
+            "p90 ms",
+            "worst ms",
+            "floor ms",
+            "goal",
+            "lost, doubled",
+        ]
         lines += ["Gap of a session (worst goal 100 ms)", columns(head, rows)]
     rows = [
-        [f"{name.removeprefix('cost, ')}: {style}", f"{one['per_second']:.0f}", f"{100 * one['ratio']:.0f} %"]
+        [f"{name.removeprefix('cost, ')}: {style}", f"{one['per_second']:.0f}", f"{100 * one['ratio']:.0f} %",
+         f"{one['us']:.1f}", f"{100 * one['cpu_ratio']:.0f} %"]
         for name, styles in figures.items() if name.startswith("cost")
         for style, one in styles.items()
     ]  # fmt: skip
     if rows:
-        lines += ["", "Cost of a session (goals: 80 % messages, 50 % requests)", columns(["over", "per s", "of bare"], rows)]
+        lines += [
+            "",
+            "Cost of a session (goals: 80 % messages, 50 % requests)",
+            columns(["over", "per s", "of bare", "us of both ends", "of bare"], rows),
+        ]
     return "\n".join(lines)
 
 

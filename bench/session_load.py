@@ -1,6 +1,7 @@
 """One client of C{bench.session}: echoes, bare or through a session, so many at a time, for so many seconds.
 
-C{python -m bench.session_load bare|messages|requests --kind tcp|sctp ...} prints C{rate MESSAGES-PER-SECOND}.
+C{python -m bench.session_load bare|messages|requests --kind tcp|sctp ...} prints C{begin}, and
+C{rate MESSAGES-PER-SECOND MICROSECONDS-A-MESSAGE MESSAGES}.
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ class Load:
         reactor.callLater(WARM_UP, self._begin)
 
     def _begin(self) -> None:
-        before, began = self.count, time.perf_counter()
+        print("begin", flush=True)
+        before, began, cpu = self.count, time.perf_counter(), time.process_time()
 
         def end() -> None:
-            print("rate", (self.count - before) / (time.perf_counter() - began), flush=True)
+            done = self.count - before
+            rate, cost = done / (time.perf_counter() - began), (time.process_time() - cpu) / done
+            print("rate", rate, 1e6 * cost, done, flush=True)
             reactor.stop()
 
         reactor.callLater(self._seconds, end)

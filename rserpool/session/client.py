@@ -480,7 +480,11 @@ class Session:
         return error or SessionEnded("the session is closed")
 
     def _deliver(self, data: bytes) -> None:
-        self._call(self.received, data)
+        if self.received is not None:
+            try:
+                self.received(data)
+            except Exception:
+                self._log.failure("the receiver of the session with {pool!r} failed", pool=handle_text(self.handle))
 
     def _call(self, callback: Callable[..., object] | None, *arguments: Any) -> None:
         if callback is not None:

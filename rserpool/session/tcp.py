@@ -68,12 +68,21 @@ class FramedLink(TcpLink):
         self._hello = hello
         self._heard = False
         self._reader = FrameReader()
+        # What is said while something is being heard goes out in one piece.
+        self._said: list[bytes] | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self.transport.write(self._hello.encode())
 
     def dataReceived(self, data: bytes) -> None:
+        self._said = []
+        try:
+            self._hear(data)
+        finally:
+            self._flush()
+
+    def _hear(self, data: bytes) -> None:
         owner = self.owner
         try:
             frames = self._reader.feed(data)
@@ -101,19 +110,38 @@ class FramedLink(TcpLink):
                 owner.link_asked(self, _number(body)[0], body[4:], kind == REPEATED)
 
     def send_data(self, data: bytes) -> None:
-        self.transport.write(frame(DATA, data))
+        self._write(frame(DATA, data))
 
     def send_request(self, number: int, data: bytes, repeated: bool) -> None:
-        self.transport.write(frame(REPEATED if repeated else REQUEST, _pack(number) + data))
+        self._write(frame(REPEATED if repeated else REQUEST, _pack(number) + data))
 
     def send_reply(self, number: int, data: bytes) -> None:
-        self.transport.write(frame(REPLY, _pack(number) + data))
+        self._write(frame(REPLY, _pack(number) + data))
 
     def send_control(self, message: asap.Message) -> None:
-        self.transport.write(frame(CONTROL, asap.encode(message)))
+        self._write(frame(CONTROL, asap.encode(message)))
 
     def say_goodbye(self) -> None:
-        self.transport.write(frame(GOODBYE, b""))
+        self._write(frame(GOODBYE, b""))
+
+    def close(self) -> None:
+        self._flush()
+        super().close()
+
+    def _write(self, data: bytes) -> None:
+        if self._said is None:
+            self.transport.write(data)
+        else:
+            self._said.append(data)
+            if len(self._said) > 64:
+                # The transport must see what piles up.
+                self._flush()
+                self._said = []
+
+    def _flush(self) -> None:
+        said, self._said = self._said, None
+        if said:
+            self.transport.write(said[0] if len(said) == 1 else b"".join(said))
 
 
 class PlainLink(TcpLink):
