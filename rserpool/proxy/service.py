@@ -281,6 +281,7 @@ class ProxyService(Service):
             except defer.TimeoutError:
                 self.hurry()
         self._lines.stop()
+        self._log.info("{counters}", counters=str(self.counters))
         if self._subscription is not None:
             self._subscription.stop()
             self._subscription = None

@@ -62,7 +62,7 @@ class LoopbackCase(TestCase):
     @ivar where: C{HOST:PORT} of the registrar's TCP port.
     """
 
-    timeout = 8
+    timeout = 30
 
     def setUp(self) -> None:
         self.network = Network(reactor)

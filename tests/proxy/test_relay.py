@@ -8,10 +8,17 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, connectProtocol, serverFromString
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    UNIXClientEndpoint,
+    connectProtocol,
+    serverFromString,
+    wrapClientTLS,
+)
 from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.ssl import optionsForClientTLS, trustRootFromCertificates
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -23,6 +30,7 @@ from rserpool.sctp.one_to_one import listenSCTP
 from rserpool.service.user import PoolUserService
 from rserpool.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport
 from tests.names.loopback import HOST, LoopbackCase, network_reactor
+from tests.web.certificates import Authority
 
 BIG = 32 << 20
 
@@ -287,6 +295,32 @@ class RelayTests(ProxyCase):
         self.assertEqual(b"noitseuq", client.received)
         client.transport.loseConnection()
         await client.ends()
+
+    async def test_tls(self) -> None:
+        """Clients may come over TLS, which knows no half-close: everything arrives, and then the end."""
+        path = self.mktemp()
+        authority = Authority()
+        authority.write(path, "localhost")
+        await self.peers()
+        proxy = await self.proxy(rf"ssl:0:interface=127.0.0.1:privateKey={path}:certKey={path}")
+        trust = optionsForClientTLS("localhost", trustRoot=trustRootFromCertificates([authority.trusted]))
+        port: Any = proxy.ports[0]
+        endpoint = wrapClientTLS(trust, TCP4ClientEndpoint(reactor, HOST, port.getHost().port))
+        for _ in range(2):
+            came = self.comes()
+            client: Peer = await connectProtocol(endpoint, Peer())
+            client.transport.write(b"question")
+            element = await came
+            await element.gets(b"question")
+            element.transport.write(b"answer" * 100_000)
+            element.transport.loseWriteConnection()
+            await client.ends()
+            self.assertEqual(b"answer" * 100_000, client.received)
+            self.assertTrue(client.lost is not None and client.lost.check(ConnectionDone), client.lost)
+            await element.until(lambda element=element: element.half_closed)
+            element.transport.loseConnection()
+            await element.ends()
+        self.assertEqual(0, proxy.counters.open)
 
     async def test_sctp(self) -> None:
         """An element that serves over SCTP is a stream of bytes; it knows no half-close."""
