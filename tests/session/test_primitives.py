@@ -335,7 +335,8 @@ class PrimitiveTests(SynchronousTestCase):
         """A receiver that raises is told in the log; a sender without one takes what comes."""
         self.elements(1)
         sender = self.sender()
-        sender.received = lambda data, peer: {}[data]
+        known: dict[bytes, bytes] = {}
+        sender.received = lambda data, peer: known[data]
         self.done(sender.send("pool", b"data"))
         self.assertEqual(1, len(self.flushLoggedErrors(KeyError)))
         sender.received = None
