@@ -40,7 +40,7 @@ SUPERVISING = ("-endpointkeepalivetransmissioninterval=400", "-endpointkeepalive
 class RsplibTests(LabTests, ProcessTests):
     """Hosts, rsplib's programs and services of ours; all of it ends with the test."""
 
-    timeout = 25
+    timeout = 60
     networks_wanted = 1
 
     def setUp(self) -> None:
@@ -56,7 +56,7 @@ class RsplibTests(LabTests, ProcessTests):
 
         @raise AssertionError: if it is not when the test's time is nearly over.
         """
-        deadline = reactor.seconds() + self.timeout * 0.6  # type: ignore[attr-defined]
+        deadline = reactor.seconds() + self.timeout * 0.8  # type: ignore[attr-defined]
         while not (found := condition()):
             if reactor.seconds() > deadline:  # type: ignore[attr-defined]
                 raise AssertionError(f"never: {what or condition}")

@@ -173,7 +173,7 @@ class RegistrarTests(RsplibTests):
         await self.holds(successor, b"EchoPool", 1, 2)
         self.assertEqual({1}, homes(successor))
         await self.until(lambda: homes(successor) == {4}, "elements without a home are taken over")
-        self.assertEqual(4, element.element.home_identifier)
+        await self.until(lambda: element.element.home_identifier == 4, "which the element knows")
         while {each.home for each in (await user.resolve("EchoPool", fresh=True)).elements} != {4}:
             await self.pause()
 
