@@ -162,9 +162,9 @@ class UserTests(SynchronousTestCase):
         self.serve(1, Sink)
         self.serve(2, Sink)
         endpoint = PoolClientEndpoint(self.world.user, b"pool")
-        messages_ = self.world.result(endpoint.connect(Factory.forProtocol(SctpProtocol)))  # type: ignore[type-var]
+        messages_: Any = self.world.result(endpoint.connect(Factory.forProtocol(SctpProtocol)))  # type: ignore[type-var]
         messages_.transport.send(b"message")
-        stream = self.world.result(endpoint.connect(Factory.forProtocol(Client)))
+        stream: Any = self.world.result(endpoint.connect(Factory.forProtocol(Client)))
         stream.transport.write(b"bytes")
         self.world.run(0.1)
         self.assertEqual([data for data, _ in received], [b"message", b"bytes"])
@@ -175,7 +175,7 @@ class UserTests(SynchronousTestCase):
         """An element's TCP port gets what the application writes, and nothing else."""
         self.world.member(1)
         endpoint = PoolClientEndpoint(self.world.user, b"pool")
-        client = self.world.result(endpoint.connect(Factory.forProtocol(Client)))
+        client: Any = self.world.result(endpoint.connect(Factory.forProtocol(Client)))
         client.transport.write(b"hello")
         self.world.run(30.0)
         [transport] = self.world.reactor.transports
