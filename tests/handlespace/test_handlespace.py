@@ -199,8 +199,8 @@ class RejectionTests(SynchronousTestCase):
         ):
             error = self.assertRaises(Rejected, self.space.register, handle, element)
             self.assertEqual(error.cause, CauseCode.LACK_OF_RESOURCES)
-        element, _ = self.space.register(b"new", parameter(transport=OpaqueTransport(bytes(LARGEST - 200))))
-        self.assertLess(len(element.wire), LARGEST + 200)
+        registered, _ = self.space.register(b"new", parameter(transport=OpaqueTransport(bytes(LARGEST - 200))))
+        self.assertLess(len(registered.wire), LARGEST + 200)
         self.assertEqual(len(self.space), 2)
 
 
