@@ -39,6 +39,7 @@ from rserpool.service.handles import handle_of, handle_text
 from rserpool.service.user import PoolUserService
 from rserpool.session.dialling import Dialling, NotSpoken
 from rserpool.session.links import Link
+from rserpool.session.sctp import checked_ppid
 from rserpool.wire import asap
 from rserpool.wire.frames import Hello
 from rserpool.wire.parameters import PoolElement
@@ -106,7 +107,7 @@ class Session:
         self.handle = handle_of(pool)
         self._timeout = timeout
         self._items = items
-        self._ppid = ppid
+        self._ppid = checked_ppid(ppid)
         card = None if own_pool is None else asap.BusinessCard(handle_of(own_pool), tuple(own_elements))
         self._attempt = user.profile.t1_enrp_request if attempt is None else attempt
         self._core = core.Session(

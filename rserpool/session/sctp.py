@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.asap.session import Traits
-from rserpool.errors import WireError
+from rserpool.errors import ConfigurationError, WireError
 from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP, SEND_LIMIT
 from rserpool.sctp.interfaces import ISctpProtocol
 from rserpool.session.links import Link, Owner
@@ -20,6 +20,16 @@ from rserpool.wire.frames import NUMBER, PPID_GOODBYE, PPID_REPEATED, PPID_REPLY
 _pack = NUMBER.pack
 _number = NUMBER.unpack_from
 _NUMBERED = (PPID_REQUEST, PPID_REPEATED, PPID_REPLY)
+
+
+def checked_ppid(ppid: int) -> int:
+    """A payload protocol identifier for the messages of an application.
+
+    @raise ConfigurationError: if it is that of ASAP, or one of session framing.
+    """
+    if ppid == PPID_ASAP or ppid in _NUMBERED or ppid == PPID_GOODBYE or not 0 <= ppid < 2**32:
+        raise ConfigurationError(f"PPID {ppid} is not for messages of applications")
+    return ppid
 
 
 @implementer(ISctpProtocol)
@@ -35,8 +45,6 @@ class SctpLink(Link):
 
     def __init__(self, owner: Owner, ppid: int = 0, *, control: bool = True, numbered: bool = False) -> None:
         super().__init__(owner)
-        if ppid == PPID_ASAP or ppid in _NUMBERED or ppid == PPID_GOODBYE:
-            raise ValueError(f"PPID {ppid} is not for messages of applications")
         self.ppid = ppid
         self.traits = Traits(control, numbered, True)
         self._reading = True

@@ -18,7 +18,7 @@ from rserpool.asap.cookies import Cookies
 from rserpool.errors import CauseCode, ConfigurationError, CookieRefused
 from rserpool.service.handles import handle_of, handle_text
 from rserpool.session.links import Link
-from rserpool.session.sctp import SctpLink
+from rserpool.session.sctp import SctpLink, checked_ppid
 from rserpool.session.tcp import FramedLink
 from rserpool.wire import asap
 from rserpool.wire.causes import ErrorCause
@@ -326,7 +326,7 @@ class SessionFactory(Factory):
     ) -> None:
         self._build = build
         self.cookies = cookies
-        self.ppid = ppid
+        self.ppid = checked_ppid(ppid)
         self.speaks_first = speaks_first
         self.wall = wall
         self.sessions: set[ElementSession] = set()

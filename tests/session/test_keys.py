@@ -1,0 +1,77 @@
+"""Keys of cookies in a file: changed while elements serve, without a break."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.asap.cookies import SignedCookies
+from rserpool.errors import ConfigurationError
+from rserpool.session.keys import LOOK, KeyFile
+
+OLD, NEW = f"old {'0f' * 16}\n", f"new {'1f' * 16}\n"
+POOL = b"pool"
+
+
+class KeyFileTests(SynchronousTestCase):
+    """One element's file."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.path = Path(self.mktemp())
+        self.path.write_text(OLD)
+        self.file = self.started()
+        self.logged: list[str] = []
+
+        def observe(event: Any) -> None:
+            if event["log_level"] == LogLevel.error:
+                self.logged.append(str(event["error"]))
+
+        globalLogPublisher.addObserver(observe)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, observe)  # type: ignore[arg-type]
+
+    def started(self) -> KeyFile:
+        file = KeyFile(self.clock, self.path)
+        file.startService()
+        self.addCleanup(file.stopService)
+        return file
+
+    def test_a_change_without_a_break(self) -> None:
+        """New before old: the old key signs, both verify. New behind old: the new one signs."""
+        cookies = SignedCookies(self.file.ring)
+        with_old = cookies.seal(b"state", POOL, 0.0)
+        for text in (NEW + OLD, OLD + NEW):
+            self.path.write_text(text)
+            self.clock.advance(LOOK)
+            self.assertEqual(cookies.open(with_old, (POOL,), 0.0), b"state")
+        with_new = cookies.seal(b"state", POOL, 0.0)
+        self.assertNotEqual(with_old, with_new)
+        self.path.write_text(NEW)
+        self.clock.advance(LOOK)
+        self.assertEqual(cookies.open(with_new, (POOL,), 0.0), b"state")
+        with self.assertRaisesRegex(Exception, "a key that this element does not have"):
+            cookies.open(with_old, (POOL,), 0.0)
+        self.assertEqual(self.logged, [])
+
+    def test_a_wrong_file_changes_nothing(self) -> None:
+        """The log says why, and shows no key."""
+        signs = self.file.ring.current
+        for text, sentence in (("new 1f1fzz\n", "line 1"), ("", "need a key"), ("new 1f\n", "1 bytes")):
+            self.path.write_text(text)
+            self.clock.advance(LOOK)
+            self.assertEqual(self.file.ring.current, signs)
+            self.assertIn(sentence, self.logged[-1])
+            self.assertNotIn("1f1f", self.logged[-1])
+        self.path.unlink()
+        self.clock.advance(LOOK)
+        self.assertRegex(self.logged[-1], "cannot be read: No such file")
+
+    def test_a_wrong_file_at_the_start(self) -> None:
+        self.path.write_bytes(b"\xff\xfe")
+        self.assertRaisesRegex(ConfigurationError, "it is not text", KeyFile, self.clock, self.path)
+        self.path.unlink()
+        self.assertRaisesRegex(ConfigurationError, "cannot be read: No such file", KeyFile, self.clock, self.path)
