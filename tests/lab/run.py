@@ -160,7 +160,7 @@ def play(results: Path, trial: list[str], seconds: float, in_guest: bool) -> tup
     except (OSError, ValueError):
         # It never came to its end.
         status = 1
-    print(f"\nlab: {time.monotonic() - began:.0f} s")
+    print(f"\nlab: {time.monotonic() - began:.0f} s", flush=True)
     if status and not any(counted[name] for name in FAILED):
         counted["errors"] += 1
     if (results / "traffic.pcap").exists():

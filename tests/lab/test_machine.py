@@ -12,6 +12,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.lab import RESULTS, LabTests
+from tests.lab.machine import ROOT
 
 SCTP = 132
 
@@ -60,7 +61,8 @@ class HereTests(LabTests, SynchronousTestCase):
         self.addCleanup(os.rmdir, place)
         command = [sys.executable, "-m", "tests.lab.run", f"{MachineTests.__module__}.{MachineTests.__name__}"]
         environment = {**os.environ, "TMPDIR": place}
-        ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        ran = subprocess.run(command, env=environment, cwd=ROOT, **output)
         self.assertEqual(ran.returncode, 0, ran.stdout)
         self.assertNotIn("System halted", ran.stdout)
         self.assertRegex(ran.stdout, r"\n\d+ passed, 0 failed, 0 skipped\n$")
