@@ -54,12 +54,14 @@ TIMEOUT = 30.0
 class Session:
     """A connection to a pool. Make it by L{PoolUserService.session}; it begins to connect at once.
 
-    The attributes C{received}, C{failed_over} and C{ended} are the callbacks, and may be set at any time.
+    The attributes C{received}, C{failed_over}, C{paused}, C{resumed} and C{ended} are the callbacks, and may be set at
+    any time.
 
     @ivar received: called with each message (C{bytes}) that is no answer to a request.
     @ivar failed_over: called once for each failover, with the old and the new
         L{PoolElement<rserpool.wire.parameters.PoolElement>}. Messages that were sent without a request, and not
         answered in the application's own way, may be lost with the old one.
+    @ivar paused: called when messages do not go out at once any more; C{resumed}: when they do again.
     @ivar ended: called once when the session is over, with the
         L{SessionEnded<rserpool.errors.SessionEnded>}, or None if C{close} was called.
     """
@@ -103,6 +105,8 @@ class Session:
         self.received = received
         self.failed_over = failed_over
         self.ended = ended
+        self.paused: Callable[[], object] | None = None
+        self.resumed: Callable[[], object] | None = None
         self._user = user
         self.handle = handle_of(pool)
         self._timeout = timeout
@@ -142,6 +146,16 @@ class Session:
     def element(self) -> PoolElement | None:
         """Who serves the session now; None while it looks for one."""
         return self._core.element
+
+    @property
+    def peer(self) -> Any:
+        """The address of the element, as its transport has it; None while there is none."""
+        return None if self._link is None else self._link.transport.getPeer()
+
+    @property
+    def host(self) -> Any:
+        """Our own address, as the transport has it; None while there is no element."""
+        return None if self._link is None else self._link.transport.getHost()
 
     @property
     def cookie(self) -> bytes | None:
@@ -274,6 +288,12 @@ class Session:
             self._tell_closed()
         return closed
 
+    def abort(self) -> None:
+        """End the session at once; what was not sent is lost."""
+        if self._over is None:
+            self._hang_up()
+            self.close()
+
     # What links tell (Owner)
 
     def link_up(self, link: Link, hello: Hello | None) -> None:
@@ -311,19 +331,23 @@ class Session:
             self._link = None
             link.close()
             self._perform(self._core.failed("it took its leave", self._now(), broken=False))
+            self._tell_flow()
 
     def link_paused(self, link: Link) -> None:
         if link is self._link:
             self._core.paused()
+            self._tell_flow()
 
     def link_resumed(self, link: Link) -> None:
         if link is self._link:
             self._perform(self._core.resumed(self._now()))
             self._tell_drained()
+            self._tell_flow()
 
     def _removed(self, link: Any) -> None:
         if link is not None and link is self._link:
             self._perform(self._core.removed(self._now()))
+            self._tell_flow()
 
     def link_lost(self, link: Link, reason: Failure) -> None:
         if link is self._link:
@@ -334,6 +358,7 @@ class Session:
             return
         why = reason.getErrorMessage() or type(reason.value).__name__
         self._perform(self._core.failed(why, self._now()))
+        self._tell_flow()
 
     # What the core asks for
 
@@ -449,6 +474,7 @@ class Session:
         for each in waiting:
             each.callback(new)
         self._tell_drained()
+        self._tell_flow()
         if old is not None:
             self._log.info(
                 "session with pool {pool!r}: element 0x{old:08x} failed, 0x{new:08x} serves",
@@ -499,6 +525,12 @@ class Session:
             waiting, self._waiting_drained = self._waiting_drained, []
             for each in waiting:
                 each.callback(None)
+
+    def _tell_flow(self) -> None:
+        """Whether messages go out at once has changed, perhaps."""
+        if self._paused is self._core.flowing:
+            self._paused = not self._paused
+            self._call(self.paused if self._paused else self.resumed)
 
     def _tell_closed(self) -> None:
         waiting, self._waiting_closed = self._waiting_closed, []

@@ -100,6 +100,8 @@ class ElementSession:
         self._link: Link | None = None
         self._started = False
         self._ended = False
+        self._paused = False
+        self._reading = True
         self._waits_for_cookie = False
         self._pool = factory.pool
 
@@ -114,6 +116,28 @@ class ElementSession:
     def peer(self) -> Any:
         """The address of the user."""
         return None if self._link is None else self._link.transport.getPeer()
+
+    @property
+    def host(self) -> Any:
+        """Our own address."""
+        return None if self._link is None else self._link.transport.getHost()
+
+    @property
+    def writable(self) -> bool:
+        """Whether the user takes more now."""
+        return not self._paused
+
+    def stop_reading(self) -> None:
+        """Receive nothing for a while: the user is held back in its turn."""
+        self._reading = False
+        if self._link is not None:
+            self._link.stop_reading()
+
+    def start_reading(self) -> None:
+        """Receive again."""
+        self._reading = True
+        if self._link is not None and not self._paused:
+            self._link.start_reading()
 
     def send(self, data: bytes) -> None:
         """Send a message to the user; nothing happens if the session is not here any more.
@@ -213,11 +237,14 @@ class ElementSession:
         self._gone(connectionDone)
 
     def link_paused(self, link: Link) -> None:
+        self._paused = True
         link.stop_reading()
         self._call(self._protocol.sendingPaused)
 
     def link_resumed(self, link: Link) -> None:
-        link.start_reading()
+        self._paused = False
+        if self._reading:
+            link.start_reading()
         self._call(self._protocol.sendingResumed)
 
     def link_lost(self, link: Link, reason: Failure) -> None:
