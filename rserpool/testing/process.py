@@ -237,7 +237,7 @@ class ElementProcess(Process):
         registered.addCallbacks(accepted, refused)
 
     def run(self, service: IService, *pools: bytes | str, **options: Any) -> PooledService:
-        """Run a Twisted service that opens a port of L{reactor} (or of L{stack}), as C{twistd rserpool-pe} does.
+        """Run a Twisted service that opens a port of its C{reactor} (or C{stack}), as C{twistd rserpool-pe} does.
 
         @param options: for L{PooledService<rserpool.service.pooled.PooledService>}.
         @return: what runs it.
