@@ -1,0 +1,280 @@
+"""One session at an element: what its protocol may do to it, and what its link tells (RFC 5352 sections 3.8, 3.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from rserpool.errors import CauseCode, ConfigurationError, CookieRefused
+from rserpool.session.links import Link
+from rserpool.wire import asap
+from rserpool.wire.causes import ErrorCause
+from rserpool.wire.frames import Hello
+from rserpool.wire.parameters import PoolElement
+
+if TYPE_CHECKING:
+    from rserpool.session.server import SessionFactory, SessionProtocol
+
+
+class Asked:
+    """A request that waits for its answer.
+
+    @ivar number: unique in the session, also after a failover.
+    @ivar repeated: whether another element was given this request before, and may have done what it asks.
+    """
+
+    __slots__ = ("_link", "number", "repeated")
+
+    def __init__(self, link: Link, number: int, repeated: bool) -> None:
+        self._link = link
+        self.number = number
+        self.repeated = repeated
+
+    def reply(self, data: bytes) -> None:
+        """Answer it; nothing happens if the session is not here any more.
+
+        @raise ValueError: if the answer is too long for the transport.
+        """
+        if not self._link.over:
+            self._link.send_reply(self.number, data)
+
+
+class ElementSession:
+    """What a L{SessionProtocol} does to its session.
+
+    @ivar request: the request that is being handled, while C{messageReceived} runs; None for a message without one.
+    """
+
+    _log = Logger()
+
+    def __init__(self, factory: SessionFactory, protocol: SessionProtocol) -> None:
+        self.request: Asked | None = None
+        self._factory = factory
+        self._protocol = protocol
+        self._link: Link | None = None
+        self._started = False
+        self._ended = False
+        self._paused = False
+        self._reading = True
+        self._waits_for_cookie = False
+        self._pool = factory.pool
+
+    # What the protocol wants
+
+    @property
+    def pool(self) -> bytes:
+        """The pool that the user asked for, where it says so; else that of the factory."""
+        return self._pool
+
+    @property
+    def peer(self) -> Any:
+        """The address of the user."""
+        return None if self._link is None else self._link.transport.getPeer()
+
+    @property
+    def host(self) -> Any:
+        """Our own address."""
+        return None if self._link is None else self._link.transport.getHost()
+
+    @property
+    def writable(self) -> bool:
+        """Whether the user takes more now."""
+        return not self._paused
+
+    def stop_reading(self) -> None:
+        """Receive nothing for a while: the user is held back in its turn."""
+        self._reading = False
+        if self._link is not None:
+            self._link.stop_reading()
+
+    def start_reading(self) -> None:
+        """Receive again."""
+        self._reading = True
+        if self._link is not None and not self._paused:
+            self._link.start_reading()
+
+    def send(self, data: bytes) -> None:
+        """Send a message to the user; nothing happens if the session is not here any more.
+
+        @raise ValueError: if it is too long for the transport.
+        """
+        if self._link is not None and not self._link.over:
+            self._link.send_data(data)
+
+    def reply(self, data: bytes) -> None:
+        """Answer the request that is being handled. To a message that is none, the next message is the answer.
+
+        To answer later, keep L{request}, and call its C{reply}; or let C{messageReceived} return an awaitable.
+        """
+        if self.request is not None:
+            self.request.reply(data)
+        else:
+            self.send(data)
+
+    def set_state(self, state: bytes) -> None:
+        """Leave the state of the session with the user, for the element that will serve it next (section 3.8).
+
+        What is sent after it arrives after it. Without a control channel nothing happens.
+
+        @raise rserpool.errors.ConfigurationError: if the factory has no C{cookies}.
+        @raise ValueError: if the state is longer than L{rserpool.asap.cookies.LONGEST_STATE}.
+        """
+        cookies = self._factory.cookies
+        if cookies is None:
+            raise ConfigurationError(
+                "a session's state needs cookies: give the factory SignedCookies, or UnsignedCookies"
+            )
+        cookie = cookies.seal(state, self._pool, self._factory.wall())
+        if self._link is not None and not self._link.over and self._link.traits.control:
+            self._link.send_control(asap.Cookie(cookie))
+
+    def name_successors(self, elements: Iterable[PoolElement], *, exclusive: bool = False) -> None:
+        """Name those who should serve this session when we fail, best first: a last will (section 3.9).
+
+        @param exclusive: whether the session may go to no others.
+        """
+        self._send_card(asap.BusinessCard(self._pool, tuple(elements), exclusive))
+
+    def go_elsewhere(self) -> None:
+        """Send the user to another element, without being reported: say goodbye, and close."""
+        if self._link is not None and not self._link.over:
+            self._link.say_goodbye()
+            self._link.close()
+            self._gone(connectionDone)
+
+    def close(self) -> None:
+        """Deliver what was sent, then close; the user goes on at another element."""
+        if self._link is not None and not self._link.over:
+            self._link.close()
+            self._gone(connectionDone)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self._link is not None and not self._link.over:
+            self._link.abort()
+            self._gone(connectionDone)
+
+    # What the link tells (L{Owner<rserpool.session.links.Owner>})
+
+    def link_up(self, link: Link, hello: Hello | None) -> None:
+        self._link = link
+        if hello is not None:
+            self._pool = hello.handle or self._pool
+            self._waits_for_cookie = hello.resumed
+        if link.traits.control and self._factory.pool:
+            # 3.9: an element should always send its business card when communication begins.
+            elements, exclusive = self._factory.successors
+            self._send_card(asap.BusinessCard(self._pool, elements, exclusive))
+        if (hello is not None and not hello.resumed) or (hello is None and self._factory.speaks_first):
+            self._start(None)
+
+    def link_data(self, link: Link, data: bytes) -> None:
+        self._take(data, None)
+
+    def link_asked(self, link: Link, number: int, data: bytes, repeated: bool) -> None:
+        self._take(data, Asked(link, number, repeated))
+
+    def link_answered(self, link: Link, number: int, data: bytes) -> None:
+        """An element asks nothing."""
+
+    def link_control(self, link: Link, message: asap.Message) -> None:
+        match message:
+            case asap.CookieEcho(cookie=cookie) if not self._started:
+                self._resume(cookie)
+            case asap.CookieEcho():
+                self._log.warn("{peer} echoes a cookie in the middle of a session: ignored", peer=self._link)
+            case asap.BusinessCard(handle=handle, elements=elements):
+                self._call(self._protocol.cardReceived, handle, elements)
+
+    def link_goodbye(self, link: Link) -> None:
+        link.close()
+        self._gone(connectionDone)
+
+    def link_paused(self, link: Link) -> None:
+        self._paused = True
+        link.stop_reading()
+        self._call(self._protocol.sendingPaused)
+
+    def link_resumed(self, link: Link) -> None:
+        self._paused = False
+        if self._reading:
+            link.start_reading()
+        self._call(self._protocol.sendingResumed)
+
+    def link_lost(self, link: Link, reason: Failure) -> None:
+        self._gone(reason)
+
+    # Parts
+
+    def _start(self, state: bytes | None) -> None:
+        self._started = True
+        self._factory.sessions.add(self)
+        self._call(self._protocol.sessionStarted, state)
+
+    def _resume(self, cookie: bytes) -> None:
+        cookies = self._factory.cookies
+        try:
+            if cookies is None:
+                raise CookieRefused("this service keeps no state in cookies")
+            state = cookies.open(cookie, self._factory.pools or (self._pool,), self._factory.wall())
+        except CookieRefused as error:
+            self._log.warn("{peer} brings a cookie that is refused: {error}", peer=self._link, error=error)
+            assert self._link is not None
+            self._link.send_control(asap.Error((ErrorCause(CauseCode.REJECTED_FOR_SECURITY, str(error).encode()),)))
+            self._link.close()
+            return
+        self._start(state)
+
+    def _take(self, data: bytes, request: Asked | None) -> None:
+        if not self._started:
+            if self._waits_for_cookie:
+                self._log.warn("{peer} said that it brings a cookie, and does not: dropped", peer=self._link)
+                self.abort()
+                return
+            self._start(None)
+        self.request = request
+        try:
+            answer = self._protocol.messageReceived(data)
+        except Exception:
+            self._failed(Failure())
+            return
+        finally:
+            self.request = None
+        if answer is not None:
+            self._answer(answer, request)
+
+    def _answer(self, answer: Any, request: Asked | None) -> None:
+        reply = self.send if request is None else request.reply
+        if isinstance(answer, bytes):
+            reply(answer)
+            return
+        later: Deferred[Any] = answer if isinstance(answer, Deferred) else ensureDeferred(answer)
+        later.addCallback(lambda data: None if data is None else reply(data))
+        later.addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        # As a Twisted protocol that raises: a session of which a message was not understood cannot go on here.
+        self._log.failure("{protocol} failed: its session is dropped", failure, protocol=type(self._protocol).__name__)
+        self.abort()
+
+    def _send_card(self, card: asap.BusinessCard) -> None:
+        if self._link is not None and not self._link.over and self._link.traits.control:
+            self._link.send_control(card)
+
+    def _call(self, method: Callable[..., object], *arguments: Any) -> None:
+        try:
+            method(*arguments)
+        except Exception:
+            self._failed(Failure())
+
+    def _gone(self, reason: Failure) -> None:
+        started, self._started = self._started, True
+        self._factory.sessions.discard(self)
+        if started and not self._ended:
+            self._ended = True
+            self._call(self._protocol.connectionLost, reason)
