@@ -49,7 +49,10 @@ def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
         default=30.0,
         help="until a message is given up, and the session if no element serves (default: 30)",
     )
-    parser.add_argument("--quiet", action="store_true", help="failovers, losses and the summary alone")
+    # Not options.quiet, which would turn off the log.
+    parser.add_argument(
+        "--quiet", dest="answers", action="store_false", help="failovers, losses and the summary alone"
+    )
 
 
 class Screen:
@@ -136,7 +139,7 @@ async def ask(
     user = user or user_from(reactor, options)
     service = reporting(reactor, options, user)
     service.startService()
-    screen = Screen(out, options.json, options.quiet, clock)
+    screen = Screen(out, options.json, not options.answers, clock)
     asking = kind(
         user,
         options.pool,
