@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 
 from rserpool.services.messages import PPID_PINGPONG, Ping, Pong
 from rserpool.wire.parameters import TcpTransport
-from tests.lab.hosts import ScopeTests, at
+from tests.lab.hosts import BACKEND, ScopeTests, at
 from tests.processes.harness import Process, all_of
 
 STEPS = 10
@@ -56,10 +57,14 @@ class CutTests(ScopeTests):
         self.nothing_lost(*processes)
 
     async def test_resolutions(self) -> None:
-        """No resolution fails, and the element stays."""
-        registrar, where = self.networks.hosts(2)
+        """No resolution fails, and the element stays, also for C{rserpool watch} at another host."""
+        registrar, where, elsewhere = self.networks.hosts(3)
         processes = await self.registrars_at(registrar)
         element = await self.element_at(where, 10)
+        asking = (f"--registrar={at(registrar)}", "--transport=sctp", f"--backend={BACKEND}", "--json")
+        with elsewhere:
+            watching = self.rserpool("watch", "pool", *asking)
+        await watching.says("0x0000000a")
         user = self.user_of(registrar)
         pool = self.watch(user)
         await pool.holds(10)
@@ -71,6 +76,7 @@ class CutTests(ScopeTests):
 
         await self.cut_each(resolve, *processes)
         self.assertEqual(answers, [[10]] * len(answers))
+        self.assertEqual(re.findall(r'"change": "(.*?)"', watching.output), ["pool", "+"])
         self.assertEqual(pool.history, [[10]])
         self.nothing_lost(*processes)
         self.no_traceback(element)

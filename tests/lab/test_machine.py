@@ -61,9 +61,8 @@ class HereTests(LabTests, SynchronousTestCase):
         self.addCleanup(os.rmdir, place)
         command = [sys.executable, "-m", "tests.lab.run", f"{MachineTests.__module__}.{MachineTests.__name__}"]
         environment = {**os.environ, "TMPDIR": place}
-        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        ran = subprocess.run(command, env=environment, cwd=ROOT, **output)
-        self.assertEqual(ran.returncode, 0, ran.stdout)
+        ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
         self.assertNotIn("System halted", ran.stdout)
         self.assertRegex(ran.stdout, r"\n\d+ passed, 0 failed, 0 skipped\n$")
         self.assertEqual(os.listdir(place), [])
