@@ -42,7 +42,7 @@ class Echo(SctpHandler):
 
 def main(host: str, profile_name: str, port: str = "0", udp: str = "0", peer: str = "") -> None:
     """Run until killed."""
-    stack = open_stack(reactor, profile=profile(profile_name), hosts=(host,), encapsulation=int(udp))
+    stack = open_stack(reactor, backend="usrsctp", profile=profile(profile_name), hosts=(host,), encapsulation=int(udp))
     endpoint = stack.open(int(port), Echo(), (host,))
     print(endpoint.port, stack.encapsulation_port, flush=True)
     if peer:

@@ -92,7 +92,7 @@ class ProcessTests(SctpHarness, TestCase):
     async def client(self, peer: TransportAddress, profile: Profile = PATIENT) -> tuple[Any, Recorder]:
         """An endpoint here with an association to the child; one message has gone back and forth."""
         try:
-            stack = open_stack(reactor, profile=profile, hosts=peer.hosts)
+            stack = open_stack(reactor, backend="usrsctp", profile=profile, hosts=peer.hosts)
         except SctpUnavailable as error:
             raise SkipTest(str(error)) from None
         self.addCleanup(stack.close)
@@ -253,7 +253,7 @@ class ProcessTests(SctpHarness, TestCase):
 
     async def test_restarted(self) -> None:
         """A killed process dials again from the same ports: the old association is lost, a new one is up."""
-        stack = open_stack(reactor, profile=replace(SLOW, icmp=False), encapsulation=0)
+        stack = open_stack(reactor, backend="usrsctp", profile=replace(SLOW, icmp=False), encapsulation=0)
         self.addCleanup(stack.close)
         recorder = self.recorder()
         here = str(

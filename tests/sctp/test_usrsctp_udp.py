@@ -29,7 +29,7 @@ class UsrsctpTestCase(SctpHarness, TestCase):
 
     async def makeStack(self, *hosts: str, **options: Any) -> Any:
         try:
-            stack = open_stack(reactor, hosts=hosts, **{"encapsulation": 0, **options})
+            stack = open_stack(reactor, hosts=hosts, **{"backend": "usrsctp", "encapsulation": 0, **options})
         except SctpUnavailable as error:
             raise SkipTest(str(error)) from None
         self.addCleanup(stack.close)
