@@ -8,13 +8,15 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 MODULES = Path("/usr/lib/uml/modules")
 """Where Debian's user-mode-linux has its modules."""
-MEMORY = "1G"
+MEMORY = 1 << 30
+"""Bytes of memory of the guest."""
 TOOLS = {
     "ip": "iproute2",
     "tc": "iproute2",
@@ -79,6 +81,19 @@ def here(results: Path, command: list[str]) -> list[str]:
     assert unshare is not None
     inside = 'mount -t tmpfs tmpfs /run && cd "$1" && shift && exec sh "$@"'
     return [*_unshare(unshare), "sh", "-c", inside, "sh", str(ROOT), str(HERE / "setup.sh"), *command]
+
+
+def memory_place() -> str:
+    """Where the guest's memory is a file, of no name: the quickest place that has room, and lets programs be run."""
+    for place in ("/dev/shm", tempfile.gettempdir()):
+        try:
+            about = os.statvfs(place)
+        except OSError:
+            continue
+        if about.f_bavail * about.f_frsize > MEMORY and not about.f_flag & os.ST_NOEXEC and os.access(place, os.W_OK):
+            return place
+    places = f"/dev/shm or {tempfile.gettempdir()}"
+    raise LabUnavailable(f"the guest needs {MEMORY >> 20} MiB in {places}, not mounted noexec")
 
 
 def guest(results: Path, command: list[str]) -> list[str]:

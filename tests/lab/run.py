@@ -27,8 +27,6 @@ from tests.lab import machine
 
 TIMEOUT = 900.0
 """A run ends after as many seconds, whatever happens."""
-MEMORY = "/dev/shm"
-"""The guest's memory is a file here, of no name; or where temporary files are."""
 PR_SET_CHILD_SUBREAPER = 36
 CHECK = 300.0
 """The check of the capture may take as many seconds."""
@@ -147,9 +145,8 @@ def play(results: Path, trial: list[str], seconds: float, in_guest: bool) -> tup
     if not in_guest and machine.kernel_has_sctp() and machine.may_make_networks():
         lines = bounded(machine.here(results, command), seconds, environment)
     else:
-        memory = MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else tempfile.gettempdir()
         # Its sockets are in its home.
-        home = {"HOME": str(results), "TMPDIR": memory, "PATH": machine.PATH}
+        home = {"HOME": str(results), "TMPDIR": machine.memory_place(), "PATH": machine.PATH}
         cores = sorted(os.sched_getaffinity(0))
         boot = machine.guest(results, command)
         lines = bounded(boot, seconds, home, cores[os.getpid() % len(cores)])
