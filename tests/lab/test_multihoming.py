@@ -118,6 +118,19 @@ class PathTests(MultihomedCase):
         self.assertEqual([(there, True), (there, False), (there, True)], accepting.paths)
         self.assertEqual(([], []), (connecting.lost, accepting.lost))
 
+    async def test_round_trip(self) -> None:
+        """The smoothed round trip time is in seconds, whatever the kernel's clock counts in."""
+        for network in range(2):
+            self.networks.netem(network, self.there, "delay", "30ms")
+        association, _, accepted, accepting = await self.up()
+        for count in range(1, 20):
+            association.send(b"there")
+            accepted.send(b"and back")
+            await self.until(lambda count=count: len(accepting.received) == count)  # type: ignore[misc]
+        for end in (association, accepted):
+            self.assertGreater(end.smoothed_round_trip, 0.05)
+            self.assertLess(end.smoothed_round_trip, 0.12)
+
     async def test_all_paths_lost(self) -> None:
         """When all paths fail the association is lost; what was under way has failed, in order, before that."""
         association, connecting, _, accepting = await self.up()
