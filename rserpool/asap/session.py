@@ -6,24 +6,21 @@ is taken along: the cookie, the business card's order, requests that wait, messa
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable
 from typing import Any
 
 from rserpool.asap import failover
-from rserpool.asap.failover import Action, Timers
+from rserpool.asap.failover import Timers
+from rserpool.asap.lateness import Lateness
+from rserpool.asap.outbox import Outbox
 from rserpool.asap.requests import Request, Requests
 from rserpool.asap.session_effects import (
     Answered,
     Deliver,
-    Dial,
     HangUp,
     Notice,
     Over,
     Probe,
-    Report,
-    Resolve,
     SayGoodbye,
     SendControl,
     SendData,
@@ -32,34 +29,17 @@ from rserpool.asap.session_effects import (
     SessionEffect,
     Unanswered,
 )
-from rserpool.asap.successors import Successors
-from rserpool.errors import CauseCode, RequestFailed, RSerPoolError, SessionEnded, SessionFull, UnknownPool
+from rserpool.asap.traits import Traits
+from rserpool.asap.way import Way, name
+from rserpool.errors import CauseCode, RequestFailed, SessionEnded
 from rserpool.wire import asap
 from rserpool.wire.parameters import PoolElement
 
-LATE = 0.01
-"""Seconds after which an answer is late: worth asking the transport whether the element is still there."""
 LEAVING = 1.0
 """Seconds that an element which was removed has for the answers that nobody else may give."""
-LONGEST_QUEUE = 16 * 1024 * 1024
-"""Bytes that wait for an element, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What the connection to an element can do.
-
-    @ivar control: it has a control channel (cookies, business cards).
-    @ivar numbered: requests and answers carry numbers: both ends are ours.
-    @ivar messages: it keeps the boundaries of messages.
-    """
-
-    control: bool
-    numbered: bool
-    messages: bool
-
-
-class Session:
+class Session(Way):
     """One session of one user.
 
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
@@ -69,8 +49,6 @@ class Session:
     @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
     @param card: our own pool, if we are an element ourselves (3.9).
     @ivar element: who serves it now.
-    @ivar last: who served it last.
-    @ivar cookie: the last cookie that an element left here.
     """
 
     def __init__(
@@ -83,39 +61,22 @@ class Session:
         silence: float | None = None,
         card: asap.BusinessCard | None = None,
     ) -> None:
-        self.handle = handle
+        super().__init__(handle, timers)
         self.element: PoolElement | None = None
-        self.last: PoolElement | None = None
-        self.cookie: bytes | None = None
         self.card = card
-        self._timers = timers
         self._repeat = repeat
-        self._silence = silence
-        self._state: failover.State = failover.Ended()
         self._requests = Requests(attempts)
-        self._queue: deque[bytes | Request] = deque()
-        self._queued = 0
-        self._successors = Successors(handle)
+        self._outbox = Outbox()
+        self._lateness = Lateness(silence)
         self._traits = Traits(False, False, False)
         self._paused = False
-        self._tried: dict[str, str] = {}
-        self._reason = ""
-        self._opened = 0.0
-        self._heard = 0.0
-        self._late: float | None = None
-        self._patience = LATE
         self._echoed = False
         self._leave_by: float | None = None
 
     @property
-    def state(self) -> failover.State:
-        """How far it is."""
-        return self._state
-
-    @property
     def flowing(self) -> bool:
         """Whether messages go to the element at once, without L{send}."""
-        return self.element is not None and not self._queue and not self._paused and self._leave_by is None
+        return self.element is not None and not self._outbox and not self._paused and self._leave_by is None
 
     @property
     def plain(self) -> bool:
@@ -129,12 +90,6 @@ class Session:
 
     # What the application wants
 
-    def open(self, now: float) -> list[SessionEffect]:
-        """Find the first element."""
-        self._opened = now
-        self._state, actions = failover.begin(now, self._timers)
-        return self._perform(actions, now)
-
     def send(self, data: bytes, now: float) -> list[SessionEffect]:
         """A message without an answer: to the present element, or else to the next.
 
@@ -144,7 +99,7 @@ class Session:
         self._not_ended()
         if self.flowing:
             return [SendData(data)]
-        self._enqueue(data, len(data))
+        self._outbox.put(data)
         return []
 
     def request(
@@ -160,12 +115,12 @@ class Session:
         self._not_ended()
         if self.element is not None and not self._traits.messages:
             return [Unanswered(token, RequestFailed(self._no_requests(), False))]
-        if not self.flowing and self._queued + len(data) > LONGEST_QUEUE:
-            raise self._full()
+        if not self.flowing:
+            self._outbox.check(len(data))
         request = self._requests.add(token, data, self._repeat if repeat is None else repeat, deadline)
         if self.flowing:
             return [self._give(request, now)]
-        self._enqueue(request, len(data))
+        self._outbox.put(request)
         return []
 
     def ask(self, token: Hashable, data: bytes, now: float, deadline: float | None, repeat: bool | None) -> int:
@@ -178,7 +133,7 @@ class Session:
         requests = self._requests
         request = requests.add(token, data, self._repeat if repeat is None else repeat, deadline)
         if not requests.asked:
-            self._heard = now
+            self._lateness.heard(now)
         requests.give(request, True)
         return request.number
 
@@ -189,8 +144,7 @@ class Session:
         """
         if type(self._state) is not failover.Serving or self._leave_by is not None:
             return None
-        self._heard = now
-        self._late = None
+        self._lateness.heard(now)
         request = self._requests.answered(number)
         return None if request is None else request.token
 
@@ -217,26 +171,6 @@ class Session:
 
     # What happens
 
-    def resolved(self, elements: Sequence[PoolElement], now: float) -> list[SessionEffect]:
-        """The pool is resolved."""
-        if not isinstance(self._state, failover.Resolving):
-            return []
-        self._successors.resolved(elements)
-        return self._candidates(now)
-
-    def unresolved(self, error: RSerPoolError, now: float) -> list[SessionEffect]:
-        """The pool could not be resolved."""
-        if not isinstance(self._state, failover.Resolving):
-            return []
-        self._tried["the registrar"] = str(error)
-        if isinstance(error, UnknownPool):
-            if self.last is None:
-                self._reason = str(error)
-                return self._step(failover.Hopeless(), now)
-            self._successors.resolved(())
-            return self._candidates(now)
-        return self._step(failover.Unresolved(), now)
-
     def connected(self, traits: Traits, now: float) -> list[SessionEffect]:
         """The element that was dialled has accepted, and said hello if it does so."""
         self._traits = traits
@@ -249,10 +183,10 @@ class Session:
         """
         match self._state:
             case failover.Connecting(element=identifier):
-                self._tried[self._name(self._successors[identifier])] = reason
+                self._try_failed(identifier, reason)
                 return self._step(failover.Failed() if broken else failover.Left(), now)
             case failover.Unproven(element=identifier) | failover.Serving(element=identifier):
-                self._tried[self._name(self._successors[identifier])] = reason
+                self._try_failed(identifier, reason)
                 failed = self._element_gone()
                 return failed + self._step(failover.Failed() if broken else failover.Left(), now)
             case _:
@@ -303,8 +237,7 @@ class Session:
 
     def reply(self, number: int, data: bytes, now: float) -> list[SessionEffect]:
         """An answer with a number came."""
-        self._heard = now
-        self._late = None
+        self._lateness.heard(now)
         request = self._requests.answered(number)
         if type(self._state) is failover.Serving and self._leave_by is None and request is not None:
             return [Answered(request.token, data)]
@@ -327,82 +260,30 @@ class Session:
         """Do what is due; to be called at L{next_deadline}."""
         who = self._present()
         effects: list[SessionEffect] = [Unanswered(*failed) for failed in self._requests.overdue(now, who)]
-        when = failover.deadline(self._state)
-        if when is not None and now >= when:
-            if isinstance(self._state, failover.Connecting):
-                self._tried[self._name(self._successors[self._state.element])] = (
-                    f"no answer within {self._timers.attempt:g} s"
-                )
-            effects += self._step(failover.TimeOut(), now)
+        effects += self._overdue(now)
         if self.element is not None and self._requests.asked:
-            if self._silence is not None and now >= self._heard + self._silence:
+            if self._lateness.silent(now):
                 effects.append(HangUp())
-                return effects + self.failed(f"it left a request unanswered for {self._silence:g} s", now)
-            if self._late is None:
-                self._late, self._patience = self._heard + LATE, LATE
-            if now >= self._late:
-                self._patience *= 2
-                self._late = now + self._patience
+                return effects + self.failed(f"it left a request unanswered for {self._lateness.silence:g} s", now)
+            if self._lateness.late(now):
                 effects.append(Probe())
-        else:
-            self._late = None
         return effects + self._leave(now)
 
     def next_deadline(self) -> float | None:
         """When L{tick} must be called next (monotonic seconds), or None."""
         deadlines = [failover.deadline(self._state), self._requests.next_deadline(), self._leave_by]
         if self.element is not None and self._requests.asked:
-            deadlines.append(self._heard + LATE if self._late is None else self._late)
-            if self._silence is not None:
-                deadlines.append(self._heard + self._silence)
+            deadlines.append(self._lateness.next_deadline())
         return min((when for when in deadlines if when is not None), default=None)
 
     # Parts
-
-    def _candidates(self, now: float) -> list[SessionEffect]:
-        candidates = self._successors.candidates()
-        hopeless = self._successors.hopeless()
-        if hopeless is not None:
-            if not getattr(self._state, "fresh", False):
-                # Is it so, or is that what we knew some time ago?
-                self._state = failover.Resolving(self._state.deadline, self._timers.first_pause, True)  # type: ignore[union-attr]
-                return self._perform((Action.RESOLVE_FRESH,), now)
-            self._reason = hopeless
-            return self._step(failover.Hopeless(), now)
-        return self._step(failover.Candidates(candidates), now)
-
-    def _step(self, event: failover.Event, now: float) -> list[SessionEffect]:
-        before = self._state
-        self._state, actions = failover.step(before, event, now, self._timers)
-        return self._perform(actions, now, getattr(before, "element", 0))
-
-    def _perform(self, actions: failover.Actions, now: float, before: int = 0) -> list[SessionEffect]:
-        effects: list[SessionEffect] = []
-        for action in actions:
-            match action:
-                case Action.RESOLVE | Action.RESOLVE_FRESH if isinstance(self._state, failover.Resolving):
-                    effects.append(Resolve(self._state.deadline - now, action is Action.RESOLVE_FRESH))
-                case Action.CONNECT if isinstance(self._state, failover.Connecting):
-                    effects.append(Dial(self._successors[self._state.element], self.cookie is not None))
-                case Action.HANG_UP:
-                    effects.append(HangUp())
-                case Action.SAY_GOODBYE:
-                    effects.append(SayGoodbye())
-                case Action.REPORT:
-                    effects.append(Report(before))
-                case Action.START:
-                    effects += self._start(now)
-                case Action.END:
-                    effects += self._over(SessionEnded(self._why()))
-        return effects
 
     def _start(self, now: float) -> list[SessionEffect]:
         assert isinstance(self._state, failover.Unproven)
         effects: list[SessionEffect] = []
         old, self.last = self.last, self._successors[self._state.element]
         self.element = self.last
-        self._heard = now
-        self._late = None
+        self._lateness.heard(now)
         self._echoed = False
         if self._traits.control:
             if self.cookie is not None:
@@ -415,8 +296,8 @@ class Session:
             effects.append(Notice(f"{self._present()} has no control channel: it does not get the session's cookie"))
         if self._traits.messages:
             # Those that another element was given come before those that wait.
-            waiting = {id(entry) for entry in self._queue if not isinstance(entry, bytes)}
-            effects += [self._give(each, now) for each in self._requests.pending() if id(each) not in waiting]
+            waiting = self._outbox.holds()
+            effects += [self._give(each, now) for each in self._requests.pending() if each.number not in waiting]
         else:
             error = RequestFailed(self._no_requests(), False)
             effects += [Unanswered(token, error) for token, error in self._requests.all_over(str(error))]
@@ -424,21 +305,18 @@ class Session:
 
     def _give(self, request: Request, now: float) -> SendRequest:
         if not self._requests.asked:
-            self._heard = now
+            self._lateness.heard(now)
         repeated = self._requests.give(request, self._traits.numbered)
         return SendRequest(request.number, request.data, repeated)
 
     def _flush(self, now: float) -> list[SessionEffect]:
         effects: list[SessionEffect] = []
-        while self._queue and self.element is not None and not self._paused:
-            entry = self._queue.popleft()
-            if isinstance(entry, bytes):
-                self._queued -= len(entry)
+        while self._outbox and self.element is not None and not self._paused:
+            entry = self._outbox.take()
+            if not isinstance(entry, Request):
                 effects.append(SendData(entry))
-            else:
-                self._queued -= len(entry.data)
-                if self._requests.waits(entry):
-                    effects.append(self._give(entry, now))
+            elif self._requests.waits(entry):
+                effects.append(self._give(entry, now))
         return effects
 
     def _element_gone(self) -> list[SessionEffect]:
@@ -448,12 +326,10 @@ class Session:
         self.element = None
         self._leave_by = None
         self._paused = False
-        self._late = None
         return [Unanswered(*failed) for failed in self._requests.element_gone(who)]
 
     def _progress(self, now: float) -> list[SessionEffect]:
-        self._heard = now
-        self._late = None
+        self._lateness.heard(now)
         self._echoed = False
         if type(self._state) is failover.Unproven:
             self._tried.clear()
@@ -462,47 +338,25 @@ class Session:
 
     def _refused(self, why: str, now: float) -> list[SessionEffect]:
         assert self.element is not None
-        refusal = f"{self._name(self.element)}: {why or 'rejected for security reasons'}"
+        refusal = f"{name(self.element)}: {why or 'rejected for security reasons'}"
         self._successors.refusals[self.element.identifier] = refusal
         self._state = failover.in_order(self._state, self._successors.candidates())
         return [HangUp(), *self.failed(f"it refused the session's cookie: {why}", now, broken=False)]
 
     def _over(self, error: SessionEnded | None) -> list[SessionEffect]:
         self.element = None
-        self._queue.clear()
-        self._queued = 0
+        self._outbox.clear()
         reason = "the session was closed" if error is None else f"the session is over: {error}"
         return [*(Unanswered(*failed) for failed in self._requests.all_over(reason)), Over(error)]
-
-    def _why(self) -> str:
-        pool = self.handle.decode("utf-8", "backslashreplace")
-        if self._reason:
-            return f"pool {pool!r}: {self._reason}"
-        tried = "; ".join(f"{who}: {why}" for who, why in self._tried.items())
-        return f"no element of pool {pool!r} could be used for {self._timers.patience:g} s: {tried or 'none was found'}"
 
     def _not_ended(self) -> None:
         if isinstance(self._state, failover.Ended):
             raise SessionEnded(self._why() if self._reason or self._tried else "the session is closed")
 
-    def _enqueue(self, entry: bytes | Request, size: int) -> None:
-        if self._queued + size > LONGEST_QUEUE:
-            raise self._full()
-        self._queue.append(entry)
-        self._queued += size
-
-    def _full(self) -> SessionFull:
-        return SessionFull(f"{self._queued} bytes wait for an element already: wait until the session takes more")
-
     def _present(self) -> str:
         if self.element is not None:
-            return self._name(self.element)
+            return name(self.element)
         return "no element is connected"
 
     def _no_requests(self) -> str:
         return f"{self._present()} serves a stream of bytes: there are no requests and answers over it"
-
-    @staticmethod
-    def _name(element: PoolElement) -> str:
-        transport = element.user_transport
-        return f"element 0x{element.identifier:08x} at {', '.join(transport.addresses)}:{getattr(transport, 'port', 0)}"

@@ -130,7 +130,7 @@ class Session:
 
     @property
     def writable(self) -> bool:
-        """Whether messages go out at once; if not, they wait, up to L{rserpool.asap.session.LONGEST_QUEUE} bytes."""
+        """Whether messages go out at once; if not, they wait, up to L{rserpool.asap.outbox.LONGEST_QUEUE} bytes."""
         return self._core.flowing
 
     @property

@@ -13,7 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.asap.session import LATE
+from rserpool.asap.lateness import LATE
 from rserpool.asap.session import Session as Core
 from rserpool.asap.session_effects import (
     Answered,

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.asap.session import Traits
+from rserpool.asap.traits import Traits
 from rserpool.errors import WireError
 from rserpool.wire import asap
 from rserpool.wire.frames import Hello

@@ -9,7 +9,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.asap.session import Traits
+from rserpool.asap.traits import Traits
 from rserpool.errors import ConfigurationError, WireError
 from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP, SEND_LIMIT
 from rserpool.sctp.interfaces import ISctpProtocol

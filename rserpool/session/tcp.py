@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from rserpool.asap.session import Traits
+from rserpool.asap.traits import Traits
 from rserpool.errors import WireError
 from rserpool.session.links import Link, Owner
 from rserpool.wire import asap

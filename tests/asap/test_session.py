@@ -7,7 +7,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.asap.failover import Timers
-from rserpool.asap.session import LATE, LONGEST_QUEUE, Session, Traits
+from rserpool.asap.lateness import LATE
+from rserpool.asap.outbox import LONGEST_QUEUE
+from rserpool.asap.session import Session
 from rserpool.asap.session_effects import (
     Answered,
     Deliver,
@@ -25,6 +27,7 @@ from rserpool.asap.session_effects import (
     Served,
     Unanswered,
 )
+from rserpool.asap.traits import Traits
 from rserpool.errors import CauseCode, NoRegistrar, RequestFailed, SessionEnded, SessionFull, UnknownPool
 from rserpool.wire import asap
 from rserpool.wire.causes import ErrorCause
