@@ -29,16 +29,24 @@ class SctpServerEndpoint:
     """Serves on an SCTP port."""
 
     def __init__(
-        self, reactor: Any, port: int, interface: str = "", udp: int | None = None, stack: ISctpStack | None = None
+        self,
+        reactor: Any,
+        port: int,
+        interface: str = "",
+        udp: int | None = None,
+        stack: ISctpStack | None = None,
+        backend: str = "auto",
     ) -> None:
         """
         @param port: the SCTP port; 0 lets the stack choose one.
         @param interface: local IP addresses, separated by commas; none means all.
         @param udp: see C{encapsulation} of L{listenSCTP<rserpool.sctp.one_to_one.listenSCTP>}.
-        @param stack: C{None} opens the best stack of this machine.
+        @param stack: C{None} opens one.
+        @param backend: which one: see L{open_stack<rserpool.sctp.stack.open_stack>}.
         """
         self._reactor = reactor
         self._port = port
+        self._backend = backend
         self._hosts = tuple(interface.split(",")) if interface else ()
         self._udp = udp
         self._stack = stack
@@ -57,6 +65,7 @@ class SctpServerEndpoint:
             self._hosts,
             stack=self._stack,
             encapsulation=self._udp,
+            backend=self._backend,
         )
 
 

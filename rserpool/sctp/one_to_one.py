@@ -43,6 +43,7 @@ class SctpPort:
         hosts: tuple[str, ...],
         stack: ISctpStack | None,
         encapsulation: int | None,
+        backend: str = "auto",
     ) -> None:
         self._port = port
         self._factory = factory
@@ -50,6 +51,7 @@ class SctpPort:
         self._stack = stack
         self._own = stack is None
         self._encapsulation = encapsulation
+        self._backend = backend
         self._reactor = reactor
         self._serving = OneToOne(reactor, factory)
         self._stopping: Deferred[None] | None = None
@@ -64,7 +66,10 @@ class SctpPort:
         @raise rserpool.errors.SctpUnavailable: if this machine has no SCTP.
         """
         if self._own:
-            self._stack = _open_stack(self._reactor, self._hosts or ("0.0.0.0",), self._encapsulation, listening=True)
+            hosts = self._hosts or ("0.0.0.0",)
+            self._stack = _open_stack(
+                self._reactor, hosts, self._encapsulation, listening=True, backend=self._backend
+            )
         assert self._stack is not None
         try:
             self._serving.open(self._stack, self._port, self._hosts, listening=True)
@@ -257,6 +262,7 @@ def listenSCTP(
     *,
     stack: ISctpStack | None = None,
     encapsulation: int | None = None,
+    backend: str = "auto",
 ) -> SctpPort:
     """Serve on an SCTP port.
 
@@ -265,10 +271,11 @@ def listenSCTP(
     @param stack: where to open it; C{None} opens the best stack of this machine.
     @param encapsulation: the UDP port of SCTP over UDP (RFC 6951) for a stack of its own; C{None} takes the first free
         one of 9899, 9898, ... 9892, where clients look first.
+    @param backend: which SCTP a stack of its own is: see L{open_stack<rserpool.sctp.stack.open_stack>}.
     @raise CannotListenError: if a port is taken or an address is not local.
     @raise rserpool.errors.SctpUnavailable: if this machine has no SCTP.
     """
-    listening = SctpPort(reactor, port, factory, hosts, stack, encapsulation)
+    listening = SctpPort(reactor, port, factory, hosts, stack, encapsulation, backend)
     listening.startListening()
     return listening
 
@@ -300,11 +307,13 @@ def sctp_ports(reactor: Any) -> list[SctpPort]:
     return list(_ports.get(reactor, ()))
 
 
-def _open_stack(reactor: Any, hosts: tuple[str, ...], encapsulation: int | None, listening: bool) -> ISctpStack:
+def _open_stack(
+    reactor: Any, hosts: tuple[str, ...], encapsulation: int | None, listening: bool, backend: str = "auto"
+) -> ISctpStack:
     # Only who has no stack of his own needs a backend.
     from rserpool.sctp.stack import open_stack
 
-    return open_stack(reactor, hosts=hosts, encapsulation=encapsulation, registrar=listening)
+    return open_stack(reactor, backend=backend, hosts=hosts, encapsulation=encapsulation, registrar=listening)
 
 
 def _towards(peer: TransportAddress) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from rserpool.sctp.endpoints import SctpServerEndpoint
 from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS
 from rserpool.services.pingpong import PingPongFactory
-from rserpool.tap.options import Subcommand, number, read
+from rserpool.tap.options import Subcommand, backend, number, read
 
 _ANY = "0.0.0.0"  # noqa: S104
 
@@ -29,6 +29,7 @@ class Options(Subcommand):
     optParameters = [
         ["sctp", None, None, "[HOST[,HOST...]:]PORT to serve at over SCTP; 0 for any (this is the default)"],
         ["tcp", None, None, "[HOST:]PORT to serve at over TCP, instead; 0 for any"],
+        ["backend", None, "auto", "SCTP: auto, kernel or usrsctp (that of rserpool-pe)"],
     ]
 
     @property
@@ -43,6 +44,7 @@ class Options(Subcommand):
         """Read every value."""
         if self["sctp"] is not None and self["tcp"] is not None:
             raise usage.UsageError("--sctp and --tcp exclude each other: an element serves over one of them")
+        self.backend = read("backend", self["backend"], backend)
         self.protocol = "sctp" if self["tcp"] is None else "tcp"
         self.place = read(self.protocol, self[self.protocol] or "0", _place)
 
@@ -87,7 +89,7 @@ def makeService(options: Options) -> IService:
     place = options.place
     endpoint: Any
     if options.protocol == "sctp":
-        endpoint = SctpServerEndpoint(reactor, place.port, ",".join(place.hosts))
+        endpoint = SctpServerEndpoint(reactor, place.port, ",".join(place.hosts), backend=options.backend)
     elif ":" in place.hosts[0]:
         endpoint = TCP6ServerEndpoint(reactor, place.port, interface=place.hosts[0])
     else:

@@ -19,6 +19,7 @@ from rserpool.service.ports import parse_port
 from rserpool.service.registrars import registrars_from
 from rserpool.service.status import element_status
 from rserpool.service.steady import make_steady
+from rserpool.tap.makers import ClassicMaker
 from rserpool.tap.options import (
     REPORTING,
     Started,
@@ -86,7 +87,7 @@ class Options(Subcommand):
                 "say what serves, after --: for example rserpool-pe --pool www -- web --listen tcp:0 --path docs"
             )
         self.maker = _maker(self.plugin[0])
-        if not self.pools and hasattr(self.maker, "default_pool"):
+        if not self.pools and isinstance(self.maker, ClassicMaker):
             self.pools.append(self.maker.default_pool)
         if not self.pools:
             raise usage.UsageError("--pool NAME is needed: the pool to serve in")
@@ -121,6 +122,9 @@ class Options(Subcommand):
             self.settings["hosts"] = read("address", self["address"], parse_transport_address).hosts
         self.inner: Any = self.maker.options()
         self.inner.parent = self.parent
+        if isinstance(self.maker, ClassicMaker):
+            # A port of SCTP and ASAP beside it are of one kind, unless the plugin's own options say otherwise.
+            self.inner["backend"] = self["backend"]
         try:
             self.inner.parseOptions(list(self.plugin[1:]))
         except usage.UsageError as error:

@@ -63,6 +63,13 @@ class OptionTests(SynchronousTestCase):
                 self.options(*words)
             self.assertIn(sentence, str(ended.exception))
 
+    def test_backend(self) -> None:
+        """The plugin has that of C{rserpool-pe}, unless it names its own."""
+        for words, expected in ((("rserpool-echo",), "usrsctp"), (("rserpool-echo", "--backend", "auto"), "auto")):
+            options: Any = ElementOptions()
+            options.parseOptions(["--backend", "usrsctp", "--", *words])
+            self.assertEqual(expected, options.inner.backend)
+
     def test_default_pool(self) -> None:
         """C{rserpool-pe} knows the pool of each; other plugins need C{--pool}."""
         options: Any = ElementOptions()
