@@ -56,7 +56,7 @@ class RsplibTests(LabTests, ProcessTests):
 
         @raise AssertionError: if it is not when the test's time is nearly over.
         """
-        deadline = reactor.seconds() + self.timeout * 0.8  # type: ignore[attr-defined]
+        deadline = reactor.seconds() + self.timeout * 0.5  # type: ignore[attr-defined]
         while not (found := condition()):
             if reactor.seconds() > deadline:  # type: ignore[attr-defined]
                 raise AssertionError(f"never: {what or condition}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from rserpool.profiles import DEFAULT
 from rserpool.service.element import PoolElementService
 from rserpool.service.registrar import RegistrarService
 from rserpool.service.user import PoolUserService
@@ -169,7 +170,9 @@ class RegistrarTests(RsplibTests):
         await self.resolves(user, "EchoPool", 1, 2)
         ours.signal("KILL")
         await registrar.says("Initiating takeover of dead peer")
-        successor = await self.our_registrar(second, 4, theirs)
+        # However busy this machine is, it waits for what theirs has to tell.
+        patient = replace(DEFAULT, max_time_no_response=2.0)
+        successor = await self.our_registrar(second, 4, theirs, profile=patient)
         await self.holds(successor, b"EchoPool", 1, 2)
         self.assertEqual({1}, homes(successor))
         await self.until(lambda: homes(successor) == {4}, "elements without a home are taken over")
