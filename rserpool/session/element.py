@@ -164,7 +164,9 @@ class ElementSession:
     def link_up(self, link: Link, hello: Hello | None) -> None:
         self._link = link
         if hello is not None:
-            self._pool = hello.handle or self._pool
+            if hello.handle in self._factory.pools or not self._factory.pools:
+                # A user names no pool that we are not in: the cookies of that one are not ours to make.
+                self._pool = hello.handle
             self._waits_for_cookie = hello.resumed
         if link.traits.control and self._factory.pool:
             # 3.9: an element should always send its business card when communication begins.

@@ -17,7 +17,7 @@ from rserpool.service.handles import handle_of, handle_text
 from rserpool.session.element import Asked, ElementSession
 from rserpool.session.sctp import SctpLink, checked_ppid
 from rserpool.session.tcp import FramedLink
-from rserpool.wire.frames import Hello
+from rserpool.wire.frames import LONGEST_FRAME, Hello
 from rserpool.wire.parameters import PoolElement
 from rserpool.wire.private import SESSION_FRAMING_VERSION
 
@@ -71,6 +71,7 @@ class SessionFactory(Factory):
         L{UnsignedCookies<rserpool.asap.cookies.UnsignedCookies>}; None for a service without state.
     @param ppid: the SCTP payload protocol identifier of our messages.
     @param speaks_first: whether a session over SCTP starts before anything came. A cookie may then come too late.
+    @param longest: the most bytes of a message over TCP that users may send; who sends more is dropped.
     @param wall: wall-clock time in seconds since 1970, for the age of cookies.
     @ivar pools: all pools in which the port serves.
     @ivar sessions: those that are here now.
@@ -87,12 +88,14 @@ class SessionFactory(Factory):
         cookies: Cookies | None = None,
         ppid: int = 0,
         speaks_first: bool = False,
+        longest: int = LONGEST_FRAME,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._build = build
         self.cookies = cookies
         self.ppid = checked_ppid(ppid)
         self.speaks_first = speaks_first
+        self.longest = longest
         self.wall = wall
         self.sessions: set[ElementSession] = set()
         self.successors: tuple[tuple[PoolElement, ...], bool] = ((), False)
@@ -123,7 +126,7 @@ class SessionFactory(Factory):
         session = protocol.session = ElementSession(self, protocol)
         if getattr(addr, "type", None) == "SCTP":
             return SctpLink(session, self.ppid, control=True)
-        return FramedLink(session, Hello())
+        return FramedLink(session, Hello(), self.longest)
 
     def __repr__(self) -> str:
         return f"<SessionFactory of {', '.join(map(handle_text, self.pools)) or 'no pool yet'}>"

@@ -20,6 +20,7 @@ from rserpool.wire.frames import (
     DATA,
     GOODBYE,
     HELLO,
+    LONGEST_FRAME,
     NUMBER,
     REPEATED,
     REPLY,
@@ -63,11 +64,14 @@ class FramedLink(TcpLink):
 
     traits = Traits(control=True, numbered=True, messages=True)
 
-    def __init__(self, owner: Owner, hello: Hello) -> None:
+    def __init__(self, owner: Owner, hello: Hello, longest: int = LONGEST_FRAME) -> None:
+        """
+        @param longest: the most bytes of a frame's body that the peer may send.
+        """
         super().__init__(owner)
         self._hello = hello
         self._heard = False
-        self._reader = FrameReader()
+        self._reader = FrameReader(longest)
         # What is said while something is being heard goes out in one piece.
         self._said: list[bytes] | None = None
 

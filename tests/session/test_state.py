@@ -347,6 +347,22 @@ class OrderTests(SynchronousTestCase):
         self.link.dataReceived(echo)
         self.assertEqual(self.started, [b"7"])
 
+    def test_a_pool_that_is_not_ours(self) -> None:
+        """Its cookies are not ours to make: the session is one of our pool."""
+        self.link.dataReceived(Hello(b"elsewhere").encode() + frame(2, b"count"))
+        [_, card, cookie, _] = self.said()
+        self.assertEqual(card.handle, b"pool")
+        self.assertEqual(self.cookies.open(cookie.cookie, (b"pool",), 1000.0), b"1")
+
+    def test_too_long_a_message(self) -> None:
+        """Is noticed by its first bytes."""
+        factory = SessionFactory(lambda: Counter(self.started), longest=100)
+        link, transport = factory.buildProtocol(None), StringTransport()
+        transport.abortConnection = transport.loseConnection  # type: ignore[method-assign]
+        link.makeConnection(transport)
+        link.dataReceived(Hello(b"pool").encode() + frame(2, bytes(101))[:4])
+        self.assertTrue(transport.disconnecting)
+
     def test_garbage(self) -> None:
         """On the control channel it is ignored; elsewhere the connection is dropped."""
         self.link.dataReceived(Hello(b"pool").encode() + frame(CONTROL, b"garbage"))
