@@ -270,7 +270,8 @@ class Node(Channel):
                     channel.does_not_fit(association, error)
             else:
                 self._perform(effect)
-        self._rearm()
+        if not self._stopped:  # by whoever was told just now
+            self._rearm()
 
     def stop(self) -> None:
         """Do nothing more: neither on our own nor for anybody."""

@@ -203,8 +203,10 @@ class DialTests(SynchronousTestCase):
         def tick(self, now: float) -> list[Any]:
             return []
 
-        def next_deadline(self) -> None:
-            return None
+        deadline: float | None = None
+
+        def next_deadline(self) -> float | None:
+            return self.deadline
 
     def setUp(self) -> None:
         self.scene = Scene(self)
@@ -246,6 +248,14 @@ class DialTests(SynchronousTestCase):
         self.node.perform([Connect(self.where), Notify("never")])
         self.scene.pass_time(3.0)
         self.assertEqual(([], []), (self.role.told, self.notified))
+
+    def test_stopped_by_who_hears_of_the_end(self) -> None:
+        """Whoever is told may stop it there and then: no timer is left."""
+        before = len(self.scene.clock.getDelayedCalls())
+        self.role.deadline = self.scene.clock.seconds() + 5.0
+        node = Node(self.scene.clock, self.role, lambda event: node.stop())  # type: ignore[arg-type]
+        node.perform([Notify("the end")])
+        self.assertEqual(before, len(self.scene.clock.getDelayedCalls()))
 
     def test_no_such_effect(self) -> None:
         """A mistake of ours is loud."""
