@@ -1,15 +1,16 @@
 """Mutated messages by the million: C{python -m tests.hostile.run --seed N --messages 1000000 [--over WHAT]}.
 
 C{memory}: straight into the decoders and the roles (registrar, element, user), on a clock of its own; the same seed
-gives the same run. C{usrsctp} or C{kernel}: to a registrar in a process of its own, over real associations. Without C{--over}
-a twentieth goes over usrsctp, and the rest through memory. Progress goes to standard error; the last line says how many
-messages were sent and what came of it, and the status is 0 only if nobody was disturbed.
+gives the same run. C{usrsctp} or C{kernel}: to a registrar in a process of its own, over real associations. Without
+C{--over} a twentieth goes over usrsctp, and the rest through memory. Progress goes to standard error; the last line
+says how many messages were sent and what came of it, and the status is 0 only if nobody was disturbed.
 """
 
 from __future__ import annotations
 
 import argparse
 import faulthandler
+import functools
 import gc
 import os
 import resource
@@ -17,19 +18,22 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from typing import Any
 
 from twisted.internet.task import react
+from twisted.logger import globalLogBeginner
 
 from tests.hostile.arena import Arena, Disturbed
 from tests.hostile.neighbourhood import Neighbourhood
+from tests.processes.harness import free_address
 
 EPOCH = 20_000
 """After so many messages through memory the strangers go, and what is left is measured."""
 HANG = 120.0
 """Seconds without progress after which every stack is shown, and the run ends."""
-BLOCKS = 20_000
+BLOCKS = 10_000
 """Blocks of memory (60 bytes or so each) that may be more after the last epoch than after the first."""
 SLOW = 1.0
 """Seconds of processor time that no single message may take."""
@@ -40,6 +44,21 @@ REAL = 20
 def tell(text: str) -> None:
     """Say it to whoever waits."""
     print(text, file=sys.stderr, flush=True)
+
+
+def occupied() -> int:
+    """How many blocks of memory are in use, without what bounded caches hold of addresses that will not come again."""
+    for module in [module for name, module in sys.modules.items() if name.startswith("rserpool.")]:
+        for value in vars(module).values():
+            if isinstance(value, functools._lru_cache_wrapper):
+                if value.cache_parameters()["maxsize"] is not None:
+                    value.cache_clear()
+                elif value.cache_info().currsize > 1:
+                    raise Disturbed(f"{module.__name__} has a cache without an end")
+    # Registrars freeze what lives long; what becomes garbage in a cycle later is found when there is much of it.
+    gc.unfreeze()
+    gc.collect()
+    return sys.getallocatedblocks()
 
 
 def memory(seed: int, messages: int, epoch: int = EPOCH) -> str:
@@ -58,8 +77,7 @@ def memory(seed: int, messages: int, epoch: int = EPOCH) -> str:
         arena.quiet()
         left -= min(messages, 2000)
         while True:
-            gc.collect()
-            blocks.append(sys.getallocatedblocks())
+            blocks.append(occupied())
             if not left:
                 break
             faulthandler.dump_traceback_later(HANG + epoch / 100, exit=True)
@@ -71,7 +89,7 @@ def memory(seed: int, messages: int, epoch: int = EPOCH) -> str:
                 continue
             tell(
                 f"  seed {seed}: {messages - left:,} of {messages:,} through memory, {rate:,.0f} a second, "
-                f"{sys.getallocatedblocks() - blocks[0]:+,} blocks, the slowest took {arena.slowest * 1000:.0f} ms"
+                f"{blocks[-1] - blocks[0]:+,} blocks before that, the slowest took {arena.slowest * 1000:.0f} ms"
             )
         faulthandler.cancel_dump_traceback_later()
         grown = blocks[-1] - blocks[1 if len(blocks) > 2 else 0]
@@ -133,6 +151,8 @@ def play(over: str, seed: int, messages: int, hosts: tuple[str, str, str]) -> No
 
     @raise SystemExit: with status 1 if anything went wrong.
     """
+    # Twisted keeps what is logged until somebody wants it.
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
     try:
         if over == "memory":
             print(memory(seed, messages))
@@ -144,6 +164,8 @@ def play(over: str, seed: int, messages: int, hosts: tuple[str, str, str]) -> No
                 outcome.append(await real(reactor, over, seed, messages, hosts))
             except Disturbed as error:
                 outcome.extend(("", str(error)))
+            except Exception:  # noqa: BLE001
+                outcome.extend(("", traceback.format_exc()))
 
         try:
             react(main)
@@ -165,12 +187,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--over", choices=("memory", "usrsctp", "kernel"))
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes for memory")
-    parser.add_argument("--hosts", default="127.0.0.1,127.0.0.2,127.0.0.3", help="of two registrars, and ours")
+    parser.add_argument("--hosts", help="addresses of two registrars, and ours (free ones of loopback)")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    first, second, third = options.hosts.split(",")
+    hosts = options.hosts.split(",") if options.hosts else [free_address() for _ in range(3)]
+    if len(hosts) != 3:
+        parser.error(f"--hosts: {options.hosts} are not three addresses")
     if options.alone:
-        play(options.over, options.seed, options.messages, (first, second, third))
+        play(options.over, options.seed, options.messages, (hosts[0], hosts[1], hosts[2]))
         return 0
     shares = Counter[tuple[str, int]]()
     through_memory = options.messages if options.over == "memory" else 0
@@ -186,7 +210,7 @@ def main(arguments: list[str]) -> int:
     for (over, seed), messages in shares.items():
         if messages:
             command = [sys.executable, "-m", "tests.hostile.run", "--alone", "--over", over, "--seed", str(seed),
-                       "--messages", str(messages), "--hosts", options.hosts]  # fmt: skip
+                       "--messages", str(messages), "--hosts", ",".join(hosts)]  # fmt: skip
             said = tempfile.TemporaryFile("w+")
             running.append((subprocess.Popen(command, stdout=said), said))
     failed = 0

@@ -15,7 +15,7 @@ from tests.processes.harness import free_address
 class HostileTests:
     """What a registrar survives, over any SCTP."""
 
-    timeout = 120
+    timeout = 240
     backend = "usrsctp"
     messages = 2000
 

@@ -30,8 +30,7 @@ class CaptureTests(SynchronousTestCase):
         if cls.found is None:
             strangers = Path(RESULTS) / STRANGERS
             strange = set(strangers.read_text().split()) if strangers.exists() else set()
-            seen = messages(Path(RESULTS) / "traffic.pcap")
-            cls.found = [one for one in seen if one.source not in strange and one.destination not in strange]
+            cls.found = list(messages(Path(RESULTS) / "traffic.pcap", strange))
             counted = Counter((one.protocol, one.name) for one in cls.found)
             for (protocol, name), number in sorted(counted.items()):
                 print(f"\n  {number:6} {protocol} {name}", end="")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -188,20 +188,20 @@ def _add(facts: Facts, part: Any) -> None:
                 facts[f"ipv{version}_address", str(ip_address(address))] += 1
 
 
-def messages(capture: Path) -> Iterator[Message]:
+def messages(capture: Path, without: Collection[str] = ()) -> Iterator[Message]:
     """All ASAP and ENRP messages of a capture, as tshark sees them.
 
+    @param without: IP addresses; what comes from or goes to them is left out.
     @raise OSError: if there is no tshark.
     """
     encapsulated = [option for port in PORTS for option in ("-d", f"udp.port=={port},sctp")]
-    wanted = ["-Y", "asap || enrp", "-T", "pdml", "-J", "ip ipv6 asap enrp"]
+    left_out = "".join(f" && ! ip{'v6' if ':' in host else ''}.addr == {host}" for host in without)
+    wanted = ["-Y", f"(asap || enrp){left_out}", "-T", "pdml", "-J", "ip ipv6 asap enrp"]
     # Its preferences are nobody's but its own.
     with tempfile.TemporaryDirectory() as home:
         environment = {"HOME": home, "PATH": "/usr/bin:/bin:/usr/local/bin", "LC_ALL": "C"}
         command = ["tshark", "-n", "-r", str(capture), *encapsulated, *wanted]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        ) as running:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as running:
             assert running.stdout is not None
             for _, element in iterparse(running.stdout):
                 if element.tag == "packet":
