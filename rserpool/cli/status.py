@@ -21,7 +21,7 @@ from rserpool.errors import ConfigurationError, NoRegistrar, WireError
 from rserpool.profiles import DEFAULT
 from rserpool.sctp.base import PPID_ENRP, REGISTRAR_ENCAPSULATION_PORTS, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpStack
-from rserpool.sctp.stack import open_stack
+from rserpool.sctp.stack import BACKENDS, open_stack
 from rserpool.service.registrars import local_hosts_towards
 from rserpool.wire import enrp
 
@@ -98,17 +98,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=2.0, help="how long to wait for answers (2)"
     )
+    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="which SCTP (default: auto)")
     parser.add_argument("--json", action="store_true", help="print JSON, one object for each registrar")
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISctpStack | None = None) -> int:
     """Ask, print, and tell by the exit code: 0 if every registrar that answered is ready, 4 if none answered."""
     named = options.registrar
-    addresses = named or [
-        TransportAddress(("127.0.0.1",), ENRP_PORT, udp) for udp in REGISTRAR_ENCAPSULATION_PORTS
-    ]
+    addresses = named or [TransportAddress(("127.0.0.1",), ENRP_PORT, udp) for udp in REGISTRAR_ENCAPSULATION_PORTS]
     hosts = local_hosts_towards(addresses)
-    opened = stack or open_stack(reactor, profile=DEFAULT, hosts=hosts)
+    opened = stack or open_stack(reactor, backend=options.backend, profile=DEFAULT, hosts=hosts)
     asking = _Asking(addresses)
     endpoint = opened.open(0, asking, hosts, False)
     try:

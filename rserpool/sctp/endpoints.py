@@ -74,13 +74,20 @@ class SctpClientEndpoint:
     """Opens associations to one peer."""
 
     def __init__(
-        self, reactor: Any, peer: TransportAddress, timeout: float = TIMEOUT, stack: ISctpStack | None = None
+        self,
+        reactor: Any,
+        peer: TransportAddress,
+        timeout: float = TIMEOUT,
+        stack: ISctpStack | None = None,
+        backend: str = "auto",
     ) -> None:
         """
-        @param peer: C{peer.encapsulation} 0 means the well-known UDP port 9899.
+        @param peer: C{peer.encapsulation} 0 means plain SCTP, or with usrsctp the well-known UDP port 9899.
         @param timeout: seconds that a connect may take.
-        @param stack: C{None} opens the best stack of this machine.
+        @param stack: C{None} opens one with C{backend}.
+        @param backend: see L{open_stack<rserpool.sctp.stack.open_stack>}.
         """
+        self._backend = backend
         self._reactor = reactor
         self._peer = peer
         self._timeout = timeout
@@ -94,7 +101,14 @@ class SctpClientEndpoint:
         """
         connecting = _Connecting(factory)
         connecting.connector = connector = SctpConnector(
-            self._reactor, self._peer, connecting, self._timeout, (), self._stack, connecting.connectionMade
+            self._reactor,
+            self._peer,
+            connecting,
+            self._timeout,
+            (),
+            self._stack,
+            connecting.connectionMade,
+            self._backend,
         )
         try:
             connector.connect()

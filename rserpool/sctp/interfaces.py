@@ -58,9 +58,9 @@ class ISctpEndpoint(Interface):
         """Open an association to a L{TransportAddress<rserpool.addresses.TransportAddress>}.
 
         The handler's C{associationUp} or C{associationLost} follows, never during this call.
-        C{peer.encapsulation} 0 means the well-known UDP port 9899. Between two endpoints there is at most one
-        association (RFC 9260 section 1.3): if both dial at once, one comes of it, outbound at both ends; a second
-        C{connect} to the same peer is lost with C{ConnectError} (C{EISCONN}).
+        C{peer.encapsulation} 0 means plain SCTP with the kernel, the well-known UDP port 9899 with usrsctp. Between two
+        endpoints there is at most one association (RFC 9260 section 1.3): if both dial at once, one comes of it,
+        outbound at both ends; a second C{connect} to the same peer is lost with C{ConnectError} (C{EISCONN}).
 
         @return: an L{ISctpAssociation}, not up yet.
         """

@@ -67,9 +67,7 @@ class SctpPort:
         """
         if self._own:
             hosts = self._hosts or ("0.0.0.0",)
-            self._stack = _open_stack(
-                self._reactor, hosts, self._encapsulation, listening=True, backend=self._backend
-            )
+            self._stack = _open_stack(self._reactor, hosts, self._encapsulation, listening=True, backend=self._backend)
         assert self._stack is not None
         try:
             self._serving.open(self._stack, self._port, self._hosts, listening=True)
@@ -135,10 +133,12 @@ class SctpConnector:
         hosts: tuple[str, ...],
         stack: ISctpStack | None,
         connected: Callable[[Any], None] = lambda protocol: None,
+        backend: str = "auto",
     ) -> None:
         """
         @param connected: called with each protocol once it has its transport.
         """
+        self._backend = backend
         self._reactor = reactor
         self._connected = connected
         self._peer = peer
@@ -160,7 +160,9 @@ class SctpConnector:
         hosts = self._hosts
         if self._given is None and not hosts:
             hosts = _towards(self._peer)
-        stack = self._given or _open_stack(self._reactor, hosts, None, listening=False)
+        stack = self._given or _open_stack(
+            self._reactor, hosts, None, False, self._backend, towards_udp=bool(self._peer.encapsulation)
+        )
         attempt = _Attempt(self._reactor, self._factory, stack, own=self._given is None)
         attempt.made = self._connected
         attempt.finished = self._finished
@@ -288,16 +290,18 @@ def connectSCTP(
     hosts: tuple[str, ...] = (),
     *,
     stack: ISctpStack | None = None,
+    backend: str = "auto",
 ) -> SctpConnector:
     """Open an association.
 
     @param timeout: seconds that it may take.
     @param hosts: local IP addresses; none means those that fit the peer's.
-    @param stack: where to open it; C{None} opens the best stack of this machine.
+    @param stack: where to open it; C{None} opens one with C{backend}.
+    @param backend: see L{open_stack<rserpool.sctp.stack.open_stack>}.
     @raise CannotListenError: if there is no local port for it.
     @raise rserpool.errors.SctpUnavailable: if this machine has no SCTP.
     """
-    connector = SctpConnector(reactor, peer, factory, timeout, hosts, stack)
+    connector = SctpConnector(reactor, peer, factory, timeout, hosts, stack, backend=backend)
     connector.connect()
     return connector
 
@@ -308,12 +312,24 @@ def sctp_ports(reactor: Any) -> list[SctpPort]:
 
 
 def _open_stack(
-    reactor: Any, hosts: tuple[str, ...], encapsulation: int | None, listening: bool, backend: str = "auto"
+    reactor: Any,
+    hosts: tuple[str, ...],
+    encapsulation: int | None,
+    listening: bool,
+    backend: str = "auto",
+    towards_udp: bool = False,
 ) -> ISctpStack:
     # Only who has no stack of his own needs a backend.
     from rserpool.sctp.stack import open_stack
 
-    return open_stack(reactor, backend=backend, hosts=hosts, encapsulation=encapsulation, registrar=listening)
+    return open_stack(
+        reactor,
+        backend=backend,
+        hosts=hosts,
+        encapsulation=encapsulation,
+        registrar=listening,
+        towards_udp=towards_udp,
+    )
 
 
 def _towards(peer: TransportAddress) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 r"""Endpoint strings for SCTP, wherever Twisted takes one.
 
-    - server: C{sctp:PORT[:interface=HOST[,HOST...]][:udp=PORT]}
-    - client: C{sctp:HOST:PORT} or C{sctp:host=HOST[,HOST...]:port=PORT[:udp=PORT][:timeout=SECONDS]}
+    - server: C{sctp:PORT[:interface=HOST[,HOST...]][:udp=PORT][:backend=NAME]}
+    - client: C{sctp:HOST:PORT} or
+      C{sctp:host=HOST[,HOST...]:port=PORT[:udp=PORT][:timeout=SECONDS][:backend=NAME]}
 
 C{udp} is the port of SCTP over UDP (RFC 6951): at the server its own, at the client the peer's (9899). The colons of an
 IPv6 address are escaped, as in other endpoint strings (C{host=\:\:1}).
@@ -28,17 +29,24 @@ class SctpEndpointParser:
     prefix = "sctp"
 
     def parseStreamServer(  # type: ignore[override]
-        self, reactor: Any, port: str = "", interface: str = "", udp: str = "", **unknown: str
+        self, reactor: Any, port: str = "", interface: str = "", udp: str = "", backend: str = "auto", **unknown: str
     ) -> SctpServerEndpoint:
         """The endpoint that a string describes.
 
         @raise ConfigurationError: with a sentence that names what is wrong.
         """
         from rserpool.sctp.endpoints import SctpServerEndpoint
+        from rserpool.sctp.stack import check_backend
 
-        _reject(unknown, "port, interface and udp")
+        _reject(unknown, "port, interface, udp and backend")
         hosts = ",".join(_hosts(interface)) if interface else ""
-        return SctpServerEndpoint(reactor, _number("port", port), hosts, _number("udp", udp) if udp else None)
+        return SctpServerEndpoint(
+            reactor,
+            _number("port", port),
+            hosts,
+            _number("udp", udp) if udp else None,
+            backend=check_backend(backend),
+        )
 
     def parseStreamClient(  # type: ignore[override]
         self,
@@ -47,6 +55,7 @@ class SctpEndpointParser:
         port: str = "",
         udp: str = "",
         timeout: str = "",
+        backend: str = "auto",
         **unknown: str,
     ) -> SctpClientEndpoint:
         """The endpoint that a string describes.
@@ -56,10 +65,12 @@ class SctpEndpointParser:
         from rserpool.addresses import TransportAddress
         from rserpool.sctp.endpoints import SctpClientEndpoint
         from rserpool.sctp.one_to_one import TIMEOUT
+        from rserpool.sctp.stack import check_backend
 
-        _reject(unknown, "host, port, udp and timeout")
+        _reject(unknown, "host, port, udp, timeout and backend")
         peer = TransportAddress(_hosts(host), _number("port", port), _number("udp", udp) if udp else 0)
-        return SctpClientEndpoint(reactor, peer, _seconds(timeout) if timeout else TIMEOUT)
+        seconds = _seconds(timeout) if timeout else TIMEOUT
+        return SctpClientEndpoint(reactor, peer, seconds, backend=check_backend(backend))
 
 
 def _reject(unknown: dict[str, str], known: str) -> None:

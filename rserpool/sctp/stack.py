@@ -29,6 +29,7 @@ def open_stack(
     hosts: tuple[str, ...] = ("127.0.0.1",),
     encapsulation: int | None = None,
     registrar: bool = False,
+    towards_udp: bool = False,
 ) -> ISctpStack:
     """Open the SCTP stack of this process; call it only after the process has forked for the last time.
 
@@ -40,6 +41,8 @@ def open_stack(
     @param encapsulation: the UDP port of SCTP over UDP (RFC 6951), 0 for any; C{None} takes the port that this process
         has already, else for a registrar the first free one of 9899, 9898, ... 9892, else an ephemeral one. The kernel
         has one for all processes (C{net.sctp.udp_port}).
+    @param towards_udp: whether a peer is to be reached over UDP: then C{"auto"} takes the kernel only if it speaks SCTP
+        over UDP at all.
     @raise SctpUnavailable: if there is no SCTP on this machine; the text says what to install.
     @raise CannotListenError: if the UDP port is taken or an address is not local.
     @raise ConfigurationError: if there is no such backend, or the kernel receives SCTP over UDP at another port.
@@ -49,7 +52,9 @@ def open_stack(
         from rserpool.sctp.kernel.stack import open_kernel
 
         try:
-            return open_kernel(reactor, profile=profile, hosts=hosts, encapsulation=encapsulation)
+            kernel = open_kernel(reactor, profile=profile, hosts=hosts, encapsulation=encapsulation)
+            if backend == "kernel" or kernel.encapsulation_port or not towards_udp:
+                return kernel
         except (SctpUnavailable, ConfigurationError):
             if backend == "kernel":
                 raise

@@ -313,7 +313,7 @@ class PoolUserService(Service):
 
     def sctp_endpoint(self, address: TransportAddress) -> SctpClientEndpoint:
         """A client endpoint for an element that serves over SCTP."""
-        return SctpClientEndpoint(self.reactor, address, stack=self._given_stack)
+        return SctpClientEndpoint(self.reactor, address, stack=self._given_stack, backend=self._backend)
 
     # How it is connected
 

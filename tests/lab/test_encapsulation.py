@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from rserpool.addresses import TransportAddress
+from rserpool.errors import ConfigurationError
 from rserpool.profiles import FAST
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
@@ -90,6 +91,33 @@ class AssociationTests(EncapsulationCase):
         caller.connect(peer)  # type: ignore[attr-defined]
         await self.until(lambda: bool(accepting.up))
         self.assertEqual(0, accepting.up[0].peer.encapsulation)
+
+
+class ChoiceTests(EncapsulationCase):
+    """What C{auto} takes."""
+
+    async def test_towards_udp(self) -> None:
+        """Whoever dials a peer at a UDP port takes the kernel only if it speaks SCTP over UDP."""
+        chosen = []
+        for value, towards in (("9899", True), ("0", True), ("0", False)):
+            with self.kernels[0] as host:
+                UDP_PORT.write_text(value)
+                stack = open_stack(reactor, hosts=host.addresses, towards_udp=towards)
+            chosen.append(stack.name)
+            await stack.close()
+        self.assertEqual(["kernel", "usrsctp", "kernel"], chosen)
+
+    async def test_port_of_the_system(self) -> None:
+        """A UDP port is the kernel's or not: auto takes usrsctp for another one, kernel says what to do."""
+        with self.kernels[0] as host:
+            for port, expected in ((9899, "kernel"), (9898, "usrsctp"), (0, "kernel"), (None, "kernel")):
+                stack = open_stack(reactor, hosts=host.addresses, encapsulation=port)
+                self.assertEqual(expected, stack.name)
+                await stack.close()
+            refused = self.assertRaises(
+                ConfigurationError, open_stack, reactor, backend="kernel", hosts=host.addresses, encapsulation=9898
+            )
+        self.assertIn("sysctl net.sctp.udp_port=9898", str(refused))
 
 
 class MixedScopeTests(EncapsulationCase):
