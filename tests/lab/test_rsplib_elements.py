@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from rserpool.addresses import ASAP_PORT, TransportAddress
 from rserpool.wire.parameters import DATA_PLUS_CONTROL, PoolElement, SctpTransport, TcpTransport
 from tests.lab.rsplib import RsplibTests
 
@@ -17,6 +18,9 @@ SERVICES = {
     "calcapp": b"CalcAppPool",
     "scripting": b"ScriptingPool",
 }
+GROUP = TransportAddress(("239.0.0.50",), ASAP_PORT)
+"""Where rsplib looks by default."""
+OTHER_GROUP = TransportAddress(("239.0.0.60",), ASAP_PORT)
 
 
 class ElementTests(RsplibTests):
@@ -71,6 +75,18 @@ class ElementTests(RsplibTests):
         """3.4.4 rejects the option that its manual has for it."""
         process = self.their_element(self.host(), self.host(), "chargen", 0x10)
         await process.says("Unknown Character Generator parameter: -chargen")
+
+    async def test_found_by_announcements(self) -> None:
+        """Who is told of no registrar listens: rsplib's element finds ours, and ours finds rsplib's."""
+        ours, theirs, there, here = self.networks.hosts(4)
+        registrar = await self.our_registrar(ours, 1, announce=True, announce_group=GROUP)
+        self.rsplib(there, "rspserver", "-echo", "-identifier=2", f"-asapannounce={GROUP.hosts[0]}:{GROUP.port}")
+        await self.holds(registrar, b"EchoPool", 2)
+        # Theirs announces itself at a group of its own, with neither transport nor anything else.
+        self.their_registrar(theirs, 2, f"-asapannounce={OTHER_GROUP.hosts[0]}:{OTHER_GROUP.port}", "-enrpannounce=off")
+        element = self.our_element(here, there, announcements=True, announce_group=OTHER_GROUP)
+        await element.serve("pool", self.transport(here, 7777), identifier=1)
+        await self.until(lambda: element.element.home_identifier == 2, "its home is theirs")
 
     async def test_keep_alives_name_the_element(self) -> None:
         """Of two elements in one pool, on one host, each answers for itself."""
