@@ -23,13 +23,13 @@ from rserpool.errors import ConfigurationError, SctpUnavailable
 from rserpool.profiles import DEFAULT, Profile
 from rserpool.roles.pool_user import HomeChanged, PoolUser
 from rserpool.sctp.endpoints import SctpClientEndpoint
-from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 from rserpool.service.handles import handle_of
-from rserpool.service.node import Channel, Node
 from rserpool.service.registrars import local_hosts_towards, over, registrars_from
-from rserpool.service.tcp import connect_tcp
-from rserpool.wire.parameters import PoolElement, SctpTransport
+from rserpool.service.user_node import Subscription as Subscription
+from rserpool.service.user_node import UserNode, is_at
+from rserpool.wire.parameters import PoolElement
 
 if TYPE_CHECKING:
     from rserpool.session.client import Session
@@ -37,70 +37,6 @@ if TYPE_CHECKING:
 TRANSPORTS = ("auto", "sctp", "tcp")
 SHUTDOWN = 1.0
 """Seconds that associations have for a graceful shutdown."""
-
-
-class _UserNode(Node):
-    """A Node that knows its TCP connections, and when the last one is gone."""
-
-    def __init__(self, reactor: Any, role: PoolUser, notify: Callable[[Any], None]) -> None:
-        super().__init__(reactor, role, notify)
-        self._connections: set[ISctpAssociation] = set()
-        self._empty: list[Deferred[None]] = []
-
-    def speak_tcp(self, reactor: Any) -> None:
-        """Reach registrars over TCP."""
-
-        def connect(peer: TransportAddress, node: Channel) -> ISctpAssociation:
-            connection = connect_tcp(reactor, peer, node)
-            self._connections.add(connection)
-            return connection
-
-        self.connect_tcp = connect
-
-    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
-        self._connections.discard(association)
-        super().associationLost(association, reason)
-        if not self._connections:
-            while self._empty:
-                self._empty.pop().callback(None)
-
-    def empty(self) -> Deferred[None]:
-        """Fires when there is no TCP connection."""
-        waiting: Deferred[None] = Deferred()
-        if self._connections:
-            self._empty.append(waiting)
-        else:
-            waiting.callback(None)
-        return waiting
-
-    def abandon(self) -> None:
-        """Abort what is left."""
-        for connection in list(self._connections):
-            connection.abort()
-
-
-class Subscription:
-    """One watcher of one pool, made by L{PoolUserService.subscribe}."""
-
-    def __init__(self, handle: bytes, callback: Callable[[PoolChanged], object], stop: Callable[[Any], None]) -> None:
-        self.handle = handle
-        self._callback = callback
-        self._stop = stop
-        self._stopped = False
-
-    def stop(self) -> None:
-        """The callback is not called any more."""
-        if not self._stopped:
-            self._stopped = True
-            self._stop(self)
-
-    def tell(self, change: PoolChanged) -> None:
-        """Call back, unless it was stopped."""
-        if not self._stopped:
-            try:
-                self._callback(change)
-            except Exception:
-                PoolUserService.log.failure("the watcher of pool {pool!r} failed", pool=self.handle)
 
 
 class PoolUserService(Service):
@@ -149,7 +85,7 @@ class PoolUserService(Service):
         self._endpoint: ISctpEndpoint | None = None
         self._channel: Any = None
         self._user: PoolUser | None = None
-        self._node: _UserNode | None = None
+        self._node: UserNode | None = None
         self._waiting: dict[object, Deferred[Resolved]] = {}
         self._subscriptions: dict[bytes, list[Subscription]] = {}
         self._last: dict[bytes, PoolChanged] = {}
@@ -187,7 +123,7 @@ class PoolUserService(Service):
         transport, stack = self._open(hosts)
         registrars = over(self._registrars, transport)
         self._user = PoolUser(registrars, profile=self.profile, random=self._random, protocol=transport)
-        self._node = _UserNode(self.reactor, self._user, self._notified)
+        self._node = UserNode(self.reactor, self._user, self._notified)
         if stack is None:
             self._node.speak_tcp(self.reactor)
         else:
@@ -268,7 +204,7 @@ class PoolUserService(Service):
             return
         handle = handle_of(pool)
         if isinstance(failed, TransportAddress):
-            failed = next((each for each in self._user.known(handle) or () if _is_at(each, failed)), 0)
+            failed = next((each for each in self._user.known(handle) or () if is_at(each, failed)), 0)
             if not failed:
                 raise KeyError("no element that is known is there")
         identifier = failed if isinstance(failed, int) else failed.identifier
@@ -422,13 +358,3 @@ class PoolUserService(Service):
             self._last.pop(subscription.handle, None)
             if self._user is not None:
                 self._user.unsubscribe(subscription.handle)
-
-
-def _is_at(element: PoolElement, address: TransportAddress) -> bool:
-    transport = element.user_transport
-    kind = "sctp" if isinstance(transport, SctpTransport) else "tcp"
-    return (
-        getattr(transport, "port", None) == address.port
-        and kind == address.protocol
-        and not set(transport.addresses).isdisjoint(address.hosts)
-    )
