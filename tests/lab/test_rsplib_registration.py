@@ -46,6 +46,9 @@ class OurElementTests(RsplibTests):
         await element.serve("pool", transport, "weighted-round-robin:weight=5", identifier=0x77)
         received = self.count(element.element, "receive")
         user = self.our_user(elsewhere, where)
+        # Its registrar knows no subscriptions, so it asks now and then.
+        watched = self.watch(user)
+        await watched.holds(0x77)
         found = await self.found(user, "pool")
         self.assertEqual((0x77, 2, transport), (found.identifier, found.home, found.user_transport))
         self.assertEqual(b"\0\0\0\5", found.policy.data)
@@ -60,6 +63,7 @@ class OurElementTests(RsplibTests):
             await self.pause()
         await element.leave("pool")
         await self.resolves(user, "pool")
+        await watched.holds()
 
     async def test_taken_over(self) -> None:
         """Its home is killed; of the two that are left, one becomes its home, and it says so there."""
