@@ -345,6 +345,7 @@ class Session(Way):
 
     def _over(self, error: SessionEnded | None) -> list[SessionEffect]:
         self.element = None
+        self._leave_by = None
         self._outbox.clear()
         reason = "the session was closed" if error is None else f"the session is over: {error}"
         return [*(Unanswered(*failed) for failed in self._requests.all_over(reason)), Over(error)]
