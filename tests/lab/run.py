@@ -25,7 +25,7 @@ from pathlib import Path
 
 from tests.lab import machine
 
-TIMEOUT = 900.0
+TIMEOUT = 1500.0
 """A run ends after as many seconds, whatever happens."""
 PR_SET_CHILD_SUBREAPER = 36
 CHECK = 300.0
