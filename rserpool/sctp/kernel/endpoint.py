@@ -299,18 +299,18 @@ class Endpoint:
         association.flush()
 
     def port_lost(self, port: Port) -> None:
-        """A socket is of no more use."""
+        """The socket of one association is of no more use."""
         for association in [each for each in self.present if each.port is port]:
             self.by_id.pop(association.identifier, None)
             association.lose(ConnectionLost("the kernel has closed its socket"))
 
-    def drained(self, empty: bool) -> None:
+    def drained(self, port: Port, empty: bool) -> None:
         """A socket has been read, until nothing was left or for long enough."""
         if self._dying and (empty or not self._failing):
-            dying = list(self._dying.values())
-            self._dying.clear()
-            for association, reason in dying:
-                association.lose(reason)
+            for identifier, (association, reason) in list(self._dying.items()):
+                if association.port is port:
+                    del self._dying[identifier]
+                    association.lose(reason)
         self._failing = False
 
     def notified(self, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from socket import ntohl
@@ -76,9 +77,15 @@ class Port:
                 self.endpoint.reactor.removeWriter(self)
 
     def connectionLost(self, reason: Failure) -> None:
-        # The reactor gave the socket up: what it knows of the associations it has told already.
+        # The reactor gave the socket up.
         self._reading = self._writing = False
-        self.endpoint.port_lost(self)
+        if self.alone:
+            self.endpoint.port_lost(self)
+        elif self.socket.fileno() >= 0:
+            # An error of one association, or none at all, must not end all the others.
+            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            _log.warn("{port}: {error}; going on", port=self, error=os.strerror(error) if error else reason.value)
+            self.start()
 
     def doWrite(self) -> None:
         self.endpoint.room(self)
@@ -118,9 +125,9 @@ class Port:
                 # No next message was announced: the queue is empty.
                 break
         else:
-            endpoint.drained(empty=False)
+            endpoint.drained(self, empty=False)
             return
-        endpoint.drained(empty=True)
+        endpoint.drained(self, empty=True)
 
     def _notified_in_part(self, data: bytes, flags: int) -> None:
         """A notification was longer than the buffer."""
