@@ -44,6 +44,8 @@ def registrar_status(service: RegistrarService) -> list[Status]:
     total, own = len(role.handlespace), len(role.handlespace.owned_by(role.identifier))
     text = f"{_count(total, 'element')} ({own} own) in {_count(len(role.handlespace.pools), 'pool')}"
     text += f", {_count(len(peers), 'peer')}, {_count(role.clients, 'client')}"
+    if service.node.paths.down:
+        text += f", {_count(service.node.paths.down, 'path')} down"
     if not role.peering.ready:
         text = f"not ready: waits for the handlespace; {_count(len(peers), 'peer')}"
     return [

@@ -57,6 +57,22 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(found.asap_transport, SctpTransport(5000, DATA_ONLY, ("10.0.0.1",)))
         self.assertEqual(found.encapsulation, 40000)
 
+    def test_addresses_of_the_association_change(self):
+        """RFC 5061: registrations are checked against the addresses that it has now, and its place goes with it."""
+        moved = element(1, host="10.0.9.1")
+        [refused] = self.stage.register("a", POOL, moved)
+        self.assertTrue(refused.rejected)
+        self.assertEqual([], self.stage.registrar.addresses_changed("a", ("10.0.9.1", "10.0.0.1"), self.stage.now))
+        [granted] = self.stage.register("a", POOL, moved)
+        self.assertFalse(granted.rejected)
+        [found] = self.stage.resolve("a", POOL).elements
+        self.assertEqual(found.asap_transport.addresses, ("10.0.9.1", "10.0.0.1"))
+        # The association is gone; from one of the new addresses the element is changed without a question.
+        self.stage.up("again", host="10.0.9.1")
+        [granted] = self.stage.register("again", POOL, element(1, host="10.0.9.1", port=81))
+        self.assertFalse(granted.rejected)
+        self.assertEqual([], self.stage.registrar.addresses_changed("nobody", ("10.0.9.9",), self.stage.now))
+
     def test_encapsulation_port_is_always_sent(self):
         """Also the well-known one: whose stack speaks plain SCTP as well has to know."""
         self.stage.up("b", host="10.0.0.2", encapsulation=9899)
