@@ -17,7 +17,8 @@ class PathsTests(TestCase):
 
     def setUp(self) -> None:
         self.lines: list[str] = []
-        self.paths = Paths(Logger(observer=lambda event: self.lines.append(event["log_format"].format(**event))))
+        observer: Any = lambda event: self.lines.append(event["log_format"].format(**event))  # noqa: E731
+        self.paths = Paths(Logger(observer=observer))
         hosts = ("10.0.0.1", "10.0.1.1")
         # Hashable, as associations are.
         self.association: Any = type("Association", (SimpleNamespace,), {"__hash__": object.__hash__})(
