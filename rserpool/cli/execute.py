@@ -11,7 +11,7 @@ from twisted.internet.protocol import Factory, Protocol
 
 from rserpool.asap.resolution import Resolved
 from rserpool.cli.command import CannotRun, Command
-from rserpool.cli.options import add_user_options, number, user_from
+from rserpool.cli.options import add_reporting_options, add_user_options, number, reporting, user_from
 from rserpool.errors import ConfigurationError, RSerPoolError
 from rserpool.service.endpoint import describe
 from rserpool.service.handles import handle_text
@@ -34,6 +34,7 @@ REPORTS = ("checked", "always", "never")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_user_options(parser, json=False)
+    add_reporting_options(parser)
     parser.add_argument(
         "--attempts", metavar="N", type=number(int), default=3, help="try at most N elements (default: 3)"
     )
@@ -89,11 +90,12 @@ async def run(
     try:
         user = user or user_from(reactor, options)
         command = command or Command(reactor, options.command)
-        user.startService()
+        service = reporting(reactor, options, user)
+        service.startService()
         try:
             return await Elsewhere(user, command, options, complaints).run()
         finally:
-            await user.stopService()
+            await service.stopService()
             command.done()
     except CannotRun as error:
         print(f"{options.prog}: {error}", file=complaints)

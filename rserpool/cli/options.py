@@ -115,13 +115,19 @@ def add_reporting_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def reporting(reactor: Any, options: argparse.Namespace, user: PoolUserService) -> Service:
-    """The service to start and stop in place of C{user}: one that reports, or C{user} itself."""
+def reporting(
+    reactor: Any, options: argparse.Namespace, user: PoolUserService, service: Service | None = None
+) -> Service:
+    """The service to start and stop in place of C{service}: one that reports what C{user} does, or itself.
+
+    @param service: what C{user} is part of; itself by default.
+    """
+    service = service or user
     if options.csp_server is None:
-        return user
+        return service
     identifier = SystemRandom().randrange(1, 2**56)
     return StatusReporter(
-        reactor, lambda: user_status(user, identifier), options.csp_server, user, interval=options.csp_interval
+        reactor, lambda: user_status(user, identifier), options.csp_server, service, interval=options.csp_interval
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from rserpool.cli.options import OK, add_user_options, number, user_from
+from rserpool.cli.options import OK, add_reporting_options, add_user_options, number, reporting, user_from
 from rserpool.cli.signals import ENDING, on_signals
 from rserpool.errors import ConfigurationError
 from rserpool.proxy.descriptors import room_for
@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_user_options(
         parser, json=False, timeout=f"how long a client waits for an element that accepts (default: {TIMEOUT:g})"
     )
+    add_reporting_options(parser)
     parser.add_argument(
         "--listen",
         metavar="ENDPOINT",
@@ -66,7 +67,8 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
         print(f"{options.prog}: no more than {limit} connections fit the limit of file descriptors", file=out)
     proxy = ProxyService(user, options.pool, endpoints, drop=options.drop, limit=limit, grace=options.grace, **timeout)
     restore = on_signals(reactor, (signal.SIGUSR1,), lambda _: print(proxy.counters, file=out, flush=True))
-    proxy.startService()
+    service = reporting(reactor, options, user, proxy)
+    service.startService()
     try:
         assert proxy.listening is not None
         await proxy.listening
@@ -78,7 +80,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
         if proxy.counters.open:
             print(f"{options.prog}: waiting for {proxy.counters.open} connections", file=out, flush=True)
     finally:
-        await proxy.stopService()
+        await service.stopService()
         restore()
     print(f"{options.prog}: {proxy.counters}", file=out, flush=True)
     return OK

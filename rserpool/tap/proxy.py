@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import SystemRandom
 from typing import Any
 
 from twisted.application.service import IService
@@ -15,9 +16,10 @@ from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import GRACE, LIMIT, ProxyService
 from rserpool.service.endpoint import TIMEOUT
 from rserpool.service.registrars import registrars_from
+from rserpool.service.status import user_status
 from rserpool.service.steady import make_steady
 from rserpool.service.user import TRANSPORTS, PoolUserService
-from rserpool.tap.options import Started, Subcommand, backend, number, read, seconds
+from rserpool.tap.options import REPORTING, Started, Subcommand, backend, number, read, reporting, seconds
 
 
 class Options(Subcommand):
@@ -37,6 +39,7 @@ class Options(Subcommand):
         ["timeout", None, f"{TIMEOUT:g}", "seconds until a client is given up for which no element accepts"],
         ["profile", None, "default", "timers: fast, default or rfc"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
+        *REPORTING,
     ]
     optFlags = [["drop", None, "Abort connections to elements that the registrar has removed."]]
 
@@ -65,6 +68,7 @@ class Options(Subcommand):
             "profile": read("profile", self["profile"], profile),
             "backend": read("backend", self["backend"], backend),
         }
+        self.reporting = reporting(self)
         self.settings: dict[str, Any] = {
             "limit": read("limit", self["limit"], number(1, 2**31 - 1)),
             "grace": read("grace", self["grace"], seconds),
@@ -90,9 +94,12 @@ def makeService(options: Options) -> IService:
         raise SystemExit(f"twistd {options.name}: {error}") from None
     options.settings["limit"] = room_for(options.settings["limit"])
     started = Started("rserpool-proxy")
-    proxy = _Proxy(PoolUserService(reactor, **options.user), options["pool"], endpoints, **options.settings)
+    user = PoolUserService(reactor, **options.user)
+    proxy = _Proxy(user, options["pool"], endpoints, **options.settings)
     proxy.refused = started.fail
-    proxy.setServiceParent(started)
+    identifier = SystemRandom().randrange(1, 2**56)
+    reported = options.reporting(reactor, lambda: user_status(user, identifier), proxy)
+    reported.setServiceParent(started)
     return started
 
 

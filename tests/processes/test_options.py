@@ -57,6 +57,10 @@ class OptionTests(ProcessTests):
             ([*NS, "--no-such-option"], "option --no-such-option not recognized"),
             ([*NS, "--profile"], "option --profile requires argument"),
             ([*NS, "surplus"], "Wrong number of arguments"),
+            ([*NS, "--csp-server", "there"], "--csp-server: 'there': 'there' is not an IP address"),
+            ([*NS, "--csp-server", "127.0.0.1:0"], "--csp-server: '127.0.0.1:0': a monitor is never at port 0"),
+            ([*NS, "--csp-interval", "1"], "--csp-interval goes with --csp-server"),
+            ([*NS, "--csp-server", "[::1]", "--csp-interval", "0"], "is not a number of seconds from 0.1 to 60"),
         )
 
     async def test_element(self) -> None:
@@ -67,7 +71,7 @@ class OptionTests(ProcessTests):
             ([*PE, "--policy", "least-used:load=moon", *SERVED], "--policy: "),
             ([*PE, "--policy", "least-used:burden=1", *SERVED], "--policy: "),
             ([*PE, "--port", "0", *SERVED], "--port: '0' is not a port"),
-            ([*PE, "--port", "sctp:80", *SERVED], "--port: 'sctp:80' is not a port"),
+            ([*PE, "--port", "dccp:80", *SERVED], "--port: 'dccp:80' is not a port"),
             ([*PE, "--address", "host", *SERVED], "--address: 'host': 'host' is not an IP address"),
             ([*PE, "--identifier", "0", *SERVED], "--identifier: 0 is not between"),
             ([*PE, "--life", "0", *SERVED], "--life: 0 is not between"),
