@@ -8,7 +8,8 @@ another element. The I{floor} of the same run: a raw socket that is connected to
 kill to the end of file to being connected elsewhere. What was lost or counted twice shows in the count.
 
 I{Cost}: messages of 100 bytes through a session, and requests with answers, beside the bare Twisted protocol over the
-same transport, one and eight at a time.
+same transport, one and eight at a time. Over TCP the bare protocol knows no messages: what comes at once it sends back
+at once; I{strings} is Twisted's own protocol for messages, C{Int32StringReceiver}.
 """
 
 from __future__ import annotations
@@ -143,14 +144,21 @@ def costs(kind: str, seconds: float, rounds: int) -> Figures:
         scene = Scene(processes, kind, "echo", 1)
         bare = processes.python("bare", "-m", "bench.session_ends", "bare", "--kind", kind)
         place = ":".join(bare.says(r"^open (\d+) (\d+)").groups())
+        styles, places, servers = ["bare", "messages", "requests"], {"bare": place}, {"bare": bare}
+        if kind == "tcp":
+            styles.insert(1, "strings")
+            strings = processes.python("strings", "-m", "bench.session_ends", "bare", "--kind", "strings")
+            places["strings"] = ":".join(strings.says(r"^open (\d+) (\d+)").groups())
+            servers["strings"] = strings
         for _ in range(rounds):
             for depth in (1, 8):
-                for style in ("bare", "messages", "requests"):
+                for style in styles:
                     client = processes.python(
                         "load", "-m", "bench.session_load", style, "--kind", kind, "--depth", str(depth),
-                        "--seconds", str(seconds), "--registrar", scene.registrar_address, "--bare", place,
+                        "--seconds", str(seconds), "--registrar", scene.registrar_address,
+                        "--bare", places.get(style, "0:0"),
                     )  # fmt: skip
-                    server = bare if style == "bare" else scene.elements[1]
+                    server = servers.get(style, scene.elements[1])
                     client.says("^begin")
                     cpu = server.cpu()
                     rate, cost, count = map(float, client.says(r"^rate (\S+) (\S+) (\S+)").groups())

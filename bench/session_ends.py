@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.basic import Int32StringReceiver
 
 from rserpool.addresses import parse_transport_address
 from rserpool.asap.cookies import KeyRing, SignedCookies
@@ -65,6 +66,16 @@ class BareEcho(Protocol):
         self.transport.write(data)  # type: ignore[union-attr]
 
 
+class StringEcho(Int32StringReceiver):
+    """The same with Twisted's own protocol for messages, over TCP."""
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)  # type: ignore[union-attr]
+
+    def stringReceived(self, string: bytes) -> None:
+        self.sendString(string)
+
+
 class BareSctpEcho(SctpProtocol):
     """The same without sessions, over SCTP."""
 
@@ -74,7 +85,7 @@ class BareSctpEcho(SctpProtocol):
 
 def endpoint(kind: str) -> Any:
     """Where an element listens."""
-    if kind == "tcp":
+    if kind != "sctp":
         return TCP4ServerEndpoint(reactor, 0, interface=HOST)
     return SctpServerEndpoint(reactor, 0, interface=HOST, udp=0)
 
@@ -101,7 +112,8 @@ def element(options: argparse.Namespace) -> None:
 
 def bare(options: argparse.Namespace) -> None:
     """An echo without sessions, which prints where it serves."""
-    factory = Factory.forProtocol(BareEcho if options.kind == "tcp" else BareSctpEcho)  # type: ignore[type-var]
+    protocols: dict[str, Any] = {"tcp": BareEcho, "sctp": BareSctpEcho, "strings": StringEcho}
+    factory = Factory.forProtocol(protocols[options.kind])
 
     def open_at(port: Any) -> None:
         host = port.getHost()
@@ -155,7 +167,7 @@ def main() -> None:
     """Run one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("role", choices=("element", "bare", "user"))
-    parser.add_argument("--kind", choices=("tcp", "sctp"), default="tcp")
+    parser.add_argument("--kind", choices=("tcp", "sctp", "strings"), default="tcp")
     parser.add_argument("--service", choices=("counter", "echo"), default="counter")
     parser.add_argument("--registrar", default="127.0.0.1:3863")
     parser.add_argument("--identifier", type=int, default=None)

@@ -1,6 +1,6 @@
 """One client of C{bench.session}: echoes, bare or through a session, so many at a time, for so many seconds.
 
-C{python -m bench.session_load bare|messages|requests --kind tcp|sctp ...} prints C{begin}, and
+C{python -m bench.session_load bare|strings|messages|requests --kind tcp|sctp ...} prints C{begin}, and
 C{rate MESSAGES-PER-SECOND MICROSECONDS-A-MESSAGE MESSAGES}.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.basic import Int32StringReceiver
 
 from bench.session_ends import HOST, POOL
 from rserpool.addresses import TransportAddress, parse_transport_address
@@ -70,6 +71,24 @@ class BareTcp(Protocol):
             self.transport.write(MESSAGE)  # type: ignore[union-attr]
 
 
+class Strings(Int32StringReceiver):
+    """Echoes of messages over TCP."""
+
+    def __init__(self, load: Load, depth: int) -> None:
+        self._load = load
+        self._depth = depth
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)  # type: ignore[union-attr]
+        for _ in range(self._depth):
+            self.sendString(MESSAGE)
+        self._load.start()
+
+    def stringReceived(self, string: bytes) -> None:
+        self._load.count += 1
+        self.sendString(MESSAGE)
+
+
 class BareSctp(SctpProtocol):
     """Echoes over SCTP."""
 
@@ -92,7 +111,7 @@ def bare(options: argparse.Namespace, load: Load) -> None:
     port, udp = map(int, options.bare.split(":"))
     if options.kind == "tcp":
         endpoint: Any = TCP4ClientEndpoint(reactor, HOST, port)
-        kind: Any = BareTcp
+        kind: Any = BareTcp if options.style == "bare" else Strings
     else:
         endpoint, kind = SctpClientEndpoint(reactor, TransportAddress((HOST,), port, udp)), BareSctp
     endpoint.connect(Factory.forProtocol(lambda: kind(load, options.depth)))  # type: ignore[arg-type]
@@ -127,14 +146,15 @@ def through_session(options: argparse.Namespace, load: Load) -> None:
 def main() -> None:
     """Run one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("style", choices=("bare", "messages", "requests"))
+    parser.add_argument("style", choices=("bare", "strings", "messages", "requests"))
     parser.add_argument("--kind", choices=("tcp", "sctp"), default="tcp")
     parser.add_argument("--depth", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--registrar", default="127.0.0.1:3863")
     parser.add_argument("--bare", default="0:0", metavar="PORT:UDP-PORT")
     options = parser.parse_args()
-    reactor.callWhenRunning(bare if options.style == "bare" else through_session, options, Load(options.seconds))
+    client = through_session if options.style in ("messages", "requests") else bare
+    reactor.callWhenRunning(client, options, Load(options.seconds))
     reactor.run()
 
 
