@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from errno import EADDRNOTAVAIL, EALREADY, EHOSTUNREACH, EISCONN, ENETUNREACH
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import (
@@ -16,7 +16,6 @@ from twisted.internet.error import (
     NoRouteError,
     TimeoutError,
 )
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -26,14 +25,13 @@ from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler
 from rserpool.sctp.kernel import notifications, options
 from rserpool.sctp.kernel.association import Association
 from rserpool.sctp.kernel.port import Port
+from rserpool.sctp.kernel.waiting import Waiting
 
 if TYPE_CHECKING:
     from rserpool.sctp.kernel.stack import KernelStack
 
 _log = Logger()
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104
-PATIENCE = 0.5
-"""An association that finds no room for so many seconds gets a socket, and buffers, of its own."""
 _BACKLOG = 1024
 _UNREACHABLE = {ENETUNREACH: NoRouteError, EHOSTUNREACH: NoRouteError}
 
@@ -66,10 +64,8 @@ class Endpoint:
         self._listening = False
         self._closing = False
         self._stopping: list[Deferred[None]] = []
-        # Those that wait for room, and since when.
-        self._waiting: dict[Association, float] = {}
-        self._impatience: IDelayedCall | None = None
-        self._patience = 0.0 if options.sysctl("sndbuf_policy") else PATIENCE
+        self.waiting = Waiting(self)
+        self.waits = self.waiting.waits
         # Those that are gone, until what they could not send has been told.
         self._dying: dict[int, tuple[Association, Exception]] = {}
         self._failing = False
@@ -228,18 +224,6 @@ class Endpoint:
         """Call this once the present call has returned."""
         self.reactor.callLater(0, call, *arguments)
 
-    def waits(self, association: Any, waiting: bool) -> None:
-        """Whether an association waits for room."""
-        if waiting:
-            if association not in self._waiting:
-                self._waiting[association] = self.reactor.seconds()
-                association.port.want_room(True)
-                if self._impatience is None:
-                    self._impatience = self.reactor.callLater(self._patience, self._lose_patience)
-        elif self._waiting.pop(association, None) is not None:
-            port = association.port
-            port.want_room(any(other.port is port for other in self._waiting))
-
     def gone(self, association: Association) -> None:
         """The handler has been told that the association is lost."""
         del self.present[association]
@@ -249,9 +233,7 @@ class Endpoint:
             self._free()
 
     def _free(self) -> None:
-        if self._impatience is not None:
-            self._impatience.cancel()
-            self._impatience = None
+        self.waiting.stop()
         if self.port_of_all is not None:
             port, self.port_of_all = self.port_of_all, None
             for association in self.present:
@@ -264,39 +246,6 @@ class Endpoint:
                 done.callback(None)
 
     # What sockets call.
-
-    def room(self, port: Port) -> None:
-        """A socket has room again."""
-        for association in [each for each in self._waiting if each.port is port]:
-            association.flush()
-
-    def _lose_patience(self) -> None:
-        """Give those that have waited too long a socket of their own.
-
-        The associations of a socket share its buffers (C{net.sctp.sndbuf_policy} 0): a peer that reads nothing would
-        keep them from all others.
-        """
-        self._impatience = None
-        now = self.reactor.seconds()
-        waiting = [(since, association) for association, since in self._waiting.items() if not association.port.alone]
-        for since, association in waiting:
-            if now - since >= self._patience:
-                self._peel_off(association)
-        if waiting and self.port_of_all is not None:
-            self._impatience = self.reactor.callLater(max(self._patience, 0.1), self._lose_patience)
-
-    def _peel_off(self, association: Association) -> None:
-        port = association.port
-        try:
-            sock = options.peel_off(port.socket, association.identifier)
-        except OSError as error:
-            _log.warn("{association} gets no socket of its own: {error}", association=association, error=error)
-            return
-        association.move(Port(self, sock, association.identifier))
-        association.port.start()
-        self._waiting.pop(association)
-        port.want_room(any(other.port is port for other in self._waiting))
-        association.flush()
 
     def port_lost(self, port: Port) -> None:
         """The socket of one association is of no more use."""

@@ -88,7 +88,7 @@ class Port:
             self.start()
 
     def doWrite(self) -> None:
-        self.endpoint.room(self)
+        self.endpoint.waiting.room(self)
 
     def doRead(self) -> None:
         # This is where the time goes: one call for each message, and nothing is looked up that can be known before.
