@@ -4,6 +4,9 @@ from __future__ import annotations
 
 LATE = 0.01
 """Seconds after which an answer is late: worth asking the transport whether the element is still there."""
+SOON = 5
+"""So often it is asked each L{LATE} seconds: a killed process may take some milliseconds to be gone, and is there as
+long. Then after twice as long each time."""
 
 
 class Lateness:
@@ -12,13 +15,14 @@ class Lateness:
     @param silence: seconds after which silence is a failure; None for never.
     """
 
-    __slots__ = ("_heard", "_late", "_patience", "silence")
+    __slots__ = ("_asked", "_heard", "_late", "_patience", "silence")
 
     def __init__(self, silence: float | None) -> None:
         self.silence = silence
         self._heard = 0.0
         self._late: float | None = None
         self._patience = LATE
+        self._asked = 0
 
     def heard(self, now: float) -> None:
         """The element has said something, or begins to owe something."""
@@ -30,12 +34,14 @@ class Lateness:
         return self.silence is not None and now >= self._heard + self.silence
 
     def late(self, now: float) -> bool:
-        """Whether it is late: noticed again and again, each time after twice as long."""
+        """Whether it is late: noticed again and again."""
         if self._late is None:
-            self._late, self._patience = self._heard + LATE, LATE
+            self._late, self._patience, self._asked = self._heard + LATE, LATE, 0
         if now < self._late:
             return False
-        self._patience *= 2
+        self._asked += 1
+        if self._asked >= SOON:
+            self._patience *= 2
         self._late = now + self._patience
         return True
 
