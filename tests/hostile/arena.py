@@ -57,13 +57,21 @@ class Stranger(SctpHandler):
     """Somebody who sends what he likes, on as many associations as there are.
 
     @ivar acknowledges: whether he answers keep-alives, so that what he registered stays.
+    @ivar server: the registrar that he says he is, most of the time; 0 for none.
     """
 
-    def __init__(self, acknowledges: bool = False) -> None:
+    def __init__(self, acknowledges: bool = False, server: int = 0) -> None:
+        self.server = server
         self.associations: list[Any] = []
         self.dialling = False
         self.acknowledges = acknowledges
         self.heard = 0
+
+    def signed(self, data: bytes, random: Random) -> bytes:
+        """A message of ENRP, mostly from the registrar that he says he is: an association speaks for one alone."""
+        if self.server and random.random() < 0.95:
+            return data[:4] + self.server.to_bytes(4, "big") + data[8:]
+        return data
 
     def associationUp(self, association: Any) -> None:
         self.dialling = False
@@ -164,7 +172,7 @@ class Arena:
         self._from(self.random.choice(self.enrp_strangers), 9901, enrp, PPID_ENRP)
 
     def _from(self, stranger: Stranger, port: int, codec: Any, ppid: int) -> None:
-        self.last = self.mutator.message(codec)
+        self.last = stranger.signed(self.mutator.message(codec), self.random)
         decodes_or_raises(codec, self.last)
         if not stranger.associations:
             if not stranger.dialling:
@@ -306,7 +314,7 @@ class Arena:
     def _open_strangers(self) -> None:
         self.endpoints: dict[Stranger, Any] = {}
         self.asap_strangers = [self._stranger(f"10.0.1.{n}", n == 1) for n in (1, 2, 3)]
-        self.enrp_strangers = [self._stranger(f"10.0.2.{n}") for n in (1, 2)]
+        self.enrp_strangers = [self._stranger(f"10.0.2.{n}", server=0x9000 + n) for n in (1, 2)]
         self.rogue = Stranger()
         stack = self._network.stack("10.0.3.1", registrar=True)
         stack.open(3863, self.rogue, listening=True)
@@ -320,8 +328,8 @@ class Arena:
         self.scene.until(lambda: stopped.called)
         self.victim.startService()
 
-    def _stranger(self, host: str, acknowledges: bool = False) -> Stranger:
-        stranger = Stranger(acknowledges)
+    def _stranger(self, host: str, acknowledges: bool = False, server: int = 0) -> Stranger:
+        stranger = Stranger(acknowledges, server)
         self.endpoints[stranger] = self._network.stack(host).open(0, stranger)
         return stranger
 

@@ -142,7 +142,8 @@ async def real(reactor: Any, backend: str, seed: int, messages: int, hosts: tupl
         await neighbourhood.stop()
     return (
         f"{messages:,} over {backend}, the registrar grew by {grown:+,} kB, {neighbourhood.asked:,} questions of the "
-        f"bystander, answered within {neighbourhood.slowest:.2f} s, {neighbourhood.reconnected:,} associations"
+        f"bystander, answered within {neighbourhood.slowest:.2f} s, {neighbourhood.reconnected:,} associations; its "
+        f"element was out of the pool for {neighbourhood.away:.1f} s at most"
     )
 
 

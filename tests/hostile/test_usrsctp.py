@@ -46,7 +46,9 @@ class HostileTests:
     async def test_mutated(self) -> None:
         """Mutated messages over real associations (C{python -m tests.hostile.run} sends more)."""
         neighbourhood = await self.begin()
-        await neighbourhood.attack(self.messages)
+        # Over ASAP nobody touches what is another's; whoever speaks ENRP may, for a moment.
+        await neighbourhood.attack(self.messages // 2, (PPID_ASAP,))
+        await neighbourhood.attack(self.messages // 2)
         neighbourhood.grown()
 
 
