@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 def handle_of(pool: bytes | str) -> bytes:
-    """The pool handle that a pool is named by."""
-    return pool.encode() if isinstance(pool, str) else pool
+    """The pool handle that a pool is named by; bytes of a command line that are not UTF-8 stand for themselves."""
+    return pool.encode("utf-8", "surrogateescape") if isinstance(pool, str) else pool
 
 
 def handle_text(handle: bytes) -> str:
