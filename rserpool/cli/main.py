@@ -42,7 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = words[words.index("--") + 1 :]
         del words[words.index("--") :]
     try:
-        options = parser.parse_args(words)
+        options, surplus = parser.parse_known_args(words)
+        if surplus:
+            # The subcommand's help knows what there is.
+            parser.prog = options.prog
+            parser.error(f"unrecognized arguments: {' '.join(surplus)}")
         options.command = command
     except SystemExit as exited:
         return int(exited.code or OK)

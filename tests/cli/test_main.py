@@ -62,6 +62,7 @@ class ErrorTests(SynchronousTestCase):
             ("--transport", "resolve", "pool", "--transport", "udp"),
             ("--profile", "resolve", "pool", "--profile", "slow"),
             ("--items", "watch", "pool", "--items", "3"),
+            ("rserpool watch: unrecognized arguments: --all (see rserpool watch --help)", "watch", "pool", "--all"),
         ):
             complaint = StringIO()
             with redirect_stderr(complaint):
