@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ class KeyFile(Service):
     def startService(self) -> None:
         """Look at the file every L{LOOK} seconds."""
         super().startService()
+        self._warn()
         self._loop.start(LOOK, now=False)
 
     def stopService(self) -> None:
@@ -59,6 +62,18 @@ class KeyFile(Service):
             self._log.error("{error}; the keys stay as they are", error=str(error))
         else:
             self._text = text
+
+    def _warn(self) -> None:
+        """Whoever reads the keys can forge cookies."""
+        try:
+            mode = stat.S_IMODE(os.stat(self._path).st_mode)
+        except OSError:
+            return
+        if os.name == "posix" and mode & stat.S_IROTH:
+            self._log.warn(
+                "{path}: everybody on this host can read the keys of cookies, and so forge them: chmod o-rwx {path}",
+                path=str(self._path),
+            )
 
     def _read(self) -> str:
         try:

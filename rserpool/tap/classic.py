@@ -6,17 +6,17 @@ import os
 from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.python import usage
 
 from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.asap.cookies import KeyRing, SignedCookies
-from rserpool.errors import ConfigurationError
+from rserpool.asap.cookies import SignedCookies
 from rserpool.sctp.endpoints import SctpServerEndpoint
 from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS
 from rserpool.services.pingpong import PingPongFactory
+from rserpool.session.keys import KeyFile
 from rserpool.tap.options import Subcommand, backend, number, read
 
 _ANY = "0.0.0.0"  # noqa: S104
@@ -26,6 +26,7 @@ class Options(Subcommand):
     """What C{twistd rserpool-echo --help} shows."""
 
     service = ""
+    key_file: KeyFile | None = None
     optParameters = [
         ["sctp", None, None, "[HOST[,HOST...]:]PORT to serve at over SCTP; 0 for any (this is the default)"],
         ["tcp", None, None, "[HOST:]PORT to serve at over TCP, instead; 0 for any"],
@@ -66,12 +67,15 @@ class PingPongOptions(Options):
         self.fail_after = None
         if self["fail-after"] is not None:
             self.fail_after = read("fail-after", self["fail-after"], number(1, 2**31))
-        self.cookies = None
         if self["cookie-keys"] is not None:
-            self.cookies = SignedCookies(read("cookie-keys", self["cookie-keys"], _keys))
+            read("cookie-keys", self["cookie-keys"], lambda path: _keys(None, path))
 
     def factory(self, reactor: Any) -> Any:
-        return PingPongFactory(cookies=self.cookies, fail_after=self.fail_after)
+        cookies = None
+        if self["cookie-keys"] is not None:
+            self.key_file = _keys(reactor, self["cookie-keys"])
+            cookies = SignedCookies(self.key_file.ring)
+        return PingPongFactory(cookies=cookies, fail_after=self.fail_after)
 
 
 def options_of(service: str) -> Options:
@@ -97,16 +101,17 @@ def makeService(options: Options) -> IService:
     serving: Any = StreamServerEndpointService(endpoint, options.factory(reactor))
     # A port that is taken ends the process with a sentence.
     serving._raiseSynchronously = True
-    return serving  # type: ignore[no-any-return]
+    if options.key_file is None:
+        return serving  # type: ignore[no-any-return]
+    services = MultiService()
+    options.key_file.setServiceParent(services)
+    serving.setServiceParent(services)
+    return services
 
 
 def _place(text: str) -> TransportAddress:
     return parse_transport_address(text if ":" in text else f"{_ANY}:{text}")
 
 
-def _keys(path: str) -> KeyRing:
-    try:
-        with open(os.path.expanduser(path), encoding="ascii") as file:
-            return KeyRing.parse(file.read())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+def _keys(reactor: Any, path: str) -> KeyFile:
+    return KeyFile(reactor, os.path.expanduser(path))

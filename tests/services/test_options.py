@@ -51,12 +51,32 @@ class OptionTests(SynchronousTestCase):
         options = self.options("rserpool-pingpong", "--cookie-keys", path)
         self.assertIsInstance(options.factory(None).cookies, SignedCookies)
 
+    def test_keys_change(self) -> None:
+        """The file is followed while the service runs."""
+        from rserpool.tap import classic
+
+        path = self.mktemp()
+        with open(path, "w", encoding="ascii") as file:
+            file.write("2026 " + "ab" * 16 + "\n")
+        options = self.options("rserpool-pingpong", "--tcp", "127.0.0.1:0", "--cookie-keys", path)
+        services: Any = classic.makeService(options)
+        keys, serving = services
+        before = keys.ring.current
+        with open(path, "a", encoding="ascii") as file:
+            file.write("2027 " + "cd" * 16 + "\n")
+        keys.look()
+        self.assertNotEqual(before, keys.ring.current)
+        self.assertIsInstance(serving.factory.cookies, SignedCookies)
+
     def test_wrong(self) -> None:
         """A sentence that names the option."""
         for words, sentence in (
             (("rserpool-echo", "--tcp", "x"), "--tcp: '0.0.0.0:x': 'x' is not a port number"),
             (("rserpool-echo", "--tcp", "1", "--sctp", "2"), "--sctp and --tcp exclude each other"),
-            (("rserpool-pingpong", "--cookie-keys", "/nonexistent"), "--cookie-keys: /nonexistent: "),
+            (
+                ("rserpool-pingpong", "--cookie-keys", "/nonexistent"),
+                "--cookie-keys: /nonexistent: the keys of cookies cannot be read: No such file or directory (see",
+            ),
             (("rserpool-pingpong", "--fail-after", "0"), "--fail-after: 0 is not between"),
         ):
             with self.assertRaises(SystemExit) as ended:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.asap.cookies import SignedCookies
@@ -56,6 +56,25 @@ class KeyFileTests(SynchronousTestCase):
         with self.assertRaisesRegex(Exception, "a key that this element does not have"):
             cookies.open(with_old, (POOL,), 0.0)
         self.assertEqual(self.logged, [])
+
+    def test_a_file_that_everybody_reads(self) -> None:
+        """It is told at the start, once; a file of one's own is nothing to tell of."""
+        for mode, times in ((0o640, 0), (0o644, 1)):
+            told: list[str] = []
+
+            def observe(event: Any, told: list[str] = told) -> None:
+                if event["log_level"] == LogLevel.warn:
+                    told.append(formatEvent(event))
+
+            self.path.chmod(mode)
+            globalLogPublisher.addObserver(observe)  # type: ignore[arg-type]
+            try:
+                self.started()
+                self.clock.advance(LOOK)
+            finally:
+                globalLogPublisher.removeObserver(observe)  # type: ignore[arg-type]
+            self.assertEqual(times, len(told))
+            self.assertTrue(all(f"chmod o-rwx {self.path}" in text for text in told))
 
     def test_a_wrong_file_changes_nothing(self) -> None:
         """The log says why, and shows no key."""
