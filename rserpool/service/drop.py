@@ -140,9 +140,7 @@ class Drop:
         for connection in open_:
             if connection.element.identifier in self._present:
                 connection.listed_by, connection.until = home_since, None
-            elif home_since is not None and (
-                connection.listed_by == home_since or now >= home_since + self._grace
-            ):
+            elif home_since is not None and (connection.listed_by == home_since or now >= home_since + self._grace):
                 self._end(connection, now)
             else:
                 self._look_again((now if home_since is None else home_since) + self._grace - now)

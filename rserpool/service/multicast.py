@@ -44,9 +44,7 @@ class AnnouncementChannel(DatagramProtocol):
         @raise twisted.internet.error.CannotListenError: if the port cannot be shared.
         """
         any_interface = "::" if ":" in self._interface else "0.0.0.0"  # noqa: S104
-        self._port = reactor.listenMulticast(
-            self._group.port, self, interface=any_interface, listenMultiple=True
-        )
+        self._port = reactor.listenMulticast(self._group.port, self, interface=any_interface, listenMultiple=True)
         return self._port  # type: ignore[no-any-return]
 
     def startProtocol(self) -> None:
