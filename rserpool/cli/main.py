@@ -103,8 +103,11 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def explain(error: BaseException | None) -> tuple[int, str]:
-    """The exit code and the sentence for what a subcommand raised."""
+def explain(error: BaseException | None, named: Sequence[str] | None = None) -> tuple[int, str]:
+    """The exit code and the sentence for what a subcommand raised.
+
+    @param named: the registrars of C{--registrar}; None if there is no such option.
+    """
     match error:
         case ConfigurationError():
             code = BAD_OPTION
@@ -117,6 +120,8 @@ def explain(error: BaseException | None) -> tuple[int, str]:
     sentence = str(error) or type(error).__name__
     if not isinstance(error, RSerPoolError | OSError) and type(error).__module__ != "twisted.internet.error":
         sentence = f"unexpected {type(error).__name__}: {sentence}"
+    if code == NO_REGISTRAR and named is not None and not named:
+        sentence += "; start one (twistd -n --pidfile= rserpool-ns), or name one that is elsewhere"
     return code, sentence
 
 
@@ -147,7 +152,7 @@ def _run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
             elif isinstance(result.value, BrokenPipeError):
                 broken.append(result.value)
             else:
-                code, sentence = explain(result.value)
+                code, sentence = explain(result.value, getattr(options, "registrar", None))
                 print(f"{options.prog}: {sentence}", file=sys.stderr)
                 outcome.append(code)
             if not stopping:

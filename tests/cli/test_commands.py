@@ -229,6 +229,13 @@ class WordTests(SynchronousTestCase):
             self.assertEqual(explain(error)[0], code)
         self.assertEqual(explain(RuntimeError("x"))[1], "unexpected RuntimeError: x")
 
+    def test_no_registrar(self) -> None:
+        """Where none was named, what to do is told."""
+        error = NoRegistrar("none")
+        hint = "none; start one (twistd -n --pidfile= rserpool-ns), or name one that is elsewhere"
+        for named, sentence in (([], hint), (["127.0.0.1:1"], "none"), (None, "none")):
+            self.assertEqual(explain(error, named), (4, sentence))
+
     def test_handles(self) -> None:
         """Pool handles."""
         self.assertEqual(handle_text("größe".encode()), "größe")
