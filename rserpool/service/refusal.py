@@ -5,16 +5,18 @@ from __future__ import annotations
 from rserpool.errors import CauseCode, Rejected, WireError
 from rserpool.policies import POLICIES
 from rserpool.wire.parameters import decode_policy
-from rserpool.wire.tlv import POLICY
+from rserpool.wire.tlv import DCCP_TRANSPORT, POLICY, UDP_LITE_TRANSPORT
 
 _HEADER = 4
+_TRANSPORTS = range(DCCP_TRANSPORT, UDP_LITE_TRANSPORT + 1)
 
 
 def refusal(cause: int, information: bytes = b"") -> Rejected:
     """The error for a cause.
 
     @param cause: an RFC 5354 cause code.
-    @param information: its cause-specific information; a registrar that refuses a policy tells that of the pool.
+    @param information: its cause-specific information; a registrar that refuses a policy tells that of the pool, and
+        one that refuses a transport gives it back.
     """
     reason = ""
     if cause == CauseCode.INCONSISTENT_POOLING_POLICY:
@@ -23,6 +25,11 @@ def refusal(cause: int, information: bytes = b"") -> Rejected:
             policy = POLICIES.get(number)
             name = f"policy 0x{number:08x}" if policy is None else policy.name
             reason = f"{CauseCode.INCONSISTENT_POOLING_POLICY.sentence}, which is {name}"
+    elif cause == CauseCode.INVALID_VALUES and int.from_bytes(information[:2], "big") in _TRANSPORTS:
+        reason = (
+            f"{CauseCode.INVALID_VALUES.sentence} in the transport: its addresses must be those from which the element "
+            "reaches the registrar"
+        )
     return Rejected(cause, information, reason)
 
 

@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.errors import CauseCode
 from rserpool.service.refusal import refusal
-from rserpool.wire.parameters import Policy, encode_policy
+from rserpool.wire.parameters import Policy, TcpTransport, encode_policy
+from rserpool.wire.transports import encode_transport
 
 
 class RefusalTests(SynchronousTestCase):
@@ -24,6 +25,14 @@ class RefusalTests(SynchronousTestCase):
         ):
             error = refusal(CauseCode.INCONSISTENT_POOLING_POLICY, information)
             self.assertEqual((sentence, information), (str(error), error.information))
+
+    def test_transport(self) -> None:
+        """What is wrong with a transport that comes back is its addresses (RFC 5352 section 2.2.1)."""
+        transport = encode_transport(TcpTransport(80, "192.0.2.1"))
+        sentence = "a value is invalid in the transport: its addresses must be those from which the element reaches"
+        self.assertEqual(f"{sentence} the registrar (cause 0x3)", str(refusal(CauseCode.INVALID_VALUES, transport)))
+        for information in (b"", encode_policy(Policy(1))):
+            self.assertEqual("a value is invalid (cause 0x3)", str(refusal(CauseCode.INVALID_VALUES, information)))
 
     def test_others(self) -> None:
         """Other causes are as they are."""
