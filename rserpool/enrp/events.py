@@ -32,6 +32,13 @@ class PeerLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Namesake:
+    """Another registrar has our identifier: neither can be a peer of the other."""
+
+    address: TransportAddress
+
+
+@dataclass(frozen=True, slots=True)
 class TakenOver:
     """The elements of C{target} have a new home."""
 

@@ -11,7 +11,7 @@ from rserpool.deadlines import Deadlines
 from rserpool.effects import Abort, Announce, Association, Close, Effect, Notify, Send
 from rserpool.enrp import mentor, takeover
 from rserpool.enrp.audit import Audits
-from rserpool.enrp.events import PeerError, PeerFound, PeerLost, Ready
+from rserpool.enrp.events import Namesake, PeerError, PeerFound, PeerLost, Ready
 from rserpool.enrp.peers import Peer, PeerList, usable_address
 from rserpool.enrp.suggestion import Suggestions
 from rserpool.enrp.table import TableSessions
@@ -64,6 +64,7 @@ class Peering:
         self._adopt = adopt
         self._round_trip = round_trip
         self._information: ServerInformation | None = None
+        self._namesake = False
         self._discover = False
         self.suggest = False
         self._mentor: mentor.State = mentor.Ready()
@@ -200,7 +201,7 @@ class Peering:
         sender = message.sender
         if sender == self._server:
             self._peers.is_ourselves(association)
-            return [Close(association)]
+            return [*self._not_ourselves(message), Close(association)]
         procedure = self._procedures[type(message)]
         if sender == 0:
             # Not a registrar, but a tool that looks on: it is answered, and is no peer.
@@ -426,6 +427,21 @@ class Peering:
             effects = self._replica.taken_from_us(peer.identifier)
             return effects + self._peers.to_all(enrp.encode(self._own_presence(0)))
         return self.takeovers.happened(message.target, takeover.Enforced(peer.identifier), now)
+
+    def _not_ourselves(self, message: Any) -> list[Effect]:
+        theirs = message.information if isinstance(message, enrp.Presence) else None
+        ours = self._information
+        if theirs is None or ours is None:
+            return []
+        hosts = theirs.transport.addresses
+        place = theirs.transport.port, theirs.encapsulation
+        if place == (ours.transport.port, ours.encapsulation) and not set(hosts).isdisjoint(ours.transport.addresses):
+            return []
+        if self._namesake:
+            # It dials for ever: once said is enough.
+            return []
+        self._namesake = True
+        return [Notify(Namesake(TransportAddress(hosts, *place)))]
 
     def _error(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
         return [Notify(PeerError(peer.identifier, message.causes))]

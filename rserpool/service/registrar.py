@@ -299,6 +299,13 @@ class RegistrarService(Service):
                 )
             case events.PeerFound(identifier=identifier, address=address):
                 self._log.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))
+            case events.Namesake(address=address):
+                self._log.error(
+                    "another registrar, at {address}, has our identifier 0x{identifier:08x}, and can be no peer: "
+                    "give each its own, or none",
+                    address=str(address),
+                    identifier=self.registrar.identifier,
+                )
             case events.PeerLost(identifier=identifier):
                 self._log.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
             case events.TakenOver(target=target, by=by, elements=elements):

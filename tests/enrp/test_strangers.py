@@ -7,7 +7,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.addresses import ENRP_PORT, TransportAddress
-from rserpool.effects import Abort
+from rserpool.effects import Abort, Close, Notify
+from rserpool.enrp.events import Namesake
 from rserpool.enrp.peers import MOST_DIALS, MOST_OF_A_MACHINE
 from rserpool.wire import enrp
 from rserpool.wire.parameters import SctpTransport, ServerInformation
@@ -50,6 +51,19 @@ class StrangerTests(SynchronousTestCase):
         self.come("elsewhere", "10.0.8.8")
         presence = enrp.Presence(P, SERVER, 0xFFFF, information(P), True)
         self.assertEqual(len(self.scope.to("elsewhere", self.say("elsewhere", presence), enrp.Presence)), 1)  # type: ignore[arg-type]
+
+    def test_a_registrar_with_our_identifier(self) -> None:
+        """It is told of once, and no peer; we ourselves, dialled by mistake, are not told of."""
+        ours = ServerInformation(SERVER, SctpTransport(ENRP_PORT, 0, ("10.0.3.0",)))
+        for theirs in (ours, None):
+            self.come("mirror", "10.0.3.0")
+            self.assertEqual(self.say("mirror", enrp.Presence(SERVER, 0, 0xFFFF, theirs)), [Close("mirror")])
+        for number, host in enumerate(("10.0.8.8", "10.0.9.9")):
+            self.come(number, host)
+            theirs = ServerInformation(SERVER, SctpTransport(ENRP_PORT, 0, (host,)), 9898)
+            told = [Notify(Namesake(TransportAddress((host,), ENRP_PORT, 9898)))] if not number else []
+            self.assertEqual(self.say(number, enrp.Presence(SERVER, 0, 0xFFFF, theirs)), [*told, Close(number)])
+        self.assertEqual([peer.identifier for peer in self.scope.peering.peers], [P])
 
     def test_a_machine_has_so_many_registrars(self) -> None:
         """Whatever addresses they claim; others are welcome all the same."""
