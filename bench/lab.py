@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests.lab import machine
-from tests.lab.run import MEMORY, adopt, bounded, interrupted
+from tests.lab.run import adopt, bounded, interrupted
 
 TIMEOUT = 1800.0
 
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
             environment = machine.environment(results)
             bounded(machine.here(results, command), seconds=TIMEOUT, environment=environment)
         else:
-            home = {"HOME": str(results), "TMPDIR": MEMORY, "PATH": machine.PATH}
+            home = {"HOME": str(results), "TMPDIR": machine.memory_place(), "PATH": machine.PATH}
             core = max(os.sched_getaffinity(0))
             bounded(machine.guest(results, command), seconds=TIMEOUT, environment=home, core=core)
         status = results / "status"
