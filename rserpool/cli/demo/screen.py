@@ -10,8 +10,10 @@ from typing import TextIO
 
 from rserpool.cli.demo.traffic import Tally
 
-WIDTH = 32
-EVENTS = 12
+WIDTH = 15
+"""The longest bar: a line has less than 80 columns."""
+EVENTS = 10
+"""So many events are shown: the picture has less than 24 lines."""
 
 
 @dataclass
