@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
@@ -13,23 +14,24 @@ from twisted.python import usage
 from rserpool.addresses import TransportAddress, parse_transport_address
 from rserpool.asap.cookies import SignedCookies
 from rserpool.sctp.endpoints import SctpServerEndpoint
+from rserpool.service.registrars import THIS_HOST
 from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS
 from rserpool.services.pingpong import PingPongFactory
 from rserpool.session.keys import KeyFile
 from rserpool.tap.options import Subcommand, backend, number, read
 
-_ANY = "0.0.0.0"  # noqa: S104
-
 
 class Options(Subcommand):
     """What C{twistd rserpool-echo --help} shows."""
 
     service = ""
+    hosts: tuple[str, ...] = (THIS_HOST,)
+    """Where it serves, unless --sctp or --tcp say so; rserpool-pe puts the element's own addresses here."""
     key_file: KeyFile | None = None
     optParameters = [
-        ["sctp", None, None, "[HOST[,HOST...]:]PORT to serve at over SCTP; 0 for any (this is the default)"],
-        ["tcp", None, None, "[HOST:]PORT to serve at over TCP, instead; 0 for any"],
+        ["sctp", None, None, "[HOST[,HOST...]:]PORT to serve at over SCTP (any, at the element's addresses)"],
+        ["tcp", None, None, "[HOST:]PORT to serve at over TCP, instead; 0 for any port"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp (that of rserpool-pe)"],
     ]
 
@@ -47,7 +49,12 @@ class Options(Subcommand):
             raise usage.UsageError("--sctp and --tcp exclude each other: an element serves over one of them")
         self.backend = read("backend", self["backend"], backend)
         self.protocol = "sctp" if self["tcp"] is None else "tcp"
-        self.place = read(self.protocol, self[self.protocol] or "0", _place)
+        self.place = read(self.protocol, self[self.protocol] or "0", self._place)
+
+    def _place(self, text: str) -> TransportAddress:
+        if ":" in text:
+            return parse_transport_address(text)
+        return replace(parse_transport_address(f"{THIS_HOST}:{text}"), hosts=self.hosts)
 
     def factory(self, reactor: Any) -> Any:
         """What serves."""
@@ -91,13 +98,15 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     place = options.place
+    # A socket of TCP has one address, or all.
+    alone = place.hosts[0] if len(place.hosts) == 1 else None
     endpoint: Any
     if options.protocol == "sctp":
         endpoint = SctpServerEndpoint(reactor, place.port, ",".join(place.hosts), backend=options.backend)
-    elif ":" in place.hosts[0]:
-        endpoint = TCP6ServerEndpoint(reactor, place.port, interface=place.hosts[0])
+    elif any(":" in host for host in place.hosts):
+        endpoint = TCP6ServerEndpoint(reactor, place.port, interface=alone or "::")
     else:
-        endpoint = TCP4ServerEndpoint(reactor, place.port, interface=place.hosts[0])
+        endpoint = TCP4ServerEndpoint(reactor, place.port, interface=alone or "")
     serving: Any = StreamServerEndpointService(endpoint, options.factory(reactor))
     # A port that is taken ends the process with a sentence.
     serving._raiseSynchronously = True
@@ -107,10 +116,6 @@ def makeService(options: Options) -> IService:
     options.key_file.setServiceParent(services)
     serving.setServiceParent(services)
     return services
-
-
-def _place(text: str) -> TransportAddress:
-    return parse_transport_address(text if ":" in text else f"{_ANY}:{text}")
 
 
 def _keys(reactor: Any, path: str) -> KeyFile:

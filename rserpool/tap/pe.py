@@ -16,7 +16,7 @@ from rserpool.profiles import profile
 from rserpool.service.load import PROBES
 from rserpool.service.pooled import PooledService
 from rserpool.service.ports import parse_port
-from rserpool.service.registrars import registrars_from
+from rserpool.service.registrars import local_hosts_towards, registrars_from
 from rserpool.service.status import element_status
 from rserpool.service.steady import make_steady
 from rserpool.tap.makers import ClassicMaker
@@ -125,6 +125,10 @@ class Options(Subcommand):
         if isinstance(self.maker, ClassicMaker):
             # A port of SCTP and ASAP beside it are of one kind, unless the plugin's own options say otherwise.
             self.inner["backend"] = self["backend"]
+            towards = self.settings["registrars"]
+            self.inner.hosts = self.settings.get("hosts") or read(
+                "registrar", "", lambda _: local_hosts_towards(towards)
+            )
         try:
             self.inner.parseOptions(list(self.plugin[1:]))
         except usage.UsageError as error:

@@ -27,10 +27,24 @@ class OptionTests(SynchronousTestCase):
         """Over SCTP at any port by default; over TCP where it is wanted."""
         for name in ("echo", "discard", "daytime", "chargen", "pingpong"):
             options = self.options(f"rserpool-{name}")
-            self.assertEqual(("sctp", ("0.0.0.0",), 0), (options.protocol, options.place.hosts, options.place.port))
+            self.assertEqual(("sctp", ("127.0.0.1",), 0), (options.protocol, options.place.hosts, options.place.port))
             self.assertIn(f"rserpool-{name}", options.getUsage())
         options = self.options("rserpool-echo", "--tcp", "[::1]:7")
         self.assertEqual(("tcp", ("::1",), 7), (options.protocol, options.place.hosts, options.place.port))
+
+    def test_where(self) -> None:
+        """In rserpool-pe a service is where its element is, and nowhere else, unless its own options say so."""
+        for words, hosts in (
+            ((), ("127.0.0.1",)),
+            (("--registrar", "[::1]:3863"), ("::1",)),
+            (("--address", "10.1.1.1,10.2.1.1"), ("10.1.1.1", "10.2.1.1")),
+        ):
+            options: Any = ElementOptions()
+            options.parseOptions([*words, "--", "rserpool-echo", "--sctp", "7"])
+            self.assertEqual((hosts, 7), (options.inner.place.hosts, options.inner.place.port))
+        options = ElementOptions()
+        options.parseOptions(["--", "rserpool-echo", "--sctp", "0.0.0.0:7"])
+        self.assertEqual(("0.0.0.0",), options.inner.place.hosts)
 
     def test_makes(self) -> None:
         """A service with an endpoint and a factory."""
@@ -71,7 +85,7 @@ class OptionTests(SynchronousTestCase):
     def test_wrong(self) -> None:
         """A sentence that names the option."""
         for words, sentence in (
-            (("rserpool-echo", "--tcp", "x"), "--tcp: '0.0.0.0:x': 'x' is not a port number"),
+            (("rserpool-echo", "--tcp", "x"), "--tcp: '127.0.0.1:x': 'x' is not a port number"),
             (("rserpool-echo", "--tcp", "1", "--sctp", "2"), "--sctp and --tcp exclude each other"),
             (
                 ("rserpool-pingpong", "--cookie-keys", "/nonexistent"),
