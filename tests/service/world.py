@@ -7,8 +7,10 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionRefusedError
+from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IReactorPluggableNameResolver
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from rserpool.addresses import TransportAddress
 from rserpool.policies import parse
@@ -22,15 +24,52 @@ from rserpool.testing import Time
 from rserpool.wire.parameters import Policy, TcpTransport, UserTransport
 
 
+@implementer(IHostResolution)
+class Resolution:
+    """Of one name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def cancel(self) -> None:
+        """It is done already."""
+
+
+@implementer(IHostnameResolver)
+class ThisHost:
+    """Every name is that of this host."""
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: Any,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
+        resolution = Resolution(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
+        resolutionReceiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
+        resolutionReceiver.resolutionComplete()
+        return resolution
+
+
+# Twisted's own has none in the oldest release that we support.
+@implementer(IReactorPluggableNameResolver)
 class Reactor(MemoryReactorClock):
     """Connections over TCP go to servers that a test puts up: C{accepting}, C{refusing} (all others) or C{silent}."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.nameResolver: Any = ThisHost()
         self.accepting: set[tuple[str, int]] = set()
         self.silent: set[tuple[str, int]] = set()
         self.attempts: list[tuple[str, int]] = []
         self.transports: list[Transport] = []
+
+    def installNameResolver(self, resolver: Any) -> Any:
+        before, self.nameResolver = self.nameResolver, resolver
+        return before
 
     def connectTCP(  # type: ignore[override]
         self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None
