@@ -7,7 +7,6 @@ from collections.abc import Callable
 from errno import EADDRNOTAVAIL, EALREADY, EHOSTUNREACH, EISCONN, ENETUNREACH
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import (
     ConnectError,
     ConnectionDone,
@@ -21,6 +20,7 @@ from zope.interface import implementer
 
 from rserpool.addresses import TransportAddress
 from rserpool.sctp.base import tell
+from rserpool.sctp.ending import Ending
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler
 from rserpool.sctp.kernel import notifications, options
 from rserpool.sctp.kernel.association import Association
@@ -37,7 +37,7 @@ _UNREACHABLE = {ENETUNREACH: NoRouteError, EHOSTUNREACH: NoRouteError}
 
 
 @implementer(ISctpEndpoint)
-class Endpoint:
+class Endpoint(Ending):
     """See L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>}.
 
     @ivar port_of_all: the socket of all associations that have none of their own; None once the endpoint is closed.
@@ -51,6 +51,7 @@ class Endpoint:
         hosts: tuple[str, ...],
         closed: Callable[[Endpoint], None],
     ) -> None:
+        super().__init__()
         self.stack = stack
         self.reactor = stack.reactor
         self.port = port
@@ -62,8 +63,6 @@ class Endpoint:
         self.port_of_all: Port | None = None
         self._on_closed = closed
         self._listening = False
-        self._closing = False
-        self._stopping: list[Deferred[None]] = []
         self.waiting = Waiting(self)
         self.waits = self.waiting.waits
         # Those that are gone, until what they could not send has been told.
@@ -191,29 +190,6 @@ class Endpoint:
             association.forget_local_addresses()
         return self.stack.tells_addresses
 
-    def stopListening(self) -> Deferred[None]:
-        if not self._closing:
-            self._closing = True
-            if self.port_of_all is not None and self._listening:
-                self.port_of_all.socket.listen(0)
-            for association in list(self.present):
-                if association.established:
-                    association.close()
-                else:
-                    association.abort()
-        if not self.present:
-            self._free()
-            return succeed(None)
-        done: Deferred[None] = Deferred()
-        self._stopping.append(done)
-        return done
-
-    def abort(self) -> None:
-        self._closing = True
-        for association in list(self.present):
-            association.abort()
-        self._free()
-
     # What associations call.
 
     def tell(self, method: str, *arguments: object) -> None:
@@ -232,6 +208,10 @@ class Endpoint:
         if self._closing and not self.present:
             self._free()
 
+    def _accept_no_more(self) -> None:
+        if self.port_of_all is not None and self._listening:
+            self.port_of_all.socket.listen(0)
+
     def _free(self) -> None:
         self.waiting.stop()
         if self.port_of_all is not None:
@@ -241,9 +221,7 @@ class Endpoint:
             port.close()
             self._on_closed(self)
         if not self.present:
-            stopping, self._stopping = self._stopping, []
-            for done in stopping:
-                done.callback(None)
+            self._stopped()
 
     # What sockets call.
 

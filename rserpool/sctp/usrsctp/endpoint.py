@@ -10,7 +10,6 @@ from random import randrange
 from socket import ntohl
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, ConnectionRefusedError, TimeoutError
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -18,6 +17,7 @@ from zope.interface import implementer
 from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress
 from rserpool.profiles import Profile
 from rserpool.sctp.base import tell
+from rserpool.sctp.ending import Ending
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler
 from rserpool.sctp.usrsctp.association import Association
 from rserpool.sctp.usrsctp.engine import Engine, family_of
@@ -61,7 +61,7 @@ _FAILED = struct.Struct("=HHIIHHIIII")
 
 
 @implementer(ISctpEndpoint)
-class Endpoint:
+class Endpoint(Ending):
     """See L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>}.
 
     @ivar sockets: the UDP sockets through which peers may reach this endpoint.
@@ -77,6 +77,7 @@ class Endpoint:
         sockets: tuple[UdpSocket, ...],
         closed: Callable[[Endpoint], None],
     ) -> None:
+        super().__init__()
         self.engine = engine
         self.profile = profile
         self.port = port
@@ -91,9 +92,7 @@ class Endpoint:
         self.sendv = engine.library.lib.usrsctp_sendv
         self.null = engine.library.ffi.NULL
         self._on_closed = closed
-        self._closing = False
         self._draining = False
-        self._stopping: list[Deferred[None]] = []
 
     @property
     def associations(self) -> int:
@@ -193,28 +192,6 @@ class Endpoint:
         # An association over UDP has one address at each end.
         return False
 
-    def stopListening(self) -> Deferred[None]:
-        if not self._closing:
-            self._closing = True
-            self.engine.library.lib.usrsctp_listen(self.socket, 0)
-            for association in list(self.present):
-                if association.established:
-                    association.close()
-                else:
-                    association.abort()
-        if not self.present:
-            self._free()
-            return succeed(None)
-        done: Deferred[None] = Deferred()
-        self._stopping.append(done)
-        return done
-
-    def abort(self) -> None:
-        self._closing = True
-        for association in list(self.present):
-            association.abort()
-        self._free()
-
     # What associations call.
 
     def tell(self, method: str, *arguments: object) -> None:
@@ -244,6 +221,9 @@ class Endpoint:
             self._free()
         self.engine.release()
 
+    def _accept_no_more(self) -> None:
+        self.engine.library.lib.usrsctp_listen(self.socket, 0)
+
     def _free(self) -> None:
         if self.socket is not None:
             so, self.socket = self.socket, None
@@ -252,9 +232,7 @@ class Endpoint:
             self.engine.linger()
             self._on_closed(self)
         if not self.present:
-            stopping, self._stopping = self._stopping, []
-            for done in stopping:
-                done.callback(None)
+            self._stopped()
 
     # What the library has for us.
 
