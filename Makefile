@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 
 help:
 	@echo "make demo    a pool that survives: three registrars, five web servers, two users, and their faults"
-	@echo "make test    every test, and branch coverage (TESTS=tests.wire for some)"
+	@echo "make test    every test, and branch coverage (TESTS=tests.core.wire for some)"
 	@echo "make lab     tests with the kernel's SCTP, several hosts and rsplib, in a guest (TESTS=tests.lab.test_networks for some)"
 	@echo "make check   lint, types, layers, docs"
 	@echo "make bench   speed and size, as a table and as JSON"

@@ -19,10 +19,8 @@ from twisted.web.client import Agent, HTTPConnectionPool, readBody
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from rserpool.addresses import parse_transport_address
-from rserpool.profiles import profile
-from rserpool.service.endpoint import PoolClientEndpoint
-from rserpool.service.user import PoolUserService
+from rserpool.core import parse_transport_address, profile
+from rserpool.user import PoolClientEndpoint, PoolUserService
 
 reactor: Any = installed
 PAUSE = 0.002

@@ -12,8 +12,8 @@ from twisted.internet import reactor as installed
 from twisted.internet.protocol import Factory, Protocol
 
 from bench.load import POOL, registration
-from rserpool.wire import asap
-from rserpool.wire.parameters import encode_pool_element
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import encode_pool_element
 
 reactor: Any = installed
 

@@ -15,13 +15,11 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.python.failure import Failure
 
-from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.profiles import DEFAULT
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport, TransportAddress, parse_transport_address
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap
+from rserpool.sctp import ISctpAssociation, open_stack
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.stack import open_stack
-from rserpool.wire import asap
-from rserpool.wire.parameters import Policy, PoolElement, TcpTransport
 
 reactor: Any = installed
 POOLS = 20
@@ -85,7 +83,7 @@ class Guest(SctpHandler):
             self.association.send(asap.encode(asap.HandleResolution(self.pool)), PPID_ASAP)
 
     def _registration(self) -> bytes:
-        element = PoolElement(self.element, 0, 60, TcpTransport(8080, "127.0.0.1"), Policy(1))
+        element = PoolElementParameter(self.element, 0, 60, TcpTransport(8080, "127.0.0.1"), PolicyParameter(1))
         return asap.encode(asap.Registration(self.pool, element))
 
     def messageReceived(

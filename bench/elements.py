@@ -12,12 +12,10 @@ from typing import Any
 from twisted.internet import reactor as installed
 
 from bench.load import registration
-from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.profiles import profile
+from rserpool.core import TransportAddress, parse_transport_address, profile
+from rserpool.core.wire import asap
+from rserpool.sctp import ISctpAssociation, open_stack
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.stack import open_stack
-from rserpool.wire import asap
 
 reactor: Any = installed
 SETTLING = 2.0

@@ -13,13 +13,11 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.python.failure import Failure
 
-from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.profiles import RFC
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport, TransportAddress, parse_transport_address
+from rserpool.core.profiles import RFC
+from rserpool.core.wire import asap
+from rserpool.sctp import ISctpAssociation, open_stack
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.stack import open_stack
-from rserpool.wire import asap
-from rserpool.wire.parameters import Policy, PoolElement, TcpTransport
 
 reactor: Any = installed
 EACH = 10_000
@@ -86,7 +84,7 @@ class Filling(SctpHandler):
             return
         self._next[association] = places[1:]
         handle = b"pool-%d" % (places[0] // self._pool)
-        element = PoolElement(places[0] + 1, 0, LIFE, TcpTransport(8080, "127.0.0.1"), Policy(1))
+        element = PoolElementParameter(places[0] + 1, 0, LIFE, TcpTransport(8080, "127.0.0.1"), PolicyParameter(1))
         association.send(asap.encode(asap.Registration(handle, element)), PPID_ASAP)
 
 

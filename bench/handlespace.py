@@ -23,11 +23,11 @@ from time import process_time
 from typing import Any
 
 from bench.report import Figures, columns, progress, run
-from rserpool.handlespace import ElementDeadlines, Handlespace
-from rserpool.policies import POLICIES, Policy
-from rserpool.service.garbage import Garbage
-from rserpool.wire import parameters
-from rserpool.wire.parameters import PoolElement, SctpTransport, TcpTransport
+from rserpool.core import PoolElementParameter, SctpTransport, TcpTransport
+from rserpool.core.handlespace import ElementDeadlines, Handlespace
+from rserpool.core.policies import POLICIES, Policy
+from rserpool.core.wire import parameters
+from rserpool.registrar.collector import Garbage
 
 HANDLE = b"EchoPool"
 OPERATIONS = ("select 1", "select 5", "register", "register again", "expire")
@@ -46,17 +46,17 @@ class Churn:
         self.deadlines = ElementDeadlines()
         self.now = 0.0
 
-    def parameter(self, identifier: int) -> PoolElement:
+    def parameter(self, identifier: int) -> PoolElementParameter:
         """A registration as it comes off the wire, with random values."""
         data = self.policy.encode([self.random.randrange(1, 1 << 32) for _ in self.policy.fields])
         host = identifier % HOSTS
         address = f"10.0.{host >> 8}.{host & 255}"
         transport = TcpTransport(8080, address)
         asap = SctpTransport(50_000, 0, (address,))
-        policy = parameters.Policy(self.policy.number, data)
-        return PoolElement(identifier, 0x11111111, 60_000, transport, policy, asap, 9899)
+        policy = parameters.PolicyParameter(self.policy.number, data)
+        return PoolElementParameter(identifier, 0x11111111, 60_000, transport, policy, asap, 9899)
 
-    def register(self, parameter: PoolElement) -> None:
+    def register(self, parameter: PoolElementParameter) -> None:
         """What a registrar does for a registration, new or again."""
         element, _ = self.handlespace.register(HANDLE, parameter)
         self.now += 0.001
@@ -123,7 +123,7 @@ def measure_one(policy: Policy, size: int) -> Figures:
             operation(argument)
         return len(arguments)
 
-    def new() -> list[PoolElement]:
+    def new() -> list[PoolElementParameter]:
         nonlocal next_identifier
         next_identifier += batch
         return [churn.parameter(identifier) for identifier in range(next_identifier - batch, next_identifier)]

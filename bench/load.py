@@ -22,13 +22,11 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
 from bench.report import percentile
-from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.profiles import DEFAULT
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport, TransportAddress, parse_transport_address
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap
+from rserpool.sctp import ISctpAssociation, open_stack
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.stack import open_stack
-from rserpool.wire import asap
-from rserpool.wire.parameters import Policy, PoolElement, TcpTransport
 
 POOL = b"bench"
 WORK = ("resolve", "reregister", "register")
@@ -37,7 +35,7 @@ reactor: Any = installed
 
 def registration(identifier: int) -> bytes:
     """A registration in the pool, as an element on this host sends it."""
-    element = PoolElement(identifier, 0, 60, TcpTransport(8080, "127.0.0.1"), Policy(1))
+    element = PoolElementParameter(identifier, 0, 60, TcpTransport(8080, "127.0.0.1"), PolicyParameter(1))
     return asap.encode(asap.Registration(POOL, element))
 
 

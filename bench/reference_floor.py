@@ -11,8 +11,9 @@ import socket
 import sys
 
 from bench.reference_load import ASAP, IPPROTO_SCTP, ITEMS, POOL
-from rserpool.wire import asap
-from rserpool.wire.parameters import Policy, PoolElement, SctpTransport, encode_pool_element
+from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import encode_pool_element
 
 SCTP_RECVRCVINFO = 32
 RCVINFO_ASSOCIATION = slice(24, 28)
@@ -22,8 +23,8 @@ IDENTIFIER = slice(20, 24)
 
 def answers() -> dict[int, tuple[bytes, bool]]:
     """The answer to each message type, and whether the PE identifier ends it."""
-    element = PoolElement(
-        1, 1, 60, SctpTransport(5000, 0, ("10.0.0.1",)), Policy(1), SctpTransport(5000, 0, ("10.0.0.1",))
+    element = PoolElementParameter(
+        1, 1, 60, SctpTransport(5000, 0, ("10.0.0.1",)), PolicyParameter(1), SctpTransport(5000, 0, ("10.0.0.1",))
     )
     resolved = asap.encode_handle_resolution_response(POOL, b"", [encode_pool_element(element)] * ITEMS)
     found = {asap.HandleResolution.TYPE: (resolved, False)}

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from time import monotonic, perf_counter, sleep
 
 from bench.report import percentile
-from rserpool.wire import asap
-from rserpool.wire.parameters import Policy, PoolElement, SctpTransport
+from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport
+from rserpool.core.wire import asap
 
 IPPROTO_SCTP = 132
 SCTP_SNDINFO = 2
@@ -87,7 +87,9 @@ class Client:
     def registration(self, identifier: int) -> bytes:
         """A registration of an element at this association's own address, as every implementation demands it."""
         transport = SctpTransport(self.port, 0, (self._here,))
-        return asap.encode(asap.Registration(POOL, PoolElement(identifier, 0, LIFE, transport, Policy(1))))
+        return asap.encode(
+            asap.Registration(POOL, PoolElementParameter(identifier, 0, LIFE, transport, PolicyParameter(1)))
+        )
 
 
 def fill(client: Client, elements: int) -> None:

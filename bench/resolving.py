@@ -14,9 +14,9 @@ from twisted.internet import reactor as installed
 from twisted.internet.task import LoopingCall
 
 from bench.load import Load, fill, over_sctp
-from rserpool.addresses import parse_transport_address
-from rserpool.profiles import DEFAULT
-from rserpool.sctp.stack import open_stack
+from rserpool.core import parse_transport_address
+from rserpool.core.profiles import DEFAULT
+from rserpool.sctp import open_stack
 
 reactor: Any = installed
 STEP = 0.1

@@ -24,10 +24,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
-from rserpool.addresses import TransportAddress
-from rserpool.profiles import DEFAULT, PROFILES, Profile, profile
+from rserpool.core import PROFILES, Profile, TransportAddress, profile
+from rserpool.core.profiles import DEFAULT
+from rserpool.sctp import open_stack
 from rserpool.sctp.base import SctpHandler
-from rserpool.sctp.stack import open_stack
 
 HOST = "127.0.0.1"
 MESSAGE = bytes(100)

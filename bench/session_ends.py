@@ -16,15 +16,11 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.basic import Int32StringReceiver
 
-from rserpool.addresses import parse_transport_address
-from rserpool.asap.cookies import KeyRing, SignedCookies
-from rserpool.profiles import profile
-from rserpool.sctp.endpoints import SctpServerEndpoint
-from rserpool.sctp.transport import SctpProtocol
-from rserpool.service.server_endpoint import PoolServerEndpoint
-from rserpool.service.user import PoolUserService
-from rserpool.session.server import SessionFactory, SessionProtocol
-from rserpool.wire.parameters import PoolElement
+from rserpool.core import PoolElementParameter, parse_transport_address, profile
+from rserpool.element import PoolServerEndpoint
+from rserpool.sctp import SctpProtocol, SctpServerEndpoint
+from rserpool.session import KeyRing, SessionFactory, SessionProtocol, SignedCookies
+from rserpool.user import PoolUserService
 
 POOL = "counters"
 KEYS = KeyRing({"bench": b"bench" * 8})
@@ -156,7 +152,7 @@ class User:
         else:
             self._ask()
 
-    def _failed_over(self, old: PoolElement, new: PoolElement) -> None:
+    def _failed_over(self, old: PoolElementParameter, new: PoolElementParameter) -> None:
         self._old, self._waiting = old.identifier, True
 
     def _ended(self, error: Any) -> None:

@@ -16,10 +16,9 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.basic import Int32StringReceiver
 
 from bench.session_ends import HOST, POOL
-from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.sctp.endpoints import SctpClientEndpoint
-from rserpool.sctp.transport import SctpProtocol
-from rserpool.service.user import PoolUserService
+from rserpool.core import TransportAddress, parse_transport_address
+from rserpool.sctp import SctpClientEndpoint, SctpProtocol
+from rserpool.user import PoolUserService
 
 MESSAGE = bytes(100)
 WARM_UP = 0.3

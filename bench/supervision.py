@@ -12,8 +12,8 @@ import socket
 
 from bench.processes import Processes, free_port
 from bench.report import Figures, columns, progress, run
-from rserpool.asap.supervision import COST, SHARE
-from rserpool.profiles import PROFILES, Profile
+from rserpool.core import PROFILES, Profile
+from rserpool.core.registrar.supervision import COST, SHARE
 
 
 def measure(options: argparse.Namespace) -> Figures:

@@ -18,9 +18,8 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from bench.asking import PAUSE, ask
-from rserpool.addresses import parse_transport_address
-from rserpool.profiles import profile
-from rserpool.service.user import PoolUserService
+from rserpool.core import parse_transport_address, profile
+from rserpool.user import PoolUserService
 
 reactor: Any = installed
 

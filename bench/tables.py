@@ -17,14 +17,13 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.python.failure import Failure
 
-from rserpool.addresses import parse_transport_address
-from rserpool.handlespace.checksum import fold, handle_sum, identifier_sum
-from rserpool.profiles import RFC
+from rserpool.core import parse_transport_address
+from rserpool.core.handlespace.checksum import fold, handle_sum, identifier_sum
+from rserpool.core.profiles import RFC
+from rserpool.core.wire import enrp
+from rserpool.core.wire.parameters import encode_pool_element
+from rserpool.sctp import ISctpAssociation, open_stack
 from rserpool.sctp.base import PPID_ENRP, SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.stack import open_stack
-from rserpool.wire import enrp
-from rserpool.wire.parameters import encode_pool_element
 
 reactor: Any = installed
 LATER = 0.2

@@ -13,24 +13,18 @@ from collections.abc import Callable
 from functools import partial
 
 from bench.report import Figures, columns, progress, run
-from rserpool.wire import asap, enrp
-from rserpool.wire.parameters import (
-    Policy,
-    PoolElement,
-    SctpTransport,
-    TcpTransport,
-    encode_policy,
-    encode_pool_element,
-)
+from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport
+from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.parameters import encode_policy, encode_pool_element
 
 HANDLE = b"EchoPool"
-POLICY = Policy(0x40000001, bytes(4))
+POLICY = PolicyParameter(0x40000001, bytes(4))
 
 
-def element(number: int) -> PoolElement:
+def element(number: int) -> PoolElementParameter:
     """An element of a pool, with the transports that a registrar stores."""
     address = f"10.0.{number // 250}.{number % 250 + 1}"
-    return PoolElement(
+    return PoolElementParameter(
         number,
         0x11111111,
         60_000,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rserpool.asap import failover, registration
-from rserpool.enrp import mentor, takeover
-from rserpool.errors import CauseCode
+from rserpool.core import CauseCode
+from rserpool.core.element import registration
+from rserpool.core.peering import mentor, takeover
+from rserpool.core.session import failover
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "machines"
 NOW = 100.0
@@ -74,7 +75,8 @@ MACHINES = (
     Machine(
         "registration",
         "Registration at the pool element",
-        "RFC 5352 sections 3.1, 3.2 and 3.6; `rserpool.asap.registration`. Now is 100; T2 = 2, T3 = 3, T4 = 20.",
+        "RFC 5352 sections 3.1, 3.2 and 3.6; `rserpool.core.element.registration`. Now is 100; T2 = 2, T3 = 3,"
+        " T4 = 20.",
         {
             "Homeless": registration.Homeless(),
             "Homeless, known": registration.Homeless(True),
@@ -105,7 +107,8 @@ MACHINES = (
     Machine(
         "initialization",
         "Initialization of a registrar, with backup mentors",
-        "RFC 5353 section 3.2; `rserpool.enrp.mentor`. Now is 100; MAX-TIME-NO-RESPONSE = 1; the peers 3 and 7 are up.",
+        "RFC 5353 section 3.2; `rserpool.core.peering.mentor`. Now is 100; MAX-TIME-NO-RESPONSE = 1; the peers"
+        " 3 and 7 are up.",
         _MENTOR_STATES,
         _MENTOR_EVENTS,
         _mentor((3, 7)),
@@ -114,7 +117,8 @@ MACHINES = (
     Machine(
         "initialization-one-peer",
         "Initialization of a registrar, without backup mentors",
-        "RFC 5353 section 3.2; `rserpool.enrp.mentor`. Now is 100; MAX-TIME-NO-RESPONSE = 1; no other peer is up.",
+        "RFC 5353 section 3.2; `rserpool.core.peering.mentor`. Now is 100; MAX-TIME-NO-RESPONSE = 1; no other"
+        " peer is up.",
         _MENTOR_STATES,
         _MENTOR_EVENTS,
         _mentor(()),
@@ -123,8 +127,8 @@ MACHINES = (
     Machine(
         "takeover",
         "Takeover of one peer",
-        "RFC 5353 section 3.5; `rserpool.enrp.takeover`. We are registrar 5; now is 100; a claim lasts 1.2, a probe 1,"
-        " a yield 4.",
+        "RFC 5353 section 3.5; `rserpool.core.peering.takeover`. We are registrar 5; now is 100; a claim lasts 1.2, a"
+        " probe 1, a yield 4.",
         {
             "Monitored": takeover.Monitored(),
             "Claiming, 3 pending": takeover.Claiming(frozenset({3}), 101.0),
@@ -153,8 +157,8 @@ MACHINES = (
     Machine(
         "session",
         "Failover of a session",
-        "RFC 5352 sections 3.5, 3.8 and 6.5.1; `rserpool.asap.failover`. Now is 100; an attempt may take 1, the session"
-        " may be without an element for 30; the first pause is 0.05.",
+        "RFC 5352 sections 3.5, 3.8 and 6.5.1; `rserpool.core.session.failover`. Now is 100; an attempt may take 1, the"
+        " session may be without an element for 30; the first pause is 0.05.",
         {
             "Resolving": failover.Resolving(130.0, 0.05),
             "Resolving, at the end of its patience": failover.Resolving(100.0, 0.05, True),

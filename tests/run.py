@@ -1,8 +1,9 @@
 """Runs the tests with trial, and closes with one plain line: C{N passed, M failed, K skipped}.
 
-C{python tests/run.py [--no-coverage] [NAME ...]}: a name is what trial takes (C{tests.wire}, C{tests/test_package.py});
-without one, every test runs but those of the lab (C{make lab}), and 200 seeds of the simulated cluster. Branch coverage
-is measured (but for the seeds) if the coverage package is there, and no names are given.
+C{python tests/run.py [--no-coverage] [NAME ...]}: a name is what trial takes (C{tests.core.wire},
+C{tests/test_package.py}); without one, every test runs but those of the lab (C{make lab}), and 200 seeds of the
+simulated cluster. Branch coverage is measured (but for the seeds) if the coverage package is there, and no names are
+given.
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ from rserpool.cli.options import (
     user_from,
 )
 from rserpool.cli.show import identifier_text
-from rserpool.errors import SessionEnded
-from rserpool.service.endpoint import describe
-from rserpool.service.handles import handle_text
-from rserpool.service.user import PoolUserService
+from rserpool.core.errors import SessionEnded
+from rserpool.core.handles import handle_text
 from rserpool.services.clients import Answered, Asking, FailedOver, Lost, News
 from rserpool.services.tally import Tally, milliseconds
+from rserpool.user.endpoint import describe
+from rserpool.user.service import PoolUserService
 
 LARGEST = 60_000
 
@@ -50,9 +50,7 @@ def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
         help="until a message is given up, and the session if no element serves (default: 30)",
     )
     # Not options.quiet, which would turn off the log.
-    parser.add_argument(
-        "--quiet", dest="answers", action="store_false", help="failovers, losses and the summary alone"
-    )
+    parser.add_argument("--quiet", dest="answers", action="store_false", help="failovers, losses and the summary alone")
 
 
 class Screen:

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from rserpool.cli.signals import ENDING, on_signals, stop
-from rserpool.errors import RSerPoolError
+from rserpool.core.errors import RSerPoolError
 
 CANNOT_RUN = 126
 NOT_FOUND = 127

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from rserpool.cli.show import table
-from rserpool.csp.components import Change, Known
-from rserpool.csp.report import Association, Component, Kind
+from rserpool.core.monitoring.components import Change, Known
+from rserpool.core.monitoring.report import AssociationReport, Component, Kind
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 
 HEADING = ("KIND", "COMPONENT", "STATE", "UPTIME", "AGE", "LOAD", "ASSOC.", "STATUS", "LOCATION")
@@ -64,7 +64,7 @@ def rows(components: Iterable[Known], now: float, *, associations: bool = False)
     return result
 
 
-def association_text(association: Association) -> str:
+def association_text(association: AssociationReport) -> str:
     """C{registrar 0x00000001, ENRP over sctp, 0:01:23}."""
     peer = association.peer
     identifier = component_text(peer) if peer.identifier else "not known"

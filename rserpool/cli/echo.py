@@ -6,9 +6,9 @@ import argparse
 from typing import Any, TextIO
 
 from rserpool.cli.asking import add_options, ask
-from rserpool.service.user import PoolUserService
 from rserpool.services.clients import Echoing
 from rserpool.services.names import POOLS
+from rserpool.user.service import PoolUserService
 
 SUMMARY = "send lines to a pool of echo servers until it is interrupted, and count what is lost or comes twice"
 

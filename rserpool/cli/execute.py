@@ -9,14 +9,14 @@ from typing import Any, TextIO
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
-from rserpool.asap.resolution import Resolved
 from rserpool.cli.command import CannotRun, Command
 from rserpool.cli.options import add_reporting_options, add_user_options, number, reporting, user_from
-from rserpool.errors import ConfigurationError, RSerPoolError
-from rserpool.service.endpoint import describe
-from rserpool.service.handles import handle_text
-from rserpool.service.user import PoolUserService
-from rserpool.wire.parameters import PoolElement, TcpTransport
+from rserpool.core.errors import ConfigurationError, RSerPoolError
+from rserpool.core.handles import handle_text
+from rserpool.core.user.resolution import Resolved
+from rserpool.core.wire.parameters import PoolElementParameter, TcpTransport
+from rserpool.user.endpoint import describe
+from rserpool.user.service import PoolUserService
 
 SUMMARY = "run a command with the address of a pool's element in its environment, again elsewhere if it fails"
 USAGE = "rserpool exec [options] POOL -- COMMAND..."
@@ -140,19 +140,19 @@ class Elsewhere:
                 return status
             element = another
 
-    def _next(self, resolved: Resolved) -> PoolElement | None:
+    def _next(self, resolved: Resolved) -> PoolElementParameter | None:
         for element in resolved.elements:
             transport = element.user_transport
             if element.identifier not in self._tried and transport.addresses and hasattr(transport, "port"):
                 return element
         return None
 
-    async def _report(self, element: PoolElement) -> None:
+    async def _report(self, element: PoolElementParameter) -> None:
         report = self._options.report
         if report == "always" or (report == "checked" and await refuses(self._user, element)):
             self._user.report(self._options.pool, element.identifier)
 
-    def _say(self, element: PoolElement, status: int, another: PoolElement | None) -> None:
+    def _say(self, element: PoolElementParameter, status: int, another: PoolElementParameter | None) -> None:
         if self._options.quiet:
             return
         then = "there is no other to try" if another is None else f"trying {describe(another)}"
@@ -161,7 +161,7 @@ class Elsewhere:
         print(f"{self._options.prog}: status {status} with {describe(element)}; {then}", file=self._complaints)
 
 
-def environment(element: PoolElement, pool: bytes, attempt: int) -> dict[str, str]:
+def environment(element: PoolElementParameter, pool: bytes, attempt: int) -> dict[str, str]:
     """What a command is told; see L{EPILOG}."""
     transport: Any = element.user_transport
     kind = type(transport).__name__.removesuffix("Transport").lower()
@@ -179,7 +179,7 @@ def environment(element: PoolElement, pool: bytes, attempt: int) -> dict[str, st
     }
 
 
-async def refuses(user: PoolUserService, element: PoolElement) -> bool:
+async def refuses(user: PoolUserService, element: PoolElementParameter) -> bool:
     """Whether an element that serves over TCP accepts no connection within T1."""
     transport = element.user_transport
     if not isinstance(transport, TcpTransport):

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TextIO
 from rserpool.cli import echo, execute, monitor, ping, proxy, resolve, status, watch
 from rserpool.cli.demo import run as demo
 from rserpool.cli.options import BAD_OPTION, EXIT_CODES, INTERRUPTED, NO_REGISTRAR, OK, OTHER, UNKNOWN_POOL
-from rserpool.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
+from rserpool.core.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
 
 COMMANDS: dict[str, Any] = {
     "resolve": resolve,

@@ -20,14 +20,14 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 
-from rserpool.addresses import TransportAddress
 from rserpool.cli.components import KINDS, change_text, component_json, kind_text, rows
 from rserpool.cli.options import OK, configured, number
-from rserpool.csp.components import Change, Components
-from rserpool.csp.report import CSP_PORT, decode
-from rserpool.errors import RSerPoolError, WireError
-from rserpool.service.node import clock_of
-from rserpool.service.reporting import csp_address
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.errors import RSerPoolError, WireError
+from rserpool.core.monitoring.components import Change, Components
+from rserpool.core.monitoring.report import CSP_PORT, decode
+from rserpool.monitor.reporting import csp_address
+from rserpool.node.driver import clock_of
 
 SUMMARY = "show the registrars, elements and users that report their status"
 LOOK = 0.5
@@ -158,9 +158,7 @@ def summary(receiver: Receiver) -> str:
     return text
 
 
-async def run(
-    reactor: Any, options: argparse.Namespace, out: TextIO, clock: Callable[[], float] = time.time
-) -> int:
+async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Callable[[], float] = time.time) -> int:
     """Show until this is cancelled, or once.
 
     @raise twisted.internet.error.CannotListenError: if another monitor listens there.

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 from twisted.application.service import Service
 
-from rserpool.csp.report import CSP_PORT
-from rserpool.errors import ConfigurationError
-from rserpool.profiles import PROFILES
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.monitoring.report import CSP_PORT
+from rserpool.core.profiles import PROFILES
+from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
+from rserpool.monitor.status import user_status
+from rserpool.node.registrars import registrars_from
 from rserpool.sctp.stack import BACKENDS
-from rserpool.service.registrars import registrars_from
-from rserpool.service.reporting import INTERVAL, StatusReporter, csp_server, report_interval
-from rserpool.service.status import user_status
-from rserpool.service.user import TRANSPORTS, PoolUserService
+from rserpool.user.service import TRANSPORTS, PoolUserService
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from rserpool.cli.options import OK, add_reporting_options, add_user_options, number, reporting, user_from
 from rserpool.cli.signals import ENDING, on_signals
-from rserpool.errors import ConfigurationError
+from rserpool.core.errors import ConfigurationError
 from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import GRACE, LIMIT, ProxyService, address_text
-from rserpool.service.endpoint import TIMEOUT
-from rserpool.service.user import PoolUserService
+from rserpool.user.endpoint import TIMEOUT
+from rserpool.user.service import PoolUserService
 
 SUMMARY = "relay connections to the elements of a pool until it is interrupted, for programs that know nothing of pools"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rserpool.policies import FULL_LOAD, POLICIES
-from rserpool.service.endpoint import place
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, PoolElement
-from rserpool.wire.parameters import Policy as PolicyParameter
+from rserpool.core.policies import FULL_LOAD, POLICIES
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, PolicyParameter, PoolElementParameter
+from rserpool.user.endpoint import place
 
 HEADING = ("ELEMENT", "TRANSPORT", "POLICY", "HOME")
 
@@ -48,7 +47,7 @@ def policy_text(parameter: PolicyParameter) -> str:
     return policy_name(parameter.type) + (f":{values}" if values else "")
 
 
-def row(element: PoolElement) -> tuple[str, ...]:
+def row(element: PoolElementParameter) -> tuple[str, ...]:
     """The cells of an element, under L{HEADING}."""
     where = place(element)
     if element.user_transport.use == DATA_PLUS_CONTROL:
@@ -63,7 +62,7 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in rows]
 
 
-def element_json(element: PoolElement) -> dict[str, Any]:
+def element_json(element: PoolElementParameter) -> dict[str, Any]:
     """An element for C{json.dumps}."""
     transport = element.user_transport
     described: dict[str, Any] = {

@@ -9,9 +9,7 @@ from typing import Any
 from twisted.internet.base import ReactorBase
 from twisted.internet.error import ReactorNotRunning
 
-ENDING = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
-)
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 """Signals that ask a process to end."""
 
 
@@ -26,9 +24,7 @@ def on_signals(reactor: Any, numbers: tuple[int, ...], callback: Callable[[int],
     if isinstance(reactor, ReactorBase):
         for number in numbers:
             if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(
-                    number, lambda number, _frame: reactor.callFromThread(callback, number)
-                )
+                before[number] = signal.signal(number, lambda number, _frame: reactor.callFromThread(callback, number))
 
     def restore() -> None:
         for number, handler in before.items():

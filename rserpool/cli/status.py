@@ -14,16 +14,16 @@ from typing import Any, TextIO
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from rserpool.addresses import ENRP_PORT, TransportAddress, parse_transport_address
 from rserpool.cli.options import OK, OTHER
 from rserpool.cli.show import table
-from rserpool.errors import ConfigurationError, NoRegistrar, WireError
-from rserpool.profiles import DEFAULT
+from rserpool.core.addresses import ENRP_PORT, TransportAddress, parse_transport_address
+from rserpool.core.errors import ConfigurationError, NoRegistrar, WireError
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import enrp
+from rserpool.node.registrars import local_hosts_towards
 from rserpool.sctp.base import PPID_ENRP, REGISTRAR_ENCAPSULATION_PORTS, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpStack
 from rserpool.sctp.stack import BACKENDS, open_stack
-from rserpool.service.registrars import local_hosts_towards
-from rserpool.wire import enrp
 
 SUMMARY = "show whether registrars are ready, and their peers (the checksum is over each one's own elements)"
 

@@ -12,13 +12,13 @@ from typing import Any, TextIO
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from rserpool.asap.resolution import PoolChanged
 from rserpool.cli.options import OK, add_reporting_options, add_user_options, reporting, user_from
 from rserpool.cli.show import element_json, policy_name, row
-from rserpool.errors import UnknownPool
-from rserpool.service.handles import handle_text
-from rserpool.service.user import PoolUserService
-from rserpool.wire.parameters import PoolElement
+from rserpool.core.errors import UnknownPool
+from rserpool.core.handles import handle_text
+from rserpool.core.user.resolution import PoolChanged
+from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.user.service import PoolUserService
 
 SUMMARY = "print every change of a pool until it is interrupted (SIGINT), also before the pool exists"
 
@@ -36,7 +36,7 @@ class Watcher:
         self._out = out
         self._json = as_json
         self._clock = clock
-        self._elements: dict[int, PoolElement] = {}
+        self._elements: dict[int, PoolElementParameter] = {}
         self._exists: bool | None = None
 
     def changed(self, change: PoolChanged) -> None:
@@ -57,7 +57,7 @@ class Watcher:
             self._print("no pool", change, f"no pool is named {handle_text(change.handle)}; waiting for it")
         self._elements, self._exists = elements, exists
 
-    def _print(self, what: str, change: PoolChanged, text: str, element: PoolElement | None = None) -> None:
+    def _print(self, what: str, change: PoolChanged, text: str, element: PoolElementParameter | None = None) -> None:
         now = datetime.fromtimestamp(self._clock()).astimezone()
         if self._json:
             line: dict[str, Any] = {

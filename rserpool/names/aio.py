@@ -11,15 +11,15 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from rserpool.asap.resolution import Resolved
-from rserpool.errors import RSerPoolError
+from rserpool.core.errors import RSerPoolError
+from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.user.resolution import Resolved
+from rserpool.core.wire.parameters import TcpTransport
 from rserpool.names.blocking import resolver
 from rserpool.names.errors import name_error
 from rserpool.names.trying import TIMEOUT, Trying
 from rserpool.names.tuples import AddressInfo, address_infos
-from rserpool.service.handles import handle_of, handle_text
-from rserpool.service.user import PoolUserService
-from rserpool.wire.parameters import TcpTransport
+from rserpool.user.service import PoolUserService
 
 
 class Pools:

@@ -1,6 +1,6 @@
 """A pool user without a reactor: a thread of its own asks a registrar over TCP (RFC 5352 sections 2.1 and 3.3).
 
-The thread runs the same role as L{PoolUserService<rserpool.service.user.PoolUserService>}, for any number of other
+The thread runs the same role as L{PoolUserService<rserpool.user.service.PoolUserService>}, for any number of other
 threads at once. It begins with the first question, and ends when nobody has asked for a while.
 """
 
@@ -19,14 +19,14 @@ from random import Random, SystemRandom
 from typing import Any
 from weakref import WeakSet
 
-from rserpool.addresses import TransportAddress
-from rserpool.asap.resolution import ResolutionFailed, Resolved
-from rserpool.effects import Abort, Close, Connect, Effect, Notify, Send, StopConnecting
-from rserpool.errors import ConfigurationError, WireError
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.effects import Abort, Close, Connect, Effect, Notify, Send, StopConnecting
+from rserpool.core.errors import ConfigurationError, WireError
+from rserpool.core.profiles import Profile
+from rserpool.core.user.pool_user import PoolUser
+from rserpool.core.user.resolution import ResolutionFailed, Resolved
+from rserpool.core.wire import asap
 from rserpool.names.connection import Connection
-from rserpool.profiles import Profile
-from rserpool.roles.pool_user import PoolUser
-from rserpool.wire import asap
 
 IDLE = 10.0
 """Seconds without a question after which the thread ends, and with it the connection to the registrar."""
@@ -76,7 +76,7 @@ class Asker:
         @param timeout: seconds until it fails.
         @param fresh: do not accept what the cache holds.
         @return: a C{concurrent.futures.Future}, which may be cancelled; it fails as
-            L{PoolUserService.resolve<rserpool.service.user.PoolUserService.resolve>} does.
+            L{PoolUserService.resolve<rserpool.user.service.PoolUserService.resolve>} does.
         """
         future: Future[Resolved] = Future()
         try:
@@ -106,9 +106,7 @@ class Asker:
                 for end in (ours, theirs):
                     end.setblocking(False)
                 self._wake = ours
-                self._thread = threading.Thread(
-                    target=self._run, args=(theirs,), name="rserpool-names", daemon=True
-                )
+                self._thread = threading.Thread(target=self._run, args=(theirs,), name="rserpool-names", daemon=True)
                 self._thread.start()
             if self._wake is not None:
                 with suppress(BlockingIOError):

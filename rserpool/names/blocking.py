@@ -10,17 +10,17 @@ import threading
 import time
 from collections.abc import Sequence
 
-from rserpool.addresses import TransportAddress
-from rserpool.asap.resolution import Resolved
-from rserpool.errors import RSerPoolError
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.errors import RSerPoolError
+from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.profiles import profile as profile_named
+from rserpool.core.user.resolution import Resolved
+from rserpool.core.wire.parameters import TcpTransport
 from rserpool.names.asking import Asker
 from rserpool.names.errors import name_error
 from rserpool.names.trying import TIMEOUT, Trying
 from rserpool.names.tuples import AddressInfo, address_infos
-from rserpool.profiles import profile as profile_named
-from rserpool.service.handles import handle_of, handle_text
-from rserpool.service.registrars import registrars_from
-from rserpool.wire.parameters import TcpTransport
+from rserpool.node.registrars import registrars_from
 
 
 class Resolver:
@@ -70,9 +70,7 @@ class Resolver:
         @raise PoolNameError: a C{socket.gaierror}, with a sentence; see L{rserpool.names.errors}.
         """
         elements = self.resolve(pool, timeout=timeout).elements
-        return address_infos(
-            handle_text(handle_of(pool)), elements, family=family, type=type, proto=proto, flags=flags
-        )
+        return address_infos(handle_text(handle_of(pool)), elements, family=family, type=type, proto=proto, flags=flags)
 
     def create_connection(
         self, pool: bytes | str, timeout: float = TIMEOUT, *, attempt: float | None = None

@@ -6,8 +6,8 @@ import os
 import socket
 from contextlib import suppress
 
-from rserpool.addresses import TransportAddress
-from rserpool.errors import WireError
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.errors import WireError
 
 CONNECT = 5.0
 """Seconds that a registrar may take to accept."""

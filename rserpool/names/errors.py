@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from rserpool.errors import NoElement, NoRegistrar, RSerPoolError, UnknownPool
+from rserpool.core.errors import NoElement, NoRegistrar, RSerPoolError, UnknownPool
 
 NO_DATA: int = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
 

@@ -17,12 +17,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.asap.resolution import Resolved
-from rserpool.errors import RSerPoolError
+from rserpool.core.errors import RSerPoolError
+from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.user.resolution import Resolved
 from rserpool.names.errors import name_error
 from rserpool.names.tuples import AddressInfo, address_infos
-from rserpool.service.handles import handle_of, handle_text
-from rserpool.service.user import PoolUserService
+from rserpool.user.service import PoolUserService
 
 SUFFIX = ".rserpool"
 """What tells a pool's name from other host names."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rserpool.core.handles import handle_text
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.errors import NothingAccepts
-from rserpool.service.handles import handle_text
-from rserpool.wire.parameters import PoolElement
 
 TIMEOUT = 30.0
 """Seconds until a connect gives up, where nothing else is said."""
@@ -34,7 +34,7 @@ class Trying:
         """Seconds that the next element may take; 0 when there is no time left."""
         return min(self.left(now), self._attempt)
 
-    def failed(self, element: PoolElement, where: str, why: str) -> None:
+    def failed(self, element: PoolElementParameter, where: str, why: str) -> None:
         """An element did not accept."""
         self._tried[f"0x{element.identifier:08x} at {where}"] = why
 

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport, TcpTransport, UdpTransport
 from rserpool.names.errors import NO_DATA, NoSuchAddress
-from rserpool.wire.parameters import PoolElement, SctpTransport, TcpTransport, UdpTransport
 
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 AddressInfo: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, SocketAddress]
@@ -17,7 +17,13 @@ IPPROTO_SCTP = 132
 
 
 def address_infos(
-    pool: str, elements: Sequence[PoolElement], *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    pool: str,
+    elements: Sequence[PoolElementParameter],
+    *,
+    family: int = 0,
+    type: int = 0,
+    proto: int = 0,
+    flags: int = 0,
 ) -> list[AddressInfo]:
     """The addresses of elements, in their order, an element with several having them one after the other.
 
@@ -48,7 +54,7 @@ def address_infos(
     return found
 
 
-def _sockets(element: PoolElement) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, int]]:
+def _sockets(element: PoolElementParameter) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, int]]:
     match element.user_transport:
         case TcpTransport(port=port, address=address):
             kind, protocol, hosts = socket.SOCK_STREAM, socket.IPPROTO_TCP, (address,)

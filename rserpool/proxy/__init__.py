@@ -1,1 +1,7 @@
-"""A relay of connections to pools, for programs that know nothing of them."""
+"""A layer 4 proxy: relays connections to pools, for programs that know nothing of them."""
+
+from __future__ import annotations
+
+from rserpool.proxy.service import Counters, ProxyService
+
+__all__ = ["Counters", "ProxyService"]

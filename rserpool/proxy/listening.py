@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.endpoints import serverFromString
 
-from rserpool.errors import ConfigurationError
+from rserpool.core.errors import ConfigurationError
 
 
 def server_endpoint(reactor: Any, text: str) -> Any:

@@ -15,13 +15,14 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.asap.resolution import PoolChanged
-from rserpool.errors import UnknownPool
+from rserpool.core.errors import UnknownPool
+from rserpool.core.handles import handle_text
+from rserpool.core.user.resolution import PoolChanged
+from rserpool.node.counting import CountedLog
 from rserpool.proxy.relay import End
-from rserpool.service.counting import CountedLog
-from rserpool.service.endpoint import TIMEOUT, PoolClientEndpoint, describe
-from rserpool.service.handles import handle_text
-from rserpool.service.user import PoolUserService, Subscription
+from rserpool.user.endpoint import TIMEOUT, PoolClientEndpoint, describe
+from rserpool.user.node import Subscription
+from rserpool.user.service import PoolUserService
 
 GRACE = 30.0
 """Seconds that connections have to end when the proxy stops, where nothing else is said."""

@@ -1,1 +1,23 @@
-"""SCTP in the reactor: one set of interfaces, several backends."""
+"""SCTP in the reactor: one set of interfaces, several backends (RFC 9260, RFC 6458)."""
+
+from __future__ import annotations
+
+from rserpool.sctp.endpoints import SctpClientEndpoint, SctpServerEndpoint
+from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandler, ISctpProtocol, ISctpStack
+from rserpool.sctp.one_to_one import connectSCTP, listenSCTP
+from rserpool.sctp.stack import open_stack
+from rserpool.sctp.transport import SctpProtocol
+
+__all__ = [
+    "ISctpAssociation",
+    "ISctpEndpoint",
+    "ISctpHandler",
+    "ISctpProtocol",
+    "ISctpStack",
+    "SctpClientEndpoint",
+    "SctpProtocol",
+    "SctpServerEndpoint",
+    "connectSCTP",
+    "listenSCTP",
+    "open_stack",
+]

@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionAborted
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, MAX_MESSAGE, SEND_LIMIT, check_message
 
 _log = Logger()

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.addresses import ENCAPSULATION_PORT
+from rserpool.core.addresses import ENCAPSULATION_PORT
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 
 PPID_ASAP = 11

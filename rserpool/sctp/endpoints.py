@@ -19,7 +19,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one import TIMEOUT, SctpConnector, listenSCTP
 
@@ -55,7 +55,7 @@ class SctpServerEndpoint:
         """Listen.
 
         @return: a C{Deferred} of an L{SctpPort<rserpool.sctp.one_to_one.SctpPort>}, or of C{CannotListenError} or
-            L{SctpUnavailable<rserpool.errors.SctpUnavailable>}.
+            L{SctpUnavailable<rserpool.core.errors.SctpUnavailable>}.
         """
         return execute(
             listenSCTP,
@@ -97,7 +97,7 @@ class SctpClientEndpoint:
         """Open an association.
 
         @return: a C{Deferred} of the factory's protocol, that can be cancelled; it fails with a C{ConnectError},
-            C{NoProtocol}, or L{SctpUnavailable<rserpool.errors.SctpUnavailable>}.
+            C{NoProtocol}, or L{SctpUnavailable<rserpool.core.errors.SctpUnavailable>}.
         """
         connecting = _Connecting(factory)
         connecting.connector = connector = SctpConnector(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
-    from rserpool.addresses import TransportAddress
+    from rserpool.core.addresses import TransportAddress
 
 
 class ISctpStack(Interface):
@@ -55,7 +55,7 @@ class ISctpEndpoint(Interface):
     associations = Attribute("C{int}: how many associations are up or being set up.")
 
     def connect(peer: TransportAddress) -> ISctpAssociation:
-        """Open an association to a L{TransportAddress<rserpool.addresses.TransportAddress>}.
+        """Open an association to a L{TransportAddress<rserpool.core.addresses.TransportAddress>}.
 
         The handler's C{associationUp} or C{associationLost} follows, never during this call.
         C{peer.encapsulation} 0 means plain SCTP with the kernel, the well-known UDP port 9899 with usrsctp. Between two
@@ -88,8 +88,8 @@ class ISctpAssociation(Interface):
     """One association of an endpoint."""
 
     peer = Attribute(
-        "L{TransportAddress<rserpool.addresses.TransportAddress>}: for an association that C{connect} opened the very"
-        " address given to it; for an accepted one the peer's addresses, SCTP port and encapsulation port as seen."
+        "L{TransportAddress<rserpool.core.addresses.TransportAddress>}: for an association that C{connect} opened the"
+        " very address given to it; for an accepted one the peer's addresses, SCTP port and encapsulation port as seen."
     )
     peer_addresses = Attribute("C{tuple} of C{str}: the IP addresses of the peer that belong to the association.")
     local_addresses = Attribute("C{tuple} of C{str}: our IP addresses that belong to it.")

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress, scope
+from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress, scope
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS, tell
 from rserpool.sctp.faults import Faults
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler, ISctpStack

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress
+from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
 from rserpool.sctp.interfaces import ISctpAssociation
 

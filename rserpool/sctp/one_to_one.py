@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.addresses import TransportAddress, scope
+from rserpool.core.addresses import TransportAddress, scope
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpStack
 from rserpool.sctp.protocols import OneToOne
 from rserpool.sctp.transport import SctpAddress
@@ -63,7 +63,7 @@ class SctpPort:
         """Open the port.
 
         @raise CannotListenError: if it is taken or an address is not local.
-        @raise rserpool.errors.SctpUnavailable: if this machine has no SCTP.
+        @raise rserpool.core.errors.SctpUnavailable: if this machine has no SCTP.
         """
         if self._own:
             hosts = self._hosts or ("0.0.0.0",)
@@ -153,7 +153,7 @@ class SctpConnector:
 
         @raise RuntimeError: if it is being opened, or is open.
         @raise CannotListenError: if there is no local port for it.
-        @raise rserpool.errors.SctpUnavailable: if this machine has no SCTP.
+        @raise rserpool.core.errors.SctpUnavailable: if this machine has no SCTP.
         """
         if self._attempt is not None:
             raise RuntimeError("it is connected, or connecting")
@@ -275,7 +275,7 @@ def listenSCTP(
         one of 9899, 9898, ... 9892, where clients look first.
     @param backend: which SCTP a stack of its own is: see L{open_stack<rserpool.sctp.stack.open_stack>}.
     @raise CannotListenError: if a port is taken or an address is not local.
-    @raise rserpool.errors.SctpUnavailable: if this machine has no SCTP.
+    @raise rserpool.core.errors.SctpUnavailable: if this machine has no SCTP.
     """
     listening = SctpPort(reactor, port, factory, hosts, stack, encapsulation, backend)
     listening.startListening()
@@ -299,7 +299,7 @@ def connectSCTP(
     @param stack: where to open it; C{None} opens one with C{backend}.
     @param backend: see L{open_stack<rserpool.sctp.stack.open_stack>}.
     @raise CannotListenError: if there is no local port for it.
-    @raise rserpool.errors.SctpUnavailable: if this machine has no SCTP.
+    @raise rserpool.core.errors.SctpUnavailable: if this machine has no SCTP.
     """
     connector = SctpConnector(reactor, peer, factory, timeout, hosts, stack, backend=backend)
     connector.connect()

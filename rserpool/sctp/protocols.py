@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from rserpool.sctp.base import SctpHandler
 from rserpool.sctp.bytestream import ByteStream
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpProtocol, ISctpStack
-from rserpool.sctp.transport import SctpAddress, SctpTransport
+from rserpool.sctp.transport import AssociationTransport, SctpAddress
 
 
 class OneToOne(SctpHandler):
@@ -29,10 +29,10 @@ class OneToOne(SctpHandler):
         self._reactor = reactor
         self._factory = factory
         self.made: Callable[[Any], None] = lambda protocol: None
-        self._protocols: dict[ISctpAssociation, tuple[Any, SctpTransport]] = {}
+        self._protocols: dict[ISctpAssociation, tuple[Any, AssociationTransport]] = {}
 
     def associationUp(self, association: ISctpAssociation) -> None:
-        transport = SctpTransport(self._reactor, association, self.local)
+        transport = AssociationTransport(self._reactor, association, self.local)
         try:
             protocol: Any = self._factory.buildProtocol(transport.getPeer())
             if protocol is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rserpool.errors import ConfigurationError, SctpUnavailable
-from rserpool.profiles import DEFAULT, Profile
+from rserpool.core.errors import ConfigurationError, SctpUnavailable
+from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.sctp.interfaces import ISctpStack
 
 BACKENDS = ("auto", "kernel", "usrsctp")

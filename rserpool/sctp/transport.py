@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpProtocol
 
 
@@ -41,7 +41,7 @@ class SctpAddress:
 
 
 @implementer(ISctpAssociation, IConsumer)
-class SctpTransport:
+class AssociationTransport:
     """The association of one protocol; messages go out by L{send}, or by L{write} with PPID 0 on stream 0."""
 
     _log = Logger()
@@ -56,7 +56,7 @@ class SctpTransport:
         self.disconnecting = False
 
     def __repr__(self) -> str:
-        return f"<SctpTransport {self._host} to {self.peer}>"
+        return f"<AssociationTransport {self._host} to {self.peer}>"
 
     @property
     def peer(self) -> TransportAddress:
@@ -186,7 +186,7 @@ class SctpTransport:
 class SctpProtocol(BaseProtocol):
     """A protocol for one association that ignores everything; override what matters.
 
-    @ivar transport: its L{SctpTransport}.
+    @ivar transport: its L{AssociationTransport}.
     @ivar factory: the factory that built it, if that is a Twisted C{Factory}.
     """
 

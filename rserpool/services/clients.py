@@ -10,12 +10,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from rserpool.errors import RequestFailed, RSerPoolError, SessionEnded, SessionFull, WireError
-from rserpool.service.user import PoolUserService
+from rserpool.core.errors import RequestFailed, RSerPoolError, SessionEnded, SessionFull, WireError
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.services.messages import PPID_PINGPONG, Ping, Pong
 from rserpool.services.tally import Tally
 from rserpool.session.client import Session
-from rserpool.wire.parameters import PoolElement
+from rserpool.user.service import PoolUserService
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Answered:
     """
 
     number: int
-    element: PoolElement | None
+    element: PoolElementParameter | None
     round_trip: float | None
     reply: int | None = None
 
@@ -45,8 +45,8 @@ class Lost:
 class FailedOver:
     """Another element goes on."""
 
-    old: PoolElement
-    new: PoolElement
+    old: PoolElementParameter
+    new: PoolElementParameter
 
 
 News: TypeAlias = Answered | Lost | FailedOver
@@ -143,7 +143,7 @@ class Asking:
             self._tell(Lost(number, why))
         self._perhaps_done()
 
-    def _failed_over(self, old: PoolElement, new: PoolElement) -> None:
+    def _failed_over(self, old: PoolElementParameter, new: PoolElementParameter) -> None:
         self.tally.failed_over()
         self._tell(FailedOver(old, new))
 
@@ -212,7 +212,7 @@ class Echoing(Asking):
         elif self.tally.sent == 1:
             self.session.ready().addCallbacks(lambda _: self._say_all(), lambda _: None)
 
-    def _failed_over(self, old: PoolElement, new: PoolElement) -> None:
+    def _failed_over(self, old: PoolElementParameter, new: PoolElementParameter) -> None:
         super()._failed_over(old, new)
         self._rest = b""
         self._say_all()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
-from rserpool.errors import WireError
+from rserpool.core.errors import WireError
 
 PPID_PINGPONG: Final = 33
 """The payload protocol identifier of pings and pongs."""

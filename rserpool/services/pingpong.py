@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
-from rserpool.asap.cookies import Cookies, UnsignedCookies
-from rserpool.errors import WireError
+from rserpool.core.errors import WireError
+from rserpool.core.session.cookies import Cookies, UnsignedCookies
 from rserpool.services.messages import PPID_PINGPONG, Ping, Pong, decode_cookie, encode_cookie
 from rserpool.session.server import SessionFactory, SessionProtocol
 

@@ -12,16 +12,16 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.asap import session as core
-from rserpool.asap.failover import Timers
-from rserpool.asap.session_effects import Over
-from rserpool.errors import RSerPoolError, SessionEnded
-from rserpool.service.handles import handle_of, handle_text
-from rserpool.service.user import PoolUserService
+from rserpool.core.errors import RSerPoolError, SessionEnded
+from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.session import session as core
+from rserpool.core.session.effects import Over
+from rserpool.core.session.failover import Timers
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.session.course import Course
 from rserpool.session.sctp import checked_ppid
-from rserpool.wire import asap
-from rserpool.wire.parameters import PoolElement
+from rserpool.user.service import PoolUserService
 
 TIMEOUT = 30.0
 """Seconds that a request may take, where nothing else is said."""
@@ -35,11 +35,11 @@ class Session:
 
     @ivar received: called with each message (C{bytes}) that is no answer to a request.
     @ivar failed_over: called once for each failover, with the old and the new
-        L{PoolElement<rserpool.wire.parameters.PoolElement>}. Messages that were sent without a request, and not
-        answered in the application's own way, may be lost with the old one.
+        L{PoolElementParameter<rserpool.core.wire.parameters.PoolElementParameter>}. Messages that were sent without a
+        request, and not answered in the application's own way, may be lost with the old one.
     @ivar paused: called when messages do not go out at once any more; C{resumed}: when they do again.
     @ivar ended: called once when the session is over, with the
-        L{SessionEnded<rserpool.errors.SessionEnded>}, or None if C{close} was called.
+        L{SessionEnded<rserpool.core.errors.SessionEnded>}, or None if C{close} was called.
     """
 
     _log = Logger()
@@ -50,7 +50,7 @@ class Session:
         pool: bytes | str,
         *,
         received: Callable[[bytes], object] | None = None,
-        failed_over: Callable[[PoolElement, PoolElement], object] | None = None,
+        failed_over: Callable[[PoolElementParameter, PoolElementParameter], object] | None = None,
         ended: Callable[[SessionEnded | None], object] | None = None,
         repeat: bool = False,
         timeout: float | None = TIMEOUT,
@@ -62,7 +62,7 @@ class Session:
         items: int | None = None,
         ppid: int = 0,
         own_pool: bytes | str | None = None,
-        own_elements: Sequence[PoolElement] = (),
+        own_elements: Sequence[PoolElementParameter] = (),
     ) -> None:
         """
         @param repeat: whether a request that an element left unanswered is given to the next one. It may then be done
@@ -99,7 +99,7 @@ class Session:
         self._course = Course(
             user, self._core, _Told(self), attempt=attempt, items=items, ppid=checked_ppid(ppid), drop=drop
         )
-        self._waiting_ready: list[Deferred[PoolElement]] = []
+        self._waiting_ready: list[Deferred[PoolElementParameter]] = []
         self._waiting_drained: list[Deferred[None]] = []
         self._waiting_closed: list[Deferred[None]] = []
         self._paused = False
@@ -109,7 +109,7 @@ class Session:
         return f"<Session with {handle_text(self.handle)!r}: {type(self._core.state).__name__}>"
 
     @property
-    def element(self) -> PoolElement | None:
+    def element(self) -> PoolElementParameter | None:
         """Who serves the session now; None while it looks for one."""
         return self._core.element
 
@@ -130,7 +130,7 @@ class Session:
 
     @property
     def writable(self) -> bool:
-        """Whether messages go out at once; if not, they wait, up to L{rserpool.asap.outbox.LONGEST_QUEUE} bytes."""
+        """Whether messages go out at once; else up to L{rserpool.core.session.outbox.LONGEST_QUEUE} bytes wait."""
         return self._core.flowing
 
     @property
@@ -143,13 +143,13 @@ class Session:
         """Whether it has ended."""
         return self._course.over is not None
 
-    def ready(self) -> Deferred[PoolElement]:
+    def ready(self) -> Deferred[PoolElementParameter]:
         """Wait for an element.
 
         @return: a C{Deferred} that fires with the element that serves, at once if there is one; it fails with
-            L{SessionEnded<rserpool.errors.SessionEnded>}.
+            L{SessionEnded<rserpool.core.errors.SessionEnded>}.
         """
-        waiting: Deferred[PoolElement] = Deferred()
+        waiting: Deferred[PoolElementParameter] = Deferred()
         if self.over:
             waiting.errback(Failure(self._error()))
         elif self._core.element is not None:
@@ -161,8 +161,8 @@ class Session:
     def send(self, data: bytes) -> None:
         """Send a message without waiting for an answer: to the present element, or else to the next.
 
-        @raise rserpool.errors.SessionEnded: if the session is over.
-        @raise rserpool.errors.SessionFull: if too much waits; see L{drained}.
+        @raise rserpool.core.errors.SessionEnded: if the session is over.
+        @raise rserpool.core.errors.SessionFull: if too much waits; see L{drained}.
         @raise ValueError: if it is too long for the transport (65,536 bytes over SCTP, 16 MiB over TCP).
         """
         link = self._course.link
@@ -177,10 +177,10 @@ class Session:
         @param timeout: seconds that it may take; that of the session by default.
         @param repeat: whether it may be repeated at another element; as the session says by default.
         @return: a C{Deferred} of the answer, that can be cancelled. It fails with
-            L{RequestTimeout<rserpool.errors.RequestTimeout>}, another
-            L{RequestFailed<rserpool.errors.RequestFailed>} (which says by C{perhaps_done} whether an element was given
-            the request), L{SessionEnded<rserpool.errors.SessionEnded>}, or
-            L{SessionFull<rserpool.errors.SessionFull>} if too much waits for an element.
+            L{RequestTimeout<rserpool.core.errors.RequestTimeout>}, another
+            L{RequestFailed<rserpool.core.errors.RequestFailed>} (which says by C{perhaps_done} whether an element was
+            given the request), L{SessionEnded<rserpool.core.errors.SessionEnded>}, or
+            L{SessionFull<rserpool.core.errors.SessionFull>} if too much waits for an element.
         """
         answer: Deferred[bytes] = Deferred(self._core.cancel)
         try:
@@ -193,7 +193,7 @@ class Session:
     def drained(self) -> Deferred[None]:
         """Wait until messages go out at once (backpressure).
 
-        @return: a C{Deferred} that fails with L{SessionEnded<rserpool.errors.SessionEnded>}.
+        @return: a C{Deferred} that fails with L{SessionEnded<rserpool.core.errors.SessionEnded>}.
         """
         waiting: Deferred[None] = Deferred()
         if self.over:
@@ -212,7 +212,7 @@ class Session:
         """Receive again."""
         self._course.read(True)
 
-    def introduce(self, pool: bytes | str, elements: Sequence[PoolElement] = ()) -> None:
+    def introduce(self, pool: bytes | str, elements: Sequence[PoolElementParameter] = ()) -> None:
         """Tell the element about the pool in which we are an element ourselves (RFC 5352 section 3.9)."""
         self._course.perform(self._core.introduce(asap.BusinessCard(handle_of(pool), tuple(elements))))
 
@@ -278,7 +278,7 @@ class _Told:
                 pool = handle_text(session.handle)
                 session._log.failure("the receiver of the session with {pool!r} failed", pool=pool)
 
-    def served(self, old: PoolElement | None, new: PoolElement) -> None:
+    def served(self, old: PoolElementParameter | None, new: PoolElementParameter) -> None:
         session = self._session
         waiting, session._waiting_ready = session._waiting_ready, []
         for each in waiting:

@@ -1,6 +1,6 @@
 """The course of one session at its user: performs what the core asks for, with one link and one timer.
 
-L{rserpool.asap.session} decides; this connects, sends, asks the registrar, and tells what happened.
+L{rserpool.core.session.session} decides; this connects, sends, asks the registrar, and tells what happened.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.asap.lateness import LATE
-from rserpool.asap.session import Session as Core
-from rserpool.asap.session_effects import (
+from rserpool.core.errors import RSerPoolError, SctpUnavailable
+from rserpool.core.handles import handle_text
+from rserpool.core.session.effects import (
     Answered,
     Deliver,
     Dial,
@@ -33,15 +33,15 @@ from rserpool.asap.session_effects import (
     SessionEffect,
     Unanswered,
 )
-from rserpool.errors import RSerPoolError, SctpUnavailable
-from rserpool.service.drop import Connections, Drop, listed_by
-from rserpool.service.handles import handle_text
-from rserpool.service.user import PoolUserService
+from rserpool.core.session.lateness import LATE
+from rserpool.core.session.session import Session as Core
+from rserpool.core.wire import asap
+from rserpool.core.wire.frames import Hello
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.session.dialling import Dialling, NotSpoken
 from rserpool.session.links import Link
-from rserpool.wire import asap
-from rserpool.wire.frames import Hello
-from rserpool.wire.parameters import PoolElement
+from rserpool.user.drop import Connections, Drop, listed_by
+from rserpool.user.service import PoolUserService
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -53,7 +53,7 @@ class Face(Protocol):
     def delivered(self, data: bytes) -> None:
         """A message that is no answer came."""
 
-    def served(self, old: PoolElement | None, new: PoolElement) -> None:
+    def served(self, old: PoolElementParameter | None, new: PoolElementParameter) -> None:
         """An element serves; C{old} served before."""
 
     def flow_changed(self) -> None:
@@ -278,7 +278,7 @@ class Course:
         resolving.addCallbacks(resolved, failed)
         resolving.addErrback(lambda failure: self._log.failure("session with {pool}", failure, pool=self.core.handle))
 
-    def _dial(self, element: PoolElement, resumed: bool) -> None:
+    def _dial(self, element: PoolElementParameter, resumed: bool) -> None:
         hello = Hello(self.core.handle, resumed)
         try:
             self._dialling = Dialling(self._user, element, self, hello, self._ppid)
@@ -301,7 +301,7 @@ class Course:
         if dialling is not None:
             dialling.stop()
 
-    def _served(self, new: PoolElement) -> None:
+    def _served(self, new: PoolElementParameter) -> None:
         if self.link is not None:
             self._connections.add(new, self.link, self._listed_by)
             if self._drop is not None:

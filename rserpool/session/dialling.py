@@ -9,13 +9,13 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from rserpool.addresses import TransportAddress
-from rserpool.service.user import PoolUserService
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.wire.frames import Hello
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, PoolElementParameter, SctpTransport, TcpTransport
 from rserpool.session.links import Link, Owner
 from rserpool.session.sctp import SctpLink
 from rserpool.session.tcp import FramedLink, PlainLink
-from rserpool.wire.frames import Hello
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, PoolElement, SctpTransport, TcpTransport
+from rserpool.user.service import PoolUserService
 
 
 class NotSpoken(Exception):
@@ -37,7 +37,9 @@ class _One(Factory):
 class Dialling:
     """Connects a link to an element. The link's owner hears C{link_up} or C{link_lost}, unless L{stop} comes first."""
 
-    def __init__(self, user: PoolUserService, element: PoolElement, owner: Owner, hello: Hello, ppid: int) -> None:
+    def __init__(
+        self, user: PoolUserService, element: PoolElementParameter, owner: Owner, hello: Hello, ppid: int
+    ) -> None:
         """
         @raise NotSpoken: if there is no link to such an element.
         """
@@ -77,7 +79,7 @@ class Dialling:
             reason.trap(Exception)
 
 
-def _link(element: PoolElement, owner: Owner, hello: Hello, ppid: int) -> Link:
+def _link(element: PoolElementParameter, owner: Owner, hello: Hello, ppid: int) -> Link:
     match element.user_transport:
         case TcpTransport() if element.framing:
             return FramedLink(owner, hello)

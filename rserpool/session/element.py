@@ -10,12 +10,12 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.errors import CauseCode, ConfigurationError, CookieRefused
+from rserpool.core.errors import CauseCode, ConfigurationError, CookieRefused
+from rserpool.core.wire import asap
+from rserpool.core.wire.causes import ErrorCause
+from rserpool.core.wire.frames import Hello
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.session.links import Link
-from rserpool.wire import asap
-from rserpool.wire.causes import ErrorCause
-from rserpool.wire.frames import Hello
-from rserpool.wire.parameters import PoolElement
 
 if TYPE_CHECKING:
     from rserpool.session.server import SessionFactory, SessionProtocol
@@ -121,8 +121,8 @@ class ElementSession:
 
         What is sent after it arrives after it. Without a control channel nothing happens.
 
-        @raise rserpool.errors.ConfigurationError: if the factory has no C{cookies}.
-        @raise ValueError: if the state is longer than L{rserpool.asap.cookies.LONGEST_STATE}.
+        @raise rserpool.core.errors.ConfigurationError: if the factory has no C{cookies}.
+        @raise ValueError: if the state is longer than L{rserpool.core.session.cookies.LONGEST_STATE}.
         """
         cookies = self._factory.cookies
         if cookies is None:
@@ -133,7 +133,7 @@ class ElementSession:
         if self._link is not None and not self._link.over and self._link.traits.control:
             self._link.send_control(asap.Cookie(cookie))
 
-    def name_successors(self, elements: Iterable[PoolElement], *, exclusive: bool = False) -> None:
+    def name_successors(self, elements: Iterable[PoolElementParameter], *, exclusive: bool = False) -> None:
         """Name those who should serve this session when we fail, best first: a last will (section 3.9).
 
         @param exclusive: whether the session may go to no others.

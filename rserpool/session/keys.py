@@ -11,8 +11,8 @@ from twisted.application.service import Service
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.asap.cookies import KeyRing, parse_keys
-from rserpool.errors import ConfigurationError
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.session.cookies import KeyRing, parse_keys
 
 LOOK = 5.0
 """Seconds between two looks at the file."""
@@ -24,7 +24,7 @@ class KeyFile(Service):
     Give it as a child to the service whose sessions it is for. To change keys without a break, put the new key
     I{before} the old one in the file of every element; then, in every file, behind it; later take the old one away.
 
-    @ivar ring: for L{SignedCookies<rserpool.asap.cookies.SignedCookies>}.
+    @ivar ring: for L{SignedCookies<rserpool.core.session.cookies.SignedCookies>}.
     """
 
     _log = Logger()

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from rserpool.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport, TcpTransport
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.transport import SctpProtocol
-from rserpool.wire.parameters import PoolElement, SctpTransport, TcpTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class PoolElementHandle:
     """
 
     pool: bytes
-    element: PoolElement
+    element: PoolElementParameter
 
 
 Peer: TypeAlias = PoolElementHandle | TransportAddress
@@ -120,7 +120,7 @@ class Stream(Line, Protocol):
         self.sender.gone(self)
 
 
-def address_of(element: PoolElement) -> TransportAddress | None:
+def address_of(element: PoolElementParameter) -> TransportAddress | None:
     """Where an element serves over SCTP or TCP; None if it does over neither."""
     match element.user_transport:
         case SctpTransport(port=port, addresses=addresses):

@@ -14,10 +14,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.asap.traits import Traits
-from rserpool.errors import WireError
-from rserpool.wire import asap
-from rserpool.wire.frames import Hello
+from rserpool.core.errors import WireError
+from rserpool.core.session.traits import Traits
+from rserpool.core.wire import asap
+from rserpool.core.wire.frames import Hello
 
 
 class Owner(Protocol):

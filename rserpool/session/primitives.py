@@ -15,14 +15,14 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.addresses import TransportAddress
-from rserpool.errors import NoElement, RSerPoolError, SctpUnavailable
-from rserpool.service.element import PoolElementService
-from rserpool.service.endpoint import describe
-from rserpool.service.handles import handle_of, handle_text
-from rserpool.service.user import PoolUserService
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.errors import NoElement, RSerPoolError, SctpUnavailable
+from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.element.service import PoolElementService
 from rserpool.session.lines import Association, Line, Message, Peer, PoolElementHandle, Stream, address_of
-from rserpool.wire.parameters import PoolElement
+from rserpool.user.endpoint import describe
+from rserpool.user.service import PoolUserService
 
 Destination: TypeAlias = bytes | str | PoolElementHandle | TransportAddress
 """Whom a message is for: a pool by its handle, an element, or a transport address."""
@@ -69,7 +69,7 @@ class Sender:
         self._lines: dict[TransportAddress, Line] = {}
         self._connecting: dict[TransportAddress, Deferred[Any]] = {}
         self._awaited: dict[TransportAddress, list[Deferred[Line]]] = {}
-        self._last: dict[bytes, PoolElement] = {}
+        self._last: dict[bytes, PoolElementParameter] = {}
         self._closed = False
 
     def last(self, pool: bytes | str) -> PoolElementHandle | None:
@@ -98,8 +98,8 @@ class Sender:
         @param stream: the SCTP stream.
         @param ppid: the SCTP payload protocol identifier; that of the L{Sender} by default.
         @return: a C{Deferred} of whom it was sent to, at last. It fails with
-            L{UnknownPool<rserpool.errors.UnknownPool>}, L{NoRegistrar<rserpool.errors.NoRegistrar>} or
-            L{NoElement<rserpool.errors.NoElement>}, and for a transport address with a C{ConnectError}; with
+            L{UnknownPool<rserpool.core.errors.UnknownPool>}, L{NoRegistrar<rserpool.core.errors.NoRegistrar>} or
+            L{NoElement<rserpool.core.errors.NoElement>}, and for a transport address with a C{ConnectError}; with
             C{ValueError} if the transport cannot send such a message.
         """
         again = self._failover if failover is None else failover
@@ -129,8 +129,8 @@ class Sender:
         @param to_self: to us too, if we are one of them (ASAP_SEND_TO_SELF).
         @param options: as for L{send}, but for C{failover}.
         @return: a C{Deferred} of those to whom it was sent; those who could not be reached are reported. It fails with
-            L{UnknownPool<rserpool.errors.UnknownPool>}, L{NoRegistrar<rserpool.errors.NoRegistrar>}, or with
-            L{NoElement<rserpool.errors.NoElement>} if nobody could be reached.
+            L{UnknownPool<rserpool.core.errors.UnknownPool>}, L{NoRegistrar<rserpool.core.errors.NoRegistrar>}, or with
+            L{NoElement<rserpool.core.errors.NoElement>} if nobody could be reached.
         """
         return ensureDeferred(self._send_to_all(handle_of(pool), data, to_self, options))
 
@@ -144,7 +144,7 @@ class Sender:
 
     # Parts
 
-    async def _send(self, handle: bytes, message: Message, first: PoolElement | None) -> Peer:
+    async def _send(self, handle: bytes, message: Message, first: PoolElementParameter | None) -> Peer:
         tried: list[str] = []
         if first is not None:
             if await self._try(handle, first, message, tried):
@@ -188,7 +188,7 @@ class Sender:
             raise NoElement("; ".join(failures))
         return tuple(reached)
 
-    async def _try(self, handle: bytes, element: PoolElement, message: Message, tried: list[str]) -> bool:
+    async def _try(self, handle: bytes, element: PoolElementParameter, message: Message, tried: list[str]) -> bool:
         """Whether the message was sent to this element."""
         address = address_of(element)
         if address is None:
@@ -251,7 +251,7 @@ class Sender:
 
         connecting.addBoth(done)
 
-    def _is_own(self, handle: bytes, element: PoolElement) -> bool:
+    def _is_own(self, handle: bytes, element: PoolElementParameter) -> bool:
         own = self._own.element if self._own is not None else None
         return own is not None and handle in own.pools and own.identifier(handle) == element.identifier
 

@@ -9,13 +9,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.asap.traits import Traits
-from rserpool.errors import ConfigurationError, WireError
+from rserpool.core.errors import ConfigurationError, WireError
+from rserpool.core.session.traits import Traits
+from rserpool.core.wire import asap
+from rserpool.core.wire.frames import NUMBER, PPID_GOODBYE, PPID_REPEATED, PPID_REPLY, PPID_REQUEST
 from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP, SEND_LIMIT
 from rserpool.sctp.interfaces import ISctpProtocol
 from rserpool.session.links import Link, Owner
-from rserpool.wire import asap
-from rserpool.wire.frames import NUMBER, PPID_GOODBYE, PPID_REPEATED, PPID_REPLY, PPID_REQUEST
 
 _pack = NUMBER.pack
 _number = NUMBER.unpack_from

@@ -12,14 +12,14 @@ from typing import Any
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
-from rserpool.asap.cookies import Cookies
-from rserpool.service.handles import handle_of, handle_text
+from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.session.cookies import Cookies
+from rserpool.core.wire.frames import LONGEST_FRAME, Hello
+from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.core.wire.private import SESSION_FRAMING_VERSION
 from rserpool.session.element import Asked, ElementSession
 from rserpool.session.sctp import SctpLink, checked_ppid
 from rserpool.session.tcp import FramedLink
-from rserpool.wire.frames import LONGEST_FRAME, Hello
-from rserpool.wire.parameters import PoolElement
-from rserpool.wire.private import SESSION_FRAMING_VERSION
 
 __all__ = ["Asked", "ElementSession", "SessionFactory", "SessionProtocol"]
 
@@ -46,7 +46,7 @@ class SessionProtocol:
         @return: None, or the answer: C{bytes}, or an awaitable of C{bytes}. See also L{ElementSession.reply}.
         """
 
-    def cardReceived(self, pool: bytes, elements: tuple[PoolElement, ...]) -> None:
+    def cardReceived(self, pool: bytes, elements: tuple[PoolElementParameter, ...]) -> None:
         """The user is itself an element of this pool, and names who goes on in its place (section 3.9)."""
 
     def sendingPaused(self) -> None:
@@ -65,10 +65,10 @@ class SessionFactory(Factory):
 
     @param build: makes a protocol: a class, or any callable without arguments.
     @param pool: the pool in which the port serves; C{twistd rserpool-pe} and
-        L{PooledService<rserpool.service.pooled.PooledService>} fill it in.
+        L{PooledService<rserpool.element.pooled.PooledService>} fill it in.
     @param cookies: how states are made cookies:
-        L{SignedCookies<rserpool.asap.cookies.SignedCookies>} or, by an explicit choice,
-        L{UnsignedCookies<rserpool.asap.cookies.UnsignedCookies>}; None for a service without state.
+        L{SignedCookies<rserpool.core.session.cookies.SignedCookies>} or, by an explicit choice,
+        L{UnsignedCookies<rserpool.core.session.cookies.UnsignedCookies>}; None for a service without state.
     @param ppid: the SCTP payload protocol identifier of our messages.
     @param speaks_first: whether a session over SCTP starts before anything came. A cookie may then come too late.
     @param longest: the most bytes of a message over TCP that users may send; who sends more is dropped.
@@ -98,7 +98,7 @@ class SessionFactory(Factory):
         self.longest = longest
         self.wall = wall
         self.sessions: set[ElementSession] = set()
-        self.successors: tuple[tuple[PoolElement, ...], bool] = ((), False)
+        self.successors: tuple[tuple[PoolElementParameter, ...], bool] = ((), False)
         self.pools: tuple[bytes, ...] = (handle_of(pool),) if pool else ()
 
     @property
@@ -110,7 +110,7 @@ class SessionFactory(Factory):
         """The port is registered in these pools."""
         self.pools = tuple(map(handle_of, pools))
 
-    def name_successors(self, elements: Iterable[PoolElement], *, exclusive: bool = False) -> None:
+    def name_successors(self, elements: Iterable[PoolElementParameter], *, exclusive: bool = False) -> None:
         """Name those who should serve our sessions when we fail, present sessions and those to come.
 
         @param exclusive: whether the sessions may go to no others.

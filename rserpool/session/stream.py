@@ -24,12 +24,12 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.errors import SessionEnded
+from rserpool.core.errors import SessionEnded
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.sctp.base import MAX_MESSAGE
-from rserpool.service.user import PoolUserService
 from rserpool.session.client import Session
 from rserpool.session.server import SessionFactory, SessionProtocol
-from rserpool.wire.parameters import PoolElement
+from rserpool.user.service import PoolUserService
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
@@ -129,7 +129,7 @@ class SessionClientEndpoint:
         """Open a session.
 
         @return: a C{Deferred} of the protocol, that can be cancelled; it fails with
-            L{SessionEnded<rserpool.errors.SessionEnded>}.
+            L{SessionEnded<rserpool.core.errors.SessionEnded>}.
         """
         session = self._user.session(self._pool, **self._options)
         return ensureDeferred(self._connect(protocolFactory, session))
@@ -151,7 +151,7 @@ def run_over(session: Session, protocol: Any) -> None:
     """Let an ordinary protocol run over a session, from now to the end of either."""
     transport = SessionTransport(session)
 
-    def failed_over(old: PoolElement, new: PoolElement) -> None:
+    def failed_over(old: PoolElementParameter, new: PoolElementParameter) -> None:
         told = getattr(protocol, "failedOver", None)
         if told is not None:
             told(old, new)

@@ -11,11 +11,10 @@ from typing import Any
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from rserpool.asap.traits import Traits
-from rserpool.errors import WireError
-from rserpool.session.links import Link, Owner
-from rserpool.wire import asap
-from rserpool.wire.frames import (
+from rserpool.core.errors import WireError
+from rserpool.core.session.traits import Traits
+from rserpool.core.wire import asap
+from rserpool.core.wire.frames import (
     CONTROL,
     DATA,
     GOODBYE,
@@ -29,6 +28,7 @@ from rserpool.wire.frames import (
     Hello,
     frame,
 )
+from rserpool.session.links import Link, Owner
 
 _pack = NUMBER.pack
 _number = NUMBER.unpack_from

@@ -11,10 +11,10 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.python import usage
 
-from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.asap.cookies import SignedCookies
+from rserpool.core.addresses import TransportAddress, parse_transport_address
+from rserpool.core.session.cookies import SignedCookies
+from rserpool.node.registrars import THIS_HOST
 from rserpool.sctp.endpoints import SctpServerEndpoint
-from rserpool.service.registrars import THIS_HOST
 from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS
 from rserpool.services.pingpong import PingPongFactory

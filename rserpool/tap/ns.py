@@ -7,12 +7,12 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.python import usage
 
-from rserpool.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, parse_transport_address
-from rserpool.errors import ConfigurationError
-from rserpool.profiles import profile
-from rserpool.service.registrar import LOOPBACK, RegistrarService
-from rserpool.service.status import registrar_status
-from rserpool.service.steady import make_steady
+from rserpool.core.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, parse_transport_address
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.profiles import profile
+from rserpool.monitor.status import registrar_status
+from rserpool.node.steady import make_steady
+from rserpool.registrar.service import LOOPBACK, RegistrarService
 from rserpool.tap.options import (
     REPORTING,
     Started,

@@ -16,11 +16,11 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.csp.report import CSP_PORT
-from rserpool.errors import ConfigurationError, RSerPoolError
+from rserpool.core.addresses import TransportAddress, parse_transport_address
+from rserpool.core.errors import ConfigurationError, RSerPoolError
+from rserpool.core.monitoring.report import CSP_PORT
+from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 from rserpool.sctp.stack import BACKENDS
-from rserpool.service.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 
 T = TypeVar("T")
 

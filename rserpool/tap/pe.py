@@ -8,17 +8,17 @@ from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.python import usage
 
-from rserpool.addresses import parse_transport_address
-from rserpool.errors import ConfigurationError
-from rserpool.policies import POLICIES
-from rserpool.policies import parse as parse_policy
-from rserpool.profiles import profile
-from rserpool.service.load import PROBES
-from rserpool.service.pooled import PooledService
-from rserpool.service.ports import parse_port
-from rserpool.service.registrars import local_hosts_towards, registrars_from
-from rserpool.service.status import element_status
-from rserpool.service.steady import make_steady
+from rserpool.core.addresses import parse_transport_address
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.policies import POLICIES
+from rserpool.core.policies import parse as parse_policy
+from rserpool.core.profiles import profile
+from rserpool.element.load import PROBES
+from rserpool.element.pooled import PooledService
+from rserpool.element.ports import parse_port
+from rserpool.monitor.status import element_status
+from rserpool.node.registrars import local_hosts_towards, registrars_from
+from rserpool.node.steady import make_steady
 from rserpool.tap.makers import ClassicMaker
 from rserpool.tap.options import (
     REPORTING,

@@ -9,17 +9,17 @@ from twisted.application.service import IService
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from rserpool.errors import ConfigurationError
-from rserpool.profiles import profile
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.profiles import profile
+from rserpool.monitor.status import user_status
+from rserpool.node.registrars import registrars_from
+from rserpool.node.steady import make_steady
 from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import GRACE, LIMIT, ProxyService
-from rserpool.service.endpoint import TIMEOUT
-from rserpool.service.registrars import registrars_from
-from rserpool.service.status import user_status
-from rserpool.service.steady import make_steady
-from rserpool.service.user import TRANSPORTS, PoolUserService
 from rserpool.tap.options import REPORTING, Started, Subcommand, backend, number, read, reporting, seconds
+from rserpool.user.endpoint import TIMEOUT
+from rserpool.user.service import TRANSPORTS, PoolUserService
 
 
 class Options(Subcommand):

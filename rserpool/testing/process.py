@@ -10,18 +10,18 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
-from rserpool.addresses import ASAP_PORT, TransportAddress
+from rserpool.core.addresses import ASAP_PORT, TransportAddress
+from rserpool.core.handles import handle_of
+from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, TcpTransport, UserTransport
+from rserpool.element.pooled import PooledService
+from rserpool.element.ports import has_control_channel, session_framing
+from rserpool.element.service import PoolElementService
+from rserpool.registrar.service import RegistrarService
 from rserpool.sctp.memory import MemoryStack
 from rserpool.sctp.one_to_one import listenSCTP
-from rserpool.service.element import PoolElementService
-from rserpool.service.endpoint import PoolClientEndpoint
-from rserpool.service.handles import handle_of
-from rserpool.service.pooled import PooledService
-from rserpool.service.ports import has_control_channel, session_framing
-from rserpool.service.registrar import RegistrarService
-from rserpool.service.user import PoolUserService
 from rserpool.testing.reactor import HostReactor
-from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, TcpTransport, UserTransport
+from rserpool.user.endpoint import PoolClientEndpoint
+from rserpool.user.service import PoolUserService
 
 if TYPE_CHECKING:
     from rserpool.testing.scope import Scope
@@ -198,7 +198,7 @@ class ElementProcess(Process):
         @param port: the port; 0 for any.
         @param use: over SCTP the Transport Use, C{DATA_ONLY} or C{DATA_PLUS_CONTROL} (RFC 5354 section 3.4); by
             default what the factory wants: sessions want the latter.
-        @param options: for L{PoolElementService.serve<rserpool.service.element.PoolElementService.serve>}.
+        @param options: for L{PoolElementService.serve<rserpool.element.service.PoolElementService.serve>}.
         @return: the transport that is registered.
         """
         framing = session_framing(factory, (pool,))
@@ -221,7 +221,7 @@ class ElementProcess(Process):
     ) -> None:
         """Register a transport that exists already.
 
-        @param options: for L{PoolElementService.serve<rserpool.service.element.PoolElementService.serve>}.
+        @param options: for L{PoolElementService.serve<rserpool.element.service.PoolElementService.serve>}.
         """
         handle = handle_of(pool)
         registered = self.service.serve(handle, transport, policy, **options)
@@ -239,7 +239,7 @@ class ElementProcess(Process):
     def run(self, service: IService, *pools: bytes | str, **options: Any) -> PooledService:
         """Run a Twisted service that opens a port of its C{reactor} (or C{stack}), as C{twistd rserpool-pe} does.
 
-        @param options: for L{PooledService<rserpool.service.pooled.PooledService>}.
+        @param options: for L{PooledService<rserpool.element.pooled.PooledService>}.
         @return: what runs it.
         """
         settings = {"profile": self.scope.profile, "registrars": self.scope.addresses, "hosts": (self.host,), **options}

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from rserpool.addresses import ENRP_PORT, TransportAddress
-from rserpool.profiles import DEFAULT, Profile
+from rserpool.core.addresses import ENRP_PORT, TransportAddress
+from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.testing.clock import PATIENCE, Time, Timeline
 from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.process import ElementProcess, Process, RegistrarProcess, UserProcess
@@ -74,7 +74,7 @@ class Scope(Time):
     def registrar(self, **options: Any) -> RegistrarProcess:
         """Start another registrar; it knows all others that there are or will be in the beginning.
 
-        @param options: for L{RegistrarService<rserpool.service.registrar.RegistrarService>}.
+        @param options: for L{RegistrarService<rserpool.registrar.service.RegistrarService>}.
         """
         name, host = self._next("r", 0)
         return self._begin(RegistrarProcess(self, name, host, options))
@@ -93,7 +93,7 @@ class Scope(Time):
         @param pool: the pool in which it serves; None if C{setup} says what it does.
         @param factory: what serves.
         @param setup: called with the L{ElementProcess} at each start.
-        @param service: options for L{PoolElementService<rserpool.service.element.PoolElementService>}.
+        @param service: options for L{PoolElementService<rserpool.element.service.PoolElementService>}.
         @param options: for L{ElementProcess.serve}: C{protocol}, C{port}, C{policy} and so on.
         """
 
@@ -109,7 +109,7 @@ class Scope(Time):
     def user(self, **options: Any) -> UserProcess:
         """Start a user.
 
-        @param options: for L{PoolUserService<rserpool.service.user.PoolUserService>}; C{transport="tcp"} has it ask
+        @param options: for L{PoolUserService<rserpool.user.service.PoolUserService>}; C{transport="tcp"} has it ask
             registrars over TCP.
         """
         name, host = self._next("u", 2)
@@ -177,7 +177,7 @@ class Scope(Time):
         """Let time pass until the scope is L{settled}; how many seconds that took.
 
         @raise AssertionError: if it is not within C{seconds}; it says who knows what.
-        @raise rserpool.errors.Rejected: if a registration is refused for good.
+        @raise rserpool.core.errors.Rejected: if a registration is refused for good.
         """
         try:
             took = self.until(lambda: self._refused() or self.settled, seconds)

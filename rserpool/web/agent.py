@@ -22,8 +22,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from rserpool.service.endpoint import TIMEOUT, PassedOver, describe
-from rserpool.service.user import PoolUserService
+from rserpool.user.endpoint import TIMEOUT, PassedOver, describe
+from rserpool.user.service import PoolUserService
 from rserpool.web.body import kept
 from rserpool.web.connections import PoolConnections
 from rserpool.web.endpoints import PoolEndpointFactory, PoolWebEndpoint
@@ -50,7 +50,7 @@ class PoolAgent:
     as soon as its head is here, and nothing is repeated then: if the rest does not come, the reader of the body is told
     so (C{ResponseFailed}, or C{PotentialDataLoss} where only the end of the connection ends the body).
 
-    @param user: a L{PoolUserService<rserpool.service.user.PoolUserService>}.
+    @param user: a L{PoolUserService<rserpool.user.service.PoolUserService>}.
     @param hosts: which host stands for which pool, and which names the certificates bear.
     @param connections: for persistent connections; without it each request has a connection of its own. A
         L{PoolConnections} follows the policy; an ordinary C{HTTPConnectionPool} stays with the element that it has.
@@ -90,9 +90,9 @@ class PoolAgent:
         """Send a request.
 
         @return: a C{Deferred} of the response, that can be cancelled. It fails as C{Agent}'s does, and with
-            L{UnknownPool<rserpool.errors.UnknownPool>}, L{NoRegistrar<rserpool.errors.NoRegistrar>},
-            L{NoElement<rserpool.errors.NoElement>} (which names the elements that were tried, and what was wrong with
-            their certificates), or L{ConfigurationError<rserpool.errors.ConfigurationError>}.
+            L{UnknownPool<rserpool.core.errors.UnknownPool>}, L{NoRegistrar<rserpool.core.errors.NoRegistrar>},
+            L{NoElement<rserpool.core.errors.NoElement>} (which names the elements that were tried, and what was wrong
+            with their certificates), or L{ConfigurationError<rserpool.core.errors.ConfigurationError>}.
         """
         return ensureDeferred(self._request(method, uri, headers, bodyProducer))
 

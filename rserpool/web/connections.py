@@ -24,7 +24,7 @@ class PoolConnections(HTTPConnectionPool):
         """A connection for one request.
 
         @param key: for a pool of no account: its handle, its element and the certificate's name are the key.
-        @return: see L{PoolClientEndpoint.connect_by<rserpool.service.endpoint.PoolClientEndpoint.connect_by>}.
+        @return: see L{PoolClientEndpoint.connect_by<rserpool.user.endpoint.PoolClientEndpoint.connect_by>}.
         """
         if not isinstance(endpoint, PoolWebEndpoint):
             return super().getConnection(key, endpoint)

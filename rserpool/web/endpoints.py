@@ -18,13 +18,13 @@ from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from rserpool.errors import ConfigurationError
-from rserpool.service.endpoint import TIMEOUT, PoolClientEndpoint
-from rserpool.service.handles import handle_text
-from rserpool.service.user import PoolUserService
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.handles import handle_text
+from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.user.endpoint import TIMEOUT, PoolClientEndpoint
+from rserpool.user.service import PoolUserService
 from rserpool.web.hosts import PoolHosts, WebPool
 from rserpool.web.tls import TlsEndpoint
-from rserpool.wire.parameters import PoolElement
 
 PORTS = {b"http": 80, b"https": 443}
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class PoolEndpointFactory:
 
     Connections to elements that the registrar removes are dropped; where a response is under way, 5 s later.
 
-    @param user: a L{PoolUserService<rserpool.service.user.PoolUserService>}.
+    @param user: a L{PoolUserService<rserpool.user.service.PoolUserService>}.
     @param hosts: which host stands for which pool, and which names the certificates bear.
     @param tls: called with such a name, makes what checks it: C{optionsForClientTLS}, perhaps with a C{trustRoot} of
         one's own. By default the trust roots of the platform.
@@ -65,7 +65,7 @@ class PoolEndpointFactory:
         """The endpoint for the host of a URL.
 
         @return: a L{PoolWebEndpoint}; a host that is no pool, or a pool without a certificate name, fails when it is
-            connected to, with L{ConfigurationError<rserpool.errors.ConfigurationError>}.
+            connected to, with L{ConfigurationError<rserpool.core.errors.ConfigurationError>}.
         @raise SchemeNotSupported: if the URL is neither http nor https.
         """
         if uri.scheme not in PORTS:
@@ -124,7 +124,7 @@ class PoolWebEndpoint:
     ) -> None:
         self.pool = pool
         self.certificate = certificate
-        self.element: PoolElement | None = None
+        self.element: PoolElementParameter | None = None
         self.reused = False
         self.fresh = False
         self._creator = creator
@@ -147,7 +147,7 @@ class PoolWebEndpoint:
             spoken to.
         """
 
-        def attempt(endpoint: IStreamClientEndpoint, element: PoolElement) -> Deferred[T]:
+        def attempt(endpoint: IStreamClientEndpoint, element: PoolElementParameter) -> Deferred[T]:
             self.element, self.reused = element, True
             if self._creator is not None and self.certificate is not None:
                 endpoint = TlsEndpoint(self._creator, endpoint, self.certificate)

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rserpool.errors import ConfigurationError
-from rserpool.service.handles import handle_of, handle_text
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.handles import handle_of, handle_text
 
 ESCAPE = "x-"
 LONGEST_LABEL = 63

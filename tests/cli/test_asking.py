@@ -12,9 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.cli import echo, ping
 from rserpool.cli.main import make_parser
 from rserpool.cli.options import OK, OTHER
-from rserpool.errors import SessionEnded, UnknownPool
-from rserpool.services.classic import Classic
-from rserpool.services.pingpong import PingPongFactory
+from rserpool.core import SessionEnded, UnknownPool
+from rserpool.services import Classic, PingPongFactory
 from rserpool.testing import Scope
 
 

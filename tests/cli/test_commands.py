@@ -12,10 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.cli import resolve, watch
 from rserpool.cli.main import explain, make_parser
 from rserpool.cli.show import policy_text
-from rserpool.errors import ConfigurationError, NoRegistrar, SctpUnavailable, UnknownPool
-from rserpool.service.handles import handle_text
-from rserpool.wire.parameters import Policy
-from tests.service.world import World
+from rserpool.core import ConfigurationError, NoRegistrar, PolicyParameter, SctpUnavailable, UnknownPool
+from rserpool.core.handles import handle_text
+from tests.node.world import World
 
 
 class CommandCase(SynchronousTestCase):
@@ -47,9 +46,7 @@ class ResolveTests(CommandCase):
         self.world.member(10, policy="weighted-round-robin:weight=12")
         self.assertEqual(self.world.result(self.start(resolve, "pool")), 0)
         heading, columns, *rows = self.lines()
-        self.assertEqual(
-            heading, "pool pool: 2 elements, weighted-round-robin, says the registrar at 10.0.0.1:3863"
-        )
+        self.assertEqual(heading, "pool pool: 2 elements, weighted-round-robin, says the registrar at 10.0.0.1:3863")
         self.assertEqual(columns, "ELEMENT     TRANSPORT           POLICY                          HOME")
         self.assertEqual(
             sorted(rows),
@@ -128,7 +125,9 @@ class WatchTests(CommandCase):
         watching = self.watch("pool")
         self.world.run(0.5)
         self.world.member(2, policy="least-used:load=0%")
-        member.node.perform(member.role.change(b"pool", member.node.now(), policy=Policy(0x40000001, b"\x80\0\0\0")))
+        member.node.perform(
+            member.role.change(b"pool", member.node.now(), policy=PolicyParameter(0x40000001, b"\x80\0\0\0"))
+        )
         self.world.run(0.5)
         member.leave(b"pool")
         self.world.run(0.5)
@@ -243,6 +242,6 @@ class WordTests(SynchronousTestCase):
 
     def test_policies(self) -> None:
         """Policies that are not known, and values that are cut short."""
-        self.assertEqual(policy_text(Policy(0xB0003001, b"1234")), "policy 0xb0003001")
-        self.assertEqual(policy_text(Policy(2, b"")), "weighted-round-robin")
-        self.assertEqual(policy_text(Policy(2, b"\0\0\0\3")), "weighted-round-robin:weight=3")
+        self.assertEqual(policy_text(PolicyParameter(0xB0003001, b"1234")), "policy 0xb0003001")
+        self.assertEqual(policy_text(PolicyParameter(2, b"")), "weighted-round-robin")
+        self.assertEqual(policy_text(PolicyParameter(2, b"\0\0\0\3")), "weighted-round-robin:weight=3")

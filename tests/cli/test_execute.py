@@ -12,9 +12,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.cli import execute
 from rserpool.cli.execute import environment, statuses
 from rserpool.cli.main import make_parser
-from rserpool.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
-from rserpool.wire.parameters import DATA_ONLY, OpaqueTransport, Policy, PoolElement, SctpTransport, TcpTransport
-from tests.service.world import World
+from rserpool.core import (
+    ConfigurationError,
+    NoRegistrar,
+    PolicyParameter,
+    PoolElementParameter,
+    RSerPoolError,
+    SctpTransport,
+    TcpTransport,
+    UnknownPool,
+)
+from rserpool.core.wire.parameters import DATA_ONLY, OpaqueTransport
+from tests.node.world import World
 
 
 class Runs:
@@ -92,10 +101,8 @@ class ExecuteTests(SynchronousTestCase):
         self.assertEqual(["0x00000001", "0x00000002", "0x00000003"], command.elements)
         self.assertEqual(
             [
-                "rserpool exec: status 7 with 0x00000001 at tcp 10.0.1.1:8001; "
-                "trying 0x00000002 at tcp 10.0.1.2:8002",
-                "rserpool exec: status 8 with 0x00000002 at tcp 10.0.1.2:8002; "
-                "trying 0x00000003 at tcp 10.0.1.3:8003",
+                "rserpool exec: status 7 with 0x00000001 at tcp 10.0.1.1:8001; trying 0x00000002 at tcp 10.0.1.2:8002",
+                "rserpool exec: status 8 with 0x00000002 at tcp 10.0.1.2:8002; trying 0x00000003 at tcp 10.0.1.3:8003",
                 "rserpool exec: status 9 with 0x00000003 at tcp 10.0.1.3:8003; tried 3, which is enough",
             ],
             self.complaints.getvalue().splitlines(),
@@ -192,9 +199,7 @@ class ExecuteTests(SynchronousTestCase):
         for name, status in (("no-such-command-here", 127), (__file__, 126)):
             options = make_parser().parse_args(["exec", "pool"])
             options.command = [name]
-            running = ensureDeferred(
-                execute.run(self.world.reactor, options, StringIO(), complaints=self.complaints)
-            )
+            running = ensureDeferred(execute.run(self.world.reactor, options, StringIO(), complaints=self.complaints))
             self.assertEqual(status, self.successResultOf(running))
             self.assertIn(f"rserpool exec: {name}: ", self.complaints.getvalue())
 
@@ -215,9 +220,15 @@ class WordTests(SynchronousTestCase):
         """IPv6 stands in brackets where a port follows; SCTP has several addresses, and a UDP port."""
         home = SctpTransport(3863, DATA_ONLY, ("::1",))
         over_sctp = SctpTransport(7, DATA_ONLY, ("::1", "::2"))
-        given = environment(PoolElement(1, 1, 60, over_sctp, Policy(1), home, encapsulation=9900), b"pool", 2)
+        given = environment(
+            PoolElementParameter(1, 1, 60, over_sctp, PolicyParameter(1), home, encapsulation=9900), b"pool", 2
+        )
         self.assertEqual("[::1]:7", given["RSERPOOL_ADDRESS"])
         self.assertEqual(("::1", "7", "sctp"), tuple(given[f"RSERPOOL_{n}"] for n in ("HOST", "PORT", "TRANSPORT")))
         self.assertEqual(("::1,::2", "9900"), (given["RSERPOOL_HOSTS"], given["RSERPOOL_UDP_PORT"]))
-        given = environment(PoolElement(1, 1, 60, TcpTransport(7, "::1"), Policy(1), home, encapsulation=9900), b"p", 1)
+        given = environment(
+            PoolElementParameter(1, 1, 60, TcpTransport(7, "::1"), PolicyParameter(1), home, encapsulation=9900),
+            b"p",
+            1,
+        )
         self.assertEqual("", given["RSERPOOL_UDP_PORT"])

@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import rserpool
 from rserpool.cli.main import main
-from rserpool.wire import asap
-from rserpool.wire.parameters import Policy, PoolElement, SctpTransport, TcpTransport
+from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport
+from rserpool.core.wire import asap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(rserpool.__file__)))
 COMMAND = [sys.executable, "-m", "rserpool.cli.main"]
@@ -94,7 +94,6 @@ class HelpTests(SynchronousTestCase):
         for option in ("--registrar", "--items", "--transport", "--profile", "--timeout", "--json", "exit codes"):
             self.assertIn(option, ended.stdout)
 
-
     def test_version(self) -> None:
         """The version of what is installed."""
         told = StringIO()
@@ -165,7 +164,7 @@ class PipeTests(SynchronousTestCase):
     def test_nobody_reads(self) -> None:
         """A reader that has had enough is no error."""
         home = SctpTransport(5000, 1, ("127.0.0.1",))
-        element = PoolElement(1, 1, 60, TcpTransport(80, "127.0.0.1"), Policy(1), home)
+        element = PoolElementParameter(1, 1, 60, TcpTransport(80, "127.0.0.1"), PolicyParameter(1), home)
         answer = asap.encode(asap.HandleResolutionResponse(b"pool", None, (element,)))
         with closing(socket.create_server(("127.0.0.1", 0))) as registrar:
             registrar.settimeout(60)

@@ -16,12 +16,12 @@ from twisted.trial.unittest import TestCase
 from rserpool.cli import monitor
 from rserpool.cli.components import association_text, component_text, plain, time_text
 from rserpool.cli.main import make_parser
-from rserpool.csp.report import Association, Component, Kind, Report, encode
-from rserpool.errors import RSerPoolError
-from tests.service.test_reporting import Ticking
+from rserpool.core import RSerPoolError
+from rserpool.core.monitoring.report import AssociationReport, Component, Kind, Report, encode
+from tests.monitor.test_reporting import Ticking
 
 REGISTRAR = Component(Kind.REGISTRAR, 0xAA)
-PEER = Association(Component(Kind.REGISTRAR, 0xBB), 132, 12, 83.0)
+PEER = AssociationReport(Component(Kind.REGISTRAR, 0xBB), 132, 12, 83.0)
 REPORT = Report(REGISTRAR, 3723.0, 1.0, "host: 10.0.0.1:3863", "3 elements", 0.25, (PEER,))
 ELEMENT = Report(Component(Kind.POOL_ELEMENT, 7), 1.0, 1.0, "", "www: registered")
 SCREEN = 12
@@ -229,8 +229,10 @@ class WordTests(TestCase):
         self.assertEqual(plain("a\tb\x7f"), "a?b?")
         self.assertEqual(association_text(PEER), "registrar 0x000000bb, ENRP over sctp, 0:01:23")
         self.assertEqual(
-            association_text(Association(Component(9, 0), 77, 33)), "kind 9 not known, PPID 33 over IP protocol 77"
+            association_text(AssociationReport(Component(9, 0), 77, 33)),
+            "kind 9 not known, PPID 33 over IP protocol 77",
         )
         self.assertEqual(
-            association_text(Association(Component(Kind.POOL_ELEMENT, 1), 6, 0)), "element 0x00000001, data over tcp"
+            association_text(AssociationReport(Component(Kind.POOL_ELEMENT, 1), 6, 0)),
+            "element 0x00000001, data over tcp",
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rserpool.addresses import ENRP_PORT, TransportAddress
-from rserpool.effects import Connect, Send
-from rserpool.profiles import RFC
-from rserpool.wire import enrp
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, PoolElement, SctpTransport, ServerInformation
-from tests.roles.stage import SERVER, Stage, element
+from rserpool.core import Connect, PoolElementParameter, SctpTransport, Send, TransportAddress
+from rserpool.core.addresses import ENRP_PORT
+from rserpool.core.profiles import RFC
+from rserpool.core.wire import enrp
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, ServerInformation
+from tests.core.registrar.stage import SERVER, Stage, element
 
 P, Q, R = 0x1111, 0x2222, 0x7777
 """Server identifiers of peers; ours, 0x5e12, is greater than P and Q, and smaller than R."""
@@ -112,7 +112,7 @@ class Scope(Stage):
         return self.resolve("user", handle)
 
 
-def owned(home: int, identifier: int, policy: str = "round-robin", port: int = 80) -> PoolElement:
+def owned(home: int, identifier: int, policy: str = "round-robin", port: int = 80) -> PoolElementParameter:
     """An element of a peer, as ENRP tells it."""
     asap_transport = SctpTransport(5000, DATA_PLUS_CONTROL, ("10.0.0.1",))
     return replace(

@@ -8,30 +8,20 @@ from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.addresses import ASAP_PORT, TransportAddress
-from rserpool.errors import CauseCode, NoElement
+from rserpool.core import CauseCode, NoElement, SctpTransport, TransportAddress, UdpTransport
+from rserpool.core.addresses import ASAP_PORT
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, DccpTransport, ErrorCause, UdpLiteTransport
+from rserpool.element import PoolElementService
+from rserpool.registrar import RegistrarService
+from rserpool.sctp import SctpProtocol, listenSCTP
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.memory import Network
-from rserpool.sctp.one_to_one import listenSCTP
-from rserpool.sctp.transport import SctpProtocol
-from rserpool.service.element import PoolElementService
-from rserpool.service.endpoint import PoolClientEndpoint
-from rserpool.service.registrar import RegistrarService
-from rserpool.service.user import PoolUserService
-from rserpool.wire import asap
-from rserpool.wire.parameters import (
-    DATA_ONLY,
-    DATA_PLUS_CONTROL,
-    DccpTransport,
-    ErrorCause,
-    SctpTransport,
-    UdpLiteTransport,
-    UdpTransport,
-)
+from rserpool.user import PoolClientEndpoint, PoolUserService
 from tests.conformance import rfc
+from tests.node.world import World
 from tests.sctp.harness import Recorder
-from tests.service.test_endpoint import Client
-from tests.service.world import World
+from tests.user.test_endpoint import Client
 
 REGISTRAR = TransportAddress(("10.0.0.1",), ASAP_PORT)
 UNKNOWN = b"\x77\0\0\4"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from rserpool.effects import Send
-from rserpool.errors import CauseCode, ConfigurationError
-from rserpool.profiles import DEFAULT
-from rserpool.roles.pool_element import ErrorReceived, RegistrationRefused
-from rserpool.wire import asap
-from rserpool.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, ErrorCause, Policy, SctpTransport
-from rserpool.wire.tlv import Decoded
+from rserpool.core import CauseCode, ConfigurationError, PolicyParameter, SctpTransport, Send
+from rserpool.core.element.pool_element import ErrorReceived, RegistrationRefused
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, ErrorCause
+from rserpool.core.wire.tlv import Decoded
 from tests.conformance import rfc
-from tests.roles.test_pool_element import POOL, ROUND_ROBIN, WEB, ElementTestCase
+from tests.core.element.test_pool_element import POOL, ROUND_ROBIN, WEB, ElementTestCase
 
 
 class RegistrationTests(ElementTestCase):
@@ -20,13 +19,13 @@ class RegistrationTests(ElementTestCase):
     @rfc("5352", "3.1", "In formulating the message, the PE MUST")
     def test_fills_in(self) -> None:
         """R2.1 to R2.5: pool handle, identifier, life, transport and policy; R2.2: drawn well, so never the same."""
-        self.element.serve(POOL, WEB, Policy(2, b"\0\0\0\5"), self.now, life=33)
+        self.element.serve(POOL, WEB, PolicyParameter(2, b"\0\0\0\5"), self.now, life=33)
         self.element.serve(b"other", WEB, ROUND_ROBIN, self.now)
         first, second = self.sent(self.at_home())
         self.assertEqual((first.handle, second.handle), (POOL, b"other"))
         self.assertEqual(first.element.life, 33)
         self.assertEqual(first.element.user_transport, WEB)
-        self.assertEqual(first.element.policy, Policy(2, b"\0\0\0\5"))
+        self.assertEqual(first.element.policy, PolicyParameter(2, b"\0\0\0\5"))
         self.assertEqual(second.element.life, DEFAULT.registration_life)
         self.assertNotEqual(first.element.identifier, second.element.identifier)
         for message in (first, second):

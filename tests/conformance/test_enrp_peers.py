@@ -6,10 +6,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.effects import Connect, Notify, Send
-from rserpool.enrp.events import PeerFound, PeerLost, TakenOver
-from rserpool.profiles import RFC
-from rserpool.wire import asap, enrp
+from rserpool.core import Connect, Notify, Send
+from rserpool.core.peering.events import PeerFound, PeerLost, TakenOver
+from rserpool.core.profiles import RFC
+from rserpool.core.wire import asap, enrp
 from tests.conformance import rfc
 from tests.conformance.scope import SERVER, P, Q, R, Scope, information, owned, place
 

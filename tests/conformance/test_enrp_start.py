@@ -8,18 +8,17 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.addresses import ASAP_PORT, TransportAddress
-from rserpool.effects import Notify
-from rserpool.enrp.events import Ready
-from rserpool.errors import CauseCode
-from rserpool.profiles import RFC
+from rserpool.core import CauseCode, Notify, TransportAddress
+from rserpool.core.addresses import ASAP_PORT
+from rserpool.core.peering.events import Ready
+from rserpool.core.profiles import RFC
+from rserpool.core.wire import enrp
+from rserpool.core.wire.parameters import ErrorCause
+from rserpool.registrar import RegistrarService
 from rserpool.sctp.memory import Network
-from rserpool.service.registrar import RegistrarService
-from rserpool.wire import enrp
-from rserpool.wire.parameters import ErrorCause
 from tests.conformance import rfc
 from tests.conformance.scope import SERVER, P, Q, R, Scope, information, owned, place
-from tests.roles.stage import element
+from tests.core.registrar.stage import element
 from tests.sctp.harness import Recorder
 
 POOL = b"pool"

@@ -6,15 +6,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.effects import Notify
-from rserpool.enrp.events import Audited
-from rserpool.errors import CauseCode
-from rserpool.handlespace.checksum import fold, handle_sum, identifier_sum
-from rserpool.profiles import RFC
-from rserpool.wire import asap, enrp
+from rserpool.core import CauseCode, Notify
+from rserpool.core.handlespace.checksum import fold, handle_sum, identifier_sum
+from rserpool.core.peering.events import Audited
+from rserpool.core.profiles import RFC
+from rserpool.core.wire import asap, enrp
 from tests.conformance import rfc
 from tests.conformance.scope import SERVER, P, Q, Scope, owned
-from tests.roles.stage import element
+from tests.core.registrar.stage import element
 
 POOL = b"pool"
 

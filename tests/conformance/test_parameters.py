@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.errors import WireError
-from rserpool.wire import asap
-from rserpool.wire.parameters import (
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport, UdpTransport, WireError
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import (
     DATA_ONLY,
     DccpTransport,
-    Policy,
-    PoolElement,
-    TcpTransport,
     UdpLiteTransport,
-    UdpTransport,
     decode_pool_element,
     encode_pool_element,
 )
@@ -50,7 +46,7 @@ class PaddingTests(SynchronousTestCase):
         self.assertEqual(data[18:20], b"\0\0")
         for padding in (b"\xff\xff", b"\0\x01"):
             self.assertEqual(asap.decode(data[:18] + padding + data[20:]).message, message)
-        element = PoolElement(1, 2, 3, TcpTransport(80, "10.0.0.1"), Policy(0x80000001, b"abcde"))
+        element = PoolElementParameter(1, 2, 3, TcpTransport(80, "10.0.0.1"), PolicyParameter(0x80000001, b"abcde"))
         tlv = encode_pool_element(element)
         self.assertEqual(tlv[-3:], bytes(3))
         self.assertEqual(decode_pool_element(tlv[:-3] + b"\xff\xff\xff"), element)
@@ -71,7 +67,7 @@ class TransportUseTests(SynchronousTestCase):
             UdpTransport(80, "10.0.0.1"),
             UdpLiteTransport(80, "10.0.0.1"),
         ):
-            tlv = encode_pool_element(PoolElement(1, 2, 3, transport, Policy(1)))
+            tlv = encode_pool_element(PoolElementParameter(1, 2, 3, transport, PolicyParameter(1)))
             self.assertEqual((tlv[20:22], tlv[22:24]), (b"\0\x50", b"\0\0"))
             decoded = decode_pool_element(tlv[:22] + b"\0\x01" + tlv[24:])
             self.assertEqual(decoded.user_transport.use, DATA_ONLY)

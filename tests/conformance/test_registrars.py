@@ -6,13 +6,13 @@ from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.effects import Announce
-from rserpool.profiles import RFC
-from rserpool.roles.registrar import ElementRemoved
-from rserpool.wire import asap
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport, TcpTransport
+from rserpool.core import Announce, SctpTransport, TcpTransport
+from rserpool.core.profiles import RFC
+from rserpool.core.registrar.registrar import ElementRemoved
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.conformance import rfc
-from tests.roles.stage import SERVER, Stage, element
+from tests.core.registrar.stage import SERVER, Stage, element
 
 POOL = b"www"
 

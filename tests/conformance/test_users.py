@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.profiles import DEFAULT
-from rserpool.wire import asap
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap
 from tests.conformance import rfc
-from tests.roles.user_stage import UserStage, answer, element
+from tests.core.user.stage import UserStage, answer, element
 
 
 class ResolutionTests(SynchronousTestCase):

@@ -17,15 +17,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, globalLogPublisher
 from zope.interface import implementer
 
-from rserpool.addresses import TransportAddress
-from rserpool.errors import RSerPoolError
-from rserpool.roles.registrar import ElementRemoved
+from rserpool.core import RSerPoolError, TransportAddress
+from rserpool.core.registrar.registrar import ElementRemoved
+from rserpool.core.wire import asap, enrp
+from rserpool.registrar import RegistrarService
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
-from rserpool.service.registrar import RegistrarService
-from rserpool.wire import asap, enrp
+from tests.core.wire.test_properties import decodes_or_raises
 from tests.hostile.mutation import Mutator, Target
-from tests.service.scene import Scene
-from tests.wire.test_properties import decodes_or_raises
+from tests.node.scene import Scene
 
 STEP = 0.002
 """Seconds between two messages."""

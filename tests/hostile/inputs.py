@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
+from rserpool.core.wire import asap, enrp
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
-from rserpool.wire import asap, enrp
-from rserpool.wire.parameters import Policy, PoolElement, TcpTransport
 
 UNKNOWN = {"stop": 0x0FFF, "stop and report": 0x4FFF, "skip": 0x8FFF, "skip and report": 0xCFFF}
 """Unknown parameter types by what RFC 5354 section 2 wants done with them."""
@@ -136,7 +136,7 @@ def _asap(host: str, pool: bytes, identifier: int) -> list[Input]:
         message(kind, tlv(0x09, pool), tlv(0x0E, identifier.to_bytes(4, "big")), flags=1) for kind in (3, 4, 6, 11, 12)
     )
     cases["deregistration of somebody else's element"] = (asap.encode(asap.Deregistration(pool, identifier)),) * 5
-    theirs = PoolElement(identifier, 0, 60, TcpTransport(80, host), Policy(1))
+    theirs = PoolElementParameter(identifier, 0, 60, TcpTransport(80, host), PolicyParameter(1))
     cases["registration of somebody else's identifier"] = (asap.encode(asap.Registration(pool, theirs)),) * 5
     cases["reports about somebody else's element"] = (asap.encode(asap.EndpointUnreachable(pool, identifier)),) * 50
     cases["acknowledgements of somebody else"] = (asap.encode(asap.EndpointKeepAliveAck(pool, identifier)),) * 5
@@ -195,7 +195,11 @@ def _enrp(host: str, pool: bytes, identifier: int, server: int) -> list[Input]:
     cases["removal of somebody else's element"] = (
         enrp.encode(
             enrp.HandleUpdate(
-                0x99, server, 1, pool, PoolElement(identifier, 0x99, 60, TcpTransport(80, host), Policy(1))
+                0x99,
+                server,
+                1,
+                pool,
+                PoolElementParameter(identifier, 0x99, 60, TcpTransport(80, host), PolicyParameter(1)),
             )
         ),
     ) * 5

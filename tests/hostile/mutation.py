@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from rserpool.wire import asap, enrp
-from rserpool.wire.parameters import Policy, PoolElement, SctpTransport, TcpTransport
-from tests.wire.test_captures import MULTICAST, REGISTRARS, messages
+from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport
+from rserpool.core.wire import asap, enrp
+from tests.core.wire.test_captures import MULTICAST, REGISTRARS, messages
 
 BYTES = (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 14, 16, 0x20, 0x21, 0x3F, 0x40, 0x7F, 0x80, 0x81, 0xC0, 0xFE, 0xFF)
 LENGTHS = (0, 1, 3, 4, 5, 7, 8, 12, 16, 20, 24, 31, 32, 33, 255, 256, 1024, 0x7FFF, 0x8000, 0xFFFC, 0xFFFF)
@@ -232,9 +232,9 @@ class Mutator:
         return data
 
 
-def _element(number: int, host: str, home: int = 0) -> PoolElement:
-    return PoolElement(
-        number, home, 60, TcpTransport(80, host), Policy(1), SctpTransport(5000, 1, (host,)) if home else None
+def _element(number: int, host: str, home: int = 0) -> PoolElementParameter:
+    return PoolElementParameter(
+        number, home, 60, TcpTransport(80, host), PolicyParameter(1), SctpTransport(5000, 1, (host,)) if home else None
     )
 
 
@@ -248,7 +248,7 @@ def _about(handle: bytes, number: int, host: str) -> list[bytes]:
             asap.RegistrationResponse(handle, number),
             asap.DeregistrationResponse(handle, number),
             asap.HandleResolution(handle, True),
-            asap.HandleResolutionResponse(handle, Policy(1), (_element(number, host, 1),), True),
+            asap.HandleResolutionResponse(handle, PolicyParameter(1), (_element(number, host, 1),), True),
             asap.EndpointKeepAlive(1, handle, True, number),
             asap.EndpointKeepAliveAck(handle, number),
             asap.EndpointUnreachable(handle, number),

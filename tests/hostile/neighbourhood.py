@@ -13,15 +13,13 @@ from typing import Any
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import LoopingCall, deferLater
 
-from rserpool.addresses import TransportAddress
 from rserpool.cli.demo.processes import Twistd
-from rserpool.errors import UnknownPool
+from rserpool.core import TcpTransport, TransportAddress, UnknownPool
+from rserpool.core.wire import asap, enrp
+from rserpool.element import PoolElementService
+from rserpool.sctp import open_stack
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
-from rserpool.sctp.stack import open_stack
-from rserpool.service.element import PoolElementService
-from rserpool.service.user import PoolUserService
-from rserpool.wire import asap, enrp
-from rserpool.wire.parameters import TcpTransport
+from rserpool.user import PoolUserService
 from tests.hostile.arena import ELEMENT, OTHER, POOL, SERVER, Disturbed, Stranger
 from tests.hostile.inputs import Input
 from tests.hostile.mutation import Mutator, Target
@@ -93,9 +91,7 @@ class Neighbourhood:
         self._endpoints: dict[Stranger, Any] = {}
         self._looking: Any = None
         self._failure: str | None = None
-        target = Target(
-            (POOL, b"common"), (b"common",), (ELEMENT, SERVER, OTHER), (self.hosts[2], self.hosts[0])
-        )
+        target = Target((POOL, b"common"), (b"common",), (ELEMENT, SERVER, OTHER), (self.hosts[2], self.hosts[0]))
         self._mutator = Mutator(self.random, target)
 
     async def start(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.addresses import TransportAddress
+from rserpool.core import TransportAddress
 from rserpool.sctp.base import PPID_ASAP
 from tests.hostile.arena import ELEMENT, POOL, SERVER, Arena
 from tests.hostile.inputs import Input, inputs

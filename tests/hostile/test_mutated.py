@@ -6,11 +6,11 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.wire import asap, enrp
+from rserpool.core.wire import asap, enrp
+from tests.core.wire.test_captures import MULTICAST, REGISTRARS, messages
 from tests.hostile.arena import Arena
 from tests.hostile.mutation import Mutator, Target, parse
 from tests.hostile.run import memory
-from tests.wire.test_captures import MULTICAST, REGISTRARS, messages
 
 SEED = 7
 

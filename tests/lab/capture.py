@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.wire import asap, enrp
+from rserpool.core.wire import asap, enrp
 from tests.lab import MEANT, RESULTS, STRANGERS
 from tests.lab.dissection import Message, facts_of, messages
 from tests.lab.test_messages import samples

@@ -16,22 +16,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, iterparse
 
-from rserpool.errors import WireError
-from rserpool.wire import asap, enrp
-from rserpool.wire.causes import ErrorCause
-from rserpool.wire.parameters import (
-    DccpTransport,
-    OpaqueTransport,
-    Policy,
-    PoolElement,
-    SctpTransport,
-    ServerInformation,
-    TcpTransport,
-    UdpLiteTransport,
-    UdpTransport,
-)
-from rserpool.wire.private import encode_encapsulation, encode_framing, encode_will
-from rserpool.wire.tlv import Decoded
+from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport, UdpTransport, WireError
+from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.causes import ErrorCause
+from rserpool.core.wire.parameters import DccpTransport, OpaqueTransport, ServerInformation, UdpLiteTransport
+from rserpool.core.wire.private import encode_encapsulation, encode_framing, encode_will
+from rserpool.core.wire.tlv import Decoded
 
 PORTS = range(9892, 9900)
 """The UDP ports of SCTP over UDP that registrars use."""
@@ -143,7 +133,7 @@ def facts_of(message: Any) -> Facts:
 
 def _add(facts: Facts, part: Any) -> None:
     match part:
-        case PoolElement():
+        case PoolElementParameter():
             facts["pool_element_pe_identifier", part.identifier] += 1
             facts["pool_element_home_enrp_server_identifier", part.home] += 1
             facts["pool_element_registration_life", part.life] += 1
@@ -162,7 +152,7 @@ def _add(facts: Facts, part: Any) -> None:
             facts["pool_handle_pool_handle", part.handle] += 1
             for element in part.elements:
                 _add(facts, element)
-        case Policy():
+        case PolicyParameter():
             facts[POLICY + "type", part.type] += 1
             facts[POLICY + "value", part.data] += 1
         case ErrorCause():

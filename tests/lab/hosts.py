@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.internet import reactor
 
-from rserpool.addresses import TransportAddress
-from rserpool.service.element import PoolElementService
-from rserpool.service.user import PoolUserService
+from rserpool.core import TransportAddress
+from rserpool.element import PoolElementService
+from rserpool.user import PoolUserService
 from tests.lab import LabTests
 from tests.lab.networks import Host, Networks
 from tests.processes.harness import Process, ProcessTests, all_of

@@ -13,13 +13,13 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
-from rserpool.errors import UnknownPool
-from rserpool.sctp.one_to_one import listenSCTP
-from rserpool.service.element import PoolElementService
-from rserpool.service.registrar import RegistrarService
-from rserpool.service.user import PoolUserService
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport
+from rserpool.core import SctpTransport, TransportAddress, UnknownPool
+from rserpool.core.addresses import ASAP_PORT, ENRP_PORT
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
+from rserpool.element import PoolElementService
+from rserpool.registrar import RegistrarService
+from rserpool.sctp import listenSCTP
+from rserpool.user import PoolUserService
 from tests.lab import LabTests
 from tests.lab.networks import Host, Networks, tool
 from tests.processes.harness import Process, ProcessTests

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
+from rserpool.core import TcpTransport
 from rserpool.services.messages import PPID_PINGPONG, Ping, Pong
-from rserpool.wire.parameters import TcpTransport
 from tests.lab.hosts import BACKEND, ScopeTests, at
 from tests.processes.harness import Process, all_of
 

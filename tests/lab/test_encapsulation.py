@@ -10,15 +10,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from rserpool.addresses import TransportAddress
-from rserpool.errors import ConfigurationError
-from rserpool.profiles import FAST
-from rserpool.sctp.interfaces import ISctpStack
-from rserpool.sctp.stack import open_stack
-from rserpool.service.element import PoolElementService
-from rserpool.service.registrar import RegistrarService
-from rserpool.service.user import PoolUserService
-from rserpool.wire.parameters import TcpTransport
+from rserpool.core import ConfigurationError, TcpTransport, TransportAddress
+from rserpool.core.profiles import FAST
+from rserpool.element import PoolElementService
+from rserpool.registrar import RegistrarService
+from rserpool.sctp import ISctpStack, open_stack
+from rserpool.user import PoolUserService
 from tests.lab.networks import Host, Networks
 from tests.sctp.harness import Recorder, SctpHarness
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest, TestCase
 
-from rserpool.errors import SctpUnavailable
+from rserpool.core import SctpUnavailable
+from rserpool.sctp import ISctpStack, open_stack
 from rserpool.sctp.base import PPID_ASAP
-from rserpool.sctp.interfaces import ISctpStack
-from rserpool.sctp.stack import open_stack
 from tests.lab import strange
 from tests.sctp import test_endpoints
 from tests.sctp.contract import SctpContract

@@ -10,10 +10,10 @@ from twisted.internet import reactor
 from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.trial.unittest import TestCase
 
-from rserpool.addresses import TransportAddress
+from rserpool.core import TransportAddress
+from rserpool.sctp import open_stack
 from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.sctp.kernel import options
-from rserpool.sctp.stack import open_stack
 from tests.sctp.harness import SctpHarness
 
 SCTP_MAXSEG = 13

@@ -7,11 +7,11 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest, TestCase
 
-from rserpool.addresses import TransportAddress
-from rserpool.profiles import FAST
+from rserpool.core import TransportAddress
+from rserpool.core.profiles import FAST
+from rserpool.sctp import open_stack
 from rserpool.sctp.base import STREAMS
 from rserpool.sctp.kernel import options
-from rserpool.sctp.stack import open_stack
 from tests.sctp.harness import SctpHarness
 
 try:

@@ -9,16 +9,16 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from rserpool.addresses import TransportAddress
-from rserpool.policies import POLICIES
+from rserpool.core import PolicyParameter, PoolElementParameter, TransportAddress
+from rserpool.core.policies import POLICIES
+from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.parameters import ErrorCause
+from rserpool.sctp import open_stack
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
-from rserpool.sctp.stack import open_stack
-from rserpool.wire import asap, enrp
-from rserpool.wire.parameters import ErrorCause, Policy, PoolElement
+from tests.core.wire.test_layout import ASAP, ELEMENT, ENRP, HANDLE, TRANSPORTS
 from tests.lab import MEANT, RESULTS, LabTests
 from tests.lab.networks import Host, Networks
 from tests.sctp.harness import Recorder, SctpHarness
-from tests.wire.test_layout import ASAP, ELEMENT, ENRP, HANDLE, TRANSPORTS
 
 NO_TLV = asap.Error((ErrorCause(3, b"xyz"),))
 """RFC 5354 section 3.12.3 wants a parameter there."""
@@ -26,10 +26,12 @@ NO_TLV = asap.Error((ErrorCause(3, b"xyz"),))
 
 def samples() -> list[tuple[int, Any]]:
     """PPIDs and messages."""
-    elements = [PoolElement(number, 7, 60, kind, ELEMENT.policy) for number, (kind, _) in enumerate(TRANSPORTS, 1)]
+    elements = [
+        PoolElementParameter(number, 7, 60, kind, ELEMENT.policy) for number, (kind, _) in enumerate(TRANSPORTS, 1)
+    ]
     for number, policy in POLICIES.items():
         data = policy.encode(range(1, len(policy.fields) + 1))
-        elements.append(PoolElement(9, 7, 60, ELEMENT.user_transport, Policy(number, data)))
+        elements.append(PoolElementParameter(9, 7, 60, ELEMENT.user_transport, PolicyParameter(number, data)))
     messages: list[tuple[int, Any]] = [(PPID_ASAP, message) for message, _ in ASAP if message != NO_TLV]
     messages += [(PPID_ENRP, message) for message, _ in ENRP]
     messages += [(PPID_ASAP, asap.Registration(HANDLE, element)) for element in elements]

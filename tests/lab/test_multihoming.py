@@ -12,15 +12,14 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from rserpool.addresses import TransportAddress
-from rserpool.profiles import FAST, RFC, Profile
-from rserpool.sctp.interfaces import ISctpStack
-from rserpool.sctp.stack import open_stack
-from rserpool.service.element import PoolElementService
-from rserpool.service.own_addresses import OwnAddresses, present_hosts
-from rserpool.service.registrar import RegistrarService
-from rserpool.service.user import PoolUserService
-from rserpool.wire.parameters import DATA_ONLY, SctpTransport
+from rserpool.core import Profile, SctpTransport, TransportAddress
+from rserpool.core.profiles import FAST, RFC
+from rserpool.core.wire.parameters import DATA_ONLY
+from rserpool.element import PoolElementService
+from rserpool.node.own_addresses import OwnAddresses, present_hosts
+from rserpool.registrar import RegistrarService
+from rserpool.sctp import ISctpStack, open_stack
+from rserpool.user import PoolUserService
 from tests.lab.networks import Host, Networks, ip
 from tests.sctp.harness import Recorder, SctpHarness
 

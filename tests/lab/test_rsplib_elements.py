@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from rserpool.addresses import ASAP_PORT, TransportAddress
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, PoolElement, SctpTransport, TcpTransport
+from rserpool.core import PoolElementParameter, SctpTransport, TcpTransport, TransportAddress
+from rserpool.core.addresses import ASAP_PORT
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.lab.rsplib import RsplibTests
 
 SERVICES = {
@@ -61,7 +62,7 @@ class ElementTests(RsplibTests):
         for service in [*killed, *silent]:
             await self.holds(registrar, SERVICES[service])
 
-    def check(self, element: PoolElement, identifier: int, host: str) -> None:
+    def check(self, element: PoolElementParameter, identifier: int, host: str) -> None:
         """What it registered."""
         self.assertEqual(identifier, element.identifier)
         self.assertEqual(90_000, element.life)  # milliseconds: it registers again each 30 s

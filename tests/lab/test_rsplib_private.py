@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rserpool.wire import enrp
-from rserpool.wire.parameters import PoolElement, ServerInformation
+from rserpool.core import PoolElementParameter
+from rserpool.core.wire import enrp
+from rserpool.core.wire.parameters import ServerInformation
 from tests.lab.networks import Host
 from tests.lab.rsplib import RsplibTests
 
@@ -75,9 +76,9 @@ class PrivateParameterTests(RsplibTests):
         self.assertEqual((7, 0), (told.identifier, told.framing))
 
 
-def told_by(sender: int, messages: list[object]) -> tuple[list[PoolElement], list[ServerInformation]]:
+def told_by(sender: int, messages: list[object]) -> tuple[list[PoolElementParameter], list[ServerInformation]]:
     """The elements and registrars in the answers of one registrar."""
-    elements: list[PoolElement] = []
+    elements: list[PoolElementParameter] = []
     servers: list[ServerInformation] = []
     for message in messages:
         if isinstance(message, enrp.HandleTableResponse) and message.sender == sender:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rserpool.profiles import DEFAULT
-from rserpool.service.element import PoolElementService
-from rserpool.service.registrar import RegistrarService
-from rserpool.service.user import PoolUserService
-from rserpool.wire import enrp
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import enrp
+from rserpool.element import PoolElementService
+from rserpool.registrar import RegistrarService
+from rserpool.user import PoolUserService
 from tests.lab.networks import Host
 from tests.lab.rsplib import RsplibTests
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rserpool.policies import POLICIES, parse
-from rserpool.service.user import PoolUserService
-from rserpool.wire import asap
-from rserpool.wire.parameters import PoolElement
+from rserpool.core import PoolElementParameter
+from rserpool.core.policies import POLICIES, parse
+from rserpool.core.wire import asap
+from rserpool.user import PoolUserService
 from tests.lab.rsplib import RsplibTests
 
 THEIR_POLICIES = {
@@ -32,7 +32,7 @@ MILLISECONDS = 60
 class OurElementTests(RsplibTests):
     """An element of ours, and rsplib's registrars."""
 
-    async def found(self, user: PoolUserService, pool: str) -> PoolElement:
+    async def found(self, user: PoolUserService, pool: str) -> PoolElementParameter:
         """The one element of a pool, as rsplib's registrar tells it."""
         [element] = (await user.resolve(pool, fresh=True)).elements
         return element

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from rserpool.addresses import ASAP_PORT
+from rserpool.core.addresses import ASAP_PORT
 from tests.lab.networks import Host
 from tests.lab.rsplib import RsplibTests
 from tests.processes.harness import RSERPOOL, Process

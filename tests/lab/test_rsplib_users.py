@@ -6,10 +6,9 @@ from typing import Any
 
 from twisted.internet import reactor
 
-from rserpool.services.classic import Classic
+from rserpool.services import Classic, PingPongFactory
 from rserpool.services.messages import PPID_PINGPONG, Ping, Pong
-from rserpool.services.pingpong import PingPongFactory
-from rserpool.session.client import Session
+from rserpool.session import Session
 from tests.lab.networks import Host
 from tests.lab.rsplib import RsplibTests
 from tests.processes.harness import Process, all_of

@@ -12,12 +12,12 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from rserpool.addresses import TransportAddress
-from rserpool.profiles import FAST
+from rserpool.core import TcpTransport, TransportAddress
+from rserpool.core.profiles import FAST
+from rserpool.core.wire.parameters import UserTransport
+from rserpool.element import PoolElementService
+from rserpool.registrar import RegistrarService
 from rserpool.sctp.memory import Network
-from rserpool.service.element import PoolElementService
-from rserpool.service.registrar import RegistrarService
-from rserpool.wire.parameters import TcpTransport, UserTransport
 
 network_reactor: Any = reactor
 HOST = "127.0.0.1"

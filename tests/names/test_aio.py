@@ -38,8 +38,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import react
 from rserpool.names.aio import Pools
-from rserpool.service.registrars import registrars_from
-from rserpool.service.user import PoolUserService
+from rserpool.node.registrars import registrars_from
+from rserpool.user.service import PoolUserService
 
 async def ask(user):
     pools = Pools(user)

@@ -10,6 +10,7 @@ import time
 
 from twisted.internet.defer import gatherResults
 
+from rserpool.core import TcpTransport, UdpTransport
 from rserpool.names import (
     NamesUnavailable,
     NameUnknown,
@@ -21,7 +22,6 @@ from rserpool.names import (
     getaddrinfo,
 )
 from rserpool.names.blocking import resolver
-from rserpool.wire.parameters import TcpTransport, UdpTransport
 from tests.names.loopback import HOST, LoopbackCase, free_port
 
 PROGRAM = """

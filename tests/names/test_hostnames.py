@@ -11,10 +11,10 @@ from twisted.internet.error import DNSLookupError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.core import UdpTransport
 from rserpool.names import NameUnknown, NoSuchAddress
 from rserpool.names.hostnames import PoolHostnames, getaddrinfo
-from rserpool.wire.parameters import UdpTransport
-from tests.service.world import World
+from tests.node.world import World
 
 
 class HostnameTests(SynchronousTestCase):

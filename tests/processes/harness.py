@@ -21,11 +21,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 import rserpool
-from rserpool.addresses import TransportAddress, parse_transport_address
-from rserpool.asap.resolution import PoolChanged
 from rserpool.cli.demo.processes import TWISTD
-from rserpool.service.user import PoolUserService
-from rserpool.wire.parameters import PoolElement
+from rserpool.core import PoolElementParameter, TransportAddress, parse_transport_address
+from rserpool.user import PoolChanged, PoolUserService
 
 ROOT = Path(rserpool.__file__).parent.parent
 RSERPOOL = "import sys; from rserpool.cli.main import main; sys.exit(main())"
@@ -206,9 +204,9 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self.elements: dict[int, PoolElement] | None = None
+        self.elements: dict[int, PoolElementParameter] | None = None
         self.history: list[list[int]] = []
-        self._awaited: list[tuple[Callable[[dict[int, PoolElement]], bool], Deferred[None]]] = []
+        self._awaited: list[tuple[Callable[[dict[int, PoolElementParameter]], bool], Deferred[None]]] = []
 
     def changed(self, change: PoolChanged) -> None:
         present = {element.identifier: element for element in change.elements or ()}
@@ -219,7 +217,7 @@ class Pool:
                 self._awaited.remove((condition, awaited))
                 awaited.callback(None)
 
-    def until(self, condition: Callable[[dict[int, PoolElement]], bool]) -> Deferred[None]:
+    def until(self, condition: Callable[[dict[int, PoolElementParameter]], bool]) -> Deferred[None]:
         """Fires when the elements are like this."""
         awaited: Deferred[None] = Deferred()
         if self.history and condition(self.elements or {}):

@@ -8,12 +8,11 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from rserpool.addresses import TransportAddress
-from rserpool.profiles import DEFAULT
+from rserpool.core import TransportAddress
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap
+from rserpool.sctp import ISctpAssociation, open_stack
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.stack import open_stack
-from rserpool.wire import asap
 
 
 class Peer(SctpHandler):

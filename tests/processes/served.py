@@ -9,9 +9,8 @@ from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.protocols.basic import LineReceiver
 from twisted.python import usage
 
-from rserpool.asap.cookies import KeyRing, SignedCookies
-from rserpool.sctp.one_to_one import listenSCTP
-from rserpool.session.server import SessionFactory, SessionProtocol
+from rserpool.sctp import listenSCTP
+from rserpool.session import KeyRing, SessionFactory, SessionProtocol, SignedCookies
 
 KEYS = KeyRing({"test": b"the elements of a test"})
 LATE = 0.3

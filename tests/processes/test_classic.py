@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport, TcpTransport
+from rserpool.core import SctpTransport, TcpTransport
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.processes.harness import Process, ProcessTests, Registrar, all_of
 
 PINGS = 100

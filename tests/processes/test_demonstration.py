@@ -11,8 +11,8 @@ from twisted.trial.unittest import TestCase
 from rserpool.cli.demo.screen import Screen
 from rserpool.cli.demo.stage import POOL, Stage
 from rserpool.cli.demo.traffic import Tally, Traffic
-from rserpool.profiles import DEFAULT
-from rserpool.service.user import PoolUserService
+from rserpool.core.profiles import DEFAULT
+from rserpool.user import PoolUserService
 
 REGISTRARS, SERVERS = 3, 3
 

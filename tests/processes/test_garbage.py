@@ -10,12 +10,10 @@ import struct
 from random import Random
 from typing import Any
 
-from rserpool.addresses import TransportAddress
 from rserpool.cli.demo.processes import TWISTD
-from rserpool.errors import UnknownPool
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport, TransportAddress, UnknownPool
+from rserpool.core.wire import asap
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
-from rserpool.wire import asap
-from rserpool.wire.parameters import Policy, PoolElement, TcpTransport
 from tests.processes.harness import ProcessTests, Registrar, free_address
 from tests.processes.peer import peer_of
 
@@ -109,7 +107,9 @@ class GarbageTests(ProcessTests):
         noise.transport.write(b"\x05\x00\xff\xff" + Random(3).randbytes(200_000))
         short.transport.write(b"\x05\x00\x00\x03\x05\x00\x00\x00")
         await short.lost
-        registration = asap.Registration(b"pool", PoolElement(7, 0, 60, TcpTransport(80, host), Policy(0x1)))
+        registration = asap.Registration(
+            b"pool", PoolElementParameter(7, 0, 60, TcpTransport(80, host), PolicyParameter(0x1))
+        )
         element.transport.write(asap.encode(registration))
         (refusal,) = messages(await element.gets(b"\x03\x01"))
         self.assertEqual((True, 0xA), (refusal.rejected, refusal.causes[0].code))
@@ -152,7 +152,7 @@ class GarbageTests(ProcessTests):
         peer, association = await peer_of(self, registrar.address)
         count = 500
         for identifier in range(1, count + 1):
-            parameter = PoolElement(identifier, 0, 60, TcpTransport(80, "127.0.0.1"), Policy(0x1))
+            parameter = PoolElementParameter(identifier, 0, 60, TcpTransport(80, "127.0.0.1"), PolicyParameter(0x1))
             association.send(asap.encode(asap.Registration(b"large", parameter)), PPID_ASAP)
         await peer.message(count)
         before = resident(registrar.process.pid)

@@ -9,8 +9,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from rserpool.cli.demo.processes import TWISTD
+from rserpool.core.wire import asap
 from rserpool.sctp.base import PPID_ASAP
-from rserpool.wire import asap
 from tests.processes.harness import Client, Pool, Process, ProcessTests, Registrar, all_of, free_address
 from tests.processes.peer import peer_of
 

@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.trial.unittest import SkipTest
 
-from rserpool.service.endpoint import PoolClientEndpoint
-from rserpool.wire.parameters import TcpTransport, UdpTransport
+from rserpool.core import TcpTransport, UdpTransport
+from rserpool.user import PoolClientEndpoint
 from tests.processes.harness import Client, ProcessTests, all_of, free_address, has_ipv6
 
 

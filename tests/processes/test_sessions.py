@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rserpool.session.client import Session
-from rserpool.wire.parameters import DATA_PLUS_CONTROL, SctpTransport, TcpTransport
+from rserpool.core import SctpTransport, TcpTransport
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
+from rserpool.session import Session
 from tests.processes.harness import Process, ProcessTests, all_of
 
 
@@ -17,9 +18,7 @@ class SessionTests(ProcessTests):
         registrar = await self.registrar()
         where = registrar.text.partition(":")[0]
         plugin = ("served", "--kind", f"session-{kind}", "--interface", where)
-        elements = {
-            number: self.element(registrar, "--identifier", str(number), plugin=plugin) for number in (1, 2, 3)
-        }
+        elements = {number: self.element(registrar, "--identifier", str(number), plugin=plugin) for number in (1, 2, 3)}
         user = self.user(registrar)
         await self.watch(user).holds(1, 2, 3)
         return elements, user.session("pool", repeat=True)

@@ -10,8 +10,8 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest
 
-from rserpool.addresses import TransportAddress
 from rserpool.cli.demo.processes import TWISTD
+from rserpool.core import TransportAddress
 from tests.processes.harness import Process, ProcessTests, all_of, free_address
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.profiles import FAST
+from rserpool.core.profiles import FAST
 from rserpool.tap.proxy import Options, makeService
 
 

@@ -22,13 +22,14 @@ from twisted.internet.ssl import optionsForClientTLS, trustRootFromCertificates
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.errors import ConfigurationError
-from rserpool.profiles import FAST
+from rserpool.core import ConfigurationError, SctpTransport, TcpTransport
+from rserpool.core.profiles import FAST
+from rserpool.core.wire.parameters import DATA_ONLY
+from rserpool.proxy import ProxyService
 from rserpool.proxy.listening import server_endpoint
-from rserpool.proxy.service import ProxyService, address_text
-from rserpool.sctp.one_to_one import listenSCTP
-from rserpool.service.user import PoolUserService
-from rserpool.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport
+from rserpool.proxy.service import address_text
+from rserpool.sctp import listenSCTP
+from rserpool.user import PoolUserService
 from tests.names.loopback import HOST, LoopbackCase, network_reactor
 from tests.web.certificates import Authority
 

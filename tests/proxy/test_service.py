@@ -9,9 +9,10 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.proxy import ProxyService
 from rserpool.proxy.descriptors import OURS, room_for
-from rserpool.proxy.service import HALF_CLOSED, ProxyService
-from tests.service.world import Transport, World
+from rserpool.proxy.service import HALF_CLOSED
+from tests.node.world import Transport, World
 
 
 class HalfTransport(Transport):

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rserpool.profiles import DEFAULT
-from rserpool.wire import asap, enrp
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap, enrp
 from tests.simulation.cluster import Cluster
 
 FOLDER = Path(__file__).resolve().parent

@@ -6,8 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.profiles import DEFAULT
-from rserpool.wire import asap, enrp
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap, enrp
 from tests.simulation import invariants
 from tests.simulation.cluster import Cluster
 from tests.simulation.members import ElementProcess, Process, RegistrarProcess

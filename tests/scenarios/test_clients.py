@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rserpool.errors import UnknownPool
-from rserpool.wire import asap
+from rserpool.core import UnknownPool
+from rserpool.core.wire import asap
 from tests.scenarios.stage import POOL, ScenarioTestCase, home_of, messages
 
 

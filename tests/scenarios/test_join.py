@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rserpool.enrp.events import Ready
-from rserpool.wire import asap, enrp
-from rserpool.wire.parameters import TcpTransport
+from rserpool.core import TcpTransport
+from rserpool.core.peering.events import Ready
+from rserpool.core.wire import asap, enrp
 from tests.scenarios.stage import ScenarioTestCase, home_of, messages
 from tests.simulation.members import RegistrarProcess
 

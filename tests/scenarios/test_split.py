@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from operator import gt
 
-from rserpool.enrp.events import Audited
-from rserpool.wire import enrp
-from rserpool.wire.parameters import PoolElement
+from rserpool.core import PoolElementParameter
+from rserpool.core.peering.events import Audited
+from rserpool.core.wire import enrp
 from tests.scenarios.stage import POOL, ScenarioTestCase, home_of, messages
 from tests.simulation.members import RegistrarProcess
 
@@ -47,7 +47,7 @@ class AuditTests(ScenarioTestCase):
         lost = next(iter(copy.owned_by(first.identifier)))
         parameter = lost.parameter()
         copy.deregister(POOL, lost.identifier)
-        invented = PoolElement(77, first.identifier, 60, parameter.user_transport, parameter.policy)
+        invented = PoolElementParameter(77, first.identifier, 60, parameter.user_transport, parameter.policy)
         copy.register(POOL, invented)
         self.assertLess(self.assert_settled(cluster, 3.0), 1.2)
         audits = [what for _, who, _, what, _ in cluster.trace.entries if who == "r2" and isinstance(what, Audited)]

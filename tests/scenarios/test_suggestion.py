@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rserpool.wire import enrp
+from rserpool.core.wire import enrp
 from tests.scenarios.stage import ScenarioTestCase, home_of, messages
 
 

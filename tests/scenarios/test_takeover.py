@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rserpool.enrp.events import PeerLost, TakenOver
-from rserpool.profiles import DEFAULT, RFC
-from rserpool.wire import asap, enrp
+from rserpool.core.peering.events import PeerLost, TakenOver
+from rserpool.core.profiles import DEFAULT, RFC
+from rserpool.core.wire import asap, enrp
 from tests.scenarios.stage import ScenarioTestCase, home_of, messages
 from tests.simulation.cluster import Cluster
 
@@ -359,6 +359,7 @@ class ReferenceFaultTests(ScenarioTestCase):
 
 
 def _enrp(number: int):
-    from rserpool.addresses import ENRP_PORT, TransportAddress
+    from rserpool.core import TransportAddress
+    from rserpool.core.addresses import ENRP_PORT
 
     return TransportAddress((f"10.0.0.{number}",), ENRP_PORT)

@@ -11,8 +11,8 @@ from twisted.internet.error import (
     ConnectionRefusedError,
 )
 
+from rserpool.sctp import ISctpAssociation
 from rserpool.sctp.base import MAX_MESSAGE
-from rserpool.sctp.interfaces import ISctpAssociation
 from tests.sctp.harness import SctpHarness
 
 

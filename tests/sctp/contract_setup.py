@@ -8,9 +8,9 @@ from twisted.internet.error import (
 )
 from zope.interface.verify import verifyObject
 
-from rserpool.addresses import TransportAddress
+from rserpool.core import TransportAddress
+from rserpool.sctp import ISctpAssociation, ISctpEndpoint, ISctpStack
 from rserpool.sctp.base import PPID_ASAP
-from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 from tests.sctp.harness import SctpHarness
 
 

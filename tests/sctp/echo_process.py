@@ -11,11 +11,9 @@ import sys
 from twisted.internet import reactor
 from twisted.python.failure import Failure
 
-from rserpool.addresses import parse_transport_address
-from rserpool.profiles import profile
+from rserpool.core import parse_transport_address, profile
+from rserpool.sctp import ISctpAssociation, open_stack
 from rserpool.sctp.base import SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.stack import open_stack
 
 
 class Echo(SctpHandler):

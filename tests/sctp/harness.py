@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, TestCase
 from zope.interface import implementer
 
-from rserpool.addresses import TransportAddress
-from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandler, ISctpStack
+from rserpool.core import TransportAddress
+from rserpool.sctp import ISctpAssociation, ISctpEndpoint, ISctpHandler, ISctpStack
 
 if TYPE_CHECKING:
     _Base = TestCase

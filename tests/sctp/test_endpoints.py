@@ -21,10 +21,8 @@ from twisted.web.static import Data, File
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from rserpool.addresses import TransportAddress
-from rserpool.errors import ConfigurationError, SctpUnavailable
-from rserpool.sctp.endpoints import SctpClientEndpoint, SctpServerEndpoint
-from rserpool.sctp.stack import open_stack
+from rserpool.core import ConfigurationError, SctpUnavailable, TransportAddress
+from rserpool.sctp import SctpClientEndpoint, SctpServerEndpoint, open_stack
 from tests.sctp.test_one_to_one import Bytes, Messages, OneToOneCase, Serving
 
 

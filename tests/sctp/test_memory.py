@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from rserpool.sctp.interfaces import ISctpStack
+from rserpool.sctp import ISctpStack
 from rserpool.sctp.memory import Network
 from tests.sctp.contract import SctpContract
 

@@ -14,7 +14,7 @@ from twisted.internet.error import (
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.addresses import TransportAddress
+from rserpool.core import TransportAddress
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.memory import MemoryStack, Network
 from tests.sctp.harness import Recorder

@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.addresses import TransportAddress
+from rserpool.core import TransportAddress
+from rserpool.sctp import ISctpAssociation
 from rserpool.sctp.base import SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.memory import MemoryStack, Network
 from rserpool.sctp.memory_association import MemoryAssociation
 

@@ -19,12 +19,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from rserpool.addresses import TransportAddress
+from rserpool.core import TransportAddress
+from rserpool.sctp import ISctpAssociation, ISctpProtocol, SctpProtocol, connectSCTP, listenSCTP
 from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP, SEND_LIMIT
-from rserpool.sctp.interfaces import ISctpAssociation, ISctpProtocol
 from rserpool.sctp.memory import Network
-from rserpool.sctp.one_to_one import SctpConnector, SctpPort, connectSCTP, listenSCTP
-from rserpool.sctp.transport import SctpAddress, SctpProtocol
+from rserpool.sctp.one_to_one import SctpConnector, SctpPort
+from rserpool.sctp.transport import SctpAddress
 
 
 class Messages(SctpProtocol):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest, TestCase
 
-from rserpool.errors import SctpUnavailable
-from rserpool.sctp.interfaces import ISctpStack
-from rserpool.sctp.stack import open_stack
+from rserpool.core import SctpUnavailable
+from rserpool.sctp import ISctpStack, open_stack
 from tests.sctp.contract import SctpContract
 
 

@@ -17,11 +17,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, TestCase
 
 import rserpool
-from rserpool.addresses import TransportAddress
-from rserpool.errors import SctpUnavailable
-from rserpool.profiles import DEFAULT, FAST, RFC, Profile
+from rserpool.core import Profile, SctpUnavailable, TransportAddress
+from rserpool.core.profiles import DEFAULT, FAST, RFC
+from rserpool.sctp import open_stack
 from rserpool.sctp.base import MAX_MESSAGE
-from rserpool.sctp.stack import open_stack
 from tests.sctp.harness import Recorder, SctpHarness
 
 SLOW = replace(DEFAULT, rto_initial=60.0, rto_min=60.0, rto_max=60.0)

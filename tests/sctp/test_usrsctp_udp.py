@@ -13,11 +13,10 @@ from twisted.internet.error import CannotListenError, ConnectionLost, Connection
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
-from rserpool.addresses import TransportAddress
-from rserpool.errors import ConfigurationError, SctpUnavailable
-from rserpool.profiles import DEFAULT, FAST
+from rserpool.core import ConfigurationError, SctpUnavailable, TransportAddress
+from rserpool.core.profiles import DEFAULT, FAST
+from rserpool.sctp import open_stack
 from rserpool.sctp.base import MAX_MESSAGE, REGISTRAR_ENCAPSULATION_PORTS
-from rserpool.sctp.stack import open_stack
 from rserpool.sctp.usrsctp import library
 from rserpool.sctp.usrsctp.packets import abort_for
 from rserpool.sctp.usrsctp.peers import SPARE

@@ -10,11 +10,12 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.core.wire.parameters import DATA_ONLY
+from rserpool.sctp import SctpProtocol
 from rserpool.sctp.base import PPID_ASAP
-from rserpool.sctp.transport import SctpProtocol
-from rserpool.services.classic import CHARGEN, Classic, daytime
+from rserpool.services import Classic
+from rserpool.services.classic import CHARGEN, daytime
 from rserpool.testing import ElementProcess, Scope
-from rserpool.wire.parameters import DATA_ONLY
 
 
 class Messages(SctpProtocol):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.errors import WireError
+from rserpool.core import WireError
 from rserpool.services.messages import Ping, Pong, decode_cookie, encode_cookie
 
 

@@ -9,8 +9,8 @@ from twisted.internet.endpoints import TCP6ServerEndpoint
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.asap.cookies import SignedCookies, UnsignedCookies
-from rserpool.sctp.endpoints import SctpServerEndpoint
+from rserpool.sctp import SctpServerEndpoint
+from rserpool.session import SignedCookies, UnsignedCookies
 from rserpool.tap.pe import Options as ElementOptions
 
 

@@ -9,16 +9,13 @@ from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.addresses import TransportAddress
-from rserpool.errors import SessionEnded
+from rserpool.core import SessionEnded, TransportAddress
+from rserpool.core.wire.asap import Cookie, CookieEcho, decode, encode
 from rserpool.sctp.base import PPID_ASAP
-from rserpool.services.classic import Classic
-from rserpool.services.clients import Answered, Asking, Echoing, FailedOver, Lost, News, Pinging
+from rserpool.services import Classic, Echoing, Pinging, PingPongFactory, Tally
+from rserpool.services.clients import Answered, Asking, FailedOver, Lost, News
 from rserpool.services.messages import Ping, Pong, encode_cookie
-from rserpool.services.pingpong import PingPongFactory
-from rserpool.services.tally import Tally
 from rserpool.testing import ElementProcess, Scope
-from rserpool.wire.asap import Cookie, CookieEcho, decode, encode
 from tests.services.test_classic import Messages
 
 

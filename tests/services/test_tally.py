@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.services.tally import Tally
+from rserpool.services import Tally
 
 
 class TallyTests(SynchronousTestCase):

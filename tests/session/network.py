@@ -10,20 +10,13 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, UserTransport
+from rserpool.sctp import listenSCTP
 from rserpool.sctp.memory import Network
-from rserpool.sctp.one_to_one import listenSCTP
-from rserpool.service.user import PoolUserService
-from rserpool.session.client import Session
-from rserpool.session.server import SessionFactory, SessionProtocol
-from rserpool.wire.parameters import (
-    DATA_PLUS_CONTROL,
-    Policy,
-    PoolElement,
-    SctpTransport,
-    TcpTransport,
-    UserTransport,
-)
-from tests.service.scene import Scene
+from rserpool.session import Session, SessionFactory, SessionProtocol
+from rserpool.user import PoolUserService
+from tests.node.scene import Scene
 
 TRANSIT = 0.001
 HIGH_WATER = 65536
@@ -265,9 +258,11 @@ class SessionScene(Scene):
         """The name of an element."""
         return element.identifier.to_bytes(4, "big").lstrip(b"\0").decode()
 
-    def foreign(self, name: str) -> PoolElement:
+    def foreign(self, name: str) -> PoolElementParameter:
         """An element that no registrar knows."""
-        return PoolElement(self.number(name), 0, 60, TcpTransport(80, "10.66.6.6"), Policy(1), framing=1)
+        return PoolElementParameter(
+            self.number(name), 0, 60, TcpTransport(80, "10.66.6.6"), PolicyParameter(1), framing=1
+        )
 
     def host(self, name: str) -> str:
         """Where an element is."""

@@ -7,9 +7,9 @@ from typing import Any
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.errors import RequestFailed, RequestTimeout, SessionEnded
-from rserpool.session.server import SessionProtocol
-from rserpool.wire.frames import Hello
+from rserpool.core import RequestFailed, RequestTimeout, SessionEnded
+from rserpool.core.wire.frames import Hello
+from rserpool.session import SessionProtocol
 from tests.session.network import Echo, SessionScene
 
 
@@ -170,7 +170,7 @@ class TcpTests(Both, SynchronousTestCase):
         self.useless(Future, "element 0x00000061 at 10.0.0.2:80: .*version 2 of session framing, and we speak 1")
 
     def test_a_transport_that_sessions_do_not_use(self) -> None:
-        from rserpool.wire.parameters import UdpTransport
+        from rserpool.core import UdpTransport
 
         element = self.scene.element(self.scene.registrar_service)
         transport = UdpTransport(53, self.scene.stacks[element].hosts[0])

@@ -7,8 +7,8 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.errors import RequestFailed, RequestTimeout, SessionEnded, SessionFull
-from rserpool.session.server import SessionProtocol
+from rserpool.core import RequestFailed, RequestTimeout, SessionEnded, SessionFull
+from rserpool.session import SessionProtocol
 from tests.session.network import SessionScene
 
 

@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.asap.cookies import SignedCookies
-from rserpool.errors import ConfigurationError
-from rserpool.session.keys import LOOK, KeyFile
+from rserpool.core import ConfigurationError
+from rserpool.session import KeyFile, SignedCookies
+from rserpool.session.keys import LOOK
 
 OLD, NEW = f"old {'0f' * 16}\n", f"new {'1f' * 16}\n"
 POOL = b"pool"

@@ -9,15 +9,11 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.addresses import TransportAddress
-from rserpool.asap.cookies import UnsignedCookies
-from rserpool.errors import NoElement, UnknownPool
-from rserpool.sctp.transport import SctpProtocol
-from rserpool.session.lines import Peer, PoolElementHandle
-from rserpool.session.primitives import Sender
-from rserpool.session.server import SessionFactory, SessionProtocol
+from rserpool.core import NoElement, TransportAddress, UdpTransport, UnknownPool
+from rserpool.sctp import SctpProtocol
+from rserpool.session import PoolElementHandle, Sender, SessionFactory, SessionProtocol, UnsignedCookies
+from rserpool.session.lines import Peer
 from rserpool.testing import ElementProcess, Scope
-from rserpool.wire.parameters import UdpTransport
 
 
 class Log(SctpProtocol):

@@ -12,8 +12,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.asap.cookies import KeyRing, SignedCookies
-from rserpool.session.server import SessionProtocol
+from rserpool.session import KeyRing, SessionProtocol, SignedCookies
 from tests.session.network import SessionScene
 
 SEEDS = int(os.environ.get("SEEDS", "6"))

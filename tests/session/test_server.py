@@ -7,8 +7,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.errors import ConfigurationError, RequestFailed
-from rserpool.session.server import SessionFactory, SessionProtocol
+from rserpool.core import ConfigurationError, RequestFailed
+from rserpool.session import SessionFactory, SessionProtocol
 from tests.session.network import Echo, SessionScene
 
 

@@ -7,11 +7,10 @@ from typing import Any
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.asap.cookies import KeyRing, SignedCookies, UnsignedCookies
-from rserpool.errors import ConfigurationError, RequestFailed, SessionEnded
-from rserpool.session.server import SessionFactory, SessionProtocol
-from rserpool.wire import asap
-from rserpool.wire.frames import CONTROL, FrameReader, Hello, frame
+from rserpool.core import ConfigurationError, RequestFailed, SessionEnded
+from rserpool.core.wire import asap
+from rserpool.core.wire.frames import CONTROL, FrameReader, Hello, frame
+from rserpool.session import KeyRing, SessionFactory, SessionProtocol, SignedCookies, UnsignedCookies
 from tests.session.network import SessionScene
 
 KEY = b"k" * 32

@@ -11,8 +11,8 @@ from twisted.protocols.wire import Echo
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.errors import SessionEnded
-from rserpool.session.stream import SessionClientEndpoint, stream_sessions
+from rserpool.core import SessionEnded
+from rserpool.session import SessionClientEndpoint, stream_sessions
 from tests.session.network import SessionScene
 
 

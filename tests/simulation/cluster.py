@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from twisted.logger import LogLevel, globalLogPublisher
 
-from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
-from rserpool.profiles import DEFAULT, Profile
+from rserpool.core import Profile, TransportAddress
+from rserpool.core.addresses import ASAP_PORT, ENRP_PORT
+from rserpool.core.profiles import DEFAULT
 from rserpool.sctp.memory import Network
 from rserpool.testing import Timeline
 from tests.simulation.members import ElementProcess, Process, RegistrarProcess, UserProcess

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rserpool.asap import registration
-from rserpool.wire.parameters import PoolElement
+from rserpool.core import PoolElementParameter
+from rserpool.core.element import registration
 from tests.simulation.cluster import Cluster
 from tests.simulation.members import ElementProcess, UserProcess
 
@@ -150,7 +150,7 @@ def resolutions(cluster: Cluster) -> list[str]:
     faults = []
     for user, handle, request in asked:
         outcome = user.outcomes.get(request)
-        elements: tuple[PoolElement, ...] = getattr(outcome, "elements", ())
+        elements: tuple[PoolElementParameter, ...] = getattr(outcome, "elements", ())
         known = {element.identifier for element in elements}
         there = {identifier for pool, identifier in expected if pool == handle}
         if known != there:
@@ -172,7 +172,9 @@ def unserved(cluster: Cluster, user: UserProcess, quiet_since: float) -> list[st
         steady = [
             element.name
             for element in cluster.elements.values()
-            if element.handle == failure.handle and element.serving and element.born < known[0]
+            if element.handle == failure.handle
+            and element.serving
+            and element.born < known[0]
             and element.identifier in {known_one.identifier for known_one in known[1].elements}
         ]
         if steady:

@@ -5,24 +5,18 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
-from rserpool.asap.resolution import PoolChanged, ResolutionFailed, Resolved
-from rserpool.policies import parse
-from rserpool.profiles import Profile
-from rserpool.roles import pool_element, pool_user
-from rserpool.roles.registrar import Registrar
+from rserpool.core import PolicyParameter, Profile, SctpTransport, TcpTransport, TransportAddress
+from rserpool.core.addresses import ASAP_PORT, ENRP_PORT
+from rserpool.core.element import pool_element
+from rserpool.core.policies import parse
+from rserpool.core.registrar import Registrar
+from rserpool.core.user import ResolutionFailed, pool_user
+from rserpool.core.wire import enrp
+from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, ServerInformation
+from rserpool.node.driver import Channel, Node
 from rserpool.sctp.base import PPID_ENRP, SctpHandler
 from rserpool.sctp.memory import MemoryStack
-from rserpool.service.node import Channel, Node
-from rserpool.wire import enrp
-from rserpool.wire.parameters import (
-    DATA_ONLY,
-    DATA_PLUS_CONTROL,
-    Policy,
-    SctpTransport,
-    ServerInformation,
-    TcpTransport,
-)
+from rserpool.user import PoolChanged, Resolved
 from tests.simulation.clock import ProcessClock
 
 if TYPE_CHECKING:
@@ -151,7 +145,7 @@ class ElementProcess(Process):
         self.node = Node(self.clock, self.role, self._notified)
         self.node.endpoint = self.stack.open(0, Door(self, self.node), (host,), True)
         self.handle = b""
-        self.policy = Policy(1)
+        self.policy = PolicyParameter(1)
         self.life: int | None = None
         self.left: float | None = None
         self.refused: int | None = None
@@ -160,17 +154,15 @@ class ElementProcess(Process):
         """Join a pool."""
         parsed = parse(policy)
         self.handle, self.life, self.left, self.refused = handle, life, None, None
-        self.policy = Policy(parsed.policy.number, parsed.data)
+        self.policy = PolicyParameter(parsed.policy.number, parsed.data)
         transport = TcpTransport(80, self.host)
         self.tell(f"serves in {handle.decode()} with {policy}")
-        self.perform(
-            self.role.serve(handle, transport, self.policy, self.node.now(), identifier=identifier, life=life)
-        )
+        self.perform(self.role.serve(handle, transport, self.policy, self.node.now(), identifier=identifier, life=life))
 
     def change(self, policy: str) -> None:
         """Register again with other values."""
         parsed = parse(policy)
-        self.policy = Policy(parsed.policy.number, parsed.data)
+        self.policy = PolicyParameter(parsed.policy.number, parsed.data)
         self.tell(f"changes to {policy}")
         self.perform(self.role.change(self.handle, self.node.now(), policy=self.policy))
 

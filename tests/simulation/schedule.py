@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from rserpool.profiles import DEFAULT, FAST, RFC, Profile
+from rserpool.core import Profile
+from rserpool.core.profiles import DEFAULT, FAST, RFC
 from tests.simulation import invariants
 from tests.simulation.cluster import Cluster
 from tests.simulation.members import ElementProcess, Process, RegistrarProcess

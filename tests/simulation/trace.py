@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from rserpool.errors import WireError
+from rserpool.core import WireError
+from rserpool.core.wire import asap, enrp
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
-from rserpool.wire import asap, enrp
 
 
 class Trace:
@@ -80,7 +80,7 @@ def _text(value: Any) -> str:
     if isinstance(value, asap.EndpointKeepAlive) and not value.home:
         return f"EndpointKeepAlive({_text(value.handle)} {_text(value.identifier)})"
     match type(value).__name__:
-        case "PoolElement":
+        case "PoolElementParameter":
             return f"{_text(value.identifier)}@{_text(value.home)}"
         case "Policy":
             return f"policy {value.type}:{value.data.hex()}"

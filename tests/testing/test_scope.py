@@ -13,9 +13,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.errors import NoElement, NoRegistrar, Rejected, UnknownPool
-from rserpool.profiles import PROFILES
-from rserpool.sctp.endpoints import SctpServerEndpoint
+from rserpool.core import PROFILES, NoElement, NoRegistrar, Rejected, UnknownPool
+from rserpool.sctp import SctpServerEndpoint
 from rserpool.testing import ElementProcess, Scope
 
 

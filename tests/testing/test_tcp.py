@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from rserpool.addresses import TransportAddress
+from rserpool.core import TransportAddress
 from rserpool.testing import Scope, UserProcess
 
 _NOWHERE = TransportAddress(("10.0.0.1",), 3863, protocol="tcp")

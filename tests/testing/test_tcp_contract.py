@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from rserpool.addresses import TransportAddress
+from rserpool.core import TransportAddress
 from rserpool.testing import Scope
 
 

@@ -25,11 +25,8 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IAgentEndpointFactory, IBod
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from rserpool.errors import ConfigurationError, NoElement, UnknownPool
-from rserpool.web.agent import PoolAgent
-from rserpool.web.connections import PoolConnections
-from rserpool.web.endpoints import PoolEndpointFactory
-from rserpool.web.hosts import PoolHosts, host_of
+from rserpool.core import ConfigurationError, NoElement, UnknownPool
+from rserpool.web import PoolAgent, PoolConnections, PoolEndpointFactory, PoolHosts, host_of
 from tests.web.certificates import Authority
 from tests.web.world import WebCase
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import URI
 
-from rserpool.errors import ConfigurationError
-from rserpool.web.hosts import PoolHosts, WebPool, handle_of_host, host_of, read_hosts
+from rserpool.core import ConfigurationError
+from rserpool.web import PoolHosts, WebPool, handle_of_host, host_of, read_hosts
 
 HANDLES = st.one_of(
     st.binary(min_size=1, max_size=70),

@@ -15,12 +15,12 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from rserpool.addresses import TransportAddress
-from rserpool.profiles import FAST
+from rserpool.core import TransportAddress
+from rserpool.core.profiles import FAST
+from rserpool.element import PooledPort, PoolServerEndpoint
+from rserpool.registrar import RegistrarService
 from rserpool.sctp.memory import Network
-from rserpool.service.registrar import RegistrarService
-from rserpool.service.server_endpoint import PooledPort, PoolServerEndpoint
-from rserpool.service.user import PoolUserService
+from rserpool.user import PoolUserService
 
 HOST = "127.0.0.1"
 

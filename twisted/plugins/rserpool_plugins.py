@@ -2,9 +2,9 @@
 
 from twisted.application.service import ServiceMaker
 
-from rserpool.sctp.parser import SctpEndpointParser
-from rserpool.service.parser import PoolEndpointParser
 from rserpool.tap.makers import MAKERS
+from rserpool.tap.pool_strings import PoolEndpointParser
+from rserpool.tap.sctp_strings import SctpEndpointParser
 
 rserpool_ns = ServiceMaker(
     "RSerPool registrar", "rserpool.tap.ns", "A registrar (name server) of Reliable Server Pooling.", "rserpool-ns"

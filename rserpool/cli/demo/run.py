@@ -11,8 +11,8 @@ from twisted.internet.task import LoopingCall, deferLater
 from rserpool.cli.demo.screen import Screen
 from rserpool.cli.demo.stage import POOL, Stage
 from rserpool.cli.demo.traffic import DEADLINE, Tally, Traffic
-from rserpool.profiles import PROFILES, Profile
-from rserpool.service.user import PoolUserService
+from rserpool.core.profiles import PROFILES, Profile
+from rserpool.user.service import PoolUserService
 
 SUMMARY = "show a pool that survives: registrars, web servers, users, and their faults"
 REGISTRARS, SERVERS, USERS = 3, 5, 2
@@ -154,9 +154,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
     """Run the demonstration; 1 if a request was lost."""
-    demo = Demo(
-        reactor, Screen(out), profile=PROFILES[options.profile], phase=options.phase, workers=options.workers
-    )
+    demo = Demo(reactor, Screen(out), profile=PROFILES[options.profile], phase=options.phase, workers=options.workers)
     try:
         return await demo.run()
     finally:

@@ -14,11 +14,11 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from rserpool.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
-from rserpool.asap.resolution import PoolChanged
 from rserpool.cli.demo.processes import Twistd, spawn
 from rserpool.cli.demo.screen import Row, Screen
-from rserpool.errors import RSerPoolError
+from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
+from rserpool.core.errors import RSerPoolError
+from rserpool.core.user.resolution import PoolChanged
 
 HOST = "127.0.0.1"
 POOL = "www"

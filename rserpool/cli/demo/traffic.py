@@ -12,10 +12,10 @@ from twisted.web.client import Agent, readBody
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from rserpool.errors import RSerPoolError
-from rserpool.service.endpoint import PoolClientEndpoint
-from rserpool.service.user import PoolUserService
-from rserpool.wire.parameters import PoolElement
+from rserpool.core.errors import RSerPoolError
+from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.user.endpoint import PoolClientEndpoint
+from rserpool.user.service import PoolUserService
 
 DEADLINE = 5.0
 """A request without an answer after so many seconds is lost."""
@@ -66,9 +66,7 @@ class _ThroughThePool:
 class Traffic:
     """Workers that fetch pages from the pool, one request after the other, until they are stopped."""
 
-    def __init__(
-        self, reactor: Any, user: PoolUserService, pool: bytes, pages: Sequence[str], tally: Tally
-    ) -> None:
+    def __init__(self, reactor: Any, user: PoolUserService, pool: bytes, pages: Sequence[str], tally: Tally) -> None:
         self.tally = tally
         self._reactor = reactor
         self._user = user
@@ -93,7 +91,7 @@ class Traffic:
         return self._done
 
     async def _work(self, number: int, pause: float) -> None:
-        chosen: list[PoolElement] = []
+        chosen: list[PoolElementParameter] = []
         endpoint = PoolClientEndpoint(
             self._user, self._pool, timeout=DEADLINE, attempt=ATTEMPT, drop=True, chosen=chosen.append
         )
@@ -110,7 +108,7 @@ class Traffic:
                 last = now
             await deferLater(self._reactor, pause)
 
-    async def _request(self, agent: Agent, page: str, chosen: list[PoolElement]) -> int | None:
+    async def _request(self, agent: Agent, page: str, chosen: list[PoolElementParameter]) -> int | None:
         """The identifier of the element that answered; None if the request is lost."""
         deadline = time.monotonic() + DEADLINE
         attempts = 0

@@ -18,7 +18,7 @@ from twisted.internet.error import (
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from rserpool.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.base import tell
 from rserpool.sctp.ending import Ending
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler

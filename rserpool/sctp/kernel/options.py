@@ -18,7 +18,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from rserpool.profiles import Profile
+from rserpool.core.profiles import Profile
 from rserpool.sctp.base import MAX_MESSAGE, STREAMS
 from rserpool.sctp.kernel.notifications import EVENTS
 from rserpool.sctp.kernel.sockaddr import STORAGE, pack, pack_all, unpack_all

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from zope.interface import implementer
 
-from rserpool.errors import ConfigurationError, SctpUnavailable
-from rserpool.profiles import DEFAULT, Profile
+from rserpool.core.errors import ConfigurationError, SctpUnavailable
+from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.sctp.interfaces import ISctpHandler, ISctpStack
 from rserpool.sctp.kernel import options
 from rserpool.sctp.kernel.endpoint import Endpoint

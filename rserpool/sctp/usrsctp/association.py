@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
-from rserpool.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.association import BufferedAssociation
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.usrsctp.library import (

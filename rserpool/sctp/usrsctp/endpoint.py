@@ -14,8 +14,8 @@ from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost,
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from rserpool.addresses import ENCAPSULATION_PORT, TransportAddress
-from rserpool.profiles import Profile
+from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress
+from rserpool.core.profiles import Profile
 from rserpool.sctp.base import tell
 from rserpool.sctp.ending import Ending
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler

@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from rserpool.errors import SctpUnavailable
+from rserpool.core.errors import SctpUnavailable
 
 AF_CONN = 123
 IPPROTO_SCTP = 132

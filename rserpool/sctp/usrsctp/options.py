@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from rserpool.profiles import Profile
+from rserpool.core.profiles import Profile
 from rserpool.sctp.base import STREAMS
 from rserpool.sctp.usrsctp.library import (
     AF_CONN,

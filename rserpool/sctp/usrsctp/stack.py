@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 from zope.interface import implementer
 
-from rserpool.profiles import DEFAULT, Profile
+from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
 from rserpool.sctp.interfaces import ISctpHandler, ISctpStack
 from rserpool.sctp.usrsctp.endpoint import Endpoint

@@ -1,1 +1,0 @@
-"""The procedures of RFC 5352 section 3, one a module."""

@@ -1,0 +1,131 @@
+"""Transport addresses as people write them and as roles pass them on (RFC 5352 section 1.1)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from rserpool.core.errors import ConfigurationError
+
+ASAP_PORT = 3863
+"""IANA: asap-sctp and asap-tcp (RFC 5352 section 8.2)."""
+ENRP_PORT = 9901
+"""IANA: enrp-sctp (RFC 5353 section 5.3)."""
+ENCAPSULATION_PORT = 9899
+"""UDP port of SCTP over UDP (RFC 6951 section 4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransportAddress:
+    """Where a peer is: its IP addresses and port.
+
+    @ivar hosts: IP addresses as text, the first being the preferred one.
+    @ivar port: the SCTP (or TCP) port.
+    @ivar encapsulation: the UDP port of SCTP over UDP at the peer; 0 where it is not known or not used.
+    @ivar protocol: C{"sctp"} or C{"tcp"}.
+    """
+
+    hosts: tuple[str, ...]
+    port: int
+    encapsulation: int = 0
+    protocol: str = "sctp"
+
+    def __str__(self) -> str:
+        text = ",".join(f"[{host}]" if ":" in host else host for host in self.hosts) + f":{self.port}"
+        if self.encapsulation:
+            text += f"/{self.encapsulation}"
+        return text if self.protocol == "sctp" else f"{text} ({self.protocol})"
+
+
+def in_short(addresses: Sequence[TransportAddress], most: int = 4) -> str:
+    """Addresses in a few words: UDP ports of one SCTP port are counted, and what is beyond C{most} is, too."""
+    places: dict[TransportAddress, list[TransportAddress]] = {}
+    for address in addresses:
+        places.setdefault(replace(address, encapsulation=0), []).append(address)
+    texts = [
+        str(there[0]) if len(there) == 1 else f"{place} at {len(there)} UDP ports" for place, there in places.items()
+    ]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def same_place(one: TransportAddress, other: TransportAddress) -> bool:
+    """Whether two addresses name one SCTP (or TCP) endpoint: a common IP address, the same ports.
+
+    Processes on one host share its addresses and may share an SCTP port, so the UDP port counts too.
+    """
+    return (
+        one.port == other.port
+        and one.protocol == other.protocol
+        and (one.encapsulation or ENCAPSULATION_PORT) == (other.encapsulation or ENCAPSULATION_PORT)
+        and not set(one.hosts).isdisjoint(other.hosts)
+    )
+
+
+def parse_transport_address(text: str, *, default_port: int = ASAP_PORT, protocol: str = "sctp") -> TransportAddress:
+    """Read C{HOST[,HOST...][:PORT][/UDPPORT]}; an IPv6 address stands in brackets.
+
+    @raise ConfigurationError: with a sentence that names the wrong part.
+    """
+    rest, slash, udp = text.strip().partition("/")
+    encapsulation = _port(udp, text) if slash else 0
+    hosts: list[str] = []
+    port = default_port
+    while True:
+        if rest.startswith("["):
+            host, bracket, rest = rest[1:].partition("]")
+            if not bracket:
+                raise ConfigurationError(f"{text!r}: the bracket of the IPv6 address is not closed")
+        else:
+            end = min((i for i in (rest.find(","), rest.find(":")) if i >= 0), default=len(rest))
+            host, rest = rest[:end], rest[end:]
+        hosts.append(_host(host, text))
+        if rest.startswith(","):
+            rest = rest[1:]
+            continue
+        if rest.startswith(":"):
+            port = _port(rest[1:], text)
+        elif rest:
+            raise ConfigurationError(f"{text!r}: expected HOST[,HOST...]:PORT[/UDPPORT], found {rest!r}")
+        return TransportAddress(tuple(hosts), port, encapsulation, protocol)
+
+
+def _host(host: str, text: str) -> str:
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r}: {host!r} is not an IP address (write 127.0.0.1, or [::1] for IPv6)"
+        ) from None
+
+
+def _port(port: str, text: str) -> int:
+    if port.isascii() and port.isdigit() and int(port) <= 65535:
+        return int(port)
+    raise ConfigurationError(f"{text!r}: {port!r} is not a port number (0 to 65535)")
+
+
+@lru_cache(maxsize=65536)
+def scope(host: str) -> str:
+    """How far an IP address reaches: C{"loopback"}, C{"link"} or C{"global"} (anything wider than a link)."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if address.is_loopback:
+        return "loopback"
+    return "link" if address.is_link_local else "global"
+
+
+def machine(host: str) -> str:
+    """Which machine an IP address stands for, as far as the address tells: all of loopback is one, and so is an IPv6
+    network of 64 bits, in which a machine has as many addresses as it likes."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if address.is_loopback:
+        return "loopback"
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def only_this_host(hosts: Sequence[str]) -> bool:
+    """Whether none of these addresses can be reached from elsewhere."""
+    return all(scope(host) == "loopback" for host in hosts)

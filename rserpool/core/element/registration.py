@@ -1,0 +1,253 @@
+"""Registration of one element in one pool, as the element sees it (RFC 5352 sections 3.1 and 3.2).
+
+The element owns its desired state: whatever is lost, it registers again until it is told to leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from rserpool.core.errors import CauseCode
+
+
+@dataclass(frozen=True, slots=True)
+class Homeless:
+    """Wants to be registered; there is no home registrar.
+
+    @ivar known: whether some registrar may still have the element in its handlespace.
+    """
+
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registering:
+    """ASAP_REGISTRATION was sent; the answer is due by C{answer_by} (T2).
+
+    @ivar changed: whether the values changed after it was sent.
+    @ivar pause: how long the last postponement was, in seconds.
+    """
+
+    answer_by: float
+    changed: bool = False
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Registered; registers again at C{again_at} (T4)."""
+
+    again_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The registrar refused for good; only changed values or another registrar may help."""
+
+    cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The registrar lacked resources (or is not ready); tries again at C{again_at}."""
+
+    again_at: float
+    pause: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """ASAP_DEREGISTRATION was sent; the answer is due by C{answer_by} (T3)."""
+
+    answer_by: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeavingHomeless:
+    """Wants to deregister; there is no home registrar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Deregistered, or never registered: nothing to do any more."""
+
+
+State = Homeless | Registering | Registered | Refused | Postponed | Leaving | LeavingHomeless | Left
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFound:
+    """There is a home registrar now (a different one than before)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeLost:
+    """The home registrar is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """ASAP_REGISTRATION_RESPONSE without the R flag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """ASAP_REGISTRATION_RESPONSE with the R flag, or the registrar is too busy for a deregistration."""
+
+    cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deregistered:
+    """ASAP_DEREGISTRATION_RESPONSE, asked for or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Policy values or addresses changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The element is to leave the pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOut:
+    """The state's deadline has passed."""
+
+
+Event = HomeFound | HomeLost | Granted | Rejection | Deregistered | Changed | Stop | TimeOut
+
+
+class Action(Enum):
+    """What the caller must do."""
+
+    REGISTER = auto()
+    """Send ASAP_REGISTRATION to the home registrar."""
+    DEREGISTER = auto()
+    """Send ASAP_DEREGISTRATION to the home registrar."""
+    HUNT = auto()
+    """The home registrar does not answer: find another (3.6)."""
+    NEW_IDENTIFIER = auto()
+    """Draw another PE identifier, if the user did not choose it."""
+    TELL_REGISTERED = auto()
+    TELL_REFUSED = auto()
+    TELL_POSTPONED = auto()
+    TELL_LEFT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """T2, T3 and T4 in seconds (RFC 5352 section 7.1)."""
+
+    t2: float
+    t3: float
+    t4: float
+
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
+
+
+def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
+    """What an event at C{now} (monotonic seconds) does to the registration."""
+    match event:
+        case Stop():
+            match state:
+                case Registering() | Registered():
+                    return Leaving(now + timers.t3), (Action.DEREGISTER,)
+                case Homeless(known=True):
+                    # Deregister at whichever registrar the hunt finds.
+                    return LeavingHomeless(), ()
+                case Leaving() | LeavingHomeless() | Left():
+                    return state, ()
+                case _:
+                    return Left(), (Action.TELL_LEFT,)
+        case HomeFound():
+            match state:
+                case Leaving() | LeavingHomeless():
+                    # 3.2: after establishing a new home, the deregistration restarts.
+                    return Leaving(now + timers.t3), (Action.DEREGISTER,)
+                case Left():
+                    return state, ()
+                case _:
+                    # 3.1: after establishing a new home, the registration restarts.
+                    return Registering(now + timers.t2), (Action.REGISTER,)
+        case HomeLost():
+            match state:
+                case Leaving() | LeavingHomeless():
+                    return LeavingHomeless(), ()
+                case Left() | Homeless():
+                    return state, ()
+                case _:
+                    return Homeless(isinstance(state, Registering | Registered)), ()
+        case Granted():
+            match state:
+                case Registering(changed=True):
+                    return Registering(now + timers.t2), (Action.REGISTER,)
+                case Registering() | Registered() | Postponed():
+                    return Registered(now + timers.t4), (Action.TELL_REGISTERED,)
+                case _:
+                    return state, ()
+        case Rejection(cause):
+            match state:
+                case Registering() | Registered() | Postponed():
+                    if cause in (CauseCode.NON_UNIQUE_PE_IDENTIFIER, CauseCode.LACK_OF_RESOURCES):
+                        last = 0.0 if isinstance(state, Registered) else state.pause
+                        pause = min(max(last * 2, FIRST_PAUSE), LONGEST_PAUSE)
+                        actions = (Action.TELL_POSTPONED,) if pause > last else ()
+                        if cause == CauseCode.NON_UNIQUE_PE_IDENTIFIER:
+                            # 3.1: re-attempt after correcting the error.
+                            actions = (Action.NEW_IDENTIFIER, *actions)
+                        return Postponed(now + pause, pause), actions
+                    # 3.1: never re-attempt without correcting the error.
+                    return Refused(cause), (Action.TELL_REFUSED,)
+                case Leaving() if cause == CauseCode.LACK_OF_RESOURCES:
+                    # Not ready, or too busy: another registrar may do it sooner.
+                    return LeavingHomeless(), (Action.HUNT,)
+                case _:
+                    return state, ()
+        case Deregistered():
+            match state:
+                case Leaving():
+                    return Left(), (Action.TELL_LEFT,)
+                case Registered():
+                    # 3.2: our registration life ended; we still want to serve.
+                    return Registering(now + timers.t2), (Action.REGISTER,)
+                case _:
+                    return state, ()
+        case Changed():
+            match state:
+                case Registered() | Refused():
+                    return Registering(now + timers.t2), (Action.REGISTER,)
+                case Registering(answer_by=answer_by, pause=pause):
+                    return Registering(answer_by, True, pause), ()
+                case _:
+                    return state, ()
+        case TimeOut():
+            match state:
+                case Registering():
+                    # 3.1: T2 expired: start the server hunt.
+                    return Homeless(known=True), (Action.HUNT,)
+                case Leaving():
+                    # 3.2: T3 expired: start the server hunt.
+                    return LeavingHomeless(), (Action.HUNT,)
+                case Registered():
+                    return Registering(now + timers.t2), (Action.REGISTER,)
+                case Postponed(pause=pause):
+                    return Registering(now + timers.t2, pause=pause), (Action.REGISTER,)
+                case _:
+                    return state, ()
+
+
+def deadline(state: State) -> float | None:
+    """When L{TimeOut} is due in this state (monotonic seconds), or None."""
+    match state:
+        case Registering(answer_by=when) | Leaving(answer_by=when):
+            return when
+        case Registered(again_at=when) | Postponed(again_at=when):
+            return when
+        case _:
+            return None

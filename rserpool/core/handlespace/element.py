@@ -1,0 +1,69 @@
+"""One pool element as a registrar keeps it: small, and ready to be sent (RFC 5353 section 3.6.1 calls it an entry)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.policies import Member
+from rserpool.core.wire.parameters import PoolElementParameter, decode_pool_element
+
+
+class Element(Member):
+    """A registered pool element; the same object for as long as it stays registered.
+
+    It refers to no pool and no handlespace, so that it goes, without the garbage collector, when it is deregistered.
+
+    @ivar handle: the handle of its pool.
+    @ivar identifier: the PE identifier.
+    @ivar home: the identifier of its home registrar.
+    @ivar life: the registration life in seconds; negative is for ever.
+    @ivar wire: the encoded Pool Element parameter, padded, as it is sent to users and registrars.
+    @ivar scopes: how far the addresses of its user transport reach.
+    @ivar association: the user's: over which association it registered; C{None} if over none of ours.
+    @ivar watch: the user's: the state of its supervision.
+    @ivar wake: when it is due in L{ElementDeadlines<rserpool.core.handlespace.deadlines.ElementDeadlines>}, its owner.
+    @ivar queued: for the same: where it stands there.
+    """
+
+    __slots__ = (
+        "association",
+        "handle",
+        "home",
+        "identifier",
+        "life",
+        "queued",
+        "scopes",
+        "wake",
+        "watch",
+        "wire",
+    )
+
+    def __init__(self, handle: bytes, identifier: int) -> None:
+        self.handle = handle
+        self.identifier = identifier
+        self.home = 0
+        self.life = 0
+        self.wire = b""
+        self.values = ()
+        self.scopes: frozenset[str] = frozenset()
+        self.association: Any = None
+        self.watch: Any = None
+        self.wake = math.inf
+        self.queued: tuple[float, int] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Element 0x{self.identifier:08x} of {self.handle!r}, home 0x{self.home:08x}>"
+
+    def parameter(self) -> PoolElementParameter:
+        """The Pool Element parameter, decoded."""
+        return decode_pool_element(self.wire)
+
+    def asap_address(self) -> TransportAddress | None:
+        """Where the element speaks ASAP; C{None} if its home did not say."""
+        parameter = self.parameter()
+        transport = parameter.asap_transport
+        if transport is None:
+            return None
+        return TransportAddress(transport.addresses, transport.port, parameter.encapsulation)

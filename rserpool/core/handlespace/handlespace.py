@@ -1,0 +1,212 @@
+"""The handlespace: every pool that a registrar knows (RFC 5352 sections 3.1 and 3.2, RFC 5353 section 3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+
+from rserpool.core.addresses import scope
+from rserpool.core.dice import Dice
+from rserpool.core.errors import CauseCode, Rejected
+from rserpool.core.handlespace.checksum import fold, identifier_sum
+from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.pool import Pool
+from rserpool.core.policies import POLICIES, Policy
+from rserpool.core.policies.opaque import Opaque
+from rserpool.core.wire.parameters import OpaqueTransport, PoolElementParameter, encode_policy, encode_pool_element
+
+LARGEST = 32_768
+"""So many bytes may an element and its pool handle have (a bit less counts): it fits any message about elements, also
+beside what is in an ENRP_HANDLE_TABLE_RESPONSE already."""
+
+
+class Holdings:
+    """The elements that one registrar owns, in the order in which it got them.
+
+    @ivar total: the sum that the checksum is made of.
+    """
+
+    __slots__ = ("elements", "identifier", "total")
+
+    def __init__(self, identifier: int) -> None:
+        self.identifier = identifier
+        self.elements: dict[Element, None] = {}
+        self.total = 0
+
+
+class Handlespace:
+    """Pools and their elements, by handle and identifier, and by home registrar.
+
+    @ivar pools: the pools by handle; a pool goes with its last element.
+    """
+
+    def __init__(self, random: Dice) -> None:
+        self.pools: dict[bytes, Pool] = {}
+        self._homes: dict[int, Holdings] = {}
+        self._random = random
+        self._length = 0
+
+    def __len__(self) -> int:
+        """The number of elements."""
+        return self._length
+
+    def pool(self, handle: bytes) -> Pool | None:
+        """The pool of this handle."""
+        return self.pools.get(handle)
+
+    def find(self, handle: bytes, identifier: int) -> Element | None:
+        """The element of this handle and identifier."""
+        pool = self.pools.get(handle)
+        return None if pool is None else pool.elements.get(identifier)
+
+    def register(
+        self, handle: bytes, parameter: PoolElementParameter, *, any_policy: bool = False
+    ) -> tuple[Element, bool]:
+        """Register an element, or register it again with other attributes (RFC 5352 section 3.1, rules 1 to 3).
+
+        @param parameter: the element, with the home registrar and the ASAP transport filled in.
+        @param any_policy: take an element whose policy is not known here, as another registrar may own one, and
+            select it round robin; else it is rejected.
+        @return: the element, and whether it is new. An element that registers again stays the same object.
+        @raise Rejected: with cause 0x3 if the policy is unknown or its values are cut short, and with 0x5, 0x7 or 0x8
+            if it does not agree with the pool; with 0x6 if it is longer than L{LARGEST}; nothing has changed then.
+        @raise ValueError: if the parameter cannot be encoded.
+        """
+        if _length(handle, parameter) > LARGEST:
+            raise Rejected(CauseCode.LACK_OF_RESOURCES)
+        pool = self.pools.get(handle)
+        if pool is not None:
+            pool.check(parameter)  # rules 2 and 3
+            policy = pool.policy
+        else:
+            policy = _policy(parameter, any_policy)
+        values = _values(policy, parameter)
+        wire = encode_pool_element(parameter)
+        if pool is None:  # rule 1
+            transport = parameter.user_transport
+            pool = Pool(handle, policy, transport.TYPE, transport.use, self._random)
+            self.pools[handle] = pool
+        element = pool.elements.get(parameter.identifier)
+        created = element is None
+        if element is None:
+            element = Element(pool.handle, parameter.identifier)
+        elif element.home != parameter.home:
+            self._disown(element, pool)
+        element.life = parameter.life
+        element.wire = wire
+        element.values = values
+        pool.rescope(element, _scopes(parameter))
+        if created:
+            pool.elements[element.identifier] = element
+            pool.selection.add(element)
+            self._length += 1
+            self._own(element, pool, parameter.home)
+        else:
+            pool.selection.update(element)
+            if element.home != parameter.home:
+                self._own(element, pool, parameter.home)
+        return element, created
+
+    def deregister(self, handle: bytes, identifier: int) -> Element | None:
+        """Remove an element, and its pool if it was the last (RFC 5352 section 3.2).
+
+        @return: the element; C{None} if there was none.
+        """
+        pool = self.pools.get(handle)
+        element = None if pool is None else pool.elements.pop(identifier, None)
+        if pool is None or element is None:
+            return None
+        pool.selection.remove(element)
+        pool.rescope(element, _NOWHERE)
+        self._disown(element, pool)
+        self._length -= 1
+        if not pool.elements:
+            del self.pools[handle]
+        return element
+
+    def adopt(self, element: Element, home: int) -> None:
+        """Make another registrar the home of an element (RFC 5352 section 3.5, RFC 5353 section 3.5)."""
+        if element.home == home:
+            return
+        pool = self.pools[element.handle]
+        self._disown(element, pool)
+        # RFC 5354 section 3.10: after the parameter's header and the PE identifier
+        element.wire = element.wire[:8] + home.to_bytes(4, "big") + element.wire[12:]
+        self._own(element, pool, home)
+
+    def owned_by(self, home: int) -> Collection[Element]:
+        """The elements of one home registrar, in the order in which it got them.
+
+        This is a view: take a list of it before changing what it shows.
+        """
+        entry = self._homes.get(home)
+        return () if entry is None else entry.elements.keys()
+
+    @property
+    def homes(self) -> Collection[int]:
+        """The identifiers of the registrars that own something."""
+        return self._homes.keys()
+
+    def checksum_of(self, home: int) -> int:
+        """The 16-bit PE checksum of one home registrar (RFC 5353 section 3.6.2); 0xffff if it owns nothing."""
+        entry = self._homes.get(home)
+        return fold(0 if entry is None else entry.total)
+
+    def _own(self, element: Element, pool: Pool, home: int) -> None:
+        entry = self._homes.get(home)
+        if entry is None:
+            entry = self._homes[home] = Holdings(home)
+        element.home = entry.identifier
+        entry.elements[element] = None
+        entry.total += pool.handle_sum + identifier_sum(element.identifier)
+
+    def _disown(self, element: Element, pool: Pool) -> None:
+        entry = self._homes[element.home]
+        del entry.elements[element]
+        entry.total -= pool.handle_sum + identifier_sum(element.identifier)
+        if not entry.elements:
+            del self._homes[element.home]
+
+
+_NOWHERE: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _reach(addresses: tuple[str, ...]) -> frozenset[str]:
+    return _one_of(frozenset(map(scope, addresses)))
+
+
+@lru_cache(maxsize=16)
+def _one_of(scopes: frozenset[str]) -> frozenset[str]:
+    """The same object for equal sets: a set takes more room than all else of an element, and few are different."""
+    return scopes
+
+
+def _scopes(parameter: PoolElementParameter) -> frozenset[str]:
+    return _reach(parameter.user_transport.addresses)
+
+
+def _length(handle: bytes, parameter: PoolElementParameter) -> int:
+    """How long it is at most, but for its fixed fields."""
+    transport, control = parameter.user_transport, parameter.asap_transport
+    length = len(handle) + len(parameter.policy.data) + 20 * len(transport.addresses)
+    if control is not None:
+        length += 20 * len(control.addresses)
+    return length + len(transport.data) if isinstance(transport, OpaqueTransport) else length
+
+
+def _policy(parameter: PoolElementParameter, any_policy: bool) -> Policy:
+    policy = POLICIES.get(parameter.policy.type)
+    if policy is None:
+        if any_policy:
+            return Opaque(parameter.policy.type)
+        reason = f"policy type 0x{parameter.policy.type:08x} is not known here"
+        raise Rejected(CauseCode.INVALID_VALUES, encode_policy(parameter.policy), reason)
+    return policy
+
+
+def _values(policy: Policy, parameter: PoolElementParameter) -> tuple[int, ...]:
+    try:
+        return policy.decode(parameter.policy.data)
+    except ValueError as error:
+        raise Rejected(CauseCode.INVALID_VALUES, encode_policy(parameter.policy), str(error)) from None

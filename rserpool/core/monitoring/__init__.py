@@ -1,0 +1,1 @@
+"""rsplib's Component Status Protocol: reports, and what a monitor knows from them."""

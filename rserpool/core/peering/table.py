@@ -1,0 +1,82 @@
+"""Handle table download, as the registrar that gives it sees it (RFC 5353 sections 3.2.3 and 3.6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rserpool.core.effects import Association
+from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.wire.enrp import encode_handle_table_response
+
+SIZE = 16_384
+"""Bytes of elements in one response: small enough that resolutions get their turn in between."""
+MOST_SESSIONS = 64
+"""Download sessions at the same time; more are rejected (3.2.3)."""
+
+
+class _Session:
+    __slots__ = ("elements", "until")
+
+    def __init__(self, elements: list[Element], until: float) -> None:
+        self.elements: Iterator[Element] = iter(elements)
+        self.until = until
+
+
+class TableSessions:
+    """Keeps track of the progress of downloads (3.2.3 step 2).
+
+    A session goes over the elements that were there when it began; what is gone by then is left out, what is new has
+    been announced by updates.
+
+    @param timeout: seconds until a session that nobody continues is forgotten.
+    """
+
+    def __init__(self, server: int, handlespace: Handlespace, timeout: float) -> None:
+        self._server = server
+        self._handlespace = handlespace
+        self._timeout = timeout
+        self._sessions: dict[tuple[Association, bool], _Session] = {}
+
+    def respond(self, association: Association, receiver: int, own_only: bool, now: float) -> bytes:
+        """The next ENRP_HANDLE_TABLE_RESPONSE, encoded."""
+        self._sessions = {key: session for key, session in self._sessions.items() if session.until > now}
+        key = (association, own_only)
+        session = self._sessions.pop(key, None)
+        if session is None:
+            if len(self._sessions) >= MOST_SESSIONS:
+                return encode_handle_table_response(self._server, receiver, (), rejected=True)
+            session = _Session(self._snapshot(own_only), 0.0)
+        chosen, size = [], 0
+        for element in session.elements:
+            # An element that went and came back is another object, and was announced.
+            if self._handlespace.find(element.handle, element.identifier) is element and (
+                not own_only or element.home == self._server
+            ):
+                chosen.append(element)
+                size += len(element.wire) + len(element.handle) + 8
+                if size >= SIZE:
+                    session.until = now + self._timeout
+                    self._sessions[key] = session
+                    break
+        more = key in self._sessions
+        return encode_handle_table_response(self._server, receiver, _entries(chosen), more_to_send=more)
+
+    def forget(self, association: Association) -> None:
+        """An association is gone."""
+        for own_only in (False, True):
+            self._sessions.pop((association, own_only), None)
+
+    def _snapshot(self, own_only: bool) -> list[Element]:
+        # By pool, so that each handle is sent once in a response.
+        elements = (element for pool in self._handlespace.pools.values() for element in pool.elements.values())
+        return [element for element in elements if not own_only or element.home == self._server]
+
+
+def _entries(elements: list[Element]) -> list[tuple[bytes, list[bytes]]]:
+    entries: list[tuple[bytes, list[bytes]]] = []
+    for element in elements:
+        if not entries or entries[-1][0] != element.handle:
+            entries.append((element.handle, []))
+        entries[-1][1].append(element.wire)
+    return entries

@@ -1,0 +1,149 @@
+"""What a policy is (RFC 5356): the values on the wire, the registrar's rule, and the pool user's rule."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from struct import Struct
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+
+from rserpool.core.dice import Dice
+
+FULL_LOAD: Final = 0xFFFFFFFF
+"""A load of 100 % (RFC 5356 section 3.1)."""
+
+
+class Member:
+    """What a selection knows of a pool element.
+
+    @ivar values: the policy values as L{Policy.decode} returned them. Whoever changes them calls
+        L{Selection.update} next.
+    @ivar rank: the selection's own: where the member stands in its order.
+    @ivar tally: the selection's own: a counter or a remainder.
+    @ivar share: the selection's own: the weight that it counts with.
+    """
+
+    __slots__ = ("rank", "share", "tally", "values")
+
+    values: tuple[int, ...]
+    rank: int
+    tally: int
+    share: int
+
+
+M = TypeVar("M", bound=Member)
+
+
+class Selection(ABC, Generic[M]):
+    """The registrar's side of a policy for one pool: its state, and how it chooses."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """The number of members, also of those that are never selected."""
+
+    @abstractmethod
+    def add(self, member: M) -> None:
+        """Take a new member in."""
+
+    @abstractmethod
+    def remove(self, member: M) -> None:
+        """Let a member go."""
+
+    @abstractmethod
+    def update(self, member: M) -> None:
+        """A member has registered again, perhaps with other values."""
+
+    @abstractmethod
+    def select(self, count: int) -> list[M]:
+        """Choose at most C{count} members for one request, none twice, and note that they were chosen."""
+
+    @abstractmethod
+    def peek(self, count: int) -> list[M]:
+        """What L{select} could choose now; moves no head and no counter."""
+
+
+class _HasPolicy(Protocol):
+    @property
+    def type(self) -> int: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+
+class Offer(Protocol):
+    """What a pool user knows of an element: C{parameters.PoolElementParameter} is one."""
+
+    @property
+    def policy(self) -> _HasPolicy:
+        """The policy parameter of the element."""
+
+
+T = TypeVar("T", bound=Offer)
+
+_U32S: Final = [Struct(f"!{count}I") for count in range(8)]
+
+
+class Policy(ABC):
+    """One policy. A subclass names its values and both sides' rules; there is one instance of it.
+
+    @ivar number: the policy type on the wire (RFC 5356 section 7.1).
+    @cvar name: what people write.
+    @cvar abbreviation: what RFC 5356 writes.
+    @cvar fields: the names of its values, each 32 bits unsigned, in wire order.
+    @cvar defaults: what a field is where nothing is said; 0 if it is not here.
+    @cvar fractions: the fields that are a part of the whole, people write them as 0.3 or 30%.
+    """
+
+    number: int
+    name: ClassVar[str]
+    abbreviation: ClassVar[str]
+    fields: ClassVar[tuple[str, ...]] = ()
+    defaults: ClassVar[dict[str, int]] = {"weight": 1}
+    fractions: ClassVar[frozenset[str]] = frozenset({"load", "degradation", "load-dpf", "weight-dpf"})
+
+    def decode(self, data: bytes) -> tuple[int, ...]:
+        """The values in the policy-specific data; data beyond them are ignored.
+
+        @raise ValueError: if the data are too short.
+        """
+        layout = _U32S[len(self.fields)]
+        if len(data) < layout.size:
+            raise ValueError(f"{self.name} needs {layout.size} bytes of data, and {len(data)} are there")
+        return layout.unpack_from(data)
+
+    def encode(self, values: Sequence[int]) -> bytes:
+        """The policy-specific data for these values.
+
+        @raise ValueError: if their number is wrong, or one does not fit 32 bits.
+        """
+        if len(values) != len(self.fields):
+            raise ValueError(f"{self.name} has {len(self.fields)} values, not {len(values)}")
+        if not all(0 <= value <= 0xFFFFFFFF for value in values):
+            raise ValueError(f"a value of {self.name} does not fit 32 bits: {tuple(values)}")
+        return _U32S[len(values)].pack(*values)
+
+    @abstractmethod
+    def selection(self, random: Dice) -> Selection[Any]:
+        """A new, empty pool's registrar side."""
+
+    @abstractmethod
+    def user_order(self, elements: Sequence[T], turn: int, random: Dice) -> list[T]:
+        """The pool user's side: the order in which to try the elements that the registrar returned.
+
+        @param turn: how many requests were made with this answer before; 0 for the first one.
+        """
+
+
+def rotated(elements: Sequence[T], turn: int) -> list[T]:
+    """The user's rule of round robin (RFC 5356 section 4.1.3): start one further at each request."""
+    start = turn % len(elements) if elements else 0
+    return [*elements[start:], *elements[:start]]
+
+
+def shuffled(elements: Sequence[T], random: Dice) -> list[T]:
+    """The user's rule of random policies (RFC 5356 sections 4.3.3 and 4.4.3): any element, all alike."""
+    order = list(elements)
+    random.shuffle(order)
+    return order

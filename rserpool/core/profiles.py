@@ -1,0 +1,156 @@
+"""Profiles: every timer and threshold of the protocols, and of SCTP beneath them, under one name.
+
+All times are seconds. C{RFC} holds the values that RFC 5352 section 7, RFC 5353 section 4.2 and RFC 9260
+section 16 name; C{DEFAULT} notices a silent host within 2 s; C{FAST} is for one host or one data centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rserpool.core.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A set of timers and thresholds; each field names its source."""
+
+    name: str
+    # SCTP (RFC 9260 section 16)
+    rto_initial: float
+    rto_min: float
+    rto_max: float
+    heartbeat_interval: float
+    association_max_retransmissions: int
+    max_init_retransmissions: int
+    sack_delay: float
+    icmp: bool
+    """Whether ICMP port unreachable ends an association (it can be forged: loopback and trusted networks only)."""
+    # RFC 5352 section 3.4, 3.5: supervision of elements
+    keep_alive_interval: float
+    """Mean time between two keep-alives to one element; each is moved by up to 50 % (section 3.5)."""
+    keep_alive_timeout: float
+    """How long an element may take to acknowledge a keep-alive."""
+    max_bad_pe_reports: int
+    # RFC 5352 section 7
+    t1_enrp_request: float
+    t2_registration: float
+    t3_deregistration: float
+    t4_reregistration: float
+    t5_server_hunt: float
+    t6_server_announce: float
+    t7_enrp_outdate: float
+    stale_cache_value: float
+    max_reg_attempt: int
+    max_request_retransmit: int
+    retran_max: float
+    registration_life: int
+    """3,000 times T4: who reads it as milliseconds, as rsplib does, still has three registrations within one life."""
+    # RFC 5353 section 4.2
+    peer_heartbeat_cycle: float
+    max_time_last_heard: float
+    max_time_no_response: float
+
+
+RFC = Profile(
+    name="rfc",
+    rto_initial=1.0,
+    rto_min=1.0,
+    rto_max=60.0,
+    heartbeat_interval=30.0,
+    association_max_retransmissions=10,
+    max_init_retransmissions=8,
+    sack_delay=0.2,
+    icmp=False,
+    keep_alive_interval=30.0,
+    keep_alive_timeout=30.0,
+    max_bad_pe_reports=3,
+    t1_enrp_request=15.0,
+    t2_registration=30.0,
+    t3_deregistration=30.0,
+    t4_reregistration=600.0,
+    t5_server_hunt=10.0,
+    t6_server_announce=1.0,
+    t7_enrp_outdate=5.0,
+    stale_cache_value=30.0,
+    max_reg_attempt=2,
+    max_request_retransmit=2,
+    retran_max=60.0,
+    registration_life=1_800_000,
+    peer_heartbeat_cycle=30.0,
+    max_time_last_heard=61.0,
+    max_time_no_response=5.0,
+)
+
+DEFAULT = Profile(
+    name="default",
+    rto_initial=0.2,
+    rto_min=0.2,
+    rto_max=0.3,
+    heartbeat_interval=0.5,
+    association_max_retransmissions=3,
+    max_init_retransmissions=3,
+    sack_delay=0.02,
+    icmp=True,
+    keep_alive_interval=0.5,
+    keep_alive_timeout=1.1,
+    max_bad_pe_reports=3,
+    t1_enrp_request=1.0,
+    t2_registration=2.0,
+    t3_deregistration=2.0,
+    t4_reregistration=20.0,
+    t5_server_hunt=10.0,
+    t6_server_announce=1.0,
+    t7_enrp_outdate=5.0,
+    stale_cache_value=5.0,
+    max_reg_attempt=2,
+    max_request_retransmit=2,
+    retran_max=60.0,
+    registration_life=60_000,
+    peer_heartbeat_cycle=1.0,
+    max_time_last_heard=2.0,
+    max_time_no_response=0.5,
+)
+
+FAST = Profile(
+    name="fast",
+    rto_initial=0.1,
+    rto_min=0.1,
+    rto_max=0.15,
+    heartbeat_interval=0.25,
+    association_max_retransmissions=3,
+    max_init_retransmissions=3,
+    sack_delay=0.01,
+    icmp=True,
+    keep_alive_interval=0.2,
+    keep_alive_timeout=0.4,
+    max_bad_pe_reports=3,
+    t1_enrp_request=0.3,
+    t2_registration=0.6,
+    t3_deregistration=0.6,
+    t4_reregistration=10.0,
+    t5_server_hunt=10.0,
+    t6_server_announce=1.0,
+    t7_enrp_outdate=5.0,
+    stale_cache_value=1.0,
+    max_reg_attempt=2,
+    max_request_retransmit=2,
+    retran_max=60.0,
+    registration_life=30_000,
+    peer_heartbeat_cycle=0.4,
+    max_time_last_heard=0.9,
+    max_time_no_response=0.3,
+)
+
+PROFILES = {profile.name: profile for profile in (FAST, DEFAULT, RFC)}
+
+
+def profile(name: str) -> Profile:
+    """The profile of this name.
+
+    @raise ConfigurationError: if there is none.
+    """
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise ConfigurationError(f"there is no profile {name!r}; choose one of {', '.join(PROFILES)}") from None

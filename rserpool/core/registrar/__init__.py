@@ -1,0 +1,8 @@
+"""The registrar: ASAP towards elements and users (RFC 5352 section 3), with its ENRP side, L{rserpool.core.peering}."""
+
+from __future__ import annotations
+
+from rserpool.core.registrar.limits import Limits
+from rserpool.core.registrar.registrar import Registrar
+
+__all__ = ["Limits", "Registrar"]

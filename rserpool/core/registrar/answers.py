@@ -1,0 +1,164 @@
+"""Handle resolution at the registrar, and the updates of subscribers (RFC 5352 sections 2.2.5, 2.2.6 and 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rserpool.core.addresses import scope
+from rserpool.core.deadlines import Deadlines
+from rserpool.core.effects import Association, Effect, Send
+from rserpool.core.errors import CauseCode
+from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.handlespace.pool import Pool
+from rserpool.core.registrar.clients import Client
+from rserpool.core.registrar.limits import Limits
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import ErrorCause, OpaqueTransport, SctpTransport, encode_pool_element
+
+QUIET = 0.1
+"""At least so many seconds lie between two updates about one pool; what happens in between goes into one."""
+SMALLEST_ELEMENT = 40
+"""Bytes of the smallest Pool Element parameter that a registrar hands out."""
+MOST = 65_535 // SMALLEST_ELEMENT
+
+
+class Answers:
+    """Answers resolutions by the pool's policy, and tells subscribers what changed.
+
+    An answer never names an address that the asking peer cannot use: loopback and link-local addresses go only to
+    peers that come from there.
+    """
+
+    def __init__(
+        self, handlespace: Handlespace, limits: Limits, client_of: Callable[[Association], Client | None]
+    ) -> None:
+        self._handlespace = handlespace
+        self._limits = limits
+        self._client_of = client_of
+        self._subscribers: dict[bytes, dict[Association, int | None]] = {}
+        self._due = Deadlines[bytes]()
+        self._quiet_until: dict[bytes, float] = {}
+        self._behind: dict[Association, set[bytes]] = {}
+
+    @property
+    def subscriptions(self) -> int:
+        """How many subscriptions there are."""
+        return sum(map(len, self._subscribers.values()))
+
+    def resolve(self, client: Client, message: asap.HandleResolution, now: float) -> list[Effect]:
+        """3.3: up to C{items} elements in the order of the policy; absent: all that fit."""
+        handle = message.handle
+        pool = self._handlespace.pools.get(handle)
+        if pool is None:
+            return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]
+        accepted = message.subscribe and self._subscribe(client, handle, message.items)
+        items = MOST if message.items is None else min(message.items, MOST)
+        return [Send(client.association, self._answer(client, pool, pool.select, items, accepted))]
+
+    def changed(self, handle: bytes, now: float) -> list[Effect]:
+        """A pool changed: tell its subscribers now, or soon if they were told just before."""
+        if handle not in self._subscribers:
+            return []
+        quiet_until = self._quiet_until.get(handle, now)
+        if quiet_until > now:
+            self._due.set(handle, quiet_until)
+            return []
+        return self._update(handle, now)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Send the updates that are due."""
+        effects: list[Effect] = []
+        for handle in self._due.due(now):
+            effects += self._update(handle, now)
+        return effects
+
+    def next_deadline(self) -> float | None:
+        """When C{tick} must be called next (monotonic seconds)."""
+        return self._due.next()
+
+    def resumed(self, client: Client) -> list[Effect]:
+        """A subscriber reads again: tell it what it missed, once."""
+        effects: list[Effect] = []
+        for handle in sorted(self._behind.pop(client.association, ())):
+            effects += self._tell(client, handle)
+        return effects
+
+    def client_lost(self, client: Client) -> None:
+        """A subscriber is gone."""
+        for handle in client.subscriptions:
+            self._unsubscribe(client.association, handle)
+        self._behind.pop(client.association, None)
+
+    def _subscribe(self, client: Client, handle: bytes, items: int | None) -> bool:
+        if handle not in client.subscriptions:
+            if len(client.subscriptions) >= self._limits.subscriptions_per_association:
+                return False
+            client.subscriptions[handle] = None
+        self._subscribers.setdefault(handle, {})[client.association] = items
+        return True
+
+    def _unsubscribe(self, association: Association, handle: bytes) -> None:
+        subscribers = self._subscribers.get(handle)
+        if subscribers is not None:
+            subscribers.pop(association, None)
+            if not subscribers:
+                del self._subscribers[handle]
+                self._quiet_until.pop(handle, None)
+                self._due.cancel(handle)
+
+    def _update(self, handle: bytes, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        self._quiet_until[handle] = now + QUIET
+        for association in list(self._subscribers.get(handle, ())):
+            client = self._client_of(association)
+            if client is None:
+                continue
+            if client.paused:
+                self._behind.setdefault(association, set()).add(handle)
+            else:
+                effects += self._tell(client, handle)
+        return effects
+
+    def _tell(self, client: Client, handle: bytes) -> list[Effect]:
+        pool = self._handlespace.pools.get(handle)
+        if pool is None:
+            # 2.2.5: after a negative response no further updates occur.
+            client.subscriptions.pop(handle, None)
+            self._unsubscribe(client.association, handle)
+            return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]
+        items = self._subscribers.get(handle, {}).get(client.association)
+        items = MOST if items is None else min(items, MOST)
+        # An update moves no round robin head and no degradation counter.
+        return [Send(client.association, self._answer(client, pool, pool.peek, items, True))]
+
+    def _answer(
+        self, client: Client, pool: Pool, choose: Callable[[int], list[Element]], items: int, accepted: bool
+    ) -> bytes | asap.HandleResolutionResponse:
+        if client.sees.issuperset(pool.scopes):
+            elements = [element.wire for element in choose(items)]
+        else:
+            usable = (_for_peer(element, client.sees) for element in choose(MOST))
+            elements = [wire for wire in usable if wire is not None][:items]
+        if not elements:
+            return _negative(pool.handle, CauseCode.LACK_OF_RESOURCES)
+        return asap.encode_handle_resolution_response(pool.handle, pool.policy_wire, elements, accepted)
+
+
+def _for_peer(element: Element, sees: frozenset[str]) -> bytes | None:
+    """The element's parameter with the addresses that the peer can use, or None where there is none."""
+    parameter = element.parameter()
+    transport = parameter.user_transport
+    if isinstance(transport, OpaqueTransport):
+        return element.wire
+    addresses = tuple(address for address in transport.addresses if scope(address) in sees)
+    if not addresses:
+        return None
+    if isinstance(transport, SctpTransport) and addresses != transport.addresses:
+        return encode_pool_element(replace(parameter, user_transport=replace(transport, addresses=addresses)))
+    return element.wire
+
+
+def _negative(handle: bytes, cause: CauseCode) -> asap.HandleResolutionResponse:
+    return asap.HandleResolutionResponse(handle, causes=(ErrorCause(cause),))

@@ -1,0 +1,180 @@
+"""Server hunt: how an element or user finds its home registrar (RFC 5352 section 3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rserpool.core.addresses import ASAP_PORT, TransportAddress
+from rserpool.core.effects import Abort, Association, Close, Connect, Effect, StopConnecting
+from rserpool.core.profiles import Profile
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import SctpTransport
+
+AT_ONCE = 3
+"""SH1: never more than three associations or connections."""
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 2.0
+
+
+class ServerHunt:
+    """Keeps the list of known registrars, and one association with one of them: the home registrar.
+
+    @ivar home: the association with the home registrar, or None.
+    @ivar address: where the home registrar is, or None.
+    @ivar rounds: how often every known registrar was tried in vain, since there was a home.
+    """
+
+    def __init__(self, registrars: Sequence[TransportAddress], profile: Profile, protocol: str = "sctp") -> None:
+        self._static = list(dict.fromkeys(registrars))
+        self._announced: dict[TransportAddress, float] = {}
+        self._profile = profile
+        self._protocol = protocol
+        self._attempts: dict[TransportAddress, None] = {}
+        self._queue: list[TransportAddress] = []
+        self._t5 = profile.t5_server_hunt
+        self._t5_at: float | None = None
+        self._again_at: float | None = None
+        self._pause = FIRST_PAUSE
+        self._avoided: TransportAddress | None = None
+        self.home: Association | None = None
+        self.address: TransportAddress | None = None
+        self.rounds = 0
+
+    @property
+    def hunting(self) -> bool:
+        """Whether a hunt is under way."""
+        return self._t5_at is not None
+
+    @property
+    def known(self) -> list[TransportAddress]:
+        """Every registrar known, configured ones first; one that just failed comes last."""
+        known = list(dict.fromkeys([*self._static, *self._announced]))
+        if self._avoided in known:
+            known.remove(self._avoided)
+            known.append(self._avoided)
+        return known
+
+    def hunt(self, now: float) -> list[Effect]:
+        """SH1, SH2: begin, unless there is a home or a hunt already."""
+        if self.home is not None or self._t5_at is not None:
+            return []
+        self._t5_at = now + self._t5
+        return self._round(now)
+
+    def fail(self, now: float) -> list[Effect]:
+        """The home registrar does not answer: leave it and look for another."""
+        effects: list[Effect] = []
+        if self.home is not None:
+            # It may be the only one: a shutdown that it does not answer would keep us from dialling it again.
+            effects.append(Abort(self.home))
+            self._avoided = self.address
+        self.home = self.address = None
+        return effects + self.hunt(now)
+
+    def adopt(self, association: Association, address: TransportAddress, now: float) -> list[Effect]:
+        """3.4 (KA2.4): a registrar wants to be the home."""
+        effects: list[Effect] = [Close(self.home)] if self.home not in (None, association) else []
+        return effects + self._settle(association, address)
+
+    def stop(self) -> list[Effect]:
+        """Give up what is under way."""
+        effects: list[Effect] = [StopConnecting(peer) for peer in self._attempts]
+        self._attempts.clear()
+        self._queue.clear()
+        self._t5_at = self._again_at = None
+        return effects
+
+    def association_up(self, association: Association, peer: TransportAddress) -> list[Effect]:
+        """An association that the hunt asked for is up (SH3, SH6); one that comes too late is closed."""
+        self._attempts.pop(peer, None)
+        if self.home is not None or self._t5_at is None:
+            return [Close(association)]
+        return self._settle(association, peer)
+
+    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
+        """SH4: try a different address."""
+        if peer not in self._attempts:
+            return []
+        del self._attempts[peer]
+        return self._fill(now)
+
+    def association_lost(self, association: Association, now: float) -> list[Effect]:
+        """If that was the home, look for another one at once."""
+        if association != self.home:
+            return []
+        self._avoided = self.address
+        self.home = self.address = None
+        return self.hunt(now)
+
+    def announcement(self, message: asap.ServerAnnounce, source: str, now: float) -> list[Effect]:
+        """A registrar announced itself from the IP address C{source}."""
+        for address in _addresses(message, source):
+            if address.protocol != self._protocol:
+                continue
+            new = address not in self.known
+            self._announced[address] = now + self._profile.t7_enrp_outdate
+            if new:
+                self._queue.append(address)
+        if self._t5_at is None:
+            self._queue.clear()
+        return self._fill(now) if self._queue else []
+
+    def tick(self, now: float) -> list[Effect]:
+        """SH5, and the pause between two rounds; announcements outdate (T7)."""
+        self._announced = {address: until for address, until in self._announced.items() if until > now}
+        if self._t5_at is not None and now >= self._t5_at:
+            # SH5.1: double, up to RETRAN-MAX; SH5.2: stop these, try a different set.
+            self._t5 = min(self._t5 * 2, self._profile.retran_max)
+            self._t5_at = now + self._t5
+            effects: list[Effect] = [StopConnecting(peer) for peer in self._attempts]
+            self._attempts.clear()
+            return effects + (self._fill(now) if self._queue else self._round(now))
+        if self._again_at is not None and now >= self._again_at:
+            return self._round(now)
+        return []
+
+    def next_deadline(self) -> float | None:
+        """When C{tick} must be called next (monotonic seconds), or None."""
+        deadlines = [*self._announced.values()]
+        deadlines += [deadline for deadline in (self._t5_at, self._again_at) if deadline is not None]
+        return min(deadlines, default=None)
+
+    def _round(self, now: float) -> list[Effect]:
+        self._again_at = None
+        self._queue = [peer for peer in self.known if peer not in self._attempts]
+        return self._fill(now)
+
+    def _fill(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        while self._queue and len(self._attempts) < AT_ONCE:
+            peer = self._queue.pop(0)
+            self._attempts[peer] = None
+            effects.append(Connect(peer))
+        if not self._attempts and self._t5_at is not None:
+            # Everybody refused: pause a little longer each time, instead of idling until T5.
+            self.rounds += 1
+            self._again_at = now + self._pause
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        return effects
+
+    def _settle(self, association: Association, address: TransportAddress) -> list[Effect]:
+        effects = self.stop()
+        self._t5 = self._profile.t5_server_hunt
+        self._pause = FIRST_PAUSE
+        self.rounds = 0
+        self._avoided = None
+        self.home, self.address = association, address
+        return effects
+
+
+def _addresses(message: asap.ServerAnnounce, source: str) -> list[TransportAddress]:
+    if not message.transports:
+        # 3.6: without transport parameters, SCTP at the source address and the IANA port.
+        return [TransportAddress((source,), ASAP_PORT, message.encapsulation)]
+    addresses = []
+    for transport in message.transports:
+        if isinstance(transport, SctpTransport):
+            addresses.append(TransportAddress(transport.addresses, transport.port, message.encapsulation))
+        else:
+            addresses.append(TransportAddress((transport.address,), transport.port, protocol="tcp"))
+    return addresses

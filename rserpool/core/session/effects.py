@@ -1,0 +1,137 @@
+"""What a session asks its caller to do, and tells its application (RFC 5352 sections 3.8, 3.9 and 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rserpool.core.errors import RequestFailed, SessionEnded
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import PoolElementParameter
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Resolve the pool within so many seconds; C{resolved} or C{unresolved} follows."""
+
+    seconds: float
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Connect to this element; C{connected} or C{failed} follows."""
+
+    element: PoolElementParameter
+    resumed: bool
+    """Whether a cookie will be echoed."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Abort the connection or the attempt; nothing more may come from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SayGoodbye:
+    """Close the connection gracefully; nothing more may come from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """3.5: tell the registrar that the element is unreachable."""
+
+    identifier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """An answer is late: ask the transport whether the element is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendControl:
+    """Send an ASAP message on the control channel."""
+
+    message: asap.CookieEcho | asap.BusinessCard
+
+
+@dataclass(frozen=True, slots=True)
+class SendData:
+    """Send a message of the application."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """Send a request; without numbers on this transport, as a message of the application."""
+
+    number: int
+    data: bytes
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """A message for the application."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to a request."""
+
+    token: Hashable
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A request failed."""
+
+    token: Hashable
+    error: RequestFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The session is at an element; C{old} is the one that served it before, None at the beginning."""
+
+    old: PoolElementParameter | None
+    new: PoolElementParameter
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The session is over; C{error} is None if the application closed it."""
+
+    error: SessionEnded | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the person who runs this should know, in one sentence."""
+
+    text: str
+
+
+SessionEffect: TypeAlias = (
+    Resolve
+    | Dial
+    | HangUp
+    | SayGoodbye
+    | Report
+    | Probe
+    | SendControl
+    | SendData
+    | SendRequest
+    | Deliver
+    | Answered
+    | Unanswered
+    | Served
+    | Over
+    | Notice
+)

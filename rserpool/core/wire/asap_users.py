@@ -1,0 +1,221 @@
+"""Messages of ASAP to and from pool users (RFC 5352 sections 2.2.5, 2.2.6, 2.2.9 and 2.2.11 to 2.2.13)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self
+
+from rserpool.core.wire.asap_elements import OneElement
+from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
+from rserpool.core.wire.frame import does_not_fit, message
+from rserpool.core.wire.parameters import (
+    PolicyParameter,
+    PoolElementParameter,
+    decode_element,
+    decode_policy,
+    policy_parameter,
+    pool_element,
+    pool_handle,
+)
+from rserpool.core.wire.private import LAST_WILL, decode_will, encode_will
+from rserpool.core.wire.quick import quick
+from rserpool.core.wire.tlv import (
+    COOKIE,
+    HANDLE_RESOLUTION_OPTION,
+    LONGEST,
+    OPERATION_ERROR,
+    POLICY,
+    POOL_ELEMENT,
+    POOL_HANDLE,
+    handle_and,
+    missing,
+    once,
+    parameter,
+    parameter_u32,
+    parameters,
+    unexpected,
+    value_u32,
+)
+
+_FLAG: Final = 0x01
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class HandleResolution:
+    """ASAP_HANDLE_RESOLUTION (RFC 5352 section 2.2.5).
+
+    @ivar subscribe: the S bit.
+    @ivar items: the most elements that the answer is to hold (draft-dreibholz-rserpool-asap-hropt; 0xffffffff for
+        as many as allowed); C{None} if the parameter is absent.
+    """
+
+    TYPE: ClassVar[int] = 0x05
+    handle: bytes
+    subscribe: bool = False
+    items: int | None = None
+
+    def _encode(self) -> bytes:
+        values = [pool_handle(self.handle)]
+        if self.items is not None:
+            values.append(parameter_u32(HANDLE_RESOLUTION_OPTION, self.items))
+        return message(self.TYPE, _FLAG if self.subscribe else 0, b"", values)
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        handle, place = handle_and(data, 4, end, HANDLE_RESOLUTION_OPTION, report)
+        items = value_u32(data, place, "handle resolution option") if place else None
+        return cls(handle, bool(flags & _FLAG), items)
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class HandleResolutionResponse:
+    """ASAP_HANDLE_RESOLUTION_RESPONSE (RFC 5352 section 2.2.6).
+
+    @ivar policy: the overall policy of the pool; C{None} stands for round robin.
+    @ivar accepted: the A bit: updates will follow.
+    @ivar causes: if there are any, the answer is negative.
+    """
+
+    TYPE: ClassVar[int] = 0x06
+    handle: bytes
+    policy: PolicyParameter | None = None
+    elements: tuple[PoolElementParameter, ...] = ()
+    accepted: bool = False
+    causes: tuple[ErrorCause, ...] = ()
+
+    def _encode(self) -> bytes:
+        values = [pool_handle(self.handle)]
+        if self.policy is not None:
+            values.append(policy_parameter(self.policy))
+        values.extend(map(pool_element, self.elements))
+        if self.causes:
+            values.append(encode_operation_error(self.causes))
+        return message(self.TYPE, _FLAG if self.accepted else 0, b"", values)
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        handle: bytes | None = None
+        policy: PolicyParameter | None = None
+        elements = []
+        causes: tuple[ErrorCause, ...] = ()
+        for kind, start, stop in parameters(data, 4, end):
+            if kind == POOL_ELEMENT:
+                elements.append(decode_element(data, start, stop, report))
+            elif kind == POOL_HANDLE and handle is None:
+                handle = data[start + 4 : stop]
+            elif kind == POLICY and policy is None:
+                policy = decode_policy(data, start, stop)
+            elif kind == OPERATION_ERROR and not causes:
+                causes = decode_operation_error(data, start, stop)
+            else:
+                unexpected(data, kind, start, stop, report)
+        if handle is None:
+            missing("Pool Handle")
+        return cls(handle, policy, tuple(elements), bool(flags & _FLAG), causes)
+
+
+def encode_handle_resolution_response(
+    handle: bytes, policy: bytes, elements: Sequence[bytes], accepted: bool = False
+) -> bytes:
+    """A positive ASAP_HANDLE_RESOLUTION_RESPONSE from parameters that are encoded already.
+
+    Trailing elements that would make it longer than 65,535 bytes are left out.
+
+    @param policy: the overall policy as a padded TLV; empty to leave it out.
+    @param elements: Pool Elements as padded TLVs.
+    @raise ValueError: if not even handle and policy fit.
+    """
+    try:
+        values = [pool_handle(handle)]
+        if policy:
+            values.append(policy)
+        room = LONGEST - 4 - sum(map(len, values))
+        if sum(map(len, elements)) <= room:
+            values.extend(elements)
+        else:
+            for element in elements:
+                if len(element) - (-element[3] & 3) > room:
+                    break
+                room -= len(element)
+                values.append(element)
+        return message(HandleResolutionResponse.TYPE, _FLAG if accepted else 0, b"", values)
+    except struct.error as error:
+        raise does_not_fit(error) from None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointUnreachable(OneElement):
+    """ASAP_ENDPOINT_UNREACHABLE (RFC 5352 section 2.2.9)."""
+
+    TYPE: ClassVar[int] = 0x09
+
+
+@dataclass(frozen=True, slots=True)
+class _OneCookie:
+    """What carries a cookie."""
+
+    TYPE: ClassVar[int]
+    cookie: bytes
+
+    def _encode(self) -> bytes:
+        return message(self.TYPE, 0, b"", (parameter(COOKIE, self.cookie),))
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        start, stop = once(data, 4, end, frozenset({COOKIE}), report).get(COOKIE) or missing("Cookie")
+        return cls(data[start + 4 : stop])
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie(_OneCookie):
+    """ASAP_COOKIE (RFC 5352 section 2.2.11): state that an element leaves with a user."""
+
+    TYPE: ClassVar[int] = 0x0B
+
+
+@dataclass(frozen=True, slots=True)
+class CookieEcho(_OneCookie):
+    """ASAP_COOKIE_ECHO (RFC 5352 section 2.2.12): the latest cookie, brought to the next element."""
+
+    TYPE: ClassVar[int] = 0x0C
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessCard:
+    """ASAP_BUSINESS_CARD (RFC 5352 section 2.2.13): a pool, and elements in the order of preferred failover.
+
+    @ivar exclusive: whether these elements alone may follow (private parameter Last Will, docs/interop.md).
+    """
+
+    TYPE: ClassVar[int] = 0x0D
+    handle: bytes
+    elements: tuple[PoolElementParameter, ...]
+    exclusive: bool = False
+
+    def _encode(self) -> bytes:
+        values = [pool_handle(self.handle), *map(pool_element, self.elements)]
+        if self.exclusive:
+            values.append(encode_will(True))
+        return message(self.TYPE, 0, b"", values)
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        handle: bytes | None = None
+        elements = []
+        exclusive = False
+        for kind, start, stop in parameters(data, 4, end):
+            if kind == POOL_ELEMENT:
+                elements.append(decode_element(data, start, stop, report))
+            elif kind == POOL_HANDLE and handle is None:
+                handle = data[start + 4 : stop]
+            elif kind == LAST_WILL:
+                exclusive = exclusive or decode_will(data, start, stop)
+            else:
+                unexpected(data, kind, start, stop, report)
+        if handle is None:
+            missing("Pool Handle")
+        return cls(handle, tuple(elements), exclusive)

@@ -1,0 +1,193 @@
+"""Parameters: type, length, value, padding, and what to do with unknown ones (RFC 5354 sections 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final, Generic, NoReturn, TypeVar
+
+from rserpool.core.errors import CauseCode, WireError
+from rserpool.core.wire.quick import quick
+
+M_co = TypeVar("M_co", covariant=True)
+
+LONGEST: Final = 65535
+"""The most that a 16-bit length holds: bytes of a message or parameter without its final padding."""
+LONGEST_INFORMATION: Final = (LONGEST - 20 - 4) & ~3
+"""The most bytes of cause-specific information that still fit an ENRP_ERROR of one cause; what is longer is cut."""
+
+# Parameter types (RFC 5354 section 3, table 1)
+IPV4_ADDRESS: Final = 0x1
+IPV6_ADDRESS: Final = 0x2
+DCCP_TRANSPORT: Final = 0x3
+SCTP_TRANSPORT: Final = 0x4
+TCP_TRANSPORT: Final = 0x5
+UDP_TRANSPORT: Final = 0x6
+UDP_LITE_TRANSPORT: Final = 0x7
+POLICY: Final = 0x8
+POOL_HANDLE: Final = 0x9
+POOL_ELEMENT: Final = 0xA
+SERVER_INFORMATION: Final = 0xB
+OPERATION_ERROR: Final = 0xC
+COOKIE: Final = 0xD
+PE_IDENTIFIER: Final = 0xE
+PE_CHECKSUM: Final = 0xF
+OPAQUE_TRANSPORT: Final = 0x10
+HANDLE_RESOLUTION_OPTION: Final = 0x803F
+"""draft-dreibholz-rserpool-asap-hropt: how many elements a user wants."""
+
+HEADER: Final = Struct("!HH")
+U32: Final = Struct("!I")
+_U32_PARAMETER: Final = Struct("!HHI")
+PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
+"""Padding by length modulo 4."""
+_unpack_header = HEADER.unpack_from
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Decoded(Generic[M_co]):
+    """A message, and what its sender is to be told.
+
+    @ivar unrecognized: parameters that were skipped and are to be reported (high bits 11), as complete TLVs without
+        padding; L{rserpool.core.wire.causes.unrecognized_parameters} makes error causes of them.
+    """
+
+    message: M_co
+    unrecognized: tuple[bytes, ...] = ()
+
+
+def parameter(kind: int, value: bytes) -> bytes:
+    """One parameter: type, length, value, padding.
+
+    @raise struct.error: if it is longer than a 16-bit length holds.
+    """
+    length = len(value) + 4
+    return HEADER.pack(kind, length) + value + PADDING[length & 3]
+
+
+def parameter_u32(kind: int, number: int) -> bytes:
+    """One parameter whose value is an unsigned 32-bit number.
+
+    @raise struct.error: if it does not fit.
+    """
+    return _U32_PARAMETER.pack(kind, 8, number)
+
+
+def container(kind: int, fixed: bytes, nested: Sequence[bytes]) -> bytes:
+    """A parameter that holds parameters.
+
+    Its length counts the padding between them, but not that of the last one (RFC 5354 section 2).
+
+    @param nested: encoded parameters, padded; at least one.
+    @raise struct.error: if it is longer than a 16-bit length holds.
+    """
+    value = b"".join(nested)
+    return HEADER.pack(kind, 4 + len(fixed) + len(value) - (-nested[-1][3] & 3)) + fixed + value
+
+
+def parameters(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The parameters between two offsets, without looking into them: type, offset, and end without padding.
+
+    @param offset: a multiple of 4.
+    @raise WireError: if one does not fit.
+    """
+    while offset < end:
+        if end - offset < 4:
+            raise WireError("a parameter header is cut short", information=data[offset:end])
+        kind, length = _unpack_header(data, offset)
+        stop = offset + length
+        if length < 4 or stop > end:
+            raise WireError(
+                f"parameter 0x{kind:x} says {length} bytes where {end - offset} are left",
+                information=data[offset : min(end, offset + LONGEST_INFORMATION)],
+            )
+        yield kind, offset, stop
+        offset = (stop + 3) & ~3
+
+
+def unexpected(data: bytes, kind: int, offset: int, stop: int, report: list[bytes]) -> None:
+    """A parameter that has no meaning where it stands: apply the rule of its two high bits (RFC 5354 section 3).
+
+    A parameter that RFC 5354 does name, but not here, makes the message invalid.
+
+    @param report: where parameters to be reported are added.
+    @raise WireError: if the message must be discarded.
+    """
+    rule = kind >> 14
+    if rule == 2:
+        return
+    tlv = data[offset : min(stop, offset + LONGEST_INFORMATION)]
+    if rule == 3:
+        report.append(tlv)
+        return
+    if IPV4_ADDRESS <= kind <= OPAQUE_TRANSPORT:
+        raise WireError(f"parameter 0x{kind:x} does not belong here, or stands here twice", information=tlv)
+    raise WireError(
+        f"unknown parameter 0x{kind:x}",
+        cause=CauseCode.UNRECOGNIZED_PARAMETER,
+        information=tlv,
+        report=rule == 1,
+    )
+
+
+def once(data: bytes, offset: int, end: int, kinds: frozenset[int], report: list[bytes]) -> dict[int, tuple[int, int]]:
+    """Find parameters that stand at most once each, in any order.
+
+    @return: offset and end, without padding, of each by its type.
+    @raise WireError: if one stands twice, or another is in the way.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    for kind, start, stop in parameters(data, offset, end):
+        if kind in kinds and kind not in found:
+            found[kind] = start, stop
+        else:
+            unexpected(data, kind, start, stop, report)
+    return found
+
+
+def handle_and(
+    data: bytes, offset: int, end: int, second: int, report: list[bytes]
+) -> tuple[bytes, tuple[int, int] | None]:
+    """A Pool Handle parameter, and at most one other.
+
+    @param second: type of the other parameter.
+    @return: the handle; offset and end, without padding, of the other one, C{None} if it is absent.
+    @raise WireError: if there is no handle, one stands twice, or another is in the way.
+    """
+    if end - offset > 4:
+        # The usual: these two in this order, and nothing else.
+        kind, length = _unpack_header(data, offset)
+        stop = offset + length
+        start = (stop + 3) & ~3
+        if kind == POOL_HANDLE and length >= 4:
+            if stop == end:
+                return data[offset + 4 : stop], None
+            if start + 4 <= end:
+                kind, length = _unpack_header(data, start)
+                if kind == second and start + length == end:
+                    return data[offset + 4 : stop], (start, end)
+    found = once(data, offset, end, frozenset((POOL_HANDLE, second)), report)
+    offset, stop = found.get(POOL_HANDLE) or missing("Pool Handle")
+    return data[offset + 4 : stop], found.get(second)
+
+
+def missing(name: str) -> NoReturn:
+    """A parameter that must be there is not.
+
+    @raise WireError: always.
+    """
+    raise WireError(f"the {name} parameter is missing")
+
+
+def value_u32(data: bytes, place: tuple[int, int], name: str) -> int:
+    """The value of a parameter that holds one unsigned 32-bit number.
+
+    @raise WireError: if it has another size.
+    """
+    start, stop = place
+    if stop - start != 8:
+        raise WireError(f"the {name} parameter has {stop - start} bytes instead of 8", information=data[start:stop])
+    number: int = U32.unpack_from(data, start + 4)[0]
+    return number

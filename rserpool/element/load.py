@@ -1,0 +1,55 @@
+"""Load probes: what a pool element measures to fill in its policy values (RFC 5356 section 3.1)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from rserpool.core.errors import ConfigurationError
+
+STAT = Path("/proc/stat")
+
+
+class CpuLoad:
+    """The part of the host's processors that was busy since the last call, 0.0 to 1.0.
+
+    Where there is no C{/proc/stat}: the load average of the last minute per processor, at most 1.0.
+    """
+
+    def __init__(self, stat: Path = STAT) -> None:
+        self._stat = stat
+        self._busy, self._total = self._read()
+
+    def __call__(self) -> float:
+        """The load since the last call."""
+        busy, total = self._read()
+        if total == 0:
+            return min(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        spent = total - self._total
+        load = (busy - self._busy) / spent if spent > 0 else 0.0
+        self._busy, self._total = busy, total
+        return min(1.0, max(0.0, load))
+
+    def _read(self) -> tuple[int, int]:
+        try:
+            fields = [int(field) for field in self._stat.read_text().partition("\n")[0].split()[1:9]]
+        except (OSError, ValueError):
+            return 0, 0
+        idle = sum(fields[3:5])
+        return sum(fields) - idle, sum(fields)
+
+
+PROBES: dict[str, Callable[[], Callable[[], float]]] = {"cpu": CpuLoad}
+"""What may stand for a value in C{--policy least-used:load=NAME}."""
+
+
+def probe(name: str) -> Callable[[], float]:
+    """A probe of this name, ready to be called.
+
+    @raise ConfigurationError: if there is none.
+    """
+    try:
+        return PROBES[name]()
+    except KeyError:
+        raise ConfigurationError(f"there is no load probe {name!r}; choose {', '.join(PROBES)} or a number") from None

@@ -1,0 +1,42 @@
+"""Why a registrar refused a registration, in a sentence that says what the pool has instead (RFC 5352 section 3.1)."""
+
+from __future__ import annotations
+
+from rserpool.core.errors import CauseCode, Rejected, WireError
+from rserpool.core.policies import POLICIES
+from rserpool.core.wire.parameters import decode_policy
+from rserpool.core.wire.tlv import DCCP_TRANSPORT, POLICY, UDP_LITE_TRANSPORT
+
+_HEADER = 4
+_TRANSPORTS = range(DCCP_TRANSPORT, UDP_LITE_TRANSPORT + 1)
+
+
+def refusal(cause: int, information: bytes = b"") -> Rejected:
+    """The error for a cause.
+
+    @param cause: an RFC 5354 cause code.
+    @param information: its cause-specific information; a registrar that refuses a policy tells that of the pool, and
+        one that refuses a transport gives it back.
+    """
+    reason = ""
+    if cause == CauseCode.INCONSISTENT_POOLING_POLICY:
+        number = _policy_type(information)
+        if number is not None:
+            policy = POLICIES.get(number)
+            name = f"policy 0x{number:08x}" if policy is None else policy.name
+            reason = f"{CauseCode.INCONSISTENT_POOLING_POLICY.sentence}, which is {name}"
+    elif cause == CauseCode.INVALID_VALUES and int.from_bytes(information[:2], "big") in _TRANSPORTS:
+        reason = (
+            f"{CauseCode.INVALID_VALUES.sentence} in the transport: its addresses must be those from which the element "
+            "reaches the registrar"
+        )
+    return Rejected(cause, information, reason)
+
+
+def _policy_type(tlv: bytes) -> int | None:
+    if len(tlv) < _HEADER or int.from_bytes(tlv[:2], "big") != POLICY:
+        return None
+    try:
+        return decode_policy(tlv, 0, min(len(tlv), int.from_bytes(tlv[2:4], "big"))).type
+    except WireError:
+        return None

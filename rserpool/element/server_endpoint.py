@@ -1,0 +1,229 @@
+"""A server endpoint whose ports are registered in a pool: who listens on it becomes a pool element (RFC 5352 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.core.addresses import TransportAddress, only_this_host
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.policies import ParsedPolicy
+from rserpool.core.policies import parse as parse_policy
+from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
+from rserpool.element.ports import (
+    asap_place,
+    bound_hosts,
+    connections,
+    has_control_channel,
+    reached_at,
+    session_framing,
+    user_transport,
+)
+from rserpool.element.service import PoolElementService
+from rserpool.node.driver import clock_of
+from rserpool.node.registrars import local_host_towards, registrars_from
+
+GRACE = 5.0
+"""Seconds that connections have to end when the port is closed, where nothing else is said."""
+LOOK = 0.05
+"""Seconds between two looks at the connections that are to end."""
+
+
+@implementer(IStreamServerEndpoint)
+class PoolServerEndpoint:
+    """Listens on another endpoint, and registers its port in a pool.
+
+    @param inner: a server endpoint over TCP (with TLS or without) or SCTP.
+    @param pool: the pool handle.
+    @param policy: for example C{"least-used:load=cpu"}.
+    @param values: what measures a value of the policy: C{{"load": callable}}, from 0.0 to 1.0.
+    @param grace: seconds that connections have to end when the port is closed.
+    @param identifier: the PE identifier; one at random by default.
+    @param life: the registration life in seconds; that of the profile by default.
+    @param control: over SCTP: whether it carries the control channel, too (Transport Use, RFC 5354 section 3.4); the
+        factories of sessions say so themselves.
+    @param hosts: our own IP addresses, where users reach the port; by default those that it is bound to, or the one
+        that reaches the first registrar.
+    @param registrars: where registrars are; by default on this host.
+    @param refused: called with a C{Failure} when a registrar refuses the registration for good.
+    @param options: passed on to L{PoolElementService<rserpool.element.service.PoolElementService>}.
+    @raise ConfigurationError: if the policy is wrong.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        inner: IStreamServerEndpoint,
+        pool: bytes | str,
+        *,
+        policy: ParsedPolicy | str = "round-robin",
+        values: Mapping[str, Callable[[], float]] | None = None,
+        grace: float = GRACE,
+        identifier: int | None = None,
+        life: int | None = None,
+        control: bool = False,
+        hosts: tuple[str, ...] = (),
+        registrars: Sequence[TransportAddress] | None = None,
+        refused: Callable[[Failure], object] | None = None,
+        **options: Any,
+    ) -> None:
+        self.reactor = reactor
+        self.inner = inner
+        self.handle = handle_of(pool)
+        self.policy = parse_policy(policy) if isinstance(policy, str) else policy
+        self.grace = grace
+        self.hosts = hosts
+        self.registrars = tuple(registrars or registrars_from(()))
+        self.options = options
+        self.control = control
+        self.refused = refused
+        self.serving: dict[str, Any] = {"values": values, "identifier": identifier, "life": life}
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen, and register; the registration goes on while the port is open, whichever registrar there is.
+
+        @return: a C{Deferred} of a L{PooledPort}, as soon as the port is open. It fails with C{CannotListenError}, with
+            L{ConfigurationError<rserpool.core.errors.ConfigurationError>} if users cannot reach the port, and with
+            L{SctpUnavailable<rserpool.core.errors.SctpUnavailable>} if there is no SCTP for speaking with a registrar.
+        """
+        return ensureDeferred(self._listen(protocolFactory))
+
+    async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
+        inner = await self.inner.listen(factory)
+        port = PooledPort(self, inner, factory)
+        try:
+            port.join()
+        except BaseException:
+            # Not awaited: twistd ends only if it hears of the failure at once.
+            maybeDeferred(inner.stopListening).addErrback(
+                lambda failure: PooledPort.log.failure("the port could not be closed", failure)
+            )
+            raise
+        return port
+
+
+@implementer(IListeningPort)
+class PooledPort:
+    """An open port of a pool element.
+
+    @ivar registered: fires with the PE identifier when the element is registered for the first time, and with C{None}
+        if it never is: a registrar refused it, or the port was closed before.
+    """
+
+    log = Logger()
+
+    def __init__(self, endpoint: PoolServerEndpoint, inner: IListeningPort, factory: IProtocolFactory) -> None:
+        self._endpoint = endpoint
+        self._inner = inner
+        self._factory = factory
+        self._element: PoolElementService | None = None
+        self._stopping: Deferred[None] | None = None
+        self.registered: Deferred[int | None] = Deferred()
+
+    def __repr__(self) -> str:
+        return f"<PooledPort {self._inner!r} in pool {handle_text(self._endpoint.handle)!r}>"
+
+    @property
+    def element(self) -> PoolElementService:
+        """The element that this port is registered by; for changes of its policy values, for example.
+
+        @raise RuntimeError: if the port is closed.
+        """
+        if self._element is None:
+            raise RuntimeError("the port is closed")
+        return self._element
+
+    def getHost(self) -> Any:
+        """Where it listens."""
+        return self._inner.getHost()
+
+    def startListening(self) -> None:
+        """Listen and register again, after L{stopListening}.
+
+        @raise CannotListenError: if the port is taken.
+        """
+        self._inner.startListening()
+        self._stopping = None
+        self.registered = Deferred()
+        self.join()
+
+    def stopListening(self) -> Deferred[None]:
+        """Deregister, wait for the answer, let connections end (C{grace} seconds at most), and close the port.
+
+        @return: a C{Deferred} that fires with C{None} when the port is closed.
+        """
+        if self._stopping is None:
+            self._stopping = ensureDeferred(self._stop())
+        waiting: Deferred[None] = Deferred()
+        self._stopping.chainDeferred(waiting)
+        return waiting
+
+    def join(self) -> None:
+        """Become an element.
+
+        @raise ConfigurationError: if users cannot reach the port.
+        """
+        endpoint = self._endpoint
+        address: Any = self._inner.getHost()
+        kind = getattr(address, "type", None)
+        if kind not in ("TCP", "SCTP"):
+            raise ConfigurationError(f"{address} is no place where the users of a pool come: listen on tcp or sctp")
+        bound = bound_hosts(address)
+        hosts = endpoint.hosts or bound or (local_host_towards(endpoint.registrars[0].hosts[0]),)
+        at = tuple(host for host in hosts if reached_at(address, host))
+        if not at:
+            where = f"{', '.join(bound) or 'IPv4'} alone"
+            raise ConfigurationError(f"the port is open on {where}, and the element is at {', '.join(hosts)}")
+        options = {**asap_place(address, hosts), **endpoint.options}
+        element = PoolElementService(endpoint.reactor, registrars=endpoint.registrars, **options)
+        element.startService()
+        self._element = element
+        framing = session_framing(self._factory, (endpoint.handle,))
+        control = endpoint.control or has_control_channel(self._factory)
+        transport = user_transport(kind, address.port, at, DATA_PLUS_CONTROL if control else DATA_ONLY)
+        self.log.info(
+            "{pool}: serves at {hosts} port {port}{note}",
+            pool=handle_text(endpoint.handle),
+            hosts=", ".join(transport.addresses),
+            port=address.port,
+            note=" (this host alone)" if only_this_host(transport.addresses) else "",
+        )
+        element.serve(endpoint.handle, transport, endpoint.policy, framing=framing, **endpoint.serving).addCallbacks(
+            self._registered, self._refused
+        )
+
+    def _registered(self, identifier: int) -> None:
+        self._settle(identifier)
+
+    def _refused(self, failure: Failure) -> None:
+        # The element has logged it.
+        self._settle(None)
+        if self._endpoint.refused is not None:
+            self._endpoint.refused(failure)
+
+    def _settle(self, identifier: int | None) -> None:
+        if not self.registered.called:
+            self.registered.callback(identifier)
+
+    async def _stop(self) -> None:
+        endpoint = self._endpoint
+        element, self._element = self._element, None
+        if element is not None:
+            await element.stopService()
+        self._settle(None)
+        now = clock_of(endpoint.reactor)
+        deadline = now() + endpoint.grace
+        count = connections(endpoint.reactor, [self._inner])
+        if count:
+            self.log.info("{count} connections: draining", count=count)
+        while connections(endpoint.reactor, [self._inner]) and now() < deadline:
+            await deferLater(endpoint.reactor, LOOK)
+        await maybeDeferred(self._inner.stopListening)

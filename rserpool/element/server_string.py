@@ -1,0 +1,143 @@
+r"""Endpoint strings of servers: C{rserpool:POOL:tcp\:0}, wherever Twisted takes a server endpoint.
+
+After the pool stands the endpoint to listen on, with its colons escaped: C{tcp}, C{ssl}, C{sctp} or whatever else is a
+server endpoint over TCP or SCTP. The keywords, all of them optional, all colons in their values escaped:
+
+    - C{registrar=HOST[,HOST...][\:PORT][/UDPPORT]}: where a registrar is; several are joined by C{+}. By default the
+      registrars of this host.
+    - C{policy=NAME[\:FIELD=VALUE,...]}: C{round-robin} by default; a load may be C{cpu} or another load probe.
+    - C{identifier=NUMBER}: the PE identifier, decimal or 0x hexadecimal (random).
+    - C{life=SECONDS}: the registration life (that of the profile).
+    - C{grace=SECONDS}: how long connections may go on when the port is closed (5).
+    - C{address=HOST[,HOST...]}: our own addresses (the one that the port is bound to, or that reaches the registrar).
+    - C{profile=fast|default|rfc}: the timers.
+    - C{backend=auto|...}: which SCTP.
+    - C{udp=PORT}: the UDP port of SCTP over UDP (any free one).
+    - C{control=yes|no}: over SCTP, whether the port carries the control channel, too (no).
+    - C{announce=yes|no}: whether to look for registrars that announce themselves by multicast, too (no).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.endpoints import serverFromString
+
+from rserpool.core.addresses import parse_transport_address
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.policies import ParsedPolicy
+from rserpool.core.policies import parse as parse_policy
+from rserpool.core.profiles import profile
+from rserpool.element.load import probe
+from rserpool.element.server_endpoint import PoolServerEndpoint
+from rserpool.node.registrars import registrars_from
+from rserpool.sctp.stack import BACKENDS
+
+T = TypeVar("T")
+
+
+def server_endpoint_from(reactor: Any, args: tuple[str, ...], keywords: dict[str, str]) -> PoolServerEndpoint:
+    """The endpoint that the parts of a string describe.
+
+    @raise ConfigurationError: with a sentence that names what is wrong.
+    @raise ValueError: of Twisted, if it does not know the inner endpoint.
+    """
+    pool, inner, keywords = _inner(args, keywords)
+    options: dict[str, Any] = {}
+    for name, parse in _KEYWORDS.items():
+        text = keywords.pop(name, None)
+        if text is not None:
+            try:
+                options[_ARGUMENTS.get(name, name)] = parse(text)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"rserpool:{pool}: {name}={text}: {error}") from None
+    if keywords:
+        raise ConfigurationError(
+            f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; choose from {', '.join(_KEYWORDS)}, "
+            r"and escape the colons in a value: policy=weighted-round-robin\:weight=5"
+        )
+    return PoolServerEndpoint(reactor, serverFromString(reactor, inner), pool, **options)
+
+
+def _inner(args: tuple[str, ...], keywords: dict[str, str]) -> tuple[str, str, dict[str, str]]:
+    """The pool, the endpoint to listen on, and the other keywords."""
+    if not args or not args[0]:
+        raise ConfigurationError(r"which pool? write rserpool:POOL:tcp\:0")
+    pool, *rest = args
+    others: dict[str, str] = {}
+    for name, value in keywords.items():
+        if ":" in name:
+            # Twisted takes the first = for ours: it is one of the inner endpoint.
+            rest.append(f"{name}={value}")
+        else:
+            others[name] = value
+    if len(rest) != 1 or not rest[0]:
+        what = f"what is {':'.join(rest)!r}?" if any(rest) else "where does it listen?"
+        raise ConfigurationError(
+            rf"rserpool:{pool}: {what} write rserpool:{pool}:tcp\:0, with every colon of the inner endpoint and of "
+            "values escaped"
+        )
+    return pool, rest[0], others
+
+
+def _policy(text: str) -> ParsedPolicy:
+    parsed = parse_policy(text)
+    for name in parsed.probes.values():
+        probe(name)
+    return parsed
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text, 0)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise ConfigurationError(f"this must be a number from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 2**31:
+        raise ConfigurationError("this must be a number of seconds, 0 or more")
+    return seconds
+
+
+def _choice(choices: dict[str, T]) -> Callable[[str], T]:
+    def parse(text: str) -> T:
+        if text not in choices:
+            raise ConfigurationError(f"choose {' or '.join(choices)}")
+        return choices[text]
+
+    return parse
+
+
+_YES_OR_NO = _choice({"yes": True, "no": False})
+_KEYWORDS: dict[str, Callable[[str], Any]] = {
+    "registrar": lambda text: registrars_from(text.split("+")),
+    "policy": _policy,
+    "identifier": _number(1, 2**32 - 1),
+    "life": _number(1, 2**31 - 1),
+    "grace": _seconds,
+    "address": lambda text: parse_transport_address(text).hosts,
+    "profile": profile,
+    "backend": _choice({name: name for name in BACKENDS}),
+    "udp": _number(1, 65535),
+    "control": _YES_OR_NO,
+    "announce": _YES_OR_NO,
+}
+_ARGUMENTS = {
+    "registrar": "registrars",
+    "address": "hosts",
+    "udp": "encapsulation",
+    "announce": "announcements",
+}
+"""What the keywords are called in programs, where that differs."""

@@ -1,0 +1,348 @@
+"""The pool element as a Twisted service: registers transports in pools, and keeps them registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random, SystemRandom
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from rserpool.core.addresses import TransportAddress, in_short
+from rserpool.core.effects import Effect
+from rserpool.core.element import pool_element as role
+from rserpool.core.errors import ConfigurationError, Rejected
+from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.policies import FULL_LOAD, ParsedPolicy
+from rserpool.core.policies import parse as parse_policy
+from rserpool.core.profiles import DEFAULT, Profile
+from rserpool.core.wire.parameters import PolicyParameter, UserTransport
+from rserpool.element.load import probe
+from rserpool.element.refusal import refusal
+from rserpool.node.closing import close
+from rserpool.node.driver import Node
+from rserpool.node.multicast import AnnouncementChannel, default_group
+from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
+from rserpool.node.registrars import local_hosts_towards, registrars_from
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.sctp.stack import open_stack
+
+SAMPLE = 1.0
+"""Seconds between two readings of the load."""
+LONGEST_GOODBYE = 10.0
+"""Seconds after which an element that is to leave waits for no registrar any more."""
+AGAIN = 1.0
+"""Seconds after a change of addresses until transports are registered once more."""
+CHANGE = 0.05
+"""A load that moved by less than this is not registered again before T4."""
+
+
+class PoolElementService(Service):
+    """One process's membership in any number of pools.
+
+    @param registrars: where registrars are; by default on this host.
+    @param hosts: our own IP addresses, which the registered transports must be at; by default those that reach
+        the first registrar. C{0.0.0.0} and C{::} stand for all addresses of a family that reach beyond this host:
+        when one of them comes or goes, associations follow where the kernel may (RFC 5061), and the transports that
+        are at these addresses are registered again.
+    @param announcements: whether to listen for announcements of registrars too.
+    @param stack: an SCTP stack that the caller opened and will close; None to open one.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        registrars: Sequence[TransportAddress] | None = None,
+        hosts: tuple[str, ...] = (),
+        encapsulation: int | None = None,
+        profile: Profile = DEFAULT,
+        backend: str = "auto",
+        announcements: bool = False,
+        announce_group: TransportAddress | None = None,
+        random: Random | None = None,
+        stack: ISctpStack | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._hosts = hosts
+        self._own: OwnAddresses | None = None
+        self._registering_again: Any = None
+        self._encapsulation = encapsulation
+        self._profile = profile
+        self._backend = backend
+        self._announcements = announcements
+        self._announce_group = announce_group
+        self._given_stack = stack
+        self._stack: ISctpStack | None = None
+        self._endpoint: ISctpEndpoint | None = None
+        self._channel: Any = None
+        self._registered: dict[bytes, Deferred[int]] = {}
+        self._left: dict[bytes, Deferred[None]] = {}
+        self._loads: dict[bytes, LoopingCall] = {}
+        self._early: list[Effect] = []
+        self.home_since: float | None = None
+        random = random or Random(SystemRandom().getrandbits(128))
+        self._registrars = tuple(registrars or registrars_from(()))
+        self.element = role.PoolElement(self._registrars, profile=profile, random=random)
+        self.node = Node(reactor, self.element, self._notified)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Our own IP addresses; the transports that are registered must be at one of them."""
+        if self._own is not None:
+            return self._own.present
+        return self._hosts or local_hosts_towards(self._registrars[:1])
+
+    def joining(self, pool: bytes | str) -> bool:
+        """Whether the element is to serve in this pool and was never registered there yet."""
+        return handle_of(pool) in self._registered
+
+    def startService(self) -> None:
+        """Open SCTP; the hunt for a registrar begins with the first pool.
+
+        @raise twisted.internet.error.CannotListenError: if a port is taken or an address is not of this host.
+        @raise rserpool.core.errors.SctpUnavailable: if there is no SCTP on this machine.
+        """
+        try:
+            # With a UDP port (RFC 6951) it shares the stack of a port that is open at these addresses already.
+            if wildcard(self._hosts) and not self._encapsulation:
+                self._own = OwnAddresses(self._reactor, self._hosts, self._addresses_changed)
+                self._own.start()
+            self._open(self.hosts)
+        except Exception:
+            self._look_no_more()
+            if self._endpoint is not None:
+                self._endpoint.abort()
+            if self._stack is not None and self._given_stack is None:
+                self._stack.close()
+            raise
+        super().startService()
+        early, self._early = self._early, []
+        self.node.perform(early)
+
+    def _open(self, hosts: tuple[str, ...]) -> None:
+        self._stack = self._given_stack or open_stack(
+            self._reactor,
+            backend=self._backend,
+            profile=self._profile,
+            hosts=hosts,
+            encapsulation=self._encapsulation,
+        )
+        self._endpoint = self.node.endpoint = self._stack.open(0, self.node, hosts, True)
+        if self._announcements:
+            group = self._announce_group or default_group(hosts[0])
+            channel = AnnouncementChannel(group, hosts[0], self.node.announcementReceived)
+            self._channel = channel.start(self._reactor)
+
+    def serve(
+        self,
+        pool: bytes | str,
+        transport: UserTransport,
+        policy: ParsedPolicy | str = "round-robin",
+        *,
+        values: Mapping[str, Callable[[], float]] | None = None,
+        identifier: int | None = None,
+        life: int | None = None,
+        framing: int = 0,
+    ) -> Deferred[int]:
+        """Register a transport in a pool, and keep it registered until L{leave} or the end of the service.
+
+        Before the service runs this waits for its start.
+
+        @param policy: for example C{"weighted-round-robin:weight=5"} or C{"least-used:load=cpu"}.
+        @param values: what measures a value of the policy: C{{"load": callable}}, from 0.0 to 1.0.
+        @param life: the registration life in seconds; that of the profile by default.
+        @param framing: 1 if sessions of L{rserpool.session} are spoken there; 0 for anything else.
+        @return: a C{Deferred} that fires with the PE identifier when the element is registered for the first time, or
+            fails with L{Rejected} when a registrar refuses it for good. It waits as long as no registrar is found.
+        @raise ConfigurationError: if a value is wrong, or the element serves in this pool already.
+        """
+        handle = handle_of(pool)
+        parsed = parse_policy(policy) if isinstance(policy, str) else policy
+        measured = {field: probe(name) for field, name in parsed.probes.items()}
+        for field, measure in (values or {}).items():
+            if field not in parsed.values:
+                raise ConfigurationError(f"{parsed.policy.name} has no value {field!r}")
+            measured[field] = measure
+        effects = self.element.serve(
+            handle,
+            transport,
+            _policy(parsed, measured),
+            self.node.now(),
+            identifier=identifier,
+            life=life,
+            framing=framing,
+        )
+        registered: Deferred[int] = Deferred()
+        self._registered[handle] = registered
+        if self.running:
+            self.node.perform(effects)
+        else:
+            self._early += effects
+        if measured:
+            self._measure(handle, parsed, measured)
+        return registered
+
+    def change(
+        self,
+        pool: bytes | str,
+        *,
+        policy: ParsedPolicy | str | None = None,
+        transport: UserTransport | None = None,
+    ) -> None:
+        """Register again at once with other policy values or another address.
+
+        @raise KeyError: if the element does not serve in this pool.
+        """
+        handle = handle_of(pool)
+        parsed = parse_policy(policy) if isinstance(policy, str) else policy
+        wire = None if parsed is None else _policy(parsed, {})
+        self.node.perform(self.element.change(handle, self.node.now(), policy=wire, user_transport=transport))
+
+    def leave(self, pool: bytes | str) -> Deferred[None]:
+        """Deregister.
+
+        @return: a C{Deferred} that fires when a registrar has answered, or after twice T3 (10 s) at the latest.
+        """
+        handle = handle_of(pool)
+        loop = self._loads.pop(handle, None)
+        if loop is not None:
+            loop.stop()
+        left: Deferred[None] = Deferred()
+        self._left[handle] = left
+        left.addTimeout(min(2 * self._profile.t3_deregistration, LONGEST_GOODBYE), self._reactor, lambda *_: None)
+        self.node.perform(self.element.leave(handle, self.node.now()))
+        if handle not in self.element.pools and not left.called:
+            left.callback(None)
+        return left
+
+    def stopService(self) -> Deferred[None]:
+        """Leave every pool, wait for the answers (twice T3 or 10 s at most), and close."""
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        for left in [self.leave(handle) for handle in self.element.pools]:
+            await left
+        await self.close()
+
+    async def close(self) -> None:
+        """Close without leaving the pools."""
+        for loop in self._loads.values():
+            loop.stop()
+        self._loads.clear()
+        self._look_no_more()
+        self.node.stop()
+        if self._channel is not None:
+            await maybeDeferred(self._channel.stopListening)
+        await close(self._reactor, (self._endpoint,), self._stack if self._given_stack is None else None)
+
+    def _look_no_more(self) -> None:
+        if self._own is not None:
+            self._own.stop()
+            self._own = None
+        if self._registering_again is not None and self._registering_again.active():
+            self._registering_again.cancel()
+
+    def _addresses_changed(self, hosts: tuple[str, ...]) -> None:
+        if self._endpoint is None:
+            return
+        before = self._endpoint.hosts
+        told = self._endpoint.changeHosts(hosts)
+        self._log.info(
+            "own addresses are {hosts} now, no longer {before}{note}",
+            hosts=", ".join(hosts),
+            before=", ".join(before),
+            note="" if told else "; peers are not told: associations keep the addresses that they have",
+        )
+        for handle in self.element.pools:
+            transport = moved(self.element.element(handle).user_transport, before, hosts)
+            self.node.perform(self.element.change(handle, self.node.now(), user_transport=transport))
+        # What tells the peer of the address may be lost and sent again, and the registration come first.
+        if self._registering_again is None or not self._registering_again.active():
+            self._registering_again = self._reactor.callLater(AGAIN, self._register_again)
+
+    def _register_again(self) -> None:
+        for handle in self.element.pools:
+            self.node.perform(self.element.register_again(handle, self.node.now()))
+
+    def _measure(self, handle: bytes, parsed: ParsedPolicy, measured: dict[str, Callable[[], float]]) -> None:
+        last: dict[str, int] = {}
+
+        def sample() -> None:
+            values = {field: _u32(measure()) for field, measure in measured.items()}
+            if all(abs(values[field] - last.get(field, -FULL_LOAD)) < CHANGE * FULL_LOAD for field in values):
+                return
+            last.update(values)
+            wire = PolicyParameter(
+                parsed.policy.number, parsed.policy.encode(tuple({**parsed.values, **values}.values()))
+            )
+            self.node.perform(self.element.change(handle, self.node.now(), policy=wire))
+
+        loop = self._loads[handle] = LoopingCall(sample)
+        loop.clock = self._reactor
+        loop.start(SAMPLE, now=False).addErrback(
+            lambda failure: self._log.failure("the load cannot be measured any more", failure)
+        )
+
+    def _notified(self, event: Any) -> None:
+        match event:
+            case role.Registered(handle=handle, identifier=identifier, registrar=registrar):
+                registered = self._registered.pop(handle, None)
+                if registered is not None:
+                    self._log.info(
+                        "{pool}: registered as 0x{identifier:08x} with {registrar}",
+                        pool=handle_text(handle),
+                        identifier=identifier,
+                        registrar=str(registrar),
+                    )
+                    registered.callback(identifier)
+            case role.RegistrationRefused(handle=handle, cause=cause, information=information):
+                error = refusal(cause, information)
+                self._log.error("{pool}: the registrar refused: {error}", pool=handle_text(handle), error=str(error))
+                registered = self._registered.pop(handle, None)
+                if registered is not None:
+                    registered.errback(error)
+            case role.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
+                self._log.warn(
+                    "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",
+                    pool=handle_text(handle),
+                    identifier=identifier,
+                    error=str(Rejected(cause)),
+                    pause=pause,
+                )
+            case role.Left(handle=handle):
+                self._log.info("{pool}: left", pool=handle_text(handle))
+                self._registered.pop(handle, None)
+                left = self._left.pop(handle, None)
+                if left is not None and not left.called:
+                    left.callback(None)
+            case role.HomeChanged(registrar=None):
+                self.home_since = None
+                self._log.warn("no home registrar: looking for one")
+            case role.HomeChanged(registrar=registrar):
+                self.home_since = self.node.now()
+                self._log.info("home registrar is {registrar}", registrar=str(registrar))
+            case role.NoRegistrarFound(tried=tried):
+                self._log.warn("no registrar can be reached at {tried}; trying on", tried=in_short(tried))
+            case role.ErrorReceived(causes=causes):
+                self._log.warn(
+                    "the registrar reports an error: {causes}",
+                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
+                )
+
+
+def _policy(parsed: ParsedPolicy, measured: Mapping[str, Callable[[], float]]) -> PolicyParameter:
+    values = dict(parsed.values)
+    for field, measure in measured.items():
+        values[field] = _u32(measure())
+    return PolicyParameter(parsed.policy.number, parsed.policy.encode(tuple(values.values())))
+
+
+def _u32(fraction: float) -> int:
+    return round(min(1.0, max(0.0, fraction)) * FULL_LOAD)

@@ -1,1 +1,0 @@
-"""The procedures of RFC 5353 section 3, one a module."""

@@ -1,0 +1,156 @@
+"""Sends status reports to a server of rsplib's Component Status Protocol (UDP), at regular intervals."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.error import MessageLengthError
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from rserpool.core.addresses import TransportAddress, parse_transport_address
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.monitoring.report import CSP_PORT, Component, Report, encode
+from rserpool.monitor.status import Describe, Status
+from rserpool.node.driver import clock_of
+
+INTERVAL = 1.0
+"""Seconds between two reports, where nothing else is said."""
+
+
+SHORTEST, LONGEST = 0.1, 60.0
+
+
+def csp_address(text: str) -> TransportAddress:
+    """Where reports are received: C{HOST[:PORT]}.
+
+    @raise ConfigurationError: with a sentence that says what is wrong.
+    """
+    address = parse_transport_address(text, default_port=CSP_PORT)
+    if len(address.hosts) > 1 or address.encapsulation:
+        raise ConfigurationError(f"{text!r}: expected HOST[:PORT]")
+    return address
+
+
+def csp_server(text: str) -> TransportAddress:
+    """Where to report to: C{HOST[:PORT]}.
+
+    @raise ConfigurationError: with a sentence that says what is wrong.
+    """
+    address = csp_address(text)
+    if not address.port:
+        raise ConfigurationError(f"{text!r}: a monitor is never at port 0")
+    return address
+
+
+def report_interval(text: str) -> float:
+    """Seconds between two reports.
+
+    @raise ConfigurationError: with a sentence that says what is wrong.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not SHORTEST <= seconds <= LONGEST:
+        raise ConfigurationError(f"{text!r} is not a number of seconds from {SHORTEST:g} to {LONGEST:g}")
+    return seconds
+
+
+class StatusReporter(MultiService):
+    """Reports on components, from its start until the services in it have stopped; then it says goodbye for them.
+
+    @param describe: tells what there is to report now; a component that it does not name any more is gone.
+    @param server: the IP address and UDP port to report to.
+    @param services: started and stopped with it.
+    @param interval: seconds between two reports.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        describe: Describe,
+        server: TransportAddress,
+        *services: IService,
+        interval: float = INTERVAL,
+    ) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._describe = describe
+        self._server = server
+        self._interval = interval
+        self._now = clock_of(reactor)
+        self._started = 0.0
+        self._port: Any = None
+        self._present: set[Component] = set()
+        self._loop = LoopingCall(self._report)
+        self._loop.clock = reactor
+        for service in services:
+            service.setServiceParent(self)
+
+    def startService(self) -> None:
+        """Start the services, and report.
+
+        @raise twisted.internet.error.CannotListenError: if no UDP port can be had.
+        """
+        super().startService()
+        self._started = self._now()
+        interface = "::" if ":" in self._server.hosts[0] else ""
+        self._port = self._reactor.listenUDP(0, DatagramProtocol(), interface=interface)
+        self._loop.start(self._interval)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the services, report meanwhile, and say goodbye."""
+        return ensureDeferred(self._stop(maybeDeferred(super().stopService)))
+
+    async def _stop(self, stopped: Deferred[Any]) -> None:
+        try:
+            await stopped
+        finally:
+            if self._loop.running:
+                self._loop.stop()
+            if self._port is not None:
+                self._send(())
+                port, self._port = self._port, None
+                await maybeDeferred(port.stopListening)
+
+    def _report(self) -> None:
+        try:
+            described = list(self._describe())
+        except Exception:
+            # A monitor that shows nothing is better than a server that does not serve.
+            self._log.failure("there is no status to report")
+            return
+        self._send(described)
+
+    def _send(self, described: Iterable[Status]) -> None:
+        uptime = self._now() - self._started
+        host = socket.gethostname()
+        reports = [
+            Report(
+                status.component,
+                uptime,
+                self._interval,
+                f"{host}: {', '.join(status.where)}" if status.where else host,
+                status.text,
+                status.workload,
+                status.associations,
+            )
+            for status in described
+        ]
+        present = {report.sender for report in reports}
+        gone = sorted(self._present - present)
+        self._present = present
+        for report in (*reports, *(Report(one, uptime, self._interval, final=True) for one in gone)):
+            try:
+                self._port.write(encode(report), (self._server.hosts[0], self._server.port))
+            except (OSError, MessageLengthError) as error:
+                # The network may come up later.
+                self._log.debug("cannot report to {server}: {error}", server=str(self._server), error=error)

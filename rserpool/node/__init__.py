@@ -1,0 +1,1 @@
+"""What runs a role on a loop: its driver, its channels, and what goes wrong on them."""

@@ -1,0 +1,75 @@
+"""Which registrars an element or a user tries, and from which of our own addresses (RFC 5352 section 3.6)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rserpool.core.addresses import ASAP_PORT, TransportAddress, parse_transport_address, scope
+from rserpool.core.errors import ConfigurationError
+from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
+
+THIS_HOST = "127.0.0.1"
+_ANY_PORT = 9  # discard; nothing is sent to it
+
+
+def registrars_from(texts: Sequence[str], protocol: str = "sctp") -> tuple[TransportAddress, ...]:
+    """The registrars that options name, or else those that may run on this host.
+
+    Several registrars on one host take the UDP ports 9899, 9898 ... 9892 (RFC 6951) in this order.
+
+    @param texts: each C{HOST[,HOST...][:PORT][/UDPPORT]}.
+    @param protocol: C{"sctp"} or C{"tcp"}.
+    @raise ConfigurationError: if a text is not an address; it names the wrong part.
+    """
+    named = [parse_transport_address(text, protocol=protocol) for text in texts]
+    for text, address in zip(texts, named, strict=True):
+        if not address.port:
+            raise ConfigurationError(f"{text!r}: a registrar is never at port 0")
+    if not named:
+        named = [TransportAddress((THIS_HOST,), ASAP_PORT, udp) for udp in REGISTRAR_ENCAPSULATION_PORTS]
+    return tuple(over(named, protocol))
+
+
+def over(registrars: Sequence[TransportAddress], protocol: str) -> list[TransportAddress]:
+    """The same registrars, reached by C{protocol}, none twice; over TCP there is no UDP port."""
+    if protocol == "tcp":
+        registrars = [
+            replace(registrar, hosts=(host,), encapsulation=0) for registrar in registrars for host in registrar.hosts
+        ]
+    return list(dict.fromkeys(replace(registrar, protocol=protocol) for registrar in registrars))
+
+
+def local_host_towards(host: str) -> str:
+    """Our own IP address from which packets to C{host} would leave; no packet is sent.
+
+    @raise ConfigurationError: if there is no way to this address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if scope(host) == "loopback":
+        return "::1" if ":" in host else THIS_HOST
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, _ANY_PORT))
+            own: str = probe.getsockname()[0]
+    except OSError as error:
+        raise ConfigurationError(f"there is no way to {host}: {error.strerror or error}") from None
+    return own
+
+
+def local_hosts_towards(registrars: Sequence[TransportAddress]) -> tuple[str, ...]:
+    """Our own IP addresses from which these registrars are reached, none twice; those without a way are left out.
+
+    @raise ConfigurationError: if there is no way to any of them.
+    """
+    own: dict[str, None] = {}
+    failure: ConfigurationError | None = None
+    for host in dict.fromkeys(host for registrar in registrars for host in registrar.hosts):
+        try:
+            own[local_host_towards(host)] = None
+        except ConfigurationError as error:
+            failure = failure or error
+    if failure is not None and not own:
+        raise failure
+    return tuple(own) or (THIS_HOST,)

@@ -1,0 +1,241 @@
+"""ASAP over TCP, for pool users (RFC 5352 section 2.1; framing by the message length of RFC 5354 section 4)."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from twisted.internet.error import ConnectionAborted, ConnectionLost
+from twisted.internet.interfaces import IAddress, IConnector, IListeningPort, IPushProducer
+from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT, check_message, tell
+from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
+
+_log = Logger()
+
+_HEADER = 4
+
+
+@implementer(ISctpAssociation, IPushProducer)
+class AsapTcpProtocol(Protocol):
+    """One connection, with the face of an association: its handler need not know that it is TCP.
+
+    It has one stream, and its messages carry L{PPID_ASAP}.
+    """
+
+    transport: Any
+
+    def __init__(self, reactor: Any, handler: ISctpHandler, peer: TransportAddress, outbound: bool) -> None:
+        self.peer = peer
+        self.peer_addresses = peer.hosts
+        self.local_addresses: tuple[str, ...] = ()
+        self.smoothed_round_trip: float | None = None
+        self.outbound = outbound
+        self.established = False
+        self.buffered = 0
+        self.connector: IConnector | None = None
+        self.siblings: set[AsapTcpProtocol] = set()
+        self._reactor = reactor
+        self._handler = handler
+        self._received = bytearray()
+        self._queue: deque[bytes] = deque()
+        # Whether the transport takes no more now, and whether the handler has been told that we are full.
+        self._full = True
+        self._paused = False
+        self._closing = False
+        self._aborted = False
+        self._lost = False
+
+    # ISctpAssociation
+
+    def send(self, data: bytes, ppid: int = PPID_ASAP, stream: int = 0, unordered: bool = False) -> None:
+        check_message(data, 0)
+        if self._lost or self._closing:
+            return
+        if not self._full:
+            self._write(data)
+            return
+        self._queue.append(data)
+        self.buffered += len(data)
+        if self.buffered > SEND_LIMIT:
+            _log.error("{peer} takes no more data: dropped", peer=str(self.peer))
+            self.abort()
+        elif self.buffered > HIGH_WATER and not self._paused:
+            self._paused = True
+            tell(_log, self._handler.associationPaused, self)
+
+    def probe(self) -> None:
+        """The host of a process that has ended closes its connections by itself."""
+
+    def close(self) -> None:
+        if not self._lost and not self._closing:
+            self._closing = True
+            self._finish()
+
+    def abort(self) -> None:
+        if self._lost or self._aborted:
+            return
+        self._aborted = self._closing = True
+        established, self.established = self.established, False
+        self._full = True
+        if established:
+            self.transport.abortConnection()
+        else:
+            if self.connector is not None:
+                self.connector.stopConnecting()
+            self._reactor.callLater(0, self.connectionLost, Failure(ConnectionAborted()))
+
+    # IPushProducer: what the transport asks of us
+
+    def pauseProducing(self) -> None:
+        self._full = True
+
+    def resumeProducing(self) -> None:
+        self._full = False
+        while self._queue and not self._full:
+            data = self._queue.popleft()
+            self.buffered -= len(data)
+            self._write(data)
+        if self._paused and self.buffered <= LOW_WATER:
+            self._paused = False
+            tell(_log, self._handler.associationResumed, self)
+        if self._closing:
+            self._finish()
+
+    def stopProducing(self) -> None:
+        """The connection is lost; L{connectionLost} tells it."""
+
+    # Protocol
+
+    def connectionMade(self) -> None:
+        self.local_addresses = (_host(self.transport.getHost()),)
+        self.peer_addresses = (_host(self.transport.getPeer()),)
+        self.transport.setTcpNoDelay(True)
+        # A host that falls silent would hold its connection for ever.
+        self.transport.setTcpKeepAlive(True)
+        self.established = True
+        self.transport.registerProducer(self, True)
+        tell(_log, self._handler.associationUp, self)
+        if not self._lost and not self._aborted:
+            self.resumeProducing()
+
+    def dataReceived(self, data: bytes) -> None:
+        received = self._received
+        received += data
+        start, end = 0, len(received)
+        while end - start >= _HEADER and not self._aborted:
+            length = int.from_bytes(received[start + 2 : start + 4], "big")
+            if length < _HEADER:
+                _log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
+                self.abort()
+                return
+            # The Length excludes the padding, and the padding comes with the message.
+            stop = start + (length + 3 & ~3)
+            if stop > end:
+                break
+            tell(_log, self._handler.messageReceived, self, bytes(received[start:stop]), PPID_ASAP, 0, False)
+            start = stop
+        del received[:start]
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        self.established = False
+        self.buffered = 0
+        self.siblings.discard(self)
+        if self._aborted:
+            reason = Failure(ConnectionAborted())
+        elif reason.check(ConnectionAborted):
+            reason = Failure(ConnectionLost())
+        while self._queue:
+            tell(_log, self._handler.sendFailed, self, self._queue.popleft(), PPID_ASAP)
+        tell(_log, self._handler.associationLost, self, reason)
+
+    def _write(self, data: bytes) -> None:
+        self.transport.write(data + bytes(-len(data) % 4))
+
+    def _finish(self) -> None:
+        """Close, if nothing waits any more."""
+        if self.established and not self._queue:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+
+class _Accepting(ServerFactory):
+    """Gives each connection to the handler; when the port is closed they are closed, too."""
+
+    noisy = False
+
+    def __init__(self, reactor: Any, handler: ISctpHandler) -> None:
+        self._reactor = reactor
+        self._handler = handler
+        self._connections: set[AsapTcpProtocol] = set()
+
+    def buildProtocol(self, address: Any) -> AsapTcpProtocol:
+        peer = TransportAddress((address.host,), address.port, protocol="tcp")
+        connection = AsapTcpProtocol(self._reactor, self._handler, peer, outbound=False)
+        connection.siblings = self._connections
+        self._connections.add(connection)
+        return connection
+
+    def stopFactory(self) -> None:
+        for connection in tuple(self._connections):
+            connection.close()
+
+
+class _Connecting(ClientFactory):
+    """Tries the addresses of one peer, one after the other."""
+
+    noisy = False
+
+    def __init__(self, reactor: Any, connection: AsapTcpProtocol, timeout: float) -> None:
+        self._reactor = reactor
+        self._connection = connection
+        self._timeout = timeout
+        self._hosts = list(connection.peer.hosts)
+
+    def connect(self) -> None:
+        """Try the next address."""
+        self._connection.connector = self._reactor.connectTCP(
+            self._hosts.pop(0), self._connection.peer.port, self, self._timeout
+        )
+
+    def buildProtocol(self, address: IAddress | None) -> AsapTcpProtocol:
+        return self._connection
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        self._connection.connector = None
+        if self._connection._aborted:
+            return
+        if self._hosts:
+            self.connect()
+        else:
+            self._connection.connectionLost(reason)
+
+
+def listen_tcp(reactor: Any, host: str, port: int, handler: ISctpHandler) -> IListeningPort:
+    """Serve ASAP over TCP; port 0 lets the system choose. Closing the port closes its connections.
+
+    @raise twisted.internet.error.CannotListenError: if the port is taken or the address is not local.
+    """
+    return reactor.listenTCP(port, _Accepting(reactor, handler), interface=host)  # type: ignore[no-any-return]
+
+
+def connect_tcp(reactor: Any, peer: TransportAddress, handler: ISctpHandler, timeout: float = 5.0) -> AsapTcpProtocol:
+    """Connect to a registrar; the handler's C{associationUp} or C{associationLost} follows, never during this call.
+
+    @param timeout: seconds for each of the peer's addresses.
+    """
+    connection = AsapTcpProtocol(reactor, handler, peer, outbound=True)
+    _Connecting(reactor, connection, timeout).connect()
+    return connection
+
+
+def _host(address: Any) -> str:
+    return str(address.host)

@@ -1,0 +1,333 @@
+"""The registrar as a Twisted service: what C{twistd rserpool-ns} runs, and what applications embed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from random import Random, SystemRandom
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress, only_this_host
+from rserpool.core.handles import handle_text
+from rserpool.core.peering import events
+from rserpool.core.profiles import DEFAULT, Profile
+from rserpool.core.registrar import registrar as role
+from rserpool.core.registrar.limits import Limits
+from rserpool.core.wire import enrp as enrp_messages
+from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
+from rserpool.node.closing import close
+from rserpool.node.counting import CountedLog
+from rserpool.node.driver import Node
+from rserpool.node.multicast import ENRP_GROUP, AnnouncementChannel, default_group
+from rserpool.node.registrars import local_hosts_towards
+from rserpool.node.tcp import listen_tcp
+from rserpool.registrar.collector import Garbage
+from rserpool.sctp.base import PPID_ENRP
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.sctp.stack import open_stack
+
+LOOPBACK = TransportAddress(("127.0.0.1",), ASAP_PORT)
+COLLECT = 1.0
+"""Seconds between two looks at how much garbage there may be."""
+
+
+class RegistrarService(Service):
+    """A registrar on one reactor.
+
+    @param asap: where elements and users reach it over SCTP.
+    @param asap_tcp: where users reach it over TCP; None for the first address and the port of C{asap}, or any free
+        port if that is taken.
+    @param tcp: whether to serve users over TCP at all.
+    @param enrp: where other registrars reach it; None for port 9901 of the same addresses.
+    @param peers: where other registrars speak ENRP; they are dialled for ever, and the first that answers is the
+        mentor. Without peers the registrar is ready at once.
+    @param encapsulation: the UDP port of SCTP over UDP; None for the first free one of 9899, 9898 ... 9892.
+    @param encapsulation_hosts: at which local addresses SCTP over UDP is received; those of C{asap} by default.
+    @param identifier: its ENRP server identifier; drawn at random if None.
+    @param announce: whether to announce itself by multicast.
+    @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
+    @param discover: whether to find other registrars by multicast, as rsplib does.
+    @param suggest_takeover: whether to suggest to less busy peers that they take elements of ours over.
+    @param stack: an SCTP stack that the caller opened and will close; None to open one.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        asap: TransportAddress = LOOPBACK,
+        asap_tcp: TransportAddress | None = None,
+        tcp: bool = True,
+        enrp: TransportAddress | None = None,
+        peers: Sequence[TransportAddress] = (),
+        encapsulation: int | None = None,
+        encapsulation_hosts: tuple[str, ...] = (),
+        identifier: int | None = None,
+        profile: Profile = DEFAULT,
+        backend: str = "auto",
+        announce: bool = False,
+        announce_group: TransportAddress | None = None,
+        discover: bool = False,
+        discover_group: TransportAddress = ENRP_GROUP,
+        suggest_takeover: bool = False,
+        keep_alives: bool = True,
+        limits: Limits | None = None,
+        random: Random | None = None,
+        stack: ISctpStack | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._asap = asap
+        self._asap_tcp = asap_tcp
+        self._tcp = tcp
+        self._enrp = enrp or TransportAddress(asap.hosts, ENRP_PORT)
+        self._enrp_hosts = encapsulation_hosts or self._enrp.hosts
+        self._enrp_endpoint: ISctpEndpoint | None = None
+        self._peers = tuple(peers)
+        self._encapsulation = encapsulation
+        self._hosts = encapsulation_hosts or asap.hosts
+        self._profile = profile
+        self._backend = backend
+        self._announce = announce
+        self._announce_group = announce_group
+        self._discover = discover
+        self._discover_group = discover_group
+        self._given_stack = stack
+        self._stack: ISctpStack | None = None
+        self._endpoint: ISctpEndpoint | None = None
+        self._ports: list[Any] = []
+        self._multicast: list[Any] = []
+        random = random or Random(SystemRandom().getrandbits(128))
+        identifier = identifier or random.randrange(1, 2**32)
+        self.registrar = role.Registrar(
+            identifier,
+            profile=profile,
+            random=random,
+            limits=limits,
+            keep_alives=keep_alives,
+            round_trip=attrgetter("smoothed_round_trip"),
+        )
+        self.node = Node(reactor, self.registrar, self._notified, server=identifier)
+        self.registrar.peering.suggest = suggest_takeover
+        self.node.addresses_changed = self.registrar.addresses_changed
+        self._counted = CountedLog(reactor, self._log)
+        self._garbage = Garbage(lambda: len(self.registrar.handlespace))
+        self._collecting = LoopingCall(self._garbage.tick)
+        self._collecting.clock = reactor
+
+    def startService(self) -> None:
+        """Listen.
+
+        @raise twisted.internet.error.CannotListenError: if a port is taken or an address is not of this host.
+        @raise rserpool.core.errors.SctpUnavailable: if there is no SCTP on this machine.
+        """
+        try:
+            self._start()
+        except Exception:
+            self._abandon()
+            raise
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """Close every association, and free the ports."""
+        super().stopService()
+        return ensureDeferred(self._stop())
+
+    @property
+    def encapsulation_port(self) -> int:
+        """The UDP port of SCTP over UDP; 0 where none is used, or before the service runs."""
+        return self._stack.encapsulation_port if self._stack is not None else 0
+
+    @property
+    def asap_places(self) -> list[str]:
+        """Where elements and users reach it: C{HOST:PORT}, one for each address."""
+        address = self._asap if self._endpoint is None else TransportAddress(self._endpoint.hosts, self._endpoint.port)
+        return [str(TransportAddress((host,), address.port)) for host in address.hosts]
+
+    @property
+    def tcp_address(self) -> TransportAddress | None:
+        """Where users reach it over TCP."""
+        if not self._ports or not self._tcp:
+            return None
+        host = self._ports[0].getHost()
+        return TransportAddress((host.host,), host.port, protocol="tcp")
+
+    def _start(self) -> None:
+        hosts = self._hosts
+        self._stack = self._given_stack or open_stack(
+            self._reactor,
+            backend=self._backend,
+            profile=self._profile,
+            hosts=hosts,
+            encapsulation=self._encapsulation,
+            registrar=True,
+        )
+        self._endpoint = self.node.endpoint = self._stack.open(self._asap.port, self.node, hosts, True)
+        self._start_enrp(self._stack)
+        if self._tcp:
+            self._ports.append(self._listen_tcp())
+        if self._announce:
+            self._start_announcing()
+        self._garbage.start()
+        self._collecting.start(COLLECT, now=False)
+        where = str(TransportAddress(self._endpoint.hosts, self._endpoint.port, self._stack.encapsulation_port))
+        self._log.info(
+            "registrar 0x{identifier:08x} serves ASAP at {where} (SCTP{over}){tcp}, profile {profile}",
+            identifier=self.registrar.identifier,
+            where=where,
+            over=f" over UDP {self.encapsulation_port}" if self.encapsulation_port else "",
+            tcp=f" and {self.tcp_address}" if self._tcp else "",
+            profile=self._profile.name,
+        )
+        if only_this_host(hosts):
+            self._log.info(
+                "only this host can reach it: there is no authorization yet; name other addresses with --asap"
+            )
+        else:
+            self._log.warn("there is no authorization yet: whoever reaches {where} can register", where=where)
+
+    def _start_enrp(self, stack: ISctpStack) -> None:
+        registrar, node = self.registrar, self.node
+        channel = node.open_channel("enrp", registrar.peering, enrp_messages, PPID_ENRP)
+        endpoint = self._enrp_endpoint = stack.open(self._enrp.port, channel, self._enrp_hosts, True)
+        channel.endpoint = endpoint
+        hosts = endpoint.hosts
+        if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104
+            hosts = local_hosts_towards(self._peers)
+        transport = SctpTransport(endpoint.port, DATA_ONLY, hosts)
+        information = ServerInformation(registrar.identifier, transport, stack.encapsulation_port)
+        if self._discover:
+            multicast = AnnouncementChannel(self._discover_group, hosts[0], channel.announcementReceived)
+            self._multicast.append(multicast.start(self._reactor))
+            channel.announce = multicast.send
+        node.perform(registrar.peering.join(information, self._peers, node.now(), discover=self._discover))
+
+    def _listen_tcp(self) -> Any:
+        if self._asap_tcp is not None:
+            return listen_tcp(self._reactor, self._asap_tcp.hosts[0], self._asap_tcp.port, self.node)
+        host, wanted = self._asap.hosts[0], self._asap.port or ASAP_PORT
+        try:
+            return listen_tcp(self._reactor, host, wanted, self.node)
+        except CannotListenError:
+            port: Any = listen_tcp(self._reactor, host, 0, self.node)
+            self._log.info(
+                "TCP port {taken} is taken: users reach this registrar over TCP at port {port}",
+                taken=wanted,
+                port=port.getHost().port,
+            )
+            return port
+
+    def _start_announcing(self) -> None:
+        assert self._stack is not None and self._endpoint is not None
+        interface = self._asap.hosts[0]
+        group = self._announce_group or default_group(interface)
+        channel = AnnouncementChannel(group, interface, self.node.announcementReceived)
+        self._multicast.append(channel.start(self._reactor))
+        self.node.announce = channel.send
+        transports: list[SctpTransport | TcpTransport] = [
+            SctpTransport(self._endpoint.port, DATA_PLUS_CONTROL, self._endpoint.hosts)
+        ]
+        tcp = self.tcp_address
+        if tcp is not None:
+            transports.append(TcpTransport(tcp.port, tcp.hosts[0]))
+        encapsulation = self._stack.encapsulation_port
+        self.node.perform(self.registrar.announce(tuple(transports), encapsulation, self.node.now()))
+
+    def _abandon(self) -> None:
+        for port in (*self._ports, *self._multicast):
+            port.stopListening()
+        self._ports.clear()
+        self._multicast.clear()
+        for endpoint in (self._endpoint, self._enrp_endpoint):
+            if endpoint is not None:
+                endpoint.abort()
+        if self._stack is not None and self._given_stack is None:
+            self._stack.close()
+
+    async def _stop(self) -> None:
+        if self._collecting.running:
+            self._collecting.stop()
+        self._garbage.stop()
+        self._counted.stop()
+        self.node.stop()
+        for port in (*self._ports, *self._multicast):
+            await maybeDeferred(port.stopListening)
+        self._ports.clear()
+        self._multicast.clear()
+        own_stack = self._stack if self._given_stack is None else None
+        await close(self._reactor, (self._endpoint, self._enrp_endpoint), own_stack)
+
+    def _notified(self, event: Any) -> None:
+        match event:
+            case role.ElementRegistered(handle=handle, identifier=identifier):
+                self._counted.info(
+                    "elements registered",
+                    "{pool}: element 0x{identifier:08x} registered",
+                    pool=handle_text(handle),
+                    identifier=identifier,
+                )
+            case role.ElementRemoved(handle=handle, identifier=identifier, why=why):
+                self._counted.info(
+                    f"elements removed ({why})",
+                    "{pool}: element 0x{identifier:08x} removed: {why}",
+                    pool=handle_text(handle),
+                    identifier=identifier,
+                    why=why,
+                )
+            case role.SupervisionStretched(interval=interval, elements=elements):
+                if self._endpoint is not None:
+                    # SCTP's own heartbeats cost something too.
+                    stretch = interval / self._profile.keep_alive_interval
+                    self._endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
+                self._log.warn(
+                    "{elements} elements: each is asked every {interval:.1f} s now",
+                    interval=interval,
+                    elements=elements,
+                )
+            case events.Ready(mentor=mentor, elements=elements):
+                self._log.info(
+                    "ready: {elements} elements {source}",
+                    elements=elements,
+                    source=f"from registrar 0x{mentor:08x}" if mentor else "(no other registrar was ready)",
+                )
+            case events.PeerFound(identifier=identifier, address=address):
+                self._log.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))
+            case events.Namesake(address=address):
+                self._log.error(
+                    "another registrar, at {address}, has our identifier 0x{identifier:08x}, and can be no peer: "
+                    "give each its own, or none",
+                    address=str(address),
+                    identifier=self.registrar.identifier,
+                )
+            case events.PeerLost(identifier=identifier):
+                self._log.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
+            case events.TakenOver(target=target, by=by, elements=elements):
+                self._log.warn(
+                    "registrar 0x{target:08x} is gone: {elements} elements belong to {by} now",
+                    target=target,
+                    elements=elements,
+                    by="us" if by == self.registrar.identifier else f"0x{by:08x}",
+                )
+            case events.Audited(peer=peer, removed=removed) if removed:
+                self._log.info(
+                    "{removed} elements removed that registrar 0x{peer:08x} does not have", removed=removed, peer=peer
+                )
+            case events.PeerError(peer=peer, causes=causes):
+                self._log.warn(
+                    "registrar 0x{peer:08x} reports an error: {causes}",
+                    peer=peer,
+                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
+                )
+            case role.ErrorReceived(association=association, causes=causes):
+                self._log.warn(
+                    "{peer} reports an error: {causes}",
+                    peer=str(getattr(association, "peer", "?")),
+                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
+                )

@@ -1,1 +1,0 @@
-"""The Twisted side: one Node per role, services, and what they show."""

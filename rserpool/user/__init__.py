@@ -1,0 +1,10 @@
+"""The pool user as a Twisted service, and endpoints for pools."""
+
+from __future__ import annotations
+
+from rserpool.core.user.resolution import PoolChanged, Resolved
+from rserpool.user.endpoint import PassedOver, PoolClientEndpoint
+from rserpool.user.node import Subscription
+from rserpool.user.service import PoolUserService
+
+__all__ = ["PassedOver", "PoolChanged", "PoolClientEndpoint", "PoolUserService", "Resolved", "Subscription"]

@@ -1,0 +1,215 @@
+"""Which element serves which open connection; and the end of connections to elements that were removed.
+
+A frozen peer keeps TCP up: only its registrar notices, and removes it. A user that wishes so then loses the connection
+at once, and fails over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from twisted.logger import Logger
+
+from rserpool.core.user.resolution import PoolChanged, Resolved
+from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.user.node import Subscription
+from rserpool.user.service import PoolUserService
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+GRACE = 5.0
+"""A new home registrar may not know every element yet: for so many seconds (or two T2) it is not believed that an
+element is gone which it never listed."""
+CERTAIN = 400
+"""An answer with so many elements may have been cut (a message holds 65,535 bytes): others may still be there."""
+
+REMEMBERED = 50
+"""So many closed connections are remembered, for reports that come after their end."""
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    element: PoolElementParameter
+    protocol: Callable[[], Any]
+    transport: Callable[[], Any]
+    listed_by: float | None
+    """Which home registrar (by the time since when it is that) was seen to list the element."""
+    until: float | None = None
+    """When it ends at the latest, now that its element is gone."""
+
+    @property
+    def open(self) -> bool:
+        return is_open(self.transport())
+
+
+class Connections:
+    """The connections that one endpoint made, none of them kept alive by this."""
+
+    def __init__(self) -> None:
+        self._connections: list[_Connection] = []
+
+    def add(self, element: PoolElementParameter, protocol: Any, listed_by: float | None) -> None:
+        """A connection to the element is up."""
+        if any(each.protocol() is protocol for each in self._connections):
+            # Used again.
+            return
+        closed = [each for each in self._connections if not each.open]
+        if len(closed) > REMEMBERED:
+            for each in closed[:-REMEMBERED]:
+                self._connections.remove(each)
+        transport = getattr(protocol, "transport", None)
+        self._connections.append(_Connection(element, _weak(protocol), _weak(transport), listed_by))
+
+    def element_of(self, protocol: Any) -> PoolElementParameter | None:
+        """The element that serves this protocol, or that of the same peer, where another protocol wraps ours."""
+        for connection in reversed(self._connections):
+            if connection.protocol() is protocol:
+                return connection.element
+        transport = getattr(protocol, "transport", None)
+        peer = None if transport is None else transport.getPeer()
+        host, port = getattr(peer, "host", None), getattr(peer, "port", None)
+        for connection in reversed(self._connections):
+            user_transport = connection.element.user_transport
+            if host in user_transport.addresses and port == getattr(user_transport, "port", None):
+                return connection.element
+        return None
+
+    @property
+    def open(self) -> list[_Connection]:
+        """Those that are up."""
+        return [connection for connection in self._connections if connection.open]
+
+
+class Drop:
+    """Aborts the connections to elements that the registrar removed.
+
+    An element that the registrar still knows, but never hands out (weight 0, say), counts as removed.
+
+    @param spare: whether the connection of a protocol is given L{GRACE} seconds to end by itself.
+    @param dropped: called with the protocol of such a connection, instead of aborting it.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        user: PoolUserService,
+        handle: bytes,
+        connections: Connections,
+        spare: Callable[[Any], bool] | None = None,
+        dropped: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._user = user
+        self._handle = handle
+        self._connections = connections
+        self._dropped = dropped
+        self._spare = spare or (lambda protocol: False)
+        self._subscription: Subscription | None = None
+        self._present: frozenset[int] | None = None
+        self._again: IDelayedCall | None = None
+        self._grace = max(GRACE, 2 * user.profile.t2_registration)
+
+    def watch(self) -> None:
+        """There is a connection: watch the pool, until there is none."""
+        if self._subscription is None:
+            self._subscription = self._user.subscribe(self._handle, self._changed)
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self.rest()
+
+    def _changed(self, change: PoolChanged) -> None:
+        elements = change.elements or ()
+        if len(elements) >= CERTAIN:
+            self._present = None
+            return
+        self._present = frozenset(element.identifier for element in elements)
+        self._review()
+
+    def _review(self) -> None:
+        open_ = self._connections.open
+        if not open_:
+            self.rest()
+            return
+        if self._present is None:
+            return
+        now, home_since = self._user.now(), self._user.home_since
+        for connection in open_:
+            if connection.element.identifier in self._present:
+                connection.listed_by, connection.until = home_since, None
+            elif home_since is not None and (connection.listed_by == home_since or now >= home_since + self._grace):
+                self._end(connection, now)
+            else:
+                self._look_again((now if home_since is None else home_since) + self._grace - now)
+
+    def _end(self, connection: _Connection, now: float) -> None:
+        if connection.until is None:
+            connection.until = now + GRACE if self._spare(connection.protocol()) else now
+        if now >= connection.until:
+            self._abort(connection)
+        else:
+            self._look_again(connection.until - now)
+
+    def _look_again(self, seconds: float) -> None:
+        if self._again is None:
+            self._again = self._user.reactor.callLater(seconds, self._grace_over)
+
+    def _grace_over(self) -> None:
+        self._again = None
+        self._review()
+
+    def _abort(self, connection: _Connection) -> None:
+        self._log.info(
+            "element 0x{identifier:08x} of pool {pool!r} was removed: its connection is dropped",
+            identifier=connection.element.identifier,
+            pool=self._handle.decode("utf-8", "backslashreplace"),
+        )
+        if self._dropped is not None:
+            self._dropped(connection.protocol())
+            return
+        transport = connection.transport()
+        abort = getattr(transport, "abortConnection", None) or getattr(transport, "abort", None)
+        if abort is not None:
+            abort()
+
+    def rest(self) -> None:
+        """Watch no more, until there is another connection."""
+        if self._subscription is not None:
+            self._subscription.stop()
+            self._subscription = None
+        self._present = None
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+
+def listed_by(user: PoolUserService, resolved: Resolved) -> float | None:
+    """Which home registrar (by the time since when it is that) said so; None if it was an earlier one."""
+    since = user.home_since
+    return since if since is not None and user.now() - resolved.age >= since else None
+
+
+def is_open(transport: Any) -> bool:
+    """Whether a connection is up, whatever wraps it."""
+    if transport is None:
+        return False
+    while transport is not None:
+        # Over SCTP the association knows; it may carry a stream of bytes. TLS stands upon another transport.
+        established = getattr(transport, "established", None)
+        if established is not None:
+            return bool(established)
+        if not getattr(transport, "connected", True):
+            return False
+        transport = getattr(transport, "transport", None)
+    return True
+
+
+def _weak(thing: Any) -> Callable[[], Any]:
+    try:
+        return ref(thing)
+    except TypeError:
+        return lambda: None

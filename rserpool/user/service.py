@@ -1,0 +1,359 @@
+"""The pool user as a Twisted service: resolves pools, watches them, reports elements that fail (RFC 5352 section 4).
+
+C{service.resolve(b"pool")} fires with the elements in the order in which to try them;
+L{PoolClientEndpoint<rserpool.user.endpoint.PoolClientEndpoint>} does the trying.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet import defer
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, fail
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.errors import ConfigurationError, SctpUnavailable
+from rserpool.core.handles import handle_of
+from rserpool.core.profiles import DEFAULT, Profile
+from rserpool.core.user.pool_user import HomeChanged, PoolUser
+from rserpool.core.user.resolution import PoolChanged, ResolutionFailed, Resolved
+from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.node.registrars import local_hosts_towards, over, registrars_from
+from rserpool.sctp.endpoints import SctpClientEndpoint
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.sctp.stack import open_stack
+from rserpool.user.node import Subscription, UserNode, is_at
+
+if TYPE_CHECKING:
+    from rserpool.session.client import Session
+
+TRANSPORTS = ("auto", "sctp", "tcp")
+SHUTDOWN = 1.0
+"""Seconds that associations have for a graceful shutdown."""
+
+
+class PoolUserService(Service):
+    """A pool user on one reactor; any number of pools and requests at once.
+
+    @param registrars: where registrars are; by default those of this host.
+    @param transport: how to speak ASAP with the registrar: C{"sctp"}, C{"tcp"} (RFC 5352 section 2.1 lets users do
+        so), or C{"auto"}: SCTP if this machine has it, else TCP.
+    @param profile: the timers.
+    @param announcements: whether to listen for registrars that announce themselves by multicast (section 3.6).
+    @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
+    @param random: the random source; a new one from the system's entropy by default.
+    @param stack: an SCTP stack that the caller opened and will close; None to open one at the start.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        registrars: Sequence[TransportAddress] | None = None,
+        *,
+        transport: str = "auto",
+        profile: Profile = DEFAULT,
+        backend: str = "auto",
+        announcements: bool = False,
+        announce_group: TransportAddress | None = None,
+        random: Random | None = None,
+        stack: ISctpStack | None = None,
+    ) -> None:
+        if transport not in TRANSPORTS:
+            raise ConfigurationError(
+                f"there is no transport {transport!r} to a registrar; choose one of {', '.join(TRANSPORTS)}"
+            )
+        self.reactor = reactor
+        self.profile = profile
+        self.home_since: float | None = None
+        self._registrars = tuple(registrars or registrars_from(()))
+        self._transport = transport
+        self._backend = backend
+        self._announcements = announcements
+        self._announce_group = announce_group
+        self._random = random or Random(SystemRandom().getrandbits(128))
+        self._given_stack = stack
+        self._stack: ISctpStack | None = None
+        self._endpoint: ISctpEndpoint | None = None
+        self._channel: Any = None
+        self._user: PoolUser | None = None
+        self._node: UserNode | None = None
+        self._waiting: dict[object, Deferred[Resolved]] = {}
+        self._subscriptions: dict[bytes, list[Subscription]] = {}
+        self._last: dict[bytes, PoolChanged] = {}
+        self._sessions: set[Session] = set()
+
+    @property
+    def registrars(self) -> tuple[TransportAddress, ...]:
+        """The registrars that a hunt would try now."""
+        return self._registrars if self._user is None else tuple(self._user.known_registrars)
+
+    @property
+    def home(self) -> TransportAddress | None:
+        """The registrar that is asked now; None before the first question, or while none is found."""
+        return None if self._user is None else self._user.home
+
+    @property
+    def watched(self) -> Mapping[bytes, PoolChanged | None]:
+        """The pools that somebody watches, and what is known of each."""
+        return {handle: self._last.get(handle) for handle in self._subscriptions}
+
+    @property
+    def waiting(self) -> int:
+        """How many resolutions are under way."""
+        return len(self._waiting)
+
+    def startService(self) -> None:
+        """Open SCTP, unless TCP is wanted; registrars are looked for with the first question.
+
+        @raise rserpool.core.errors.SctpUnavailable: if SCTP is wanted and this machine has none.
+        @raise twisted.internet.error.CannotListenError: if no UDP port can be had for it.
+        """
+        if self.running:
+            return
+        hosts = self._local_hosts()
+        transport, stack = self._open(hosts)
+        registrars = over(self._registrars, transport)
+        self._user = PoolUser(registrars, profile=self.profile, random=self._random, protocol=transport)
+        self._node = UserNode(self.reactor, self._user, self._notified)
+        if stack is None:
+            self._node.speak_tcp(self.reactor)
+        else:
+            self._endpoint = self._node.endpoint = stack.open(0, self._node, hosts, False)
+        super().startService()
+        if self._announcements:
+            self._listen_announcements(hosts[0] if hosts else local_hosts_towards(self._registrars)[0])
+        for handle in self._subscriptions:
+            self._node.perform(self._user.subscribe(handle, self.now()))
+
+    def stopService(self) -> Deferred[None]:
+        """Cancel what is under way and close everything, within a second or two."""
+        super().stopService()
+        for session in list(self._sessions):
+            session.close()
+        for waiting in list(self._waiting.values()):
+            waiting.cancel()
+        return ensureDeferred(self._stop())
+
+    def now(self) -> float:
+        """The monotonic clock of this service, in seconds."""
+        return 0.0 if self._node is None else self._node.now()
+
+    def resolve(
+        self, pool: bytes | str, *, items: int | None = None, timeout: float | None = None, fresh: bool = False
+    ) -> Deferred[Resolved]:
+        """Find elements of a pool (RFC 5352 section 3.3), in the order in which to try them.
+
+        @param items: at most so many; None for all that the registrar gives.
+        @param timeout: seconds until it fails; by default as long as MAX-REQUEST-RETRANSMIT requests may take.
+        @param fresh: do not accept what the cache holds.
+        @return: a C{Deferred} that can be cancelled. It fails with L{UnknownPool<rserpool.core.errors.UnknownPool>},
+            L{NoRegistrar<rserpool.core.errors.NoRegistrar>} (which names those that were tried) or another
+            L{Rejected<rserpool.core.errors.Rejected>}.
+        """
+        if self._node is None or self._user is None:
+            return fail(RuntimeError("the pool user service does not run"))
+        handle = handle_of(pool)
+        request = object()
+        now = self._node.now()
+        deadline = now + (self.default_timeout if timeout is None else timeout)
+        waiting: Deferred[Resolved] = Deferred(lambda _: self._forget(request))
+        self._waiting[request] = waiting
+        self._node.perform(self._user.resolve(request, handle, now, deadline=deadline, items=items, fresh=fresh))
+        return waiting
+
+    @property
+    def default_timeout(self) -> float:
+        """Seconds that a resolution may take where nothing else is said."""
+        return max(5.0, (self.profile.max_request_retransmit + 1) * self.profile.t1_enrp_request)
+
+    def populate(self, pool: bytes | str, *, timeout: float | None = None) -> Deferred[Resolved]:
+        """Fill the cache with a pool as the registrar knows it now (RFC 5352 section 6.3).
+
+        @param timeout: seconds, as for L{resolve}.
+        @return: as L{resolve} does; it may be ignored, but for its failure.
+        """
+        return self.resolve(pool, timeout=timeout, fresh=True)
+
+    def purge(self, pool: bytes | str) -> None:
+        """Forget what the cache has of a pool (RFC 5352 section 6.4): the next L{resolve} asks a registrar."""
+        if self._user is not None:
+            self._user.purge(handle_of(pool))
+
+    def known(self, pool: bytes | str) -> tuple[PoolElementParameter, ...] | None:
+        """The elements of a pool as the cache has them; None if it has none. Nobody is asked."""
+        return None if self._user is None else self._user.known(handle_of(pool))
+
+    def report(self, pool: bytes | str, failed: int | PoolElementParameter | TransportAddress) -> None:
+        """Tell the registrar that an element does not serve (RFC 5352 sections 3.5 and 6.9.2), and try it last for a
+        while.
+
+        @param failed: its PE identifier; or itself; or where it could not be reached, if it was resolved before: one of
+            its IP addresses and its port.
+        @raise KeyError: if no element of the pool that is known is at this address.
+        """
+        if self._node is None or self._user is None:
+            return
+        handle = handle_of(pool)
+        if isinstance(failed, TransportAddress):
+            failed = next((each for each in self._user.known(handle) or () if is_at(each, failed)), 0)
+            if not failed:
+                raise KeyError("no element that is known is there")
+        identifier = failed if isinstance(failed, int) else failed.identifier
+        self._node.perform(self._user.report(handle, identifier, self._node.now()))
+
+    def subscribe(self, pool: bytes | str, callback: Callable[[PoolChanged], object]) -> Subscription:
+        """Have C{callback} called with each change of the pool, first with its present state.
+
+        This goes on through the loss of registrars, and while the pool does not exist, until the returned object's
+        C{stop()} is called.
+        """
+        handle = handle_of(pool)
+        subscription = Subscription(handle, callback, self._unsubscribe)
+        watchers = self._subscriptions.setdefault(handle, [])
+        watchers.append(subscription)
+        if handle in self._last:
+            self.reactor.callLater(0, self._tell_present, subscription)
+        elif len(watchers) == 1 and self._node is not None and self._user is not None:
+            self._node.perform(self._user.subscribe(handle, self._node.now()))
+        return subscription
+
+    def session(self, pool: bytes | str, **options: Any) -> Session:
+        """Open a session with a pool: a connection that goes on when its element fails (RFC 5352 section 3.8).
+
+        It connects at once; what is sent meanwhile waits. It ends with C{close()}, or with this service.
+
+        @param options: see L{Session.__init__<rserpool.session.client.Session.__init__>}.
+        @raise RuntimeError: if this service does not run.
+        """
+        from rserpool.session.client import Session
+
+        if self._node is None:
+            raise RuntimeError("the pool user service does not run")
+        session = Session(self, pool, **options)
+        if not session.over:
+            self._sessions.add(session)
+        return session
+
+    def session_ended(self, session: Session) -> None:
+        """A session is over."""
+        self._sessions.discard(session)
+
+    def sctp_endpoint(self, address: TransportAddress) -> SctpClientEndpoint:
+        """A client endpoint for an element that serves over SCTP."""
+        return SctpClientEndpoint(self.reactor, address, stack=self._given_stack, backend=self._backend)
+
+    # How it is connected
+
+    def _local_hosts(self) -> tuple[str, ...]:
+        if self._given_stack is not None:
+            return ()
+        try:
+            return local_hosts_towards(self._registrars)
+        except ConfigurationError as error:
+            # The network may come up later.
+            self.log.warn("{error}; using any address of this host", error=error)
+            return tuple(dict.fromkeys("::" if ":" in r.hosts[0] else "0.0.0.0" for r in self._registrars))
+
+    def _open(self, hosts: tuple[str, ...]) -> tuple[str, ISctpStack | None]:
+        """How registrars are reached, and for SCTP the stack."""
+        if self._transport == "tcp":
+            return "tcp", None
+        if self._given_stack is not None:
+            return "sctp", self._given_stack
+        try:
+            self._stack = open_stack(self.reactor, backend=self._backend, profile=self.profile, hosts=hosts)
+        except (SctpUnavailable, CannotListenError) as error:
+            if self._transport == "sctp":
+                raise
+            self.log.warn("asking registrars over TCP, since there is no SCTP: {error}", error=error)
+            return "tcp", None
+        return "sctp", self._stack
+
+    def _listen_announcements(self, interface: str) -> None:
+        from rserpool.node.multicast import AnnouncementChannel, default_group
+
+        assert self._node is not None
+        group = self._announce_group or default_group(interface)
+        channel = AnnouncementChannel(group, interface, self._node.announcementReceived)
+        self._channel = channel.start(self.reactor)
+
+    async def _stop(self) -> None:
+        node, self._node = self._node, None
+        user, self._user = self._user, None
+        endpoint, self._endpoint = self._endpoint, None
+        stack, self._stack = self._stack, None
+        channel, self._channel = self._channel, None
+        self._last.clear()
+        if node is None or user is None:
+            return
+        node.perform(user.stop())
+        node.stop()
+        if channel is not None:
+            channel.stopListening()
+        if not await self._in_time(node.empty()):
+            node.abandon()
+        if endpoint is not None and not await self._in_time(endpoint.stopListening()):
+            endpoint.abort()
+        if stack is not None and not await self._in_time(stack.close()):
+            self.log.warn("SCTP did not stop within {seconds} s", seconds=SHUTDOWN)
+
+    async def _in_time(self, done: Deferred[None]) -> bool:
+        done.addTimeout(SHUTDOWN, self.reactor)
+        try:
+            await done
+        except defer.TimeoutError:
+            return False
+        return True
+
+    # What comes out of the role
+
+    def _notified(self, event: Any) -> None:
+        match event:
+            case Resolved(request=request):
+                waiting = self._waiting.pop(request, None)
+                if waiting is not None:
+                    waiting.callback(event)
+            case ResolutionFailed(request=request, error=error):
+                waiting = self._waiting.pop(request, None)
+                if waiting is not None:
+                    waiting.errback(Failure(error))
+            case PoolChanged(handle=handle):
+                self._last[handle] = event
+                for subscription in list(self._subscriptions.get(handle, ())):
+                    subscription.tell(event)
+            case HomeChanged(registrar=registrar):
+                self.home_since = None if registrar is None else self.now()
+                if registrar is None:
+                    self.log.warn("the registrar is lost: looking for another")
+                else:
+                    self.log.info("the registrar at {registrar} is the home now", registrar=str(registrar))
+
+    def _forget(self, request: object) -> None:
+        waiting = self._waiting.pop(request, None)
+        if self._user is not None:
+            self._user.cancel(request)
+        if waiting is not None:
+            waiting.errback(Failure(CancelledError()))
+
+    def _tell_present(self, subscription: Subscription) -> None:
+        present = self._last.get(subscription.handle)
+        if present is not None:
+            subscription.tell(present)
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        watchers = self._subscriptions.get(subscription.handle, [])
+        if subscription in watchers:
+            watchers.remove(subscription)
+        if not watchers:
+            self._subscriptions.pop(subscription.handle, None)
+            self._last.pop(subscription.handle, None)
+            if self._user is not None:
+                self._user.unsubscribe(subscription.handle)

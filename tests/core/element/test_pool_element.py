@@ -1,0 +1,282 @@
+"""The pool element: finds a registrar, stays registered, and leaves (RFC 5352 sections 3.1 to 3.6)."""
+
+from __future__ import annotations
+
+from random import Random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import (
+    Abort,
+    CauseCode,
+    Close,
+    ConfigurationError,
+    Connect,
+    Notify,
+    PolicyParameter,
+    Send,
+    StopConnecting,
+    TcpTransport,
+    TransportAddress,
+)
+from rserpool.core.element import PoolElement
+from rserpool.core.element.pool_element import HomeChanged, Left, NoRegistrarFound, Registered, RegistrationRefused
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import ErrorCause
+from tests.conformance import rfc
+
+POOL = b"www"
+FIRST, SECOND = (TransportAddress(("10.0.0.1",), 3863, udp) for udp in (9899, 9898))
+WEB = TcpTransport(80, "10.0.0.7")
+ROUND_ROBIN = PolicyParameter(1)
+
+
+class ElementTestCase(SynchronousTestCase):
+    """One element, two registrars, effects by hand."""
+
+    def setUp(self):
+        self.now = 100.0
+        self.element = PoolElement([FIRST, SECOND], profile=DEFAULT, random=Random(7))
+
+    def serve(self, **options):
+        return self.element.serve(POOL, WEB, ROUND_ROBIN, self.now, **options)
+
+    def at_home(self, association="home", peer=FIRST):
+        return self.element.association_up(association, peer, self.now, True)
+
+    def registered(self):
+        self.serve(identifier=7)
+        self.at_home()
+        return self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
+
+    def pass_time(self, seconds):
+        end = self.now + seconds
+        effects = []
+        while (due := self.element.next_deadline()) is not None and due <= end:
+            self.now = max(due, self.now)
+            effects += self.element.tick(self.now)
+        self.now = end
+        return effects
+
+    @staticmethod
+    def sent(effects, association="home"):
+        return [e.message for e in effects if isinstance(e, Send) and e.association == association]
+
+    @staticmethod
+    def events(effects):
+        return [e.event for e in effects if isinstance(e, Notify)]
+
+
+class RegisteringTests(ElementTestCase):
+    """3.1."""
+
+    @rfc("5352", "2.2.1", "MUST fill in the Pool Handle")
+    @rfc(
+        "5352",
+        "3.1",
+        "MUST use the procedures outlined in this",
+        "MUST follow the procedures specified in Section",
+        "MUST be followed to register",
+        "MUST formulate an ASAP_REGISTRATION message, as defined",
+    )
+    @rfc("5352", "4", "A PE MUST implement the handling")
+    def test_hunts_registers_and_tells(self):
+        self.assertEqual(self.serve(identifier=7), [Connect(FIRST), Connect(SECOND)])
+        effects = self.at_home()
+        self.assertIn(StopConnecting(SECOND), effects)
+        [message] = self.sent(effects)
+        life = DEFAULT.registration_life
+        self.assertEqual((message.handle, message.element.identifier, message.element.life), (POOL, 7, life))
+        self.assertEqual(message.element.user_transport, WEB)
+        effects = self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
+        self.assertEqual(self.events(effects), [Registered(POOL, 7, FIRST)])
+
+    def test_identifiers_are_drawn(self):
+        self.serve()
+        self.element.serve(b"other", WEB, ROUND_ROBIN, self.now)
+        self.assertNotEqual(self.element.identifier(POOL), self.element.identifier(b"other"))
+
+    def test_several_pools_in_one_process(self):
+        self.serve()
+        self.element.serve(b"other", WEB, ROUND_ROBIN, self.now)
+        self.assertEqual([m.handle for m in self.sent(self.at_home())], [POOL, b"other"])
+
+    @rfc(
+        "5352",
+        "3.1",
+        "MUST re-register before the registration expires",
+        "MUST start a T4-reregistration timer",
+        "SHOULD be made starting at step",
+    )
+    def test_registers_again_before_its_life_ends(self):
+        self.registered()
+        [message] = self.sent(self.pass_time(20.0))
+        self.assertIsInstance(message, asap.Registration)
+
+    @rfc("5352", "3.1", "MUST re-register before the registration expires")
+    def test_short_lives_register_at_half_time(self):
+        self.serve(identifier=7, life=10)
+        self.at_home()
+        self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
+        self.assertEqual(self.sent(self.pass_time(4.9)), [])
+        self.assertEqual(len(self.sent(self.pass_time(0.2))), 1)
+
+    @rfc("5352", "3.1", "SHOULD restart the registration procedure")
+    @rfc("5352", "3.6", "MUST establish a new Home ENRP")
+    def test_a_lost_answer_leads_to_another_registrar(self):
+        self.serve(identifier=7)
+        self.at_home()
+        effects = self.pass_time(2.0)  # T2
+        self.assertIn(Abort("home"), effects)
+        self.assertIn(Connect(SECOND), effects)
+        [message] = self.sent(self.at_home("second", SECOND), "second")
+        self.assertIsInstance(message, asap.Registration)
+
+    @rfc("5352", "3.1", "MUST use the same PE identifier")
+    @rfc("5352", "3.6", "MUST establish a new Home ENRP")
+    def test_a_lost_registrar_leads_to_another(self):
+        self.registered()
+        effects = self.element.association_lost("home", self.now)
+        self.assertEqual(effects[:2], [Connect(SECOND), Connect(FIRST)])
+        self.assertEqual(self.events(effects), [HomeChanged(None)])
+        [message] = self.sent(self.at_home("second", SECOND), "second")
+        self.assertEqual(message.element.identifier, 7)
+
+    def test_changed_values_are_registered_at_once(self):
+        self.registered()
+        effects = self.element.change(POOL, self.now, policy=PolicyParameter(2, b"\0\0\0\5"))
+        [message] = self.sent(effects)
+        self.assertEqual(message.element.policy.type, 2)
+        self.assertEqual(self.element.change(POOL, self.now, policy=PolicyParameter(2, b"\0\0\0\5")), [])
+
+    def test_the_end_of_its_life_does_not_end_it(self):
+        self.registered()
+        effects = self.element.receive("home", asap.DeregistrationResponse(POOL, 7), self.now)
+        self.assertIsInstance(self.sent(effects)[0], asap.Registration)
+
+    def test_an_identifier_that_is_taken_is_replaced(self):
+        self.serve()
+        [first] = self.sent(self.at_home())
+        taken = (ErrorCause(CauseCode.NON_UNIQUE_PE_IDENTIFIER),)
+        self.element.receive("home", asap.RegistrationResponse(POOL, first.element.identifier, True, taken), self.now)
+        [second] = self.sent(self.pass_time(0.5))
+        self.assertNotEqual(second.element.identifier, first.element.identifier)
+
+    def test_a_refusal_for_good_is_told_and_not_repeated(self):
+        self.serve(identifier=7)
+        self.at_home()
+        other = (ErrorCause(CauseCode.INCONSISTENT_POOLING_POLICY),)
+        effects = self.element.receive("home", asap.RegistrationResponse(POOL, 7, True, other), self.now)
+        self.assertEqual(self.events(effects), [RegistrationRefused(POOL, 7, 5)])
+        self.assertEqual(self.sent(self.pass_time(3600)), [])
+
+    def test_answers_about_others_are_ignored(self):
+        self.registered()
+        for message in (asap.RegistrationResponse(POOL, 8, True), asap.DeregistrationResponse(b"x", 7)):
+            self.assertEqual(self.element.receive("home", message, self.now), [])
+
+    def test_values_that_cannot_be(self):
+        for options in ({"identifier": 0}, {"identifier": 2**32}, {"life": 0}):
+            with self.assertRaises(ConfigurationError):
+                self.serve(**options)
+        self.serve()
+        with self.assertRaises(ConfigurationError):
+            self.serve()
+
+
+class KeepAliveTests(ElementTestCase):
+    """3.4."""
+
+    def setUp(self):
+        super().setUp()
+        self.registered()
+
+    @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
+    @rfc("5352", "3.4", "MUST be taken")
+    def test_acknowledged_on_the_association_that_asked(self):
+        self.element.association_up("probe", TransportAddress(("10.0.0.3",), 3863), self.now)
+        for association in ("home", "probe"):
+            effects = self.element.receive(association, asap.EndpointKeepAlive(1, POOL), self.now)
+            self.assertEqual(self.sent(effects, association), [asap.EndpointKeepAliveAck(POOL, 7)])
+
+    @rfc("5352", "3.4", "MUST silently discard the message")
+    def test_other_pools_and_identifiers_are_discarded(self):
+        for message in (asap.EndpointKeepAlive(1, b"other"), asap.EndpointKeepAlive(1, POOL, identifier=8)):
+            self.assertEqual(self.element.receive("home", message, self.now), [])
+
+    @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
+    @rfc("5352", "1.1", "MUST know and keep track of this")
+    @rfc("5353", "1.1", "MUST only have one Home ENRP")
+    def test_h_flag_makes_the_sender_the_home(self):
+        other = TransportAddress(("10.0.0.3",), 3863)
+        self.element.association_up("new", other, self.now)
+        effects = self.element.receive("new", asap.EndpointKeepAlive(1, POOL, True, 7), self.now)
+        self.assertEqual(self.sent(effects, "new")[0], asap.EndpointKeepAliveAck(POOL, 7))
+        self.assertIn(Close("home"), effects)
+        self.assertEqual(self.events(effects), [HomeChanged(other)])
+        self.assertEqual(self.element.home, other)
+        self.element.association_lost("home", self.now)
+        self.assertEqual(self.element.home, other)
+
+
+class LeavingTests(ElementTestCase):
+    """3.2."""
+
+    @rfc("5352", "2.2.2", "MUST fill in the Pool Handle")
+    @rfc(
+        "5352",
+        "3.2",
+        "SHOULD use the following procedure",
+        "SHOULD use the SCTP association that was",
+        "MUST take the following actions",
+        "MUST be the same as used",
+    )
+    @rfc("5352", "4", "A PE MUST implement the handling")
+    def test_deregisters_waits_and_tells(self):
+        self.registered()
+        effects = self.element.leave(POOL, self.now)
+        self.assertEqual(self.sent(effects), [asap.Deregistration(POOL, 7)])
+        effects = self.element.receive("home", asap.DeregistrationResponse(POOL, 7), self.now)
+        self.assertEqual(self.events(effects), [Left(POOL)])
+        self.assertEqual(self.element.pools, [])
+
+    def test_what_was_never_registered_leaves_at_once(self):
+        self.serve()
+        self.assertEqual(self.events(self.element.leave(POOL, self.now)), [Left(POOL)])
+        self.assertEqual(self.element.tick(self.now), [StopConnecting(FIRST), StopConnecting(SECOND)])
+
+    @rfc("5352", "3.2", "SHOULD restart the de-registration procedure")
+    def test_a_deregistration_that_met_a_dead_registrar_is_finished_at_another(self):
+        self.registered()
+        self.element.leave(POOL, self.now)
+        self.element.association_lost("home", self.now)
+        effects = self.at_home("second", SECOND)
+        self.assertEqual(self.sent(effects, "second"), [asap.Deregistration(POOL, 7)])
+
+    def test_and_so_is_one_that_began_without_a_registrar(self):
+        self.registered()
+        self.element.association_lost("home", self.now)
+        self.assertEqual(self.events(self.element.leave(POOL, self.now)), [])
+        self.assertEqual(self.sent(self.at_home("second", SECOND), "second"), [asap.Deregistration(POOL, 7)])
+
+    @rfc("5352", "3.2", "MUST take the following actions", "SHOULD restart the de-registration procedure")
+    def test_a_silent_registrar_is_left_for_another(self):
+        self.registered()
+        self.element.leave(POOL, self.now)
+        effects = self.pass_time(2.0)  # T3
+        self.assertIn(Abort("home"), effects)
+        self.assertEqual(self.sent(self.at_home("second", SECOND), "second"), [asap.Deregistration(POOL, 7)])
+
+
+class HuntingTests(ElementTestCase):
+    """3.6, as far as the element tells about it."""
+
+    def test_says_once_in_a_while_that_no_registrar_can_be_found(self):
+        self.serve()
+        told = []
+        for _ in range(12):
+            for peer in (FIRST, SECOND):
+                told += self.events(self.element.connect_failed(peer, self.now))
+            self.pass_time(2.0)
+        self.assertEqual(told, [NoRegistrarFound((FIRST, SECOND))] * 2)

@@ -1,0 +1,90 @@
+"""Who speaks ENRP is one registrar: nobody invents registrars without end, or speaks for another that is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import Abort, Close, Notify, SctpTransport, TransportAddress
+from rserpool.core.addresses import ENRP_PORT
+from rserpool.core.peering.events import Namesake
+from rserpool.core.peering.peers import MOST_DIALS, MOST_OF_A_MACHINE
+from rserpool.core.wire import enrp
+from rserpool.core.wire.parameters import ServerInformation
+from tests.conformance.scope import SERVER, P, Q, Scope, information, owned, place
+
+POOL = b"pool"
+
+
+class StrangerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.scope = Scope().ready(P)
+
+    def come(self, association: Any, host: str) -> None:
+        """Somebody dials."""
+        self.scope.peering.association_up(association, TransportAddress((host,), ENRP_PORT), self.scope.now)
+
+    def say(self, association: Any, message: enrp.Message) -> list[Any]:
+        return self.scope.peering.receive(association, message, self.scope.now)
+
+    def test_an_association_speaks_for_one_server(self) -> None:
+        self.come("stranger", "10.0.8.8")
+        self.say("stranger", enrp.Presence(Q, SERVER, 0xFFFF))
+        for invented in range(1000, 1100):
+            self.assertEqual(self.say("stranger", enrp.Presence(invented, SERVER, 0xFFFF)), [Abort("stranger")])
+        self.assertEqual([peer.identifier for peer in self.scope.peering.peers], [P, Q])
+
+    def test_nobody_speaks_for_another_that_is_there(self) -> None:
+        """It is not heard; a second association from the peer's own host is."""
+        self.scope.update(P, POOL, owned(P, 1))
+        self.come("stranger", "10.0.8.8")
+        deletion = enrp.HandleUpdate(P, SERVER, enrp.UpdateAction.DEL_PE, POOL, owned(P, 1))
+        self.assertEqual(self.say("stranger", deletion), [])
+        self.assertEqual(self.scope.elements(POOL), {1: P})
+        self.come("again", place(P).hosts[0])
+        self.say("again", deletion)
+        self.assertEqual(self.scope.elements(POOL), {})
+
+    def test_who_is_away_may_come_back_from_anywhere(self) -> None:
+        self.scope.lose(P)
+        self.come("elsewhere", "10.0.8.8")
+        presence = enrp.Presence(P, SERVER, 0xFFFF, information(P), True)
+        self.assertEqual(len(self.scope.to("elsewhere", self.say("elsewhere", presence), enrp.Presence)), 1)  # type: ignore[arg-type]
+
+    def test_a_registrar_with_our_identifier(self) -> None:
+        """It is told of once, and no peer; we ourselves, dialled by mistake, are not told of."""
+        ours = ServerInformation(SERVER, SctpTransport(ENRP_PORT, 0, ("10.0.3.0",)))
+        for theirs in (ours, None):
+            self.come("mirror", "10.0.3.0")
+            self.assertEqual(self.say("mirror", enrp.Presence(SERVER, 0, 0xFFFF, theirs)), [Close("mirror")])
+        for number, host in enumerate(("10.0.8.8", "10.0.9.9")):
+            self.come(number, host)
+            theirs = ServerInformation(SERVER, SctpTransport(ENRP_PORT, 0, (host,)), 9898)
+            told = [Notify(Namesake(TransportAddress((host,), ENRP_PORT, 9898)))] if not number else []
+            self.assertEqual(self.say(number, enrp.Presence(SERVER, 0, 0xFFFF, theirs)), [*told, Close(number)])
+        self.assertEqual([peer.identifier for peer in self.scope.peering.peers], [P])
+
+    def test_a_machine_has_so_many_registrars(self) -> None:
+        """Whatever addresses they claim; others are welcome all the same."""
+        for number in range(MOST_OF_A_MACHINE + 5):
+            host = f"fd00::{number + 1:x}"
+            self.come(number, host)
+            lie = ServerInformation(1000 + number, SctpTransport(ENRP_PORT, 0, (f"10.9.{number}.9",)))
+            effects = self.say(number, enrp.Presence(1000 + number, SERVER, 0xFFFF, lie))
+            self.assertEqual(effects == [], number >= MOST_OF_A_MACHINE)
+        self.assertEqual(len(self.scope.peering.peers), 1 + MOST_OF_A_MACHINE)
+        self.scope.ready(Q)
+        self.assertIn(Q, self.scope.peering.peers)
+
+    def test_not_everybody_that_a_peer_names_is_dialled(self) -> None:
+        servers = tuple(
+            ServerInformation(1000 + n, SctpTransport(ENRP_PORT, 0, (f"10.7.{n // 250}.{n % 250}",)))
+            for n in range(1000)
+        )
+        effects = self.say(P, enrp.ListResponse(P, SERVER, servers))
+        self.assertEqual(len(self.scope.calls(effects)), MOST_DIALS)
+        for address in self.scope.calls(effects):
+            self.scope.peering.connect_failed(address, self.scope.now)
+        effects = self.say(P, enrp.ListResponse(P, SERVER, servers[MOST_DIALS:][:10]))
+        self.assertEqual(len(self.scope.calls(effects)), 10)

@@ -1,0 +1,203 @@
+"""The table of policies: numbers, values on the wire, the pool user's rules, and one more policy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import PoolElementParameter, TcpTransport
+from rserpool.core.dice import Dice
+from rserpool.core.handlespace import Handlespace
+from rserpool.core.policies import POLICIES, ROUND_ROBIN, Member, Policy, Selection, parse
+from rserpool.core.policies.base import M, T
+from rserpool.core.policies.lowest import LowestFirst
+from rserpool.core.wire import parameters
+from tests.conformance import rfc
+
+
+def elements(policy: Policy, *values: Sequence[int]) -> list[PoolElementParameter]:
+    """Elements 1, 2, 3 ... as a registrar would return them."""
+    return [
+        PoolElementParameter(
+            number,
+            0x11,
+            60,
+            TcpTransport(80, "10.0.0.1"),
+            parameters.PolicyParameter(policy.number, policy.encode(each)),
+        )
+        for number, each in enumerate(values, 1)
+    ]
+
+
+def by_name(name: str) -> Policy:
+    return parse(name).policy
+
+
+class TableTests(SynchronousTestCase):
+    def test_numbers_of_rfc_5356(self) -> None:
+        self.assertEqual(
+            {policy.abbreviation: number for number, policy in POLICIES.items()},
+            {
+                "RR": 0x00000001,
+                "WRR": 0x00000002,
+                "RAND": 0x00000003,
+                "WRAND": 0x00000004,
+                "PRIO": 0x00000005,
+                "LU": 0x40000001,
+                "LUD": 0x40000002,
+                "PLU": 0x40000003,
+                "RLU": 0x40000004,
+                "RPLU": 0xB0001001,
+                "RLUD": 0xB0001002,
+                "PLUD": 0xB0001003,
+                "RPLUD": 0xB0001004,
+                "WRAND-DPF": 0xB0002001,
+                "LU-DPF": 0xB0002002,
+                "LUD-DPF": 0xB0002003,
+            },
+        )
+        self.assertIs(POLICIES[1], ROUND_ROBIN)
+
+    def test_values_there_and_back(self) -> None:
+        for policy in POLICIES.values():
+            values = tuple(range(7, 7 + len(policy.fields)))
+            data = policy.encode(values)
+            self.assertEqual(len(data), 4 * len(policy.fields))
+            self.assertEqual(policy.decode(data), values)
+            self.assertEqual(policy.decode(data + b"more"), values)
+
+    def test_values_that_do_not_fit(self) -> None:
+        for policy in POLICIES.values():
+            self.assertRaises(ValueError, policy.encode, (1,) * (len(policy.fields) + 1))
+            if policy.fields:
+                self.assertRaises(ValueError, policy.decode, policy.encode((1,) * len(policy.fields))[:-1])
+                self.assertRaises(ValueError, policy.encode, (1 << 32,) * len(policy.fields))
+                self.assertRaises(ValueError, policy.encode, (-1,) * len(policy.fields))
+
+    def test_wire_order_of_load_and_degradation(self) -> None:
+        self.assertEqual(by_name("least-used-degradation").encode((1, 2)), b"\0\0\0\1\0\0\0\2")
+
+    def test_wire_order_of_those_of_rsplib(self) -> None:
+        """As its elements send them (tests.lab has its processes)."""
+        self.assertEqual(
+            {policy.abbreviation: policy.fields for number, policy in POLICIES.items() if number >= 0x80000000},
+            {
+                "RPLU": ("load", "degradation"),
+                "RLUD": ("load", "degradation"),
+                "PLUD": ("load", "degradation"),
+                "RPLUD": ("load", "degradation"),
+                "WRAND-DPF": ("weight", "weight-dpf", "distance"),
+                "LU-DPF": ("load", "load-dpf", "distance"),
+                "LUD-DPF": ("load", "degradation", "load-dpf", "distance"),
+            },
+        )
+
+
+class UserTests(SynchronousTestCase):
+    """The pool user's rules (the sections "Pool User Considerations")."""
+
+    def order(self, policy: Policy, offered: list[PoolElementParameter], turn: int = 0, seed: int = 1) -> list[int]:
+        return [element.identifier for element in policy.user_order(offered, turn, Random(seed))]
+
+    @rfc("5356", "4.1.1", "MUST be supported by all RSerPool")
+    @rfc("5356", "4.1.3", "SHOULD use the list of pool")
+    @rfc("5356", "4.2.3", "SHOULD follow the same rules as RR")
+    def test_round_robin_over_the_list_until_it_is_out_of_date(self) -> None:
+        for name, values in (("round-robin", ()), ("weighted-round-robin", (3,))):
+            policy = by_name(name)
+            offered = elements(policy, values, values, values)
+            orders = [self.order(policy, offered, turn) for turn in range(4)]
+            self.assertEqual(orders, [[1, 2, 3], [2, 3, 1], [3, 1, 2], [1, 2, 3]])
+
+    def test_random_ones_shuffle_all_alike(self) -> None:
+        for name, values in (
+            ("random", ()),
+            ("weighted-random", (3,)),
+            ("randomized-least-used", (3,)),
+            ("RPLU", (3, 1)),
+            ("RLUD", (3, 1)),
+            ("RPLUD", (3, 1)),
+            ("WRAND-DPF", (3, 1, 50)),
+        ):
+            policy = by_name(name)
+            offered = elements(policy, values, values, values)
+            first = Counter(self.order(policy, offered, 0, seed)[0] for seed in range(600))
+            self.assertEqual(sorted(self.order(policy, offered)), [1, 2, 3])
+            for count in first.values():
+                self.assertTrue(150 < count < 250, first)
+
+    @rfc("5356", "4.5.3", "MUST select the active pool element")
+    def test_priority_is_the_users_rule_too(self) -> None:
+        """4.5.3: the pool user MUST select the active element with the highest priority."""
+        policy = by_name("priority")
+        self.assertEqual(self.order(policy, elements(policy, (1,), (9,), (5,), (9,)), 3), [2, 4, 3, 1])
+
+    def test_priority_with_elements_of_another_policy(self) -> None:
+        offered = elements(by_name("round-robin"), ()) + elements(by_name("priority"), (1,), (0,))
+        self.assertEqual(self.order(by_name("priority"), offered), [1, 2, 1])
+
+    def test_least_used_ones_keep_the_order_of_the_registrar(self) -> None:
+        for name, values in (
+            ("least-used", (9,)),
+            ("least-used-degradation", (9, 1)),
+            ("priority-least-used", (9, 1)),
+            ("PLUD", (9, 1)),
+            ("LU-DPF", (9, 1, 50)),
+            ("LUD-DPF", (9, 1, 1, 50)),
+        ):
+            policy = by_name(name)
+            offered = elements(policy, values, [0] * len(values), values)
+            self.assertEqual([self.order(policy, offered, turn) for turn in (0, 1)], [[1, 2, 3], [1, 2, 3]])
+
+    def test_nothing_offered(self) -> None:
+        for policy in POLICIES.values():
+            self.assertEqual(self.order(policy, [], 5), [])
+
+
+class NearestSelection(LowestFirst[M]):
+    """What a file of a new policy holds: how the registrar chooses ..."""
+
+    __slots__ = ()
+
+    def key(self, member: M) -> int:
+        return member.values[0]
+
+
+class Nearest(Policy):
+    """... the values on the wire, and what the user does."""
+
+    number = 0x80001234
+    name = "nearest"
+    abbreviation = "NEAR"
+    fields = ("distance",)
+
+    def selection(self, random: Dice) -> Selection[M]:
+        return NearestSelection()
+
+    def user_order(self, elements: Sequence[T], turn: int, random: Dice) -> list[T]:
+        return list(elements)
+
+
+class OneMorePolicyTests(SynchronousTestCase):
+    def test_one_class_and_one_line_in_the_table(self) -> None:
+        POLICIES[Nearest.number] = Nearest()
+        self.addCleanup(POLICIES.pop, Nearest.number)
+        policy = parse("nearest:distance=17")
+        self.assertEqual(policy.values, {"distance": 17})
+        handlespace = Handlespace(Random(1))
+        for element in elements(policy.policy, (30,), (10,), (20,)):
+            handlespace.register(b"pool", element)
+        pool = handlespace.pools[b"pool"]
+        self.assertEqual([element.identifier for element in pool.select(2)], [2, 3])
+        self.assertEqual(pool.policy_wire, b"\x00\x08\x00\x0c\x80\x00\x12\x34\x00\x00\x00\x00")
+
+    def test_a_member_is_enough(self) -> None:
+        """A selection needs no handlespace: any Member will do."""
+        member = Member()
+        member.values = (1,)
+        selection: Selection[Member] = Nearest().selection(Random(1))
+        selection.add(member)
+        self.assertEqual(selection.select(1), [member])

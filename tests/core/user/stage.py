@@ -1,0 +1,138 @@
+"""A pool user on a stage: associations by name, messages in, messages out, time by hand."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from rserpool.core import (
+    Abort,
+    Close,
+    Connect,
+    Notify,
+    PolicyParameter,
+    PoolElementParameter,
+    Probe,
+    Send,
+    StopConnecting,
+    TcpTransport,
+    TransportAddress,
+)
+from rserpool.core.policies import parse
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.user import PoolUser
+from rserpool.core.user.pool_user import HomeChanged
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import ErrorCause
+
+
+def registrar(number: int) -> TransportAddress:
+    """Where the n-th registrar is."""
+    return TransportAddress((f"10.0.0.{number}",), 3863)
+
+
+def element(identifier: int, policy: str = "round-robin") -> PoolElementParameter:
+    """A pool element as a registrar hands it out."""
+    parsed = parse(policy)
+    return PoolElementParameter(
+        identifier,
+        1,
+        60,
+        TcpTransport(8000 + identifier, "10.0.1.1"),
+        PolicyParameter(parsed.policy.number, parsed.data),
+    )
+
+
+def answer(handle: bytes, *identifiers: int, policy: str = "round-robin", accepted: bool = False) -> Any:
+    """A positive answer."""
+    elements = tuple(element(identifier, policy) for identifier in identifiers)
+    return asap.HandleResolutionResponse(handle, elements[0].policy, elements, accepted)
+
+
+def refusal(handle: bytes, cause: int) -> Any:
+    """A negative answer."""
+    return asap.HandleResolutionResponse(handle, causes=(ErrorCause(cause),))
+
+
+class UserStage:
+    """Drives one pool user. Associations are named by the address that was dialled."""
+
+    def __init__(self, registrars: int = 1, **options: Any) -> None:
+        self.now = 1000.0
+        options.setdefault("profile", DEFAULT)
+        self.user = PoolUser([registrar(n + 1) for n in range(registrars)], random=Random(1), **options)
+        self.dialling: list[TransportAddress] = []
+        self.sent: list[tuple[Any, Any]] = []
+        self.ended: list[Any] = []
+        self.events: list[Any] = []
+        self.probed: list[Any] = []
+        self.ticks = 0
+
+    def do(self, effects: list[Any]) -> None:
+        """Note what the role wants done."""
+        for effect in effects:
+            match effect:
+                case Connect(peer):
+                    assert peer not in self.dialling, f"{peer} is dialled twice"
+                    self.dialling.append(peer)
+                case StopConnecting(peer):
+                    self.dialling.remove(peer)
+                case Send(association, message):
+                    self.sent.append((association, asap.decode(asap.encode(message)).message))
+                case Probe(association):
+                    self.probed.append(association)
+                case Close(association) | Abort(association):
+                    self.ended.append(association)
+                case Notify(event):
+                    if not isinstance(event, HomeChanged):
+                        self.events.append(event)
+                case _:
+                    raise AssertionError(effect)
+
+    def up(self, number: int = 1) -> None:
+        """The association to the n-th registrar, that is being dialled, is up."""
+        peer = registrar(number)
+        self.dialling.remove(peer)
+        self.do(self.user.association_up(peer, peer, self.now, True))
+
+    def refused(self, number: int = 1) -> None:
+        """The association to the n-th registrar, that is being dialled, failed."""
+        peer = registrar(number)
+        self.dialling.remove(peer)
+        self.do(self.user.connect_failed(peer, self.now))
+
+    def lost(self, number: int = 1) -> None:
+        """The association to the n-th registrar is gone."""
+        self.do(self.user.association_lost(registrar(number), self.now))
+
+    def says(self, message: Any, number: int = 1) -> None:
+        """The n-th registrar sends a message."""
+        self.do(self.user.receive(registrar(number), asap.decode(asap.encode(message)).message, self.now))
+
+    def resolve(self, request: str, handle: bytes = b"pool", timeout: float = 10.0, **options: Any) -> None:
+        """The application asks."""
+        self.do(self.user.resolve(request, handle, self.now, deadline=self.now + timeout, **options))
+
+    def subscribe(self, handle: bytes = b"pool", **options: Any) -> None:
+        """The application watches."""
+        self.do(self.user.subscribe(handle, self.now, **options))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the clock run, and call tick exactly when the user asked for it."""
+        end = self.now + seconds
+        while (due := self.user.next_deadline()) is not None and due <= end:
+            self.now = max(self.now, due)
+            self.do(self.user.tick(self.now))
+            self.ticks += 1
+            assert self.ticks < 10_000, "the timer runs in circles"
+        self.now = end
+
+    def asked(self) -> list[Any]:
+        """The messages sent since the last call."""
+        sent, self.sent = self.sent, []
+        return [message for _, message in sent]
+
+    def told(self) -> list[Any]:
+        """The events since the last call."""
+        events, self.events = self.events, []
+        return events

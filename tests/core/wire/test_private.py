@@ -1,0 +1,53 @@
+"""Private parameters: what they say, and that others and other versions of them disturb nobody."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import decode_pool_element, encode_pool_element
+from rserpool.core.wire.private import encode_framing, encode_will
+
+ELEMENT = PoolElementParameter(1, 2, 3, TcpTransport(80, "10.0.0.1"), PolicyParameter(1), framing=1)
+
+
+class FramingTests(SynchronousTestCase):
+    """Session Framing (0x8f02) inside Pool Element."""
+
+    def test_round_trip(self) -> None:
+        self.assertEqual(decode_pool_element(encode_pool_element(ELEMENT)), ELEMENT)
+
+    def test_layout(self) -> None:
+        self.assertEqual(encode_framing(1).hex(), "8f02000801000000")
+        self.assertTrue(encode_pool_element(ELEMENT).endswith(encode_framing(1)))
+
+    def test_an_unknown_version_is_no_framing(self) -> None:
+        """Never guessed: who speaks only a version that we do not know is taken as data only."""
+        wire = encode_pool_element(ELEMENT).replace(encode_framing(1), encode_framing(2))
+        self.assertEqual(decode_pool_element(wire).framing, 0)
+
+    def test_another_length_is_somebody_elses(self) -> None:
+        head, tail = encode_pool_element(ELEMENT).split(encode_framing(1))
+        wire = head + bytes.fromhex("8f02000401000000")[:4] + tail
+        wire = wire[:2] + len(wire).to_bytes(2, "big") + wire[4:]
+        self.assertEqual(decode_pool_element(wire).framing, 0)
+
+
+class WillTests(SynchronousTestCase):
+    """Last Will (0x8f03) in an ASAP_BUSINESS_CARD."""
+
+    def test_round_trip(self) -> None:
+        for exclusive in (False, True):
+            for elements in ((), (ELEMENT,)):
+                card = asap.BusinessCard(b"pool", elements, exclusive)
+                self.assertEqual(asap.decode(asap.encode(card)).message, card)
+
+    def test_layout(self) -> None:
+        self.assertEqual(encode_will(True).hex(), "8f03000801010000")
+        plain = asap.encode(asap.BusinessCard(b"pool", (ELEMENT,)))
+        self.assertNotIn(bytes.fromhex("8f03"), plain)
+
+    def test_an_unknown_version_is_a_wish(self) -> None:
+        wire = asap.encode(asap.BusinessCard(b"pool", (), True)).replace(b"\x8f\x03\0\x08\x01", b"\x8f\x03\0\x08\x07")
+        self.assertEqual(asap.decode(wire).message, asap.BusinessCard(b"pool", ()))

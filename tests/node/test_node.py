@@ -1,0 +1,272 @@
+"""A Node with a real registrar behind it: whatever is sent to it, it answers or says nothing, and goes on."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import (
+    Connect,
+    Notify,
+    PolicyParameter,
+    PoolElementParameter,
+    SctpTransport,
+    StopConnecting,
+    TcpTransport,
+    TransportAddress,
+    WireError,
+)
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import ErrorCause
+from rserpool.node.driver import Node
+from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
+from tests.node.scene import Scene
+
+PARAMETER = PoolElementParameter(7, 0, 60, TcpTransport(80, "10.0.0.9"), PolicyParameter(0x1))
+
+
+def every_message(handle: bytes, extra: int = 0) -> list[Any]:
+    """One ASAP message of each type; those that carry something of any length carry so many bytes."""
+    return [
+        asap.Registration(handle, PARAMETER),
+        asap.Deregistration(handle, 7),
+        asap.RegistrationResponse(handle, 7, True, (ErrorCause(5, bytes(extra)),)),
+        asap.DeregistrationResponse(handle, 7),
+        asap.HandleResolution(handle, True, 3),
+        asap.HandleResolutionResponse(handle, PolicyParameter(0x1), (PARAMETER,)),
+        asap.EndpointKeepAlive(5, handle, True, 7),
+        asap.EndpointKeepAliveAck(handle, 7),
+        asap.EndpointUnreachable(handle, 7),
+        asap.ServerAnnounce(5, (SctpTransport(3863, 1, ("10.0.0.1",)),)),
+        asap.Cookie(bytes(extra + 1)),
+        asap.CookieEcho(bytes(extra + 1)),
+        asap.BusinessCard(handle, (PARAMETER,)),
+        asap.Error((ErrorCause(1, bytes(extra)),)),
+    ]
+
+
+class Talker(SctpHandler):
+    """Sends what it likes, and collects the answers."""
+
+    def __init__(self) -> None:
+        self.data: list[bytes] = []
+        self.up = False
+        self.lost = False
+
+    def associationUp(self, association: Any) -> None:
+        self.up = True
+
+    def messageReceived(self, association: Any, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
+        self.data.append(data)
+
+    def associationLost(self, association: Any, reason: Any) -> None:
+        self.lost = True
+
+    @property
+    def answers(self) -> list[Any]:
+        """What came, keep-alives left out."""
+        messages = [asap.decode(data).message for data in self.data]
+        return [message for message in messages if not isinstance(message, asap.EndpointKeepAlive)]
+
+
+class NodeTests(SynchronousTestCase):
+    """An exception that the node lets out fails these tests: it is logged."""
+
+    def setUp(self) -> None:
+        self.scene = Scene(self)
+        self.registrar = self.scene.registrar()
+        self.talker, self.association = self.talk()
+
+    def talk(self) -> tuple[Talker, Any]:
+        _, stack = self.scene._stack()
+        talker = Talker()
+        association = stack.open(0, talker).connect(self.scene.address(self.registrar))
+        self.scene.until(lambda: talker.up)
+        return talker, association
+
+    def send(self, data: bytes, ppid: int = PPID_ASAP) -> list[Any]:
+        """The answers."""
+        before = len(self.talker.answers)
+        self.association.send(data, ppid)
+        self.scene.pass_time(0.05)
+        return self.talker.answers[before:]
+
+    def alive(self) -> None:
+        """It answers somebody else."""
+        talker, association = self.talk()
+        association.send(asap.encode(asap.HandleResolution(b"nothing")), PPID_ASAP)
+        self.scene.until(lambda: talker.answers)
+        self.assertEqual(0x9, talker.answers[0].causes[0].code)
+
+    def test_every_message(self) -> None:
+        """Each type of message, whether it belongs to a registrar or not."""
+        for message in every_message(b"pool"):
+            for answer in self.send(asap.encode(message)):
+                self.assertIsInstance(
+                    answer,
+                    asap.RegistrationResponse
+                    | asap.DeregistrationResponse
+                    | asap.HandleResolutionResponse
+                    | asap.Error,
+                )
+        self.alive()
+
+    def test_largest_messages(self) -> None:
+        """Handles and values as long as they can be: an answer never exceeds what a length of 16 bits holds."""
+        for length in (1024, 1025, 30000, *range(65440, 65536)):
+            for message in every_message(b"h" * length, length):
+                try:
+                    data = asap.encode(message)
+                except ValueError:
+                    continue
+                self.association.send(data, PPID_ASAP)
+            self.scene.pass_time(0.05)
+            if self.talker.lost:
+                # It asked for too much that no answer holds.
+                self.talker, self.association = self.talk()
+        self.assertFalse(self.talker.lost)
+        self.assertTrue(all(len(data) <= 65536 for data in self.talker.data))
+        self.alive()
+
+    def test_largest_question_is_answered(self) -> None:
+        """Who asks for a handle of any length that fits hears that there is no such pool, or that none can be."""
+        for length in range(65500, 65536):
+            try:
+                data = asap.encode(asap.HandleResolution(b"h" * length))
+            except ValueError:
+                break
+            self.assertEqual(1, len(self.send(data)), length)
+
+    def test_mutations(self) -> None:
+        """Messages with some bytes changed, cut or doubled."""
+        random = Random(5)
+        valid = [asap.encode(message) for message in every_message(b"pool", 5)]
+        for round_ in range(60):
+            talker, association = self.talk()
+            for _ in range(50):
+                data: bytes | bytearray = bytearray(random.choice(valid))
+                for _ in range(random.randrange(4)):
+                    at = random.randrange(len(data))
+                    data = data[:at] + bytes([random.randrange(256)]) + data[at + 1 :]
+                if random.random() < 0.2:
+                    data = data[: random.randrange(1, len(data) + 1)]
+                elif random.random() < 0.1:
+                    data = data + data
+                association.send(bytes(data), random.choice((PPID_ASAP, PPID_ASAP, PPID_ASAP, PPID_ENRP)))
+            self.scene.pass_time(0.02)
+            for answer in talker.data:
+                asap.decode(answer)
+            if round_ % 20 == 0:
+                self.alive()
+        self.scene.pass_time(60.0)
+        self.alive()
+
+    def test_an_error_is_not_answered(self) -> None:
+        """Two that do not understand each other's errors would never end."""
+        with self.assertRaises(WireError):
+            asap.decode(b"\x0e\x00\x00\x05x\0\0\0")
+        self.assertEqual([], self.send(b"\x0e\x00\x00\x05x\0\0\0"))
+        # Nor is one with a parameter that wants to be reported.
+        self.assertEqual([], self.send(b"\x0e\x00\x00\x08\xc1\x11\x00\x04"))
+        self.alive()
+
+    def test_unrecognized(self) -> None:
+        """A parameter that wants to be reported is, and the message counts; an unknown message is reported."""
+        plain = asap.encode(asap.HandleResolution(b"pool"))
+        unknown = b"\xc1\x11\x00\x04"
+        length = len(plain) + len(unknown)
+        data = plain[:2] + length.to_bytes(2, "big") + plain[4:] + unknown
+        error, answer = self.send(data)
+        self.assertIsInstance(error, asap.Error)
+        self.assertEqual((0x1, unknown), (error.causes[0].code, error.causes[0].information))
+        self.assertIsInstance(answer, asap.HandleResolutionResponse)
+        (error,) = self.send(b"\x77\x00\x00\x04")
+        self.assertEqual(0x2, error.causes[0].code)
+
+
+class DialTests(SynchronousTestCase):
+    """How a Node opens associations."""
+
+    class Role:
+        """Notes what it is told."""
+
+        def __init__(self) -> None:
+            self.told: list[Any] = []
+
+        def association_up(self, association: Any, peer: Any, now: float, outbound: bool = False) -> list[Any]:
+            self.told.append(("up", peer, outbound))
+            return []
+
+        def connect_failed(self, peer: Any, now: float) -> list[Any]:
+            self.told.append(("failed", peer))
+            return []
+
+        def association_lost(self, association: Any, now: float) -> list[Any]:
+            self.told.append(("lost", association.peer))
+            return [Notify("lost")]
+
+        def tick(self, now: float) -> list[Any]:
+            return []
+
+        deadline: float | None = None
+
+        def next_deadline(self) -> float | None:
+            return self.deadline
+
+    def setUp(self) -> None:
+        self.scene = Scene(self)
+        self.registrar = self.scene.registrar()
+        self.where = self.scene.address(self.registrar)
+        self.role = self.Role()
+        self.notified: list[Any] = []
+        self.node = Node(self.scene.clock, self.role, self.notified.append)  # type: ignore[arg-type]
+        _, stack = self.scene._stack()
+        self.node.endpoint = stack.open(0, self.node)
+
+    def test_up_and_lost(self) -> None:
+        """The role hears of it."""
+        self.node.perform([Connect(self.where), Connect(self.where)])
+        self.scene.pass_time(1.0)
+        self.assertEqual([("up", self.where, True)], self.role.told)
+        self.scene.crash(self.registrar)
+        self.scene.until(lambda: self.notified == ["lost"])
+        self.assertEqual(("lost", self.where), self.role.told[-1])
+
+    def test_nobody(self) -> None:
+        """Nobody listens, or there is no way: both are failures, which come after the call."""
+        nobody = TransportAddress(("10.0.0.1",), 1, 9899)
+        over_tcp = TransportAddress(("10.0.0.1",), 3863, protocol="tcp")
+        self.node.perform([Connect(nobody), Connect(over_tcp)])
+        self.assertEqual([], self.role.told)
+        self.scene.pass_time(3.0)
+        self.assertEqual({("failed", nobody), ("failed", over_tcp)}, set(self.role.told))
+
+    def test_given_up(self) -> None:
+        """An attempt that is given up is heard of no more."""
+        self.node.perform([Connect(self.where), StopConnecting(self.where)])
+        self.scene.pass_time(3.0)
+        self.assertEqual([], self.role.told)
+
+    def test_stopped(self) -> None:
+        """A Node that was stopped does nothing more."""
+        self.node.stop()
+        self.node.perform([Connect(self.where), Notify("never")])
+        self.scene.pass_time(3.0)
+        self.assertEqual(([], []), (self.role.told, self.notified))
+
+    def test_stopped_by_who_hears_of_the_end(self) -> None:
+        """Whoever is told may stop it there and then: no timer is left."""
+        before = len(self.scene.clock.getDelayedCalls())
+        self.role.deadline = self.scene.clock.seconds() + 5.0
+        node = Node(self.scene.clock, self.role, lambda event: node.stop())  # type: ignore[arg-type]
+        node.perform([Notify("the end")])
+        self.assertEqual(before, len(self.scene.clock.getDelayedCalls()))
+
+    def test_no_such_effect(self) -> None:
+        """A mistake of ours is loud."""
+        with self.assertRaises(TypeError):
+            self.node.perform(["nonsense"])  # type: ignore[list-item]
+        self.assertIsInstance(self.scene.clock, Clock)
