@@ -41,6 +41,16 @@ _SENTENCES = {
 }
 
 
+class ImpossibleEvent(Exception):
+    """A state machine was told what cannot happen in its state: our own mistake, never a peer's.
+
+    What a peer can cause is acted on or ignored, by a line of the machine's own.
+    """
+
+    def __init__(self, state: object, event: object) -> None:
+        super().__init__(f"{event!r} cannot happen in {state!r}")
+
+
 class RSerPoolError(Exception):
     """Base of every error that a caller of this package may want to catch."""
 
