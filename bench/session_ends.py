@@ -19,7 +19,7 @@ from twisted.protocols.basic import Int32StringReceiver
 from rserpool.core import PoolElementParameter, parse_transport_address, profile
 from rserpool.element import PoolServerEndpoint
 from rserpool.sctp import SctpProtocol, SctpServerEndpoint
-from rserpool.session import KeyRing, SessionFactory, SessionProtocol, SignedCookies
+from rserpool.session import KeyRing, Session, SessionFactory, SessionProtocol, SignedCookies
 from rserpool.user import PoolUserService
 
 POOL = "counters"
@@ -125,8 +125,8 @@ class User:
         address = parse_transport_address(options.registrar)
         self._user = PoolUserService(reactor, [address], profile=profile(options.profile), transport="sctp")
         self._user.startService()
-        self._session = self._user.session(
-            POOL, repeat=True, timeout=None, failed_over=self._failed_over, ended=self._ended
+        self._session = Session(
+            self._user, POOL, repeat=True, timeout=None, failed_over=self._failed_over, ended=self._ended
         )
         self._count = 0
         self._pause = options.pause

@@ -18,6 +18,7 @@ from twisted.protocols.basic import Int32StringReceiver
 from bench.session_ends import HOST, POOL
 from rserpool.core import TransportAddress, parse_transport_address
 from rserpool.sctp import SctpClientEndpoint, SctpProtocol
+from rserpool.session import Session
 from rserpool.user import PoolUserService
 
 MESSAGE = bytes(100)
@@ -120,7 +121,7 @@ def through_session(options: argparse.Namespace, load: Load) -> None:
     """Through a session."""
     user = PoolUserService(reactor, [parse_transport_address(options.registrar)], transport="sctp")
     user.startService()
-    session = user.session(POOL, repeat=True)
+    session = Session(user, POOL, repeat=True)
 
     def received(data: bytes) -> None:
         load.count += 1

@@ -100,7 +100,8 @@ class Asking:
         @raise SessionEnded: if no element could be used for too long.
         """
         # Our own patience ends first.
-        self.session = self._user.session(
+        self.session = Session(
+            self._user,
             self._pool,
             received=self._received,
             failed_over=self._failed_over,

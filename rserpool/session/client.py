@@ -1,6 +1,6 @@
 """A session with a pool, at the user's side: it goes on when the element that serves it fails (RFC 5352 section 3.8).
 
-C{session = user.session("pool", repeat=True)}; C{await session.request(b"...", timeout=2.0)}.
+C{session = Session(user, "pool", repeat=True)}; C{await session.request(b"...", timeout=2.0)}.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ TIMEOUT = 30.0
 
 
 class Session:
-    """A connection to a pool. Make it by L{PoolUserService.session}; it begins to connect at once.
+    """A connection to a pool, that goes on when its element fails (RFC 5352 section 3.8).
+
+    It begins to connect at once; what is sent meanwhile waits. It ends with L{close}, or with the pool user.
 
     The attributes C{received}, C{failed_over}, C{paused}, C{resumed} and C{ended} are the callbacks, and may be set at
     any time.
@@ -65,6 +67,8 @@ class Session:
         own_elements: Sequence[PoolElementParameter] = (),
     ) -> None:
         """
+        @param user: a pool user that runs.
+        @param pool: the pool handle.
         @param repeat: whether a request that an element left unanswered is given to the next one. It may then be done
             twice: the next element is told. Without it such a request fails.
         @param timeout: seconds that a request may take, where the request does not say it; None for ever.
@@ -77,6 +81,7 @@ class Session:
         @param ppid: the SCTP payload protocol identifier of our messages.
         @param own_pool: the pool in which we are an element ourselves, for our business card (section 3.9).
         @param own_elements: who goes on in our place, in order of preference.
+        @raise RuntimeError: if the pool user does not run.
         """
         self.received = received
         self.failed_over = failed_over
@@ -103,6 +108,7 @@ class Session:
         self._waiting_drained: list[Deferred[None]] = []
         self._waiting_closed: list[Deferred[None]] = []
         self._paused = False
+        user.opened(self)
         self._course.perform(self._core.open(self._course.now()))
 
     def __repr__(self) -> str:
@@ -312,5 +318,5 @@ class _Told:
         for waiting in disappointed:
             waiting.errback(Failure(error))
         session._call(session.ended, over.error)
-        session._user.session_ended(session)
+        session._user.closed(session)
         session._tell_closed()

@@ -131,7 +131,7 @@ class SessionClientEndpoint:
         @return: a C{Deferred} of the protocol, that can be cancelled; it fails with
             L{SessionEnded<rserpool.core.errors.SessionEnded>}.
         """
-        session = self._user.session(self._pool, **self._options)
+        session = Session(self._user, self._pool, **self._options)
         return ensureDeferred(self._connect(protocolFactory, session))
 
     async def _connect(self, factory: IProtocolFactory, session: Session) -> IProtocol:

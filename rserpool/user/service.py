@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet import defer
@@ -30,12 +30,16 @@ from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 from rserpool.user.node import Subscription, UserNode, is_at
 
-if TYPE_CHECKING:
-    from rserpool.session.client import Session
-
 TRANSPORTS = ("auto", "sctp", "tcp")
 SHUTDOWN = 1.0
 """Seconds that associations have for a graceful shutdown."""
+
+
+class Closable(Protocol):
+    """What ends with the pool user over which it was opened."""
+
+    def close(self) -> object:
+        """Begin to end it."""
 
 
 class PoolUserService(Service):
@@ -88,7 +92,7 @@ class PoolUserService(Service):
         self._waiting: dict[object, Deferred[Resolved]] = {}
         self._subscriptions: dict[bytes, list[Subscription]] = {}
         self._last: dict[bytes, PoolChanged] = {}
-        self._sessions: set[Session] = set()
+        self._opened: set[Closable] = set()
 
     @property
     def registrars(self) -> tuple[TransportAddress, ...]:
@@ -136,8 +140,8 @@ class PoolUserService(Service):
     def stopService(self) -> Deferred[None]:
         """Cancel what is under way and close everything, within a second or two."""
         super().stopService()
-        for session in list(self._sessions):
-            session.close()
+        for each in list(self._opened):
+            each.close()
         for waiting in list(self._waiting.values()):
             waiting.cancel()
         return ensureDeferred(self._stop())
@@ -225,26 +229,18 @@ class PoolUserService(Service):
             self._node.perform(self._user.subscribe(handle, self._node.now()))
         return subscription
 
-    def session(self, pool: bytes | str, **options: Any) -> Session:
-        """Open a session with a pool: a connection that goes on when its element fails (RFC 5352 section 3.8).
+    def opened(self, by: Closable) -> None:
+        """Something, as a session, stands on this service: it is closed when this stops.
 
-        It connects at once; what is sent meanwhile waits. It ends with C{close()}, or with this service.
-
-        @param options: see L{Session.__init__<rserpool.session.client.Session.__init__>}.
         @raise RuntimeError: if this service does not run.
         """
-        from rserpool.session.client import Session
-
         if self._node is None:
             raise RuntimeError("the pool user service does not run")
-        session = Session(self, pool, **options)
-        if not session.over:
-            self._sessions.add(session)
-        return session
+        self._opened.add(by)
 
-    def session_ended(self, session: Session) -> None:
-        """A session is over."""
-        self._sessions.discard(session)
+    def closed(self, by: Closable) -> None:
+        """It has ended by itself."""
+        self._opened.discard(by)
 
     def sctp_endpoint(self, address: TransportAddress) -> SctpClientEndpoint:
         """A client endpoint for an element that serves over SCTP."""

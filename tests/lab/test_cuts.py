@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from rserpool.core import TcpTransport
 from rserpool.services.messages import PPID_PINGPONG, Ping, Pong
+from rserpool.session import Session
 from tests.lab.hosts import BACKEND, ScopeTests, at
 from tests.processes.harness import Process, all_of
 
@@ -89,7 +90,7 @@ class CutTests(ScopeTests):
         user = self.user_of(registrar)
         pool = self.watch(user)
         failovers: list[object] = []
-        session = user.session("pool", ppid=PPID_PINGPONG, failed_over=lambda old, new: failovers.append((old, new)))
+        session = Session(user, "pool", ppid=PPID_PINGPONG, failed_over=lambda old, new: failovers.append((old, new)))
         served = await session.ready()
         self.assertEqual(served.user_transport.addresses, where.addresses)
         answers: list[Pong] = []

@@ -75,7 +75,7 @@ class OurUserTests(RsplibTests):
         for identifier in (1, 2, 3):
             processes[identifier] = self.their_element(where, registrar, service, identifier, f"-poolhandle={pool}")
             await self.resolves(user, pool, *processes)
-        session = user.session(pool, repeat=True, **options)
+        session = Session(user, pool, repeat=True, **options)
         self.addCleanup(session.close)
         asked = twice = 0
         while processes:

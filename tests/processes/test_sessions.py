@@ -21,7 +21,7 @@ class SessionTests(ProcessTests):
         elements = {number: self.element(registrar, "--identifier", str(number), plugin=plugin) for number in (1, 2, 3)}
         user = self.user(registrar)
         await self.watch(user).holds(1, 2, 3)
-        return elements, user.session("pool", repeat=True)
+        return elements, Session(user, "pool", repeat=True)
 
     async def through_kills(self, kind: str) -> Any:
         elements, session = await self.pool(kind)

@@ -276,7 +276,7 @@ class SessionScene(Scene):
     def session(self, pool: str = "pool", user: PoolUserService | None = None, **options: Any) -> Told:
         """A session that notes what it is told."""
         user = user or self.user(self.registrar_service)
-        return Told(self, user, user.session(pool, **options))
+        return Told(self, user, Session(user, pool, **options))
 
 
 class Told:

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import RequestFailed, RequestTimeout, SessionEnded, SessionFull
-from rserpool.session import SessionProtocol
+from rserpool.session import Session, SessionProtocol
 from tests.session.network import SessionScene
 
 
@@ -197,7 +197,7 @@ class Both:
         self.scene.result(told.session.ready())
         self.scene.result(user.stopService())
         self.assertEqual(told.ended, [None])
-        self.assertRaises(RuntimeError, user.session, "pool")
+        self.assertRaises(RuntimeError, Session, user, "pool")
 
     def test_an_element_that_leaves_finishes_what_only_it_may_answer(self: Any) -> None:
         kept: list[Any] = []

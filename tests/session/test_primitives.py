@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import NoElement, TransportAddress, UdpTransport, UnknownPool
 from rserpool.sctp import SctpProtocol
-from rserpool.session import PoolElementHandle, Sender, SessionFactory, SessionProtocol, UnsignedCookies
+from rserpool.session import PoolElementHandle, Sender, Session, SessionFactory, SessionProtocol, UnsignedCookies
 from rserpool.session.lines import Peer
 from rserpool.testing import ElementProcess, Scope
 
@@ -283,8 +283,8 @@ class PrimitiveTests(SynchronousTestCase):
             self.scope.element("pool", SessionFactory(Counting, cookies=UnsignedCookies()), protocol="sctp")
         self.scope.settle()
         moves: list[tuple[int, int]] = []
-        session = self.user.service.session(
-            "pool", failed_over=lambda old, new: moves.append((old.identifier, new.identifier))
+        session = Session(
+            self.user.service, "pool", failed_over=lambda old, new: moves.append((old.identifier, new.identifier))
         )
         session.fail_over()
         self.assertEqual(b"1", self.scope.result(session.request(b"")))
