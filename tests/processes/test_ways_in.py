@@ -21,7 +21,7 @@ class DocumentedTests(ProcessTests):
         await server.says("documents: registered as 0x")
         (program,) = re.findall(r"```python\n(import treq\n.*?)```", TEXT, re.S)
         there = (
-            f"PoolUserService(reactor, [__import__('rserpool').addresses.parse_transport_address({registrar.text!r})])"
+            f"PoolUserService(reactor, [__import__('rserpool.core').core.parse_transport_address({registrar.text!r})])"
         )
         client = self.spawn("-c", program.replace("PoolUserService(reactor)", there))
         self.assertEqual(0, await client.ended, client.text)

@@ -82,7 +82,7 @@ def _text(value: Any) -> str:
     match type(value).__name__:
         case "PoolElementParameter":
             return f"{_text(value.identifier)}@{_text(value.home)}"
-        case "Policy":
+        case "PolicyParameter":
             return f"policy {value.type}:{value.data.hex()}"
         case "ServerInformation":
             return f"{_text(value.identifier)} at {value.transport.addresses[0]}"
