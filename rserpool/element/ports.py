@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IListeningPort
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UdpTransport, UserTransport
-from rserpool.sctp.one_to_one import SctpPort, sctp_ports
+from rserpool.sctp.one_to_one.ports import SctpPort, sctp_ports
 
 ALL_IPV4 = "0.0.0.0"  # noqa: S104
 

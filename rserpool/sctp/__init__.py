@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rserpool.sctp.endpoints import SctpClientEndpoint, SctpServerEndpoint
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandler, ISctpProtocol, ISctpStack
-from rserpool.sctp.one_to_one import connectSCTP, listenSCTP
+from rserpool.sctp.one_to_one.connector import connectSCTP
+from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint, SctpServerEndpoint
+from rserpool.sctp.one_to_one.ports import listenSCTP
+from rserpool.sctp.one_to_one.transport import SctpProtocol
 from rserpool.sctp.stack import open_stack
-from rserpool.sctp.transport import SctpProtocol
 
 __all__ = [
     "ISctpAssociation",

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.sctp.base import PPID_ASAP
-from rserpool.sctp.transport import SctpAddress, SctpProtocol
+from rserpool.sctp.one_to_one.transport import SctpAddress, SctpProtocol
 
 CHARGEN = bytes(30 + index % 98 for index in range(1024))
 """What chargen sends again and again."""

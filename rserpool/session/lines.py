@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport, TcpTransport
 from rserpool.sctp.base import PPID_ASAP
-from rserpool.sctp.transport import SctpProtocol
+from rserpool.sctp.one_to_one.transport import SctpProtocol
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from twisted.python import usage
 from rserpool.core.addresses import TransportAddress, parse_transport_address
 from rserpool.core.session.cookies import SignedCookies
 from rserpool.node.registrars import THIS_HOST
-from rserpool.sctp.endpoints import SctpServerEndpoint
+from rserpool.sctp.one_to_one.endpoints import SctpServerEndpoint
 from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS
 from rserpool.services.pingpong import PingPongFactory

@@ -17,7 +17,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 if TYPE_CHECKING:
-    from rserpool.sctp.endpoints import SctpClientEndpoint, SctpServerEndpoint
+    from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint, SctpServerEndpoint
 
 
 @implementer(IPlugin, IStreamServerEndpointStringParser, IStreamClientEndpointStringParserWithReactor)
@@ -35,7 +35,7 @@ class SctpEndpointParser:
 
         @raise ConfigurationError: with a sentence that names what is wrong.
         """
-        from rserpool.sctp.endpoints import SctpServerEndpoint
+        from rserpool.sctp.one_to_one.endpoints import SctpServerEndpoint
         from rserpool.sctp.stack import check_backend
 
         _reject(unknown, "port, interface, udp and backend")
@@ -63,8 +63,8 @@ class SctpEndpointParser:
         @raise ConfigurationError: with a sentence that names what is wrong.
         """
         from rserpool.core.addresses import TransportAddress
-        from rserpool.sctp.endpoints import SctpClientEndpoint
-        from rserpool.sctp.one_to_one import TIMEOUT
+        from rserpool.sctp.one_to_one.connector import TIMEOUT
+        from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
         from rserpool.sctp.stack import check_backend
 
         _reject(unknown, "host, port, udp, timeout and backend")

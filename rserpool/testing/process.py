@@ -18,7 +18,7 @@ from rserpool.element.ports import has_control_channel, session_framing
 from rserpool.element.service import PoolElementService
 from rserpool.registrar.service import RegistrarService
 from rserpool.sctp.memory import MemoryStack
-from rserpool.sctp.one_to_one import listenSCTP
+from rserpool.sctp.one_to_one.ports import listenSCTP
 from rserpool.testing.reactor import HostReactor
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService

@@ -25,8 +25,8 @@ from rserpool.core.user.pool_user import HomeChanged, PoolUser
 from rserpool.core.user.resolution import PoolChanged, ResolutionFailed, Resolved
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.node.registrars import local_hosts_towards, over, registrars_from
-from rserpool.sctp.endpoints import SctpClientEndpoint
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
 from rserpool.user.node import Subscription, UserNode, is_at
 

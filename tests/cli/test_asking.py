@@ -101,6 +101,6 @@ class AskingTests(SynchronousTestCase):
 
 
 def _ports(element: Any) -> Any:
-    from rserpool.sctp.one_to_one import sctp_ports
+    from rserpool.sctp.one_to_one.ports import sctp_ports
 
     return sctp_ports(element.reactor)

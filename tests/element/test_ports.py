@@ -13,7 +13,7 @@ from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from rserpool.element.ports import ListeningPorts, asap_place, parse_port
 from rserpool.sctp import SctpClientEndpoint, listenSCTP
 from rserpool.sctp.memory import Network
-from rserpool.sctp.one_to_one import SctpPort
+from rserpool.sctp.one_to_one.ports import SctpPort
 from tests.element.test_pooled import Reactor
 
 

@@ -23,6 +23,7 @@ from zope.interface.verify import verifyObject
 
 from rserpool.core import ConfigurationError, SctpUnavailable, TransportAddress
 from rserpool.sctp import SctpClientEndpoint, SctpServerEndpoint, open_stack
+from rserpool.sctp.one_to_one import connector, ports
 from tests.sctp.test_one_to_one import Bytes, Messages, OneToOneCase, Serving
 
 
@@ -118,7 +119,8 @@ class EndpointTests(OneToOneCase):
         def none(*_: object, **__: object) -> None:
             raise SctpUnavailable("install it")
 
-        self.patch(__import__("rserpool.sctp.stack").sctp.stack, "open_stack", none)
+        self.patch(ports, "open_stack", none)
+        self.patch(connector, "open_stack", none)
         self.failureResultOf(SctpServerEndpoint(self.clock, 1).listen(Serving()), SctpUnavailable)
         self.failureResultOf(SctpClientEndpoint(self.clock, self.peer).connect(Serving()), SctpUnavailable)
 

@@ -13,7 +13,7 @@ from rserpool.core import TransportAddress
 from rserpool.sctp import ISctpAssociation
 from rserpool.sctp.base import SctpHandler
 from rserpool.sctp.memory import MemoryStack, Network
-from rserpool.sctp.memory_association import MemoryAssociation
+from rserpool.sctp.memory.association import MemoryAssociation
 
 STORMS = 50
 STEPS = 120

@@ -23,8 +23,9 @@ from rserpool.core import TransportAddress
 from rserpool.sctp import ISctpAssociation, ISctpProtocol, SctpProtocol, connectSCTP, listenSCTP
 from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP, SEND_LIMIT
 from rserpool.sctp.memory import Network
-from rserpool.sctp.one_to_one import SctpConnector, SctpPort
-from rserpool.sctp.transport import SctpAddress
+from rserpool.sctp.one_to_one.connector import SctpConnector
+from rserpool.sctp.one_to_one.ports import SctpPort
+from rserpool.sctp.one_to_one.transport import SctpAddress
 
 
 class Messages(SctpProtocol):

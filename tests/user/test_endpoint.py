@@ -22,7 +22,8 @@ from rserpool.core import (
 )
 from rserpool.core.profiles import DEFAULT, FAST
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
-from rserpool.sctp import SctpProtocol, listenSCTP, stack
+from rserpool.sctp import SctpProtocol, listenSCTP
+from rserpool.sctp.one_to_one import connector
 from rserpool.user import PassedOver, PoolClientEndpoint, PoolUserService
 from tests.conformance import rfc
 from tests.node.world import Reactor, World
@@ -363,7 +364,7 @@ class SctpTests(EndpointCase):
         self.patch(
             self.world.user, "sctp_endpoint", PoolUserService(self.world.reactor, backend="kernel").sctp_endpoint
         )
-        self.patch(stack, "open_stack", self.none)
+        self.patch(connector, "open_stack", self.none)
         with self.assertRaises(NoElement) as raised:
             self.connected(self.endpoint())
         self.assertIn("apt-get install libusrsctp2", str(raised.exception))

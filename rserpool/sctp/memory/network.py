@@ -19,9 +19,9 @@ from zope.interface import implementer
 
 from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress, scope
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS, tell
-from rserpool.sctp.faults import Faults
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler, ISctpStack
-from rserpool.sctp.memory_association import MemoryAssociation
+from rserpool.sctp.memory.association import MemoryAssociation
+from rserpool.sctp.memory.faults import Faults
 
 
 class Network(Faults["MemoryStack"]):

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.sctp.base import MAX_MESSAGE, SEND_LIMIT
-from rserpool.sctp.transport import SctpAddress, SctpProtocol
+from rserpool.sctp.one_to_one.transport import SctpAddress, SctpProtocol
 
 
 @implementer(ITransport, IConsumer, IPushProducer)

@@ -22,7 +22,7 @@ from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
 from rserpool.sctp.interfaces import ISctpAssociation
 
 if TYPE_CHECKING:
-    from rserpool.sctp.memory import MemoryEndpoint
+    from rserpool.sctp.memory.network import MemoryEndpoint
 
 Message = tuple[bytes, int, int, bool]
 """Data, PPID, stream, unordered."""

@@ -9,9 +9,9 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 
 from rserpool.sctp.base import SctpHandler
-from rserpool.sctp.bytestream import ByteStream
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpProtocol, ISctpStack
-from rserpool.sctp.transport import AssociationTransport, SctpAddress
+from rserpool.sctp.one_to_one.bytestream import ByteStream
+from rserpool.sctp.one_to_one.transport import AssociationTransport, SctpAddress
 
 
 class OneToOne(SctpHandler):

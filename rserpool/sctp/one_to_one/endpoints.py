@@ -21,7 +21,8 @@ from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.interfaces import ISctpStack
-from rserpool.sctp.one_to_one import TIMEOUT, SctpConnector, listenSCTP
+from rserpool.sctp.one_to_one.connector import TIMEOUT, SctpConnector
+from rserpool.sctp.one_to_one.ports import listenSCTP
 
 
 @implementer(IStreamServerEndpoint)
@@ -40,7 +41,7 @@ class SctpServerEndpoint:
         """
         @param port: the SCTP port; 0 lets the stack choose one.
         @param interface: local IP addresses, separated by commas; none means all.
-        @param udp: see C{encapsulation} of L{listenSCTP<rserpool.sctp.one_to_one.listenSCTP>}.
+        @param udp: see C{encapsulation} of L{listenSCTP<rserpool.sctp.one_to_one.ports.listenSCTP>}.
         @param stack: C{None} opens one.
         @param backend: which one: see L{open_stack<rserpool.sctp.stack.open_stack>}.
         """
@@ -54,7 +55,7 @@ class SctpServerEndpoint:
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen.
 
-        @return: a C{Deferred} of an L{SctpPort<rserpool.sctp.one_to_one.SctpPort>}, or of C{CannotListenError} or
+        @return: a C{Deferred} of an L{SctpPort<rserpool.sctp.one_to_one.ports.SctpPort>}, or of C{CannotListenError} or
             L{SctpUnavailable<rserpool.core.errors.SctpUnavailable>}.
         """
         return execute(

@@ -1,0 +1,7 @@
+"""SCTP in memory, for tests and simulations: a network of processes on one clock, with SCTP's faults."""
+
+from __future__ import annotations
+
+from rserpool.sctp.memory.network import MemoryStack, Network
+
+__all__ = ["MemoryStack", "Network"]
