@@ -24,7 +24,8 @@ from typing import Any
 
 from bench.report import Figures, columns, progress, run
 from rserpool.core import PoolElementParameter, SctpTransport, TcpTransport
-from rserpool.core.handlespace import ElementDeadlines, Handlespace
+from rserpool.core.handlespace.deadlines import ElementDeadlines
+from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.policies import POLICIES, Policy
 from rserpool.core.wire import parameters
 from rserpool.registrar.collector import Garbage

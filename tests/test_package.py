@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import venv
 import zipfile
 from pathlib import Path
 
-from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,17 +36,6 @@ class Checkout(SynchronousTestCase):
     def test_nothing_hides_twisted(self) -> None:
         """An C{__init__.py} beside the plugins would make them a package of their own."""
         self.assertEqual(list((ROOT / "twisted").rglob("__init__.py")), [])
-
-
-class Public(SynchronousTestCase):
-    """docs/public.md names what others rely on."""
-
-    def test_every_name_is_there(self) -> None:
-        """All that the list names can be imported."""
-        names = re.findall(r"`(rserpool(?:\.\w+)+)`", (ROOT / "docs" / "public.md").read_text())
-        self.assertGreater(len(names), 20)
-        for name in names:
-            namedAny(name)
 
 
 class Wheel(SynchronousTestCase):

@@ -1,35 +1,108 @@
-"""Every public name (docs/public.md) says what it is, and is typed."""
+"""The faces export what docs/public.md lists, and load what is their own; each name is explained and typed."""
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import json
+import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementedBy
 
+import rserpool
 from rserpool.session.links import Owner
 
-LIST = Path(__file__).resolve().parent.parent / "docs" / "public.md"
+ROOT = Path(__file__).resolve().parent.parent
+FACE = re.compile(r"^### `(rserpool[\w.]+)`")
+
+WIRE = {"core.wire"}
+USER = {*WIRE, "core.policies", "core.user", "node", "sctp"}
+ELEMENT = {*WIRE, "core.policies", "core.element", "node", "sctp"}
+REGISTRAR = {*WIRE, "core.policies", "core.handlespace", "core.peering", "core.registrar", "node", "sctp"}
+# Elements: until Sender asks for none of them.
+SESSION = {*USER, "user", "core.session", *ELEMENT, "element"}
+MAY_LOAD = {
+    "rserpool.core": WIRE,
+    "rserpool.core.policies": WIRE,
+    "rserpool.core.registrar": REGISTRAR - {"node", "sctp"},
+    "rserpool.core.element": ELEMENT - {"node", "sctp"},
+    "rserpool.core.user": USER - {"node", "sctp"},
+    "rserpool.registrar": REGISTRAR,
+    "rserpool.element": ELEMENT,
+    "rserpool.user": USER,
+    "rserpool.session": SESSION,
+    "rserpool.sctp": WIRE,
+    "rserpool.sctp.memory": WIRE,
+    "rserpool.names": USER,
+    "rserpool.names.aio": {*USER, "user"},
+    "rserpool.names.hostnames": {*USER, "user"},
+    "rserpool.proxy": {*USER, "user"},
+    "rserpool.web": {*USER, "user"},
+    # They are built of sessions.
+    "rserpool.services": {*SESSION, "session"},
+    # It watches all three.
+    "rserpool.monitor": {*REGISTRAR, *ELEMENT, *USER, "core.monitoring", "registrar", "element", "user"},
+    "rserpool.testing": {*REGISTRAR, *ELEMENT, *USER, "registrar", "element", "user"},
+}
+"""The rooms of this package that a face loads, beside its own and the ground floor of the core."""
+
+FOREIGN = {"OpenSSL", "cryptography", "twisted.internet.ssl", "twisted.web", "twisted.internet.reactor"}
+"""What no face loads by the way."""
+FOREIGN_TO_WEB = {"twisted.internet.reactor"}
+
+LOADED = """
+import importlib, json, os, sys
+import twisted.application.service, twisted.internet.defer, twisted.internet.protocol, twisted.logger
+for face in sys.argv[1:]:
+    if not os.fork():
+        importlib.import_module(face)
+        print(json.dumps([face, sorted(sys.modules)]), flush=True)
+        os._exit(0)
+    assert not os.wait()[1], face
+"""
+"""Imports each face in a process of its own, and prints what was loaded."""
+
+
+def listed() -> dict[str, set[str]]:
+    """The faces in docs/public.md, and the names that stand beneath each."""
+    faces: dict[str, set[str]] = {}
+    names: set[str] | None = None
+    for line in (ROOT / "docs" / "public.md").read_text().splitlines():
+        if line.startswith("#"):
+            heading = FACE.match(line)
+            names = faces.setdefault(heading[1], set()) if heading else None
+        elif names is not None and line.startswith("|"):
+            names.update(re.findall(r"`(\w+)`", line.split("|")[1]))
+    return faces
+
+
+def exported() -> dict[str, list[str]]:
+    """The packages that export something; and of the modules those that the page calls faces."""
+    packages = [one.name for one in pkgutil.walk_packages(rserpool.__path__, "rserpool.") if one.ispkg]
+    found = {name: importlib.import_module(name) for name in {*packages, *listed()}}
+    return {name: list(face.__all__) for name, face in found.items() if name in listed() or hasattr(face, "__all__")}
 
 
 def public_names() -> dict[str, Any]:
     """What the list names."""
-    return {name: namedAny(name) for name in re.findall(r"`(rserpool(?:\.\w+)+)`", LIST.read_text())}
+    return {
+        f"{face}.{name}": getattr(importlib.import_module(face), name)
+        for face, names in listed().items()
+        for name in sorted(names)
+    }
 
 
 def within(name: str, thing: Any) -> Iterator[tuple[str, Any]]:
-    """A thing and its public parts: of a module what it defines, of a class the methods that this package gave it."""
+    """A thing and its public parts: of a class the methods that this package gave it."""
     yield name, thing
-    if inspect.ismodule(thing):
-        for part, value in list(vars(thing).items()):
-            if not part.startswith("_") and getattr(value, "__module__", None) == thing.__name__:
-                yield from within(f"{name}.{part}", value)
-    elif inspect.isclass(thing):
+    if inspect.isclass(thing):
         for base in thing.__mro__:
             if base.__module__.startswith("rserpool"):
                 for part, value in list(vars(base).items()):
@@ -49,13 +122,22 @@ def explained_elsewhere(thing: Any, part: str) -> bool:
 class PublicTests(SynchronousTestCase):
     """Names, methods, parameters."""
 
+    def test_listed(self) -> None:
+        """What a face exports is listed beneath it, and what is listed is exported, in order and once."""
+        faces = exported()
+        self.assertGreater(sum(map(len, faces.values())), 20)
+        self.assertEqual(listed(), {face: set(names) for face, names in faces.items()})
+        for face, names in faces.items():
+            self.assertEqual(len(names), len(set(names)), face)
+
     def test_documented(self) -> None:
         """Each class, function, interface and method has a docstring, of its own or of what it implements."""
         silent = [
             full
             for name, thing in public_names().items()
             for full, part in within(name, thing)
-            if (callable(part) or inspect.ismodule(part))
+            if getattr(part, "__module__", "").startswith("rserpool")
+            and callable(part)
             and not (inspect.getdoc(part) or explained_elsewhere(thing, full.rpartition(".")[2]))
         ]
         self.assertEqual([], silent)
@@ -75,3 +157,28 @@ class PublicTests(SynchronousTestCase):
                     if signature.return_annotation is signature.empty:
                         untyped.append(full)
         self.assertEqual([], untyped)
+
+
+class LoadTests(SynchronousTestCase):
+    """Who wants one role gets that role."""
+
+    def test_loads_its_own(self) -> None:
+        """A face loads its own room, what the table says, and the ground floor; no TLS, no web, and no reactor."""
+        program = [sys.executable, "-c", LOADED, *listed()]
+        printed = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True).stdout
+        loaded = dict(json.loads(line) for line in printed.splitlines())
+        self.assertEqual(set(MAY_LOAD), set(loaded))
+        for face, modules in loaded.items():
+            foreign = FOREIGN_TO_WEB if face == "rserpool.web" else FOREIGN
+            self.assertEqual([], sorted(foreign.intersection(modules)), face)
+            self.assertEqual([], sorted(set(map(room, modules)) - MAY_LOAD[face] - {room(face), None}), face)
+
+
+def room(module: str) -> str | None:
+    """The folder that a module lies in (C{"core.wire"}, C{"user"}); None for the ground floor, and what is not ours."""
+    parts = module.split(".")
+    deep = 3 if parts[:2] == ["rserpool", "core"] else 2
+    folder = ".".join(parts[1:deep])
+    if parts[0] != "rserpool" or len(parts) < deep or not (ROOT / "rserpool" / folder.replace(".", "/")).is_dir():
+        return None
+    return folder

@@ -6,7 +6,6 @@ import argparse
 import sys
 from typing import Any, TextIO
 
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from rserpool.cli.command import CannotRun, Command
@@ -17,6 +16,7 @@ from rserpool.core.user.resolution import Resolved
 from rserpool.core.wire.parameters import PoolElementParameter, TcpTransport
 from rserpool.user.endpoint import describe
 from rserpool.user.service import PoolUserService
+from rserpool.user.tcp import tcp_endpoint
 
 SUMMARY = "run a command with the address of a pool's element in its environment, again elsewhere if it fails"
 USAGE = "rserpool exec [options] POOL -- COMMAND..."
@@ -184,8 +184,7 @@ async def refuses(user: PoolUserService, element: PoolElementParameter) -> bool:
     transport = element.user_transport
     if not isinstance(transport, TcpTransport):
         return False
-    kind = TCP6ClientEndpoint if ":" in transport.address else TCP4ClientEndpoint
-    endpoint = kind(user.reactor, transport.address, transport.port, timeout=user.profile.t1_enrp_request)
+    endpoint = tcp_endpoint(user.reactor, transport.address, transport.port, user.profile.t1_enrp_request)
     try:
         protocol: Any = await endpoint.connect(Factory.forProtocol(Protocol))
     except Exception:  # noqa: BLE001

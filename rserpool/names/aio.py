@@ -21,6 +21,8 @@ from rserpool.names.trying import TIMEOUT, Trying
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.user.service import PoolUserService
 
+__all__ = ["Pools", "getaddrinfo", "open_connection"]
+
 
 class Pools:
     """The pools of some registrars, for coroutines of asyncio.

@@ -24,6 +24,8 @@ from rserpool.names.errors import name_error
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.user.service import PoolUserService
 
+__all__ = ["PoolHostnames", "getaddrinfo"]
+
 SUFFIX = ".rserpool"
 """What tells a pool's name from other host names."""
 

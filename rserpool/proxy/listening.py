@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.endpoints import serverFromString
-
 from rserpool.core.errors import ConfigurationError
 
 
@@ -16,6 +14,9 @@ def server_endpoint(reactor: Any, text: str) -> Any:
     """
     if text.isascii() and text.isdigit():
         text = f"tcp:{text}:interface=127.0.0.1"
+    # It loads TLS: only who listens pays for it.
+    from twisted.internet.endpoints import serverFromString
+
     try:
         return serverFromString(reactor, text)
     except Exception as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
@@ -16,6 +15,7 @@ from rserpool.session.links import Link, Owner
 from rserpool.session.sctp import SctpLink
 from rserpool.session.tcp import FramedLink, PlainLink
 from rserpool.user.service import PoolUserService
+from rserpool.user.tcp import tcp_endpoint
 
 
 class NotSpoken(Exception):
@@ -53,8 +53,7 @@ class Dialling:
         factory = _One(self.link)
         match self._element.user_transport:
             case TcpTransport(port=port, address=address):
-                kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
-                endpoint: Any = kind(self._user.reactor, address, port, timeout=seconds + 1)
+                endpoint: Any = tcp_endpoint(self._user.reactor, address, port, seconds + 1)
             case SctpTransport(port=port, addresses=addresses):
                 endpoint = self._user.sctp_endpoint(TransportAddress(addresses, port, self._element.encapsulation))
         self._connecting = endpoint.connect(factory)

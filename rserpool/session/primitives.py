@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -23,6 +22,7 @@ from rserpool.element.service import PoolElementService
 from rserpool.session.lines import Association, Line, Message, Peer, PoolElementHandle, Stream, address_of
 from rserpool.user.endpoint import describe
 from rserpool.user.service import PoolUserService
+from rserpool.user.tcp import tcp_endpoint
 
 Destination: TypeAlias = bytes | str | PoolElementHandle | TransportAddress
 """Whom a message is for: a pool by its handle, an element, or a transport address."""
@@ -228,8 +228,7 @@ class Sender:
         new: type[Line]
         if address.protocol == "tcp":
             new = Stream
-            kind = TCP6ClientEndpoint if ":" in address.hosts[0] else TCP4ClientEndpoint
-            endpoint = kind(self._user.reactor, address.hosts[0], address.port, timeout=self._attempt + 1)
+            endpoint = tcp_endpoint(self._user.reactor, address.hosts[0], address.port, self._attempt + 1)
         else:
             new, endpoint = Association, self._user.sctp_endpoint(address)
         factory: Any = Factory.forProtocol(lambda: new(self, address, peer))

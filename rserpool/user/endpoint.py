@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import deferLater
@@ -20,6 +19,7 @@ from rserpool.core.user.resolution import Resolved
 from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport, TcpTransport
 from rserpool.user.drop import Connections, Drop, listed_by
 from rserpool.user.service import PoolUserService
+from rserpool.user.tcp import tcp_endpoint
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
@@ -211,9 +211,8 @@ class PoolClientEndpoint:
     def _endpoint(self, element: PoolElementParameter, seconds: float) -> Any:
         match element.user_transport:
             case TcpTransport(port=port, address=address):
-                kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
                 # Our own timer is the first.
-                return kind(self.user.reactor, address, port, timeout=seconds + 1)
+                return tcp_endpoint(self.user.reactor, address, port, seconds + 1)
             case SctpTransport(port=port, use=use, addresses=addresses) if use == DATA_ONLY:
                 return self.user.sctp_endpoint(TransportAddress(addresses, port, element.encapsulation))
             case SctpTransport():

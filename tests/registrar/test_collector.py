@@ -9,7 +9,8 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core.handlespace import ElementDeadlines, Handlespace
+from rserpool.core.handlespace.deadlines import ElementDeadlines
+from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.policies import POLICIES
 from rserpool.registrar.collector import MIDDLE, NEVER, YOUNG, Garbage
 from tests.core.handlespace.elements import parameter

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from random import Random
 
 from rserpool.core import PoolElementParameter, SctpTransport, TcpTransport
-from rserpool.core.handlespace import Element, Handlespace
+from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.policies import ROUND_ROBIN, Policy
 from rserpool.core.wire import parameters
 from rserpool.core.wire.parameters import UserTransport

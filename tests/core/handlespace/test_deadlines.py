@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core.handlespace import Element, ElementDeadlines
+from rserpool.core.handlespace.deadlines import ElementDeadlines
+from rserpool.core.handlespace.element import Element
 from tests.core.handlespace.elements import identifiers
 
 

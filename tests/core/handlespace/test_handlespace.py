@@ -19,9 +19,10 @@ from rserpool.core import (
     TransportAddress,
     UdpTransport,
 )
-from rserpool.core.handlespace import Element, ElementDeadlines, Handlespace
 from rserpool.core.handlespace.checksum import fold, handle_sum, identifier_sum
-from rserpool.core.handlespace.handlespace import LARGEST
+from rserpool.core.handlespace.deadlines import ElementDeadlines
+from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
 from rserpool.core.policies import POLICIES, parse
 from rserpool.core.wire import parameters
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, OpaqueTransport, decode_pool_element

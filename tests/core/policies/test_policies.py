@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import PoolElementParameter, TcpTransport
 from rserpool.core.dice import Dice
-from rserpool.core.handlespace import Handlespace
+from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.policies import POLICIES, ROUND_ROBIN, Member, Policy, Selection, parse
 from rserpool.core.policies.base import M, T
 from rserpool.core.policies.lowest import LowestFirst
