@@ -23,9 +23,9 @@ from rserpool.cli.options import (
 from rserpool.cli.show import identifier_text
 from rserpool.core.errors import SessionEnded
 from rserpool.core.handles import handle_text
+from rserpool.core.user.places import describe
 from rserpool.services.clients import Answered, Asking, FailedOver, Lost, News
 from rserpool.services.tally import Tally, milliseconds
-from rserpool.user.endpoint import describe
 from rserpool.user.service import PoolUserService
 
 LARGEST = 60_000

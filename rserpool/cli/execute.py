@@ -12,9 +12,9 @@ from rserpool.cli.command import CannotRun, Command
 from rserpool.cli.options import add_reporting_options, add_user_options, number, reporting, user_from
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.handles import handle_text
+from rserpool.core.user.places import describe
 from rserpool.core.user.resolution import Resolved
 from rserpool.core.wire.parameters import PoolElementParameter, TcpTransport
-from rserpool.user.endpoint import describe
 from rserpool.user.service import PoolUserService
 from rserpool.user.tcp import tcp_endpoint
 

@@ -11,10 +11,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from rserpool.cli.options import OK, add_reporting_options, add_user_options, number, reporting, user_from
 from rserpool.cli.signals import ENDING, on_signals
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.user.trying import TIMEOUT
 from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import GRACE, LIMIT, ProxyService, address_text
-from rserpool.user.endpoint import TIMEOUT
 from rserpool.user.service import PoolUserService
 
 SUMMARY = "relay connections to the elements of a pool until it is interrupted, for programs that know nothing of pools"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rserpool.core.policies import FULL_LOAD, POLICIES
+from rserpool.core.user.places import place
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, PolicyParameter, PoolElementParameter
-from rserpool.user.endpoint import place
 
 HEADING = ("ELEMENT", "TRANSPORT", "POLICY", "HOME")
 

@@ -17,10 +17,12 @@ from twisted.python.failure import Failure
 
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
+from rserpool.core.user.places import describe
 from rserpool.core.user.resolution import PoolChanged
+from rserpool.core.user.trying import TIMEOUT
 from rserpool.node.counting import CountedLog
 from rserpool.proxy.relay import End
-from rserpool.user.endpoint import TIMEOUT, PoolClientEndpoint, describe
+from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.node import Subscription
 from rserpool.user.service import PoolUserService
 

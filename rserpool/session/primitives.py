@@ -17,10 +17,10 @@ from twisted.python.failure import Failure
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import NoElement, RSerPoolError, SctpUnavailable
 from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.user.places import describe
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.element.service import PoolElementService
 from rserpool.session.lines import Association, Line, Message, Peer, PoolElementHandle, Stream, address_of
-from rserpool.user.endpoint import describe
 from rserpool.user.service import PoolUserService
 from rserpool.user.tcp import tcp_endpoint
 

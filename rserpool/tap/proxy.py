@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import profile
+from rserpool.core.user.trying import TIMEOUT
 from rserpool.monitor.status import user_status
 from rserpool.node.registrars import registrars_from
 from rserpool.node.steady import make_steady
@@ -18,7 +19,6 @@ from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import GRACE, LIMIT, ProxyService
 from rserpool.tap.options import REPORTING, Started, Subcommand, backend, number, read, reporting, seconds
-from rserpool.user.endpoint import TIMEOUT
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
 

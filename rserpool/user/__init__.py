@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rserpool.core.user.resolution import PoolChanged, Resolved
-from rserpool.user.endpoint import PassedOver, PoolClientEndpoint
+from rserpool.core.user.trying import PassedOver
+from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.node import Subscription
 from rserpool.user.service import PoolUserService
 

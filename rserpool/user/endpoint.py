@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from rserpool.core.addresses import TransportAddress
-from rserpool.core.errors import NoElement, NoRegistrar, RSerPoolError, SctpUnavailable
-from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.handles import handle_of
+from rserpool.core.user.places import describe
 from rserpool.core.user.resolution import Resolved
-from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport, TcpTransport
+from rserpool.core.user.trying import TIMEOUT, NotAccepted, PassedOver, Trying, rules_of, try_elements
+from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport
+from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time
 from rserpool.user.drop import Connections, Drop, listed_by
 from rserpool.user.service import PoolUserService
-from rserpool.user.tcp import tcp_endpoint
-
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 1.0
-TIMEOUT = 30.0
-"""Seconds until C{connect} gives up, where nothing else is said."""
-
 
 T = TypeVar("T")
-
-
-class PassedOver(Exception):
-    """An element may be alive, and cannot be used here: it is not reported, and the next one is tried."""
-
-
-class _Call:
-    """One call of C{connect}."""
-
-    cancelled = False
+Connect: TypeAlias = Callable[[IStreamClientEndpoint, PoolElementParameter], Deferred[T]]
 
 
 @implementer(IStreamClientEndpoint)
@@ -77,8 +61,7 @@ class PoolClientEndpoint:
         self.user = user
         self.handle = handle_of(pool)
         self.element: PoolElementParameter | None = None
-        self._timeout = timeout
-        self._attempt_timeout = user.profile.t1_enrp_request if attempt is None else attempt
+        self._rules = rules_of(user.profile, timeout, attempt)
         self._items = items
         self._connections = Connections()
         self._drop = Drop(user, self.handle, self._connections, spare) if drop else None
@@ -91,7 +74,7 @@ class PoolClientEndpoint:
         """
         return self.connect_by(lambda endpoint, element: endpoint.connect(protocolFactory))
 
-    def connect_by(self, connect: Callable[[IStreamClientEndpoint, PoolElementParameter], Deferred[T]]) -> Deferred[T]:
+    def connect_by(self, connect: Connect[T]) -> Deferred[T]:
         """Connect to an element in a way of one's own: with TLS, or by a connection that is open.
 
         @param connect: called with an endpoint at an element, and the element. It returns a C{Deferred} of a protocol,
@@ -101,14 +84,14 @@ class PoolClientEndpoint:
             L{NoRegistrar<rserpool.core.errors.NoRegistrar>} if there is nothing to try, and with
             L{NoElement<rserpool.core.errors.NoElement>}, which names what was tried, if nothing accepted in time.
         """
-        call = _Call()
+        hands = _Hands(self.user, self.handle, self._items, connect)
 
         def cancel(_: Any) -> None:
-            call.cancelled = True
+            hands.cancelled = True
             running.cancel()
 
         connected: Deferred[T] = Deferred(cancel)
-        running = ensureDeferred(self._connect(connect, call))
+        running = ensureDeferred(self._connect(hands))
         running.chainDeferred(connected)
         return connected
 
@@ -135,90 +118,12 @@ class PoolClientEndpoint:
         if self._drop is not None:
             self._drop.rest()
 
-    async def _connect(
-        self, connect: Callable[[IStreamClientEndpoint, PoolElementParameter], Deferred[T]], call: _Call
-    ) -> T:
-        deadline = self.user.reactor.seconds() + self._timeout
-        pause = FIRST_PAUSE
-        tried: dict[str, str] = {}
-        resolved = await self.user.resolve(self.handle, items=self._items, timeout=self._timeout)
-        while True:
-            speakable = False
-            for element in resolved.elements:
-                left = deadline - self.user.reactor.seconds()
-                if left <= 0:
-                    break
-                try:
-                    protocol = await self._attempt(element, connect, min(left, self._attempt_timeout))
-                except (PassedOver, SctpUnavailable) as error:
-                    tried[describe(element)] = str(error)
-                except (ConnectError, ConnectionClosed, OSError) as error:
-                    if call.cancelled:
-                        raise CancelledError() from None
-                    speakable = True
-                    tried[describe(element)] = str(error) or type(error).__name__
-                    self._log.info("{element} failed: {error}", element=describe(element), error=error)
-                    self.user.report(self.handle, element.identifier)
-                else:
-                    self._connected(element, protocol, resolved)
-                    return protocol
-            left = deadline - self.user.reactor.seconds()
-            if not speakable or left <= pause:
-                raise NoElement(self._nothing(tried))
-            await deferLater(self.user.reactor, pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-            resolved = await self._ask_again(resolved, left - pause, tried)
-
-    async def _ask_again(self, last: Resolved, left: float, tried: dict[str, str]) -> Resolved:
-        """Everybody failed: what does the registrar say now? Without an answer, the same elements are tried again."""
-        patience = min(max(left, 0.0), 2 * self.user.profile.t1_enrp_request)
-        try:
-            return await self.user.resolve(self.handle, items=self._items, timeout=patience, fresh=True)
-        except NoRegistrar:
-            return last
-        except RSerPoolError as error:
-            # Its last element is gone, and another may come.
-            if left <= 0:
-                raise NoElement(self._nothing(tried)) from error
-            return last
-
-    async def _attempt(
-        self,
-        element: PoolElementParameter,
-        connect: Callable[[IStreamClientEndpoint, PoolElementParameter], Deferred[T]],
-        seconds: float,
-    ) -> T:
-        connecting = connect(self._endpoint(element, seconds), element)
-        late = False
-
-        def expire() -> None:
-            nonlocal late
-            late = True
-            connecting.cancel()
-
-        timer = self.user.reactor.callLater(seconds, expire)
-        try:
-            protocol = await connecting
-        except (CancelledError, ConnectingCancelledError):
-            if late:
-                raise ConnectError(string=f"no answer within {seconds:g} s") from None
-            raise CancelledError() from None
-        finally:
-            if timer.active():
-                timer.cancel()
+    async def _connect(self, hands: _Hands[T]) -> T:
+        trying = Trying(self.handle, self._rules, hands.now())
+        protocol = await try_elements(trying, hands)
+        assert trying.element is not None
+        self._connected(trying.element, protocol, hands.resolved)
         return protocol
-
-    def _endpoint(self, element: PoolElementParameter, seconds: float) -> Any:
-        match element.user_transport:
-            case TcpTransport(port=port, address=address):
-                # Our own timer is the first.
-                return tcp_endpoint(self.user.reactor, address, port, seconds + 1)
-            case SctpTransport(port=port, use=use, addresses=addresses) if use == DATA_ONLY:
-                return self.user.sctp_endpoint(TransportAddress(addresses, port, element.encapsulation))
-            case SctpTransport():
-                raise PassedOver("it wants a session (transport use DATA_PLUS_CONTROL)")
-            case other:
-                raise PassedOver(f"it serves over {type(other).__name__.removesuffix('Transport')}, not TCP or SCTP")
 
     def _connected(self, element: PoolElementParameter, protocol: Any, resolved: Resolved) -> None:
         self.element = element
@@ -231,21 +136,26 @@ class PoolClientEndpoint:
             except Exception:
                 self._log.failure("the callback for a chosen element failed")
 
-    def _nothing(self, tried: dict[str, str]) -> str:
-        pool = handle_text(self.handle)
-        reasons = "; ".join(f"{element}: {why}" for element, why in tried.items())
-        return f"no element of pool {pool!r} could be used: {reasons or 'there was no time'}"
 
+class _Hands(UserHands, Generic[T]):
+    """Those of one call of C{connect}."""
 
-def describe(element: PoolElementParameter) -> str:
-    """A pool element in a few words: its identifier, and where it serves."""
-    return f"0x{element.identifier:08x} at {place(element)}"
+    def __init__(self, user: PoolUserService, handle: bytes, items: int | None, connect: Connect[T]) -> None:
+        super().__init__(user, handle, items)
+        self.cancelled = False
+        self._connect = connect
 
-
-def place(element: PoolElementParameter) -> str:
-    """Where an element serves: C{tcp 127.0.0.1:80}."""
-    transport = element.user_transport
-    kind = type(transport).__name__.removesuffix("Transport").lower()
-    hosts = ",".join(f"[{host}]" if ":" in host else host for host in transport.addresses)
-    port = getattr(transport, "port", None)
-    return f"{kind} {hosts}:{port}" if port is not None else kind
+    async def attempt(self, element: PoolElementParameter, seconds: float) -> T:
+        transport = element.user_transport
+        if isinstance(transport, SctpTransport) and transport.use != DATA_ONLY:
+            raise PassedOver("it wants a session (transport use DATA_PLUS_CONTROL)")
+        endpoint = endpoint_at(self.user, address_of(element), seconds)
+        try:
+            return await in_time(self.user.reactor, self._connect(endpoint, element), seconds)
+        except ConnectingCancelledError:
+            raise CancelledError() from None
+        except (ConnectError, ConnectionClosed, OSError) as error:
+            if self.cancelled:
+                raise CancelledError() from None
+            PoolClientEndpoint._log.info("{element} failed: {error}", element=describe(element), error=error)
+            raise NotAccepted(str(error) or type(error).__name__) from error

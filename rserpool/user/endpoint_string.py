@@ -28,9 +28,10 @@ from twisted.internet.defer import Deferred
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import profile
 from rserpool.core.user.resolution import Resolved
+from rserpool.core.user.trying import TIMEOUT
 from rserpool.node.registrars import registrars_from
 from rserpool.sctp.stack import BACKENDS
-from rserpool.user.endpoint import TIMEOUT, PoolClientEndpoint
+from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
 
 _shared: WeakKeyDictionary[Any, dict[tuple[Any, ...], SharedPoolUser]] = WeakKeyDictionary()

@@ -22,7 +22,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from rserpool.user.endpoint import TIMEOUT, PassedOver, describe
+from rserpool.core.user.places import describe
+from rserpool.core.user.trying import TIMEOUT, PassedOver
 from rserpool.user.service import PoolUserService
 from rserpool.web.body import kept
 from rserpool.web.connections import PoolConnections

@@ -20,8 +20,9 @@ from zope.interface import implementer
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_text
+from rserpool.core.user.trying import TIMEOUT
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.user.endpoint import TIMEOUT, PoolClientEndpoint
+from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
 from rserpool.web.hosts import PoolHosts, WebPool
 from rserpool.web.tls import TlsEndpoint

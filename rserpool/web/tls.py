@@ -21,7 +21,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.user.endpoint import PassedOver
+from rserpool.core.user.trying import PassedOver
 
 
 @implementer(IStreamClientEndpoint)
@@ -42,7 +42,7 @@ class TlsEndpoint:
         """Connect.
 
         @return: a C{Deferred} of the protocol, that can be cancelled. It fails with
-            L{PassedOver<rserpool.user.endpoint.PassedOver>} if there is something wrong with the certificate, and as
+            L{PassedOver} if there is something wrong with the certificate, and as
             the endpoint's does.
         """
         done: Deferred[IProtocol] = Deferred(lambda _: give_up())

@@ -1,0 +1,19 @@
+"""A pool element in words, for people."""
+
+from __future__ import annotations
+
+from rserpool.core.wire.parameters import PoolElementParameter
+
+
+def describe(element: PoolElementParameter) -> str:
+    """A pool element in a few words: its identifier, and where it serves."""
+    return f"0x{element.identifier:08x} at {place(element)}"
+
+
+def place(element: PoolElementParameter) -> str:
+    """Where an element serves: C{tcp 127.0.0.1:80}."""
+    transport = element.user_transport
+    kind = type(transport).__name__.removesuffix("Transport").lower()
+    hosts = ",".join(f"[{host}]" if ":" in host else host for host in transport.addresses)
+    port = getattr(transport, "port", None)
+    return f"{kind} {hosts}:{port}" if port is not None else kind

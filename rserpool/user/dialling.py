@@ -1,0 +1,84 @@
+"""Reaching one element of a pool, over whatever it serves (RFC 5352 section 6.5.1, steps C and D)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.user.resolution import Resolved
+from rserpool.core.user.trying import PassedOver
+from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport, TcpTransport
+from rserpool.user.service import PoolUserService
+from rserpool.user.tcp import tcp_endpoint
+
+T = TypeVar("T")
+
+
+def address_of(element: PoolElementParameter) -> TransportAddress:
+    """Where an element serves over SCTP or TCP.
+
+    @raise PassedOver: if it does over neither.
+    """
+    match element.user_transport:
+        case SctpTransport(port=port, addresses=addresses):
+            return TransportAddress(addresses, port, element.encapsulation)
+        case TcpTransport(port=port, address=address):
+            return TransportAddress((address,), port, protocol="tcp")
+        case other:
+            raise PassedOver(f"it serves over {type(other).__name__.removesuffix('Transport')}, not TCP or SCTP")
+
+
+def endpoint_at(user: PoolUserService, address: TransportAddress, seconds: float) -> Any:
+    """The client endpoint that connects to an address, over TCP or SCTP.
+
+    @param seconds: how long the caller will wait (L{in_time}); over TCP the endpoint itself waits a little longer.
+    """
+    if address.protocol != "tcp":
+        return user.sctp_endpoint(address)
+    return tcp_endpoint(user.reactor, address.hosts[0], address.port, seconds + 1)
+
+
+def in_time(reactor: Any, connecting: Deferred[T], seconds: float) -> Deferred[T]:
+    """Let an attempt fail with C{ConnectError} if it has no result after so many seconds."""
+
+    def late(result: Any, seconds: float) -> Any:
+        if isinstance(result, Failure) and result.check(CancelledError, ConnectingCancelledError):
+            raise ConnectError(string=f"no answer within {seconds:g} s") from None
+        return result
+
+    return connecting.addTimeout(seconds, reactor, late)
+
+
+class UserHands:
+    """What a L{PoolUserService} does for L{try_elements<rserpool.core.user.trying.try_elements>}.
+
+    @ivar resolved: what was heard of the pool last.
+    """
+
+    resolved: Resolved
+
+    def __init__(self, user: PoolUserService, handle: bytes, items: int | None = None) -> None:
+        self.user = user
+        self.handle = handle
+        self._items = items
+
+    def now(self) -> float:
+        return self.user.reactor.seconds()  # type: ignore[no-any-return]
+
+    async def resolve(self, seconds: float, fresh: bool) -> Sequence[PoolElementParameter]:
+        timeout = seconds if seconds < math.inf else None
+        self.resolved = await self.user.resolve(self.handle, items=self._items, timeout=timeout, fresh=fresh)
+        return self.resolved.elements
+
+    def report(self, element: PoolElementParameter) -> None:
+        self.user.report(self.handle, element.identifier)
+
+    def pause(self, seconds: float) -> Deferred[None]:
+        return deferLater(self.user.reactor, seconds)
