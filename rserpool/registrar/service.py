@@ -54,6 +54,8 @@ class RegistrarService(Service):
     @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
     @param discover: whether to find other registrars by multicast, as rsplib does.
     @param suggest_takeover: whether to suggest to less busy peers that they take elements of ours over.
+    @param tame_garbage: whether the garbage collector of this process is made to look at what is new alone; what else
+        runs in it is affected too.
     @param stack: an SCTP stack that the caller opened and will close; None to open one.
     """
 
@@ -80,6 +82,7 @@ class RegistrarService(Service):
         suggest_takeover: bool = False,
         keep_alives: bool = True,
         limits: Limits | None = None,
+        tame_garbage: bool = True,
         random: Random | None = None,
         stack: ISctpStack | None = None,
     ) -> None:
@@ -118,6 +121,7 @@ class RegistrarService(Service):
         self.registrar.peering.suggest = suggest_takeover
         self.node.addresses_changed = self.registrar.addresses_changed
         self._counted = CountedLog(reactor, self._log)
+        self._tame_garbage = tame_garbage
         self._garbage = Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)
         self._collecting.clock = reactor
@@ -175,8 +179,9 @@ class RegistrarService(Service):
             self._ports.append(self._listen_tcp())
         if self._announce:
             self._start_announcing()
-        self._garbage.start()
-        self._collecting.start(COLLECT, now=False)
+        if self._tame_garbage:
+            self._garbage.start()
+            self._collecting.start(COLLECT, now=False)
         where = str(TransportAddress(self._endpoint.hosts, self._endpoint.port, self._stack.encapsulation_port))
         self._log.info(
             "registrar 0x{identifier:08x} serves ASAP at {where} (SCTP{over}){tcp}, profile {profile}",

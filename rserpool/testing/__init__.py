@@ -9,15 +9,20 @@ from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.process import ElementProcess, Process, RegistrarProcess, UserProcess
 from rserpool.testing.reactor import HostReactor
 from rserpool.testing.scope import Scope
+from rserpool.testing.trace import Dialled, Entry, Message, Trace
 
 __all__ = [
+    "Dialled",
     "ElementProcess",
+    "Entry",
     "HostReactor",
+    "Message",
     "Process",
     "RegistrarProcess",
     "Scope",
     "ScopeNetwork",
     "Time",
     "Timeline",
+    "Trace",
     "UserProcess",
 ]

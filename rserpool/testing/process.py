@@ -4,30 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import ASAP_PORT, TransportAddress
-from rserpool.core.handles import handle_of
+from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.profiles import Profile
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, TcpTransport, UserTransport
 from rserpool.element.pooled import PooledService
 from rserpool.element.ports import has_control_channel, session_framing
 from rserpool.element.service import PoolElementService
 from rserpool.registrar.service import RegistrarService
+from rserpool.sctp.base import tell
 from rserpool.sctp.memory import MemoryStack
 from rserpool.sctp.one_to_one.ports import listenSCTP
+from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.reactor import HostReactor
+from rserpool.testing.trace import Entry, Trace
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
 
-if TYPE_CHECKING:
-    from rserpool.testing.scope import Scope
-
 NOBODY = 80
 """The port that is registered where nobody listens."""
+LARGEST_EPOCH = 10_000.0
+
+
+class Surroundings(Protocol):
+    """What processes want of their scope."""
+
+    seed: int
+    clock: Clock
+    network: ScopeNetwork
+    profile: Profile
+    trace: Trace
+    epochs: bool
+
+    @property
+    def now(self) -> float: ...
+
+    @property
+    def addresses(self) -> tuple[TransportAddress, ...]: ...
+
+    @property
+    def tcp_addresses(self) -> tuple[TransportAddress, ...]: ...
+
+    def peers_of(self, host: str) -> tuple[TransportAddress, ...]: ...
 
 
 class Process:
@@ -40,42 +65,61 @@ class Process:
     @ivar service: what runs in it.
     @ivar random: its random source, which depends on the scope's seed, its name, and how often it was started.
     @ivar alive: whether it runs.
+    @ivar born: when it was started last, in seconds of the scope's clock.
     """
 
     _registrar = False
     service: Any
 
-    def __init__(self, scope: Scope, name: str, host: str) -> None:
+    def __init__(self, scope: Surroundings, name: str, host: str, options: dict[str, Any]) -> None:
         self.scope = scope
         self.name = name
         self.host = host
         self.alive = False
+        self.born = 0.0
+        self._options = options
         self._starts = 0
         self.reactor: HostReactor
         self.stack: MemoryStack
         self.random: Random
+        scope.network.names[host] = name
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} at {self.host}{'' if self.alive else ', dead'}>"
 
-    def start(self) -> None:
+    def start(self, **options: Any) -> None:
         """Start it, or start it again after L{kill} or L{stop}.
 
+        @param options: for its service, beside those that it was made with, from now on.
         @raise RuntimeError: if it runs.
         """
         if self.alive:
             raise RuntimeError(f"{self.name} runs already")
         self._starts += 1
+        self._options = {**self._options, **options}
         scope = self.scope
         self.random = Random(f"{scope.seed}/{self.name}/{self._starts}")
+        ahead = self.random.uniform(0.0, LARGEST_EPOCH) if scope.epochs else 0.0
         self.stack = scope.network.stack(self.host, registrar=self._registrar)
-        self.reactor = HostReactor(scope.clock, scope.network, self.stack, self.host)
+        self.stack.tell = self._told
+        self.reactor = HostReactor(
+            scope.clock, scope.network, self.stack, self.host, name=self.name, trace=scope.trace, ahead=ahead
+        )
         self.alive = True
+        self.born = scope.now
         try:
             self._start()
         except BaseException:
             Process.kill(self)
             raise
+
+    def note(self, what: Any) -> None:
+        """Write something that happened here into the scope's trace: text, or an event."""
+        self.scope.trace.event(self.scope.now, self.name, what)
+
+    def wall(self) -> float:
+        """The wall-clock time here, in seconds since 1970."""
+        return self.reactor.wall()
 
     def kill(self) -> None:
         """Kill it (SIGKILL): it says nothing any more; its host answers that nobody is there."""
@@ -84,10 +128,13 @@ class Process:
             self.reactor.die()
             self.scope.network.crash(self.stack)
 
-    def restart(self) -> None:
-        """Kill it, if it runs, and start it again with what it was made for."""
+    def restart(self, **options: Any) -> None:
+        """Kill it, if it runs, and start it again with what it was made for.
+
+        @param options: as for L{start}.
+        """
         self.kill()
-        self.start()
+        self.start(**options)
 
     def stop(self) -> Deferred[None]:
         """Stop it gracefully, as SIGTERM does.
@@ -107,6 +154,24 @@ class Process:
     async def _stop(self) -> None:
         await self.service.stopService()
 
+    def _listen(self, node: Any) -> None:
+        """Write down the events of its role."""
+        notify = node._notify
+
+        def told(event: Any) -> None:
+            self.note(event)
+            notify(event)
+
+        node._notify = told
+
+    def _told(self, log: Any, report: Any, *arguments: Any) -> None:
+        """Its SCTP has something to tell a handler."""
+        if report.__name__ == "messageReceived":
+            association, data, ppid, *_ = arguments
+            source = self.scope.network.names.get(association.peer.hosts[0], "?")
+            self.scope.trace.entries.append(Entry(self.scope.now, source, self.name, data, ppid))
+        self.reactor.enter(tell, log, report, *arguments)
+
 
 class RegistrarProcess(Process):
     """A registrar; it knows the others by C{peers}.
@@ -119,9 +184,8 @@ class RegistrarProcess(Process):
     _registrar = True
     service: RegistrarService
 
-    def __init__(self, scope: Scope, name: str, host: str, options: dict[str, Any]) -> None:
-        super().__init__(scope, name, host)
-        self._options = options
+    def __init__(self, scope: Surroundings, name: str, host: str, options: dict[str, Any]) -> None:
+        super().__init__(scope, name, host, options)
         self.address = TransportAddress((host,), ASAP_PORT)
         self.tcp_address = TransportAddress((host,), ASAP_PORT, protocol="tcp")
 
@@ -141,17 +205,19 @@ class RegistrarProcess(Process):
         found = self.service.registrar.handlespace.pools.get(handle)
         return {} if found is None else dict(found.elements)
 
-    def kill(self) -> None:
-        if self.alive:
-            super().kill()
-            # What it changed in the interpreter (how garbage is collected) goes with it; nothing of this is heard.
-            self.service.stopService()
+    @property
+    def peers(self) -> set[int]:
+        """The server identifiers of the other registrars that it knows."""
+        return {peer.identifier for peer in self.service.registrar.peering.peers}
 
     def _start(self) -> None:
-        options = {"profile": self.scope.profile, "peers": self.scope.peers_of(self), **self._options}
+        # Garbage is an affair of the whole interpreter, which it shares with the test.
+        options = {"profile": self.scope.profile, "peers": self.scope.peers_of(self.host), "tame_garbage": False}
         self.service = RegistrarService(
-            self.reactor, asap=self.address, stack=self.stack, random=self.random, **options
+            self.reactor, asap=self.address, stack=self.stack, random=self.random, **{**options, **self._options}
         )
+        self._listen(self.service.node)
+        self.note(f"starts as 0x{self.identifier:x}")
         self.service.startService()
 
 
@@ -167,15 +233,14 @@ class ElementProcess(Process):
 
     def __init__(
         self,
-        scope: Scope,
+        scope: Surroundings,
         name: str,
         host: str,
         setup: Callable[[ElementProcess], object] | None,
         options: dict[str, Any],
     ) -> None:
-        super().__init__(scope, name, host)
+        super().__init__(scope, name, host, options)
         self._setup = setup
-        self._options = options
         self.pools: dict[bytes, bool] = {}
         self.pooled: list[tuple[PooledService, tuple[bytes, ...]]] = []
         self.refused: dict[bytes, Failure] = {}
@@ -224,6 +289,7 @@ class ElementProcess(Process):
         @param options: for L{PoolElementService.serve<rserpool.element.service.PoolElementService.serve>}.
         """
         handle = handle_of(pool)
+        self.note(f"serves in {handle_text(handle)} with {policy}")
         registered = self.service.serve(handle, transport, policy, **options)
         self.pools[handle] = False
 
@@ -271,8 +337,21 @@ class ElementProcess(Process):
                 return pooled.element.element.identifier(handle)
         return self.service.element.identifier(handle)
 
+    @property
+    def homes(self) -> set[str]:
+        """The hosts of the registrars that it is registered with."""
+        services = [self.service, *(pooled.element for pooled, _ in self.pooled if pooled.running)]
+        found = [service.element.home for service in services if service is not None]
+        return {home.hosts[0] for home in found if home is not None}
+
+    def change(self, pool: bytes | str, policy: str) -> None:
+        """Register again with other values of the policy."""
+        self.note(f"changes to {policy}")
+        self.service.change(pool, policy=policy)
+
     def leave(self, pool: bytes | str) -> Deferred[None]:
         """Deregister."""
+        self.note("leaves")
         self.pools.pop(handle_of(pool), None)
         return self.service.leave(pool)
 
@@ -284,6 +363,7 @@ class ElementProcess(Process):
         self.service = PoolElementService(
             self.reactor, hosts=(self.host,), stack=self.stack, random=self.random, **options
         )
+        self._listen(self.service.node)
         self.service.startService()
         if self._setup is not None:
             self._setup(self)
@@ -303,10 +383,6 @@ class UserProcess(Process):
 
     service: PoolUserService
 
-    def __init__(self, scope: Scope, name: str, host: str, options: dict[str, Any]) -> None:
-        super().__init__(scope, name, host)
-        self._options = options
-
     def endpoint(self, pool: bytes | str, **options: Any) -> PoolClientEndpoint:
         """A client endpoint for a pool; see L{PoolClientEndpoint}."""
         return PoolClientEndpoint(self.service, pool, **options)
@@ -317,3 +393,4 @@ class UserProcess(Process):
         options = {"profile": self.scope.profile, "registrars": registrars, "transport": transport, **self._options}
         self.service = PoolUserService(self.reactor, stack=self.stack, random=self.random, **options)
         self.service.startService()
+        self._listen(self.service._node)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from rserpool.core.addresses import ENRP_PORT, TransportAddress
+from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 from rserpool.core.profiles import DEFAULT, Profile
-from rserpool.testing.clock import PATIENCE, Time, Timeline
+from rserpool.testing.clock import PATIENCE, Timeline
+from rserpool.testing.faults import Faults
 from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.process import ElementProcess, Process, RegistrarProcess, UserProcess
+from rserpool.testing.trace import Trace
 
 P = TypeVar("P", bound=Process)
 
 
-class Scope(Time):
+class Scope(Faults):
     """Registrars C{r1}, C{r2} ... at 10.0.0.N, elements C{e1} ... at 10.0.1.N, users C{u1} ... at 10.0.2.N.
 
     Nothing leaves the process that tests, no time passes but that of the clock, and chance depends on the seed alone:
@@ -27,21 +29,37 @@ class Scope(Time):
     @param seed: what all chance depends on.
     @param clock: a C{twisted.internet.task.Clock} of the test's; a L{Timeline} by default.
     @param profile: the timers of everybody.
+    @param start: whether the registrars start now; else each call of L{registrar} starts the next of those that
+        everybody is configured with.
+    @param ipv6: whether hosts have IPv6 addresses: fd00:0::N, fd00:1::N, fd00:2::N.
+    @param epochs: whether the monotonic clock of each process begins anywhere, as those of different hosts do.
     @ivar network: the network, with its faults and its latency; its C{detection} is how long SCTP takes to give up a
         silent peer (2 s).
     @ivar processes: everybody, by name.
+    @ivar trace: what happened: messages, events, faults.
     """
 
     def __init__(
-        self, registrars: int = 1, *, seed: int = 0, clock: Clock | None = None, profile: Profile = DEFAULT
+        self,
+        registrars: int = 1,
+        *,
+        seed: int = 0,
+        clock: Clock | None = None,
+        profile: Profile = DEFAULT,
+        start: bool = True,
+        ipv6: bool = False,
+        epochs: bool = False,
     ) -> None:
         self.seed = seed
         self.clock = Timeline() if clock is None else clock
         self.network = ScopeNetwork(self.clock, seed)
         self.profile = profile
+        self.epochs = epochs
         self.processes: dict[str, Process] = {}
-        self._planned = registrars
-        for _ in range(registrars):
+        self.trace = Trace()
+        self._ipv6 = ipv6
+        self._planned = [self._host(0, number) for number in range(1, registrars + 1)]
+        for _ in range(registrars if start else 0):
             self.registrar()
 
     # Who there is
@@ -64,12 +82,12 @@ class Scope(Time):
     @property
     def addresses(self) -> tuple[TransportAddress, ...]:
         """Where elements and users look for registrars."""
-        return tuple(registrar.address for registrar in self.registrars)
+        return tuple(TransportAddress((host,), ASAP_PORT) for host in self._registrar_hosts())
 
     @property
     def tcp_addresses(self) -> tuple[TransportAddress, ...]:
         """Where users look for them over TCP."""
-        return tuple(registrar.tcp_address for registrar in self.registrars)
+        return tuple(TransportAddress((host,), ASAP_PORT, protocol="tcp") for host in self._registrar_hosts())
 
     def registrar(self, **options: Any) -> RegistrarProcess:
         """Start another registrar; it knows all others that there are or will be in the beginning.
@@ -115,70 +133,40 @@ class Scope(Time):
         name, host = self._next("u", 2)
         return self._begin(UserProcess(self, name, host, options))
 
-    # Faults
-
-    def kill(self, *processes: Process) -> None:
-        """Kill processes at the same instant."""
-        for process in processes:
-            process.kill()
-
-    def restart(self, *processes: Process) -> None:
-        """Start processes again; those that live are killed before."""
-        for process in processes:
-            process.restart()
-
-    def partition(self, some: Collection[Process], others: Collection[Process] | None = None) -> None:
-        """Cut all paths between some and others, both ways.
-
-        @param others: everybody else by default.
-        """
-        if others is None:
-            others = [process for process in self.processes.values() if process not in some]
-        self.network.partition(_stacks(some), _stacks(others))
-
-    def heal(self) -> None:
-        """Undo all partitions."""
-        self.network.heal()
-
-    def silence(self, process: Process) -> None:
-        """Its host has no power or no network any more (or: SIGSTOP): nothing goes in or out."""
-        self.network.silence(process.stack)
-
-    def unsilence(self, process: Process) -> None:
-        """It is back: what waited arrives now."""
-        self.network.unsilence(process.stack)
-
-    def hold(self, a: Process, b: Process) -> None:
-        """Keep back what C{a} sends to C{b}; nobody takes it for a failure."""
-        self.network.hold(a.stack, b.stack)
-
-    def release(self, a: Process, b: Process) -> None:
-        """Let it pass."""
-        self.network.release(a.stack, b.stack)
-
-    def delay(self, a: Process, b: Process, seconds: float) -> None:
-        """Let the way between C{a} and C{b} take so long."""
-        self.network.delay(a.stack, b.stack, seconds)
-
     # Time
 
     @property
     def settled(self) -> bool:
-        """Whether every living registrar is ready, and knows just the living elements that serve, in all pools."""
-        living = [registrar for registrar in self.registrars if registrar.alive]
-        if not all(registrar.ready for registrar in living):
+        """Whether everybody knows who there is.
+
+        Every registrar that lives and is not silent is ready, and knows just the living elements that serve, in all
+        pools; those that are silent are noticed: no registrar has them as peers or elements, and every element has a
+        home among the others.
+        """
+        registrars = [registrar for registrar in self.registrars if self.hears(registrar)]
+        elements = [element for element in self.elements if self.hears(element)]
+        if not all(registrar.ready for registrar in registrars):
             return False
-        expected = {membership for element in self.elements if element.alive for membership in element.memberships}
+        expected = {membership for element in elements for membership in element.memberships}
         if any(identifier is None for _, identifier in expected):
             return False
-        return all(_known(registrar) == expected for registrar in living)
+        gone = [registrar for registrar in self.registrars if registrar not in registrars]
+        return (
+            all(_known(registrar) == expected for registrar in registrars)
+            and not any(each.identifier in registrar.peers for registrar in registrars for each in gone)
+            and not any(each.host in element.homes for element in elements for each in gone)
+            and all(element.homes for element in elements if registrars and element.memberships)
+        )
 
-    def settle(self, seconds: float = PATIENCE) -> float:
+    def settle(self, seconds: float | None = None) -> float:
         """Let time pass until the scope is L{settled}; how many seconds that took.
 
+        @param seconds: by default 60, and twice as long as the profile needs to notice a silent registrar.
         @raise AssertionError: if it is not within C{seconds}; it says who knows what.
         @raise rserpool.core.errors.Rejected: if a registration is refused for good.
         """
+        if seconds is None:
+            seconds = PATIENCE + 2 * self.profile.max_time_last_heard
         try:
             took = self.until(lambda: self._refused() or self.settled, seconds)
         except AssertionError as error:
@@ -189,10 +177,11 @@ class Scope(Time):
 
     def stop(self) -> None:
         """Stop everybody gracefully and let time pass until they have: first users, then elements, then registrars."""
-        self.heal()
+        self.network.heal()
         for process in self.processes.values():
             if process.alive:
-                self.unsilence(process)
+                process.reactor.resume()
+                self.network.unsilence(process.stack)
         for kind in (UserProcess, ElementProcess, RegistrarProcess):
             stopping = [process.stop() for process in self._all(kind) if process.alive]
             for stopped in stopping:
@@ -200,15 +189,19 @@ class Scope(Time):
 
     # Parts
 
-    def peers_of(self, registrar: RegistrarProcess) -> tuple[TransportAddress, ...]:
-        """Where the other registrars speak ENRP."""
-        hosts = dict.fromkeys(f"10.0.0.{number}" for number in range(1, self._planned + 1))
-        hosts.update(dict.fromkeys(each.host for each in self.registrars))
-        return tuple(TransportAddress((host,), ENRP_PORT) for host in hosts if host != registrar.host)
+    def peers_of(self, host: str) -> tuple[TransportAddress, ...]:
+        """Where the other registrars than the one at this host speak ENRP."""
+        return tuple(TransportAddress((each,), ENRP_PORT) for each in self._registrar_hosts() if each != host)
+
+    def _registrar_hosts(self) -> dict[str, None]:
+        return dict.fromkeys([*self._planned, *(registrar.host for registrar in self.registrars)])
 
     def _next(self, letter: str, net: int) -> tuple[str, str]:
         number = 1 + sum(name.startswith(letter) for name in self.processes)
-        return f"{letter}{number}", f"10.0.{net}.{number}"
+        return f"{letter}{number}", self._host(net, number)
+
+    def _host(self, net: int, number: int) -> str:
+        return f"fd00:{net}::{number}" if self._ipv6 else f"10.0.{net}.{number}"
 
     def _begin(self, process: P) -> P:
         self.processes[process.name] = process
@@ -234,7 +227,3 @@ class Scope(Time):
 def _known(registrar: RegistrarProcess) -> set[tuple[bytes, int]]:
     handlespace = registrar.service.registrar.handlespace
     return {(handle, identifier) for handle, pool in handlespace.pools.items() for identifier in pool.elements}
-
-
-def _stacks(processes: Collection[Process]) -> list[Any]:
-    return [process.stack for process in processes]

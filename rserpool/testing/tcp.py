@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IConsumer, IDelayedCall, IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IListeningPort,
+    IPushProducer,
+    ITCPTransport,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-if TYPE_CHECKING:
-    from rserpool.testing.reactor import HostReactor, MemoryPort
+from rserpool.sctp.memory import MemoryStack
+from rserpool.testing.network import ScopeNetwork
 
 Address = IPv4Address | IPv6Address
 _FIN = b""
@@ -27,6 +34,22 @@ def address_of(host: str, port: int) -> Address:
     return IPv6Address("TCP", host, port) if ":" in host else IPv4Address("TCP", host, port)
 
 
+class TcpHost(Protocol):
+    """What a connection wants of the reactor of its process."""
+
+    host: str
+    stack: MemoryStack
+    network: ScopeNetwork
+    dead: bool
+    stalled: bool
+
+    def callLater(self, delay: float, callable: Any, *args: Any, **kw: Any) -> Any: ...  # noqa: A002
+
+    def enter(self, function: Callable[..., Any], *arguments: Any) -> None: ...
+
+    def connection_ended(self, end: TcpEnd) -> None: ...
+
+
 @implementer(ITCPTransport, IConsumer, IPushProducer)
 class TcpEnd:
     """One end of a connection: the transport of its protocol, and the way to the other end.
@@ -37,7 +60,7 @@ class TcpEnd:
 
     _log = Logger()
 
-    def __init__(self, reactor: HostReactor, host: Address, peer: Address, server: MemoryPort | None = None) -> None:
+    def __init__(self, reactor: TcpHost, host: Address, peer: Address, server: IListeningPort | None = None) -> None:
         self._reactor = reactor
         self._network = reactor.network
         self._host = host
@@ -160,13 +183,18 @@ class TcpEnd:
         if self._flight and self._call is None:
             self._schedule(0.0)
 
+    def forget(self) -> None:
+        """Nobody wants it."""
+        self._network.tcp_removed(self)
+        self._reactor.connection_ended(self)
+
     def die(self) -> None:
         """The process is dead: its system closes the connection, if it still can."""
         reset = bool(self._unread)
         self._dead = True
         self._finish(keep=True)
         stack, target = self._reactor.stack, self.remote._reactor.stack
-        if self._network.broken(stack, target):
+        if self._network.tcp_broken(stack, target):
             self._flight.clear()
         elif reset:
             self._reset(self.remote)
@@ -222,7 +250,7 @@ class TcpEnd:
         network, remote = self._network, self.remote
         while self._flight:
             due, data = self._flight[0]
-            if network.stopped(self._reactor.stack, remote._reactor.stack):
+            if network.tcp_stopped(self._reactor.stack, remote._reactor.stack):
                 return
             if due > network.clock.seconds():
                 self._schedule(due - network.clock.seconds())
@@ -235,7 +263,7 @@ class TcpEnd:
                     self._reset(self)
                 return
             remote._unread.append(data)
-            remote._read()
+            remote._reactor.enter(remote._read)
 
     def _read(self) -> None:
         """The protocol takes what has come."""
@@ -270,9 +298,9 @@ class TcpEnd:
         network = self._network
 
         def arrive() -> None:
-            if end.connected and not network.broken(source, end._reactor.stack):
+            if end.connected and not network.tcp_broken(source, end._reactor.stack):
                 end._finish()
-                end._tell_lost(ConnectionLost())
+                end._reactor.enter(end._tell_lost, ConnectionLost())
 
         network.clock.callLater(network.transit(source, end._reactor.stack), arrive)
 

@@ -6,7 +6,7 @@ Several stacks with the same address stand for several processes of one host; th
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from errno import EISCONN
 from itertools import count
 from random import Random
@@ -108,7 +108,10 @@ class Network(Faults["MemoryStack"]):
 
 @implementer(ISctpStack)
 class MemoryStack:
-    """One process of a L{Network}."""
+    """One process of a L{Network}.
+
+    @ivar tell: what calls the handlers of its endpoints: a process that stands still may let them wait.
+    """
 
     name = "memory"
 
@@ -118,6 +121,7 @@ class MemoryStack:
         self.hosts = hosts
         self.encapsulation_port = encapsulation_port
         self.crashed = False
+        self.tell: Callable[..., None] = tell
         self.endpoints: dict[int, MemoryEndpoint] = {}
         self._ephemeral = count(32768)
 
@@ -249,7 +253,7 @@ class MemoryEndpoint:
     def tell(self, method: str, *arguments: object) -> None:
         """Call the handler, unless the process is dead."""
         if not self.stack.crashed:
-            tell(self.log, getattr(self.handler, method), *arguments)
+            self.stack.tell(self.log, getattr(self.handler, method), *arguments)
 
     def remove(self, association: MemoryAssociation) -> None:
         """The handler has been told that the association is gone."""

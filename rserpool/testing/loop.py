@@ -1,0 +1,107 @@
+"""The loop of one process: timers on the common clock, and what may befall a loop and its clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.base import DelayedCall
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+GRAIN = 1e-7
+"""Where a process's clock is not the common one, its timers fire so many seconds late, rather than a rounding error
+early."""
+BEGINNING = 1_750_000_000.0
+"""The wall-clock time at which scopes begin, in seconds since 1970."""
+
+
+@implementer(IReactorTime)
+class Loop:
+    """The timers of one process, whose monotonic clock may drift, stand still, or begin anywhere.
+
+    What comes to a process whose loop stands still waits; when the loop goes on, timers run first, as in a reactor.
+
+    @param ahead: what its monotonic clock shows when the common one shows 0, in seconds.
+    @ivar dead: whether the process was killed: then nothing is called any more.
+    @ivar stalled: whether the loop stands still.
+    """
+
+    def __init__(self, clock: Clock, ahead: float = 0.0) -> None:
+        self.dead = False
+        self.stalled = False
+        self._clock = clock
+        self._ahead = ahead
+        self._rate = 1.0
+        self._since = 0.0
+        self._grain = GRAIN if ahead else 0.0
+        self._wall = BEGINNING
+        self._timers: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        self._input: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def seconds(self) -> float:
+        """Its monotonic time: that of the common clock, unless it was told otherwise."""
+        now = self._clock.rightNow
+        return now + self._ahead if self._rate == 1.0 else self._since + self._ahead + (now - self._since) * self._rate
+
+    def wall(self) -> float:
+        """Its wall-clock time, in seconds since 1970."""
+        return self._wall + self._clock.rightNow
+
+    def callLater(self, delay: float, callable: Any, *args: Any, **kw: Any) -> DelayedCall:  # noqa: A002
+        """See C{IReactorTime.callLater}."""
+        delay = delay / self._rate + self._grain
+        return self._clock.callLater(delay, self._fire, callable, args, kw)  # type: ignore[return-value]
+
+    def getDelayedCalls(self) -> list[DelayedCall]:
+        """Those of all processes."""
+        return list(self._clock.getDelayedCalls())  # type: ignore[arg-type]
+
+    def enter(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Something comes from outside: a message, or bytes."""
+        if self.stalled:
+            self._input.append((function, arguments))
+        elif not self.dead:
+            function(*arguments)
+
+    def drift(self, rate: float) -> None:
+        """From now on its monotonic clock runs so many times as fast."""
+        now = self._clock.rightNow
+        self._ahead = self.seconds() - now
+        self._since, self._rate, self._grain = now, rate, GRAIN
+
+    def jump(self, seconds: float) -> None:
+        """Its wall clock is set forward by so much; or back."""
+        self._wall += seconds
+
+    def stall(self) -> None:
+        """The loop stands still."""
+        self.stalled = True
+
+    def resume(self, lost: float = 0.0) -> None:
+        """The loop goes on; its clocks stood still for C{lost} seconds."""
+        if lost:
+            self._ahead -= lost * self._rate
+            self._wall -= lost
+            self._grain = GRAIN
+        self.stalled = False
+        timers, self._timers = self._timers, []
+        for timer in timers:
+            self._fire(*timer)
+        waiting, self._input = self._input, []
+        for function, arguments in waiting:
+            self.enter(function, *arguments)
+
+    def die(self) -> None:
+        """The process is killed."""
+        self.dead = True
+        self.stalled = False
+        self._timers.clear()
+        self._input.clear()
+
+    def _fire(self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        if self.stalled:
+            self._timers.append((function, arguments, keywords))
+        elif not self.dead:
+            function(*arguments, **keywords)
