@@ -12,7 +12,7 @@ from rserpool.core.handlespace.checksum import fold, identifier_sum
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.pool import Pool
 from rserpool.core.policies import POLICIES, Policy
-from rserpool.core.policies.opaque import Opaque
+from rserpool.core.policies.table import opaque
 from rserpool.core.wire.parameters import OpaqueTransport, PoolElementParameter, encode_policy, encode_pool_element
 
 LARGEST = 32_768
@@ -199,7 +199,7 @@ def _policy(parameter: PoolElementParameter, any_policy: bool) -> Policy:
     policy = POLICIES.get(parameter.policy.type)
     if policy is None:
         if any_policy:
-            return Opaque(parameter.policy.type)
+            return opaque(parameter.policy.type)
         reason = f"policy type 0x{parameter.policy.type:08x} is not known here"
         raise Rejected(CauseCode.INVALID_VALUES, encode_policy(parameter.policy), reason)
     return policy

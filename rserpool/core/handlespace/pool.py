@@ -6,7 +6,7 @@ from rserpool.core.dice import Dice
 from rserpool.core.errors import CauseCode, Rejected
 from rserpool.core.handlespace.checksum import handle_sum
 from rserpool.core.handlespace.element import Element
-from rserpool.core.policies import Policy, Selection
+from rserpool.core.policies import Asker, Policy, Selection
 from rserpool.core.wire import parameters
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.core.wire.transports import encode_transport
@@ -48,13 +48,16 @@ class Pool:
     def __len__(self) -> int:
         return len(self.elements)
 
-    def select(self, items: int | None = None) -> list[Element]:
-        """Choose elements for one handle resolution, at most C{items} if it is given; moves heads and counters."""
-        return self.selection.select(len(self.elements) if items is None else items)
+    def select(self, items: int | None = None, asker: Asker = None) -> list[Element]:
+        """Choose elements for one handle resolution, at most C{items} if it is given; moves heads and counters.
 
-    def peek(self, items: int | None = None) -> list[Element]:
+        @param asker: where the user who asks is seen from.
+        """
+        return self.selection.select(len(self.elements) if items is None else items, asker)
+
+    def peek(self, items: int | None = None, asker: Asker = None) -> list[Element]:
         """The same without moving anything: for subscriptions, and for those who look on."""
-        return self.selection.peek(len(self.elements) if items is None else items)
+        return self.selection.peek(len(self.elements) if items is None else items, asker)
 
     def rescope(self, element: Element, scopes: frozenset[str]) -> None:
         """Note how far the addresses of an element reach now; nowhere, when it goes."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from struct import Struct
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
+from rserpool.core.addresses import TransportAddress
 from rserpool.core.dice import Dice
 
 FULL_LOAD: Final = 0xFFFFFFFF
 """A load of 100 % (RFC 5356 section 3.1)."""
+
+Asker: TypeAlias = TransportAddress | None
+"""Who asks for a selection: where the user is seen from, one for each association; None where nobody asks."""
 
 
 class Member:
@@ -56,11 +61,14 @@ class Selection(ABC, Generic[M]):
         """A member has registered again, perhaps with other values."""
 
     @abstractmethod
-    def select(self, count: int) -> list[M]:
-        """Choose at most C{count} members for one request, none twice, and note that they were chosen."""
+    def select(self, count: int, asker: Asker = None) -> list[M]:
+        """Choose at most C{count} members for one request, none twice, and note that they were chosen.
+
+        @param asker: for rules that must know who asks; those of RFC 5356 do not.
+        """
 
     @abstractmethod
-    def peek(self, count: int) -> list[M]:
+    def peek(self, count: int, asker: Asker = None) -> list[M]:
         """What L{select} could choose now; moves no head and no counter."""
 
 
@@ -82,26 +90,44 @@ class Offer(Protocol):
 
 T = TypeVar("T", bound=Offer)
 
+
+class UserOrder(Protocol):
+    """The pool user's side of a policy."""
+
+    def __call__(self, elements: Sequence[T], turn: int, random: Dice, /) -> list[T]:
+        """The order in which to try the elements that the registrar returned.
+
+        @param turn: how many requests were made with this answer before; 0 for the first one.
+        """
+
+
 _U32S: Final = [Struct(f"!{count}I") for count in range(8)]
 
 
-class Policy(ABC):
-    """One policy. A subclass names its values and both sides' rules; there is one instance of it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """One policy: a row of the table L{rserpool.core.policies.POLICIES}.
 
     @ivar number: the policy type on the wire (RFC 5356 section 7.1).
-    @cvar name: what people write.
-    @cvar abbreviation: what RFC 5356 writes.
-    @cvar fields: the names of its values, each 32 bits unsigned, in wire order.
-    @cvar defaults: what a field is where nothing is said; 0 if it is not here.
-    @cvar fractions: the fields that are a part of the whole, people write them as 0.3 or 30%.
+    @ivar name: what people write.
+    @ivar abbreviation: what RFC 5356 writes, in capital letters; people may write it too, in any case.
+    @ivar fields: the names of its values, each 32 bits unsigned, in wire order; at most seven.
+    @ivar selection: makes the registrar's side of a new, empty pool.
+    @ivar user_order: the pool user's side.
+    @ivar chosen: what it chooses, in a few words for the documentation.
+    @ivar defaults: what a field is where nothing is said; 0 if it is not here.
+    @ivar fractions: the fields that are a part of the whole, people write them as 0.3 or 30%.
     """
 
     number: int
-    name: ClassVar[str]
-    abbreviation: ClassVar[str]
-    fields: ClassVar[tuple[str, ...]] = ()
-    defaults: ClassVar[dict[str, int]] = {"weight": 1}
-    fractions: ClassVar[frozenset[str]] = frozenset({"load", "degradation", "load-dpf", "weight-dpf"})
+    name: str
+    abbreviation: str
+    fields: tuple[str, ...]
+    selection: Callable[[Dice], Selection[Any]]
+    user_order: UserOrder
+    chosen: str
+    defaults: Mapping[str, int] = field(default_factory=lambda: {"weight": 1})
+    fractions: frozenset[str] = frozenset({"load", "degradation", "load-dpf", "weight-dpf"})
 
     def decode(self, data: bytes) -> tuple[int, ...]:
         """The values in the policy-specific data; data beyond them are ignored.
@@ -123,27 +149,3 @@ class Policy(ABC):
         if not all(0 <= value <= 0xFFFFFFFF for value in values):
             raise ValueError(f"a value of {self.name} does not fit 32 bits: {tuple(values)}")
         return _U32S[len(values)].pack(*values)
-
-    @abstractmethod
-    def selection(self, random: Dice) -> Selection[Any]:
-        """A new, empty pool's registrar side."""
-
-    @abstractmethod
-    def user_order(self, elements: Sequence[T], turn: int, random: Dice) -> list[T]:
-        """The pool user's side: the order in which to try the elements that the registrar returned.
-
-        @param turn: how many requests were made with this answer before; 0 for the first one.
-        """
-
-
-def rotated(elements: Sequence[T], turn: int) -> list[T]:
-    """The user's rule of round robin (RFC 5356 section 4.1.3): start one further at each request."""
-    start = turn % len(elements) if elements else 0
-    return [*elements[start:], *elements[:start]]
-
-
-def shuffled(elements: Sequence[T], random: Dice) -> list[T]:
-    """The user's rule of random policies (RFC 5356 sections 4.3.3 and 4.4.3): any element, all alike."""
-    order = list(elements)
-    random.shuffle(order)
-    return order

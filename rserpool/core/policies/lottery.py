@@ -1,17 +1,48 @@
-"""Choosing at random by weight, without putting back: what WRAND and RLU share (RFC 5356 sections 4.4 and 5.4)."""
+"""Choosing at random, without putting back: all alike, or by weight (RFC 5356 sections 4.3, 4.4 and 5.4)."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from collections.abc import Callable
 from heapq import nsmallest
 from math import log
-from typing import Final
+from typing import Any, Final
 
 from rserpool.core.dice import Dice
-from rserpool.core.policies.base import M, Selection
+from rserpool.core.policies.base import Asker, M, Selection
 
 _BITS: Final = 32
 """Weights are below 2**32."""
+
+
+class AllAlike(Selection[M]):
+    """Members in any order; C{tally} is where a member stands."""
+
+    __slots__ = ("_members", "_random")
+
+    def __init__(self, random: Dice) -> None:
+        self._members: list[M] = []
+        self._random = random
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def add(self, member: M) -> None:
+        member.tally = len(self._members)
+        self._members.append(member)
+
+    def remove(self, member: M) -> None:
+        last = self._members.pop()
+        if last is not member:
+            self._members[member.tally] = last
+            last.tally = member.tally
+
+    def update(self, member: M) -> None:
+        pass
+
+    def select(self, count: int, asker: Asker = None) -> list[M]:
+        return self._random.sample(self._members, max(0, min(count, len(self._members))))
+
+    peek = select
 
 
 class Lottery(Selection[M]):
@@ -20,20 +51,25 @@ class Lottery(Selection[M]):
     A bucket is drawn by its sum of weights, and in it any member, which is then taken with the probability of its
     weight to the largest of that many bits: at least one half. C{share} is the weight, C{tally} the place in the
     bucket. Bucket 0 holds those of weight 0.
+
+    @param rule: C{rule(values)} is the weight of a member: 0 to 2**32-1.
+    @param full: whether weight 0 is a member that is full, and selected, all alike, if all are; else never.
     """
 
-    __slots__ = ("_buckets", "_length", "_random", "_sums", "_total")
+    __slots__ = ("_buckets", "_full", "_length", "_random", "_rule", "_sums", "_total")
 
-    def __init__(self, random: Dice) -> None:
+    def __init__(self, random: Dice, rule: Callable[..., int], full: bool) -> None:
         self._random = random
+        self._rule = rule
+        self._full = full
         self._buckets: list[list[M]] = [[] for _ in range(_BITS + 1)]
         self._sums = [0] * (_BITS + 1)
         self._total = 0
         self._length = 0
 
-    @abstractmethod
     def weight(self, member: M) -> int:
-        """The weight of a member: 0 to 2**32-1."""
+        """What a member counts with."""
+        return self._rule(member.values)
 
     def __len__(self) -> int:
         return self._length
@@ -54,9 +90,9 @@ class Lottery(Selection[M]):
             member.share = weight
             self._put(member)
 
-    def select(self, count: int) -> list[M]:
+    def select(self, count: int, asker: Asker = None) -> list[M]:
         if not self._total:
-            return []
+            return self._random.sample(self._buckets[0], max(0, min(count, self._length))) if self._full else []
         able = self._length - len(self._buckets[0])
         if count * 4 > able:
             return self._sorted(count)
@@ -69,13 +105,7 @@ class Lottery(Selection[M]):
             self._put(member)
         return chosen
 
-    def peek(self, count: int) -> list[M]:
-        return self.select(count)
-
-    def weightless(self, count: int) -> list[M]:
-        """At most C{count} of the members that have weight 0, all alike."""
-        bucket = self._buckets[0]
-        return self._random.sample(bucket, max(0, min(count, len(bucket))))
+    peek = select
 
     def _put(self, member: M) -> None:
         weight = member.share
@@ -118,3 +148,46 @@ class Lottery(Selection[M]):
         random = self._random.random
         members = [member for bucket in self._buckets[1:] for member in bucket]
         return nsmallest(count, members, key=lambda member: -log(1.0 - random()) / member.share)
+
+
+class LotteryWithDegradation(Lottery[M]):
+    """A lottery that counts what each member was given since it told its load.
+
+    C{rank} is the degradation counter of RFC 5356 section 5.2.2; C{tally} is the lottery's. The rule is
+    C{rule(values, given)}.
+    """
+
+    __slots__ = ()
+
+    def weight(self, member: M) -> int:
+        return self._rule(member.values, member.rank)
+
+    def add(self, member: M) -> None:
+        member.rank = 0
+        super().add(member)
+
+    def update(self, member: M) -> None:
+        member.rank = 0
+        super().update(member)
+
+    def select(self, count: int, asker: Asker = None) -> list[M]:
+        chosen = super().select(count)
+        for member in chosen:
+            member.rank += 1
+            super().update(member)
+        return chosen
+
+
+def by_weight(rule: Callable[..., int]) -> Callable[[Dice], Selection[Any]]:
+    """A lottery by C{rule(values)}; 0 is never selected (RFC 5356 section 3.2: it is not capable of any service)."""
+    return lambda random: Lottery(random, rule, full=False)
+
+
+def by_what_is_left(rule: Callable[..., int]) -> Callable[[Dice], Selection[Any]]:
+    """A lottery by C{rule(values)}, what is left of a member until it is full; if all are full, all alike (5.4)."""
+    return lambda random: Lottery(random, rule, full=True)
+
+
+def by_what_is_left_with_degradation(rule: Callable[..., int]) -> Callable[[Dice], Selection[Any]]:
+    """The same by C{rule(values, given)}: how many requests the member was given since it told its values."""
+    return lambda random: LotteryWithDegradation(random, rule, full=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.policies.base import FULL_LOAD, Policy
+from rserpool.core.policies.table import POLICIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ParsedPolicy:
         return self.policy.encode(tuple(self.values.values()))
 
 
-def parse(text: str, policies: Iterable[Policy]) -> ParsedPolicy:
+def parse(text: str) -> ParsedPolicy:
     """Read C{NAME[:FIELD=VALUE,...]}.
 
     A load, a degradation or a penalty factor is a fraction (C{0.3}), a percentage (C{30%}), or a whole number above 1
@@ -38,7 +38,7 @@ def parse(text: str, policies: Iterable[Policy]) -> ParsedPolicy:
     @raise ConfigurationError: with a sentence that names the wrong part.
     """
     name, colon, rest = text.strip().partition(":")
-    known = {policy.name: policy for policy in policies}
+    known = {policy.name: policy for policy in POLICIES.values()}
     policy = known.get(name) or {policy.abbreviation: policy for policy in known.values()}.get(name.upper())
     if policy is None:
         raise ConfigurationError(f"there is no policy {name!r}; choose one of {', '.join(known)}")

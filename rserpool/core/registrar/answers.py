@@ -12,6 +12,7 @@ from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.pool import Pool
+from rserpool.core.policies import Asker
 from rserpool.core.registrar.clients import Client
 from rserpool.core.registrar.limits import Limits
 from rserpool.core.wire import asap
@@ -134,12 +135,12 @@ class Answers:
         return [Send(client.association, self._answer(client, pool, pool.peek, items, True))]
 
     def _answer(
-        self, client: Client, pool: Pool, choose: Callable[[int], list[Element]], items: int, accepted: bool
+        self, client: Client, pool: Pool, choose: Callable[[int, Asker], list[Element]], items: int, accepted: bool
     ) -> bytes | asap.HandleResolutionResponse:
         if client.sees.issuperset(pool.scopes):
-            elements = [element.wire for element in choose(items)]
+            elements = [element.wire for element in choose(items, client.peer)]
         else:
-            usable = (_for_peer(element, client.sees) for element in choose(MOST))
+            usable = (_for_peer(element, client.sees) for element in choose(MOST, client.peer))
             elements = [wire for wire in usable if wire is not None][:items]
         if not elements:
             return _negative(pool.handle, CauseCode.LACK_OF_RESOURCES)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from random import Random
 
-from rserpool.core.policies import Member, Policy, Selection
+from rserpool.core.policies import Member, Policy, Selection, parse
 
 
 class Named(Member):
@@ -27,9 +27,14 @@ def named(values: Iterable[Sequence[int]]) -> list[Named]:
     return [Named(chr(ord("A") + number), *each) for number, each in enumerate(values)]
 
 
-def filled(policy: Policy, members: Iterable[Named], seed: int = 1) -> Selection[Named]:
-    """A selection of the policy with these members."""
-    selection: Selection[Named] = policy.selection(Random(seed))
+def by_name(name: str) -> Policy:
+    """The policy of this name or abbreviation."""
+    return parse(name).policy
+
+
+def filled(name: str, members: Iterable[Named], seed: int = 1) -> Selection[Named]:
+    """A selection of the policy of this name with these members."""
+    selection: Selection[Named] = by_name(name).selection(Random(seed))
     for member in members:
         selection.add(member)
     return selection

@@ -9,14 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import PolicyParameter as Parameter
 from rserpool.core.policies import FULL_LOAD, POLICIES
 from rserpool.core.policies.distance import FARTHEST, at_distance, distance
-from rserpool.core.policies.lu_dpf import LeastUsedDistance
-from rserpool.core.policies.lud_dpf import LeastUsedDegradationDistance
-from rserpool.core.policies.plud import PriorityLeastUsedDegradation
-from rserpool.core.policies.rlud import RandomizedLeastUsedDegradation
-from rserpool.core.policies.rplu import RandomizedPriorityLeastUsed
-from rserpool.core.policies.rplud import RandomizedPriorityLeastUsedDegradation
-from rserpool.core.policies.wrand_dpf import WeightedRandomDistance
-from tests.core.policies.members import filled, named, names, picks, tally
+from tests.core.policies.members import by_name, filled, named, names, picks, tally
 from tests.core.policies.test_random import ChanceTests as Chance
 
 QUARTER = FULL_LOAD // 4
@@ -26,12 +19,12 @@ PERCENT = FULL_LOAD // 100
 class PriorityLeastUsedDegradationTests(SynchronousTestCase):
     def test_counts_what_was_selected_and_what_comes(self) -> None:
         # A is at 0 + 30 for its first request, B at 45 + 1
-        selection = filled(PriorityLeastUsedDegradation(), named([(0, 30), (45, 1)]))
+        selection = filled("PLUD", named([(0, 30), (45, 1)]))
         self.assertEqual("".join(picks(selection, 5)), "ABBBB")
 
     def test_registering_again_resets_the_counter(self) -> None:
         members = named([(0, 30), (45, 1)])
-        selection = filled(PriorityLeastUsedDegradation(), members)
+        selection = filled("PLUD", members)
         selection.select(1)
         selection.update(members[0])
         self.assertEqual(picks(selection, 1), ["A"])
@@ -40,26 +33,26 @@ class PriorityLeastUsedDegradationTests(SynchronousTestCase):
 class RandomizedTests(Chance):
     def test_priority_by_what_will_be_left(self) -> None:
         members = named([(0, QUARTER), (QUARTER, QUARTER), (QUARTER * 2, QUARTER)])
-        selection = filled(RandomizedPriorityLeastUsed(), members)
+        selection = filled("RPLU", members)
         self.assert_shares(tally(selection, 10000), {"A": 3.0, "B": 2.0, "C": 1.0})
 
     def test_priority_one_that_would_be_full_is_the_last_resort(self) -> None:
-        selection = filled(RandomizedPriorityLeastUsed(), named([(QUARTER, QUARTER * 3), (0, FULL_LOAD)]))
+        selection = filled("RPLU", named([(QUARTER, QUARTER * 3), (0, FULL_LOAD)]))
         self.assertEqual(set(picks(selection, 20)), {"A"})
-        selection = filled(RandomizedPriorityLeastUsed(), named([(1, FULL_LOAD), (FULL_LOAD, FULL_LOAD)]))
+        selection = filled("RPLU", named([(1, FULL_LOAD), (FULL_LOAD, FULL_LOAD)]))
         self.assertEqual(sorted(names(selection.select(5))), ["A", "B"])
 
     def test_degradation_makes_the_chosen_one_less_likely(self) -> None:
         members = named([(0, FULL_LOAD // 2)] + [(0, 0)] * 2)
         found: Counter[str] = Counter()
-        selection = filled(RandomizedLeastUsedDegradation(), members)
+        selection = filled("RLUD", members)
         for _ in range(10000):
             members[0].rank = 1
             members[0].values = (0, FULL_LOAD // 2)
             selection.update(members[0])  # tells its load anew
             found += tally(selection, 1)
         self.assert_shares(found, {"A": 1.0, "B": 1.0, "C": 1.0})
-        selection = filled(RandomizedLeastUsedDegradation(), members)
+        selection = filled("RLUD", members)
         for _ in range(200):
             selection.select(1)  # long before that A is full
         self.assertGreaterEqual(members[0].rank, 2)
@@ -67,14 +60,14 @@ class RandomizedTests(Chance):
 
     def test_degradation_counts_for_all_that_are_reported_and_not_for_a_peek(self) -> None:
         members = named([(0, PERCENT)] * 3)
-        selection = filled(RandomizedLeastUsedDegradation(), members)
+        selection = filled("RLUD", members)
         selection.peek(3)
         selection.select(2)
         self.assertEqual(sorted(member.rank for member in members), [0, 1, 1])
 
     def test_priority_and_degradation(self) -> None:
         members = named([(QUARTER, QUARTER), (0, QUARTER), (QUARTER * 2, QUARTER)])
-        selection = filled(RandomizedPriorityLeastUsedDegradation(), members)
+        selection = filled("RPLUD", members)
         counts: Counter[str] = Counter()
         for _ in range(10000):
             counts += tally(selection, 1)
@@ -86,20 +79,20 @@ class RandomizedTests(Chance):
 class DistanceTests(Chance):
     def test_each_millisecond_takes_its_part_of_the_weight(self) -> None:
         members = named([(1000, PERCENT, 0), (1000, PERCENT, 50), (2000, PERCENT, 50)])
-        selection = filled(WeightedRandomDistance(), members)
+        selection = filled("WRAND-DPF", members)
         self.assert_shares(tally(selection, 10000), {"A": 10.0, "B": 5.0, "C": 10.0})
 
     def test_a_weight_never_vanishes_with_distance(self) -> None:
         members = named([(1000, PERCENT, 200), (0, PERCENT, 0)])
-        selection = filled(WeightedRandomDistance(), members)
+        selection = filled("WRAND-DPF", members)
         self.assertEqual(picks(selection, 3, 2), ["A"] * 3)
 
     def test_each_millisecond_adds_to_the_load(self) -> None:
-        selection = filled(LeastUsedDistance(), named([(0, 10, 50), (499, 10, 0), (501, 10, 0)]))
+        selection = filled("LU-DPF", named([(0, 10, 50), (499, 10, 0), (501, 10, 0)]))
         self.assertEqual(picks(selection, 1, 3), ["BAC"])
 
     def test_distance_and_degradation(self) -> None:
-        selection = filled(LeastUsedDegradationDistance(), named([(0, 200, 10, 50), (0, 200, 10, 100)]))
+        selection = filled("LUD-DPF", named([(0, 200, 10, 50), (0, 200, 10, 100)]))
         self.assertEqual("".join(picks(selection, 5)), "AAABA")
 
 
@@ -112,7 +105,7 @@ class MeasuredTests(SynchronousTestCase):
         return at_distance(parameter, lambda: seconds, add=add)
 
     def test_replaced_and_added(self) -> None:
-        policy = LeastUsedDegradationDistance()
+        policy = by_name("LUD-DPF")
         told = Parameter(policy.number, policy.encode((1, 2, 3, 7)))
         near = self.at(told, 0.1, add=False)
         self.assertEqual((1, 2, 3, 50), policy.decode(near.data))
@@ -132,5 +125,5 @@ class MeasuredTests(SynchronousTestCase):
             self.assertIs(told, at_distance(told, self.fail, add=False))
 
     def test_what_is_cut_short_is_left_for_others_to_refuse(self) -> None:
-        told = Parameter(LeastUsedDistance.number, b"\x01" * 11)
+        told = Parameter(by_name("LU-DPF").number, b"\x01" * 11)
         self.assertIs(told, self.at(told, 0.1, add=False))

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import PoolElementParameter, TcpTransport
-from rserpool.core.dice import Dice
+from rserpool.core import ConfigurationError, PoolElementParameter, TcpTransport, TransportAddress
 from rserpool.core.handlespace.handlespace import Handlespace
-from rserpool.core.policies import POLICIES, ROUND_ROBIN, Member, Policy, Selection, parse
-from rserpool.core.policies.base import M, T
-from rserpool.core.policies.lowest import LowestFirst
+from rserpool.core.policies import (
+    POLICIES,
+    ROUND_ROBIN,
+    Asker,
+    Member,
+    Policy,
+    RoundRobin,
+    Selection,
+    as_returned,
+    lowest,
+    parse,
+)
 from rserpool.core.wire import parameters
 from tests.conformance import rfc
+from tests.core.policies import documented
+from tests.core.policies.members import Named, by_name, named, names
 
 
 def elements(policy: Policy, *values: Sequence[int]) -> list[PoolElementParameter]:
@@ -30,10 +41,6 @@ def elements(policy: Policy, *values: Sequence[int]) -> list[PoolElementParamete
         )
         for number, each in enumerate(values, 1)
     ]
-
-
-def by_name(name: str) -> Policy:
-    return parse(name).policy
 
 
 class TableTests(SynchronousTestCase):
@@ -157,34 +164,16 @@ class UserTests(SynchronousTestCase):
             self.assertEqual(self.order(policy, [], 5), [])
 
 
-class NearestSelection(LowestFirst[M]):
-    """What a file of a new policy holds: how the registrar chooses ..."""
-
-    __slots__ = ()
-
-    def key(self, member: M) -> int:
-        return member.values[0]
-
-
-class Nearest(Policy):
-    """... the values on the wire, and what the user does."""
-
-    number = 0x80001234
-    name = "nearest"
-    abbreviation = "NEAR"
-    fields = ("distance",)
-
-    def selection(self, random: Dice) -> Selection[M]:
-        return NearestSelection()
-
-    def user_order(self, elements: Sequence[T], turn: int, random: Dice) -> list[T]:
-        return list(elements)
+NEAREST = Policy(0x80001234, "nearest", "NEAR", ("distance",), lowest(lambda v: v[0]), as_returned, "the nearest")
 
 
 class OneMorePolicyTests(SynchronousTestCase):
-    def test_one_class_and_one_line_in_the_table(self) -> None:
-        POLICIES[Nearest.number] = Nearest()
-        self.addCleanup(POLICIES.pop, Nearest.number)
+    def added(self, policy: Policy) -> None:
+        POLICIES.add(policy, "a test")
+        self.addCleanup(POLICIES.pop, policy.number, None)
+
+    def test_one_row_in_the_table(self) -> None:
+        self.added(NEAREST)
         policy = parse("nearest:distance=17")
         self.assertEqual(policy.values, {"distance": 17})
         handlespace = Handlespace(Random(1))
@@ -198,6 +187,43 @@ class OneMorePolicyTests(SynchronousTestCase):
         """A selection needs no handlespace: any Member will do."""
         member = Member()
         member.values = (1,)
-        selection: Selection[Member] = Nearest().selection(Random(1))
+        selection: Selection[Member] = NEAREST.selection(Random(1))
         selection.add(member)
         self.assertEqual(selection.select(1), [member])
+
+    def test_no_name_or_number_twice(self) -> None:
+        self.added(NEAREST)
+        self.added(NEAREST)
+        for other in (
+            replace(NEAREST, name="other", abbreviation="O"),
+            replace(NEAREST, number=0x80001235, abbreviation="O"),
+            replace(NEAREST, number=0x80001235, name="other"),
+            replace(NEAREST, number=0x80001235, name="Near", abbreviation="O"),
+        ):
+            with self.assertRaisesRegex(ConfigurationError, "nearest.* of a test, .* of another$"):
+                POLICIES.add(other, "another")
+        with self.assertRaisesRegex(ConfigurationError, "round-robin .RR, 0x00000001. of rserpool, nearest"):
+            POLICIES.add(replace(NEAREST, number=1), "another")
+
+
+class ByAsker(RoundRobin[Named]):
+    """A rule that must know who asks."""
+
+    def select(self, count: int, asker: Asker = None) -> list[Named]:
+        chosen = super().select(len(self))
+        return [member for member in chosen if asker is None or member.name == asker.hosts[0]][:count]
+
+
+class AskerTests(SynchronousTestCase):
+    def test_a_rule_is_told_who_asks(self) -> None:
+        selection = ByAsker()
+        for member in named([()] * 3):
+            selection.add(member)
+        self.assertEqual(names(selection.select(3)), "ABC")
+        self.assertEqual(names(selection.select(3, TransportAddress(("C",), 1))), "C")
+
+
+class DocumentedTests(SynchronousTestCase):
+    def test_every_policy_is_in_the_docs(self) -> None:
+        """C{python -m tests.core.policies.documented} writes them."""
+        self.assertIn(documented.table(), documented.PAGE.read_text())

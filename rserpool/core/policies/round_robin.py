@@ -1,16 +1,14 @@
-"""Round Robin (RFC 5356 section 4.1), the default policy."""
+"""Choosing each in its turn: RR, the default policy (RFC 5356 section 4.1.2)."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from itertools import islice
 
-from rserpool.core.dice import Dice
-from rserpool.core.policies.base import M, Policy, Selection, T, rotated
+from rserpool.core.policies.base import Asker, M, Selection
 
 
-class RoundRobinSelection(Selection[M]):
+class RoundRobin(Selection[M]):
     """The circular list; its head is the first of the dictionary, and a new member joins just behind all others."""
 
     __slots__ = ("_ring",)
@@ -30,25 +28,11 @@ class RoundRobinSelection(Selection[M]):
     def update(self, member: M) -> None:
         pass  # a member that registers again keeps its place
 
-    def select(self, count: int) -> list[M]:
+    def select(self, count: int, asker: Asker = None) -> list[M]:
         chosen = self.peek(count)
         if chosen:
             self._ring.move_to_end(chosen[0])  # 4.1.2: the head advances by one
         return chosen
 
-    def peek(self, count: int) -> list[M]:
+    def peek(self, count: int, asker: Asker = None) -> list[M]:
         return list(islice(self._ring, max(count, 0)))
-
-
-class RoundRobin(Policy):
-    """Each element in its turn."""
-
-    number = 0x00000001
-    name = "round-robin"
-    abbreviation = "RR"
-
-    def selection(self, random: Dice) -> RoundRobinSelection[M]:
-        return RoundRobinSelection()
-
-    def user_order(self, elements: Sequence[T], turn: int, random: Dice) -> list[T]:
-        return rotated(elements, turn)

@@ -1,4 +1,4 @@
-"""Weighted Round Robin (RFC 5356 section 4.2) by stride scheduling.
+"""Choosing each as often as its weight says: WRR (RFC 5356 section 4.2) by stride scheduling.
 
 The circular list of the RFC is never written out. Each member has a position on the ring, and its next one lies
 1/weight of a round further: the entries of one member are evenly spread, and the list goes through the members in
@@ -10,11 +10,9 @@ a member of weight w has exactly w entries in each round, for any weight up to 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from rserpool.core.dice import Dice
-from rserpool.core.policies.base import M, Policy, Selection, T, rotated
+from rserpool.core.policies.base import Asker, M, Selection
 from rserpool.core.policies.order import Order
 
 ROUND: Final = 1 << 64
@@ -23,7 +21,7 @@ _GOLDEN: Final = 0x9E3779B97F4A7C15
 """2**64 divided by the golden ratio: its multiples, modulo 2**64, spread evenly however many there are."""
 
 
-class WeightedRoundRobinSelection(Selection[M]):
+class WeightedRoundRobin(Selection[M]):
     """Members by their next position on the ring; those of weight 0 have none, and are never selected.
 
     C{rank} is the position and, below it, the turn that decides between equal ones: who had it longest ago is
@@ -65,7 +63,7 @@ class WeightedRoundRobinSelection(Selection[M]):
             member.tally = 0
             self._place(member, self._position + left * old // new)
 
-    def select(self, count: int) -> list[M]:
+    def select(self, count: int, asker: Asker = None) -> list[M]:
         chosen = self._order.first(count)
         for head in self._order.take(1) if chosen else ():
             self._position = head.rank >> _TURN
@@ -77,7 +75,7 @@ class WeightedRoundRobinSelection(Selection[M]):
             self._place(head, self._position + step)
         return chosen
 
-    def peek(self, count: int) -> list[M]:
+    def peek(self, count: int, asker: Asker = None) -> list[M]:
         return self._order.first(count)
 
     def _join(self, member: M) -> None:
@@ -93,18 +91,3 @@ class WeightedRoundRobinSelection(Selection[M]):
         self._turn += 1
         member.rank = position << _TURN | self._turn
         self._order.add(member)
-
-
-class WeightedRoundRobin(Policy):
-    """Each element in its turn, and as often as its weight says."""
-
-    number = 0x00000002
-    name = "weighted-round-robin"
-    abbreviation = "WRR"
-    fields = ("weight",)
-
-    def selection(self, random: Dice) -> WeightedRoundRobinSelection[M]:
-        return WeightedRoundRobinSelection()
-
-    def user_order(self, elements: Sequence[T], turn: int, random: Dice) -> list[T]:
-        return rotated(elements, turn)
