@@ -27,7 +27,7 @@ from rserpool.core.errors import RSerPoolError, WireError
 from rserpool.core.monitoring.components import Change, Components
 from rserpool.core.monitoring.report import CSP_PORT, decode
 from rserpool.monitor.reporting import csp_address
-from rserpool.node.driver import clock_of
+from rserpool.node.reactor import clock_of
 
 SUMMARY = "show the registrars, elements and users that report their status"
 LOOK = 0.5

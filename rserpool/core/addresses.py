@@ -50,17 +50,18 @@ def in_short(addresses: Sequence[TransportAddress], most: int = 4) -> str:
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
-def same_place(one: TransportAddress, other: TransportAddress) -> bool:
-    """Whether two addresses name one SCTP (or TCP) endpoint: a common IP address, the same ports.
+def places(address: TransportAddress) -> list[tuple[str, int, int, str]]:
+    """The places of one SCTP (or TCP) endpoint, one for each IP address: host, port, UDP port, protocol.
 
     Processes on one host share its addresses and may share an SCTP port, so the UDP port counts too.
     """
-    return (
-        one.port == other.port
-        and one.protocol == other.protocol
-        and (one.encapsulation or ENCAPSULATION_PORT) == (other.encapsulation or ENCAPSULATION_PORT)
-        and not set(one.hosts).isdisjoint(other.hosts)
-    )
+    udp = address.encapsulation or ENCAPSULATION_PORT
+    return [(host, address.port, udp, address.protocol) for host in address.hosts]
+
+
+def same_place(one: TransportAddress, other: TransportAddress) -> bool:
+    """Whether two addresses name one SCTP (or TCP) endpoint: they have a place in common."""
+    return not set(places(one)).isdisjoint(places(other))
 
 
 def parse_transport_address(text: str, *, default_port: int = ASAP_PORT, protocol: str = "sctp") -> TransportAddress:

@@ -1,6 +1,6 @@
 """What a role asks its caller to do: messages and time go in, these come out.
 
-A role never sends. A L{Node<rserpool.node.driver.Node>} (or a test) performs the effects in order.
+A role never sends. A L{Driver<rserpool.node.driver.Driver>} (or a test) performs the effects in order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open an association to C{peer}; C{association_up} or C{connect_failed} follows, naming the same address.
+    """Have an association with C{peer}; C{association_up} or C{connect_failed} follows, naming the same address.
+
+    Where the peer has opened one already, that is the one: two endpoints have one association (RFC 9260 section 1.3).
 
     @ivar channel: from which of our endpoints: C{"asap"} or C{"enrp"}.
     """

@@ -18,8 +18,8 @@ from rserpool.core.policies import ParsedPolicy
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, UserTransport
 from rserpool.element.ports import ListeningPorts, asap_place, has_control_channel, session_framing
 from rserpool.element.service import PoolElementService
-from rserpool.node.driver import clock_of
 from rserpool.node.own_addresses import present_hosts, wildcard
+from rserpool.node.reactor import clock_of
 from rserpool.node.registrars import local_hosts_towards, registrars_from
 
 PATIENCE = 5.0

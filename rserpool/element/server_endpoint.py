@@ -28,7 +28,7 @@ from rserpool.element.ports import (
     user_transport,
 )
 from rserpool.element.service import PoolElementService
-from rserpool.node.driver import clock_of
+from rserpool.node.reactor import clock_of
 from rserpool.node.registrars import local_host_towards, registrars_from
 
 GRACE = 5.0

@@ -23,8 +23,8 @@ from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.load import probe
 from rserpool.element.refusal import refusal
 from rserpool.node.closing import close
-from rserpool.node.driver import Node
 from rserpool.node.multicast import AnnouncementChannel, default_group
+from rserpool.node.node import Node
 from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
 from rserpool.node.registrars import local_hosts_towards, registrars_from
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
@@ -133,10 +133,10 @@ class PoolElementService(Service):
             hosts=hosts,
             encapsulation=self._encapsulation,
         )
-        self._endpoint = self.node.endpoint = self._stack.open(0, self.node, hosts, True)
+        self._endpoint = self.node.asap.sctp = self._stack.open(0, self.node.asap, hosts, True)
         if self._announcements:
             group = self._announce_group or default_group(hosts[0])
-            channel = AnnouncementChannel(group, hosts[0], self.node.announcementReceived)
+            channel = AnnouncementChannel(group, hosts[0], self.node.asap.announced)
             self._channel = channel.start(self._reactor)
 
     def serve(

@@ -17,7 +17,7 @@ from rserpool.core.addresses import TransportAddress, parse_transport_address
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.monitoring.report import CSP_PORT, Component, Report, encode
 from rserpool.monitor.status import Describe, Status
-from rserpool.node.driver import clock_of
+from rserpool.node.reactor import clock_of
 
 INTERVAL = 1.0
 """Seconds between two reports, where nothing else is said."""

@@ -7,21 +7,27 @@ from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
+from rserpool.node.tcp import TcpEndpoint
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+
+_log = Logger()
 
 SHUTDOWN = 1.0
 """Seconds that associations have for a graceful shutdown."""
 
 
-async def close(reactor: Any, endpoints: Sequence[ISctpEndpoint | None], stack: ISctpStack | None) -> None:
+async def close(
+    reactor: Any, endpoints: Sequence[ISctpEndpoint | TcpEndpoint | None], stack: ISctpStack | None
+) -> None:
     """Shut the associations of all endpoints down, abort those that do not answer, and close the stack, if given."""
     closing = [(endpoint, endpoint.stopListening()) for endpoint in endpoints if endpoint is not None]
     for endpoint, stopped in closing:
         if not await in_time(reactor, stopped):
             endpoint.abort()
-    if stack is not None:
-        await in_time(reactor, stack.close())
+    if stack is not None and not await in_time(reactor, stack.close()):
+        _log.warn("SCTP did not stop within {seconds} s", seconds=SHUTDOWN)
 
 
 async def in_time(reactor: Any, done: Deferred[None]) -> bool:

@@ -1,16 +1,17 @@
-"""Node: one role on one reactor. It decodes, calls the role, performs the effects, and keeps one timer."""
+"""The driver of a role: it decodes, calls the role, performs the effects in order, and keeps one timer.
+
+It knows neither a reactor nor sockets: a L{Loop} gives it time and timers, and over L{Channel}s messages come and go.
+Between two endpoints it keeps one association (RFC 9260 section 1.3).
+"""
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import Any, Protocol, cast
 
-from twisted.internet.base import ReactorBase
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress, places
 from rserpool.core.effects import (
     Abort,
     Announce,
@@ -26,16 +27,12 @@ from rserpool.core.effects import (
 from rserpool.core.errors import CauseCode, WireError
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
-from rserpool.node.paths import Paths
-from rserpool.node.strangers import Garbled
-from rserpool.sctp.base import PPID_ASAP, SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint
-
-if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
+from rserpool.core.wire.tlv import Decoded
+from rserpool.node.loop import Carrier, Loop, Timer
+from rserpool.node.strangers import Strangers
 
 
-class Face(Protocol):
+class Speaker(Protocol):
     """What a role shows to those who speak one protocol with it."""
 
     def association_up(
@@ -55,75 +52,82 @@ class Face(Protocol):
     def announcement(self, message: Any, source: str, now: float) -> list[Effect]: ...
 
 
-class Role(Face, Protocol):
-    """What a Node runs: Registrar, PoolElement or PoolUser."""
+class Role(Speaker, Protocol):
+    """What a driver runs: Registrar, PoolElement or PoolUser; it speaks ASAP."""
 
     def tick(self, now: float) -> list[Effect]: ...
 
     def next_deadline(self) -> float | None: ...
 
 
-def clock_of(reactor: Any) -> Callable[[], float]:
-    """The monotonic clock that goes with a reactor: a real one counts wall-clock time, which may jump."""
-    return time.monotonic if isinstance(reactor, ReactorBase) else reactor.seconds
+class Codec(Protocol):
+    """One protocol's messages and their bytes: C{rserpool.core.wire.asap} or C{enrp}."""
+
+    def encode(self, message: Any, /) -> bytes: ...
+
+    def decode(self, data: bytes, /) -> Decoded[Any]: ...
 
 
-class Channel(SctpHandler):
-    """One protocol of a Node over one SCTP endpoint (and TCP connections): decodes, and tells the role.
+class Channel:
+    """One protocol of a role: dials for it, decodes what comes in, and tells it.
 
-    @ivar endpoint: the L{ISctpEndpoint} over which associations are opened; None for TCP alone.
-    @ivar connect_tcp: C{connect_tcp(peer, handler)}, for a role that speaks ASAP over TCP (RFC 5352 section 2.1).
-    @ivar announce: C{announce(data)}, which multicasts a message; None where announcements are off.
-    @ivar garbled: who sends what cannot be understood.
+    Who derives from it says how to L{dial}, and calls L{up}, L{received}, L{lost} and so on.
+
+    @ivar multicast: C{multicast(data)} announces a message; None where announcements are off.
+    @ivar strangers: who sends what cannot be understood.
     @ivar addresses_changed: what hears that a peer's addresses are not those that it came with; None for nothing.
     """
 
-    _log = Logger()
-
-    def __init__(self, node: Node, face: Face, codec: Any, ppid: int) -> None:
-        self.node = node
-        self.face = face
+    def __init__(self, driver: Driver, speaker: Speaker, codec: Codec, ppid: int) -> None:
+        self.driver = driver
+        self.speaker = speaker
         self.codec = codec
         self.ppid = ppid
-        self.endpoint: ISctpEndpoint | None = None
-        self.connect_tcp: Callable[[TransportAddress, Channel], ISctpAssociation] | None = None
-        self.garbled = Garbled(self._log)
-        self.announce: Callable[[bytes], None] | None = None
+        self.strangers = Strangers(driver.log)
+        self.multicast: Callable[[bytes], None] | None = None
         self.addresses_changed: Callable[[Association, tuple[str, ...], float], list[Effect]] | None = None
-        self._dialled: dict[TransportAddress, ISctpAssociation] = {}
-        self._given_up: set[ISctpAssociation] = set()
+        self._dialled: dict[TransportAddress, Carrier] = {}
+        self._given_up: set[Carrier] = set()
+        self._where: dict[Carrier, TransportAddress] = {}
+        self._present: dict[tuple[str, int, int, str], Carrier] = {}
 
-    def send(self, association: ISctpAssociation, message: Any) -> None:
-        """Send a message, or one that is encoded already."""
-        association.send(message if type(message) is bytes else self.codec.encode(message), self.ppid)
+    def dial(self, peer: TransportAddress) -> Carrier:
+        """Begin to open an association; L{up} or L{lost} follows, never during this call.
+
+        @raise Exception: if that is impossible here: the role tries another peer.
+        """
+        raise NotImplementedError
+
+    # What the driver wants
 
     def connect(self, peer: TransportAddress) -> None:
-        """Open an association; the role hears how that went, after this call."""
+        """Have an association with this peer; the role hears how that went, after this call."""
         if peer in self._dialled:
             return
+        present = self._with(peer)
+        if present is not None:
+            self._dialled[peer] = present
+            self.driver.met.append((self, peer))
+            return
         try:
-            if peer.protocol == "tcp":
-                if self.connect_tcp is None:
-                    raise RuntimeError("this node speaks no TCP")
-                self._dialled[peer] = self.connect_tcp(peer, self)
-            else:
-                if self.endpoint is None:
-                    raise RuntimeError("this node speaks no SCTP")
-                self._dialled[peer] = self.endpoint.connect(peer)
+            self._dialled[peer] = self.dial(peer)
         except Exception as error:  # noqa: BLE001
             # For example an address family that this host does not have: the role tries another peer.
-            self._log.warn("cannot reach {peer}: {error}", peer=str(peer), error=error)
-            self.node.reactor.callLater(0, self._connect_failed, peer)
+            self.driver.log.warn("cannot reach {peer}: {error}", peer=str(peer), error=error)
+            self.driver.loop.call_later(0, self._connect_failed, peer)
 
-    def does_not_fit(self, association: ISctpAssociation, error: ValueError) -> None:
-        """A message cannot be encoded: the peer asked with a pool handle so long that no answer can hold it."""
-        self.garbled.came(association, f"a question whose answer fits no message: {error}")
-        self._report(association, 0, (ErrorCause(CauseCode.INVALID_VALUES),))
+    def meet(self, peer: TransportAddress) -> None:
+        """The association with a peer that was to be dialled is there already."""
+        present = self._dialled.pop(peer, None)
+        if present in self._where:
+            self.driver.perform(self.speaker.association_up(present, peer, self.driver.now(), True))
+        elif present is not None:
+            self.connect(peer)
 
     def stop_connecting(self, peer: TransportAddress) -> None:
         """Give up an attempt."""
         dialled = self._dialled.pop(peer, None)
-        if dialled is not None:
+        if dialled is not None and dialled not in self._where:
             self._given_up.add(dialled)
             dialled.abort()
 
@@ -132,176 +136,194 @@ class Channel(SctpHandler):
         for peer in list(self._dialled):
             self.stop_connecting(peer)
 
-    def _connect_failed(self, peer: TransportAddress) -> None:
-        self.node.perform(self.face.connect_failed(peer, self.node.now()))
+    def leave(self, carrier: Carrier) -> None:
+        """An association is about to end: whoever wants its peer dials."""
+        peer = self._where.pop(carrier, None)
+        if peer is not None:
+            for place in places(peer):
+                if self._present.get(place) is carrier:
+                    del self._present[place]
 
-    # ISctpHandler
+    def does_not_fit(self, carrier: Carrier, error: ValueError) -> None:
+        """A message cannot be encoded: the peer asked with a pool handle so long that no answer can hold it."""
+        self.strangers.came(carrier, f"a question whose answer fits no message: {error}")
+        self._report(carrier, 0, (ErrorCause(CauseCode.INVALID_VALUES),))
 
-    def associationUp(self, association: ISctpAssociation) -> None:
-        outbound = association.outbound
+    # What happens
+
+    def up(self, carrier: Carrier) -> bool:
+        """An association is up; whether it is wanted."""
+        peer, outbound = carrier.peer, carrier.outbound
         if outbound:
-            if self._dialled.get(association.peer) is not association:
-                self._given_up.add(association)
-                association.abort()
-                return
-            del self._dialled[association.peer]
-        self.node.perform(self.face.association_up(association, association.peer, self.node.now(), outbound))
-        if outbound and association.established and set(association.peer_addresses) != set(association.peer.hosts):
-            self._moved(association)
+            if self._dialled.get(peer) is not carrier:
+                self._given_up.add(carrier)
+                carrier.abort()
+                return False
+            del self._dialled[peer]
+        self._settle(carrier, peer)
+        self.driver.belongs(carrier, self)
+        self.driver.perform(self.speaker.association_up(carrier, peer, self.driver.now(), outbound))
+        return True
 
-    def messageReceived(
-        self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
-    ) -> None:
-        if ppid != self.ppid:
-            self.garbled.came(association, f"a message with PPID {ppid}, where PPID {self.ppid} is spoken")
-            return
+    def received(self, carrier: Carrier, data: bytes) -> None:
+        """A message came in."""
         try:
             decoded = self.codec.decode(data)
         except WireError as error:
-            self.garbled.came(association, str(error))
+            self.strangers.came(carrier, str(error))
             if error.report:
-                self._report(association, 0, (cause_of(error),))
+                self._report(carrier, 0, (cause_of(error),))
             return
         if decoded.unrecognized:
             sender = getattr(decoded.message, "sender", 0)
-            self._report(association, sender, unrecognized_parameters(decoded.unrecognized))
-        node = self.node
-        node.perform(self.face.receive(association, decoded.message, node.now()))
+            self._report(carrier, sender, unrecognized_parameters(decoded.unrecognized))
+        driver = self.driver
+        driver.perform(self.speaker.receive(carrier, decoded.message, driver.now()))
 
-    def announcementReceived(self, data: bytes, source: str) -> None:
-        """A datagram came in at the multicast group."""
+    def announced(self, data: bytes, source: str) -> None:
+        """A datagram came in at the multicast group, from the IP address C{source}."""
         try:
             decoded = self.codec.decode(data)
         except WireError as error:
-            self._log.debug("{source} announced what cannot be understood: {error}", source=source, error=error)
+            self.driver.log.debug("{source} announced what cannot be understood: {error}", source=source, error=error)
             return
-        self.node.perform(self.face.announcement(decoded.message, source, self.node.now()))
+        self.driver.perform(self.speaker.announcement(decoded.message, source, self.driver.now()))
 
-    def addressChanged(self, association: ISctpAssociation, host: str, reachable: bool) -> None:
-        self.node.paths.changed(association, host, reachable)
-
-    def peerAddressesChanged(self, association: ISctpAssociation) -> None:
-        self.node.paths.moved(association)
-        self._moved(association)
-
-    def _moved(self, association: ISctpAssociation) -> None:
+    def moved(self, carrier: Carrier, hosts: tuple[str, ...]) -> None:
+        """The IP addresses of a peer are these."""
+        peer = self._where.get(carrier)
+        if peer is not None:
+            self.leave(carrier)
+            self._settle(carrier, replace(peer, hosts=hosts))
         if self.addresses_changed is not None:
-            self.node.perform(self.addresses_changed(association, association.peer_addresses, self.node.now()))
+            self.driver.perform(self.addresses_changed(carrier, hosts, self.driver.now()))
 
-    def associationPaused(self, association: ISctpAssociation) -> None:
-        self.node.perform(self.face.association_paused(association, self.node.now()))
+    def paused(self, carrier: Carrier) -> None:
+        """The peer reads too slowly."""
+        self.driver.perform(self.speaker.association_paused(carrier, self.driver.now()))
 
-    def associationResumed(self, association: ISctpAssociation) -> None:
-        self.node.perform(self.face.association_resumed(association, self.node.now()))
+    def resumed(self, carrier: Carrier) -> None:
+        """It reads again."""
+        self.driver.perform(self.speaker.association_resumed(carrier, self.driver.now()))
 
-    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
-        self.garbled.forget(association)
-        self.node.forget(association)
-        if association in self._given_up:
-            self._given_up.discard(association)
-            return
-        if association.outbound and self._dialled.get(association.peer) is association:
-            del self._dialled[association.peer]
-            self.node.perform(self.face.connect_failed(association.peer, self.node.now()))
+    def lost(self, carrier: Carrier) -> None:
+        """An association is gone, or could not be opened."""
+        self.strangers.forget(carrier)
+        self.leave(carrier)
+        self.driver.forget(carrier)
+        if carrier in self._given_up:
+            self._given_up.discard(carrier)
+        elif carrier.outbound and self._dialled.get(carrier.peer) is carrier:
+            del self._dialled[carrier.peer]
+            self._connect_failed(carrier.peer)
         else:
-            self.node.perform(self.face.association_lost(association, self.node.now()))
+            self.driver.perform(self.speaker.association_lost(carrier, self.driver.now()))
 
-    def _report(self, association: ISctpAssociation, receiver: int, causes: tuple[ErrorCause, ...]) -> None:
-        error = asap.Error(causes) if self.ppid == PPID_ASAP else enrp.Error(self.node.server, receiver, causes)
-        self.send(association, error)
+    def _connect_failed(self, peer: TransportAddress) -> None:
+        self.driver.perform(self.speaker.connect_failed(peer, self.driver.now()))
+
+    def _with(self, peer: TransportAddress) -> Carrier | None:
+        return next((self._present[place] for place in places(peer) if place in self._present), None)
+
+    def _settle(self, carrier: Carrier, peer: TransportAddress) -> None:
+        self._where[carrier] = peer
+        for place in places(peer):
+            self._present[place] = carrier
+
+    def _report(self, carrier: Carrier, receiver: int, causes: tuple[ErrorCause, ...]) -> None:
+        error = enrp.Error(self.driver.server, receiver, causes) if self.codec is enrp else asap.Error(causes)
+        carrier.send(self.codec.encode(error), self.ppid)
 
 
-class PeerChannel(Channel):
-    """A channel beside the Node's own: the Node must know which associations are its."""
-
-    def associationUp(self, association: ISctpAssociation) -> None:
-        self.node.belongs(association, self)
-        super().associationUp(association)
-
-
-class Node(Channel):
-    """Runs a role on one reactor; is itself its channel for ASAP.
+class Driver:
+    """Runs a role.
 
     @ivar server: the ENRP server identifier of a registrar; 0 for others.
-    @ivar paths: what happened to the paths of its associations.
+    @ivar channels: by the names that effects use: C{"asap"}, which comes first, and a registrar's C{"enrp"}.
+    @ivar now: the loop's monotonic clock.
+    @ivar met: peers that a role wants and has, to be told of at the end of L{perform}.
     """
 
-    def __init__(self, reactor: Any, role: Role, notify: Callable[[Any], None], *, server: int = 0) -> None:
-        super().__init__(self, role, asap, PPID_ASAP)
-        self.paths = Paths(self._log)
-        self.reactor = reactor
+    def __init__(self, loop: Loop, role: Role, notify: Callable[[Any], object], *, server: int = 0) -> None:
+        self.loop = loop
+        self.log = loop.log
+        self.now = loop.now
         self.server = server
+        self.channels: dict[str, Channel] = {}
+        self.met: deque[tuple[Channel, TransportAddress]] = deque()
         self._role = role
         self._notify = notify
-        self._channels: dict[str, Channel] = {"asap": self}
         self._channel_of: dict[Any, Channel] = {}
-        self._timer: IDelayedCall | None = None
+        self._timer: Timer | None = None
         self._timer_at = 0.0
         self._stopped = False
-        self.now = clock_of(reactor)
 
-    def open_channel(self, name: str, face: Face, codec: Any, ppid: int) -> Channel:
-        """Speak another protocol too, over an endpoint of its own."""
-        channel = self._channels[name] = PeerChannel(self, face, codec, ppid)
-        return channel
+    def belongs(self, carrier: Carrier, channel: Channel) -> None:
+        """What is sent over an association is of this channel; without a word it is ASAP."""
+        if channel is not self.channels["asap"]:
+            self._channel_of[carrier] = channel
 
-    def belongs(self, association: ISctpAssociation, channel: Channel) -> None:
-        """An association is not one of ASAP."""
-        self._channel_of[association] = channel
-
-    def forget(self, association: ISctpAssociation) -> None:
+    def forget(self, carrier: Carrier) -> None:
         """An association is gone."""
-        self._channel_of.pop(association, None)
-        self.paths.forget(association)
+        self._channel_of.pop(carrier, None)
 
     def perform(self, effects: list[Effect]) -> None:
         """Do what the role asked for, in order, and re-arm the timer."""
         if self._stopped:
             return
+        asap_channel = self.channels["asap"]
         for effect in effects:
             if type(effect) is Send:
-                association: Any = effect.association
+                carrier: Any = effect.association
                 message = effect.message
-                channel = self._channel_of.get(association, self)
-                # What Channel.send does; this is where a registrar's time goes.
+                channel = self._channel_of.get(carrier, asap_channel)
+                # This is where a registrar's time goes.
                 try:
-                    association.send(message if type(message) is bytes else channel.codec.encode(message), channel.ppid)
+                    carrier.send(message if type(message) is bytes else channel.codec.encode(message), channel.ppid)
                 except ValueError as error:
-                    channel.does_not_fit(association, error)
+                    channel.does_not_fit(carrier, error)
             else:
                 self._perform(effect)
+        while self.met:
+            channel, peer = self.met.popleft()
+            channel.meet(peer)
         if not self._stopped:  # by whoever was told just now
             self._rearm()
 
     def stop(self) -> None:
         """Do nothing more: neither on our own nor for anybody."""
         self._stopped = True
-        if self._timer is not None and self._timer.active():
+        if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        for channel in self._channels.values():
-            Channel.stop(channel)
+        for channel in self.channels.values():
+            channel.stop()
 
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Notify(event):
                 self._notify(event)
-            case Connect(peer, channel):
-                self._channels[channel].connect(peer)
+            case Connect(peer, name):
+                self.channels[name].connect(peer)
             case StopConnecting(peer):
-                self.stop_connecting(peer)
+                self.channels["asap"].stop_connecting(peer)
             case Probe(association):
-                association.probe()  # type: ignore[attr-defined]
+                cast("Carrier", association).probe()
             case Close(association):
-                association.close()  # type: ignore[attr-defined]
+                self._leave(association).close()
             case Abort(association):
-                association.abort()  # type: ignore[attr-defined]
+                self._leave(association).abort()
             case Announce(message, name):
-                speaker = self._channels[name]
-                if speaker.announce is not None:
-                    speaker.announce(speaker.codec.encode(message))
+                channel = self.channels[name]
+                if channel.multicast is not None:
+                    channel.multicast(channel.codec.encode(message))
             case _:
                 raise TypeError(f"no such effect: {effect!r}")
+
+    def _leave(self, association: Association) -> Carrier:
+        carrier = cast("Carrier", association)
+        self._channel_of.get(carrier, self.channels["asap"]).leave(carrier)
+        return carrier
 
     def _rearm(self) -> None:
         deadline = self._role.next_deadline()
@@ -313,7 +335,7 @@ class Node(Channel):
                 return
             self._timer.cancel()
         self._timer_at = deadline
-        self._timer = self.reactor.callLater(max(0.0, deadline - self.now()), self._tick)
+        self._timer = self.loop.call_later(max(0.0, deadline - self.now()), self._tick)
 
     def _tick(self) -> None:
         self._timer = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.interfaces import IAddress, IConnector, IListeningPort, IPushProducer
 from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory, connectionDone
@@ -13,12 +15,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.errors import WireError
+from rserpool.core.wire.stream import padded, whole_messages
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT, check_message, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 
 _log = Logger()
-
-_HEADER = 4
 
 
 @implementer(ISctpAssociation, IPushProducer)
@@ -39,7 +41,7 @@ class AsapTcpProtocol(Protocol):
         self.established = False
         self.buffered = 0
         self.connector: IConnector | None = None
-        self.siblings: set[AsapTcpProtocol] = set()
+        self.gone: Callable[[AsapTcpProtocol], object] = lambda connection: None
         self._reactor = reactor
         self._handler = handler
         self._received = bytearray()
@@ -125,22 +127,15 @@ class AsapTcpProtocol(Protocol):
             self.resumeProducing()
 
     def dataReceived(self, data: bytes) -> None:
-        received = self._received
-        received += data
-        start, end = 0, len(received)
-        while end - start >= _HEADER and not self._aborted:
-            length = int.from_bytes(received[start + 2 : start + 4], "big")
-            if length < _HEADER:
-                _log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
-                self.abort()
-                return
-            # The Length excludes the padding, and the padding comes with the message.
-            stop = start + (length + 3 & ~3)
-            if stop > end:
-                break
-            tell(_log, self._handler.messageReceived, self, bytes(received[start:stop]), PPID_ASAP, 0, False)
-            start = stop
-        del received[:start]
+        self._received += data
+        try:
+            for message in whole_messages(self._received):
+                tell(_log, self._handler.messageReceived, self, message, PPID_ASAP, 0, False)
+                if self._aborted:
+                    break
+        except WireError as error:
+            _log.warn("{peer} sent {error}: dropped", peer=str(self.peer), error=error)
+            self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._lost:
@@ -148,7 +143,6 @@ class AsapTcpProtocol(Protocol):
         self._lost = True
         self.established = False
         self.buffered = 0
-        self.siblings.discard(self)
         if self._aborted:
             reason = Failure(ConnectionAborted())
         elif reason.check(ConnectionAborted):
@@ -156,9 +150,10 @@ class AsapTcpProtocol(Protocol):
         while self._queue:
             tell(_log, self._handler.sendFailed, self, self._queue.popleft(), PPID_ASAP)
         tell(_log, self._handler.associationLost, self, reason)
+        self.gone(self)
 
     def _write(self, data: bytes) -> None:
-        self.transport.write(data + bytes(-len(data) % 4))
+        self.transport.write(padded(data))
 
     def _finish(self) -> None:
         """Close, if nothing waits any more."""
@@ -180,7 +175,7 @@ class _Accepting(ServerFactory):
     def buildProtocol(self, address: Any) -> AsapTcpProtocol:
         peer = TransportAddress((address.host,), address.port, protocol="tcp")
         connection = AsapTcpProtocol(self._reactor, self._handler, peer, outbound=False)
-        connection.siblings = self._connections
+        connection.gone = self._connections.discard
         self._connections.add(connection)
         return connection
 
@@ -235,6 +230,51 @@ def connect_tcp(reactor: Any, peer: TransportAddress, handler: ISctpHandler, tim
     connection = AsapTcpProtocol(reactor, handler, peer, outbound=True)
     _Connecting(reactor, connection, timeout).connect()
     return connection
+
+
+class TcpEndpoint:
+    """The connections of a user, as an L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>} has associations."""
+
+    def __init__(self, reactor: Any, handler: ISctpHandler) -> None:
+        self._reactor = reactor
+        self._handler = handler
+        self._connections: set[AsapTcpProtocol] = set()
+        self._stopped: Deferred[None] | None = None
+
+    def connect(self, peer: TransportAddress) -> AsapTcpProtocol:
+        """See L{connect_tcp}."""
+        connection = connect_tcp(self._reactor, peer, self._handler)
+        connection.gone = self._gone
+        self._connections.add(connection)
+        return connection
+
+    def stopListening(self) -> Deferred[None]:
+        """Close every connection.
+
+        @return: a C{Deferred} that fires with C{None} when they are gone.
+        """
+        stopped = self._stopped = Deferred()
+        for connection in tuple(self._connections):
+            if connection.established:
+                connection.close()
+            else:
+                connection.abort()
+        self._look()
+        return stopped
+
+    def abort(self) -> None:
+        """Abort every connection."""
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    def _gone(self, connection: AsapTcpProtocol) -> None:
+        self._connections.discard(connection)
+        self._look()
+
+    def _look(self) -> None:
+        if not self._connections and self._stopped is not None:
+            stopped, self._stopped = self._stopped, None
+            stopped.callback(None)
 
 
 def _host(address: Any) -> str:

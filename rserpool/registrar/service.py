@@ -23,8 +23,8 @@ from rserpool.core.wire import enrp as enrp_messages
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
 from rserpool.node.closing import close
 from rserpool.node.counting import CountedLog
-from rserpool.node.driver import Node
 from rserpool.node.multicast import ENRP_GROUP, AnnouncementChannel, default_group
+from rserpool.node.node import Node
 from rserpool.node.registrars import local_hosts_towards
 from rserpool.node.tcp import listen_tcp
 from rserpool.registrar.collector import Garbage
@@ -119,7 +119,7 @@ class RegistrarService(Service):
         )
         self.node = Node(reactor, self.registrar, self._notified, server=identifier)
         self.registrar.peering.suggest = suggest_takeover
-        self.node.addresses_changed = self.registrar.addresses_changed
+        self.node.asap.addresses_changed = self.registrar.addresses_changed
         self._counted = CountedLog(reactor, self._log)
         self._tame_garbage = tame_garbage
         self._garbage = Garbage(lambda: len(self.registrar.handlespace))
@@ -173,7 +173,7 @@ class RegistrarService(Service):
             encapsulation=self._encapsulation,
             registrar=True,
         )
-        self._endpoint = self.node.endpoint = self._stack.open(self._asap.port, self.node, hosts, True)
+        self._endpoint = self.node.asap.sctp = self._stack.open(self._asap.port, self.node.asap, hosts, True)
         self._start_enrp(self._stack)
         if self._tcp:
             self._ports.append(self._listen_tcp())
@@ -202,26 +202,26 @@ class RegistrarService(Service):
         registrar, node = self.registrar, self.node
         channel = node.open_channel("enrp", registrar.peering, enrp_messages, PPID_ENRP)
         endpoint = self._enrp_endpoint = stack.open(self._enrp.port, channel, self._enrp_hosts, True)
-        channel.endpoint = endpoint
+        channel.sctp = endpoint
         hosts = endpoint.hosts
         if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104
             hosts = local_hosts_towards(self._peers)
         transport = SctpTransport(endpoint.port, DATA_ONLY, hosts)
         information = ServerInformation(registrar.identifier, transport, stack.encapsulation_port)
         if self._discover:
-            multicast = AnnouncementChannel(self._discover_group, hosts[0], channel.announcementReceived)
+            multicast = AnnouncementChannel(self._discover_group, hosts[0], channel.announced)
             self._multicast.append(multicast.start(self._reactor))
-            channel.announce = multicast.send
+            channel.multicast = multicast.send
         node.perform(registrar.peering.join(information, self._peers, node.now(), discover=self._discover))
 
     def _listen_tcp(self) -> Any:
         if self._asap_tcp is not None:
-            return listen_tcp(self._reactor, self._asap_tcp.hosts[0], self._asap_tcp.port, self.node)
+            return listen_tcp(self._reactor, self._asap_tcp.hosts[0], self._asap_tcp.port, self.node.asap)
         host, wanted = self._asap.hosts[0], self._asap.port or ASAP_PORT
         try:
-            return listen_tcp(self._reactor, host, wanted, self.node)
+            return listen_tcp(self._reactor, host, wanted, self.node.asap)
         except CannotListenError:
-            port: Any = listen_tcp(self._reactor, host, 0, self.node)
+            port: Any = listen_tcp(self._reactor, host, 0, self.node.asap)
             self._log.info(
                 "TCP port {taken} is taken: users reach this registrar over TCP at port {port}",
                 taken=wanted,
@@ -233,9 +233,9 @@ class RegistrarService(Service):
         assert self._stack is not None and self._endpoint is not None
         interface = self._asap.hosts[0]
         group = self._announce_group or default_group(interface)
-        channel = AnnouncementChannel(group, interface, self.node.announcementReceived)
+        channel = AnnouncementChannel(group, interface, self.node.asap.announced)
         self._multicast.append(channel.start(self._reactor))
-        self.node.announce = channel.send
+        self.node.asap.multicast = channel.send
         transports: list[SctpTransport | TcpTransport] = [
             SctpTransport(self._endpoint.port, DATA_PLUS_CONTROL, self._endpoint.hosts)
         ]

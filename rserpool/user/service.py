@@ -11,7 +11,6 @@ from random import Random, SystemRandom
 from typing import Any, Protocol
 
 from twisted.application.service import Service
-from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, fail
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
@@ -24,15 +23,16 @@ from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.user.pool_user import HomeChanged, PoolUser
 from rserpool.core.user.resolution import PoolChanged, ResolutionFailed, Resolved
 from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.node.closing import close
+from rserpool.node.node import Node
 from rserpool.node.registrars import local_hosts_towards, over, registrars_from
-from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.node.tcp import TcpEndpoint
+from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
-from rserpool.user.node import Subscription, UserNode, is_at
+from rserpool.user.node import Subscription, is_at
 
 TRANSPORTS = ("auto", "sctp", "tcp")
-SHUTDOWN = 1.0
-"""Seconds that associations have for a graceful shutdown."""
 
 
 class Closable(Protocol):
@@ -85,10 +85,9 @@ class PoolUserService(Service):
         self._random = random or Random(SystemRandom().getrandbits(128))
         self._given_stack = stack
         self._stack: ISctpStack | None = None
-        self._endpoint: ISctpEndpoint | None = None
         self._channel: Any = None
         self._user: PoolUser | None = None
-        self._node: UserNode | None = None
+        self._node: Node | None = None
         self._waiting: dict[object, Deferred[Resolved]] = {}
         self._subscriptions: dict[bytes, list[Subscription]] = {}
         self._last: dict[bytes, PoolChanged] = {}
@@ -126,11 +125,11 @@ class PoolUserService(Service):
         transport, stack = self._open(hosts)
         registrars = over(self._registrars, transport)
         self._user = PoolUser(registrars, profile=self.profile, random=self._random, protocol=transport)
-        self._node = UserNode(self.reactor, self._user, self._notified)
+        node = self._node = Node(self.reactor, self._user, self._notified)
         if stack is None:
-            self._node.speak_tcp(self.reactor)
+            node.asap.tcp = TcpEndpoint(self.reactor, node.asap)
         else:
-            self._endpoint = self._node.endpoint = stack.open(0, self._node, hosts, False)
+            node.asap.sctp = stack.open(0, node.asap, hosts, False)
         super().startService()
         if self._announcements:
             self._listen_announcements(hosts[0] if hosts else local_hosts_towards(self._registrars)[0])
@@ -278,13 +277,12 @@ class PoolUserService(Service):
 
         assert self._node is not None
         group = self._announce_group or default_group(interface)
-        channel = AnnouncementChannel(group, interface, self._node.announcementReceived)
+        channel = AnnouncementChannel(group, interface, self._node.asap.announced)
         self._channel = channel.start(self.reactor)
 
     async def _stop(self) -> None:
         node, self._node = self._node, None
         user, self._user = self._user, None
-        endpoint, self._endpoint = self._endpoint, None
         stack, self._stack = self._stack, None
         channel, self._channel = self._channel, None
         self._last.clear()
@@ -294,20 +292,7 @@ class PoolUserService(Service):
         node.stop()
         if channel is not None:
             channel.stopListening()
-        if not await self._in_time(node.empty()):
-            node.abandon()
-        if endpoint is not None and not await self._in_time(endpoint.stopListening()):
-            endpoint.abort()
-        if stack is not None and not await self._in_time(stack.close()):
-            self.log.warn("SCTP did not stop within {seconds} s", seconds=SHUTDOWN)
-
-    async def _in_time(self, done: Deferred[None]) -> bool:
-        done.addTimeout(SHUTDOWN, self.reactor)
-        try:
-            await done
-        except defer.TimeoutError:
-            return False
-        return True
+        await close(self.reactor, (node.asap.tcp, node.asap.sctp), stack)
 
     # What comes out of the role
 

@@ -43,11 +43,6 @@ class DialledElementTests(SynchronousTestCase):
         self.assertEqual(["theirs"], self.registrations(effects))
         self.assertEqual(REGISTRAR, self.element.home)
 
-    def test_before_it_hunts(self) -> None:
-        """It is not dialled."""
-        self.element.association_up("theirs", AS_SEEN, 0.0)
-        self.assertEqual(["theirs"], self.registrations(self.serve()))
-
     def test_by_a_stranger(self) -> None:
         """Who is no known registrar is not taken for one."""
         self.serve()

@@ -200,10 +200,10 @@ class Arena:
         self.last = self.mutator.message(enrp if pick == 0 else asap)
         source = self.random.choice(("10.0.0.30", "10.0.0.99", "127.0.0.1"))
         if pick == 0:
-            self.registrar.node._channels["enrp"].announcementReceived(self.last, source)
+            self.registrar.node.channels["enrp"].announced(self.last, source)
         else:
             nodes = (self.foreign.node, self.registrar.node, self.victim._node)
-            nodes[pick - 1].announcementReceived(self.last, source)
+            nodes[pick - 1].asap.announced(self.last, source)
 
     # The bystanders
 

@@ -17,8 +17,8 @@ from rserpool.core.addresses import ASAP_PORT
 from rserpool.core.element import PoolElement
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
-from rserpool.node.driver import Node
 from rserpool.node.multicast import IF_INET6, IPV4_GROUP, IPV6_GROUP, AnnouncementChannel, _join_ipv6, default_group
+from rserpool.node.node import Node
 
 PORT = 20000 + os.getpid() % 20000
 
@@ -114,7 +114,7 @@ class ChannelTests(TestCase):
         heard = Heard()
 
         def received(data: bytes, source: str) -> None:
-            node.announcementReceived(data, source)
+            node.asap.announced(data, source)
             heard(data, source)
 
         channel = self.channel(group, "127.0.0.1", received)

@@ -19,9 +19,11 @@ from rserpool.core import (
     TransportAddress,
     WireError,
 )
+from rserpool.core.element import PoolElement
+from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
-from rserpool.node.driver import Node
+from rserpool.node.node import Node
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
 from tests.node.scene import Scene
 
@@ -224,7 +226,7 @@ class DialTests(SynchronousTestCase):
         self.notified: list[Any] = []
         self.node = Node(self.scene.clock, self.role, self.notified.append)  # type: ignore[arg-type]
         _, stack = self.scene._stack()
-        self.node.endpoint = stack.open(0, self.node)
+        self.node.asap.sctp = stack.open(0, self.node.asap)
 
     def test_up_and_lost(self) -> None:
         """The role hears of it."""
@@ -234,6 +236,22 @@ class DialTests(SynchronousTestCase):
         self.scene.crash(self.registrar)
         self.scene.until(lambda: self.notified == ["lost"])
         self.assertEqual(("lost", self.where), self.role.told[-1])
+
+    def test_who_has_dialled_us(self) -> None:
+        """An element is not dialled back: it registers over the association of the registrar that asks if it lives."""
+        host, stack = self.scene._stack()
+        registrar = Talker()
+        theirs = stack.open(3863, registrar)
+        element = PoolElement([TransportAddress((host,), 3863, 9899)], profile=DEFAULT, random=Random(1))
+        node = Node(self.scene.clock, element, lambda event: None)
+        host, stack = self.scene._stack()
+        ours = node.asap.sctp = stack.open(5000, node.asap)
+        theirs.connect(TransportAddress((host,), 5000, 9899))
+        self.scene.until(lambda: registrar.up)
+        node.perform(element.serve(b"pool", TcpTransport(80, host), PolicyParameter(1), node.now()))
+        self.scene.pass_time(0.1)
+        self.assertEqual([asap.Registration], [type(message) for message in registrar.answers])
+        self.assertEqual((1, 1), (ours.associations, theirs.associations))
 
     def test_nobody(self) -> None:
         """Nobody listens, or there is no way: both are failures, which come after the call."""

@@ -18,7 +18,7 @@ from rserpool.core.policies import parse
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar import Registrar
 from rserpool.core.wire.parameters import UserTransport
-from rserpool.node.driver import Node
+from rserpool.node.node import Node
 from rserpool.sctp.memory import Network
 from rserpool.testing import Time
 from rserpool.user import PoolUserService
@@ -124,7 +124,7 @@ class Member:
         role = PoolElement(world.addresses, profile=DEFAULT, random=Random(number))
         self.role = role
         self.node = Node(world.reactor, role, lambda event: None)
-        self.node.endpoint = self.stack.open(0, self.node)
+        self.node.asap.sctp = self.stack.open(0, self.node.asap)
 
     def serve(self, pool: bytes, policy: str = "round-robin") -> None:
         """Register."""
@@ -164,7 +164,7 @@ class World(Time):
         stack = self.stacks[number] = self.network.stack(self.host(0, number), registrar=True)
         role = self.registrars[number] = Registrar(number, profile=DEFAULT, random=Random(number))
         node = Node(self.reactor, role, lambda event: None)
-        node.endpoint = stack.open(3863, node)
+        node.asap.sctp = stack.open(3863, node.asap)
 
     def crash_registrar(self, number: int) -> None:
         """A registrar is killed."""

@@ -326,7 +326,7 @@ class ReferenceFaultTests(ScenarioTestCase):
     def _stranger(self, cluster, target, data: bytearray) -> None:
         peer = target.role.peering.peers.get(cluster.registrar(1).identifier)
         association = None if peer is None else peer.association
-        channel = target.node._channels["enrp"]
+        channel = target.node.channels["enrp"]
         if association is not None:
             channel.messageReceived(association, bytes(data), 12, 0, False)
 

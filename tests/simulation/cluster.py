@@ -258,7 +258,7 @@ class Cluster:
             if self.random.random() >= self.announcement_loss:
                 seconds = self.network.transit(source.stack, process.stack)
                 node = process.node
-                self.timeline.callLater(seconds, process.clock.enter, node.announcementReceived, data, source.host)
+                self.timeline.callLater(seconds, process.clock.enter, node.asap.announced, data, source.host)
 
     def note(self, text: str) -> None:
         """A line in the trace."""

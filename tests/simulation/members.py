@@ -13,7 +13,7 @@ from rserpool.core.registrar import Registrar
 from rserpool.core.user import ResolutionFailed, pool_user
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, ServerInformation
-from rserpool.node.driver import Channel, Node
+from rserpool.node.node import Node, NodeChannel
 from rserpool.sctp.base import PPID_ENRP, SctpHandler
 from rserpool.sctp.memory import MemoryStack
 from rserpool.user import PoolChanged, Resolved
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Door(SctpHandler):
     """Where the network meets a process: writes down what comes in, and lets it wait while the loop stands still."""
 
-    def __init__(self, process: Process, channel: Channel) -> None:
+    def __init__(self, process: Process, channel: NodeChannel) -> None:
         self._process = process
         self._channel = channel
 
@@ -111,14 +111,14 @@ class RegistrarProcess(Process):
         self.identifier = identifier
         self.role = Registrar(identifier, profile=profile, random=self.random)
         self.node = Node(self.clock, self.role, self.tell, server=identifier)
-        self.node.endpoint = self.stack.open(ASAP_PORT, Door(self, self.node), (host,), True)
+        self.node.asap.sctp = self.stack.open(ASAP_PORT, Door(self, self.node.asap), (host,), True)
         channel = self.node.open_channel("enrp", self.role.peering, enrp, PPID_ENRP)
-        channel.endpoint = self.stack.open(ENRP_PORT, Door(self, channel), (host,), True)
+        channel.sctp = self.stack.open(ENRP_PORT, Door(self, channel), (host,), True)
         information = ServerInformation(identifier, SctpTransport(ENRP_PORT, DATA_ONLY, (host,)))
         self.tell(f"starts as 0x{identifier:x}")
         self.perform(self.role.peering.join(information, peers, self.node.now()))
         if announce:
-            self.node.announce = lambda data: cluster.multicast(self, data)
+            self.node.asap.multicast = lambda data: cluster.multicast(self, data)
             transports = (SctpTransport(ASAP_PORT, DATA_PLUS_CONTROL, (host,)),)
             self.perform(self.role.announce(transports, 0, self.node.now()))
 
@@ -143,7 +143,7 @@ class ElementProcess(Process):
         super().__init__(cluster, name, host, incarnation)
         self.role = pool_element.PoolElement(registrars, profile=profile, random=self.random)
         self.node = Node(self.clock, self.role, self._notified)
-        self.node.endpoint = self.stack.open(0, Door(self, self.node), (host,), True)
+        self.node.asap.sctp = self.stack.open(0, Door(self, self.node.asap), (host,), True)
         self.handle = b""
         self.policy = PolicyParameter(1)
         self.life: int | None = None
@@ -209,7 +209,7 @@ class UserProcess(Process):
         super().__init__(cluster, name, host, incarnation)
         self.role = pool_user.PoolUser(registrars, profile=profile, random=self.random)
         self.node = Node(self.clock, self.role, self._notified)
-        self.node.endpoint = self.stack.open(0, Door(self, self.node), (host,), False)
+        self.node.asap.sctp = self.stack.open(0, Door(self, self.node.asap), (host,), False)
         self.profile = profile
         self.answers: dict[bytes, tuple[float, Resolved]] = {}
         self.failures: list[tuple[float, float, ResolutionFailed]] = []

@@ -25,7 +25,7 @@ from rserpool.core import (
 )
 from rserpool.core.profiles import FAST
 from rserpool.core.registrar import Registrar
-from rserpool.node.driver import Node
+from rserpool.node.node import Node
 from rserpool.node.tcp import listen_tcp
 from rserpool.user import PoolClientEndpoint, PoolUserService
 
@@ -39,7 +39,7 @@ class TcpTests(TestCase):
 
     def listen(self, port: int) -> None:
         self.node = Node(reactor, self.registrar, lambda event: None)
-        self.port: Any = listen_tcp(reactor, "127.0.0.1", port, self.node)
+        self.port: Any = listen_tcp(reactor, "127.0.0.1", port, self.node.asap)
         host: Any = self.port.getHost()
         self.address = TransportAddress(("127.0.0.1",), host.port, protocol="tcp")
 

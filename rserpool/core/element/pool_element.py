@@ -8,7 +8,7 @@ from typing import Any
 
 from rserpool.core.addresses import TransportAddress, same_place
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Abort, Association, Close, Connect, Effect, Notify, Send
+from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.element import registration
 from rserpool.core.element.registration import Action, Timers
 from rserpool.core.errors import CauseCode, ConfigurationError
@@ -203,7 +203,7 @@ class PoolElement:
         timers = Timers(self._profile.t2_registration, self._profile.t3_deregistration, again)
         membership = self._memberships[handle] = _Membership(handle, element, identifier is not None, timers)
         if self._hunt.home is None:
-            return self._without_dialling(self._hunt.hunt(now), now)
+            return self._hunt.hunt(now)
         return self._step(membership, registration.HomeFound(), now)
 
     def change(
@@ -264,7 +264,7 @@ class PoolElement:
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """A registrar could not be reached."""
         rounds = self._hunt.rounds
-        effects = self._without_dialling(self._hunt.connect_failed(peer, now), now)
+        effects = self._hunt.connect_failed(peer, now)
         if self._hunt.rounds > rounds and self._hunt.rounds in _TELL_AFTER:
             effects.append(Notify(NoRegistrarFound(tuple(self._hunt.known))))
         return effects
@@ -274,8 +274,7 @@ class PoolElement:
         self._peers.pop(association, None)
         if association != self._hunt.home:
             return []
-        effects = self._hunt.association_lost(association, now) + self._home_lost(now)
-        return self._without_dialling(effects, now)
+        return self._hunt.association_lost(association, now) + self._home_lost(now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The registrar reads too slowly; an element sends too little to care."""
@@ -314,7 +313,7 @@ class PoolElement:
         """Something arrived at the multicast group of ASAP from the IP address C{source}."""
         if not isinstance(message, asap.ServerAnnounce):
             return []
-        return self._without_dialling(self._hunt.announcement(message, source, now), now)
+        return self._hunt.announcement(message, source, now)
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; to be called at L{next_deadline}."""
@@ -325,31 +324,13 @@ class PoolElement:
             deadline = registration.deadline(membership.state)
             if deadline is not None and now >= deadline:
                 effects += self._step(membership, registration.TimeOut(), now)
-        return self._without_dialling(effects, now)
+        return effects
 
     def next_deadline(self) -> float | None:
         """When C{tick} must be called next (monotonic seconds), or None."""
         deadlines = [self._hunt.next_deadline()]
         deadlines += [registration.deadline(membership.state) for membership in self._memberships.values()]
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
-
-    def _without_dialling(self, effects: list[Effect], now: float) -> list[Effect]:
-        """RFC 9260 section 1.3: two endpoints have one association. A registrar that has dialled us cannot be dialled:
-        the hunt takes its association."""
-        for effect in effects:
-            if isinstance(effect, Abort | Close):
-                self._peers.pop(effect.association, None)
-        result: list[Effect] = []
-        for effect in effects:
-            present = self._association_with(effect.peer) if isinstance(effect, Connect) else None
-            if present is None or not isinstance(effect, Connect):
-                result.append(effect)
-            elif self._hunt.home is None:
-                result += self._hunt.association_up(present, effect.peer) + self._home_found(now)
-        return result
-
-    def _association_with(self, peer: TransportAddress) -> Association | None:
-        return next((association for association, place in self._peers.items() if same_place(place, peer)), None)
 
     def _keep_alive(self, association: Association, message: asap.EndpointKeepAlive, now: float) -> list[Effect]:
         membership = self._memberships.get(message.handle)

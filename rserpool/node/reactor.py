@@ -1,0 +1,25 @@
+"""A driver's loop on a Twisted reactor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.base import ReactorBase
+from twisted.logger import Logger
+
+
+def clock_of(reactor: Any) -> Callable[[], float]:
+    """The monotonic clock that goes with a reactor: a real one counts wall-clock time, which may jump."""
+    return time.monotonic if isinstance(reactor, ReactorBase) else reactor.seconds
+
+
+class ReactorLoop:
+    """See L{Loop<rserpool.node.loop.Loop>}."""
+
+    log = Logger(namespace="rserpool.node")
+
+    def __init__(self, reactor: Any) -> None:
+        self.now = clock_of(reactor)
+        self.call_later = reactor.callLater
