@@ -293,7 +293,7 @@ class Driver:
     def stop(self) -> None:
         """Do nothing more: neither on our own nor for anybody."""
         self._stopped = True
-        if self._timer is not None:
+        if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
         for channel in self.channels.values():

@@ -11,6 +11,9 @@ from rserpool.core.addresses import TransportAddress
 class Timer(Protocol):
     """Something that will be called."""
 
+    def active(self) -> bool:
+        """Whether it was neither called nor cancelled."""
+
     def cancel(self) -> object:
         """It is not called any more."""
 

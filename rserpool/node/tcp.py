@@ -133,8 +133,9 @@ class AsapTcpProtocol(Protocol):
                 tell(_log, self._handler.messageReceived, self, message, PPID_ASAP, 0, False)
                 if self._aborted:
                     break
-        except WireError as error:
-            _log.warn("{peer} sent {error}: dropped", peer=str(self.peer), error=error)
+        except WireError:
+            length = int.from_bytes(self._received[2:4], "big")
+            _log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
             self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

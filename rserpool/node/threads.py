@@ -103,6 +103,9 @@ class _Call:
         self.function = function
         self.arguments = arguments
 
+    def active(self) -> bool:
+        return self in self._timers
+
     def cancel(self) -> None:
         self._timers.cancel(self)
 

@@ -239,12 +239,12 @@ class DialTests(SynchronousTestCase):
 
     def test_who_has_dialled_us(self) -> None:
         """An element is not dialled back: it registers over the association of the registrar that asks if it lives."""
-        host, stack = self.scene._stack()
+        host, stack = self.scene._stack(encapsulation=9899)
         registrar = Talker()
         theirs = stack.open(3863, registrar)
         element = PoolElement([TransportAddress((host,), 3863, 9899)], profile=DEFAULT, random=Random(1))
         node = Node(self.scene.clock, element, lambda event: None)
-        host, stack = self.scene._stack()
+        host, stack = self.scene._stack(encapsulation=9899)
         ours = node.asap.sctp = stack.open(5000, node.asap)
         theirs.connect(TransportAddress((host,), 5000, 9899))
         self.scene.until(lambda: registrar.up)

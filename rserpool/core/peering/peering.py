@@ -161,8 +161,8 @@ class Peering:
         self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
     ) -> list[Effect]:
         """An association with another registrar is up: each presents itself, and asks who the other is."""
-        self._peers.up(association, peer, outbound)
-        return [Send(association, self._own_presence(0, reply_required=True))]
+        new = self._peers.up(association, peer, outbound)
+        return [Send(association, self._own_presence(0, reply_required=True))] if new else []
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """A registrar could not be reached; one that we lost before is dead."""

@@ -129,13 +129,15 @@ class PeerList:
         elif dial.association is None and not dial.under_way:
             dial.again_at = now
 
-    def up(self, association: Association, address: TransportAddress, outbound: bool) -> None:
-        """An association with somebody is up."""
+    def up(self, association: Association, address: TransportAddress, outbound: bool) -> bool:
+        """An association with somebody is up; whether it is new: one that is dialled may have dialled us."""
+        new = association not in self._associations
         self._associations[association] = address
         dial = self._dials.get(address) if outbound else None
         if dial is not None:
             dial.association, dial.under_way, dial.again_at = association, False, None
             dial.pause = FIRST_PAUSE
+        return new
 
     def connect_failed(self, address: TransportAddress, now: float) -> list[Peer]:
         """An address could not be reached; returns the peers that were expected there and have no association."""
