@@ -7,17 +7,17 @@ thread asks them over TCP (L{rserpool.names.asking}).
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Sequence
 from typing import Any
 
 from rserpool.core.errors import RSerPoolError
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.user.resolution import Resolved
-from rserpool.core.wire.parameters import TcpTransport
+from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.blocking import resolver
 from rserpool.names.errors import name_error
-from rserpool.names.trying import TIMEOUT, Trying
+from rserpool.names.trying import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.user.service import PoolUserService
 
@@ -90,35 +90,42 @@ class Pools:
         @raise NothingAccepts: if nothing accepted in time.
         """
         handle = handle_of(pool)
-        now = asyncio.get_running_loop().time
-        profile = self._source.profile
-        trying = Trying(handle, timeout, attempt or profile.t1_enrp_request, now())
+        hands = _Hands(self, self._source, handle, options)
+        return await try_elements(trying(handle, self._source.profile, timeout, attempt, hands.now()), hands)
+
+
+class _Hands:
+    """What an event loop does for L{try_elements}."""
+
+    def __init__(self, pools: Pools, source: Any, pool: bytes, options: dict[str, Any]) -> None:
+        self._pools = pools
+        self._source = source
+        self._pool = pool
+        self._options = options
+        self.now = asyncio.get_running_loop().time
+
+    async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
+        seconds = min(seconds, self._source.default_timeout)
         try:
-            resolved = await self.resolve(handle, timeout=min(timeout, self._source.default_timeout))
+            resolved = await self._pools.resolve(self._pool, timeout=seconds, fresh=fresh)
         except RSerPoolError as error:
             raise name_error(error) from None
-        while True:
-            for element in resolved.elements:
-                patience = trying.patience(now())
-                if isinstance(element.user_transport, TcpTransport) and patience:
-                    where = element.user_transport
-                    try:
-                        opening = asyncio.open_connection(where.address, where.port, **options)
-                        return await asyncio.wait_for(opening, patience)
-                    except OSError as error:
-                        late = isinstance(error, TimeoutError) and not str(error)
-                        why = f"no answer within {patience:g} s" if late else str(error)
-                        trying.failed(element, f"{where.address}:{where.port}", why)
-                        self._source.report(handle, element.identifier)
-            # Are there any that could be tried?
-            address_infos(handle_text(handle), resolved.elements, type=socket.SOCK_STREAM)
-            await asyncio.sleep(trying.pause(now()))
-            try:
-                left = min(2 * profile.t1_enrp_request, trying.left(now()))
-                resolved = await self.resolve(handle, timeout=left, fresh=True)
-            except RSerPoolError:
-                # The same ones again; another element may come.
-                continue
+        return over_tcp(self._pool, resolved.elements)
+
+    async def attempt(
+        self, element: PoolElementParameter, seconds: float
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await asyncio.wait_for(asyncio.open_connection(*where(element), **self._options), seconds)
+        except OSError as error:
+            late = isinstance(error, TimeoutError) and not str(error)
+            raise NotAccepted(f"no answer within {seconds:g} s" if late else str(error)) from None
+
+    def report(self, element: PoolElementParameter) -> None:
+        self._source.report(self._pool, element.identifier)
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 async def getaddrinfo(

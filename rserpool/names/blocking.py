@@ -15,10 +15,11 @@ from rserpool.core.errors import RSerPoolError
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.profiles import profile as profile_named
 from rserpool.core.user.resolution import Resolved
-from rserpool.core.wire.parameters import TcpTransport
+from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.asking import Asker
 from rserpool.names.errors import name_error
-from rserpool.names.trying import TIMEOUT, Trying
+from rserpool.names.trying import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.node.registrars import registrars_from
 
@@ -84,30 +85,14 @@ class Resolver:
         @raise NothingAccepts: if nothing accepted in time.
         """
         handle = handle_of(pool)
-        trying = Trying(handle, timeout, attempt or self.asker.profile.t1_enrp_request, time.monotonic())
-        elements = self.resolve(handle, timeout=min(timeout, self.asker.default_timeout)).elements
-        while True:
-            for element in elements:
-                transport = element.user_transport
-                patience = trying.patience(time.monotonic())
-                if not isinstance(transport, TcpTransport) or not patience:
-                    continue
-                try:
-                    connection = socket.create_connection((transport.address, transport.port), patience)
-                except OSError as error:
-                    trying.failed(element, f"{transport.address}:{transport.port}", str(error))
-                    self.asker.report(handle, element.identifier)
-                else:
-                    connection.settimeout(None)
-                    return connection
-            address_infos(handle_text(handle), elements, type=socket.SOCK_STREAM)
-            time.sleep(trying.pause(time.monotonic()))
-            left = min(2 * self.asker.profile.t1_enrp_request, trying.left(time.monotonic()))
-            try:
-                elements = self.resolve(handle, timeout=left, fresh=True).elements
-            except RSerPoolError:
-                # The same ones again; another element may come.
-                continue
+        hands = _Hands(self, handle)
+        search = trying(handle, self.asker.profile, timeout, attempt, hands.now())
+        try:
+            try_elements(search, hands).send(None)
+        except StopIteration as done:
+            connected: socket.socket = done.value
+            return connected
+        raise AssertionError("a coroutine whose hands block does not wait")
 
     def report(self, pool: bytes | str, sockaddr: tuple[object, ...]) -> None:
         """Tell the registrar that the element at this address does not serve (RFC 5352 section 3.5).
@@ -123,6 +108,35 @@ class Resolver:
             transport = element.user_transport
             if sockaddr[1] == getattr(transport, "port", None) and sockaddr[0] in transport.addresses:
                 self.asker.report(handle, element.identifier)
+
+
+class _Hands:
+    """What a thread does for L{try_elements}; it blocks in all of it."""
+
+    def __init__(self, resolver: Resolver, pool: bytes) -> None:
+        self._resolver = resolver
+        self._pool = pool
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
+        seconds = min(seconds, self._resolver.asker.default_timeout)
+        return over_tcp(self._pool, self._resolver.resolve(self._pool, timeout=seconds, fresh=fresh).elements)
+
+    async def attempt(self, element: PoolElementParameter, seconds: float) -> socket.socket:
+        try:
+            connection = socket.create_connection(where(element), seconds)
+        except OSError as error:
+            raise NotAccepted(str(error)) from None
+        connection.settimeout(None)
+        return connection
+
+    def report(self, element: PoolElementParameter) -> None:
+        self._resolver.asker.report(self._pool, element.identifier)
+
+    async def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 _resolvers: dict[tuple[tuple[TransportAddress, ...], str], Resolver] = {}

@@ -1,56 +1,45 @@
-"""When to try again, and when to give up, for who connects to a pool's elements one after the other."""
+"""What C{create_connection} and C{open_connection} have in common: they connect over TCP alone."""
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
+from typing import Any
+
 from rserpool.core.handles import handle_text
-from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.core.profiles import Profile
+from rserpool.core.user.trying import Trying, Words, rules_of
+from rserpool.core.wire.parameters import PoolElementParameter, TcpTransport
 from rserpool.names.errors import NothingAccepts
-
-TIMEOUT = 30.0
-"""Seconds until a connect gives up, where nothing else is said."""
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 1.0
+from rserpool.names.tuples import address_infos
 
 
-class Trying:
-    """One connect; pure bookkeeping.
+def where(element: PoolElementParameter) -> tuple[str, int]:
+    """Where an element serves over TCP."""
+    transport: Any = element.user_transport
+    return transport.address, transport.port
 
-    @param attempt: seconds that one element may take to accept.
-    @param now: monotonic seconds.
+
+def over_tcp(pool: bytes, elements: Sequence[PoolElementParameter]) -> list[PoolElementParameter]:
+    """Those that serve over TCP.
+
+    @raise NoSuchAddress: if none does.
     """
+    address_infos(handle_text(pool), elements, type=socket.SOCK_STREAM)
+    return [element for element in elements if isinstance(element.user_transport, TcpTransport)]
 
-    def __init__(self, pool: bytes, timeout: float, attempt: float, now: float) -> None:
-        self._pool = pool
-        self._deadline = now + timeout
-        self._attempt = attempt
-        self._pause = FIRST_PAUSE
-        self._tried: dict[str, str] = {}
 
-    def left(self, now: float) -> float:
-        """Seconds until it gives up."""
-        return max(0.0, self._deadline - now)
+def trying(pool: bytes, profile: Profile, timeout: float, attempt: float | None, now: float) -> Trying:
+    """The search of one connect.
 
-    def patience(self, now: float) -> float:
-        """Seconds that the next element may take; 0 when there is no time left."""
-        return min(self.left(now), self._attempt)
+    @param attempt: seconds that one element may take to accept; T1 of the profile by default.
+    """
+    return Trying(pool, rules_of(profile, timeout, attempt or None), now, words=_WORDS)
 
-    def failed(self, element: PoolElementParameter, where: str, why: str) -> None:
-        """An element did not accept."""
-        self._tried[f"0x{element.identifier:08x} at {where}"] = why
 
-    def pause(self, now: float) -> float:
-        """All have failed: seconds until they may be tried again.
+def _name(element: PoolElementParameter) -> str:
+    address, port = where(element)
+    return f"0x{element.identifier:08x} at {address}:{port}"
 
-        @raise NothingAccepts: if there is no time left.
-        """
-        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
-        if now + pause >= self._deadline:
-            raise self.error()
-        return pause
 
-    def error(self) -> NothingAccepts:
-        """What was tried."""
-        reasons = "; ".join(f"{element}: {why}" for element, why in self._tried.items())
-        return NothingAccepts(
-            f"no element of pool {handle_text(self._pool)!r} accepts a connection: {reasons or 'there was no time'}"
-        )
+_WORDS = Words(NothingAccepts, "accepts a connection", name=_name)

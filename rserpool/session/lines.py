@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport, TcpTransport
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.one_to_one.transport import SctpProtocol
 
@@ -49,6 +50,22 @@ RECENT = 100
 """So many messages of an association are remembered, to send them again with their options."""
 
 
+class Owner(Protocol):
+    """Whom a line tells: its L{Sender<rserpool.session.primitives.Sender>}."""
+
+    def up(self, line: Line) -> None:
+        """It can be used."""
+
+    def came(self, line: Line, data: bytes) -> None:
+        """A message came; over TCP a piece of the stream."""
+
+    def failed(self, line: Line, message: Message) -> None:
+        """A message was perhaps not delivered."""
+
+    def gone(self, line: Line) -> None:
+        """It cannot be used any more."""
+
+
 class Line:
     """One association or connection of a L{Sender<rserpool.session.primitives.Sender>}.
 
@@ -57,7 +74,7 @@ class Line:
 
     transport: Any = None
 
-    def __init__(self, sender: Any, address: TransportAddress, peer: Peer) -> None:
+    def __init__(self, sender: Owner, address: TransportAddress, peer: Peer) -> None:
         self.sender = sender
         self.address = address
         self.peer = peer
@@ -70,13 +87,13 @@ class Line:
         raise NotImplementedError
 
 
-class Association(Line, SctpProtocol):
+class AssociationLine(Line, SctpProtocol):
     """Over SCTP."""
 
     def connectionMade(self) -> None:
         self.sender.up(self)
 
-    def __init__(self, sender: Any, address: TransportAddress, peer: Peer) -> None:
+    def __init__(self, sender: Owner, address: TransportAddress, peer: Peer) -> None:
         super().__init__(sender, address, peer)
         self._recent: deque[Message] = deque(maxlen=RECENT)
 
@@ -104,7 +121,7 @@ class Association(Line, SctpProtocol):
         self.sender.gone(self)
 
 
-class Stream(Line, Protocol):
+class StreamLine(Line, TwistedProtocol):
     """Over TCP."""
 
     def connectionMade(self) -> None:
@@ -118,14 +135,3 @@ class Stream(Line, Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.sender.gone(self)
-
-
-def address_of(element: PoolElementParameter) -> TransportAddress | None:
-    """Where an element serves over SCTP or TCP; None if it does over neither."""
-    match element.user_transport:
-        case SctpTransport(port=port, addresses=addresses):
-            return TransportAddress(addresses, port, element.encapsulation)
-        case TcpTransport(port=port, address=address):
-            return TransportAddress((address,), port, protocol="tcp")
-        case _:
-            return None

@@ -5,6 +5,7 @@ A L{Sender} is for those who want no session: each message is for an element of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -15,14 +16,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.core.errors import NoElement, RSerPoolError, SctpUnavailable
-from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.errors import NoElement, RSerPoolError
+from rserpool.core.handles import handle_of
 from rserpool.core.user.places import describe
+from rserpool.core.user.trying import NotAccepted, PassedOver, Rules, Trying, Words, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.element.service import PoolElementService
-from rserpool.session.lines import Association, Line, Message, Peer, PoolElementHandle, Stream, address_of
+from rserpool.session.lines import AssociationLine, Line, Message, Peer, PoolElementHandle, StreamLine
+from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time
 from rserpool.user.service import PoolUserService
-from rserpool.user.tcp import tcp_endpoint
 
 Destination: TypeAlias = bytes | str | PoolElementHandle | TransportAddress
 """Whom a message is for: a pool by its handle, an element, or a transport address."""
@@ -44,6 +46,7 @@ class Sender:
     @param own: ourselves, if we are an element: L{send_to_all} leaves us out.
     @param ppid: the SCTP payload protocol identifier of messages.
     @param attempt: seconds that one element may take to accept; T1 of the profile by default.
+    @ivar closed: whether it sends no more.
     """
 
     _log = Logger()
@@ -70,7 +73,7 @@ class Sender:
         self._connecting: dict[TransportAddress, Deferred[Any]] = {}
         self._awaited: dict[TransportAddress, list[Deferred[Line]]] = {}
         self._last: dict[bytes, PoolElementParameter] = {}
-        self._closed = False
+        self.closed = False
 
     def last(self, pool: bytes | str) -> PoolElementHandle | None:
         """The element to which the last message to this pool went; None if there was none."""
@@ -136,7 +139,7 @@ class Sender:
 
     async def close(self) -> None:
         """Deliver what was sent, and close all associations and connections."""
-        self._closed = True
+        self.closed = True
         for connecting in list(self._connecting.values()):
             connecting.cancel()
         for line in list(self._lines.values()):
@@ -145,25 +148,15 @@ class Sender:
     # Parts
 
     async def _send(self, handle: bytes, message: Message, first: PoolElementParameter | None) -> Peer:
-        tried: list[str] = []
-        if first is not None:
-            if await self._try(handle, first, message, tried):
-                return PoolElementHandle(handle, first)
-            if not message.again:
-                raise self._nobody(handle, tried)
-        resolved = await self._user.resolve(handle)
-        for element in resolved.elements:
-            if first is not None and element.identifier == first.identifier:
-                continue
-            if await self._try(handle, element, message, tried):
-                self._last[handle] = element
-                return PoolElementHandle(handle, element)
-            if not message.again:
-                break
-        raise self._nobody(handle, tried)
+        rules = Rules(timeout=math.inf, pauses=None, attempts=math.inf if message.again else 1)
+        hands = _Hands(self, self._user, handle, message)
+        peer = await try_elements(Trying(handle, rules, hands.now(), words=_WORDS, first=first), hands)
+        if peer.element is not first:
+            self._last[handle] = peer.element
+        return peer
 
     async def _send_to_address(self, address: TransportAddress, message: Message) -> Peer:
-        line = await self._line(address, address)
+        line = await self.line(address, address)
         line.say(message)
         return address
 
@@ -188,34 +181,13 @@ class Sender:
             raise NoElement("; ".join(failures))
         return tuple(reached)
 
-    async def _try(self, handle: bytes, element: PoolElementParameter, message: Message, tried: list[str]) -> bool:
-        """Whether the message was sent to this element."""
-        address = address_of(element)
-        if address is None:
-            tried.append(f"{describe(element)}: neither TCP nor SCTP")
-            return False
-        try:
-            line = await self._line(address, PoolElementHandle(handle, element))
-        except SctpUnavailable as error:
-            tried.append(f"{describe(element)}: {error}")
-            return False
-        except (ConnectError, ConnectionClosed, OSError) as error:
-            if self._closed:
-                raise NoElement("the sender is closed") from None
-            tried.append(f"{describe(element)}: {str(error) or type(error).__name__}")
-            # 6.9, 3.5
-            self._user.report(handle, element.identifier)
-            return False
-        line.say(message)
-        return True
-
-    async def _line(self, address: TransportAddress, peer: Peer) -> Line:
+    async def line(self, address: TransportAddress, peer: Peer) -> Line:
         """The association or connection with this address; a new one if there is none."""
         line = self._lines.get(address)
         if line is not None:
             line.peer = peer if isinstance(peer, PoolElementHandle) else line.peer
             return line
-        if self._closed:
+        if self.closed:
             raise ConnectError(string="the sender is closed")
         waiting: Deferred[Line] = Deferred()
         self._awaited.setdefault(address, []).append(waiting)
@@ -224,27 +196,19 @@ class Sender:
         return await waiting
 
     def _connect(self, address: TransportAddress, peer: Peer) -> None:
-        endpoint: Any
-        new: type[Line]
-        if address.protocol == "tcp":
-            new = Stream
-            endpoint = tcp_endpoint(self._user.reactor, address.hosts[0], address.port, self._attempt + 1)
-        else:
-            new, endpoint = Association, self._user.sctp_endpoint(address)
+        new: type[Line] = StreamLine if address.protocol == "tcp" else AssociationLine
         factory: Any = Factory.forProtocol(lambda: new(self, address, peer))
         factory.noisy = False
-        connecting = self._connecting[address] = endpoint.connect(factory)
-        timer = self._user.reactor.callLater(self._attempt, connecting.cancel)
+        connecting = endpoint_at(self._user, address, self._attempt).connect(factory)
+        self._connecting[address] = in_time(self._user.reactor, connecting, self._attempt)
 
         def done(result: Any) -> None:
-            if timer.active():
-                timer.cancel()
             self._connecting.pop(address, None)
             for waiting in self._awaited.pop(address, []):
                 if not isinstance(result, Failure):
                     waiting.callback(result)
                 elif result.check(CancelledError, ConnectingCancelledError):
-                    waiting.errback(ConnectError(string=f"no answer within {self._attempt:g} s"))
+                    waiting.errback(ConnectError(string="the sender is closed"))
                 else:
                     waiting.errback(result)
 
@@ -253,10 +217,6 @@ class Sender:
     def _is_own(self, handle: bytes, element: PoolElementParameter) -> bool:
         own = self._own.element if self._own is not None else None
         return own is not None and handle in own.pools and own.identifier(handle) == element.identifier
-
-    def _nobody(self, handle: bytes, tried: list[str]) -> NoElement:
-        reasons = "; ".join(tried) or "it has none that is left"
-        return NoElement(f"no element of pool {handle_text(handle)!r} could be used: {reasons}")
 
     # What lines tell
 
@@ -279,8 +239,9 @@ class Sender:
             self._report(peer, message.data, ConnectError(string=f"{peer} is gone"))
             return
         self._user.report(peer.pool, peer.element.identifier)
-        if not message.again or self._closed:
-            self._report(peer, message.data, self._nobody(peer.pool, [f"{describe(peer.element)}: it is gone"]))
+        if not message.again or self.closed:
+            gone = {describe(peer.element): "it is gone"}
+            self._report(peer, message.data, NoElement(_WORDS.sentence(peer.pool, gone)))
             return
 
         def given_up(failure: Failure) -> None:
@@ -299,3 +260,30 @@ class Sender:
             self.undelivered(peer, data, error)
         else:
             self._log.warn("a message of {size} bytes was not delivered: {error}", size=len(data), error=error)
+
+
+_WORDS = Words(nothing="it has none that is left")
+
+
+class _Hands(UserHands):
+    """Those of one message."""
+
+    def __init__(self, sender: Sender, user: PoolUserService, handle: bytes, message: Message) -> None:
+        super().__init__(user, handle)
+        self._sender = sender
+        self._message = message
+
+    async def attempt(self, element: PoolElementParameter, seconds: float) -> PoolElementHandle:
+        peer = PoolElementHandle(self.handle, element)
+        try:
+            address = address_of(element)
+        except PassedOver:
+            raise PassedOver("neither TCP nor SCTP") from None
+        try:
+            line = await self._sender.line(address, peer)
+        except (ConnectError, ConnectionClosed, OSError) as error:
+            if self._sender.closed:
+                raise NoElement("the sender is closed") from None
+            raise NotAccepted(str(error) or type(error).__name__) from error
+        line.say(self._message)
+        return peer

@@ -8,7 +8,7 @@ again. L{try_elements} is such a caller.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -78,6 +78,11 @@ class Words:
     verb: str = "could be used"
     nothing: str = "there was no time"
     name: Callable[[PoolElementParameter], str] = describe
+
+    def sentence(self, handle: bytes, tried: Mapping[str, str]) -> str:
+        """Nobody of a pool accepts; C{tried} is why, by the name of who was tried."""
+        reasons = "; ".join(f"{who}: {why}" for who, why in tried.items()) or self.nothing
+        return f"no element of pool {handle_text(handle)!r} {self.verb}: {reasons}"
 
 
 COULD_BE_USED = Words()
@@ -232,9 +237,7 @@ class Trying:
 
     def sentence(self) -> str:
         """What was tried, and why it is of no use."""
-        words = self._words
-        reasons = "; ".join(f"{who}: {why}" for who, why in self.tried.items()) or words.nothing
-        return f"no element of pool {handle_text(self.handle)!r} {words.verb}: {reasons}"
+        return self._words.sentence(self.handle, self.tried)
 
     def _give_up(self) -> GiveUp:
         self._over = self._words.error(self.sentence())
