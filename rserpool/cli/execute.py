@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from typing import Any, TextIO
 
@@ -10,13 +11,13 @@ from twisted.internet.protocol import Factory, Protocol
 
 from rserpool.cli.command import CannotRun, Command
 from rserpool.cli.options import add_reporting_options, add_user_options, number, reporting, user_from
-from rserpool.core.errors import ConfigurationError, RSerPoolError
+from rserpool.core.errors import ConfigurationError, NoElement, RSerPoolError
 from rserpool.core.handles import handle_text
 from rserpool.core.user.places import describe
-from rserpool.core.user.resolution import Resolved
+from rserpool.core.user.trying import NotAccepted, PassedOver, Rules, Trying, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter, TcpTransport
+from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time
 from rserpool.user.service import PoolUserService
-from rserpool.user.tcp import tcp_endpoint
 
 SUMMARY = "run a command with the address of a pool's element in its environment, again elsewhere if it fails"
 USAGE = "rserpool exec [options] POOL -- COMMAND..."
@@ -102,63 +103,53 @@ async def run(
         return error.status
 
 
-class Elsewhere:
+class Elsewhere(UserHands):
     """Runs a command at one element after the other; none is tried twice."""
 
     def __init__(
         self, user: PoolUserService, command: Command, options: argparse.Namespace, complaints: TextIO
     ) -> None:
-        self._user = user
+        super().__init__(user, options.pool)
         self._command = command
         self._options = options
         self._complaints = complaints
-        self._tried: set[int] = set()
+        self._failed: PoolElementParameter | None = None
+        self._runs = 0
+        self._status = 0
 
     async def run(self) -> int:
         """The exit status of the last run."""
-        options, pool = self._options, self._options.pool
-        resolved: Resolved = await self._user.resolve(pool, timeout=options.timeout)
-        element = self._next(resolved)
-        if element is None:
-            raise RSerPoolError(f"pool {handle_text(pool)!r} has no element with an address")
-        while True:
-            self._tried.add(element.identifier)
-            status = await self._command.run(environment(element, pool, len(self._tried)))
-            if self._command.told_to_end or status not in options.retry_on:
-                return status
-            await self._report(element)
-            another = None
-            if len(self._tried) < options.attempts:
-                try:
-                    resolved = await self._user.resolve(pool, timeout=options.timeout, fresh=True)
-                except RSerPoolError:
-                    # What was known before is still worth a try.
-                    pass
-                another = self._next(resolved)
-            self._say(element, status, another)
-            if another is None:
-                return status
-            element = another
+        rules = Rules(timeout=math.inf, pauses=None, attempts=self._options.attempts, each=True)
+        try:
+            return await try_elements(Trying(self.handle, rules, self.now()), self)
+        except NoElement:
+            if self._failed is None:
+                raise RSerPoolError(f"pool {handle_text(self.handle)!r} has no element with an address") from None
+        enough = self._runs >= self._options.attempts
+        self._say(self._failed, f"tried {self._runs}, which is enough" if enough else "there is no other to try")
+        return self._status
 
-    def _next(self, resolved: Resolved) -> PoolElementParameter | None:
-        for element in resolved.elements:
-            transport = element.user_transport
-            if element.identifier not in self._tried and transport.addresses and hasattr(transport, "port"):
-                return element
-        return None
+    async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
+        resolved = await self.user.resolve(self.handle, timeout=self._options.timeout, fresh=fresh)
+        return [each for each in resolved.elements if each.user_transport.addresses]
 
-    async def _report(self, element: PoolElementParameter) -> None:
+    async def attempt(self, element: PoolElementParameter, seconds: float) -> int:
+        if self._failed is not None:
+            self._say(self._failed, f"trying {describe(element)}")
+        self._runs += 1
+        self._status = await self._command.run(environment(element, self.handle, self._runs))
+        if self._command.told_to_end or self._status not in self._options.retry_on:
+            return self._status
+        self._failed = element
         report = self._options.report
-        if report == "always" or (report == "checked" and await refuses(self._user, element)):
-            self._user.report(self._options.pool, element.identifier)
+        if report == "always" or (report == "checked" and await refuses(self.user, element)):
+            raise NotAccepted(f"status {self._status}")
+        raise PassedOver(f"status {self._status}")
 
-    def _say(self, element: PoolElementParameter, status: int, another: PoolElementParameter | None) -> None:
-        if self._options.quiet:
-            return
-        then = "there is no other to try" if another is None else f"trying {describe(another)}"
-        if another is None and len(self._tried) >= self._options.attempts:
-            then = f"tried {len(self._tried)}, which is enough"
-        print(f"{self._options.prog}: status {status} with {describe(element)}; {then}", file=self._complaints)
+    def _say(self, failed: PoolElementParameter, then: str) -> None:
+        if not self._options.quiet:
+            text = f"{self._options.prog}: status {self._status} with {describe(failed)}; {then}"
+            print(text, file=self._complaints)
 
 
 def environment(element: PoolElementParameter, pool: bytes, attempt: int) -> dict[str, str]:
@@ -181,12 +172,12 @@ def environment(element: PoolElementParameter, pool: bytes, attempt: int) -> dic
 
 async def refuses(user: PoolUserService, element: PoolElementParameter) -> bool:
     """Whether an element that serves over TCP accepts no connection within T1."""
-    transport = element.user_transport
-    if not isinstance(transport, TcpTransport):
+    if not isinstance(element.user_transport, TcpTransport):
         return False
-    endpoint = tcp_endpoint(user.reactor, transport.address, transport.port, user.profile.t1_enrp_request)
+    seconds = user.profile.t1_enrp_request
+    connecting = endpoint_at(user, address_of(element), seconds).connect(Factory.forProtocol(Protocol))
     try:
-        protocol: Any = await endpoint.connect(Factory.forProtocol(Protocol))
+        protocol: Any = await in_time(user.reactor, connecting, seconds)
     except Exception:  # noqa: BLE001
         return True
     protocol.transport.abortConnection()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from rserpool.proxy.service import Counters, ProxyService
+from rserpool.proxy.relayed import Counters
+from rserpool.proxy.service import ProxyService
 
 __all__ = ["Counters", "ProxyService"]

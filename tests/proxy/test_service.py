@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.proxy import ProxyService
 from rserpool.proxy.descriptors import OURS, room_for
-from rserpool.proxy.service import HALF_CLOSED
+from rserpool.proxy.relayed import HALF_CLOSED
 from tests.node.world import Transport, World
 
 
