@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -68,7 +68,8 @@ class Process:
     @ivar born: when it was started last, in seconds of the scope's clock.
     """
 
-    _registrar = False
+    letter: ClassVar[str]
+    net: ClassVar[int]
     service: Any
 
     def __init__(self, scope: Surroundings, name: str, host: str, options: dict[str, Any]) -> None:
@@ -100,7 +101,7 @@ class Process:
         scope = self.scope
         self.random = Random(f"{scope.seed}/{self.name}/{self._starts}")
         ahead = self.random.uniform(0.0, LARGEST_EPOCH) if scope.epochs else 0.0
-        self.stack = scope.network.stack(self.host, registrar=self._registrar)
+        self.stack = scope.network.stack(self.host, registrar=isinstance(self, RegistrarProcess))
         self.stack.tell = self._told
         self.reactor = HostReactor(
             scope.clock, scope.network, self.stack, self.host, name=self.name, trace=scope.trace, ahead=ahead
@@ -181,7 +182,7 @@ class RegistrarProcess(Process):
     @ivar tcp_address: where users reach it over TCP.
     """
 
-    _registrar = True
+    letter, net = "r", 0
     service: RegistrarService
 
     def __init__(self, scope: Surroundings, name: str, host: str, options: dict[str, Any]) -> None:
@@ -229,6 +230,7 @@ class ElementProcess(Process):
     @ivar refused: why registrations failed for good, by pool.
     """
 
+    letter, net = "e", 1
     service: PoolElementService
 
     def __init__(
@@ -266,7 +268,7 @@ class ElementProcess(Process):
         @param options: for L{PoolElementService.serve<rserpool.element.service.PoolElementService.serve>}.
         @return: the transport that is registered.
         """
-        framing = session_framing(factory, (pool,))
+        options.setdefault("framing", session_framing(factory, (pool,)))
         if use is None:
             use = DATA_PLUS_CONTROL if has_control_channel(factory) else DATA_ONLY
         if factory is None:
@@ -278,7 +280,7 @@ class ElementProcess(Process):
         transport: UserTransport = (
             TcpTransport(port, self.host) if protocol == "tcp" else SctpTransport(port, use, (self.host,))
         )
-        self.register(pool, transport, policy, framing=framing, **options)
+        self.register(pool, transport, policy, **options)
         return transport
 
     def register(
@@ -381,6 +383,7 @@ class UserProcess(Process):
     @ivar service: its L{PoolUserService}.
     """
 
+    letter, net = "u", 2
     service: PoolUserService
 
     def endpoint(self, pool: bytes | str, **options: Any) -> PoolClientEndpoint:

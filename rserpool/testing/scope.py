@@ -89,19 +89,20 @@ class Scope(Faults):
         """Where users look for them over TCP."""
         return tuple(TransportAddress((host,), ASAP_PORT, protocol="tcp") for host in self._registrar_hosts())
 
-    def registrar(self, **options: Any) -> RegistrarProcess:
+    def registrar(self, *, name: str = "", **options: Any) -> RegistrarProcess:
         """Start another registrar; it knows all others that there are or will be in the beginning.
 
+        @param name: what it is called, instead of C{rN}.
         @param options: for L{RegistrarService<rserpool.registrar.service.RegistrarService>}.
         """
-        name, host = self._next("r", 0)
-        return self._begin(RegistrarProcess(self, name, host, options))
+        return self._begin(RegistrarProcess(self, *self._next(RegistrarProcess, name), options))
 
     def element(
         self,
         pool: bytes | str | None = None,
         factory: Any = None,
         *,
+        name: str = "",
         setup: Callable[[ElementProcess], object] | None = None,
         service: dict[str, Any] | None = None,
         **options: Any,
@@ -110,6 +111,7 @@ class Scope(Faults):
 
         @param pool: the pool in which it serves; None if C{setup} says what it does.
         @param factory: what serves.
+        @param name: what it is called, instead of C{eN}.
         @param setup: called with the L{ElementProcess} at each start.
         @param service: options for L{PoolElementService<rserpool.element.service.PoolElementService>}.
         @param options: for L{ElementProcess.serve}: C{protocol}, C{port}, C{policy} and so on.
@@ -121,17 +123,16 @@ class Scope(Faults):
             if setup is not None:
                 setup(element)
 
-        name, host = self._next("e", 1)
-        return self._begin(ElementProcess(self, name, host, begin, service or {}))
+        return self._begin(ElementProcess(self, *self._next(ElementProcess, name), begin, service or {}))
 
-    def user(self, **options: Any) -> UserProcess:
+    def user(self, *, name: str = "", **options: Any) -> UserProcess:
         """Start a user.
 
+        @param name: what it is called, instead of C{uN}.
         @param options: for L{PoolUserService<rserpool.user.service.PoolUserService>}; C{transport="tcp"} has it ask
             registrars over TCP.
         """
-        name, host = self._next("u", 2)
-        return self._begin(UserProcess(self, name, host, options))
+        return self._begin(UserProcess(self, *self._next(UserProcess, name), options))
 
     # Time
 
@@ -196,9 +197,9 @@ class Scope(Faults):
     def _registrar_hosts(self) -> dict[str, None]:
         return dict.fromkeys([*self._planned, *(registrar.host for registrar in self.registrars)])
 
-    def _next(self, letter: str, net: int) -> tuple[str, str]:
-        number = 1 + sum(name.startswith(letter) for name in self.processes)
-        return f"{letter}{number}", self._host(net, number)
+    def _next(self, kind: type[Process], name: str) -> tuple[str, str]:
+        number = 1 + len(self._all(kind))
+        return name or f"{kind.letter}{number}", self._host(kind.net, number)
 
     def _host(self, net: int, number: int) -> str:
         return f"fd00:{net}::{number}" if self._ipv6 else f"10.0.{net}.{number}"

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import RequestFailed, RequestTimeout, SessionEnded
 from rserpool.core.wire.frames import Hello
 from rserpool.session import SessionProtocol
-from tests.session.network import Echo, SessionScene
+from tests.session.scope import Echo, SessionScope
 
 
 class Silent(Protocol):
@@ -63,84 +63,84 @@ class Both:
     kind: str
 
     def setUp(self: Any) -> None:
-        self.scene = SessionScene(self, self.kind)
+        self.scope = SessionScope(self, self.kind)
 
     def failure(self: Any, waiting: Any, kind: type[Exception]) -> Any:
         with self.assertRaises(kind) as caught:
-            self.scene.result(waiting)
+            self.scope.result(waiting)
         return caught.exception
 
     def test_accepts_and_never_answers(self: Any) -> None:
         """The deadline of the request ends it, with a sentence that names the element."""
-        self.scene.serve("a", Never)
-        told = self.scene.session(repeat=True)
+        self.scope.serve("a", Never)
+        told = self.scope.session(repeat=True)
         error = self.failure(told.session.request(b"1", timeout=3.0), RequestTimeout)
-        self.assertRegex(str(error), "element 0x00000061 at 10.0.0.2:80.* did not answer in time")
+        self.assertRegex(str(error), "element 0x00000061 at 10.0.1.1:80.* did not answer in time")
         self.assertEqual(told.ended, [])
 
     def test_silence_may_count_as_failure(self: Any) -> None:
-        self.scene.serve("a", Never)
-        told = self.scene.session(repeat=True, silence=0.5)
-        self.scene.result(told.session.ready())
-        self.scene.serve("b")
-        self.assertEqual(self.scene.result(told.session.request(b"1", timeout=3.0)), b"b 1")
+        self.scope.serve("a", Never)
+        told = self.scope.session(repeat=True, silence=0.5)
+        self.scope.result(told.session.ready())
+        self.scope.serve("b")
+        self.assertEqual(self.scope.result(told.session.request(b"1", timeout=3.0)), b"b 1")
         self.assertEqual(told.failovers, [("a", "b")])
 
     def test_closes_after_each_message(self: Any) -> None:
         """Every answer comes, and every failover is told."""
         for name in "ab":
-            self.scene.serve(name, lambda name=name: OneEach(name.encode(), []))
-        told = self.scene.session(repeat=True)
-        answers = [self.scene.result(told.session.request(b"%d" % number))[2:] for number in range(6)]
+            self.scope.serve(name, lambda name=name: OneEach(name.encode(), []))
+        told = self.scope.session(repeat=True)
+        answers = [self.scope.result(told.session.request(b"%d" % number))[2:] for number in range(6)]
         self.assertEqual(answers, [b"%d" % number for number in range(6)])
         self.assertIn(len(told.failovers), (5, 6))
 
     def test_closes_instead_of_answering(self: Any) -> None:
         """A request that so many elements were given and none answered fails; the session does not spin."""
         for name in "ab":
-            self.scene.serve(name, Closing)
-        told = self.scene.session(repeat=True, attempts=5)
+            self.scope.serve(name, Closing)
+        told = self.scope.session(repeat=True, attempts=5)
         error = self.failure(told.session.request(b"1"), RequestFailed)
         self.assertIn("5 elements were given this request, and none answered", str(error))
         self.assertTrue(error.perhaps_done)
-        error = self.failure(self.scene.session(attempts=5).session.request(b"1"), RequestFailed)
+        error = self.failure(self.scope.session(attempts=5).session.request(b"1"), RequestFailed)
         self.assertIn("failed before it answered", str(error))
 
     def test_an_element_that_fails_at_each_message(self: Any) -> None:
-        self.scene.serve("a", Failing)
-        told = self.scene.session(repeat=True, attempts=3, patience=5.0)
+        self.scope.serve("a", Failing)
+        told = self.scope.session(repeat=True, attempts=3, patience=5.0)
         self.failure(told.session.request(b"1"), RequestFailed)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
 
     def test_an_empty_pool_for_ten_seconds(self: Any) -> None:
         """All elements die, and one comes ten seconds later: nothing is lost."""
         for name in "ab":
-            self.scene.serve(name)
-        told = self.scene.session(repeat=True)
-        self.scene.result(told.session.request(b"1"))
-        self.scene.kill("a")
-        self.scene.kill("b")
-        self.scene.until(lambda: told.session.element is None)
+            self.scope.serve(name)
+        told = self.scope.session(repeat=True)
+        self.scope.result(told.session.request(b"1"))
+        self.scope.kill(self.scope.processes["a"])
+        self.scope.kill(self.scope.processes["b"])
+        self.scope.until(lambda: told.session.element is None)
         answer = told.session.request(b"2")
         told.session.send(b"3")
-        self.scene.pass_time(10.0)
+        self.scope.advance(10.0)
         self.assertNoResult(answer)
-        self.scene.serve("c")
-        self.assertEqual(self.scene.result(answer), b"c 2")
-        self.scene.until(lambda: told.received)
+        self.scope.serve("c")
+        self.assertEqual(self.scope.result(answer), b"c 2")
+        self.scope.until(lambda: told.received)
         self.assertEqual(told.received, [b"c 3"])
         self.assertEqual(told.failovers[-1][1], "c")
 
     def test_an_empty_pool_for_too_long(self: Any) -> None:
-        self.scene.serve("a")
-        told = self.scene.session(repeat=True, patience=10.0)
-        self.scene.result(told.session.request(b"1"))
-        self.scene.kill("a")
-        self.scene.until(lambda: told.session.element is None)
-        began = self.scene.clock.seconds()
+        self.scope.serve("a")
+        told = self.scope.session(repeat=True, patience=10.0)
+        self.scope.result(told.session.request(b"1"))
+        self.scope.kill(self.scope.processes["a"])
+        self.scope.until(lambda: told.session.element is None)
+        began = self.scope.now
         answer = told.session.request(b"2")
-        self.scene.until(lambda: told.ended)
-        self.assertApproximates(self.scene.clock.seconds() - began, 10.0, 1.1)
+        self.scope.until(lambda: told.ended)
+        self.assertApproximates(self.scope.now - began, 10.0, 1.1)
         why = "no element of pool 'pool' could be used for 10 s: .*no pool is named 'pool'"
         self.assertRegex(str(told.ended[0]), why)
         self.assertIn("the session is over", str(self.failureResultOf(answer, RequestFailed).value))
@@ -153,30 +153,29 @@ class TcpTests(Both, SynchronousTestCase):
 
     def useless(self, protocol: Any, sentence: str) -> None:
         """An element that promised session framing, and does not speak it: reported, and passed over."""
-        self.scene.serve("a", factory=Factory.forProtocol(protocol))
-        told = self.scene.session(patience=5.0)
-        self.scene.until(lambda: told.ended)
+        self.scope.serve("a", factory=Factory.forProtocol(protocol))
+        told = self.scope.session(patience=5.0)
+        self.scope.until(lambda: told.ended)
         self.assertRegex(str(told.ended[0]), f"no element of pool 'pool' could be used for 5 s: .*{sentence}")
-        self.scene.serve("b")
-        self.assertEqual(self.scene.result(self.scene.session().session.request(b"1")), b"b 1")
+        self.scope.serve("b")
+        self.assertEqual(self.scope.result(self.scope.session().session.request(b"1")), b"b 1")
 
     def test_accepts_and_never_says_hello(self) -> None:
-        self.useless(Silent, "element 0x00000061 at 10.0.0.2:80: no answer within 1 s")
+        self.useless(Silent, "element 0x00000061 at 10.0.1.1:80: no answer within 1 s")
 
     def test_speaks_something_else(self) -> None:
-        self.useless(Shouting, "element 0x00000061 at 10.0.0.2:80: .*not a frame of a session")
+        self.useless(Shouting, "element 0x00000061 at 10.0.1.1:80: .*not a frame of a session")
 
     def test_speaks_a_version_of_the_future(self) -> None:
-        self.useless(Future, "element 0x00000061 at 10.0.0.2:80: .*version 2 of session framing, and we speak 1")
+        self.useless(Future, "element 0x00000061 at 10.0.1.1:80: .*version 2 of session framing, and we speak 1")
 
     def test_a_transport_that_sessions_do_not_use(self) -> None:
         from rserpool.core import UdpTransport
 
-        element = self.scene.element(self.scene.registrar_service)
-        transport = UdpTransport(53, self.scene.stacks[element].hosts[0])
-        self.scene.result(element.serve("pool", transport))
-        told = self.scene.session(patience=1.0)
-        self.scene.until(lambda: told.ended)
+        self.scope.element(setup=lambda element: element.register("pool", UdpTransport(53, element.host)))
+        self.scope.settle()
+        told = self.scope.session(patience=1.0)
+        self.scope.until(lambda: told.ended)
         self.assertIsInstance(told.ended[0], SessionEnded)
         self.assertIn("it serves over Udp, not TCP or SCTP", str(told.ended[0]))
 
@@ -187,19 +186,19 @@ class SctpTests(Both, SynchronousTestCase):
     kind = "sctp"
 
     def test_too_long_a_message(self) -> None:
-        self.scene.serve("a")
-        told = self.scene.session()
-        self.scene.result(told.session.ready())
+        self.scope.serve("a")
+        told = self.scope.session()
+        self.scope.result(told.session.ready())
         self.assertRaisesRegex(ValueError, "1 to 65532 bytes, not 70000", told.session.send, bytes(70000))
         error = self.failureResultOf(told.session.request(bytes(70000)), ValueError).value
         self.assertIn("not 70004", str(error))
-        self.assertEqual(self.scene.result(told.session.request(b"1")), b"a 1")
+        self.assertEqual(self.scope.result(told.session.request(b"1")), b"a 1")
 
     def test_too_long_a_message_that_has_waited(self) -> None:
         """It fails, and nothing else does."""
-        self.scene.serve("a")
-        told = self.scene.session()
+        self.scope.serve("a")
+        told = self.scope.session()
         told.session.send(bytes(70000))
         long, short = told.session.request(bytes(70000)), told.session.request(b"1")
-        self.assertEqual(self.scene.result(short), b"a 1")
+        self.assertEqual(self.scope.result(short), b"a 1")
         self.assertIn("not 70004", str(self.failureResultOf(long, RequestFailed).value))

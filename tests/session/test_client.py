@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import RequestFailed, RequestTimeout, SessionEnded, SessionFull
 from rserpool.session import Session, SessionProtocol
-from tests.session.network import SessionScene
+from tests.session.scope import SessionScope
 
 
 class Mute(SessionProtocol):
@@ -30,48 +30,48 @@ class Both:
     kind: str
 
     def setUp(self: Any) -> None:
-        self.scene = SessionScene(self, self.kind)
+        self.scope = SessionScope(self, self.kind)
 
     def failure(self: Any, waiting: Deferred[Any], kind: type[Exception]) -> Any:
         """What it fails with."""
         with self.assertRaises(kind) as caught:
-            self.scene.result(waiting)
+            self.scope.result(waiting)
         return caught.exception
 
     def test_a_request_is_answered(self: Any) -> None:
-        self.scene.serve("a")
-        told = self.scene.session()
-        self.assertEqual(self.scene.result(told.session.request(b"hello")), b"a hello")
-        self.assertEqual(self.scene.name(told.session.element), "a")
+        self.scope.serve("a")
+        told = self.scope.session()
+        self.assertEqual(self.scope.result(told.session.request(b"hello")), b"a hello")
+        self.assertEqual(self.scope.name(told.session.element), "a")
 
     def test_what_is_sent_before_there_is_an_element_waits(self: Any) -> None:
         """In the order in which it was sent, messages and requests alike."""
-        self.scene.serve("a")
-        told = self.scene.session()
+        self.scope.serve("a")
+        told = self.scope.session()
         told.session.send(b"0")
         answer = told.session.request(b"1")
         answer.addCallback(lambda data: told.received.append(b"answer: " + data))
         told.session.send(b"2")
-        self.scene.until(lambda: len(told.received) == 3)
+        self.scope.until(lambda: len(told.received) == 3)
         self.assertEqual(told.received, [b"a 0", b"answer: a 1", b"a 2"])
 
     def test_message_boundaries_are_kept(self: Any) -> None:
-        self.scene.serve("a")
-        told = self.scene.session()
+        self.scope.serve("a")
+        told = self.scope.session()
         sizes = [1, 60000, 2, 65000, 3]
         for size in sizes:
             told.session.send(bytes(size))
-        self.scene.until(lambda: len(told.received) == len(sizes))
+        self.scope.until(lambda: len(told.received) == len(sizes))
         self.assertEqual([len(message) - 2 for message in told.received], sizes)
 
     def test_goes_on_at_the_next_element(self: Any) -> None:
         """And says so once, with the old and the new one."""
         for name in "abc":
-            self.scene.serve(name)
-        told = self.scene.session(repeat=True)
-        first = self.scene.result(told.session.request(b"1"))
-        self.scene.kill(first[:1].decode())
-        second = self.scene.result(told.session.request(b"2"))
+            self.scope.serve(name)
+        told = self.scope.session(repeat=True)
+        first = self.scope.result(told.session.request(b"1"))
+        self.scope.kill(self.scope.processes[first[:1].decode()])
+        second = self.scope.result(told.session.request(b"2"))
         self.assertNotEqual(first[:1], second[:1])
         self.assertEqual(told.failovers, [(first[:1].decode(), second[:1].decode())])
         self.assertEqual(told.ended, [])
@@ -79,93 +79,93 @@ class Both:
     def test_reports_the_element_that_failed(self: Any) -> None:
         """RFC 5352 section 3.5: the registrar asks it at once, and removes it."""
         for name in "ab":
-            self.scene.serve(name)
-        told = self.scene.session()
-        self.scene.result(told.session.request(b"1"))
-        self.scene.kill(self.scene.name(told.session.element))
-        self.scene.until(lambda: told.failovers)
-        self.scene.until(lambda: [self.scene.name(each) for each in told.pool] == [told.failovers[0][1]], 0.2)
+            self.scope.serve(name)
+        told = self.scope.session()
+        self.scope.result(told.session.request(b"1"))
+        self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
+        self.scope.until(lambda: told.failovers)
+        self.scope.until(lambda: [self.scope.name(each) for each in told.pool] == [told.failovers[0][1]], 0.2)
 
     def test_an_unanswered_request_is_repeated(self: Any) -> None:
         """At the next element, which is told that it is so; the application gets one answer."""
         kept: dict[str, list[Any]] = {name: [] for name in "ab"}
         for name in "ab":
-            self.scene.serve(name, lambda name=name: Mute(kept[name]))
-        told = self.scene.session(repeat=True)
+            self.scope.serve(name, lambda name=name: Mute(kept[name]))
+        told = self.scope.session(repeat=True)
         answer = told.session.request(b"do it")
-        self.scene.until(lambda: kept["a"] or kept["b"])
+        self.scope.until(lambda: kept["a"] or kept["b"])
         first = "a" if kept["a"] else "b"
         second = "b" if kept["a"] else "a"
-        self.scene.kill(first)
-        self.scene.until(lambda: kept[second])
+        self.scope.kill(self.scope.processes[first])
+        self.scope.until(lambda: kept[second])
         (data, request), (_, given) = kept[second][0], kept[first][0]
         self.assertEqual((data, request.repeated, given.repeated), (b"do it", True, False))
         self.assertEqual(request.number, given.number)
         request.reply(b"done")
         request.reply(b"done again")
-        self.assertEqual(self.scene.result(answer), b"done")
-        self.scene.pass_time(0.1)
+        self.assertEqual(self.scope.result(answer), b"done")
+        self.scope.advance(0.1)
         self.assertEqual(told.received, [])
 
     def test_at_most_once(self: Any) -> None:
         """Without C{repeat} a request that was given to the dead element fails; one that waits does not."""
         kept: list[Any] = []
-        self.scene.serve("a", lambda: Mute(kept))
-        told = self.scene.session()
-        self.scene.result(told.session.ready())
-        self.scene.serve("b")
+        self.scope.serve("a", lambda: Mute(kept))
+        told = self.scope.session()
+        self.scope.result(told.session.ready())
+        self.scope.serve("b")
         lost = told.session.request(b"1")
-        self.scene.until(lambda: kept)
-        self.scene.kill("a")
+        self.scope.until(lambda: kept)
+        self.scope.kill(self.scope.processes["a"])
         error = self.failure(lost, RequestFailed)
         self.assertRegex(str(error), "element 0x00000061 at .* failed before it answered; it may have done")
         self.assertTrue(error.perhaps_done)
-        self.assertEqual(self.scene.result(told.session.request(b"2")), b"b 2")
+        self.assertEqual(self.scope.result(told.session.request(b"2")), b"b 2")
 
     def test_a_request_says_for_itself_whether_it_is_repeated(self: Any) -> None:
         kept: list[Any] = []
-        self.scene.serve("a", lambda: Mute(kept))
-        told = self.scene.session(repeat=True)
-        self.scene.result(told.session.ready())
-        self.scene.serve("b")
+        self.scope.serve("a", lambda: Mute(kept))
+        told = self.scope.session(repeat=True)
+        self.scope.result(told.session.ready())
+        self.scope.serve("b")
         once, again = told.session.request(b"1", repeat=False), told.session.request(b"2")
-        self.scene.until(lambda: len(kept) == 2)
-        self.scene.kill("a")
+        self.scope.until(lambda: len(kept) == 2)
+        self.scope.kill(self.scope.processes["a"])
         self.failure(once, RequestFailed)
-        self.assertEqual(self.scene.result(again), b"b 2")
+        self.assertEqual(self.scope.result(again), b"b 2")
 
     def test_a_deadline(self: Any) -> None:
         """A late answer is nobody's, and no message either; the next request has its own answer."""
         kept: list[Any] = []
-        self.scene.serve("a", lambda: Mute(kept))
-        told = self.scene.session()
-        self.scene.result(told.session.ready())
-        began = self.scene.clock.seconds()
+        self.scope.serve("a", lambda: Mute(kept))
+        told = self.scope.session()
+        self.scope.result(told.session.ready())
+        began = self.scope.now
         error = self.failure(told.session.request(b"1", timeout=2.0), RequestTimeout)
-        self.assertApproximates(self.scene.clock.seconds() - began, 2.0, 0.05)
+        self.assertApproximates(self.scope.now - began, 2.0, 0.05)
         self.assertRegex(str(error), "element 0x00000061 at .* did not answer in time")
         following = told.session.request(b"2")
-        self.scene.until(lambda: len(kept) == 2)
+        self.scope.until(lambda: len(kept) == 2)
         for (_, request), answer in zip(kept, (b"late", b"in time"), strict=True):
             request.reply(answer)
-        self.assertEqual(self.scene.result(following), b"in time")
+        self.assertEqual(self.scope.result(following), b"in time")
         self.assertEqual(told.received, [])
 
     def test_cancelled(self: Any) -> None:
         kept: list[Any] = []
-        self.scene.serve("a", lambda: Mute(kept))
-        told = self.scene.session()
+        self.scope.serve("a", lambda: Mute(kept))
+        told = self.scope.session()
         answer = told.session.request(b"1")
-        self.scene.until(lambda: kept)
+        self.scope.until(lambda: kept)
         answer.cancel()
         self.failureResultOf(answer, CancelledError)
         kept[0][1].reply(b"late")
-        self.scene.pass_time(0.1)
+        self.scope.advance(0.1)
         self.assertEqual((told.received, told.ended), ([], []))
 
     def test_no_such_pool(self: Any) -> None:
         """A name that was never known is a mistake, and known at once."""
-        told = self.scene.session("www")
+        told = self.scope.session("www")
         error = self.failure(told.session.request(b"1"), RequestFailed)
         self.assertIn("no pool is named 'www'", str(error))
         self.assertFalse(error.perhaps_done)
@@ -177,62 +177,62 @@ class Both:
     def test_closed(self: Any) -> None:
         """Requests that wait fail; the element hears of the end; nothing comes any more."""
         kept: list[Any] = []
-        self.scene.serve("a", lambda: Mute(kept))
-        told = self.scene.session()
+        self.scope.serve("a", lambda: Mute(kept))
+        told = self.scope.session()
         answer = told.session.request(b"1")
-        self.scene.until(lambda: kept)
+        self.scope.until(lambda: kept)
         self.successResultOf(told.session.close())
         error = self.failureResultOf(answer, RequestFailed).value
         self.assertIn("the session was closed", str(error))
-        self.scene.pass_time(0.1)
-        self.assertEqual(len(self.scene.factories["a"].sessions), 0)
+        self.scope.advance(0.1)
+        self.assertEqual(len(self.scope.factories["a"].sessions), 0)
         self.assertEqual(told.ended, [None])
         self.successResultOf(told.session.close())
         self.assertRaises(SessionEnded, told.session.send, b"2")
 
     def test_ends_with_its_user_service(self: Any) -> None:
-        self.scene.serve("a")
-        user = self.scene.user(self.scene.registrar_service)
-        told = self.scene.session(user=user)
-        self.scene.result(told.session.ready())
-        self.scene.result(user.stopService())
+        self.scope.serve("a")
+        user = self.scope.user().service
+        told = self.scope.session(user=user)
+        self.scope.result(told.session.ready())
+        self.scope.result(user.stopService())
         self.assertEqual(told.ended, [None])
         self.assertRaises(RuntimeError, Session, user, "pool")
 
     def test_an_element_that_leaves_finishes_what_only_it_may_answer(self: Any) -> None:
         kept: list[Any] = []
-        leaving = self.scene.serve("a", lambda: Mute(kept))
-        told = self.scene.session()
+        leaving = self.scope.serve("a", lambda: Mute(kept))
+        told = self.scope.session()
         answer = told.session.request(b"1")
-        self.scene.until(lambda: kept)
-        self.scene.serve("b")
-        self.scene.result(leaving.leave("pool"))
-        self.scene.until(lambda: not told.session.writable)
+        self.scope.until(lambda: kept)
+        self.scope.serve("b")
+        self.scope.result(leaving.leave("pool"))
+        self.scope.until(lambda: not told.session.writable)
         following = told.session.request(b"2")
-        self.scene.pass_time(0.3)
+        self.scope.advance(0.3)
         self.assertNoResult(following)
         kept[0][1].reply(b"done")
-        self.assertEqual(self.scene.result(answer), b"done")
-        self.assertEqual(self.scene.result(following), b"b 2")
+        self.assertEqual(self.scope.result(answer), b"done")
+        self.assertEqual(self.scope.result(following), b"b 2")
         self.assertEqual(len(kept), 1)
 
     def test_an_element_that_leaves_and_never_answers_is_left(self: Any) -> None:
         kept: list[Any] = []
-        leaving = self.scene.serve("a", lambda: Mute(kept))
-        told = self.scene.session()
+        leaving = self.scope.serve("a", lambda: Mute(kept))
+        told = self.scope.session()
         answer = told.session.request(b"1")
-        self.scene.until(lambda: kept)
-        self.scene.serve("b")
-        self.scene.result(leaving.leave("pool"))
+        self.scope.until(lambda: kept)
+        self.scope.serve("b")
+        self.scope.result(leaving.leave("pool"))
         self.failure(answer, RequestFailed)
-        self.assertEqual(self.scene.result(told.session.request(b"2")), b"b 2")
+        self.assertEqual(self.scope.result(told.session.request(b"2")), b"b 2")
 
     def test_backpressure(self: Any) -> None:
         """Who sends more than is taken is told, may wait, and is refused in the end; nothing is lost."""
         for name in "ab":
-            self.scene.serve(name)
-        told = self.scene.session(repeat=True)
-        self.scene.result(told.session.ready())
+            self.scope.serve(name)
+        told = self.scope.session(repeat=True)
+        self.scope.result(told.session.ready())
         count = 0
         while told.session.writable:
             told.session.send(b"%04d" % count + bytes(50000))
@@ -244,33 +244,33 @@ class Both:
                 told.session.send(b"%04d" % count + bytes(50000))
                 count += 1
         self.failureResultOf(told.session.request(bytes(60000)), SessionFull)
-        self.scene.result(drained)
-        self.scene.until(lambda: len(told.received) == count)
+        self.scope.result(drained)
+        self.scope.until(lambda: len(told.received) == count)
         self.assertEqual([int(message[2:6]) for message in told.received], list(range(count)))
 
     def test_stop_reading(self: Any) -> None:
-        self.scene.serve("a")
-        told = self.scene.session()
+        self.scope.serve("a")
+        told = self.scope.session()
         told.session.stop_reading()
         told.session.send(b"1")
-        self.scene.pass_time(0.5)
+        self.scope.advance(0.5)
         self.assertEqual(told.received, [])
         told.session.start_reading()
-        self.scene.until(lambda: told.received)
+        self.scope.until(lambda: told.received)
 
     def test_callbacks_that_fail_disturb_nobody(self: Any) -> None:
         for name in "ab":
-            self.scene.serve(name)
-        told = self.scene.session(repeat=True)
+            self.scope.serve(name)
+        told = self.scope.session(repeat=True)
 
         def bad(*_: Any) -> None:
             raise ZeroDivisionError
 
         told.session.received = told.session.failed_over = told.session.ended = bad
         told.session.send(b"1")
-        self.scene.result(told.session.request(b"2"))
-        self.scene.kill(self.scene.name(told.session.element))
-        self.scene.result(told.session.request(b"3"))
+        self.scope.result(told.session.request(b"2"))
+        self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
+        self.scope.result(told.session.request(b"3"))
         self.successResultOf(told.session.close())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
 
@@ -283,12 +283,11 @@ class TcpTests(Both, SynchronousTestCase):
     def test_a_frozen_element_is_left(self) -> None:
         """Its TCP connection stays up; the registrar notices."""
         for name in "ab":
-            self.scene.serve(name)
-        told = self.scene.session(repeat=True)
-        first = self.scene.result(told.session.request(b"1"))[:1].decode()
-        self.scene.clock.frozen.add(self.scene.host(first))
-        self.scene.network.silence(self.scene.stacks[self.scene.members[first]])
-        second = self.scene.result(told.session.request(b"2"))[:1].decode()
+            self.scope.serve(name)
+        told = self.scope.session(repeat=True)
+        first = self.scope.result(told.session.request(b"1"))[:1].decode()
+        self.scope.freeze(self.scope.processes[first])
+        second = self.scope.result(told.session.request(b"2"))[:1].decode()
         self.assertEqual(told.failovers, [(first, second)])
 
     def test_a_stream_of_bytes(self) -> None:
@@ -296,12 +295,12 @@ class TcpTests(Both, SynchronousTestCase):
         from twisted.internet.protocol import Factory
         from twisted.protocols.wire import Echo
 
-        self.scene.serve("a", factory=Factory.forProtocol(Echo), framing=0)
-        told = self.scene.session()
+        self.scope.serve("a", factory=Factory.forProtocol(Echo), framing=0)
+        told = self.scope.session()
         early = told.session.request(b"1")
         told.session.send(b"he")
         told.session.send(b"llo")
-        self.scene.until(lambda: b"".join(told.received) == b"hello")
+        self.scope.until(lambda: b"".join(told.received) == b"hello")
         for answer in (early, told.session.request(b"2")):
             error = self.failureResultOf(answer, RequestFailed).value
             self.assertRegex(str(error), "element 0x00000061 at .* serves a stream of bytes")
@@ -320,13 +319,13 @@ class SctpTests(Both, SynchronousTestCase):
             def messageReceived(self, data: bytes) -> None:
                 kept.append((data, self.session))
 
-        self.scene.serve("a", Slow, framing=0)
-        told = self.scene.session()
+        self.scope.serve("a", Slow, framing=0)
+        told = self.scope.session()
         first = told.session.request(b"1", timeout=1.0)
         second = told.session.request(b"2")
         self.failure(first, RequestTimeout)
         for answer in (b"one", b"two", b"three"):
             kept[0][1].reply(answer)
-        self.assertEqual(self.scene.result(second), b"two")
-        self.scene.until(lambda: told.received)
+        self.assertEqual(self.scope.result(second), b"two")
+        self.scope.until(lambda: told.received)
         self.assertEqual(told.received, [b"three"])

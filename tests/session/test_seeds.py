@@ -13,7 +13,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.session import KeyRing, SessionProtocol, SignedCookies
-from tests.session.network import SessionScene
+from rserpool.testing import ElementProcess
+from tests.session.scope import SessionScope
 
 SEEDS = int(os.environ.get("SEEDS", "6"))
 KEYS = KeyRing({"seeds": b"seeds" * 4})
@@ -37,8 +38,9 @@ class Run:
     """One session, and what befalls its pool."""
 
     def __init__(self, case: Any, kind: str, seed: int) -> None:
-        self.scene = SessionScene(case, kind, seed)
+        self.scope = SessionScope(case, kind, seed)
         self.random = Random(seed)
+        self.members: dict[str, ElementProcess] = {}
         self.living: list[str] = []
         self.frozen: list[str] = []
         self.started = 0
@@ -46,13 +48,13 @@ class Run:
         self.asked = 0
         for _ in range(3):
             self.start()
-        self.told = self.scene.session(repeat=True, timeout=None, patience=120.0, attempts=1000)
+        self.told = self.scope.session(repeat=True, timeout=None, patience=120.0, attempts=1000)
 
     def start(self) -> None:
         """A new element."""
         self.started += 1
         name = f"e{self.started}"
-        self.scene.serve(name, Counter, cookies=SignedCookies(KEYS))
+        self.members[name] = self.scope.serve(name, Counter, cookies=SignedCookies(KEYS))
         self.living.append(name)
 
     def ask(self) -> None:
@@ -65,30 +67,22 @@ class Run:
         """Something happens, but one element is left."""
         serving = self.told.session.element
         name = self.random.choice(self.living)
-        if serving is not None and self.scene.name(serving) in self.living and self.random.random() < 0.7:
-            name = self.scene.name(serving)
+        if serving is not None and self.scope.name(serving) in self.living and self.random.random() < 0.7:
+            name = self.scope.name(serving)
         what = self.random.choice(("kill", "kill", "freeze", "leave", "start", "thaw"))
         if what == "start":
             self.start()
         elif what == "thaw" and self.frozen:
-            self.thaw(self.frozen.pop())
+            self.scope.thaw(self.members[self.frozen.pop()])
         elif len(self.living) > 1 and what != "thaw":
             self.living.remove(name)
             if what == "kill":
-                self.scene.kill(name)
+                self.scope.kill(self.members[name])
             elif what == "freeze":
                 self.frozen.append(name)
-                self.scene.clock.frozen.add(self.scene.host(name))
-                self.scene.network.silence(self.scene.stacks[self.scene.members[name]])
+                self.scope.freeze(self.members[name])
             else:
-                self.scene.members[name].leave("pool")
-
-    def thaw(self, name: str) -> None:
-        """It goes on as if nothing had happened."""
-        self.scene.clock.frozen.discard(self.scene.host(name))
-        self.scene.network.unsilence(self.scene.stacks[self.scene.members[name]])
-        for end in self.scene.clock.ends:
-            end.take()
+                self.members[name].leave("pool")
 
     def run(self, steps: int) -> None:
         """Ask, and break things; then wait for the answers."""
@@ -96,8 +90,8 @@ class Run:
             self.ask()
             if self.random.random() < 0.3:
                 self.fault()
-            self.scene.pass_time(self.random.choice((0.002, 0.01, 0.1, 0.5)))
-        self.scene.until(lambda: len(self.answers) == self.asked or self.told.ended, 150.0)
+            self.scope.advance(self.random.choice((0.002, 0.01, 0.1, 0.5)))
+        self.scope.until(lambda: len(self.answers) == self.asked or self.told.ended, 150.0)
 
 
 class SeedTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import ConfigurationError, RequestFailed
 from rserpool.session import SessionFactory, SessionProtocol
-from tests.session.network import Echo, SessionScene
+from tests.session.scope import Echo, SessionScope
 
 
 class Slow(SessionProtocol):
@@ -66,84 +66,84 @@ class Both:
     kind: str
 
     def setUp(self: Any) -> None:
-        self.scene = SessionScene(self, self.kind)
+        self.scope = SessionScope(self, self.kind)
 
     def test_answers_that_come_later(self: Any) -> None:
         """In any order: a Deferred, a coroutine, and a request that was kept."""
         answers: list[Deferred[Any]] = []
-        self.scene.serve("a", lambda: Slow(answers))
-        told = self.scene.session()
+        self.scope.serve("a", lambda: Slow(answers))
+        told = self.scope.session()
         asked = [told.session.request(each) for each in (b"deferred", b"coroutine", b"kept")]
-        self.scene.until(lambda: len(answers) == 3)
+        self.scope.until(lambda: len(answers) == 3)
         for number in (2, 0, 1):
             answers[number].callback(b"%d" % number)
-        self.assertEqual([self.scene.result(each) for each in asked], [b"0", b"async 1", b"2"])
+        self.assertEqual([self.scope.result(each) for each in asked], [b"0", b"async 1", b"2"])
 
     def test_a_message_may_be_answered_too(self: Any) -> None:
         """What is returned for a message without a request is a message."""
         answers: list[Deferred[Any]] = []
-        self.scene.serve("a", lambda: Slow(answers))
-        told = self.scene.session()
+        self.scope.serve("a", lambda: Slow(answers))
+        told = self.scope.session()
         told.session.send(b"deferred")
         told.session.send(b"kept")
-        self.scene.until(lambda: len(answers) == 2)
+        self.scope.until(lambda: len(answers) == 2)
         for answer in answers:
             answer.callback(b"done")
-        self.scene.until(lambda: len(told.received) == 2)
+        self.scope.until(lambda: len(told.received) == 2)
 
     def test_an_answer_that_fails(self: Any) -> None:
         """Is the element's failure: its session is dropped, and the user goes on elsewhere."""
         answers: list[Deferred[Any]] = []
-        self.scene.serve("a", lambda: Slow(answers))
-        told = self.scene.session()
+        self.scope.serve("a", lambda: Slow(answers))
+        told = self.scope.session()
         asked = told.session.request(b"deferred")
-        self.scene.until(lambda: answers)
-        self.scene.serve("b")
+        self.scope.until(lambda: answers)
+        self.scope.serve("b")
         fail(ZeroDivisionError()).chainDeferred(answers[0])
         with self.assertRaises(RequestFailed):
-            self.scene.result(asked)
-        self.assertEqual(self.scene.result(told.session.request(b"2")), b"b 2")
+            self.scope.result(asked)
+        self.assertEqual(self.scope.result(told.session.request(b"2")), b"b 2")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_an_answer_after_the_session_left(self: Any) -> None:
         """Nobody's: nothing happens."""
         answers: list[Deferred[Any]] = []
-        self.scene.serve("a", lambda: Slow(answers))
-        told = self.scene.session()
+        self.scope.serve("a", lambda: Slow(answers))
+        told = self.scope.session()
         told.session.request(b"deferred").addErrback(lambda _: None)
         told.session.request(b"kept").addErrback(lambda _: None)
-        self.scene.until(lambda: len(answers) == 2)
+        self.scope.until(lambda: len(answers) == 2)
         told.session.close()
-        self.scene.pass_time(0.2)
+        self.scope.advance(0.2)
         for answer in answers:
             answer.callback(b"late")
         self.assertEqual(told.received, [])
 
     def test_goes_elsewhere_without_being_reported(self: Any) -> None:
         """The user moves, and the registrar hears nothing: both elements stay in the pool."""
-        self.scene.serve("a")
-        told = self.scene.session(repeat=True)
-        self.scene.result(told.session.request(b"1"))
-        self.scene.serve("b")
+        self.scope.serve("a")
+        told = self.scope.session(repeat=True)
+        self.scope.result(told.session.request(b"1"))
+        self.scope.serve("b")
         reports: list[int] = []
         told.session._user.report = lambda pool, identifier: reports.append(identifier)
-        for session in list(self.scene.factories["a"].sessions):
+        for session in list(self.scope.factories["a"].sessions):
             session.go_elsewhere()
-        self.assertEqual(self.scene.result(told.session.request(b"2")), b"b 2")
+        self.assertEqual(self.scope.result(told.session.request(b"2")), b"b 2")
         self.assertEqual((told.failovers, reports), ([("a", "b")], []))
 
     def test_a_user_that_reads_too_slowly(self: Any) -> None:
         """The element is told to stop; what it sent arrives when the user reads."""
         sent: list[int] = []
-        self.scene.serve("a", lambda: Flooding(sent))
-        told = self.scene.session()
-        self.scene.result(told.session.ready())
+        self.scope.serve("a", lambda: Flooding(sent))
+        told = self.scope.session()
+        self.scope.result(told.session.ready())
         told.session.stop_reading()
         told.session.send(b"go")
-        self.scene.pass_time(1.0)
+        self.scope.advance(1.0)
         self.assertGreater(len(sent), 1)
         told.session.start_reading()
-        self.scene.until(lambda: len(told.received) == len(sent))
+        self.scope.until(lambda: len(told.received) == len(sent))
 
     def test_what_an_element_knows_of_its_session(self: Any) -> None:
         seen: list[Any] = []
@@ -152,12 +152,12 @@ class Both:
             def messageReceived(self, data: bytes) -> None:
                 seen.append((self.session.pool, self.session.peer is not None, self.factory))
 
-        self.scene.serve("a", Curious)
-        told = self.scene.session()
+        self.scope.serve("a", Curious)
+        told = self.scope.session()
         told.session.send(b"1")
-        self.scene.until(lambda: seen)
-        self.assertEqual(seen, [(b"pool", True, self.scene.factories["a"])])
-        self.assertEqual(repr(self.scene.factories["a"]), "<SessionFactory of pool>")
+        self.scope.until(lambda: seen)
+        self.assertEqual(seen, [(b"pool", True, self.scope.factories["a"])])
+        self.assertEqual(repr(self.scope.factories["a"]), "<SessionFactory of pool>")
         self.assertEqual(repr(told.session), "<Session with 'pool': Unproven>")
 
 
@@ -168,9 +168,9 @@ class TcpTests(Both, SynchronousTestCase):
 
     def test_speaks_first(self) -> None:
         """The user's hello is enough."""
-        self.scene.serve("a", lambda: Greeting(b"a", []))
-        told = self.scene.session()
-        self.scene.until(lambda: told.received)
+        self.scope.serve("a", lambda: Greeting(b"a", []))
+        told = self.scope.session()
+        self.scope.until(lambda: told.received)
         self.assertEqual(told.received, [b"welcome"])
 
 
@@ -181,13 +181,13 @@ class SctpTests(Both, SynchronousTestCase):
 
     def test_speaks_first(self) -> None:
         """Over SCTP there is no hello: a service that wants to speak first says so."""
-        self.scene.serve("a", lambda: Greeting(b"a", []), speaks_first=True)
-        told = self.scene.session()
-        self.scene.until(lambda: told.received)
+        self.scope.serve("a", lambda: Greeting(b"a", []), speaks_first=True)
+        told = self.scope.session()
+        self.scope.until(lambda: told.received)
         self.assertEqual(told.received, [b"welcome"])
 
     def test_payload_protocol_identifiers(self) -> None:
         """11 is ASAP's, and ours are ours; any other is an application's."""
         for ppid in (11, 0x52535004, 0x52535007):
-            for make in (lambda **it: SessionFactory(SessionProtocol, **it), self.scene.session):
+            for make in (lambda **it: SessionFactory(SessionProtocol, **it), self.scope.session):
                 self.assertRaisesRegex(ConfigurationError, "not for messages of applications", make, ppid=ppid)

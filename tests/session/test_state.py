@@ -11,7 +11,7 @@ from rserpool.core import ConfigurationError, RequestFailed, SessionEnded
 from rserpool.core.wire import asap
 from rserpool.core.wire.frames import CONTROL, FrameReader, Hello, frame
 from rserpool.session import KeyRing, SessionFactory, SessionProtocol, SignedCookies, UnsignedCookies
-from tests.session.network import SessionScene
+from tests.session.scope import SessionScope
 
 KEY = b"k" * 32
 
@@ -38,21 +38,21 @@ class Both:
     kind: str
 
     def setUp(self: Any) -> None:
-        self.scene = SessionScene(self, self.kind)
+        self.scope = SessionScope(self, self.kind)
         self.seen: dict[str, list[bytes | None]] = {}
 
     def counter(self: Any, name: str, key: bytes = KEY, cookies: Any = None, **options: Any) -> Any:
         started: list[bytes | None] = []
         self.seen[name] = started
         cookies = cookies or SignedCookies(KeyRing({"key": key}), max_age=100.0, skew=10.0)
-        return self.scene.serve(name, lambda: Counter(started), cookies=cookies, **options)
+        return self.scope.serve(name, lambda: Counter(started), cookies=cookies, **options)
 
     def count(self: Any, told: Any) -> int:
-        return int(self.scene.result(told.session.request(b"count")))
+        return int(self.scope.result(told.session.request(b"count")))
 
     def over(self: Any, told: Any) -> str:
         """Why the session ended."""
-        self.scene.until(lambda: told.ended)
+        self.scope.until(lambda: told.ended)
         self.assertIsInstance(told.ended[0], SessionEnded)
         return str(told.ended[0])
 
@@ -62,22 +62,22 @@ class Both:
         """Through three failovers the count goes on."""
         for name in "abcd":
             self.counter(name)
-        told = self.scene.session(repeat=True)
+        told = self.scope.session(repeat=True)
         counts = []
         for _ in range(4):
             counts += [self.count(told), self.count(told)]
-            self.scene.kill(self.scene.name(told.session.element))
+            self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
         self.assertEqual(counts, [1, 2, 3, 4, 5, 6, 7, 8])
         self.assertEqual(sorted(sum(self.seen.values(), []), key=lambda state: state or b""), [None, b"2", b"4", b"6"])
 
     def test_a_cookie_that_is_refused_is_refused_clearly(self: Any) -> None:
         """Elements with other keys take nobody's word; the session ends, and says why."""
         self.counter("a")
-        told = self.scene.session(repeat=True)
+        told = self.scope.session(repeat=True)
         self.count(told)
         self.counter("b", key=b"x" * 32)
         self.counter("c", key=b"y" * 32)
-        self.scene.kill("a")
+        self.scope.kill(self.scope.processes["a"])
         why = self.over(told)
         self.assertRegex(why, "pool 'pool': no element takes the session's cookie: .*0x00000062.*does not have")
         self.assertEqual((self.seen["b"], self.seen["c"]), ([], []))
@@ -85,83 +85,84 @@ class Both:
     def test_another_element_may_take_it(self: Any) -> None:
         """One element without the new key does not end the session."""
         self.counter("a")
-        told = self.scene.session(repeat=True)
+        told = self.scope.session(repeat=True)
         self.count(told)
         self.counter("b", key=b"x" * 32)
         self.counter("c")
         self.counter("d", key=b"x" * 32)
-        self.scene.kill("a")
+        self.scope.kill(self.scope.processes["a"])
         self.assertEqual(self.count(told), 2)
         self.assertEqual(self.seen["c"], [b"1"])
 
     def test_forged(self: Any) -> None:
         self.counter("a")
-        told = self.scene.session(repeat=True)
+        told = self.scope.session(repeat=True)
         self.count(told)
         self.counter("b")
         cookie = bytearray(told.session.cookie)
         cookie[-33] ^= 1
         told.session._core.cookie = bytes(cookie)
-        self.scene.kill("a")
+        self.scope.kill(self.scope.processes["a"])
         self.assertIn("its signature is wrong", self.over(told))
 
     def test_foreign(self: Any) -> None:
         """A cookie of another pool with the same keys."""
         self.counter("a", pool="other")
-        told = self.scene.session("other")
+        told = self.scope.session("other")
         self.count(told)
         self.counter("b")
         self.counter("c")
-        elsewhere = self.scene.session(repeat=True)
+        elsewhere = self.scope.session(repeat=True)
         self.count(elsewhere)
         elsewhere.session._core.cookie = told.session.cookie
-        self.scene.kill(self.scene.name(elsewhere.session.element))
+        self.scope.kill(self.scope.processes[self.scope.name(elsewhere.session.element)])
         self.assertIn("it is of the pool 'other'", self.over(elsewhere))
 
     def test_too_old(self: Any) -> None:
         self.counter("a")
-        told = self.scene.session(repeat=True)
+        told = self.scope.session(repeat=True)
         self.count(told)
         self.counter("b")
-        self.scene.wall += 200.0
-        self.scene.kill("a")
+        for element in self.scope.elements:
+            self.scope.jump(element, 200.0)
+        self.scope.kill(self.scope.processes["a"])
         self.assertRegex(self.over(told), "it is 200 s old, and may be 100 s old")
 
     def test_clocks_differ(self: Any) -> None:
         """By less than the skew: nobody minds."""
         self.counter("a")
-        told = self.scene.session(repeat=True)
+        told = self.scope.session(repeat=True)
         self.count(told)
-        self.counter("b", wall=lambda: self.scene.wall - 5.0)
-        self.scene.kill("a")
+        self.scope.jump(self.counter("b"), -5.0)
+        self.scope.kill(self.scope.processes["a"])
         self.assertEqual(self.count(told), 2)
 
     def test_unsigned(self: Any) -> None:
         """An explicit choice of the service: the cookie is the state."""
         for name in "ab":
             self.counter(name, cookies=UnsignedCookies())
-        told = self.scene.session(repeat=True)
+        told = self.scope.session(repeat=True)
         self.count(told)
         self.assertEqual(told.session.cookie, b"1")
-        self.scene.kill(self.scene.name(told.session.element))
+        self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
         self.assertEqual(self.count(told), 2)
 
     def test_a_service_without_cookies_refuses_them(self: Any) -> None:
         self.counter("a")
-        told = self.scene.session(repeat=True)
+        told = self.scope.session(repeat=True)
         self.count(told)
-        self.scene.serve("b")
-        self.scene.kill("a")
+        self.scope.serve("b")
+        self.scope.kill(self.scope.processes["a"])
         self.assertIn("this service keeps no state in cookies", self.over(told))
-        self.assertEqual(self.scene.started["b"], [])
+        self.assertEqual(self.scope.started["b"], [])
 
     def test_no_keys_were_given(self: Any) -> None:
         """The element's own mistake: logged where it was made, and the session is dropped there."""
-        self.scene.serve("a", lambda: Counter([]))
-        told = self.scene.session(patience=3.0)
-        self.scene.until(lambda: told.session.element)
+        self.scope.serve("a", lambda: Counter([]))
+        told = self.scope.session(patience=3.0)
+        self.scope.until(lambda: told.session.element)
         told.session.send(b"count")
-        self.scene.pass_time(0.1)
+        self.scope.advance(0.1)
         [failure, *_] = self.flushLoggedErrors(ConfigurationError)
         self.assertIn("give the factory SignedCookies, or UnsignedCookies", str(failure.value))
 
@@ -169,27 +170,27 @@ class Both:
 
     def will(self: Any, told: Any, *names: str, exclusive: bool = False, element: str = "a") -> None:
         """The element names its successors."""
-        known = {self.scene.name(each): each for each in told.pool}
-        foreign = {name: self.scene.foreign(name) for name in names if name not in known}
-        factory = self.scene.factories[element]
+        known = {self.scope.name(each): each for each in told.pool}
+        foreign = {name: self.scope.foreign(name) for name in names if name not in known}
+        factory = self.scope.factories[element]
         factory.name_successors([{**known, **foreign}[name] for name in names], exclusive=exclusive)
-        self.scene.pass_time(0.05)
+        self.scope.advance(0.05)
 
     def with_elements(self: Any, names: str) -> Any:
         """A session at element a, and these elements in the pool."""
         self.counter("a")
-        told = self.scene.session(repeat=True)
+        told = self.scope.session(repeat=True)
         self.count(told)
         for name in names:
             self.counter(name)
-        self.scene.until(lambda: len(told.pool) == len(names) + 1)
+        self.scope.until(lambda: len(told.pool) == len(names) + 1)
         return told
 
     def test_users_follow_the_order_of_the_card(self: Any) -> None:
         told = self.with_elements("bcde")
         self.will(told, "d", "b")
-        self.scene.kill("b")
-        self.scene.kill("a")
+        self.scope.kill(self.scope.processes["b"])
+        self.scope.kill(self.scope.processes["a"])
         self.assertEqual(self.count(told), 2)
         self.assertEqual(told.failovers, [("a", "d")])
 
@@ -197,15 +198,15 @@ class Both:
         told = self.with_elements("bcde")
         self.will(told, "d")
         self.will(told, "e")
-        self.scene.kill("a")
+        self.scope.kill(self.scope.processes["a"])
         self.count(told)
         self.assertEqual(told.failovers, [("a", "e")])
 
     def test_without_those_named_the_policy_decides(self: Any) -> None:
         told = self.with_elements("bc")
         self.will(told, "b")
-        self.scene.kill("b")
-        self.scene.kill("a")
+        self.scope.kill(self.scope.processes["b"])
+        self.scope.kill(self.scope.processes["a"])
         self.count(told)
         self.assertEqual(told.failovers, [("a", "c")])
 
@@ -213,18 +214,18 @@ class Both:
         """Elements that the registrar does not know are passed over: a card leads nobody out of the pool."""
         told = self.with_elements("bc")
         self.will(told, "x", "c")
-        self.scene.kill("a")
+        self.scope.kill(self.scope.processes["a"])
         self.count(told)
         self.assertEqual(told.failovers, [("a", "c")])
-        self.assertNotIn("10.66.6.6", self.scene.clock.attempts)
+        self.assertNotIn("10.66.6.6", [host for host, _ in self.scope.trace.dialled()])
 
     def test_a_card_of_another_pool_is_ignored(self: Any) -> None:
         told = self.with_elements("bc")
-        element = self.scene.foreign("x")
-        [session] = self.scene.factories["a"].sessions
+        element = self.scope.foreign("x")
+        [session] = self.scope.factories["a"].sessions
         session._send_card(asap.BusinessCard(b"elsewhere", (element,), True))
-        self.scene.pass_time(0.1)
-        self.scene.kill("a")
+        self.scope.advance(0.1)
+        self.scope.kill(self.scope.processes["a"])
         self.count(told)
         self.assertEqual(len(told.failovers), 1)
 
@@ -232,14 +233,14 @@ class Both:
         """These only, in their order; when all are gone the session ends with a clear error."""
         told = self.with_elements("bcde")
         self.will(told, "d", "b", exclusive=True)
-        self.scene.factories["d"].successors = self.scene.factories["a"].successors
-        self.scene.factories["b"].successors = self.scene.factories["a"].successors
-        self.scene.kill("a")
+        self.scope.factories["d"].successors = self.scope.factories["a"].successors
+        self.scope.factories["b"].successors = self.scope.factories["a"].successors
+        self.scope.kill(self.scope.processes["a"])
         self.count(told)
-        self.scene.kill("d")
+        self.scope.kill(self.scope.processes["d"])
         self.count(told)
         self.assertEqual(told.failovers, [("a", "d"), ("d", "b")])
-        self.scene.kill("b")
+        self.scope.kill(self.scope.processes["b"])
         answer = told.session.request(b"count")
         self.assertRegex(
             self.over(told),
@@ -250,17 +251,17 @@ class Both:
     def test_a_will_of_dead_elements_only(self: Any) -> None:
         told = self.with_elements("bc")
         self.will(told, "x", exclusive=True)
-        self.scene.kill("a")
+        self.scope.kill(self.scope.processes["a"])
         self.assertRegex(self.over(told), "names 0x00000078 alone: none of them is in the pool any more")
 
     def test_the_next_element_has_a_will_of_its_own(self: Any) -> None:
         """The card of whoever serves counts: it takes the exclusive will of the one before away."""
         told = self.with_elements("bc")
         self.will(told, "b", exclusive=True)
-        self.scene.kill("a")
+        self.scope.kill(self.scope.processes["a"])
         self.count(told)
-        self.scene.pass_time(0.1)
-        self.scene.kill("b")
+        self.scope.advance(0.1)
+        self.scope.kill(self.scope.processes["b"])
         self.count(told)
         self.assertEqual(told.failovers, [("a", "b"), ("b", "c")])
 
@@ -280,15 +281,15 @@ class Both:
             return protocol
 
         for name in "ab":
-            self.scene.serve(name, lambda name=name: build(name), cookies=SignedCookies(KeyRing({"key": KEY})))
-        told = self.scene.session(own_pool="mine", repeat=True)
+            self.scope.serve(name, lambda name=name: build(name), cookies=SignedCookies(KeyRing({"key": KEY})))
+        told = self.scope.session(own_pool="mine", repeat=True)
         self.count(told)
-        first = self.scene.name(told.session.element)
+        first = self.scope.name(told.session.element)
         second = "b" if first == "a" else "a"
         told.session.introduce("mine", [told.session.element])
-        self.scene.pass_time(0.1)
+        self.scope.advance(0.1)
         self.assertEqual([card[:2] for card in cards[first]], [(b"mine", 0), (b"mine", 1)])
-        self.scene.kill(first)
+        self.scope.kill(self.scope.processes[first])
         self.count(told)
         self.assertEqual(cards[second], [(b"mine", 1, True)])
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import SessionEnded
 from rserpool.session import SessionClientEndpoint, stream_sessions
-from tests.session.network import SessionScene
+from tests.session.scope import SessionScope
 
 
 class Lines(LineReceiver):
@@ -68,15 +68,15 @@ class Both:
     kind: str
 
     def setUp(self: Any) -> None:
-        self.scene = SessionScene(self, self.kind)
+        self.scope = SessionScope(self, self.kind)
 
     def serve(self: Any, name: str, protocol: Any = Echo) -> None:
-        self.scene.serve(name, factory=stream_sessions(Factory.forProtocol(protocol)))
+        self.scope.serve(name, factory=stream_sessions(Factory.forProtocol(protocol)))
 
     def connect(self: Any, protocol: Any = Lines, **options: Any) -> Any:
-        user = self.scene.user(self.scene.registrar_service)
+        user = self.scope.user().service
         endpoint = SessionClientEndpoint(user, "pool", **options)
-        return self.scene.result(endpoint.connect(Factory.forProtocol(protocol)))
+        return self.scope.result(endpoint.connect(Factory.forProtocol(protocol)))
 
     def test_to_and_fro(self: Any) -> None:
         """Of any length."""
@@ -85,16 +85,16 @@ class Both:
         client.MAX_LENGTH = 10**6
         client.sendLine(b"hello")
         client.sendLine(bytes(200_000))
-        self.scene.until(lambda: len(client.lines) == 2)
+        self.scope.until(lambda: len(client.lines) == 2)
         self.assertEqual(client.lines, [b"hello", bytes(200_000)])
         client.transport.loseConnection()
-        self.scene.until(lambda: client.lost)
+        self.scope.until(lambda: client.lost)
         self.assertEqual(client.lost, [ConnectionDone])
 
     def test_a_server_that_speaks_first(self: Any) -> None:
         self.serve("a", Welcome)
         client = self.connect()
-        self.scene.until(lambda: client.lines)
+        self.scope.until(lambda: client.lines)
         self.assertEqual(client.lines, [b"welcome"])
         client.transport.abortConnection()
         self.assertEqual(client.lost, [ConnectionAborted])
@@ -104,25 +104,26 @@ class Both:
         self.serve("a")
         self.serve("b")
         client = self.connect()
-        self.scene.kill(self.scene.name(client.transport.session.element))
-        self.scene.until(lambda: client.lost)
+        self.scope.advance(0.1)
+        self.scope.kill(self.scope.processes[self.scope.name(client.transport.session.element)])
+        self.scope.until(lambda: client.lost)
         self.assertEqual(client.lost, [ConnectionLost])
-        self.scene.pass_time(0.5)
-        self.assertEqual(sum(len(factory.sessions) for name, factory in self.scene.factories.items()), 1)
+        self.scope.advance(0.5)
+        self.assertEqual(sum(len(factory.sessions) for name, factory in self.scope.factories.items()), 1)
 
     def test_a_protocol_that_knows_of_failovers_goes_on(self: Any) -> None:
         self.serve("a")
         self.serve("b")
         client = self.connect(Steady)
-        self.scene.kill(self.scene.name(client.transport.session.element))
-        self.scene.until(lambda: client.lines)
+        self.scope.kill(self.scope.processes[self.scope.name(client.transport.session.element)])
+        self.scope.until(lambda: client.lines)
         self.assertEqual((client.lines, client.failovers, client.lost), ([b"again"], 1, []))
 
     def test_the_end_of_a_session(self: Any) -> None:
         self.serve("a")
         client = self.connect(patience=1.0)
-        self.scene.kill("a")
-        self.scene.until(lambda: client.lost)
+        self.scope.kill(self.scope.processes["a"])
+        self.scope.until(lambda: client.lost)
         self.assertEqual(client.lost, [ConnectionLost])
 
     def test_no_such_pool(self: Any) -> None:
@@ -139,10 +140,10 @@ class Both:
         self.assertRaises(RuntimeError, client.transport.registerProducer, producer, True)
         client.transport.pauseProducing()
         client.sendLine(bytes(600_000))
-        self.scene.pass_time(1.0)
+        self.scope.advance(1.0)
         self.assertEqual(client.lines, [])
         client.transport.resumeProducing()
-        self.scene.until(lambda: client.lines)
+        self.scope.until(lambda: client.lines)
         self.assertEqual(len(client.lines[0]), 600_000)
         self.assertEqual(producer.events[:2], ["pause", "resume"])
         client.transport.unregisterProducer()
