@@ -252,7 +252,7 @@ class Driver:
         self.channels: dict[str, Channel] = {}
         self.met: deque[tuple[Channel, TransportAddress]] = deque()
         self._role = role
-        self._notify = notify
+        self.notify = notify
         self._channel_of: dict[Any, Channel] = {}
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -302,7 +302,7 @@ class Driver:
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Notify(event):
-                self._notify(event)
+                self.notify(event)
             case Connect(peer, name):
                 self.channels[name].connect(peer)
             case StopConnecting(peer):

@@ -9,6 +9,7 @@ from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.process import ElementProcess, Process, RegistrarProcess, UserProcess
 from rserpool.testing.reactor import HostReactor
 from rserpool.testing.scope import Scope
+from rserpool.testing.seen import Seen
 from rserpool.testing.trace import Dialled, Entry, Message, Trace
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "RegistrarProcess",
     "Scope",
     "ScopeNetwork",
+    "Seen",
     "Time",
     "Timeline",
     "Trace",

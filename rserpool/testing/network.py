@@ -103,6 +103,14 @@ class ScopeNetwork(Network):
         self._frozen.add(member)
         self.silence(member)
 
+    def calm(self) -> None:
+        """Undo all faults but slow ways."""
+        self.heal()
+        for a, b in list(self._held):
+            self.release(a, b)
+        for member in list(self._silent):
+            self.unsilence(member)
+
     def unsilence(self, member: MemoryStack) -> None:
         self._frozen.discard(member)
         super().unsilence(member)

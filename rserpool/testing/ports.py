@@ -104,6 +104,7 @@ class MemoryConnector:
     def __init__(self, reactor: Owner, host: str, port: int, factory: ClientFactory, timeout: float) -> None:
         self._reactor = reactor
         self._network = reactor.network
+        self._named = host
         self._host = reactor.host if host in LOOPBACK else host
         self._port = port
         self.factory = factory
@@ -120,7 +121,7 @@ class MemoryConnector:
         if self.state != "disconnected":
             raise RuntimeError("can't connect in this state")
         self.state = "connecting"
-        self._reactor.dials(self._host, self._port)
+        self._reactor.dials(self._named, self._port)
         self.factory.doStart()
         self.factory.startedConnecting(self)
         if self.state == "connecting":

@@ -24,6 +24,7 @@ from rserpool.sctp.memory import MemoryStack
 from rserpool.sctp.one_to_one.ports import listenSCTP
 from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.reactor import HostReactor
+from rserpool.testing.seen import Seen
 from rserpool.testing.trace import Entry, Trace
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
@@ -157,13 +158,13 @@ class Process:
 
     def _listen(self, node: Any) -> None:
         """Write down the events of its role."""
-        notify = node._notify
+        notify = node.notify
 
         def told(event: Any) -> None:
             self.note(event)
             notify(event)
 
-        node._notify = told
+        node.notify = told
 
     def _told(self, log: Any, report: Any, *arguments: Any) -> None:
         """Its SCTP has something to tell a handler."""
@@ -389,6 +390,12 @@ class UserProcess(Process):
     def endpoint(self, pool: bytes | str, **options: Any) -> PoolClientEndpoint:
         """A client endpoint for a pool; see L{PoolClientEndpoint}."""
         return PoolClientEndpoint(self.service, pool, **options)
+
+    def watch(self, pool: bytes | str) -> Seen:
+        """Subscribe to a pool; what is returned shows it."""
+        seen = Seen()
+        self.service.subscribe(pool, seen.changed)
+        return seen
 
     def _start(self) -> None:
         transport = self._options.get("transport", "sctp")

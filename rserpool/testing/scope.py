@@ -177,12 +177,14 @@ class Scope(Faults):
         return took
 
     def stop(self) -> None:
-        """Stop everybody gracefully and let time pass until they have: first users, then elements, then registrars."""
-        self.network.heal()
+        """Undo all faults, stop everybody gracefully, and let time pass until they have.
+
+        First users stop, then elements, then registrars.
+        """
+        self.network.calm()
         for process in self.processes.values():
-            if process.alive:
+            if process.alive and process.reactor.stalled:
                 process.reactor.resume()
-                self.network.unsilence(process.stack)
         for kind in (UserProcess, ElementProcess, RegistrarProcess):
             stopping = [process.stop() for process in self._all(kind) if process.alive]
             for stopped in stopping:

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol, ServerFactory
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from rserpool.core import ConfigurationError, SctpTransport, TcpTransport, TransportAddress, UdpTransport
@@ -14,7 +15,6 @@ from rserpool.element.ports import ListeningPorts, asap_place, parse_port
 from rserpool.sctp import SctpClientEndpoint, listenSCTP
 from rserpool.sctp.memory import Network
 from rserpool.sctp.one_to_one.ports import SctpPort
-from tests.element.test_pooled import Reactor
 
 
 class ListeningPortsTests(TestCase):
@@ -117,7 +117,7 @@ class SctpPortTests(SynchronousTestCase):
     """SCTP ports, of a stack in memory."""
 
     def setUp(self) -> None:
-        self.clock = Reactor()
+        self.clock = MemoryReactorClock()
         self.stack = Network(self.clock).stack("10.0.0.1", "10.0.1.1", encapsulation=9899)
 
     def listen(self, *hosts: str) -> SctpPort:

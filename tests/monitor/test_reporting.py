@@ -10,12 +10,12 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from rserpool.core import ConfigurationError, TransportAddress
+from rserpool.core import ConfigurationError, TcpTransport, TransportAddress
 from rserpool.core.monitoring.report import AssociationReport, Component, Kind, Report, decode
 from rserpool.monitor import Status, StatusReporter, element_status, registrar_status, user_status
 from rserpool.monitor.reporting import csp_server, report_interval
 from rserpool.monitor.status import SCTP
-from tests.node.scene import Scene
+from rserpool.testing import Scope
 
 ELEMENT = Component(Kind.POOL_ELEMENT, 7)
 SECOND = Component(Kind.POOL_ELEMENT, 8)
@@ -25,37 +25,37 @@ class StatusTests(SynchronousTestCase):
     """What there is to report."""
 
     def setUp(self) -> None:
-        self.scene = Scene(self)
+        self.scope = Scope(0)
+        self.addCleanup(self.scope.stop)
 
     def test_registrar(self) -> None:
-        registrar = self.scene.registrar(identifier=0xAA)
+        registrar = self.scope.registrar(identifier=0xAA).service
         (status,) = registrar_status(registrar)
         self.assertEqual(status.component, Component(Kind.REGISTRAR, 0xAA))
         self.assertEqual(status.text, "0 elements (0 own) in 0 pools, 0 peers, 0 clients")
         self.assertEqual((status.where, status.workload, status.associations), (["10.0.0.1:3863"], None, ()))
-        element = self.scene.element(registrar)
-        self.scene.result(element.serve("www", self.scene.transport(element)))
+        self.scope.element("www")
+        self.scope.settle()
         (status,) = registrar_status(registrar)
         self.assertEqual(status.text, "1 element (1 own) in 1 pool, 0 peers, 1 client")
 
     def test_registrar_and_its_peer(self) -> None:
-        first = self.scene.registrar(identifier=0xAA)
-        second = self.scene.registrar(identifier=0xBB, peers=[TransportAddress(("10.0.0.1",), 9901, 9899)])
-        (status,) = registrar_status(second)
+        first, second = (self.scope.registrar(identifier=each) for each in (0xAA, 0xBB))
+        (status,) = registrar_status(second.service)
         self.assertEqual(status.text, "not ready: waits for the handlespace; 0 peers")
-        self.scene.until(lambda: second.registrar.peering.ready)
-        self.scene.pass_time(0.5)
-        (status,) = registrar_status(first)
+        self.scope.until(lambda: second.ready)
+        self.scope.advance(0.5)
+        (status,) = registrar_status(first.service)
         self.assertEqual(status.associations, (AssociationReport(Component(Kind.REGISTRAR, 0xBB), SCTP, 12),))
         self.assertIn("1 peer", status.text)
 
     def test_element(self) -> None:
         """A component for each pool; the load is that of the policy, and the home is known by a keep-alive."""
-        registrar = self.scene.registrar(identifier=0xAA)
-        element = self.scene.element(registrar)
+        self.scope.registrar(identifier=0xAA)
+        process = self.scope.element()
+        element, transport = process.service, TcpTransport(80, process.host)
         self.assertEqual(element_status(element), [])
         self.assertEqual(element_status(None), [])
-        transport = self.scene.transport(element)
         serving = [
             element.serve("www", transport, "least-used:load=25%", identifier=7),
             element.serve("db", transport, identifier=8),
@@ -65,37 +65,36 @@ class StatusTests(SynchronousTestCase):
             ["www: looking for a registrar", "db: looking for a registrar"],
         )
         for each in serving:
-            self.scene.result(each)
-        self.scene.pass_time(2.0)
+            self.scope.result(each)
+        self.scope.advance(2.0)
         www, db = element_status(element)
         self.assertEqual((www.component, db.component), (ELEMENT, SECOND))
         self.assertEqual((www.text, db.text), ("www: registered", "db: registered"))
-        self.assertEqual((www.where, db.workload), (["10.0.0.2:80"], None))
+        self.assertEqual((www.where, db.workload), (["10.0.1.1:80"], None))
         self.assertAlmostEqual(www.workload or 0.0, 0.25)
         (home,) = www.associations
         self.assertEqual((home.peer, home.protocol, home.ppid), (Component(Kind.REGISTRAR, 0xAA), SCTP, 11))
         self.assertAlmostEqual(home.duration or 0.0, 2.0, 1)
 
     def test_element_that_is_refused(self) -> None:
-        registrar = self.scene.registrar()
-        first, second = self.scene.element(registrar), self.scene.element(registrar)
-        self.scene.result(first.serve("www", self.scene.transport(first)))
-        refused = second.serve("www", self.scene.transport(second), "least-used:load=1%")
-        self.failureResultOf(refused) if refused.called else refused.addErrback(lambda failure: None)
-        self.scene.until(lambda: "refused" in element_status(second)[0].text)
+        self.scope.registrar()
+        self.scope.element("www")
+        self.scope.settle()
+        second = self.scope.element("www", policy="least-used:load=1%").service
+        self.scope.until(lambda: "refused" in element_status(second)[0].text)
         self.assertIn("policy differs", element_status(second)[0].text)
 
     def test_user(self) -> None:
-        registrar = self.scene.registrar()
-        element = self.scene.element(registrar)
-        user = self.scene.user(registrar)
+        self.scope.registrar()
+        user = self.scope.user(registrars=[TransportAddress(("10.0.0.1",), 3863, 9899)]).service
         (status,) = user_status(user, 99)
         self.assertEqual((status.component, status.text), (Component(Kind.POOL_USER, 99), "has asked no registrar yet"))
         user.subscribe("www", lambda change: None)
         (status,) = user_status(user, 99)
         self.assertEqual(status.text, "looking for a registrar; watches www (?)")
-        self.scene.result(element.serve("www", self.scene.transport(element)))
-        self.scene.pass_time(3.0)
+        self.scope.element("www")
+        self.scope.settle()
+        self.scope.advance(3.0)
         (status,) = user_status(user, 99)
         self.assertEqual(status.text, "home registrar 10.0.0.1:3863/9899; watches www (1 element)")
         (home,) = status.associations

@@ -25,7 +25,7 @@ from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 from rserpool.node.node import Node
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
-from tests.node.scene import Scene
+from rserpool.testing import Scope
 
 PARAMETER = PoolElementParameter(7, 0, 60, TcpTransport(80, "10.0.0.9"), PolicyParameter(0x1))
 
@@ -78,29 +78,29 @@ class NodeTests(SynchronousTestCase):
     """An exception that the node lets out fails these tests: it is logged."""
 
     def setUp(self) -> None:
-        self.scene = Scene(self)
-        self.registrar = self.scene.registrar()
+        self.scope = Scope()
+        self.addCleanup(self.scope.stop)
         self.talker, self.association = self.talk()
 
     def talk(self) -> tuple[Talker, Any]:
-        _, stack = self.scene._stack()
+        stack = self.scope.network.stack("10.9.9.9")
         talker = Talker()
-        association = stack.open(0, talker).connect(self.scene.address(self.registrar))
-        self.scene.until(lambda: talker.up)
+        association = stack.open(0, talker).connect(self.scope.addresses[0])
+        self.scope.until(lambda: talker.up)
         return talker, association
 
     def send(self, data: bytes, ppid: int = PPID_ASAP) -> list[Any]:
         """The answers."""
         before = len(self.talker.answers)
         self.association.send(data, ppid)
-        self.scene.pass_time(0.05)
+        self.scope.advance(0.05)
         return self.talker.answers[before:]
 
     def alive(self) -> None:
         """It answers somebody else."""
         talker, association = self.talk()
         association.send(asap.encode(asap.HandleResolution(b"nothing")), PPID_ASAP)
-        self.scene.until(lambda: talker.answers)
+        self.scope.until(lambda: talker.answers)
         self.assertEqual(0x9, talker.answers[0].causes[0].code)
 
     def test_every_message(self) -> None:
@@ -125,7 +125,7 @@ class NodeTests(SynchronousTestCase):
                 except ValueError:
                     continue
                 self.association.send(data, PPID_ASAP)
-            self.scene.pass_time(0.05)
+            self.scope.advance(0.05)
             if self.talker.lost:
                 # It asked for too much that no answer holds.
                 self.talker, self.association = self.talk()
@@ -158,12 +158,12 @@ class NodeTests(SynchronousTestCase):
                 elif random.random() < 0.1:
                     data = data + data
                 association.send(bytes(data), random.choice((PPID_ASAP, PPID_ASAP, PPID_ASAP, PPID_ENRP)))
-            self.scene.pass_time(0.02)
+            self.scope.advance(0.02)
             for answer in talker.data:
                 asap.decode(answer)
             if round_ % 20 == 0:
                 self.alive()
-        self.scene.pass_time(60.0)
+        self.scope.advance(60.0)
         self.alive()
 
     def test_an_error_is_not_answered(self) -> None:
@@ -219,37 +219,34 @@ class DialTests(SynchronousTestCase):
             return self.deadline
 
     def setUp(self) -> None:
-        self.scene = Scene(self)
-        self.registrar = self.scene.registrar()
-        self.where = self.scene.address(self.registrar)
+        self.scope = Scope()
+        self.addCleanup(self.scope.stop)
+        (self.where,) = self.scope.addresses
         self.role = self.Role()
         self.notified: list[Any] = []
-        self.node = Node(self.scene.clock, self.role, self.notified.append)  # type: ignore[arg-type]
-        _, stack = self.scene._stack()
-        self.node.asap.sctp = stack.open(0, self.node.asap)
+        self.node = Node(self.scope.clock, self.role, self.notified.append)  # type: ignore[arg-type]
+        self.node.asap.sctp = self.scope.network.stack("10.9.9.9").open(0, self.node.asap)
 
     def test_up_and_lost(self) -> None:
         """The role hears of it."""
         self.node.perform([Connect(self.where), Connect(self.where)])
-        self.scene.pass_time(1.0)
+        self.scope.advance(1.0)
         self.assertEqual([("up", self.where, True)], self.role.told)
-        self.scene.crash(self.registrar)
-        self.scene.until(lambda: self.notified == ["lost"])
+        self.scope.kill(*self.scope.registrars)
+        self.scope.until(lambda: self.notified == ["lost"])
         self.assertEqual(("lost", self.where), self.role.told[-1])
 
     def test_who_has_dialled_us(self) -> None:
         """An element is not dialled back: it registers over the association of the registrar that asks if it lives."""
-        host, stack = self.scene._stack(encapsulation=9899)
-        registrar = Talker()
-        theirs = stack.open(3863, registrar)
-        element = PoolElement([TransportAddress((host,), 3863, 9899)], profile=DEFAULT, random=Random(1))
-        node = Node(self.scene.clock, element, lambda event: None)
-        host, stack = self.scene._stack(encapsulation=9899)
-        ours = node.asap.sctp = stack.open(5000, node.asap)
+        registrar, host = Talker(), "10.9.9.2"
+        theirs = self.scope.network.stack("10.9.9.1", encapsulation=9899).open(3863, registrar)
+        element = PoolElement([TransportAddress(("10.9.9.1",), 3863, 9899)], profile=DEFAULT, random=Random(1))
+        node = Node(self.scope.clock, element, lambda event: None)
+        ours = node.asap.sctp = self.scope.network.stack(host, encapsulation=9899).open(5000, node.asap)
         theirs.connect(TransportAddress((host,), 5000, 9899))
-        self.scene.until(lambda: registrar.up)
+        self.scope.until(lambda: registrar.up)
         node.perform(element.serve(b"pool", TcpTransport(80, host), PolicyParameter(1), node.now()))
-        self.scene.pass_time(0.1)
+        self.scope.advance(0.1)
         self.assertEqual([asap.Registration], [type(message) for message in registrar.answers])
         self.assertEqual((1, 1), (ours.associations, theirs.associations))
 
@@ -259,32 +256,32 @@ class DialTests(SynchronousTestCase):
         over_tcp = TransportAddress(("10.0.0.1",), 3863, protocol="tcp")
         self.node.perform([Connect(nobody), Connect(over_tcp)])
         self.assertEqual([], self.role.told)
-        self.scene.pass_time(3.0)
+        self.scope.advance(3.0)
         self.assertEqual({("failed", nobody), ("failed", over_tcp)}, set(self.role.told))
 
     def test_given_up(self) -> None:
         """An attempt that is given up is heard of no more."""
         self.node.perform([Connect(self.where), StopConnecting(self.where)])
-        self.scene.pass_time(3.0)
+        self.scope.advance(3.0)
         self.assertEqual([], self.role.told)
 
     def test_stopped(self) -> None:
         """A Node that was stopped does nothing more."""
         self.node.stop()
         self.node.perform([Connect(self.where), Notify("never")])
-        self.scene.pass_time(3.0)
+        self.scope.advance(3.0)
         self.assertEqual(([], []), (self.role.told, self.notified))
 
     def test_stopped_by_who_hears_of_the_end(self) -> None:
         """Whoever is told may stop it there and then: no timer is left."""
-        before = len(self.scene.clock.getDelayedCalls())
-        self.role.deadline = self.scene.clock.seconds() + 5.0
-        node = Node(self.scene.clock, self.role, lambda event: node.stop())  # type: ignore[arg-type]
+        before = len(self.scope.clock.getDelayedCalls())
+        self.role.deadline = self.scope.clock.seconds() + 5.0
+        node = Node(self.scope.clock, self.role, lambda event: node.stop())  # type: ignore[arg-type]
         node.perform([Notify("the end")])
-        self.assertEqual(before, len(self.scene.clock.getDelayedCalls()))
+        self.assertEqual(before, len(self.scope.clock.getDelayedCalls()))
 
     def test_no_such_effect(self) -> None:
         """A mistake of ours is loud."""
         with self.assertRaises(TypeError):
             self.node.perform(["nonsense"])  # type: ignore[list-item]
-        self.assertIsInstance(self.scene.clock, Clock)
+        self.assertIsInstance(self.scope.clock, Clock)
