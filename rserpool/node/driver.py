@@ -241,6 +241,7 @@ class Driver:
     @ivar server: the ENRP server identifier of a registrar; 0 for others.
     @ivar channels: by the names that effects use: C{"asap"}, which comes first, and a registrar's C{"enrp"}.
     @ivar now: the loop's monotonic clock.
+    @ivar notify: called with each event of the role; who wants to hear them too may put itself in between.
     @ivar met: peers that a role wants and has, to be told of at the end of L{perform}.
     """
 

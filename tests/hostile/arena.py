@@ -297,7 +297,7 @@ class Arena:
     def _registrar(self, identifier: int, *peers: RegistrarService) -> RegistrarService:
         addresses = [TransportAddress((self.host(peer),), 9901, 9899) for peer in peers]
         service = self.scene.registrar(identifier=identifier, peers=addresses)
-        notify = service.node._notify
+        notify = service.node.notify
 
         def notified(event: Any) -> None:
             if isinstance(event, ElementRemoved) and (event.handle, event.identifier) in (
@@ -307,7 +307,7 @@ class Arena:
                     self.errors.seen.append(f"{event} at 0x{identifier:x}")
             notify(event)
 
-        service.node._notify = notified
+        service.node.notify = notified
         return service
 
     def _open_strangers(self) -> None:
