@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rserpool.proxy.relayed import Counters
+from rserpool.proxy.clients import Counters
 from rserpool.proxy.service import ProxyService
 
 __all__ = ["Counters", "ProxyService"]

@@ -8,19 +8,14 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
-from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from rserpool.core.handles import handle_text
-from rserpool.core.user.places import describe
 from rserpool.core.user.resolution import PoolChanged
 from rserpool.core.user.trying import TIMEOUT
 from rserpool.node.counting import CountedLog
-from rserpool.proxy.relay import End
-from rserpool.proxy.relayed import Counters, Relayed
+from rserpool.proxy.clients import Clients
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.node import Subscription
 from rserpool.user.service import PoolUserService
@@ -29,16 +24,6 @@ GRACE = 30.0
 """Seconds that connections have to end when the proxy stops, where nothing else is said."""
 LIMIT = 1000
 """So many connections at once, where nothing else is said; each takes two file descriptors."""
-
-
-class _Accepting(Factory):
-    noisy = False
-
-    def __init__(self, proxy: ProxyService) -> None:
-        self._proxy = proxy
-
-    def buildProtocol(self, address: IAddress | None) -> End:
-        return Relayed(self._proxy).client
 
 
 class ProxyService(Service):
@@ -55,7 +40,6 @@ class ProxyService(Service):
     @param timeout: seconds until a client is given up for which no element accepts.
     @ivar counters: what it has done so far.
     @ivar ports: what it listens on.
-    @ivar waiting: clients for which the pool has no element.
     """
 
     _log = Logger()
@@ -71,28 +55,24 @@ class ProxyService(Service):
         grace: float = GRACE,
         timeout: float = TIMEOUT,
     ) -> None:
-        self.counters = Counters()
         self.ports: list[IListeningPort] = []
         self.endpoint = PoolClientEndpoint(user, pool, drop=drop, timeout=timeout)
         self.listening: Deferred[None] | None = None
-        self.reactor: Any = user.reactor
-        self.timeout = timeout
-        self.waiting: set[Relayed] = set()
         self._user = user
         self._subscription: Subscription | None = None
         self._our_user = False
         self._listen = list(listen)
-        self._limit = limit
         self._grace = grace
-        self._relayed: set[Relayed] = set()
-        self._empty: list[Deferred[None]] = []
         self._lines = CountedLog(user.reactor, self._log)
+        self._clients = Clients(self.endpoint, limit, timeout, self._lines)
+        self.counters = self._clients.counters
 
     def startService(self) -> None:
         """Begin to accept connections; C{listening} fires when it does, or fails with C{CannotListenError}."""
         if self.running:
             return
         super().startService()
+        self._clients.welcome = True
         if not self._user.running:
             self._our_user = True
             self._user.startService()
@@ -102,7 +82,7 @@ class ProxyService(Service):
 
     async def _open(self) -> None:
         for endpoint in self._listen:
-            port = await endpoint.listen(_Accepting(self))
+            port = await endpoint.listen(self._clients)
             if not self.running:
                 await maybeDeferred(port.stopListening)
                 return
@@ -114,19 +94,17 @@ class ProxyService(Service):
         if not self.running:
             return defer.succeed(None)
         super().stopService()
+        self._clients.welcome = False
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
         ports, self.ports = self.ports, []
         for port in ports:
             await maybeDeferred(port.stopListening)
-        if self._relayed:
-            self._log.info("waiting for {count} connections", count=len(self._relayed))
-            empty: Deferred[None] = Deferred()
-            self._empty.append(empty)
-            empty.addTimeout(self._grace, self.reactor)
+        if self.counters.open:
+            self._log.info("waiting for {count} connections", count=self.counters.open)
             try:
-                await empty
+                await self._clients.empty().addTimeout(self._grace, self._user.reactor)
             except defer.TimeoutError:
                 self.hurry()
         self._lines.stop()
@@ -140,8 +118,7 @@ class ProxyService(Service):
 
     def hurry(self) -> None:
         """Abort every connection now."""
-        for relayed in list(self._relayed):
-            relayed.abort()
+        self._clients.abort()
 
     def _changed(self, change: PoolChanged) -> None:
         count = len(change.elements or ())
@@ -149,60 +126,7 @@ class ProxyService(Service):
             "changes of the pool", "pool {pool} has {count} elements", pool=handle_text(change.handle), count=count
         )
         if count:
-            waiting, self.waiting = self.waiting, set()
-            for relayed in waiting:
-                relayed.pool_is_back()
-
-    # What happens to connections
-
-    def came(self, relayed: Relayed) -> bool:
-        """A client is there; whether it may stay."""
-        counters = self.counters
-        counters.accepted += 1
-        if counters.open >= self._limit or not self.running:
-            counters.refused += 1
-            self._lines.warn(
-                "beyond the limit", "{who}: there are {limit} connections already", who=_who(relayed), limit=self._limit
-            )
-            relayed.abort()
-            return False
-        counters.open += 1
-        self._relayed.add(relayed)
-        return True
-
-    def gone(self, relayed: Relayed) -> None:
-        """A client has left."""
-        if relayed in self._relayed:
-            self._relayed.discard(relayed)
-            self.counters.open -= 1
-        if not self._relayed:
-            empty, self._empty = self._empty, []
-            for waiting in empty:
-                if not waiting.called:
-                    waiting.callback(None)
-
-    def again(self, end: End, reason: Failure) -> None:
-        """An element accepted and closed at once."""
-        self.counters.again += 1
-        element = self.endpoint.element_of(end)
-        if element is None:
-            return
-        self._lines.info(
-            "tried again", "{element} closed at once: {why}", element=describe(element), why=reason.getErrorMessage()
-        )
-        if not reason.check(ConnectionDone):
-            self.endpoint.report(element)
-
-    def failed(self, relayed: Relayed, failure: Failure) -> None:
-        """No element serves a client."""
-        self.counters.failed += 1
-        self._lines.warn("without an element", "{who}: {why}", who=_who(relayed), why=failure.getErrorMessage())
-
-
-def _who(relayed: Relayed) -> str:
-    peer = relayed.client.transport.getPeer()
-    host = getattr(peer, "host", None)
-    return "a client" if host is None else f"{host}:{peer.port}"
+            self._clients.pool_is_back()
 
 
 def address_text(port: Any) -> str:

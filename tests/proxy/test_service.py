@@ -10,8 +10,8 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.proxy import ProxyService
+from rserpool.proxy.clients import HALF_CLOSED
 from rserpool.proxy.descriptors import OURS, room_for
-from rserpool.proxy.relayed import HALF_CLOSED
 from tests.node.world import Transport, World
 
 

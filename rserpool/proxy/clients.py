@@ -1,16 +1,19 @@
-"""One client of a proxy: it waits for an element, has one, and perhaps another one if that was of no use."""
+"""The clients of a proxy: each waits for an element, has one, and perhaps another if that was of no use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from rserpool.core.errors import UnknownPool
+from rserpool.core.user.places import describe
+from rserpool.node.counting import CountedLog
 from rserpool.proxy.relay import End
 from rserpool.user.endpoint import PoolClientEndpoint
 
@@ -49,49 +52,117 @@ class Counters:
         )
 
 
-class Proxy(Protocol):
-    """Whose client it is: a L{ProxyService<rserpool.proxy.service.ProxyService>}."""
+class Clients(Factory):
+    """Those of one proxy.
 
-    reactor: Any
-    endpoint: PoolClientEndpoint
-    counters: Counters
-    timeout: float
-    waiting: set[Relayed]
+    @param limit: so many at once.
+    @param timeout: seconds until one is given up for which no element accepts.
+    @ivar welcome: whether another one may come.
+    @ivar waiting: those for which the pool has no element.
+    """
 
-    def came(self, relayed: Relayed) -> bool:
+    noisy = False
+
+    def __init__(self, endpoint: PoolClientEndpoint, limit: int, timeout: float, lines: CountedLog) -> None:
+        self.counters = Counters()
+        self.endpoint = endpoint
+        self.reactor: Any = endpoint.user.reactor
+        self.timeout = timeout
+        self.welcome = True
+        self.waiting: set[Client] = set()
+        self._limit = limit
+        self._lines = lines
+        self._clients: set[Client] = set()
+        self._empty: Deferred[None] | None = None
+
+    def buildProtocol(self, address: IAddress | None) -> End:
+        return Client(self).end
+
+    def empty(self) -> Deferred[None]:
+        """Fires when the last one has left."""
+        self._empty = Deferred()
+        return self._empty
+
+    def abort(self) -> None:
+        """End every connection now."""
+        for client in list(self._clients):
+            client.abort()
+
+    def pool_is_back(self) -> None:
+        """There is an element again."""
+        waiting, self.waiting = self.waiting, set()
+        for client in waiting:
+            client.pool_is_back()
+
+    def came(self, client: Client) -> bool:
         """A client is there; whether it may stay."""
+        counters = self.counters
+        counters.accepted += 1
+        if counters.open >= self._limit or not self.welcome:
+            counters.refused += 1
+            self._lines.warn(
+                "beyond the limit", "{who}: there are {limit} connections already", who=client.name, limit=self._limit
+            )
+            client.abort()
+            return False
+        counters.open += 1
+        self._clients.add(client)
+        return True
 
-    def gone(self, relayed: Relayed) -> None:
+    def gone(self, client: Client) -> None:
         """A client has left."""
+        if client in self._clients:
+            self._clients.discard(client)
+            self.counters.open -= 1
+        if not self._clients and self._empty is not None and not self._empty.called:
+            self._empty.callback(None)
 
     def again(self, end: End, reason: Failure) -> None:
         """An element accepted and closed at once."""
+        self.counters.again += 1
+        element = self.endpoint.element_of(end)
+        if element is None:
+            return
+        self._lines.info(
+            "tried again", "{element} closed at once: {why}", element=describe(element), why=reason.getErrorMessage()
+        )
+        if not reason.check(ConnectionDone):
+            self.endpoint.report(element)
 
-    def failed(self, relayed: Relayed, failure: Failure) -> None:
+    def failed(self, client: Client, failure: Failure) -> None:
         """No element serves a client."""
+        self.counters.failed += 1
+        self._lines.warn("without an element", "{who}: {why}", who=client.name, why=failure.getErrorMessage())
 
 
-class Relayed:
-    """One client, and the element that serves it."""
+class Client:
+    """One of them, and the element that serves it."""
 
-    def __init__(self, proxy: Proxy) -> None:
-        self._proxy = proxy
-        self.client = End(self)
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self.end = End(self)
         self._element: End | None = None
         self._connecting: Deferred[Any] | None = None
         self._moved = 0
         self._timer: Any = None
         self._retries = RETRIES
-        self._deadline = proxy.reactor.seconds() + proxy.timeout
+        self._deadline = clients.reactor.seconds() + clients.timeout
+
+    @property
+    def name(self) -> str:
+        """Where it comes from."""
+        peer = self.end.transport.getPeer()
+        host = getattr(peer, "host", None)
+        return "a client" if host is None else f"{host}:{peer.port}"
 
     def up(self, end: End) -> None:
-        if end is self.client and self._proxy.came(self):
+        if end is self.end and self._clients.came(self):
             self._dial()
 
     def passed(self, end: End, count: int) -> None:
         self._moved += count
-        counters = self._proxy.counters
-        if end is self.client:
+        counters = self._clients.counters
+        if end is self.end:
             counters.to_elements += count
         else:
             counters.from_elements += count
@@ -109,7 +180,7 @@ class Relayed:
     def _wait_for_the_other(self) -> None:
         """One side has closed, perhaps for good: the other is not waited for if nothing comes from it."""
         if self._timer is None:
-            self._timer = self._proxy.reactor.callLater(HALF_CLOSED, self._look, self._moved)
+            self._timer = self._clients.reactor.callLater(HALF_CLOSED, self._look, self._moved)
 
     def _look(self, moved: int) -> None:
         self._timer = None
@@ -121,15 +192,15 @@ class Relayed:
     @property
     def _useless(self) -> bool:
         """Whether an element that closes now has been of no use, and another may be."""
-        return not self._moved and self.client.open and not self.client.ended and self._retries > 0
+        return not self._moved and self.end.open and not self.end.ended and self._retries > 0
 
     def lost(self, end: End, reason: Failure) -> None:
-        if end is self.client:
-            self._proxy.gone(self)
+        if end is self.end:
+            self._clients.gone(self)
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            self._proxy.waiting.discard(self)
+            self._clients.waiting.discard(self)
             if self._connecting is not None:
                 self._connecting.cancel()
         elif end is self._element:
@@ -139,42 +210,42 @@ class Relayed:
 
     def abort(self) -> None:
         """End both connections at once."""
-        self.client.abort()
+        self.end.abort()
 
     def _dial(self) -> None:
         factory = Factory.forProtocol(lambda: End(self))
         factory.noisy = False
-        self._connecting = self._proxy.endpoint.connect(factory)
+        self._connecting = self._clients.endpoint.connect(factory)
         self._connecting.addCallbacks(self._connected, self._failed)
 
     def _connected(self, end: End) -> None:
         self._connecting = None
-        if not self.client.open:
+        if not self.end.open:
             end.abort()
         elif not end.open:
             # It is lost already.
             self._again(end, Failure(ConnectionDone()))
         else:
             self._element = end
-            self.client.join(end)
+            self.end.join(end)
 
     def _again(self, end: End, reason: Failure) -> None:
         """No byte was passed: the client need not know that it was another element."""
         self._retries -= 1
         end.part()
-        self.client.pauseProducing()
-        self._proxy.again(end, reason)
+        self.end.pauseProducing()
+        self._clients.again(end, reason)
         self._dial()
 
     def _failed(self, failure: Failure) -> None:
         self._connecting = None
-        if not self.client.open:
+        if not self.end.open:
             return
-        left = self._deadline - self._proxy.reactor.seconds()
+        left = self._deadline - self._clients.reactor.seconds()
         if failure.check(UnknownPool) and left > 0 and self._timer is None:
             # The pool is empty now; who comes next is here for this client.
-            self._proxy.waiting.add(self)
-            self._timer = self._proxy.reactor.callLater(left, self._give_up, failure)
+            self._clients.waiting.add(self)
+            self._timer = self._clients.reactor.callLater(left, self._give_up, failure)
             return
         self._give_up(failure)
 
@@ -187,5 +258,5 @@ class Relayed:
 
     def _give_up(self, failure: Failure) -> None:
         self._timer = None
-        self._proxy.failed(self, failure)
-        self.client.abort()
+        self._clients.failed(self, failure)
+        self.end.abort()
