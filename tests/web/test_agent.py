@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from io import BytesIO
 from typing import Any
 
 import treq
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.protocol import Protocol
-from twisted.internet.ssl import optionsForClientTLS
-from twisted.internet.task import deferLater
 from twisted.web.client import (
     Agent,
     FileBodyProducer,
-    HTTPConnectionPool,
     ResponseFailed,
     ResponseNeverReceived,
     readBody,
@@ -25,37 +20,10 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IAgentEndpointFactory, IBod
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from rserpool.core import ConfigurationError, NoElement, UnknownPool
-from rserpool.web import PoolAgent, PoolConnections, PoolEndpointFactory, PoolHosts, host_of
+from rserpool.core import ConfigurationError, UnknownPool
+from rserpool.web import PoolAgent, PoolEndpointFactory, PoolHosts, host_of
 from tests.web.certificates import Authority
-from tests.web.world import WebCase
-
-
-class AgentCase(WebCase):
-    """With an agent."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.agent = self.new_agent()
-
-    def new_agent(self, *args: Any, **options: Any) -> PoolAgent:
-        options.setdefault("attempt", 10)
-        agent = PoolAgent(self.user, *args, **options)
-        self.addCleanup(agent.close)
-        return agent
-
-    async def get(self, url: str = "http://pool/", agent: Any = None, method: str = "GET", **options: Any) -> int:
-        """The number of the element that answered."""
-        response = await treq.request(method, url, agent=agent or self.agent, **options)
-        self.assertEqual(200, response.code)
-        return int(await response.content())
-
-    async def fails(self, waiting: Any, *errors: type[Exception]) -> Exception:
-        try:
-            await waiting
-        except errors as error:
-            return error
-        raise AssertionError("it did not fail")
+from tests.web.world import AgentCase
 
 
 class HostTests(AgentCase):
@@ -97,113 +65,6 @@ class HostTests(AgentCase):
         for url, part in (("http://127.0.0.1/", "IP address"), ("http://pool:8080/", "port")):
             self.assertIn(part, str(await self.fails(self.get(url), ConfigurationError)))
         await self.fails(self.agent.request(b"GET", b"ftp://pool/"), SchemeNotSupported)
-
-
-class TlsTests(AgentCase):
-    """https."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.authority = Authority()
-        self.tls = partial(optionsForClientTLS, trustRoot=self.authority.trusted)
-
-    def agent_for(self, name: str | None) -> PoolAgent:
-        return self.new_agent(PoolHosts(certificates={} if name is None else {"pool": name}), tls=self.tls)
-
-    async def test_right_name(self) -> None:
-        """The certificate bears the name that the configuration gives, which is not that of the pool."""
-        await self.element(certificate=self.authority.server("shop.example"))
-        self.assertEqual(1, await self.get("https://pool/", agent=self.agent_for("shop.example")))
-
-    async def test_wrong_name(self) -> None:
-        """Another name, that of the pool included, is refused; the element is not reported for that."""
-        element = await self.element(certificate=self.authority.server("shop.example"))
-        for name in ("pool", "other.example"):
-            error = await self.fails(self.get("https://pool/", agent=self.agent_for(name)), NoElement)
-            self.assertIn(f"its certificate is not one for {name}", str(error))
-        self.assertEqual([], element.requests)
-        self.assertEqual(1, await self.get("https://pool/", agent=self.agent_for("shop.example")))
-
-    async def test_one_wrong(self) -> None:
-        """An element with a wrong certificate is passed over, whatever the method."""
-        await self.element(certificate=self.authority.server("wrong.example"))
-        await self.element(certificate=self.authority.server("shop.example"))
-        agent = self.agent_for("shop.example")
-        for method in ("GET", "POST", "GET", "POST"):
-            self.assertEqual(2, await self.get("https://pool/", agent=agent, method=method))
-        self.assertEqual([0, 4], self.requests())
-
-    async def test_stranger(self) -> None:
-        """So is one that an unknown authority signed."""
-        await self.element(certificate=Authority("a stranger").server("shop.example"))
-        error = await self.fails(self.get("https://pool/", agent=self.agent_for("shop.example")), NoElement)
-        self.assertIn("TLS for shop.example failed: certificate verify failed", str(error))
-
-    async def test_no_name(self) -> None:
-        """Without a name in the configuration there is no https."""
-        await self.element(certificate=self.authority.server("pool"))
-        error = await self.fails(self.get("https://pool/", agent=self.agent_for(None)), ConfigurationError)
-        self.assertIn("PoolHosts", str(error))
-
-    async def test_persistent(self) -> None:
-        """Connections with TLS are used again, by requests that check the same name."""
-        element = await self.element(certificate=self.authority.server("shop.example"))
-        hosts = PoolHosts({"pool": "pool", "same": "pool"}, certificate="shop.example")
-        agent = self.new_agent(hosts, tls=self.tls, connections=PoolConnections(reactor))
-        for url in ("https://pool/", "https://same/", "https://pool/"):
-            self.assertEqual(1, await self.get(url, agent=agent))
-        self.assertEqual(1, len(element.connections))
-
-    async def test_other_certificate(self) -> None:
-        """A connection is lost just as a request comes, and the next one shows another certificate."""
-        element = await self.element(certificate=self.authority.server("shop.example"))
-        names = ["shop.example", "other.example", "other.example"]
-        agent = self.new_agent(
-            PoolHosts(certificate="a name"),
-            tls=lambda name: self.tls(names.pop(0)),
-            connections=PoolConnections(reactor),
-        )
-        self.assertEqual(1, await self.get("https://pool/", agent=agent))
-        element.fault = "never"
-        await self.fails(self.get("https://pool/", agent=agent), NoElement)
-
-    async def test_bad_name(self) -> None:
-        """A name that is none is a mistake in the configuration."""
-        await self.element()
-        error = await self.fails(self.get("https://pool/", agent=self.agent_for("a..b")), ConfigurationError)
-        self.assertIn("a..b", str(error))
-
-    async def test_closed(self) -> None:
-        """An element that closes in the midst of the handshake failed."""
-        element = await self.element()
-
-        class Closing(Protocol):
-            def dataReceived(self, data: bytes) -> None:
-                self.transport.loseConnection()
-
-        element.port._factory.buildProtocol = lambda address: Closing()
-        error = await self.fails(
-            self.get("https://pool/", agent=self.new_agent(PoolHosts(certificate="a.example"), timeout=0.2)), NoElement
-        )
-        self.assertIn("in the midst of the TLS handshake", str(error))
-
-    async def test_removed(self) -> None:
-        """Connections with TLS are dropped when their element leaves."""
-        element = await self.element(certificate=self.authority.server("shop.example"))
-        hosts = PoolHosts(certificate="shop.example")
-        agent = self.new_agent(hosts, tls=self.tls, connections=PoolConnections(reactor))
-        await self.get("https://pool/", agent=agent)
-        element.port.element.leave("pool")
-        while element.open:
-            await deferLater(reactor, 0.01)
-
-    async def test_silent(self) -> None:
-        """A handshake that goes on for too long is one that failed."""
-        element = await self.element()
-        element.port._factory.buildProtocol = lambda address: Protocol()
-        agent = self.new_agent(PoolHosts(certificate="shop.example"), tls=self.tls, attempt=0.05, timeout=0.3)
-        error = await self.fails(self.get("https://pool/", agent=agent), NoElement)
-        self.assertIn("no answer within 0.0", str(error))
 
 
 class RetryTests(AgentCase):
@@ -371,115 +232,6 @@ class RetryTests(AgentCase):
         await self.fails(self.agent.request(b"PUT", b"http://pool/", None, Broken()), OSError)
         await self.fails(self.agent.request(b"GE T", b"http://pool/"), ValueError)
         await self.fails(self.agent.request(b"GET", b"http://po ol/"), ValueError)
-
-
-class ConnectionTests(AgentCase):
-    """Persistent connections."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.connections = PoolConnections(reactor)
-        self.agent = self.new_agent(connections=self.connections)
-
-    async def test_policy(self) -> None:
-        """The policy chooses for each request; connections are used again."""
-        await self.element()
-        await self.element()
-        self.assertEqual([1, 1, 1, 2, 2, 2], sorted([await self.get() for _ in range(6)]))
-        self.assertEqual([1, 1], [len(element.connections) for element in self.elements])
-
-    async def test_ordinary_connections(self) -> None:
-        """Twisted's own kind stays with the element that it has."""
-        await self.element()
-        await self.element()
-        agent = self.new_agent(connections=HTTPConnectionPool(reactor))
-        self.assertEqual(1, len({await self.get(agent=agent) for _ in range(4)}))
-
-    async def test_pools_apart(self) -> None:
-        """Neither another pool nor an ordinary host of the same name gets the connection."""
-        await self.element()
-        await self.element("other")
-        self.assertEqual([1, 2, 1, 2], [await self.get(f"http://{pool}/") for pool in ("pool", "other") * 2])
-        port = self.elements[1].port.getHost().port
-        ordinary = Agent(reactor, pool=self.connections)
-        self.assertEqual(2, await self.get(f"http://127.0.0.1:{port}/", agent=ordinary))
-        self.assertEqual([1, 2], [len(element.connections) for element in self.elements])
-
-    async def test_closed_meanwhile(self) -> None:
-        """A server closes idle connections: requests go on, and it is not blamed."""
-        element = await self.element()
-        for method in ("GET", "PUT", "POST", "GET"):
-            self.assertEqual(1, await self.get(method=method, data=b"body" if method != "GET" else None))
-            element.abort()
-            while self.agent.endpoints._endpoints[b"pool"]._connections.open:
-                await deferLater(reactor, 0.001)
-        self.assertEqual(4, len(element.connections))
-        self.assertEqual(4, len(element.requests))
-
-    async def test_closed_just_now(self) -> None:
-        """Or closes it as the request comes: it is repeated over a new connection."""
-        element = await self.element()
-        await self.get()
-        element.fault = "never"
-        render = element.render
-
-        def rendered(request: Any) -> Any:
-            result = render(request)
-            element.fault = None
-            return result
-
-        element.render = rendered  # type: ignore[method-assign]
-        self.assertEqual(1, await self.get(method="PUT", data=b"body"))
-        self.assertEqual([("GET", b""), ("PUT", b"body"), ("PUT", b"body")], element.requests)
-
-    async def test_removed(self) -> None:
-        """An element leaves the pool: its idle connection is dropped."""
-        element = await self.element()
-        other = await self.element()
-        for _ in range(2):
-            await self.get()
-        self.assertEqual([1, 1], [element.open, other.open])
-        element.port.element.leave("pool")
-        while element.open:
-            await deferLater(reactor, 0.01)
-        self.assertEqual(1, other.open)
-
-    async def test_removed_and_busy(self) -> None:
-        """One that is in use may finish."""
-        element = await self.element()
-        element.fault = "wait"
-        arrival = element.arrival()
-        asking = Deferred.fromCoroutine(self.get())
-        request = await arrival
-        element.port.element.leave("pool")
-        gone: Deferred[None] = Deferred()
-        self.user.subscribe("pool", lambda change: None if change.elements or gone.called else gone.callback(None))
-        await gone
-        request.write(b"1")
-        request.finish()
-        self.assertEqual(1, await asking)
-
-
-class DrainTests(AgentCase):
-    """A web server leaves its pool."""
-
-    async def test_drained(self) -> None:
-        """A request that is under way is answered; what comes then goes to another."""
-        element = await self.element(grace=5)
-        element.fault = "wait"
-        arrival = element.arrival()
-        asking = Deferred.fromCoroutine(self.get())
-        request = await arrival
-        await self.element()
-        stopping = element.port.stopListening()
-        while len((await self.user.resolve("pool", fresh=True)).elements) > 1:
-            pass
-        self.assertFalse(stopping.called)
-        self.assertEqual(2, await self.get())
-        request.write(b"1")
-        request.finish()
-        self.assertEqual(1, await asking)
-        await stopping
 
 
 async def first_of(waiting: list[Deferred[Any]]) -> Any:

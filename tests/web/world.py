@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import treq
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
@@ -21,6 +22,7 @@ from rserpool.element import PooledPort, PoolServerEndpoint
 from rserpool.registrar import RegistrarService
 from rserpool.sctp.memory import Network
 from rserpool.user import PoolUserService
+from rserpool.web import PoolAgent
 
 HOST = "127.0.0.1"
 
@@ -184,3 +186,30 @@ class WebCase(TestCase):
     def requests(self) -> list[int]:
         """How many requests came to each element."""
         return [len(element.requests) for element in self.elements]
+
+
+class AgentCase(WebCase):
+    """With an agent."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.agent = self.new_agent()
+
+    def new_agent(self, *args: Any, **options: Any) -> PoolAgent:
+        options.setdefault("attempt", 10)
+        agent = PoolAgent(self.user, *args, **options)
+        self.addCleanup(agent.close)
+        return agent
+
+    async def get(self, url: str = "http://pool/", agent: Any = None, method: str = "GET", **options: Any) -> int:
+        """The number of the element that answered."""
+        response = await treq.request(method, url, agent=agent or self.agent, **options)
+        self.assertEqual(200, response.code)
+        return int(await response.content())
+
+    async def fails(self, waiting: Any, *errors: type[Exception]) -> Exception:
+        try:
+            await waiting
+        except errors as error:
+            return error
+        raise AssertionError("it did not fail")
