@@ -18,6 +18,7 @@ from rserpool.core.wire.parameters import UserTransport
 from rserpool.element import PoolElementService
 from rserpool.registrar import RegistrarService
 from rserpool.sctp.memory import Network
+from rserpool.user import PoolUserService
 
 network_reactor: Any = reactor
 HOST = "127.0.0.1"
@@ -89,7 +90,7 @@ class LoopbackCase(TestCase):
         (port,) = [port for port in service._ports if port.getHost().type == "TCP"]
         return port.getHost().port
 
-    async def element(
+    async def register(
         self, transport: UserTransport, pool: str = "pool", identifier: int | None = None, stack: Any = None
     ) -> int:
         """Register."""
@@ -107,14 +108,19 @@ class LoopbackCase(TestCase):
         """An element of the pool C{pool} that says its name."""
         server = Server(name)
         self.addCleanup(server.port.stopListening)
-        await self.element(TcpTransport(server.number, HOST))
+        await self.register(TcpTransport(server.number, HOST))
         return server
 
     async def dead(self) -> int:
         """An element that is registered and does not listen; its port."""
         port = free_port()
-        await self.element(TcpTransport(port, HOST))
+        await self.register(TcpTransport(port, HOST))
         return port
+
+    def new_user(self) -> PoolUserService:
+        """A pool user that asks the registrar over SCTP."""
+        stack = self.network.stack(HOST)
+        return PoolUserService(reactor, [self.asap], transport="sctp", profile=FAST, random=Random(3), stack=stack)
 
     def in_thread(self, function: Any, *arguments: Any, **keywords: Any) -> Deferred[Any]:
         """Call something that blocks."""

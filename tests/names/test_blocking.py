@@ -48,7 +48,7 @@ class AddressTests(LoopbackCase):
         """What it returns is what C{socket.getaddrinfo} returns; the order turns by the pool's policy."""
         ports = [free_port(), free_port()]
         for port in ports:
-            await self.element(TcpTransport(port, HOST))
+            await self.register(TcpTransport(port, HOST))
         first = await self.in_thread(getaddrinfo, "pool", 80, registrars=[self.where])
         second = await self.in_thread(getaddrinfo, b"pool", "http", registrars=[self.where])
         tuples = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (HOST, port)) for port in ports]
@@ -61,7 +61,7 @@ class AddressTests(LoopbackCase):
 
     async def test_kinds(self) -> None:
         """Family, type and protocol choose among the elements."""
-        await self.element(UdpTransport(5353, HOST), "udp")
+        await self.register(UdpTransport(5353, HOST), "udp")
         (info,) = await self.in_thread(getaddrinfo, "udp", registrars=[self.where])
         self.assertEqual((socket.SOCK_DGRAM, socket.IPPROTO_UDP, (HOST, 5353)), (info[1], info[2], info[4]))
         for wrong in ({"family": socket.AF_INET6}, {"type": socket.SOCK_STREAM}, {"proto": socket.IPPROTO_TCP}):
@@ -160,7 +160,7 @@ class ConnectionTests(LoopbackCase):
         self.assertIn(f"0x00000001 at {HOST}:{dead}: ", str(raised.exception))
         with self.assertRaises(NameUnknown):
             await self.in_thread(create_connection, "nothing", registrars=[self.where])
-        await self.element(UdpTransport(5353, HOST), "udp")
+        await self.register(UdpTransport(5353, HOST), "udp")
         with self.assertRaises(NoSuchAddress):
             await self.in_thread(create_connection, "udp", registrars=[self.where])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 from twisted.internet import reactor
@@ -17,10 +16,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.core import TcpTransport
-from rserpool.core.profiles import FAST
 from rserpool.proxy import ProxyService
 from rserpool.proxy.listening import server_endpoint
-from rserpool.user import PoolUserService
 from tests.names.loopback import HOST, LoopbackCase, network_reactor
 
 BIG = 32 << 20
@@ -134,9 +131,7 @@ class ProxyCase(LoopbackCase):
         super().setUp()
         self.served: list[Peer] = []
         self._came: list[Deferred[Peer]] = []
-        self.user = PoolUserService(
-            reactor, [self.asap], transport="sctp", profile=FAST, random=Random(3), stack=self.network.stack(HOST)
-        )
+        self.user = self.new_user()
 
     async def proxy(self, *listen: str, **options: Any) -> ProxyService:
         """A proxy that listens."""
@@ -174,7 +169,7 @@ class ProxyCase(LoopbackCase):
         factory = Factory.forProtocol(protocol or self.build)
         port = network_reactor.listenTCP(0, factory, interface=HOST)
         self.addCleanup(port.stopListening)
-        return await self.element(TcpTransport(port.getHost().port, HOST))
+        return await self.register(TcpTransport(port.getHost().port, HOST))
 
     async def client(self, proxy: ProxyService) -> Peer:
         """A client of the proxy."""

@@ -151,7 +151,7 @@ class RelayTests(ProxyCase):
         stack = self.network.stack(HOST)
         port: Any = listenSCTP(reactor, 7, Factory.forProtocol(self.build), stack=stack)
         self.addCleanup(port.stopListening)
-        await self.element(SctpTransport(7, DATA_ONLY, (HOST,)), stack=stack)
+        await self.register(SctpTransport(7, DATA_ONLY, (HOST,)), stack=stack)
         proxy = await self.proxy()
         client, element = await self.pair(proxy)
         client.transport.write(b"question")

@@ -12,19 +12,13 @@ from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
 from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper
-from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from rserpool.core import TransportAddress
 from rserpool.core.profiles import FAST
 from rserpool.element import PooledPort, PoolServerEndpoint
-from rserpool.registrar import RegistrarService
-from rserpool.sctp.memory import Network
-from rserpool.user import PoolUserService
 from rserpool.web import PoolAgent
-
-HOST = "127.0.0.1"
+from tests.names.loopback import HOST, LoopbackCase
 
 
 class Element(Resource):
@@ -116,28 +110,12 @@ class Server(Site):
         return Watched(super().buildProtocol(addr), self._element.connections)
 
 
-class WebCase(TestCase):
+class WebCase(LoopbackCase):
     """A registrar, a user, and as many elements as a test wants."""
 
-    timeout = 30
-
     def setUp(self) -> None:
-        self.network = Network(reactor)
-        options: dict[str, Any] = {"profile": FAST}
-        self.registrar = RegistrarService(
-            reactor,
-            asap=TransportAddress((HOST,), 3863),
-            tcp=False,
-            stack=self.network.stack(HOST, registrar=True),
-            random=Random(1),
-            **options,
-        )
-        self.registrar.startService()
-        self.addCleanup(self.registrar.stopService)
-        self.where = [TransportAddress((HOST,), 3863, 9899)]
-        self.user = PoolUserService(
-            reactor, self.where, stack=self.network.stack(HOST), random=Random(2), transport="sctp", **options
-        )
+        super().setUp()
+        self.user = self.new_user()
         self.user.startService()
         self.addCleanup(self.user.stopService)
         self.elements: list[Element] = []
@@ -158,7 +136,7 @@ class WebCase(TestCase):
             inner,
             pool,
             stack=stack,
-            registrars=self.where,
+            registrars=[self.asap],
             random=Random(element.number),
             identifier=element.number,
             profile=FAST,
