@@ -50,7 +50,7 @@ RECENT = 100
 """So many messages of an association are remembered, to send them again with their options."""
 
 
-class Owner(Protocol):
+class LineOwner(Protocol):
     """Whom a line tells: its L{Sender<rserpool.session.primitives.Sender>}."""
 
     def up(self, line: Line) -> None:
@@ -74,7 +74,7 @@ class Line:
 
     transport: Any = None
 
-    def __init__(self, sender: Owner, address: TransportAddress, peer: Peer) -> None:
+    def __init__(self, sender: LineOwner, address: TransportAddress, peer: Peer) -> None:
         self.sender = sender
         self.address = address
         self.peer = peer
@@ -93,7 +93,7 @@ class AssociationLine(Line, SctpProtocol):
     def connectionMade(self) -> None:
         self.sender.up(self)
 
-    def __init__(self, sender: Owner, address: TransportAddress, peer: Peer) -> None:
+    def __init__(self, sender: LineOwner, address: TransportAddress, peer: Peer) -> None:
         super().__init__(sender, address, peer)
         self._recent: deque[Message] = deque(maxlen=RECENT)
 

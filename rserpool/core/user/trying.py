@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
 from rserpool.core.backoff import Backoff
-from rserpool.core.errors import NoElement, RSerPoolError, SctpUnavailable
+from rserpool.core.errors import ImpossibleEvent, NoElement, RSerPoolError, SctpUnavailable
 from rserpool.core.handles import handle_text
 from rserpool.core.profiles import Profile
 from rserpool.core.user.places import describe
@@ -221,7 +221,7 @@ class Trying:
     def passed(self, why: str) -> None:
         """The element that was tried last cannot be used here, and is not to be blamed."""
         if self.element is None:
-            raise RuntimeError("no element was tried")
+            raise ImpossibleEvent("a search in which nobody was tried", why)
         self.tried[self._words.name(self.element)] = why
         if self._rules.each:
             self.ask_again()

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import NoElement, NoRegistrar, RSerPoolError, SctpUnavailable, SessionEnded, UnknownPool
+from rserpool.core.errors import ImpossibleEvent
 from rserpool.core.user.trying import (
     Ask,
     Attempt,
@@ -108,7 +109,7 @@ class TryingTests(Case):
 
     def test_mistaken(self) -> None:
         """Nobody can fail who was not tried."""
-        self.assertRaises(RuntimeError, self.trying.failed, "refused")
+        self.assertRaises(ImpossibleEvent, self.trying.failed, "refused")
 
 
 class RuleTests(Case):
