@@ -14,6 +14,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import RSerPoolError
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.profiles import profile as profile_named
+from rserpool.core.user.places import serves_at
 from rserpool.core.user.resolution import Resolved
 from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -105,8 +106,7 @@ class Resolver:
         except RSerPoolError:
             return
         for element in elements:
-            transport = element.user_transport
-            if sockaddr[1] == getattr(transport, "port", None) and sockaddr[0] in transport.addresses:
+            if serves_at(element, *sockaddr[:2]):
                 self.asker.report(handle, element.identifier)
 
 

@@ -13,6 +13,7 @@ from weakref import ref
 
 from twisted.logger import Logger
 
+from rserpool.core.user.places import serves_at
 from rserpool.core.user.resolution import PoolChanged, Resolved
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.node import Subscription
@@ -73,8 +74,7 @@ class Connections:
         peer = None if transport is None else transport.getPeer()
         host, port = getattr(peer, "host", None), getattr(peer, "port", None)
         for connection in reversed(self._connections):
-            user_transport = connection.element.user_transport
-            if host in user_transport.addresses and port == getattr(user_transport, "port", None):
+            if serves_at(connection.element, host, port):
                 return connection.element
         return None
 

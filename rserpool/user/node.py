@@ -8,6 +8,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.user.places import serves_at
 from rserpool.core.user.resolution import PoolChanged
 from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport
 
@@ -40,10 +41,5 @@ class Subscription:
 
 def is_at(element: PoolElementParameter, address: TransportAddress) -> bool:
     """Whether an element serves at this address: by its protocol, at its port, and at one of its hosts."""
-    transport = element.user_transport
-    kind = "sctp" if isinstance(transport, SctpTransport) else "tcp"
-    return (
-        getattr(transport, "port", None) == address.port
-        and kind == address.protocol
-        and not set(transport.addresses).isdisjoint(address.hosts)
-    )
+    kind = "sctp" if isinstance(element.user_transport, SctpTransport) else "tcp"
+    return kind == address.protocol and any(serves_at(element, host, address.port) for host in address.hosts)

@@ -1,4 +1,4 @@
-"""A pool element in words, for people."""
+"""Where a pool element serves, and how that is said to people."""
 
 from __future__ import annotations
 
@@ -17,3 +17,9 @@ def place(element: PoolElementParameter) -> str:
     hosts = ",".join(f"[{host}]" if ":" in host else host for host in transport.addresses)
     port = getattr(transport, "port", None)
     return f"{kind} {hosts}:{port}" if port is not None else kind
+
+
+def serves_at(element: PoolElementParameter, host: object, port: object) -> bool:
+    """Whether an element serves at this IP address and port, over whatever transport."""
+    transport = element.user_transport
+    return host in transport.addresses and port == getattr(transport, "port", None)
