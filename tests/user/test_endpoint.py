@@ -1,4 +1,4 @@
-"""The client endpoint of a pool: a real registrar and real elements, SCTP in memory, TCP by hand."""
+"""The client endpoint of a pool: a real registrar and real elements, in memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.error import NoProtocol
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import (
@@ -26,7 +27,7 @@ from rserpool.sctp import SctpProtocol, listenSCTP
 from rserpool.sctp.one_to_one import connector
 from rserpool.user import PassedOver, PoolClientEndpoint, PoolUserService
 from tests.conformance import rfc
-from tests.node.world import Reactor, World
+from tests.pool_scope import PoolScope
 
 
 class Client(Protocol):
@@ -67,23 +68,17 @@ class EndpointCase(SynchronousTestCase):
     """With one registrar and a pool user."""
 
     def setUp(self) -> None:
-        self.world = World(1)
-        self.world.user.startService()
+        self.scope = PoolScope(self)
+        self.user = self.scope.client.service
 
     def endpoint(self, **options: Any) -> PoolClientEndpoint:
-        return PoolClientEndpoint(self.world.user, b"pool", **options)
+        return PoolClientEndpoint(self.user, b"pool", **options)
 
     def connect(self, endpoint: PoolClientEndpoint) -> Deferred[Any]:
         return endpoint.connect(Factory.forProtocol(Client))
 
     def connected(self, endpoint: PoolClientEndpoint) -> Any:
-        return self.world.result(self.connect(endpoint))
-
-    def ports(self) -> list[int]:
-        """The ports that were tried since the last call."""
-        ports = [port for _, port in self.world.reactor.attempts]
-        self.world.reactor.attempts.clear()
-        return ports
+        return self.scope.result(self.connect(endpoint))
 
 
 class ConnectTests(EndpointCase):
@@ -92,7 +87,7 @@ class ConnectTests(EndpointCase):
     @rfc("5352", "6.5.1", "MUST first perform a pool handle")
     def test_element(self) -> None:
         """The endpoint's protocol is connected to an element, and both can be asked which."""
-        self.world.member(1)
+        self.scope.member(1)
         endpoint = self.endpoint()
         protocol = self.connected(endpoint)
         self.assertIsInstance(protocol, Client)
@@ -105,84 +100,83 @@ class ConnectTests(EndpointCase):
     def test_turns(self) -> None:
         """Round robin: each connection goes to the next element."""
         for number in (1, 2, 3):
-            self.world.member(number)
+            self.scope.member(number)
         endpoint = self.endpoint()
         for _ in range(6):
             self.connected(endpoint)
-        ports = self.ports()
+        ports = self.scope.tried()
         self.assertEqual(sorted(ports[:3]), [8001, 8002, 8003])
         self.assertEqual(ports[3:], ports[:3])
 
     def test_next_at_once(self) -> None:
         """An element that refuses is followed by the next at once, is reported, and comes last from then on."""
         for number in (1, 2):
-            self.world.member(number)
-        self.world.kill(1)
+            self.scope.member(number)
+        self.scope.kill(self.scope.members[1])
         endpoint = self.endpoint()
-        start = self.world.reactor.seconds()
+        start = self.scope.now
         for _ in range(4):
             protocol = self.connected(endpoint)
             self.assertEqual(protocol.transport.getPeer().port, 8002)
-        self.assertLess(self.world.reactor.seconds() - start, 0.05)
-        self.assertLessEqual(self.ports().count(8001), 1)
+        self.assertLess(self.scope.now - start, 0.05)
+        self.assertLessEqual(self.scope.tried().count(8001), 1)
 
     def test_silent_element(self) -> None:
         """An element that does not answer costs one attempt's time."""
         for number in (1, 2):
-            self.world.member(number)
-            self.world.reactor.silent.add((f"10.0.1.{number}", 8000 + number))
+            self.scope.hold(self.scope.client, self.scope.member(number))
+        began = self.scope.now
         connecting = self.connect(self.endpoint())
-        self.world.run(0.1)
-        (first,) = self.ports()
+        self.scope.advance(0.1)
+        (first,) = self.scope.tried()
         other = 16003 - first
-        self.world.reactor.silent.clear()
-        protocol = self.world.result(connecting)
+        self.scope.release(self.scope.client, self.scope.members[other - 8000])
+        protocol = self.scope.result(connecting)
         self.assertEqual(protocol.transport.getPeer().port, other)
-        self.assertAlmostEqual(self.world.reactor.seconds(), 0.6 + DEFAULT.t1_enrp_request, 1)
+        self.assertAlmostEqual(self.scope.now - began, DEFAULT.t1_enrp_request, 1)
 
     def test_attempt(self) -> None:
         """The time of one attempt can be chosen."""
-        self.world.member(1)
-        self.world.reactor.silent.add(("10.0.1.1", 8001))
+        self.scope.hold(self.scope.client, self.scope.member(1))
         self.connect(self.endpoint(attempt=0.2)).addErrback(lambda _: None)
-        self.world.run(0.1)
-        self.world.reactor.silent.clear()
-        self.world.run(0.5)
-        self.assertEqual(self.ports(), [8001, 8001])
+        self.scope.advance(0.1)
+        self.scope.release(self.scope.client, self.scope.members[1])
+        self.scope.advance(0.5)
+        self.assertEqual(self.scope.tried(), [8001, 8001])
 
     def test_asks_afresh(self) -> None:
         """When all have failed the registrar is asked again, and who is new is tried."""
-        self.world.member(1)
-        self.world.kill(1)
+        self.scope.member(1)
+        self.scope.kill(self.scope.members[1])
         connecting = self.connect(self.endpoint())
-        self.world.run(1)
-        self.world.member(2)
-        protocol = self.world.result(connecting)
+        self.scope.advance(1)
+        self.scope.member(2)
+        protocol = self.scope.result(connecting)
         self.assertEqual(protocol.transport.getPeer().port, 8002)
 
     def test_comes_back(self) -> None:
         """An element that restarts on its old port is found, while no registrar answers."""
-        self.world.member(1)
-        self.world.result(self.world.user.resolve(b"pool"))
-        self.world.crash_registrar(1)
-        self.world.reactor.accepting.clear()
+        self.scope.member(1)
+        self.scope.result(self.user.resolve(b"pool"))
+        self.scope.kill(*self.scope.registrars)
+        self.scope.close()
         connecting = self.connect(self.endpoint())
-        self.world.run(5)
+        self.scope.advance(5)
         self.assertNoResult(connecting)
-        self.world.reactor.accepting.add(("10.0.1.1", 8001))
-        self.assertEqual(self.world.result(connecting).transport.getPeer().port, 8001)
+        self.scope.open(1)
+        self.assertEqual(self.scope.result(connecting).transport.getPeer().port, 8001)
 
     def test_nothing_accepts(self) -> None:
         """At the deadline it fails, and names what was tried and why."""
-        self.world.member(1)
-        self.world.reactor.accepting.clear()
-        start = self.world.reactor.seconds()
+        self.scope.member(1)
+        self.scope.close()
+        start = self.scope.now
         with self.assertRaises(NoElement) as raised:
             self.connected(self.endpoint(timeout=5.0))
-        self.assertLess(self.world.reactor.seconds() - start, 5.01)
-        self.assertGreater(self.world.reactor.seconds() - start, 3.9)
+        self.assertLess(self.scope.now - start, 5.01)
+        self.assertGreater(self.scope.now - start, 3.9)
         self.assertIn("0x00000001 at tcp 10.0.1.1:8001: Connection was refused", str(raised.exception))
-        self.assertLess(len(self.ports()), 20)
+        self.assertLess(len(self.scope.tried()), 20)
 
     def test_unknown_pool(self) -> None:
         """A pool that does not exist is told at once."""
@@ -191,43 +185,43 @@ class ConnectTests(EndpointCase):
 
     def test_no_registrar(self) -> None:
         """Without a registrar there is nothing to try."""
-        self.world.crash_registrar(1)
+        self.scope.kill(*self.scope.registrars)
         with self.assertRaises(NoRegistrar):
             self.connected(self.endpoint(timeout=2.0))
 
     def test_udp(self) -> None:
         """Elements over other transports are passed over, with the reason; nobody is reported."""
-        self.world.member(1, transport=UdpTransport(53, "10.0.1.1"))
+        self.scope.member(1, transport=UdpTransport(53, "10.0.1.1"))
         with self.assertRaises(NoElement) as raised:
             self.connected(self.endpoint())
         self.assertIn("Udp", str(raised.exception))
-        self.assertEqual(self.ports(), [])
+        self.assertEqual(self.scope.tried(), [])
 
     def test_session(self) -> None:
         """Elements that want the session layer are passed over, too."""
-        self.world.member(1, transport=SctpTransport(5000, DATA_PLUS_CONTROL, ("10.0.1.1",)))
+        self.scope.member(1, transport=SctpTransport(5000, DATA_PLUS_CONTROL, ("10.0.1.1",)))
         with self.assertRaises(NoElement) as raised:
             self.connected(self.endpoint())
         self.assertIn("session", str(raised.exception))
 
     def test_ipv6(self) -> None:
         """Elements may have IPv6 addresses."""
-        self.world = World(1, ipv6=True)
-        self.world.user.startService()
-        self.world.member(1)
+        self.scope = PoolScope(self, ipv6=True)
+        self.user = self.scope.client.service
+        self.scope.member(1)
         self.assertEqual(self.connected(self.endpoint()).transport.getPeer().host, "fd00:1::1")
 
     def test_cancel(self) -> None:
         """A connect can be cancelled while an element is tried; nobody is reported for it."""
-        self.world.member(1)
-        self.world.reactor.silent.add(("10.0.1.1", 8001))
+        self.scope.hold(self.scope.client, self.scope.member(1))
         connecting = self.connect(self.endpoint())
-        self.world.run(0.1)
+        self.scope.advance(0.1)
         connecting.cancel()
         self.failureResultOf(connecting, CancelledError)
-        self.assertTrue(self.world.reactor.connectors[0].stoppedConnecting)
-        self.world.run(10)
-        self.assertEqual(self.ports(), [8001])
+        self.scope.release(self.scope.client, self.scope.members[1])
+        self.scope.advance(10)
+        self.assertEqual(self.scope.servers[1].connections, [])
+        self.assertEqual(self.scope.tried(), [8001])
 
     def test_cancel_while_resolving(self) -> None:
         """Or while the registrar is asked."""
@@ -237,17 +231,17 @@ class ConnectTests(EndpointCase):
 
     def test_cancel_while_pausing(self) -> None:
         """Or between two rounds."""
-        self.world.member(1)
-        self.world.reactor.accepting.clear()
+        self.scope.member(1)
+        self.scope.close()
         connecting = self.connect(self.endpoint())
-        self.world.run(0.03)
+        self.scope.advance(0.03)
         connecting.cancel()
         self.failureResultOf(connecting, CancelledError)
 
     def test_a_way_of_ones_own(self) -> None:
         """An application may connect in its own way; an element that it passes over is not reported."""
-        self.world.member(1)
-        self.world.member(2)
+        self.scope.member(1)
+        self.scope.member(2)
         endpoint = self.endpoint()
         asked: list[int] = []
 
@@ -258,29 +252,29 @@ class ConnectTests(EndpointCase):
             return inner.connect(Factory.forProtocol(Client))
 
         for _ in range(4):
-            self.world.result(endpoint.connect_by(connect))
+            self.scope.result(endpoint.connect_by(connect))
         self.assertEqual(2, asked.count(1))
         self.assertEqual(2, endpoint.element.identifier)
         with self.assertRaises(NoElement) as raised:
-            self.world.result(endpoint.connect_by(lambda inner, element: fail(PassedOver("none"))))
+            self.scope.result(endpoint.connect_by(lambda inner, element: fail(PassedOver("none"))))
         self.assertIn("none", str(raised.exception))
 
     def test_no_protocol(self) -> None:
         """A factory that builds no protocol is the application's affair: no element is blamed."""
-        self.world.member(1)
-        self.world.member(2)
+        self.scope.member(1)
+        self.scope.member(2)
 
         class Without(Factory):
             def buildProtocol(self, addr: Any) -> None:
                 return None
 
         with self.assertRaises(NoProtocol):
-            self.world.result(self.endpoint().connect(Without()))
-        self.assertEqual(len(self.ports()), 1)
+            self.scope.result(self.endpoint().connect(Without()))
+        self.assertEqual(len(self.scope.tried()), 1)
 
     def test_chosen(self) -> None:
         """The application can be told who serves."""
-        self.world.member(1)
+        self.scope.member(1)
         chosen: list[int] = []
         self.connected(self.endpoint(chosen=lambda element: chosen.append(element.identifier)))
         self.assertEqual(chosen, [1])
@@ -295,11 +289,11 @@ class SctpTests(EndpointCase):
 
     def member(self, number: int, serving: bool = True) -> None:
         host = f"10.0.1.{number}"
-        member = self.world.member(number, transport=SctpTransport(5000, DATA_ONLY, (host,)))
+        member = self.scope.member(number, transport=SctpTransport(5000, DATA_ONLY, (host,)))
         if serving:
             factory = Factory()
             factory.buildProtocol = self.serve  # type: ignore[assignment,method-assign]
-            listenSCTP(self.world.reactor, 5000, factory, (host,), stack=member.stack)
+            listenSCTP(member.reactor, 5000, factory, (host,), stack=member.stack)
 
     def serve(self, addr: Any) -> Any:
         self.servers.append(Echo())
@@ -310,9 +304,9 @@ class SctpTests(EndpointCase):
         self.member(1)
         endpoint = self.endpoint()
         factory = Factory.forProtocol(Messages)  # type: ignore[type-var]
-        protocol: Any = self.world.result(endpoint.connect(factory))
+        protocol: Any = self.scope.result(endpoint.connect(factory))
         protocol.transport.send(b"hello", 7)
-        self.world.run(0.1)
+        self.scope.advance(0.1)
         self.assertEqual(protocol.received, [(b"hello", 7)])
         element = endpoint.element_of(protocol)
         assert element is not None
@@ -323,7 +317,7 @@ class SctpTests(EndpointCase):
         self.member(1)
         protocol = self.connected(self.endpoint())
         protocol.transport.write(b"hello")
-        self.world.run(0.1)
+        self.scope.advance(0.1)
         self.assertEqual(protocol.received, b"hello")
 
     def test_next(self) -> None:
@@ -341,29 +335,28 @@ class SctpTests(EndpointCase):
         """A connection to an element that was removed is dropped."""
         self.member(1)
         protocol = self.connected(self.endpoint(drop=True))
-        self.world.run(1)
+        self.scope.advance(1)
         self.assertIsNone(protocol.lost)
-        self.world.members[1].leave(b"pool")
-        self.world.run(1)
+        self.scope.members[1].leave("pool")
+        self.scope.advance(1)
         self.assertIsNotNone(protocol.lost)
 
     def test_cancel(self) -> None:
         """A connect can be cancelled while an association is set up."""
         self.member(1)
-        self.world.result(self.world.user.resolve(b"pool"))
-        self.world.network.silence(self.world.members[1].stack)
+        self.scope.result(self.user.resolve(b"pool"))
+        self.scope.silence(self.scope.members[1])
         connecting = self.connect(self.endpoint())
-        self.world.run(0.1)
+        self.scope.advance(0.1)
         connecting.cancel()
-        self.world.run(0.1)
+        self.scope.advance(0.1)
         self.failureResultOf(connecting, CancelledError)
 
     def test_no_sctp(self) -> None:
         """A user without SCTP says what to install."""
         self.member(1)
-        self.patch(
-            self.world.user, "sctp_endpoint", PoolUserService(self.world.reactor, backend="kernel").sctp_endpoint
-        )
+        kernel = PoolUserService(self.scope.client.reactor, backend="kernel")
+        self.patch(self.user, "sctp_endpoint", kernel.sctp_endpoint)
         self.patch(connector, "open_stack", self.none)
         with self.assertRaises(NoElement) as raised:
             self.connected(self.endpoint())
@@ -379,22 +372,22 @@ class ReportTests(EndpointCase):
 
     def test_protocol(self) -> None:
         """By the protocol, even after its connection is lost."""
-        self.world.member(1)
-        self.world.member(2)
+        self.scope.member(1)
+        self.scope.member(2)
         endpoint = self.endpoint()
         protocol = self.connected(endpoint)
         failed = protocol.transport.getPeer().port
         protocol.transport.abortConnection()
         endpoint.report(protocol)
-        self.ports()
+        self.scope.tried()
         for _ in range(4):
             self.connected(endpoint)
-        self.assertEqual(self.ports(), [16003 - failed] * 4)
+        self.assertEqual(self.scope.tried(), [16003 - failed] * 4)
 
     def test_element(self) -> None:
         """By the element."""
-        self.world.member(1)
-        self.world.member(2)
+        self.scope.member(1)
+        self.scope.member(2)
         endpoint = self.endpoint()
         self.connected(endpoint)
         first = endpoint.element
@@ -405,7 +398,7 @@ class ReportTests(EndpointCase):
 
     def test_wrapped(self) -> None:
         """By a protocol that wraps ours (TLS does): its peer tells."""
-        self.world.member(1)
+        self.scope.member(1)
         endpoint = self.endpoint()
         protocol = self.connected(endpoint)
         wrapping = Client()
@@ -421,7 +414,7 @@ class ReportTests(EndpointCase):
 
     def test_forgotten(self) -> None:
         """Not all connections that are gone are remembered."""
-        self.world.member(1)
+        self.scope.member(1)
         endpoint = self.endpoint()
         for _ in range(100):
             protocol = self.connected(endpoint)
@@ -434,109 +427,106 @@ class DropTests(EndpointCase):
 
     def test_frozen(self) -> None:
         """An element freezes, the registrar removes it: its connection is dropped, that of another is not."""
-        self.world.member(1)
-        self.world.member(2)
+        self.scope.member(1)
+        self.scope.member(2)
         endpoint = self.endpoint(drop=True)
-        connections = {self.connected(endpoint).transport.getPeer().port: None for _ in range(2)}
-        self.assertEqual(sorted(connections), [8001, 8002])
-        self.world.freeze(1)
-        by_port = {transport.getPeer().port: transport for transport in self.world.reactor.transports}
-        took = self.world.until(lambda: by_port[8001].aborted, 10.0)
+        by_port = {each.transport.getPeer().port: each for each in (self.connected(endpoint) for _ in range(2))}
+        self.assertEqual(sorted(by_port), [8001, 8002])
+        self.scope.freeze(self.scope.members[1])
+        took = self.scope.until(lambda: by_port[8001].lost, 10.0)
         self.assertLess(took, 4.0)
-        self.world.run(20)
-        self.assertFalse(by_port[8002].aborted)
+        self.scope.advance(20)
+        self.assertIsNone(by_port[8002].lost)
 
     def test_spared(self) -> None:
         """A connection that is in use may go on for five seconds."""
-        self.world.member(1)
+        self.scope.member(1)
         busy = True
         protocol = self.connected(self.endpoint(drop=True, spare=lambda protocol: busy))
-        self.world.run(1)
-        self.world.members[1].leave(b"pool")
-        self.world.run(4.9)
-        self.assertFalse(protocol.transport.aborted)
-        took = self.world.until(lambda: protocol.transport.aborted, 1.0)
+        self.scope.advance(1)
+        self.scope.members[1].leave("pool")
+        self.scope.advance(4.9)
+        self.assertIsNone(protocol.lost)
+        took = self.scope.until(lambda: protocol.lost, 1.0)
         self.assertLess(took, 0.3)
 
     def test_spared_no_more(self) -> None:
         """One that is not ends at once."""
-        self.world.member(1)
+        self.scope.member(1)
         protocol = self.connected(self.endpoint(drop=True, spare=lambda protocol: False))
-        self.world.run(1)
-        self.world.members[1].leave(b"pool")
-        self.world.until(lambda: protocol.transport.aborted, 1.0)
+        self.scope.advance(1)
+        self.scope.members[1].leave("pool")
+        self.scope.until(lambda: protocol.lost, 1.0)
 
     def test_last_element(self) -> None:
         """The last element takes the pool along."""
-        self.world.member(1)
+        self.scope.member(1)
         protocol = self.connected(self.endpoint(drop=True))
-        self.world.freeze(1)
-        self.world.until(lambda: protocol.transport.aborted, 4.0)
+        self.scope.freeze(self.scope.members[1])
+        self.scope.until(lambda: protocol.lost, 4.0)
 
     def test_not_asked_for(self) -> None:
         """Without the option the connection stays."""
-        self.world.member(1)
+        self.scope.member(1)
         protocol = self.connected(self.endpoint())
-        self.world.freeze(1)
-        self.world.run(30)
-        self.assertFalse(protocol.transport.aborted)
+        self.scope.freeze(self.scope.members[1])
+        self.scope.advance(30)
+        self.assertIsNone(protocol.lost)
 
     def test_registrar_crashes(self) -> None:
         """No registrar, no verdict."""
-        self.world.member(1)
+        self.scope.member(1)
         protocol = self.connected(self.endpoint(drop=True))
-        self.world.crash_registrar(1)
-        self.world.run(60)
-        self.assertFalse(protocol.transport.aborted)
+        self.scope.kill(*self.scope.registrars)
+        self.scope.advance(60)
+        self.assertIsNone(protocol.lost)
 
     def test_registrar_restarts(self) -> None:
         """A registrar that begins with nothing is given time to learn of the elements."""
-        self.world.member(1)
-        self.world.member(2)
+        self.scope.member(1)
+        self.scope.member(2)
         endpoint = self.endpoint(drop=True)
         one, two = self.connected(endpoint), self.connected(endpoint)
-        self.world.crash_registrar(1)
-        self.world.run(1)
-        self.world.start_registrar(1)
-        self.world.run(30)
-        self.assertFalse(one.transport.aborted or two.transport.aborted)
+        self.scope.kill(*self.scope.registrars)
+        self.scope.advance(1)
+        self.scope.restart(*self.scope.registrars)
+        self.scope.advance(30)
+        self.assertFalse(one.lost or two.lost)
 
     def test_died_meanwhile(self) -> None:
         """An element that dies while there is no registrar is given up some seconds after there is one again."""
-        self.world.member(1)
-        self.world.member(2)
+        self.scope.member(1)
+        self.scope.member(2)
         endpoint = self.endpoint(drop=True)
-        self.connected(endpoint)
-        self.connected(endpoint)
-        by_port = {transport.getPeer().port: transport for transport in self.world.reactor.transports}
-        self.world.crash_registrar(1)
-        self.world.freeze(1)
-        self.world.run(1)
-        self.world.start_registrar(1)
-        self.world.run(3)
-        self.assertFalse(by_port[8001].aborted)
-        self.world.until(lambda: by_port[8001].aborted, 10.0)
-        self.assertFalse(by_port[8002].aborted)
+        by_port = {each.transport.getPeer().port: each for each in (self.connected(endpoint) for _ in range(2))}
+        self.scope.kill(*self.scope.registrars)
+        self.scope.freeze(self.scope.members[1])
+        self.scope.advance(1)
+        self.scope.restart(*self.scope.registrars)
+        self.scope.advance(3)
+        self.assertIsNone(by_port[8001].lost)
+        self.scope.until(lambda: by_port[8001].lost, 10.0)
+        self.assertIsNone(by_port[8002].lost)
 
     def test_removed_by_the_next_registrar(self) -> None:
         """Nobody waits for an element that the new registrar knew, and removed, once it is the home for a while."""
-        self.world.member(1)
+        self.scope.member(1)
         protocol = self.connected(self.endpoint(drop=True))
-        self.world.crash_registrar(1)
-        self.world.start_registrar(1)
-        self.world.run(15)
-        self.assertFalse(protocol.transport.aborted)
-        self.world.freeze(1)
-        self.world.until(lambda: protocol.transport.aborted, 4.0)
+        self.scope.kill(*self.scope.registrars)
+        self.scope.restart(*self.scope.registrars)
+        self.scope.advance(15)
+        self.assertIsNone(protocol.lost)
+        self.scope.freeze(self.scope.members[1])
+        self.scope.until(lambda: protocol.lost, 4.0)
 
     def test_rests(self) -> None:
         """When no connection is open, the pool is not watched any more."""
-        self.world.member(1)
+        self.scope.member(1)
         protocol = self.connected(self.endpoint(drop=True))
         protocol.transport.abortConnection()
-        self.world.member(2)
-        self.world.run(1)
-        self.assertEqual(self.world.user._subscriptions, {})
+        self.scope.member(2)
+        self.scope.advance(1)
+        self.assertEqual(self.user._subscriptions, {})
 
 
 class StringTests(SynchronousTestCase):
@@ -549,7 +539,7 @@ class StringTests(SynchronousTestCase):
         return endpoint.user  # type: ignore[attr-defined]
 
     def setUp(self) -> None:
-        self.reactor = Reactor()
+        self.reactor = MemoryReactorClock()
 
     def test_as_written(self) -> None:
         """The form of the documentation works literally."""
@@ -622,7 +612,7 @@ class StringTests(SynchronousTestCase):
         self.assertFalse(user.running)
         self.last.connect(Factory.forProtocol(Client)).addErrback(lambda _: None)
         self.assertTrue(user.running)
-        self.assertEqual(self.reactor.attempts, [("127.0.0.1", 3864)])
+        self.assertEqual([client[:2] for client in self.reactor.tcpClients], [("127.0.0.1", 3864)])
         ((stop, args, keywords),) = self.reactor.triggers["before"]["shutdown"]
         stop(*args, **keywords)
         self.assertFalse(user.running)
