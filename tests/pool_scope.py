@@ -22,15 +22,19 @@ class Taking(Protocol):
 
 
 class Server(Factory):
-    """Keeps its connections."""
+    """Keeps its connections.
+
+    @ivar kind: what they are.
+    """
 
     noisy = False
+    kind: type[Taking] = Taking
 
     def __init__(self) -> None:
         self.connections: list[Taking] = []
 
     def buildProtocol(self, addr: Any) -> Taking:
-        self.connections.append(Taking())
+        self.connections.append(self.kind())
         return self.connections[-1]
 
 

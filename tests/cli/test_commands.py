@@ -14,20 +14,21 @@ from rserpool.cli.main import explain, make_parser
 from rserpool.cli.show import policy_text
 from rserpool.core import ConfigurationError, NoRegistrar, PolicyParameter, SctpUnavailable, UnknownPool
 from rserpool.core.handles import handle_text
-from tests.node.world import World
+from tests.pool_scope import PoolScope
 
 
 class CommandCase(SynchronousTestCase):
     """Runs a subcommand in a world."""
 
     def setUp(self) -> None:
-        self.world = World(1)
+        self.scope = PoolScope(self)
+        self.user = self.scope.client.service
         self.out = StringIO()
 
     def start(self, command: Any, *arguments: str, **options: Any) -> Deferred[int]:
-        options.setdefault("user", self.world.user)
+        options.setdefault("user", self.user)
         parsed = make_parser().parse_args([command.__name__.rpartition(".")[2], *arguments])
-        return ensureDeferred(command.run(self.world.reactor, parsed, self.out, **options))
+        return ensureDeferred(command.run(self.scope.client.reactor, parsed, self.out, **options))
 
     def lines(self) -> list[str]:
         """What was printed since the last call."""
@@ -42,9 +43,9 @@ class ResolveTests(CommandCase):
 
     def test_table(self) -> None:
         """An aligned table in the order of the policy."""
-        self.world.member(1, policy="weighted-round-robin:weight=5")
-        self.world.member(10, policy="weighted-round-robin:weight=12")
-        self.assertEqual(self.world.result(self.start(resolve, "pool")), 0)
+        self.scope.member(1, policy="weighted-round-robin:weight=5")
+        self.scope.member(10, policy="weighted-round-robin:weight=12")
+        self.assertEqual(self.scope.result(self.start(resolve, "pool")), 0)
         heading, columns, *rows = self.lines()
         self.assertEqual(heading, "pool pool: 2 elements, weighted-round-robin, says the registrar at 10.0.0.1:3863")
         self.assertEqual(columns, "ELEMENT     TRANSPORT           POLICY                          HOME")
@@ -55,12 +56,12 @@ class ResolveTests(CommandCase):
                 "0x0000000a  tcp 10.0.1.10:8010  weighted-round-robin:weight=12  0x00000001",
             ],
         )
-        self.assertFalse(self.world.user.running)
+        self.assertFalse(self.user.running)
 
     def test_json(self) -> None:
         """One JSON object on one line."""
-        self.world.member(1, policy="least-used:load=25%")
-        self.assertEqual(self.world.result(self.start(resolve, "pool", "--json")), 0)
+        self.scope.member(1, policy="least-used:load=25%")
+        self.assertEqual(self.scope.result(self.start(resolve, "pool", "--json")), 0)
         (line,) = self.lines()
         self.assertEqual(
             json.loads(line),
@@ -83,33 +84,33 @@ class ResolveTests(CommandCase):
     def test_items(self) -> None:
         """So many elements."""
         for number in (1, 2, 3):
-            self.world.member(number)
-        self.assertEqual(self.world.result(self.start(resolve, "pool", "--items", "2")), 0)
+            self.scope.member(number)
+        self.assertEqual(self.scope.result(self.start(resolve, "pool", "--items", "2")), 0)
         self.assertEqual(len(self.lines()), 4)
 
     def test_unknown_pool(self) -> None:
         """Exit code 3."""
         with self.assertRaises(UnknownPool) as raised:
-            self.world.result(self.start(resolve, "größe"))
+            self.scope.result(self.start(resolve, "größe"))
         self.assertEqual(explain(raised.exception), (3, "no pool is named 'größe' (cause 0x9)"))
         self.assertEqual(self.lines(), [])
-        self.assertFalse(self.world.user.running)
+        self.assertFalse(self.user.running)
 
     def test_no_registrar(self) -> None:
         """Exit code 4, after the time that was given."""
-        self.world.crash_registrar(1)
-        start = self.world.reactor.seconds()
+        self.scope.kill(*self.scope.registrars)
+        start = self.scope.now
         with self.assertRaises(NoRegistrar) as raised:
-            self.world.result(self.start(resolve, "pool", "--timeout", "1.5"))
-        self.assertLess(self.world.reactor.seconds() - start, 2)
+            self.scope.result(self.start(resolve, "pool", "--timeout", "1.5"))
+        self.assertLess(self.scope.now - start, 2)
         code, sentence = explain(raised.exception)
         self.assertEqual(code, 4)
         self.assertIn("10.0.0.1:3863", sentence)
 
     def test_handle_bytes(self) -> None:
         """A pool's name may be any bytes; what is not UTF-8 is shown with backslashes."""
-        self.world.member(1, pool=b"\xff\x00\n")
-        self.assertEqual(self.world.result(self.start(resolve, "\udcff\x00\n")), 0)
+        self.scope.member(1, pool=b"\xff\x00\n")
+        self.assertEqual(self.scope.result(self.start(resolve, "\udcff\x00\n")), 0)
         self.assertTrue(self.lines()[0].startswith(r"pool \xff\x00\n: 1 element, "))
 
 
@@ -121,18 +122,16 @@ class WatchTests(CommandCase):
 
     def test_changes(self) -> None:
         """A line for each element that comes, goes or changes."""
-        member = self.world.member(1, policy="least-used:load=10%")
+        member = self.scope.member(1, policy="least-used:load=10%")
         watching = self.watch("pool")
-        self.world.run(0.5)
-        self.world.member(2, policy="least-used:load=0%")
-        member.node.perform(
-            member.role.change(b"pool", member.node.now(), policy=PolicyParameter(0x40000001, b"\x80\0\0\0"))
-        )
-        self.world.run(0.5)
-        member.leave(b"pool")
-        self.world.run(0.5)
+        self.scope.advance(0.5)
+        self.scope.member(2, policy="least-used:load=0%")
+        member.change("pool", "least-used:load=50%")
+        self.scope.advance(0.5)
+        member.leave("pool")
+        self.scope.advance(0.5)
         watching.cancel()
-        self.assertEqual(self.world.result(watching), 0)
+        self.assertEqual(self.scope.result(watching), 0)
         lines = self.lines()
         self.assertEqual(
             [line.partition(" ")[2] for line in lines],
@@ -145,18 +144,18 @@ class WatchTests(CommandCase):
             ],
         )
         self.assertRegex(lines[0], r"^\d\d:46:40\.250 ")
-        self.assertFalse(self.world.user.running)
+        self.assertFalse(self.user.running)
 
     def test_no_pool_yet(self) -> None:
         """A pool that does not exist is waited for, and again when it is gone."""
         watching = self.watch("pool")
-        self.world.run(30)
-        self.world.member(1)
-        self.world.run(2.5)
-        self.world.members[1].leave(b"pool")
-        self.world.run(0.5)
+        self.scope.advance(30)
+        self.scope.member(1)
+        self.scope.advance(2.5)
+        self.scope.members[1].leave("pool")
+        self.scope.advance(0.5)
         watching.cancel()
-        self.assertEqual(self.world.result(watching), 0)
+        self.assertEqual(self.scope.result(watching), 0)
         self.assertEqual(
             [line.split()[1:3] for line in self.lines()],
             [["=", "no"], ["=", "pool"], ["+", "0x00000001"], ["-", "0x00000001"], ["=", "no"]],
@@ -164,16 +163,16 @@ class WatchTests(CommandCase):
 
     def test_registrar_gone_and_back(self) -> None:
         """It goes on by itself; an absent registrar is no news about the pool."""
-        self.world.member(1)
+        self.scope.member(1)
         watching = self.watch("pool")
-        self.world.run(0.5)
-        self.world.crash_registrar(1)
-        self.world.run(60)
-        self.world.start_registrar(1)
-        self.world.run(10)
-        self.world.member(2)
+        self.scope.advance(0.5)
+        self.scope.kill(*self.scope.registrars)
+        self.scope.advance(60)
+        self.scope.restart(*self.scope.registrars)
+        self.scope.advance(10)
+        self.scope.member(2)
         watching.cancel()
-        self.world.result(watching)
+        self.scope.result(watching)
         marks = [line.split()[1:3] for line in self.lines()]
         self.assertEqual(marks[:2], [["=", "pool"], ["+", "0x00000001"]])
         self.assertEqual(marks[-1], ["+", "0x00000002"])
@@ -181,11 +180,11 @@ class WatchTests(CommandCase):
     def test_json(self) -> None:
         """One JSON object a line."""
         watching = self.watch("pool", "--json")
-        self.world.run(0.5)
-        self.world.member(1)
-        self.world.run(2.5)
+        self.scope.advance(0.5)
+        self.scope.member(1)
+        self.scope.advance(2.5)
         watching.cancel()
-        self.world.result(watching)
+        self.scope.result(watching)
         missing, pool, element = map(json.loads, self.lines())
         self.assertEqual((missing["change"], missing["pool"]), ("no pool", "pool"))
         self.assertEqual((pool["change"], pool["policy"]["name"]), ("pool", "round-robin"))
@@ -194,13 +193,13 @@ class WatchTests(CommandCase):
 
     def test_no_registrar(self) -> None:
         """If there is none at the start, it says so; exit code 4."""
-        self.world.crash_registrar(1)
+        self.scope.kill(*self.scope.registrars)
         with self.assertRaises(NoRegistrar):
-            self.world.result(self.watch("pool", "--timeout", "1"), 3)
+            self.scope.result(self.watch("pool", "--timeout", "1"), 3)
 
     def test_nobody_reads(self) -> None:
         """A closed pipe ends it."""
-        self.world.member(1)
+        self.scope.member(1)
 
         class Closed(StringIO):
             def write(self, text: str) -> int:
@@ -208,8 +207,8 @@ class WatchTests(CommandCase):
 
         self.out = Closed()
         with self.assertRaises(BrokenPipeError):
-            self.world.result(self.watch("pool"), 5)
-        self.assertFalse(self.world.user.running)
+            self.scope.result(self.watch("pool"), 5)
+        self.assertFalse(self.user.running)
 
 
 class WordTests(SynchronousTestCase):

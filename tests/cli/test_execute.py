@@ -23,7 +23,7 @@ from rserpool.core import (
     UnknownPool,
 )
 from rserpool.core.wire.parameters import DATA_ONLY, OpaqueTransport
-from tests.node.world import World
+from tests.pool_scope import PoolScope
 
 
 class Runs:
@@ -53,7 +53,8 @@ class ExecuteTests(SynchronousTestCase):
     """Runs in a world."""
 
     def setUp(self) -> None:
-        self.world = World(1)
+        self.scope = PoolScope(self)
+        self.user = self.scope.client.service
         self.complaints = StringIO()
 
     def start(self, command: Any, *arguments: str) -> Deferred[int]:
@@ -61,20 +62,20 @@ class ExecuteTests(SynchronousTestCase):
         options.command = ["command"]
         return ensureDeferred(
             execute.run(
-                self.world.reactor, options, StringIO(), user=self.world.user, command=command,
+                self.scope.client.reactor, options, StringIO(), user=self.user, command=command,
                 complaints=self.complaints,
             )
         )  # fmt: skip
 
     def members(self, *numbers: int, policy: str = "priority:priority=%d") -> None:
         for number in numbers:
-            self.world.member(number, policy=policy % (100 - number) if "%" in policy else policy)
+            self.scope.member(number, policy=policy % (100 - number) if "%" in policy else policy)
 
     def test_first(self) -> None:
         """It succeeds: it has run once, with the address of the policy's first element."""
         self.members(1, 2)
         command = Runs(0)
-        self.assertEqual(0, self.world.result(self.start(command, "pool")))
+        self.assertEqual(0, self.scope.result(self.start(command, "pool")))
         (given,) = command.environments
         self.assertEqual(
             {
@@ -91,13 +92,13 @@ class ExecuteTests(SynchronousTestCase):
             given,
         )
         self.assertEqual("", self.complaints.getvalue())
-        self.assertFalse(self.world.user.running)
+        self.assertFalse(self.user.running)
 
     def test_elsewhere(self) -> None:
         """It fails: it runs again elsewhere, each element once, at most as often as wanted; the last status counts."""
         self.members(1, 2, 3, 4)
         command = Runs(7, 8, 9)
-        self.assertEqual(9, self.world.result(self.start(command, "pool")))
+        self.assertEqual(9, self.scope.result(self.start(command, "pool")))
         self.assertEqual(["0x00000001", "0x00000002", "0x00000003"], command.elements)
         self.assertEqual(
             [
@@ -112,28 +113,28 @@ class ExecuteTests(SynchronousTestCase):
         """No element is tried twice."""
         self.members(1)
         command = Runs(7)
-        self.assertEqual(7, self.world.result(self.start(command, "pool", "--attempts", "5", "--quiet")))
+        self.assertEqual(7, self.scope.result(self.start(command, "pool", "--attempts", "5", "--quiet")))
         self.assertEqual("", self.complaints.getvalue())
 
     def test_retry_on(self) -> None:
         """Only some statuses are failures."""
         self.members(1, 2, 3)
         command = Runs(7, 8)
-        self.assertEqual(8, self.world.result(self.start(command, "pool", "--retry-on", "5-7")))
+        self.assertEqual(8, self.scope.result(self.start(command, "pool", "--retry-on", "5-7")))
         self.assertEqual(2, len(command.environments))
-        self.assertEqual(1, self.world.result(self.start(Runs(1), "pool", "--retry-on", "none")))
+        self.assertEqual(1, self.scope.result(self.start(Runs(1), "pool", "--retry-on", "none")))
 
     def test_told_to_end(self) -> None:
         """A command that was told to end by a signal is not run again."""
         self.members(1, 2)
         command = Runs(143)
         command.told_to_end = True
-        self.assertEqual(143, self.world.result(self.start(command, "pool")))
+        self.assertEqual(143, self.scope.result(self.start(command, "pool")))
 
     def reported(self, *arguments: str) -> bool:
         """Whether an element where the command fails is reported: it comes last afterwards."""
         command = Runs(1)
-        self.world.result(self.start(command, "pool", "--attempts", "1", *arguments))
+        self.scope.result(self.start(command, "pool", "--attempts", "1", *arguments))
         (failed,) = command.elements
         return failed in {f"0x{identifier:08x}" for _, identifier in self.reports}
 
@@ -144,13 +145,13 @@ class ExecuteTests(SynchronousTestCase):
     def watch_reports(self) -> None:
         """Note what the user reports."""
         self._reports: list[tuple[bytes, int]] = []
-        report = self.world.user.report
+        report = self.user.report
 
         def noted(pool: Any, identifier: int) -> None:
             self._reports.append((pool, identifier))
             report(pool, identifier)
 
-        self.patch(self.world.user, "report", noted)
+        self.patch(self.user, "report", noted)
 
     def test_report(self) -> None:
         """An element is reported if it accepts no connection; always, or never, if that is wanted."""
@@ -159,38 +160,38 @@ class ExecuteTests(SynchronousTestCase):
         self.assertFalse(self.reported())
         self.assertTrue(self.reported("--report", "always"))
         self._reports.clear()
-        self.world.reactor.accepting.clear()
+        self.scope.close()
         self.assertFalse(self.reported("--report", "never"))
         self.assertTrue(self.reported())
 
     def test_killed(self) -> None:
         """The registrar is gone when the second element is wanted: what was known will do."""
         self.members(1, 2)
-        world = self.world
+        scope = self.scope
 
         class Killing(Runs):
             async def run(self, environment: dict[str, str]) -> int:
-                world.crash_registrar(1)
+                scope.kill(*scope.registrars)
                 return await super().run(environment)
 
         command = Killing(1, 0)
-        self.assertEqual(0, self.world.result(self.start(command, "pool")))
+        self.assertEqual(0, self.scope.result(self.start(command, "pool")))
         self.assertEqual(["0x00000001", "0x00000002"], command.elements)
 
     def test_errors(self) -> None:
         """No such pool, no registrar, no address, no command."""
         command = Runs()
         with self.assertRaises(UnknownPool):
-            self.world.result(self.start(command, "nothing"))
-        self.world.member(1, b"strange", transport=OpaqueTransport(b""))
+            self.scope.result(self.start(command, "nothing"))
+        self.scope.member(1, b"strange", transport=OpaqueTransport(b""))
         with self.assertRaisesRegex(RSerPoolError, "pool 'strange' has no element with an address"):
-            self.world.result(self.start(command, "strange"))
-        self.world.crash_registrar(1)
+            self.scope.result(self.start(command, "strange"))
+        self.scope.kill(*self.scope.registrars)
         with self.assertRaises(NoRegistrar):
-            self.world.result(self.start(command, "pool", "--timeout", "1"))
+            self.scope.result(self.start(command, "pool", "--timeout", "1"))
         options = make_parser().parse_args(["exec", "pool"])
         options.command = []
-        failed = ensureDeferred(execute.run(self.world.reactor, options, StringIO()))
+        failed = ensureDeferred(execute.run(self.scope.client.reactor, options, StringIO()))
         self.failureResultOf(failed, ConfigurationError)
         self.assertEqual([], command.environments)
 
@@ -199,7 +200,9 @@ class ExecuteTests(SynchronousTestCase):
         for name, status in (("no-such-command-here", 127), (__file__, 126)):
             options = make_parser().parse_args(["exec", "pool"])
             options.command = [name]
-            running = ensureDeferred(execute.run(self.world.reactor, options, StringIO(), complaints=self.complaints))
+            running = ensureDeferred(
+                execute.run(self.scope.client.reactor, options, StringIO(), complaints=self.complaints)
+            )
             self.assertEqual(status, self.successResultOf(running))
             self.assertIn(f"rserpool exec: {name}: ", self.complaints.getvalue())
 

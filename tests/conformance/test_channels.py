@@ -11,7 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import CauseCode, NoElement, SctpTransport, TransportAddress, UdpTransport
 from rserpool.core.addresses import ASAP_PORT
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, DccpTransport, ErrorCause, UdpLiteTransport
+from rserpool.core.wire.parameters import (
+    DATA_ONLY,
+    DATA_PLUS_CONTROL,
+    DccpTransport,
+    ErrorCause,
+    UdpLiteTransport,
+    UserTransport,
+)
 from rserpool.element import PoolElementService
 from rserpool.registrar import RegistrarService
 from rserpool.sctp import SctpProtocol, listenSCTP
@@ -19,7 +26,7 @@ from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.memory import Network
 from rserpool.user import PoolClientEndpoint, PoolUserService
 from tests.conformance import rfc
-from tests.node.world import World
+from tests.pool_scope import PoolScope
 from tests.sctp.harness import Recorder
 from tests.user.test_endpoint import Client
 
@@ -132,13 +139,13 @@ class UserTests(SynchronousTestCase):
     """A pool user among registrars and elements."""
 
     def setUp(self) -> None:
-        self.world = World(1)
-        self.world.user.startService()
+        self.scope = PoolScope(self)
+        self.user = self.scope.client.service
 
     def serve(self, number: int, protocol: type) -> None:
         host = f"10.0.1.{number}"
-        member = self.world.member(number, transport=SctpTransport(5000, DATA_ONLY, (host,)))
-        listenSCTP(self.world.reactor, 5000, Factory.forProtocol(protocol), (host,), stack=member.stack)
+        member = self.scope.member(number, transport=SctpTransport(5000, DATA_ONLY, (host,)))
+        listenSCTP(member.reactor, 5000, Factory.forProtocol(protocol), (host,), stack=member.stack)
 
     @rfc("5352", "5", "MUST NOT use the PPID registered for ASAP")
     @rfc("5352", "6.5.1", "MUST first perform a pool handle")
@@ -151,88 +158,77 @@ class UserTests(SynchronousTestCase):
 
         self.serve(1, Sink)
         self.serve(2, Sink)
-        endpoint = PoolClientEndpoint(self.world.user, b"pool")
-        messages_: Any = self.world.result(endpoint.connect(Factory.forProtocol(SctpProtocol)))  # type: ignore[type-var]
+        endpoint = PoolClientEndpoint(self.user, b"pool")
+        messages_: Any = self.scope.result(endpoint.connect(Factory.forProtocol(SctpProtocol)))  # type: ignore[type-var]
         messages_.transport.send(b"message")
-        stream: Any = self.world.result(endpoint.connect(Factory.forProtocol(Client)))
+        stream: Any = self.scope.result(endpoint.connect(Factory.forProtocol(Client)))
         stream.transport.write(b"bytes")
-        self.world.run(0.1)
+        self.scope.advance(0.1)
         self.assertEqual([data for data, _ in received], [b"message", b"bytes"])
         self.assertNotIn(PPID_ASAP, [ppid for _, ppid in received])
 
     @rfc("5354", "3.5", "MUST NOT be used for control information")
     def test_only_data_over_tcp(self) -> None:
         """An element's TCP port gets what the application writes, and nothing else."""
-        self.world.member(1)
-        endpoint = PoolClientEndpoint(self.world.user, b"pool")
-        client: Any = self.world.result(endpoint.connect(Factory.forProtocol(Client)))
+        self.scope.member(1)
+        endpoint = PoolClientEndpoint(self.user, b"pool")
+        client: Any = self.scope.result(endpoint.connect(Factory.forProtocol(Client)))
         client.transport.write(b"hello")
-        self.world.run(30.0)
-        [transport] = self.world.reactor.transports
-        self.assertEqual(transport.value(), b"hello")
+        self.scope.advance(30.0)
+        [connection] = self.scope.servers[1].connections
+        self.assertEqual(connection.received, b"hello")
 
     @rfc("5354", "3.3", "MUST NOT be used for control information")
     @rfc("5354", "3.6", "MUST NOT be used for control information")
     @rfc("5354", "3.7", "MUST NOT be used for control information")
     def test_nothing_over_other_transports(self) -> None:
         """Elements over DCCP, UDP and UDP-Lite can be resolved; nobody sends anything to their ports."""
-        transports = (
+        transports: tuple[UserTransport, ...] = (
             DccpTransport(7, 0x41424344, "10.0.1.1"),
             UdpTransport(7, "10.0.1.2"),
             UdpLiteTransport(7, "10.0.1.3"),
         )
         for number, transport in enumerate(transports, 1):
-            self.world.member(number, b"pool%d" % number, transport=transport)
-            [element] = self.world.result(self.world.user.resolve(b"pool%d" % number)).elements
+            self.scope.member(number, b"pool%d" % number, transport=transport)
+            [element] = self.scope.result(self.user.resolve(b"pool%d" % number)).elements
             self.assertEqual(element.user_transport, transport)
-            endpoint = PoolClientEndpoint(self.world.user, b"pool%d" % number, timeout=1.0)
+            endpoint = PoolClientEndpoint(self.user, b"pool%d" % number, timeout=1.0)
             failed: list[Any] = []
             endpoint.connect(Factory.forProtocol(Client)).addErrback(failed.append)
-            self.world.run(2.0)
+            self.scope.advance(2.0)
             self.assertIsInstance(failed[0].value, NoElement)
-        self.assertEqual(self.world.reactor.attempts, [])
+        self.assertEqual(self.scope.tried(), [])
 
     @rfc("5352", "3.5", "MUST NOT send an ASAP_ENDPOINT_UNREACHABLE message unless")
     @rfc("5352", "6.9.2", "SHOULD NOT send an ASAP_ENDPOINT_UNREACHABLE")
     def test_no_report_of_who_was_not_used(self) -> None:
         """A user that resolves and watches a pool says nothing about elements that it sent nothing to."""
-        reports = self.reports()
-        self.world.member(1)
-        self.world.member(2)
-        self.world.user.subscribe(b"pool", lambda change: None)
-        self.world.result(self.world.user.resolve(b"pool"))
-        self.world.kill(2)
-        self.world.run(10.0)
-        self.assertEqual(reports, [])
-        self.world.reactor.accepting.clear()
-        endpoint = PoolClientEndpoint(self.world.user, b"pool", timeout=1.0)
+        self.scope.member(1)
+        self.scope.member(2)
+        self.user.subscribe(b"pool", lambda change: None)
+        self.scope.result(self.user.resolve(b"pool"))
+        self.scope.kill(self.scope.members[2])
+        self.scope.advance(10.0)
+        self.assertEqual(self.reports(), [])
+        self.scope.close()
+        endpoint = PoolClientEndpoint(self.user, b"pool", timeout=1.0)
         endpoint.connect(Factory.forProtocol(Client)).addErrback(lambda failure: None)
-        self.world.run(2.0)
-        self.assertEqual({report.identifier for report in reports}, {1})
+        self.scope.advance(2.0)
+        self.assertEqual({report.message.identifier for report in self.reports()}, {1})
 
-    def reports(self) -> list[asap.EndpointUnreachable]:
-        """What the registrar is told from now on."""
-        reports: list[asap.EndpointUnreachable] = []
-        registrar = self.world.registrars[1]
-        receive = registrar.receive
-
-        def noting(association: Any, message: Any, now: float) -> Any:
-            if isinstance(message, asap.EndpointUnreachable):
-                reports.append(message)
-            return receive(association, message, now)
-
-        registrar.receive = noting  # type: ignore[method-assign]
-        return reports
+    def reports(self) -> list[Any]:
+        """What the registrar was told."""
+        return self.scope.trace.messages(asap.EndpointUnreachable, target="r1")
 
     @rfc("5352", "4", "MUST fulfill both roles")
     def test_element_and_user_in_one(self) -> None:
         """One process serves in a pool, and uses another, over the same SCTP stack."""
-        self.world.member(1, b"database")
-        member = self.world.member(2, b"web")
-        user = PoolUserService(self.world.reactor, self.world.addresses, stack=member.stack)
+        self.scope.member(1, b"database")
+        member = self.scope.member(2, b"web")
+        user = PoolUserService(member.reactor, self.scope.addresses, stack=member.stack)
         user.startService()
-        [found] = self.world.result(user.resolve(b"database")).elements
+        [found] = self.scope.result(user.resolve(b"database")).elements
         self.assertEqual(found.identifier, 1)
-        self.world.run(100.0)
-        [found] = self.world.result(user.resolve(b"web")).elements
+        self.scope.advance(100.0)
+        [found] = self.scope.result(user.resolve(b"web")).elements
         self.assertEqual(found.identifier, 2)

@@ -11,7 +11,7 @@ from rserpool.core.peering.events import PeerFound, PeerLost, TakenOver
 from rserpool.core.profiles import RFC
 from rserpool.core.wire import asap, enrp
 from tests.conformance import rfc
-from tests.conformance.scope import SERVER, P, Q, R, Scope, information, owned, place
+from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, information, owned, place
 
 POOL = b"pool"
 
@@ -29,7 +29,7 @@ class PeerListTests(SynchronousTestCase):
             enrp.HandleUpdate(P, 0, 0, POOL, owned(P, 1)),
             enrp.InitTakeoverAck(P, SERVER, Q),
         ):
-            scope = Scope()
+            scope = PeeringStage()
             effects = scope.peering.association_up(P, place(P), scope.now)
             self.assertNotIn(P, scope.peering.peers)
             effects += scope.all_of(P, message)
@@ -43,7 +43,7 @@ class PeerListTests(SynchronousTestCase):
     @rfc("5353", "3.4.2", "MUST announce its continued presence", "MUST set the 'Replay_required' flag to '0'")
     @rfc("5353", "2.1", "this field MUST be sent with all 0s")
     def test_heartbeats(self) -> None:
-        scope = Scope().ready(P, Q)
+        scope = PeeringStage().ready(P, Q)
         scope.pass_time(RFC.peer_heartbeat_cycle)
         for _ in range(5):
             effects = scope.silence(RFC.peer_heartbeat_cycle, P, Q)
@@ -54,7 +54,7 @@ class PeerListTests(SynchronousTestCase):
 
     @rfc("5353", "2.1", "sender then MUST include its server information")
     def test_answers_a_presence(self) -> None:
-        scope = Scope().ready(P)
+        scope = PeeringStage().ready(P)
         [presence] = scope.presence(P, reply_required=True)
         assert presence.information is not None
         self.assertEqual((presence.receiver, presence.reply_required), (P, False))
@@ -65,7 +65,7 @@ class PeerListTests(SynchronousTestCase):
         "5353", "3.4.3", 'MUST keep an internal variable "peer_last_heard"', "MUST be updated to the current local time"
     )
     def test_any_message_is_a_sign_of_life(self) -> None:
-        scope = Scope().ready(P)
+        scope = PeeringStage().ready(P)
         for message in (
             enrp.ListRequest(P, SERVER),
             enrp.HandleUpdate(P, 0, 1, POOL, owned(P, 1)),
@@ -88,7 +88,7 @@ class PeerListTests(SynchronousTestCase):
     )
     def test_a_silent_peer(self) -> None:
         """After MAX-TIME-LAST-HEARD it is asked; after MAX-TIME-NO-RESPONSE more it is dead."""
-        scope = Scope().ready(P, Q)
+        scope = PeeringStage().ready(P, Q)
         scope.presence(P)
         effects = scope.silence(RFC.max_time_last_heard - 0.5, Q)
         self.assertFalse([each for each in scope.to(P, effects, enrp.Presence) if each.reply_required])
@@ -104,7 +104,7 @@ class PeerListTests(SynchronousTestCase):
     @rfc("5353", "3.4.3", "MUST consider the peer server dead", "SHOULD initiate the takeover procedure")
     def test_a_peer_that_nothing_can_be_sent_to(self) -> None:
         """Its association is gone, and it cannot be dialled."""
-        scope = Scope().ready(P, Q)
+        scope = PeeringStage().ready(P, Q)
         self.assertIn(Connect(place(P), "enrp"), scope.lose(P))
         effects = scope.peering.connect_failed(place(P), scope.now)
         self.assertIn(Notify(PeerLost(P)), effects)
@@ -115,7 +115,7 @@ class TakeoverTests(SynchronousTestCase):
     """3.5. The target is Q; we are greater than P and smaller than R."""
 
     def setUp(self) -> None:
-        self.scope = Scope().ready(P, Q, R)
+        self.scope = PeeringStage().ready(P, Q, R)
         self.scope.update(Q, POOL, owned(Q, 1))
         self.scope.update(Q, POOL, owned(Q, 2))
         self.scope.update(P, POOL, owned(P, 3))

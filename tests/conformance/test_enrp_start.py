@@ -17,7 +17,7 @@ from rserpool.core.wire.parameters import ErrorCause
 from rserpool.registrar import RegistrarService
 from rserpool.sctp.memory import Network
 from tests.conformance import rfc
-from tests.conformance.scope import SERVER, P, Q, R, Scope, information, owned, place
+from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, information, owned, place
 from tests.core.registrar.stage import element
 from tests.sctp.harness import Recorder
 
@@ -43,7 +43,7 @@ class IdentifierTests(SynchronousTestCase):
         self.assertEqual(len(drawn), 50)
         self.assertTrue(all(0 < identifier < 2**32 for identifier in drawn))
         self.assertGreater(max(drawn), 2**31)
-        scope = Scope().ready(P)
+        scope = PeeringStage().ready(P)
         senders = {message.sender for message in scope.to(P, scope.effects + scope.silence(300.0, P))}
         self.assertEqual(senders, {SERVER})
         self.assertEqual(scope.registrar.identifier, SERVER)
@@ -61,7 +61,7 @@ class MentorTests(SynchronousTestCase):
     )
     def test_alone(self) -> None:
         """Without any peer it is ready at once, asks nobody, and serves."""
-        scope = Scope()
+        scope = PeeringStage()
         self.assertTrue(scope.peering.ready)
         self.assertEqual(scope.began, [])
         scope.up("a")
@@ -71,7 +71,7 @@ class MentorTests(SynchronousTestCase):
     @rfc("5353", "3.2.2.1", "MUST then use this peer server as its mentor")
     @rfc("5353", "3.2.2.2", "MUST send an ENRP_LIST_REQUEST message to the mentor")
     def test_one_peer(self) -> None:
-        scope = Scope(P)
+        scope = PeeringStage(P)
         self.assertEqual(scope.calls(scope.began), [place(P)])
         self.assertFalse(scope.peering.ready)
         self.assertIn(enrp.ListRequest(SERVER, P), scope.meet(P, True))
@@ -85,7 +85,7 @@ class MentorTests(SynchronousTestCase):
     )
     def test_backup_mentor(self) -> None:
         """One of two is asked; when it says nothing for MAX-TIME-NO-RESPONSE, the other."""
-        scope = Scope(P, Q)
+        scope = PeeringStage(P, Q)
         self.assertEqual(scope.calls(scope.began), [place(P), place(Q)])
         self.assertIn(enrp.ListRequest(SERVER, P), scope.meet(P, True))
         self.assertEqual([m for m in scope.meet(Q, True) if isinstance(m, enrp.ListRequest)], [])
@@ -95,12 +95,12 @@ class MentorTests(SynchronousTestCase):
     @rfc("5353", "3.2.2.2", "SHOULD either wait ... and re-send")
     def test_list_is_rejected(self) -> None:
         """With a backup mentor that one is asked; without, the same again after a few seconds."""
-        scope = Scope(P, Q)
+        scope = PeeringStage(P, Q)
         scope.meet(P, True)
         scope.meet(Q, True)
         effects = scope.all_of(P, enrp.ListResponse(P, SERVER, rejected=True))
         self.assertEqual(scope.to(Q, effects), [enrp.ListRequest(SERVER, Q)])
-        scope = Scope(P)
+        scope = PeeringStage(P)
         scope.meet(P, True)
         self.assertEqual(scope.hear(P, enrp.ListResponse(P, SERVER, rejected=True)), [])
         self.assertEqual(scope.to(P, scope.pass_time(1.0)), [])
@@ -115,7 +115,7 @@ class MentorTests(SynchronousTestCase):
     )
     def test_list(self) -> None:
         """Those who are listed are dialled, and become peers; the whole handlespace is asked for (W=0)."""
-        scope = Scope(P)
+        scope = PeeringStage(P)
         scope.meet(P, True)
         listed = (information(Q), information(R))
         effects = scope.all_of(P, enrp.ListResponse(P, SERVER, listed))
@@ -130,7 +130,7 @@ class DownloadTests(SynchronousTestCase):
     """3.2.3, as who starts."""
 
     def setUp(self) -> None:
-        self.scope = Scope(P)
+        self.scope = PeeringStage(P)
         self.scope.meet(P, True)
         self.scope.hear(P, enrp.ListResponse(P, SERVER))
 
@@ -191,8 +191,8 @@ class DownloadTests(SynchronousTestCase):
 class BeingMentorTests(SynchronousTestCase):
     """3.2.2.2 and 3.2.3, as the mentor."""
 
-    def served(self, elements: int) -> Scope:
-        scope = Scope().ready(P)
+    def served(self, elements: int) -> PeeringStage:
+        scope = PeeringStage().ready(P)
         scope.up("a")
         for identifier in range(1, elements + 1):
             scope.register("a", POOL, element(identifier))
@@ -200,7 +200,7 @@ class BeingMentorTests(SynchronousTestCase):
 
     @rfc("5353", "3.2.2.2", "SHOULD reply with an ENRP_LIST_RESPONSE")
     def test_list(self) -> None:
-        scope = Scope().ready(P, Q, R)
+        scope = PeeringStage().ready(P, Q, R)
         [answer] = scope.hear(P, enrp.ListRequest(P, SERVER))
         self.assertEqual(answer, enrp.ListResponse(SERVER, P, (information(Q), information(R))))
 
@@ -210,7 +210,7 @@ class BeingMentorTests(SynchronousTestCase):
     @rfc("5353", "2.6", "MUST be set to '1' if the sender", "MUST NOT include any Server Information")
     def test_not_ready(self) -> None:
         """Still waiting for its own mentor, which told some elements already: R is set, and nothing is told."""
-        scope = Scope(P)
+        scope = PeeringStage(P)
         scope.meet(P, True)
         scope.hear(P, enrp.ListResponse(P, SERVER))
         scope.hear(P, enrp.HandleTableResponse(P, SERVER, (entry(1),), more_to_send=True))

@@ -12,13 +12,13 @@ from rserpool.core.peering.events import Audited
 from rserpool.core.profiles import RFC
 from rserpool.core.wire import asap, enrp
 from tests.conformance import rfc
-from tests.conformance.scope import SERVER, P, Q, Scope, owned
+from tests.core.peering.stage import SERVER, P, PeeringStage, Q, owned
 from tests.core.registrar.stage import element
 
 POOL = b"pool"
 
 
-def updates(scope: Scope, effects: list[Any], *peers: int) -> list[enrp.HandleUpdate]:
+def updates(scope: PeeringStage, effects: list[Any], *peers: int) -> list[enrp.HandleUpdate]:
     """The one sequence of updates that each of these peers is sent."""
     first, *others = (scope.to(peer, effects, enrp.HandleUpdate) for peer in peers)
     assert all(other == first for other in others)
@@ -29,7 +29,7 @@ class HomeTests(SynchronousTestCase):
     """What the home tells its peers."""
 
     def setUp(self) -> None:
-        self.scope = Scope().ready(P, Q)
+        self.scope = PeeringStage().ready(P, Q)
         self.scope.up("a")
 
     def says(self, message: Any) -> tuple[list[Any], list[enrp.HandleUpdate]]:
@@ -115,7 +115,7 @@ class PeerTests(SynchronousTestCase):
     """What a peer does with updates."""
 
     def setUp(self) -> None:
-        self.scope = Scope().ready(P)
+        self.scope = PeeringStage().ready(P)
 
     @rfc(
         "5353",
@@ -177,7 +177,7 @@ class AuditTests(SynchronousTestCase):
     """3.6."""
 
     def setUp(self) -> None:
-        self.scope = Scope(keep_alives=False).ready(P)
+        self.scope = PeeringStage(keep_alives=False).ready(P)
         for identifier in (1, 2):
             self.scope.update(P, POOL, owned(P, identifier))
         self.scope.update(P, b"other", owned(P, 3))

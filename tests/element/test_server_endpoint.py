@@ -1,4 +1,4 @@
-"""The server endpoint of a pool: a real registrar, SCTP in memory, TCP by hand."""
+"""The server endpoint of a pool: a real registrar, all in memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.endpoints import (
+    SSL4ServerEndpoint,
+    TCP4ClientEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    serverFromString,
+)
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import MemoryReactorClock
 from twisted.protocols.wire import Echo
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -30,21 +36,19 @@ from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
 from rserpool.element import PooledPort, PoolServerEndpoint
 from rserpool.sctp import SctpServerEndpoint
 from rserpool.user import PoolClientEndpoint
-from tests.node.world import Reactor, World
+from tests.pool_scope import PoolScope
 
 HOST = "10.0.1.1"
 
 
 @implementer(IListeningPort)
 class Port:
-    """A port of the world outside."""
+    """A port that is no port of IP."""
 
-    def __init__(self, address: Any) -> None:
-        self.address = address
-        self.open = True
+    open = True
 
     def getHost(self) -> Any:
-        return self.address
+        return UNIXAddress("/tmp/socket")  # noqa: S108
 
     def startListening(self) -> None:
         self.open = True
@@ -53,59 +57,52 @@ class Port:
         self.open = False
 
 
-class Connection(StringTransport):
-    """A connection of the world outside, to a port."""
-
-    server: Port
-
-
 @implementer(IStreamServerEndpoint)
-class Inner:
-    """An endpoint of the world outside; C{arrive} is a client that connects."""
+class Unix:
+    """An endpoint of it."""
 
-    factory: Any
-
-    def __init__(self, reactor: Reactor, address: Any) -> None:
-        self.port = Port(address)
-        self._reactor = reactor
+    def __init__(self) -> None:
+        self.port = Port()
 
     def listen(self, protocolFactory: Any) -> Deferred[Any]:
-        self.factory = protocolFactory
         return succeed(self.port)
-
-    def arrive(self) -> Any:
-        connection = Connection()
-        connection.server = self.port
-        self._reactor.addReader(connection)
-        self.factory.buildProtocol(None).makeConnection(connection)
-        return connection
 
 
 class ServerEndpointCase(SynchronousTestCase):
-    """A world with one registrar, and a host where somebody listens."""
+    """A scope with one registrar, and a host where somebody listens."""
 
     def setUp(self) -> None:
-        self.world = World()
-        self.world.user.startService()
-        self.stack = self.world.network.stack(HOST, encapsulation=9898)
+        self.scope = PoolScope(self)
+        self.user = self.scope.client
+        self.process = self.scope.element()
+        self.reactor = self.process.reactor
 
     def endpoint(self, inner: Any, **options: Any) -> PoolServerEndpoint:
-        for name, value in {"registrars": self.world.addresses, "stack": self.stack, "hosts": (HOST,)}.items():
-            options.setdefault(name, value)
-        return PoolServerEndpoint(self.world.reactor, inner, "pool", random=Random(9), **options)
+        defaults = {"registrars": self.scope.addresses, "stack": self.process.stack, "hosts": (HOST,)}
+        return PoolServerEndpoint(self.reactor, inner, "pool", random=Random(9), **{**defaults, **options})
 
-    def inner(self, host: str = "0.0.0.0", port: int = 8001) -> Inner:  # noqa: S104
-        return Inner(self.world.reactor, IPv4Address("TCP", host, port))
+    def inner(self, host: str = "0.0.0.0", port: int = 8001) -> TCP4ServerEndpoint:  # noqa: S104
+        return TCP4ServerEndpoint(self.reactor, port, interface=host)
+
+    @property
+    def open(self) -> Any:
+        """The port that listens; None if it does not."""
+        return self.reactor.listening_on(8001, HOST)
+
+    def arrive(self) -> Any:
+        """A client that is connected."""
+        endpoint = TCP4ClientEndpoint(self.user.reactor, HOST, 8001)
+        return self.scope.result(endpoint.connect(Factory.forProtocol(Protocol)))
 
     def listen(self, endpoint: PoolServerEndpoint, factory: Any = None) -> PooledPort:
         """Listening is done at once; then time passes until it is registered."""
         port: Any = self.successResultOf(endpoint.listen(factory or Factory.forProtocol(Echo)))
-        self.world.run(1)
+        self.scope.advance(1)
         return port
 
     def elements(self) -> tuple[PoolElementParameter, ...]:
         try:
-            return self.world.result(self.world.user.resolve(b"pool", fresh=True)).elements
+            return self.scope.result(self.user.service.resolve(b"pool", fresh=True)).elements
         except UnknownPool:
             return ()
 
@@ -115,110 +112,100 @@ class PortTests(ServerEndpointCase):
 
     def test_registered(self) -> None:
         """With policy, identifier and life."""
-        inner = self.inner()
         policy = parse("weighted-round-robin:weight=5")
-        port = self.listen(self.endpoint(inner, policy="weighted-round-robin:weight=5", identifier=7, life=60))
+        port = self.listen(self.endpoint(self.inner(), policy="weighted-round-robin:weight=5", identifier=7, life=60))
         self.assertEqual(7, self.successResultOf(port.registered))
-        self.assertEqual(inner.port.address, port.getHost())
+        self.assertEqual(IPv4Address("TCP", "0.0.0.0", 8001), port.getHost())  # noqa: S104
         (element,) = self.elements()
         self.assertEqual((7, 60, TcpTransport(8001, HOST)), (element.identifier, element.life, element.user_transport))
         self.assertEqual((policy.policy.number, policy.data), (element.policy.type, element.policy.data))
 
     def test_factory(self) -> None:
         """The factory is used as it is."""
-        inner, factory = self.inner(), Factory.forProtocol(Echo)
-        self.listen(self.endpoint(inner), factory)
-        self.assertIs(factory, inner.factory)
+        factory = Factory.forProtocol(Echo)
+        self.listen(self.endpoint(self.inner()), factory)
+        self.assertIs(factory, self.open.factory)
 
     def test_stopped(self) -> None:
         """It leaves the pool, and then the port is closed; asking twice is no mistake."""
-        inner = self.inner()
-        port = self.listen(self.endpoint(inner))
+        port = self.listen(self.endpoint(self.inner()))
         stopped = [port.stopListening(), port.stopListening()]
-        self.assertTrue(inner.port.open)
+        self.assertTrue(self.open)
         for each in stopped:
-            self.world.result(each)
-        self.assertFalse(inner.port.open)
+            self.scope.result(each)
+        self.assertFalse(self.open)
         self.assertEqual((), self.elements())
         with self.assertRaises(RuntimeError):
             port.element  # noqa: B018
 
     def test_again(self) -> None:
         """And it can be opened again."""
-        inner = self.inner()
-        port = self.listen(self.endpoint(inner, identifier=3))
-        self.world.result(port.stopListening())
+        port = self.listen(self.endpoint(self.inner(), identifier=3))
+        self.scope.result(port.stopListening())
         port.startListening()
-        self.world.run(1)
-        self.assertTrue(inner.port.open)
+        self.scope.advance(1)
+        self.assertTrue(self.open)
         self.assertEqual(3, self.successResultOf(port.registered))
         self.assertEqual(1, len(self.elements()))
 
     def test_drained(self) -> None:
         """Connections may end before the port is closed."""
-        inner = self.inner()
-        port = self.listen(self.endpoint(inner))
-        connection = inner.arrive()
+        port = self.listen(self.endpoint(self.inner()))
+        connection = self.arrive()
         stopped = port.stopListening()
-        self.world.run(3)
+        self.scope.advance(3)
         self.assertEqual((), self.elements())
         self.assertNoResult(stopped)
-        self.world.reactor.removeReader(connection)
-        self.world.run(0.1)
+        connection.transport.loseConnection()
+        self.scope.advance(0.1)
         self.successResultOf(stopped)
 
     def test_grace(self) -> None:
         """But not for ever."""
-        inner = self.inner()
-        port = self.listen(self.endpoint(inner, grace=2))
-        inner.arrive()
+        port = self.listen(self.endpoint(self.inner(), grace=2))
+        self.arrive()
         stopped = port.stopListening()
-        self.world.run(1)
-        self.assertTrue(inner.port.open)
-        self.world.run(2)
+        self.scope.advance(1)
+        self.assertTrue(self.open)
+        self.scope.advance(2)
         self.successResultOf(stopped)
-        self.assertFalse(inner.port.open)
+        self.assertFalse(self.open)
 
     def test_no_registrar(self) -> None:
         """Without a registrar it serves, and closes all the same."""
-        self.world.crash_registrar(1)
+        self.scope.kill(*self.scope.registrars)
         port = self.listen(self.endpoint(self.inner()))
         self.assertNoResult(port.registered)
-        self.world.result(port.stopListening())
+        self.scope.result(port.stopListening())
         self.assertIsNone(self.successResultOf(port.registered))
 
     def test_refused(self) -> None:
         """A registrar refuses it for good: the port stays open, the application is told."""
-        self.world.member(2, policy="random")
+        self.scope.member(2, policy="random")
         refused: list[Any] = []
-        inner = self.inner()
-        port = self.listen(self.endpoint(inner, refused=refused.append))
+        port = self.listen(self.endpoint(self.inner(), refused=refused.append))
         self.assertIsNone(self.successResultOf(port.registered))
         self.assertIn("policy", str(refused[0].value))
-        self.assertTrue(inner.port.open)
+        self.assertTrue(self.open)
 
     def test_policy_changes(self) -> None:
         """The element can be told of a new weight."""
         port = self.listen(self.endpoint(self.inner(), policy="weighted-round-robin:weight=5"))
         port.element.change("pool", policy="weighted-round-robin:weight=6")
-        self.world.run(1)
+        self.scope.advance(1)
         self.assertEqual(parse("weighted-round-robin:weight=6").data, self.elements()[0].policy.data)
 
     def test_unreachable(self) -> None:
         """A port where users cannot come is a mistake, and is closed again."""
-        for address in (IPv4Address("TCP", "127.0.0.1", 8001), UNIXAddress("/tmp/socket")):  # noqa: S108
-            inner = Inner(self.world.reactor, address)
+        loopback, unix = self.inner("127.0.0.1"), Unix()
+        for inner in (loopback, unix):
             self.failureResultOf(self.endpoint(inner).listen(Factory()), ConfigurationError)
-            self.assertFalse(inner.port.open)
+        self.assertEqual((False, []), (unix.port.open, self.reactor.getReaders()))
 
     def test_taken(self) -> None:
         """A port that is taken is nobody's."""
-
-        def taken(*args: Any, **options: Any) -> Any:
-            raise CannotListenError("", 8001, OSError())
-
-        self.patch(self.world.reactor, "listenTCP", taken)
-        endpoint = self.endpoint(TCP4ServerEndpoint(self.world.reactor, 8001))
+        self.reactor.listenTCP(8001, Factory())
+        endpoint = self.endpoint(self.inner())
         self.failureResultOf(endpoint.listen(Factory()), CannotListenError)
 
     def test_bound(self) -> None:
@@ -231,7 +218,7 @@ class SctpTests(ServerEndpointCase):
     """Elements over SCTP."""
 
     def sctp(self) -> SctpServerEndpoint:
-        return SctpServerEndpoint(self.world.reactor, 5000, HOST, stack=self.stack)
+        return SctpServerEndpoint(self.reactor, 5000, HOST, stack=self.process.stack)
 
     def test_served(self) -> None:
         """A client endpoint finds it, the UDP port included."""
@@ -242,14 +229,14 @@ class SctpTests(ServerEndpointCase):
         protocol.dataReceived = received.append  # type: ignore[assignment,method-assign]
         factory = Factory()
         factory.buildProtocol = lambda address: protocol  # type: ignore[assignment,method-assign]
-        self.world.result(PoolClientEndpoint(self.world.user, "pool").connect(factory))
+        self.scope.result(PoolClientEndpoint(self.user.service, "pool").connect(factory))
         protocol.transport.write(b"hello")
-        self.world.until(lambda: received)
+        self.scope.until(lambda: received)
         stopped = port.stopListening()
-        self.world.run(1)
+        self.scope.advance(1)
         self.assertNoResult(stopped)
         protocol.transport.loseConnection()
-        self.world.result(stopped)
+        self.scope.result(stopped)
 
     def test_control(self) -> None:
         """The transport use is registered."""
@@ -261,7 +248,7 @@ class StringTests(SynchronousTestCase):
     r"""C{rserpool:POOL:tcp\:0}."""
 
     def endpoint(self, description: str) -> Any:
-        return serverFromString(Reactor(), description)
+        return serverFromString(MemoryReactorClock(), description)
 
     def test_inner(self) -> None:
         """The inner endpoint, with options of its own, whether their equals signs are escaped or not."""

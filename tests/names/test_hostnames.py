@@ -14,28 +14,28 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import UdpTransport
 from rserpool.names import NameUnknown, NoSuchAddress
 from rserpool.names.hostnames import PoolHostnames, getaddrinfo
-from tests.node.world import World
+from tests.pool_scope import PoolScope
 
 
 class HostnameTests(SynchronousTestCase):
     """A pool by a host name."""
 
     def setUp(self) -> None:
-        self.world = World(1)
-        self.world.user.startService()
-        reactor: Any = self.world.reactor
-        self.resolver = PoolHostnames(self.world.user, reactor.nameResolver)
+        self.scope = PoolScope(self)
+        self.user = self.scope.client.service
+        reactor = self.scope.client.reactor
+        self.resolver = PoolHostnames(self.user, reactor.nameResolver)
         reactor.installNameResolver(self.resolver)
 
     def connect(self, name: str) -> Any:
-        endpoint = HostnameEndpoint(self.world.reactor, name, 80)
-        return self.world.result(endpoint.connect(Factory.forProtocol(Protocol)))
+        endpoint = HostnameEndpoint(self.scope.client.reactor, name, 80)
+        return self.scope.result(endpoint.connect(Factory.forProtocol(Protocol)))
 
     def test_connect(self) -> None:
         """The element's own port is what is connected to, and one that refuses is passed over."""
-        self.world.member(1)
-        self.world.member(2)
-        self.world.reactor.accepting.discard((self.world.host(1, 1), 8001))
+        self.scope.member(1)
+        self.scope.member(2)
+        self.scope.close(1)
         for _ in range(2):
             self.assertEqual(8002, self.connect("pool.RSerPool").transport.getPeer().port)
 
@@ -46,21 +46,21 @@ class HostnameTests(SynchronousTestCase):
 
     def test_other_names(self) -> None:
         """Other names are left alone."""
-        self.world.reactor.accepting.add(("127.0.0.1", 80))
-        endpoint = HostnameEndpoint(self.world.reactor, "elsewhere.example", 80)
-        connected: Any = self.world.result(endpoint.connect(Factory.forProtocol(Protocol)))
-        self.assertEqual("127.0.0.1", connected.transport.getPeer().host)
+        self.scope.member(1)
+        endpoint = HostnameEndpoint(self.scope.client.reactor, "e1", 8001)
+        connected: Any = self.scope.result(endpoint.connect(Factory.forProtocol(Protocol)))
+        self.assertEqual("10.0.1.1", connected.transport.getPeer().host)
 
     def test_infos(self) -> None:
         """C{getaddrinfo} as a Deferred, which can be cancelled."""
-        self.world.member(1)
-        self.world.member(2, b"udp", transport=UdpTransport(53, self.world.host(1, 2)))
-        info = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (self.world.host(1, 1), 8001))
-        self.assertEqual([info], self.world.result(getaddrinfo(self.world.user, "pool")))
+        self.scope.member(1)
+        self.scope.member(2, b"udp", transport=UdpTransport(53, "10.0.1.2"))
+        info = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("10.0.1.1", 8001))
+        self.assertEqual([info], self.scope.result(getaddrinfo(self.user, "pool")))
         with self.assertRaises(NameUnknown):
-            self.world.result(getaddrinfo(self.world.user, "nothing"))
+            self.scope.result(getaddrinfo(self.user, "nothing"))
         with self.assertRaises(NoSuchAddress):
-            self.world.result(getaddrinfo(self.world.user, "udp", type=socket.SOCK_STREAM))
-        asked = getaddrinfo(self.world.user, "later")
+            self.scope.result(getaddrinfo(self.user, "udp", type=socket.SOCK_STREAM))
+        asked = getaddrinfo(self.user, "later")
         asked.cancel()
         self.failureResultOf(asked, CancelledError)

@@ -4,118 +4,148 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.address import IPv4Address
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.endpoints import TCP4ClientEndpoint, serverFromString
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from rserpool.proxy import ProxyService
 from rserpool.proxy.clients import HALF_CLOSED
 from rserpool.proxy.descriptors import OURS, room_for
-from tests.node.world import Transport, World
+from tests.pool_scope import PoolScope, Taking
 
 
-class HalfTransport(Transport):
-    """A transport that knows half-closes."""
+class Client(Protocol):
+    """Somebody who uses the proxy."""
 
-    write_closed = False
+    transport: Any
+    lost: Any = None
 
-    def loseWriteConnection(self) -> None:
-        self.write_closed = True
+    def __init__(self) -> None:
+        self.received = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost = reason
+
+
+@implementer(IHalfCloseableProtocol)
+class Half(Taking):
+    """An element's end that goes on when the other side has said all."""
+
+    ended = lost = False
+
+    def readConnectionLost(self) -> None:
+        self.ended = True
+
+    def writeConnectionLost(self) -> None:
+        pass
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost = True
 
 
 class ServiceTests(SynchronousTestCase):
-    """A proxy in a world."""
+    """A proxy on a host of its own, and its clients on another."""
 
     def setUp(self) -> None:
-        self.world = World(1)
+        self.scope = PoolScope(self)
+        self.clients = self.scope.user()
 
     def proxy(self, **options: Any) -> ProxyService:
-        reactor: Any = self.world.reactor
-        proxy = ProxyService(self.world.user, "pool", [serverFromString(reactor, "tcp:8080")], **options)
+        front: Any = serverFromString(self.scope.client.reactor, "tcp:8080")
+        proxy = ProxyService(self.scope.client.service, "pool", [front], **options)
         proxy.startService()
+        self.addCleanup(lambda: self.scope.result(proxy.stopService()))
         return proxy
 
     def client(self) -> Any:
-        """A client of the proxy: the proxy's end of its connection."""
-        where = IPv4Address("TCP", "10.0.3.1", 5000)
-        reactor: Any = self.world.reactor
-        end = reactor.tcpServers[0][1].buildProtocol(where)
-        end.makeConnection(HalfTransport(end, where))
-        return end
+        """A client that is connected with the proxy."""
+        endpoint = TCP4ClientEndpoint(self.clients.reactor, self.scope.client.host, 8080)
+        return self.scope.result(endpoint.connect(Factory.forProtocol(Client)))
+
+    def accepted(self) -> dict[int, int]:
+        """How many connections each element has accepted."""
+        return {number: len(server.connections) for number, server in self.scope.servers.items()}
 
     def test_half_closed(self) -> None:
         """What one side has closed ends when nothing has come from the other for a while."""
-        self.world.member(1)
+        self.scope.member(1)
+        self.scope.servers[1].kind = Half
         proxy = self.proxy()
         client = self.client()
-        self.world.until(lambda: proxy.counters.open == 1 and client.other is not None)
-        client.readConnectionLost()
-        element = client.other
+        self.scope.until(lambda: proxy.counters.open == 1 and self.accepted() == {1: 1})
+        element: Any = self.scope.servers[1].connections[0]
+        client.transport.loseWriteConnection()
+        self.scope.until(lambda: element.ended)
         for _ in range(3):
-            self.world.run(HALF_CLOSED * 0.9)
-            element.dataReceived(b"more")
-        self.assertEqual(b"moremoremore", client.transport.value())
-        self.assertFalse(client.transport.aborted)
-        self.world.run(HALF_CLOSED * 2)
-        self.assertTrue(client.transport.aborted)
-        self.assertTrue(element.transport.aborted)
+            self.scope.advance(HALF_CLOSED * 0.9)
+            element.transport.write(b"more")
+        self.scope.advance(0.1)
+        self.assertEqual(b"moremoremore", client.received)
+        self.assertIsNone(client.lost)
+        self.scope.advance(HALF_CLOSED * 2)
+        self.assertIsNotNone(client.lost)
+        self.assertTrue(element.lost)
         self.assertEqual(0, proxy.counters.open)
 
     def test_deadline(self) -> None:
         """A pool without an element: the client is given up at the deadline, not before."""
         proxy = self.proxy(timeout=10.0)
         client = self.client()
-        self.world.run(9.0)
-        self.assertFalse(client.transport.aborted)
-        self.world.run(2.0)
-        self.assertTrue(client.transport.aborted)
+        self.scope.advance(9.0)
+        self.assertIsNone(client.lost)
+        self.scope.advance(2.0)
+        self.assertIsNotNone(client.lost)
         self.assertEqual(1, proxy.counters.failed)
 
     def test_leaving(self) -> None:
         """A client that leaves while it waits, or while an element is tried, is forgotten."""
         proxy = self.proxy()
         client = self.client()
-        self.world.run(1.0)
-        client.transport.lose(ConnectionLost())
-        self.world.member(1)
-        self.world.reactor.silent.add((self.world.host(1, 1), 8001))
+        self.scope.advance(1.0)
+        client.transport.abortConnection()
+        self.scope.hold(self.scope.client, self.scope.member(1))
         client = self.client()
-        self.world.until(lambda: self.world.reactor.attempts)
-        client.transport.lose(ConnectionDone())
-        self.world.run(100.0)
+        self.scope.until(self.scope.tried)
+        client.transport.abortConnection()
+        self.scope.advance(100.0)
         self.assertEqual((2, 0, 0), (proxy.counters.accepted, proxy.counters.open, proxy.counters.failed))
 
     def test_policy(self) -> None:
         """Clients go to the elements in turn; who refuses is reported, and comes last for a while."""
         for number in (1, 2, 3):
-            self.world.member(number)
+            self.scope.member(number)
         self.proxy()
-        self.world.run(1.0)
-        clients = [self.client() for _ in range(6)]
-        self.world.until(lambda: all(client.other is not None for client in clients))
-        ports = [client.other.transport.getPeer().port for client in clients]
-        self.assertEqual({8001: 2, 8002: 2, 8003: 2}, {port: ports.count(port) for port in ports})
-        self.world.reactor.accepting.discard((self.world.host(1, 2), 8002))
-        self.world.reactor.attempts.clear()
-        clients = [self.client() for _ in range(3)]
-        self.world.until(lambda: all(client.other is not None for client in clients))
-        clients = [self.client() for _ in range(3)]
-        self.world.until(lambda: all(client.other is not None for client in clients))
-        self.assertLessEqual(self.world.reactor.attempts.count((self.world.host(1, 2), 8002)), 3)
-        self.assertEqual(6, sum(port != 8002 for _, port in self.world.reactor.attempts))
+        self.scope.advance(1.0)
+        for _ in range(6):
+            self.client()
+        self.scope.until(lambda: sum(self.accepted().values()) == 6)
+        self.assertEqual({1: 2, 2: 2, 3: 2}, self.accepted())
+        self.scope.close(2)
+        self.scope.tried()
+        for count in (9, 12):
+            for _ in range(3):
+                self.client()
+            self.scope.until(lambda count=count: sum(self.accepted().values()) == count)  # type: ignore[misc]
+        tried = self.scope.tried()
+        self.assertLessEqual(tried.count(8002), 3)
+        self.assertEqual(6, sum(port != 8002 for port in tried))
 
     def test_frozen(self) -> None:
         """With C{drop} the connection to a frozen element ends when the registrar has removed it."""
-        self.world.member(1)
+        self.scope.member(1)
         self.proxy(drop=True)
         client = self.client()
-        self.world.until(lambda: client.other is not None)
-        client.dataReceived(b"x")
-        self.world.run(10.0)
-        self.assertFalse(client.transport.aborted)
-        self.world.freeze(1)
-        self.world.until(lambda: client.transport.aborted, 10.0)
+        self.scope.until(lambda: self.accepted() == {1: 1})
+        client.transport.write(b"x")
+        self.scope.advance(10.0)
+        self.assertIsNone(client.lost)
+        self.scope.freeze(self.scope.members[1])
+        self.scope.until(lambda: client.lost, 10.0)
 
 
 class DescriptorTests(SynchronousTestCase):

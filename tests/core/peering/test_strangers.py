@@ -12,14 +12,14 @@ from rserpool.core.peering.events import Namesake
 from rserpool.core.peering.peers import MOST_DIALS, MOST_OF_A_MACHINE
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import ServerInformation
-from tests.conformance.scope import SERVER, P, Q, Scope, information, owned, place
+from tests.core.peering.stage import SERVER, P, PeeringStage, Q, information, owned, place
 
 POOL = b"pool"
 
 
 class StrangerTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.scope = Scope().ready(P)
+        self.scope = PeeringStage().ready(P)
 
     def come(self, association: Any, host: str) -> None:
         """Somebody dials."""

@@ -26,7 +26,7 @@ def information(identifier: int) -> ServerInformation:
     return ServerInformation(identifier, SctpTransport(ENRP_PORT, 0, place(identifier).hosts))
 
 
-class Scope(Stage):
+class PeeringStage(Stage):
     """Drives one registrar. Associations with peers are named by the peers' server identifiers."""
 
     def __init__(self, *configured: int, **options: Any) -> None:
@@ -78,7 +78,7 @@ class Scope(Stage):
             effects += self.pass_time(min(1.0, end - self.now))
         return effects
 
-    def ready(self, *peers: int) -> Scope:
+    def ready(self, *peers: int) -> PeeringStage:
         """Initialized, with peers whose handlespaces are empty; what was said so far does not matter."""
         for identifier in peers:
             for message in self.meet(identifier):
