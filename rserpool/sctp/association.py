@@ -1,4 +1,4 @@
-"""What associations of the backends share: the queue before the stack, and messages that come in pieces (RFC 6458).
+"""What the associations of all backends share: the queue before the stack, pauses, and the end (RFC 9260).
 
 A backend says how one message, or the wish to shut down, is given to its stack, and when there is room again.
 """
@@ -6,72 +6,42 @@ A backend says how one message, or the wish to shut down, is given to its stack,
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.error import ConnectionAborted
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.sctp.base import HIGH_WATER, LOW_WATER, MAX_MESSAGE, SEND_LIMIT, check_message
+from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
+from rserpool.sctp.endpoint import SctpEndpoint
 
 _log = Logger()
-_FIRST_FRAGMENT = 2
-_LAST_FRAGMENT = 1
-
-
-class Owner(Protocol):
-    """What such an association needs of its endpoint.
-
-    @ivar message_received: the handler's C{messageReceived}.
-    """
-
-    message_received: Callable[..., Any]
-
-    def waits(self, association: Any, waiting: bool) -> None:
-        """Whether the association wants L{BufferedAssociation.flush} to be called once the stack has room."""
-
-    def tell(self, method: str, *arguments: object) -> None:
-        """Call the handler."""
-
-    def later(self, call: Callable[..., object], *arguments: object) -> None:
-        """Call this once the present call has returned."""
-
-    def gone(self, association: Any) -> None:
-        """The handler has been told that the association is lost."""
 
 
 class BufferedAssociation:
-    """The queue of an association; see L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}.
-
-    @ivar identifier: the stack's number for it; 0 if the stack does not know it.
-    """
+    """The queue of an association; see L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}."""
 
     __slots__ = (
-        "_closing", "_ended", "_fragments", "_lost", "_owner", "_partial", "_paused", "_queue", "_streams",
-        "buffered", "established", "identifier", "outbound", "peer",
+        "_closing", "_ended", "_lost", "_paused", "_queue", "buffered", "endpoint", "established", "outbound", "peer",
     )  # fmt: skip
 
-    def __init__(self, owner: Owner, peer: TransportAddress, outbound: bool, identifier: int = 0) -> None:
+    def __init__(self, endpoint: SctpEndpoint[Any], peer: TransportAddress, outbound: bool) -> None:
+        self.endpoint = endpoint
         self.peer = peer
         self.outbound = outbound
         self.established = False
         self.buffered = 0
-        self.identifier = identifier
-        self._owner = owner
         self._queue: deque[tuple[bytes, int, int, bool]] = deque()
-        self._partial: dict[int, bytearray] = {}
-        self._fragments: list[bytes] = []
-        self._streams = 1
         self._paused = False
         self._closing = False
         # The stack knows that no more is to be sent.
         self._ended = False
         self._lost = False
+        endpoint.present[self] = None
 
     def __repr__(self) -> str:
-        return f"<SCTP association {'to' if self.outbound else 'from'} {self.peer} at {self._owner!r}>"
+        return f"<SCTP association {'to' if self.outbound else 'from'} {self.peer} at {self.endpoint!r}>"
 
     # What a backend supplies.
 
@@ -104,13 +74,13 @@ class BufferedAssociation:
         self._queue.append((data, ppid, stream, unordered))
         self.buffered += len(data)
         if self.established:
-            self._owner.waits(self, True)
+            self.endpoint.waits(self, True)
         if self.buffered > SEND_LIMIT:
             _log.error("{peer} takes no more data: aborting", peer=self.peer)
             self.abort()
         elif self.buffered > HIGH_WATER and not self._paused:
             self._paused = True
-            self._owner.tell("associationPaused", self)
+            self.endpoint.tell("associationPaused", self)
 
     def close(self) -> None:
         if not self._lost and not self._closing:
@@ -122,67 +92,23 @@ class BufferedAssociation:
         if self._lost:
             return
         self.cut()
-        self._owner.later(self._report, self._finish(), ConnectionAborted())
+        self.endpoint.later(self._report, self._finish(), ConnectionAborted())
 
     # What the endpoint calls.
 
-    def up(self, streams: int) -> None:
-        """The association is established, with so many streams to send on."""
-        if self._lost:
-            return
-        self._streams = streams
-        self.established = True
-        self._owner.tell("associationUp", self)
-        self.flush()
-
-    def received(self, data: bytes, ppid: int, stream: int, unordered: bool, whole: bool) -> None:
-        """A message has arrived, or a part of one."""
-        if self._lost:
-            return
-        if not whole or stream in self._partial:
-            partial = self._partial.setdefault(stream, bytearray())
-            partial += data
-            if len(partial) > MAX_MESSAGE:
-                self._too_long()
-                return
-            if not whole:
-                return
-            del self._partial[stream]
-            data = bytes(partial)
-        elif len(data) > MAX_MESSAGE:
-            self._too_long()
-            return
-        try:
-            self._owner.message_received(self, data, ppid, stream, unordered)
-        except Exception:
-            _log.failure("{handler} failed", handler=self._owner.message_received)
-
-    def cut_short(self, stream: int) -> None:
-        """The rest of a message will not come (partial delivery aborted)."""
-        self._partial.pop(stream, None)
-
-    def failed(self, data: bytes, ppid: int, fragment: int) -> None:
-        """A message could not be delivered, or a fragment of one."""
-        if self._lost:
-            return
-        if fragment & _FIRST_FRAGMENT:
-            self._fragments.clear()
-        self._fragments.append(data)
-        if fragment & _LAST_FRAGMENT:
-            data = b"".join(self._fragments)
-            self._fragments.clear()
-            self._owner.tell("sendFailed", self, data, ppid)
-
-    def shut_down(self) -> None:
-        """The peer shuts down: it takes no more data."""
-        self._closing = self._ended = True
+    def up(self) -> None:
+        """The association is established."""
+        if not self._lost:
+            self.established = True
+            self.endpoint.tell("associationUp", self)
+            self.flush()
 
     def flush(self) -> None:
         """Give the stack what it has room for, and say so if that was what the handler waits for."""
         self._fill()
         if self._paused and self.buffered <= LOW_WATER and not self._lost:
             self._paused = False
-            self._owner.tell("associationResumed", self)
+            self.endpoint.tell("associationResumed", self)
 
     def lose(self, reason: Exception) -> None:
         """It is gone; the stack knows."""
@@ -194,7 +120,7 @@ class BufferedAssociation:
     def _fill(self) -> None:
         """Give the stack what it has room for; the last thing is the shutdown."""
         if self._lost or self._ended or not self.established:
-            self._owner.waits(self, False)
+            self.endpoint.waits(self, False)
             return
         queue = self._queue
         while queue:
@@ -203,11 +129,7 @@ class BufferedAssociation:
             self.buffered -= len(queue.popleft()[0])
         if self._closing and not queue and self.put_end():
             self._ended = True
-        self._owner.waits(self, bool(queue or self._paused or (self._closing and not self._ended)))
-
-    def _too_long(self) -> None:
-        _log.error("{peer} sends a message of more than {limit} bytes: aborting", peer=self.peer, limit=MAX_MESSAGE)
-        self.abort()
+        self.endpoint.waits(self, bool(queue or self._paused or (self._closing and not self._ended)))
 
     def _finish(self) -> list[tuple[bytes, int]]:
         """Nothing more goes in or out.
@@ -218,13 +140,12 @@ class BufferedAssociation:
         self.established = False
         failed = [(data, ppid) for data, ppid, _, _ in self._queue]
         self._queue.clear()
-        self._partial.clear()
         self.buffered = 0
-        self._owner.waits(self, False)
+        self.endpoint.waits(self, False)
         return failed
 
     def _report(self, failed: list[tuple[bytes, int]], reason: Exception) -> None:
         for data, ppid in failed:
-            self._owner.tell("sendFailed", self, data, ppid)
-        self._owner.tell("associationLost", self, Failure(reason))
-        self._owner.gone(self)
+            self.endpoint.tell("sendFailed", self, data, ppid)
+        self.endpoint.tell("associationLost", self, Failure(reason))
+        self.endpoint.gone(self)

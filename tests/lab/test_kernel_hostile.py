@@ -108,6 +108,6 @@ class HostileTests(SctpHarness, TestCase):
         client, connecting = await self.open()
         client.connect(self.address(server))
         await self.until(lambda: bool(accepting.up and connecting.up))
-        client.port_of_all.close()
+        client.socket.close()
         await self.until(lambda: bool(accepting.lost))
         self.assertEqual([ConnectionLost], accepting.reasons)

@@ -9,15 +9,17 @@ from random import Random
 from twisted.trial.unittest import TestCase
 
 from rserpool.sctp.kernel import notifications, sockaddr
-from rserpool.sctp.kernel.notifications import (
+from rserpool.sctp.notifications import (
     AddressChange,
     AssociationChange,
+    Change,
     DeliveryAborted,
     PeerShutdown,
     SenderDry,
     SendFailed,
-    parse,
 )
+
+parse = notifications.NUMBERS.parse
 
 
 def notification(kind: int, body: bytes, flags: int = 0) -> bytes:
@@ -31,9 +33,9 @@ def storage(host: str, port: int = 7) -> bytes:
 
 
 EXAMPLES = {
-    notification(0x8001, struct.pack("=HHHHi", 0, 0, 10, 9, 5)): AssociationChange(5, 0, 0, 10, False),
+    notification(0x8001, struct.pack("=HHHHi", 0, 0, 10, 9, 5)): AssociationChange(5, Change.COMM_UP, 0, 10, False),
     notification(0x8001, struct.pack("=HHHHi", 1, 12, 0, 0, 5) + b"\x06\x00\x00\x04"): AssociationChange(
-        5, 1, 12, 0, True
+        5, Change.COMM_LOST, 12, 0, True
     ),
     notification(0x8002, storage("10.0.0.1") + struct.pack("=iii", 1, 0, 5)): AddressChange(
         5, "10.0.0.1", "unreachable"

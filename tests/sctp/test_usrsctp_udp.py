@@ -229,7 +229,7 @@ class HostileTests(UsrsctpTestCase):
         engine = endpoint.engine
         random = Random(5)
         stranger = self.udp("127.0.0.1")
-        target = ("127.0.0.1", endpoint.sockets[0].port)
+        target = ("127.0.0.1", endpoint.udp_sockets[0].port)
         for size in [0, 1, 11, 12, 13, 15, 16, 17, *(random.randrange(2000) for _ in range(200)), 65000]:
             stranger.sendto(random.randbytes(size), target)
         await self._alive(association, accepting)
@@ -254,7 +254,7 @@ class HostileTests(UsrsctpTestCase):
         association, _, accepted, accepting = await self.pair()
         endpoint = accepted.endpoint
         engine = endpoint.engine
-        target = ("127.0.0.1", endpoint.sockets[0].port)
+        target = ("127.0.0.1", endpoint.udp_sockets[0].port)
         init = struct.pack("!BBHIIHHI", 1, 0, 20, 1234, 65536, 10, 10, 1)
         start = struct.pack("!HHI", 5000, endpoint.port, 0)
         whole = start + bytes(4) + init
@@ -288,7 +288,7 @@ class HostileTests(UsrsctpTestCase):
         association, connecting, accepted, accepting = await self.pair()
         endpoint = accepted.endpoint
         # The peer's own UDP socket plays the forger.
-        ours = association.endpoint.sockets[0].fileno()
+        ours = association.endpoint.udp_sockets[0].fileno()
         auth = struct.pack("!HH", 0x8003, 5) + b"\xc1" + bytes(3)
         asconf = struct.pack("!HH", 0x8008, 6) + b"\xc1\x80" + bytes(2)
         whole = struct.pack("!BBHIIHHI", 1, 0, 20, 1234, 65536, 10, 10, 1)
@@ -308,7 +308,7 @@ class HostileTests(UsrsctpTestCase):
             packet = start + bytes(4) + chunk
             checksum = endpoint.engine.library.lib.usrsctp_crc32c(packet, len(packet))
             with socket.socket(fileno=os.dup(ours)) as forger:
-                forger.sendto(start + struct.pack("=I", checksum) + chunk, ("127.0.0.1", endpoint.sockets[0].port))
+                forger.sendto(start + struct.pack("=I", checksum) + chunk, ("127.0.0.1", endpoint.udp_sockets[0].port))
             await self._alive(association, accepting)
         self.assertEqual(([], []), (accepting.lost, connecting.lost))
 
@@ -351,7 +351,7 @@ class OptionTests(UsrsctpTestCase):
         parameters = ours.struct("sctp_paddrparams", spp_assoc_id=association.identifier, spp_address=address)
         length = ours.ffi.new("uint32_t *", ours.ffi.sizeof(parameters[0]))
         failed = ours.lib.usrsctp_getsockopt(
-            association.endpoint.socket, library.IPPROTO_SCTP, library.SCTP_PEER_ADDR_PARAMS, parameters, length
+            association.endpoint.socket.so, library.IPPROTO_SCTP, library.SCTP_PEER_ADDR_PARAMS, parameters, length
         )
         self.assertFalse(failed)
         return int(parameters.spp_hbinterval)
@@ -373,7 +373,7 @@ class OptionTests(UsrsctpTestCase):
     async def test_no_delay(self) -> None:
         """A shutdown with data under way leaves Nagle's algorithm off for the other associations of the endpoint."""
         association, _, _, accepting = await self.pair()
-        ours, so = association.endpoint.engine.library, association.endpoint.socket
+        ours, so = association.endpoint.engine.library, association.endpoint.socket.so
         association.send(bytes(MAX_MESSAGE))
         association.close()
         value, length = ours.ffi.new("uint32_t *"), ours.ffi.new("uint32_t *", 4)

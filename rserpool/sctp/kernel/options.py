@@ -33,11 +33,6 @@ SCTP_UNORDERED = 1
 SCTP_ABORT = 4
 SCTP_EOF = 0x200
 
-SNDINFO = struct.Struct("=HHIIi")
-"""Stream, flags, PPID in network order, context, association."""
-RCVINFO = struct.Struct("=HHHxxIIIIi")
-"""Stream, SSN, flags, PPID in network order, TSN, cumulative TSN, context, association."""
-
 _RTOINFO = 0
 _ASSOCINFO = 1
 _INITMSG = 2
@@ -239,15 +234,6 @@ def set_encapsulation_port(sock: socket.socket, udp: int) -> None:
     @raise OSError: if the kernel does not know how.
     """
     sock.setsockopt(IPPROTO_SCTP, _REMOTE_UDP_ENCAPS_PORT, _UDPENCAPS.pack(0, _NOBODY, socket.htons(udp)))
-
-
-def sysctl(name: str) -> int:
-    """A setting of the kernel, C{net.sctp.NAME}; 0 if there is none."""
-    try:
-        with open(f"/proc/sys/net/sctp/{name}", encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return 0
 
 
 def _get(sock: socket.socket, option: int, value: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from errno import ENOSYS
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -15,10 +15,9 @@ from rserpool.core.errors import ConfigurationError, SctpUnavailable
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.sctp.interfaces import ISctpHandler, ISctpStack
 from rserpool.sctp.kernel import options
-from rserpool.sctp.kernel.endpoint import Endpoint
-
-if TYPE_CHECKING:
-    from rserpool.sctp.kernel.association import Association
+from rserpool.sctp.kernel.endpoint import KernelEndpoint
+from rserpool.sctp.kernel.settings import KernelSettings
+from rserpool.sctp.sockets import SocketStack
 
 
 def open_kernel(
@@ -36,13 +35,14 @@ def open_kernel(
     @raise ConfigurationError: if the kernel's UDP port is another one.
     """
     require_kernel()
-    port = options.sysctl("udp_port")
+    settings = KernelSettings()
+    port = settings.udp_port
     if encapsulation and encapsulation != port:
         raise ConfigurationError(
             f"the kernel receives SCTP over UDP at port {port or 'none'}, not {encapsulation}:"
             f" set it with 'sysctl net.sctp.udp_port={encapsulation}', or choose the backend usrsctp"
         )
-    return KernelStack(reactor, profile, hosts or ("127.0.0.1",), port)
+    return KernelStack(reactor, profile, hosts or ("127.0.0.1",), settings)
 
 
 def require_kernel() -> None:
@@ -69,57 +69,30 @@ def require_kernel() -> None:
 
 
 @implementer(ISctpStack)
-class KernelStack:
-    """See L{ISctpStack<rserpool.sctp.interfaces.ISctpStack>}.
-
-    @ivar tells_addresses: whether the kernel tells peers of addresses that come and go (RFC 5061).
-    @ivar default_encapsulation: the UDP port of peers that name none (C{net.sctp.encap_port}); 0 for plain SCTP.
-    """
+class KernelStack(SocketStack[KernelEndpoint]):
+    """See L{ISctpStack<rserpool.sctp.interfaces.ISctpStack>}."""
 
     name = "kernel"
 
-    def __init__(self, reactor: Any, profile: Profile, hosts: tuple[str, ...], encapsulation_port: int) -> None:
-        self.reactor = reactor
-        self.profile = profile
-        self.hosts = hosts
-        self.encapsulation_port = encapsulation_port
-        self.default_encapsulation = options.sysctl("encap_port")
-        self.tells_addresses = bool(
-            options.sysctl("addip_enable") and (options.sysctl("auth_enable") or options.sysctl("addip_noauth_enable"))
-        )
-        self._endpoints: dict[Endpoint, None] = {}
-        self._closed = False
-        self._tick = 0.0
+    def __init__(self, reactor: Any, profile: Profile, hosts: tuple[str, ...], settings: KernelSettings) -> None:
+        super().__init__(reactor, profile, hosts)
+        self.encapsulation_port = settings.udp_port
+        self._settings = settings
 
     def __repr__(self) -> str:
         return f"<kernel SCTP {','.join(self.hosts)}>"
 
-    def open(self, port: int, handler: ISctpHandler, hosts: tuple[str, ...] = (), listening: bool = True) -> Endpoint:
+    def open(
+        self, port: int, handler: ISctpHandler, hosts: tuple[str, ...] = (), listening: bool = True
+    ) -> KernelEndpoint:
         hosts = tuple(dict.fromkeys(hosts)) or self.hosts
         if self._closed:
             raise CannotListenError(hosts[0], port, OSError("the stack is closed"))
-        endpoint = Endpoint(self, port, handler, hosts, self._forget)
-        try:
-            endpoint.open(listening)
-        except OSError as error:
-            raise CannotListenError(hosts[0], port, error) from None
-        self._endpoints[endpoint] = None
-        return endpoint
-
-    def _forget(self, endpoint: Endpoint) -> None:
-        self._endpoints.pop(endpoint, None)
+        return self._opened(KernelEndpoint(self, self._settings, port, handler, hosts), listening)
 
     def close(self) -> Deferred[None]:
-        self._closed = True
-        for endpoint in list(self._endpoints):
-            endpoint.abort()
+        self._abort_all()
         # After the calls that abort() scheduled for the same instant.
         done: Deferred[None] = Deferred()
         self.reactor.callLater(0, done.callback, None)
         return done
-
-    def tick(self, association: Association) -> float:
-        """How long the kernel's clock stands still, in seconds: it counts round trip times in its own ticks."""
-        if not self._tick:
-            self._tick = options.clock_tick(association.port.socket, association.identifier)
-        return self._tick

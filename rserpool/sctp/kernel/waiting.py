@@ -6,17 +6,14 @@ it for good. So an association that has waited too long gets a socket, and buffe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from rserpool.sctp.kernel import options
-from rserpool.sctp.kernel.port import Port
-
-if TYPE_CHECKING:
-    from rserpool.sctp.kernel.association import Association
-    from rserpool.sctp.kernel.endpoint import Endpoint
+from rserpool.sctp.kernel.association import KernelAssociation
+from rserpool.sctp.kernel.settings import KernelSettings
+from rserpool.sctp.kernel.sockets import KernelSocket
 
 PATIENCE = 0.5
 """An association that finds no room for so many seconds gets a socket of its own."""
@@ -24,62 +21,60 @@ _AGAIN = 0.1
 _log = Logger()
 
 
-class Waiting:
+class WaitingForRoom:
     """Those of one endpoint."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._since: dict[Association, float] = {}
+    def __init__(self, reactor: Any, settings: KernelSettings) -> None:
+        self._reactor = reactor
+        self._since: dict[KernelAssociation, float] = {}
         self._timer: IDelayedCall | None = None
         # Where each association has a share of its own, the socket is always ready, and tells nobody when.
-        self._patience = 0.0 if options.sysctl("sndbuf_policy") else PATIENCE
+        self._patience = PATIENCE if settings.shares_buffer else 0.0
+        self._stopped = False
 
-    def waits(self, association: Any, waiting: bool) -> None:
+    def waits(self, association: KernelAssociation, waiting: bool) -> None:
         """Whether an association waits for room."""
         if waiting:
             if association not in self._since:
-                reactor = self._endpoint.reactor
-                self._since[association] = reactor.seconds()
-                association.port.want_room(True)
+                self._since[association] = self._reactor.seconds()
+                association.socket.want_room(True)
                 if self._timer is None:
-                    self._timer = reactor.callLater(self._patience, self._lose_patience)
+                    self._timer = self._reactor.callLater(self._patience, self._lose_patience)
         elif self._since.pop(association, None) is not None:
-            self._still_wanted(association.port)
+            self._still_wanted(association.socket)
 
-    def room(self, port: Port) -> None:
+    def room(self, sock: KernelSocket) -> None:
         """A socket has room again."""
-        for association in [each for each in self._since if each.port is port]:
+        for association in [each for each in self._since if each.socket is sock]:
             association.flush()
 
     def stop(self) -> None:
         """The endpoint is closed."""
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _still_wanted(self, port: Port) -> None:
-        port.want_room(any(other.port is port for other in self._since))
+    def _still_wanted(self, sock: KernelSocket) -> None:
+        sock.want_room(any(other.socket is sock for other in self._since))
 
     def _lose_patience(self) -> None:
-        endpoint = self._endpoint
         self._timer = None
-        now = endpoint.reactor.seconds()
-        waiting = [(since, association) for association, since in self._since.items() if not association.port.alone]
+        now = self._reactor.seconds()
+        waiting = [(since, association) for association, since in self._since.items() if not association.socket.alone]
         for since, association in waiting:
             if now - since >= self._patience:
                 self._peel_off(association)
-        if waiting and endpoint.port_of_all is not None:
-            self._timer = endpoint.reactor.callLater(max(self._patience, _AGAIN), self._lose_patience)
+        if waiting and not self._stopped:
+            self._timer = self._reactor.callLater(max(self._patience, _AGAIN), self._lose_patience)
 
-    def _peel_off(self, association: Association) -> None:
-        port = association.port
+    def _peel_off(self, association: KernelAssociation) -> None:
+        shared = association.socket
         try:
-            sock = options.peel_off(port.socket, association.identifier)
+            association.move(shared.peel_off(association.identifier))
         except OSError as error:
             _log.warn("{association} gets no socket of its own: {error}", association=association, error=error)
             return
-        association.move(Port(self._endpoint, sock, association.identifier))
-        association.port.start()
         self._since.pop(association)
-        self._still_wanted(port)
+        self._still_wanted(shared)
         association.flush()

@@ -2,131 +2,117 @@
 
 from __future__ import annotations
 
-import socket
 from errno import EAGAIN
-from typing import TYPE_CHECKING
+from typing import Any
 
 from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.sctp.association import BufferedAssociation
 from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.usrsctp.library import (
-    SCTP_EOF,
-    SCTP_SENDV_SNDINFO,
-    SCTP_UNORDERED,
-    SNDINFO,
-)
-from rserpool.sctp.usrsctp.options import abort, demand_heartbeat, round_trip
+from rserpool.sctp.sockets import SocketAssociation, SocketEndpoint
+from rserpool.sctp.usrsctp.engine import Engine
+from rserpool.sctp.usrsctp.library import SCTP_EOF, SCTP_SENDV_SNDINFO, SCTP_UNORDERED
 from rserpool.sctp.usrsctp.packets import abort_with_tag
-from rserpool.sctp.usrsctp.peers import Peer
-
-if TYPE_CHECKING:
-    from rserpool.sctp.usrsctp.endpoint import Endpoint
+from rserpool.sctp.usrsctp.peers import UdpPeer
+from rserpool.sctp.usrsctp.sockets import UsrsctpSocket
 
 
 @implementer(ISctpAssociation)
-class Association(BufferedAssociation):
+class UsrsctpAssociation(SocketAssociation):
     """See L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}.
 
     @ivar tag: our own verification tag in network order, known while we set the association up.
     @ivar untried: those hosts of the peer that were not dialled yet.
     """
 
-    __slots__ = ("_peer", "_sndinfo", "endpoint", "local_addresses", "peer_addresses", "tag", "untried")
+    __slots__ = ("_engine", "_udp_peer", "local_addresses", "peer_addresses", "tag", "untried")
+
+    socket: UsrsctpSocket
+    unordered_flag = SCTP_UNORDERED
 
     def __init__(
-        self, endpoint: Endpoint, peer: TransportAddress, remote: Peer | None, outbound: bool, identifier: int = 0
+        self,
+        endpoint: SocketEndpoint[Any],
+        socket: UsrsctpSocket,
+        peer: TransportAddress,
+        outbound: bool,
+        identifier: int = 0,
+        *,
+        engine: Engine,
+        udp_peer: UdpPeer | None = None,
     ) -> None:
-        super().__init__(endpoint, peer, outbound, identifier)
-        self.endpoint = endpoint
-        self.peer_addresses = (remote.host,) if remote is not None else peer.hosts
-        self.local_addresses = (remote.local,) if remote is not None else ()
+        super().__init__(endpoint, socket, peer, outbound, identifier)
+        self.peer_addresses = peer.hosts
+        self.local_addresses: tuple[str, ...] = ()
         self.tag = b""
         self.untried = list(peer.hosts) if outbound else []
-        self._peer = remote
-        self._sndinfo: dict[tuple[int, int, bool], bytes] = {}
-        endpoint.present[self] = None
-        endpoint.engine.retain()
-        if remote is not None:
-            endpoint.engine.peers.hold(remote)
+        self._engine = engine
+        self._udp_peer: UdpPeer | None = None
+        engine.retain()
+        if udp_peer is not None:
+            self._reached(udp_peer)
 
     # What users call.
 
     @property
     def smoothed_round_trip(self) -> float | None:
-        endpoint = self.endpoint
-        if not self.established or endpoint.socket is None:
-            return None
-        return round_trip(endpoint.engine.library, endpoint.socket, self.identifier)
+        return self.socket.round_trip(self.identifier) if self.established else None
 
     def probe(self) -> None:
-        endpoint = self.endpoint
-        if self.established and endpoint.socket is not None and self._peer is not None:
-            library = endpoint.engine.library
-            demand_heartbeat(library, endpoint.socket, self.peer.port, self._peer.handle, self.identifier)
+        if self.established and self._udp_peer is not None:
+            self.socket.demand_heartbeat(self.peer.port, self._udp_peer.handle, self.identifier)
 
     # What the endpoint calls.
 
-    def dialled(self, identifier: int, remote: Peer, tag: bytes) -> None:
+    def dialled(self, identifier: int, udp_peer: UdpPeer, tag: bytes) -> None:
         """An INIT has gone to one of the peer's hosts."""
-        peers = self.endpoint.engine.peers
-        peers.hold(remote)
-        if self._peer is not None:
-            peers.release(self._peer)
-        self._peer = remote
         self.identifier = identifier
         self.tag = tag
-        self.peer_addresses = (remote.host,)
-        self.local_addresses = (remote.local,)
+        self._reached(udp_peer)
 
-    def up(self, streams: int) -> None:
+    def _reached(self, udp_peer: UdpPeer) -> None:
+        self._engine.peers.hold(udp_peer)
+        self._leave()
+        self._udp_peer = udp_peer
+        self.peer_addresses = (udp_peer.host,)
+        self.local_addresses = (udp_peer.local,)
+
+    def _leave(self) -> None:
+        if self._udp_peer is not None:
+            self._engine.peers.release(self._udp_peer)
+
+    def set_up(self, streams: int) -> None:
         self.tag = b""
-        super().up(streams)
+        super().set_up(streams)
 
     def released(self) -> None:
         """The handler has been told that it is lost."""
-        if self._peer is not None:
-            self.endpoint.engine.peers.release(self._peer)
+        self._leave()
+        self._engine.release()
 
-    # What BufferedAssociation calls.
+    # What goes out.
 
     def put(self, data: bytes, ppid: int, stream: int, unordered: bool) -> bool:
         key = (ppid, stream, unordered)
-        sndinfo = self._sndinfo.get(key)
-        if sndinfo is None:
-            if len(self._sndinfo) > 64:
-                self._sndinfo.clear()
-            sndinfo = self._sndinfo[key] = SNDINFO.pack(
-                # A peer may have fewer streams than we ask for.
-                stream if stream < self._streams else 0,
-                SCTP_UNORDERED if unordered else 0,
-                socket.htonl(ppid),
-                0,
-                self.identifier,
-            )
-        endpoint = self.endpoint
-        sent: int = endpoint.sendv(
-            endpoint.socket, data, len(data), endpoint.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0
-        )
+        sndinfo = self._prepared.get(key) or self.prepare(key)
+        socket = self.socket
+        sent: int = socket.sendv(socket.so, data, len(data), socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
         return sent >= 0
 
     def put_end(self) -> bool:
-        endpoint = self.endpoint
-        sndinfo = SNDINFO.pack(0, SCTP_EOF, 0, 0, self.identifier)
-        sent: int = endpoint.sendv(endpoint.socket, b"", 0, endpoint.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
-        done = sent >= 0 or endpoint.engine.library.ffi.errno != EAGAIN
+        socket, sndinfo = self.socket, self.beside(0, SCTP_EOF)
+        sent: int = socket.sendv(socket.so, b"", 0, socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
+        done = sent >= 0 or self._engine.library.ffi.errno != EAGAIN
         if done:
-            endpoint.no_delay()
+            # A shutdown with data under way switches Nagle's algorithm on for the whole socket.
+            socket.set_no_delay()
         return done
 
     def cut(self) -> None:
-        endpoint = self.endpoint
-        if self.identifier and endpoint.by_id.pop(self.identifier, None) is not None and endpoint.socket is not None:
-            library = endpoint.engine.library
+        if self.endpoint.forget(self):
             if self.established:
-                abort(library, endpoint.socket, self.identifier)
-            elif self._peer is not None and self.tag:
+                self.socket.abort(self.identifier)
+            elif self._udp_peer is not None and self.tag:
                 # The library aborts nothing that is not up: let it believe that the peer refuses.
-                packet = abort_with_tag(library, self.peer.port, endpoint.port, self.tag)
-                endpoint.engine.input(self._peer.handle, packet, len(packet), 0)
+                packet = abort_with_tag(self._engine.library, self.peer.port, self.endpoint.port, self.tag)
+                self._engine.input(self._udp_peer.handle, packet, len(packet), 0)

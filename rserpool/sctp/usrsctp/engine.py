@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Collection
 from errno import EAGAIN
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from rserpool.core.profiles import Profile
 from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.sctp.usrsctp.library import Library
 from rserpool.sctp.usrsctp.packets import abort_for, ports
-from rserpool.sctp.usrsctp.peers import Peer, Peers
-from rserpool.sctp.usrsctp.udp import UdpSocket, WildcardSocket, bind
-
-if TYPE_CHECKING:
-    from rserpool.sctp.usrsctp.endpoint import Endpoint
-    from rserpool.sctp.usrsctp.stack import UsrsctpStack
+from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
 
 TICK = 0.01
 """Seconds between two calls of the library's timers, while there is anything to time."""
@@ -29,12 +25,26 @@ PATIENCE = 300
 """So many ticks the library may take to end; after that it is left as it is, and used again."""
 
 
+class PortOwner(Protocol):
+    """The endpoint that an SCTP port belongs to.
+
+    @ivar udp_sockets: the UDP sockets through which peers may reach it.
+    """
+
+    @property
+    def profile(self) -> Profile: ...
+
+    @property
+    def udp_sockets(self) -> Collection[object]: ...
+
+    def drain(self) -> None:
+        """Read what the library has for it."""
+
+
 class Engine:
     """The library, initialised.
 
-    @ivar shares: who uses it.
     @ivar endpoints: all endpoints of the process, by SCTP port.
-    @ivar udp: all UDP sockets of the process, by port and host.
     @ivar room: where a datagram is read to; C{packet} is the same for the library.
     @ivar sent: while it is a list, what goes out is also noted in it.
     """
@@ -44,10 +54,8 @@ class Engine:
     def __init__(self, reactor: Any, library: Library) -> None:
         self.reactor = reactor
         self.library = library
-        self.shares: dict[UsrsctpStack, None] = {}
-        self.endpoints: dict[int, Endpoint] = {}
-        self.udp: dict[int, dict[str, UdpSocket]] = {}
-        self.peers = Peers(library)
+        self.endpoints: dict[int, PortOwner] = {}
+        self.peers = UdpPeers(library)
         ffi = library.ffi
         self.packet = ffi.new("char[]", 65536)
         self.room = memoryview(ffi.buffer(self.packet)).cast("B")
@@ -156,33 +164,13 @@ class Engine:
 
     # Packets.
 
-    def open_udp(self, host: str, port: int) -> UdpSocket:
-        """Open a UDP socket and read from it.
-
-        @raise OSError: if the port is taken, or the address is not ours.
-        """
-        bound = bind(host, port)
-        kind = WildcardSocket if host in ("0.0.0.0", "::") else UdpSocket
-        udp = kind(self, self.reactor, bound, host)
-        self.udp.setdefault(udp.port, {})[host] = udp
-        udp.start()
-        return udp
-
-    def close_udp(self, udp: UdpSocket) -> None:
-        """Close a socket that L{open_udp} has opened."""
-        udp.close()
-        hosts = self.udp[udp.port]
-        del hosts[udp.host]
-        if not hosts:
-            del self.udp[udp.port]
-
-    def refuse(self, peer: Peer, packet: bytes) -> None:
+    def refuse(self, peer: UdpPeer, packet: bytes) -> None:
         """Answer as if nobody had the SCTP port."""
         answer = abort_for(self.library, packet)
         if answer is not None:
             self._send(peer, answer)
 
-    def port_unreachable(self, peer: Peer, packet: bytes) -> None:
+    def port_unreachable(self, peer: UdpPeer, packet: bytes) -> None:
         """A host says by ICMP that nobody has the UDP port of C{peer}, to which we sent C{packet}: the process is gone.
 
         The library hears of it as an ABORT; it checks the tag.
@@ -198,7 +186,7 @@ class Engine:
             endpoint.drain()
 
     @staticmethod
-    def _send(peer: Peer, packet: Any) -> None:
+    def _send(peer: UdpPeer, packet: Any) -> None:
         """Send; what cannot be sent is as good as lost on the way, and SCTP sends it again."""
         try:
             peer.sendto(packet, peer.address)
@@ -234,8 +222,3 @@ class Engine:
 
         signature = "int(uintptr_t, void *, size_t, uint8_t, uint8_t)"
         return ffi.callback(signature, output, error=0, onerror=failed)
-
-
-def family_of(host: str) -> int:
-    """The address family of an IP address."""
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -34,11 +34,6 @@ SCTP_SENDV_SNDINFO = 1
 SPP_HB_ENABLE = 0x01
 SPP_HB_DEMAND = 0x04
 
-SNDINFO = struct.Struct("=HHIII")
-"""snd_sid, snd_flags, snd_ppid (network order), snd_context, snd_assoc_id."""
-RCVINFO = struct.Struct("=HHH2xIIIII")
-"""rcv_sid, rcv_ssn, rcv_flags, rcv_ppid (network order), rcv_tsn, rcv_cumtsn, rcv_context, rcv_assoc_id."""
-
 _INSTALL = "install it, on Debian or Ubuntu with: apt-get install libusrsctp2"
 
 # A handle is declared as an integer, where usrsctp.h has a pointer: it is never followed, and nothing has to be cast.
@@ -111,8 +106,8 @@ int usrsctp_sysctl_set_sctp_pktdrop_enable(uint32_t);
 _SIZES = {
     "sockaddr_conn": 4 + struct.calcsize("P") if struct.calcsize("P") == 4 else 16,
     "sctp_storage": 128,
-    "sctp_rcvinfo": RCVINFO.size,
-    "sctp_sndinfo": SNDINFO.size,
+    "sctp_rcvinfo": 28,
+    "sctp_sndinfo": 16,
     "sctp_event": 8,
     "sctp_initmsg": 8,
     "sctp_rtoinfo": 16,

@@ -8,82 +8,96 @@ L{SPARE}: forged sources do not fill memory.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from rserpool.sctp.usrsctp.library import Library
-
-if TYPE_CHECKING:
-    from rserpool.sctp.usrsctp.udp import UdpSocket
 
 SPARE = 256
 """So many peers without an association are remembered: those that are setting one up, or have just ended one."""
 
 
-class Peer:
+class UdpPeer:
     """One UDP address as seen from one of our UDP sockets.
 
+    @ivar known: those that are seen from the same socket, by C{address}.
     @ivar address: the peer's address as the socket module has it (for a wildcard socket: with our own address).
     @ivar sendto: sends bytes from the right socket; takes the bytes and C{address}.
     @ivar users: how many associations there are with it.
     """
 
-    __slots__ = ("address", "handle", "host", "local", "port", "sendto", "udp", "users")
+    __slots__ = ("address", "handle", "host", "known", "local", "port", "sendto", "users")
 
-    def __init__(self, handle: int, udp: UdpSocket, address: Any, host: str, port: int, local: str) -> None:
+    def __init__(
+        self,
+        handle: int,
+        known: KnownPeers,
+        address: Any,
+        sendto: Callable[[Any, Any], Any],
+        host: str,
+        port: int,
+        local: str,
+    ) -> None:
         self.handle = handle
-        self.udp = udp
+        self.known = known
         self.address = address
+        self.sendto = sendto
         self.host = host
         self.port = port
         self.local = local
-        self.sendto = udp.sendto
         self.users = 0
 
 
-class Peers:
+KnownPeers: TypeAlias = dict[Any, UdpPeer]
+
+
+class UdpPeers:
     """All peers of the process, by handle."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self.by_handle: dict[int, Peer] = {}
-        self._spare: OrderedDict[int, Peer] = OrderedDict()
+        self.by_handle: dict[int, UdpPeer] = {}
+        self._spare: OrderedDict[int, UdpPeer] = OrderedDict()
         self._free: list[int] = []
         self._registered = 0
 
-    def find(self, udp: UdpSocket, address: Any) -> Peer:
-        """The peer at this address; one is made if there is none."""
-        peer = udp.peers.get(address)
-        if peer is None:
-            handle = self._handle()
-            peer = udp.peers[address] = self.by_handle[handle] = Peer(handle, udp, address, *udp.names(address))
-            self._spare[handle] = peer
-        elif not peer.users:
-            self._spare.move_to_end(peer.handle)
+    def add(
+        self, known: KnownPeers, address: Any, sendto: Callable[[Any, Any], Any], host: str, port: int, local: str
+    ) -> UdpPeer:
+        """A peer that is new to a socket; its handle may have been another's."""
+        handle = self._handle()
+        peer = known[address] = self.by_handle[handle] = UdpPeer(handle, known, address, sendto, host, port, local)
+        self._spare[handle] = peer
         return peer
 
-    def hold(self, peer: Peer) -> None:
+    def seen(self, peer: UdpPeer) -> None:
+        """It is heard again: of those without an association it is the last to be forgotten."""
+        if not peer.users:
+            self._spare.move_to_end(peer.handle)
+
+    def hold(self, peer: UdpPeer) -> None:
         """An association with it begins."""
         peer.users += 1
         self._spare.pop(peer.handle, None)
 
-    def release(self, peer: Peer) -> None:
+    def release(self, peer: UdpPeer) -> None:
         """An association with it has ended."""
         peer.users -= 1
         if not peer.users and self.by_handle.get(peer.handle) is peer:
             self._spare[peer.handle] = peer
 
-    def forget(self, udp: UdpSocket) -> None:
-        """The socket is closed."""
-        for peer in udp.peers.values():
+    def forget(self, known: KnownPeers) -> None:
+        """Their socket is closed."""
+        for peer in known.values():
             del self.by_handle[peer.handle]
             self._spare.pop(peer.handle, None)
             self._free.append(peer.handle)
-        udp.peers.clear()
+        known.clear()
 
     def _handle(self) -> int:
         if len(self._spare) >= SPARE:
             handle, peer = self._spare.popitem(last=False)
-            del peer.udp.peers[peer.address]
+            del peer.known[peer.address]
             return handle
         if self._free:
             return self._free.pop()

@@ -12,13 +12,11 @@ from zope.interface import implementer
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
 from rserpool.sctp.interfaces import ISctpHandler, ISctpStack
-from rserpool.sctp.usrsctp.endpoint import Endpoint
+from rserpool.sctp.sockets import SocketStack
+from rserpool.sctp.usrsctp.endpoint import UsrsctpEndpoint
 from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.library import load
-from rserpool.sctp.usrsctp.udp import UdpSocket
-
-_engine: Engine | None = None
-"""libusrsctp keeps its state in global variables: there is one for the process."""
+from rserpool.sctp.usrsctp.udp import UdpSocket, WildcardSocket, bind
 
 
 def open_usrsctp(
@@ -37,25 +35,61 @@ def open_usrsctp(
     @raise SctpUnavailable: if libusrsctp is missing, or not one that we know.
     @raise CannotListenError: if the UDP port is taken or an address is not local.
     """
-    global _engine
+    global _shared
     library = load()
-    if _engine is None or not _engine.running:
-        _engine = Engine(reactor, library)
-    elif _engine.reactor is not reactor:
+    if _shared is None or not _shared.engine.running:
+        _shared = Shared(Engine(reactor, library))
+    elif _shared.engine.reactor is not reactor:
         raise RuntimeError("libusrsctp is in use by another reactor of this process")
-    stack = UsrsctpStack(_engine, profile)
+    stack = UsrsctpStack(_shared, profile)
     stack.listen_udp(hosts or ("127.0.0.1",), encapsulation, registrar)
-    _engine.shares[stack] = None
+    _shared.stacks[stack] = None
     try:
-        _engine.start()
+        _shared.engine.start()
     except BaseException:
         stack.close()
         raise
     return stack
 
 
+class Shared:
+    """What the stacks of a process share: libusrsctp keeps its state in global variables.
+
+    @ivar stacks: who uses it.
+    @ivar udp: all UDP sockets of the process, by port and host.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.stacks: dict[UsrsctpStack, None] = {}
+        self.udp: dict[int, dict[str, UdpSocket]] = {}
+
+    def open_udp(self, host: str, port: int) -> UdpSocket:
+        """Open a UDP socket and read from it.
+
+        @raise OSError: if the port is taken, or the address is not ours.
+        """
+        bound = bind(host, port)
+        kind = WildcardSocket if host in ("0.0.0.0", "::") else UdpSocket
+        udp = kind(self.engine, self.engine.reactor, bound, host)
+        self.udp.setdefault(udp.port, {})[host] = udp
+        udp.start()
+        return udp
+
+    def close_udp(self, udp: UdpSocket) -> None:
+        """Close a socket that L{open_udp} has opened."""
+        udp.close()
+        hosts = self.udp[udp.port]
+        del hosts[udp.host]
+        if not hosts:
+            del self.udp[udp.port]
+
+
+_shared: Shared | None = None
+
+
 @implementer(ISctpStack)
-class UsrsctpStack:
+class UsrsctpStack(SocketStack[UsrsctpEndpoint]):
     """See L{ISctpStack<rserpool.sctp.interfaces.ISctpStack>}; several share one library.
 
     SCTP ports belong to the process: two shares cannot both open the same one.
@@ -63,13 +97,11 @@ class UsrsctpStack:
 
     name = "usrsctp"
 
-    def __init__(self, engine: Engine, profile: Profile) -> None:
-        self.engine = engine
-        self.profile = profile
+    def __init__(self, shared: Shared, profile: Profile) -> None:
+        super().__init__(shared.engine.reactor, profile, ())
+        self.engine = shared.engine
         self.encapsulation_port = 0
-        self.hosts: tuple[str, ...] = ()
-        self._endpoints: dict[Endpoint, None] = {}
-        self._closed = False
+        self._shared = shared
         self._waiting: list[Deferred[None]] = []
 
     def __repr__(self) -> str:
@@ -80,7 +112,7 @@ class UsrsctpStack:
 
         @raise CannotListenError: if it is taken or an address is not local.
         """
-        udp = self.engine.udp
+        udp = self._shared.udp
         if encapsulation is not None:
             candidates: tuple[int, ...] = (encapsulation,)
         elif registrar:
@@ -100,58 +132,49 @@ class UsrsctpStack:
     def _open(self, hosts: tuple[str, ...], port: int) -> None:
         opened: list[UdpSocket] = []
         for host in hosts:
-            if host in self.engine.udp.get(port, ()):
+            if host in self._shared.udp.get(port, ()):
                 continue
             try:
-                opened.append(self.engine.open_udp(host, port))
+                opened.append(self._shared.open_udp(host, port))
             except OSError as error:
                 for udp in opened:
-                    self.engine.close_udp(udp)
+                    self._shared.close_udp(udp)
                 raise CannotListenError(host, port, error) from None
             port = opened[-1].port
         self.encapsulation_port = port
         self.hosts = tuple(dict.fromkeys((*self.hosts, *hosts)))
 
-    def open(self, port: int, handler: ISctpHandler, hosts: tuple[str, ...] = (), listening: bool = True) -> Endpoint:
+    def open(
+        self, port: int, handler: ISctpHandler, hosts: tuple[str, ...] = (), listening: bool = True
+    ) -> UsrsctpEndpoint:
         if self._closed:
             raise CannotListenError(hosts[0] if hosts else "", port, OSError("the stack is closed"))
         hosts = tuple(dict.fromkeys(hosts)) or self.hosts
         self._open(hosts, self.encapsulation_port)
-        sockets = tuple(self.engine.udp[self.encapsulation_port][host] for host in hosts)
-        endpoint = Endpoint(self.engine, self.profile, port, handler, hosts, sockets, self._forget)
-        try:
-            endpoint.open(listening)
-        except OSError as error:
-            raise CannotListenError(hosts[0], port, error) from None
-        self._endpoints[endpoint] = None
-        return endpoint
-
-    def _forget(self, endpoint: Endpoint) -> None:
-        self._endpoints.pop(endpoint, None)
+        sockets = tuple(self._shared.udp[self.encapsulation_port][host] for host in hosts)
+        return self._opened(UsrsctpEndpoint(self, self.engine, port, handler, hosts, sockets), listening)
 
     def close(self) -> Deferred[None]:
-        if self not in self.engine.shares:
+        if self not in self._shared.stacks:
             return succeed(None)
         done: Deferred[None] = Deferred()
         self._waiting.append(done)
         if not self._closed:
-            self._closed = True
-            for endpoint in list(self._endpoints):
-                endpoint.abort()
+            self._abort_all()
             # After the calls that abort() scheduled for the same instant.
-            self.engine.reactor.callLater(0, self._release)
+            self.reactor.callLater(0, self._release)
         return done
 
     def _release(self) -> None:
-        engine = self.engine
-        del engine.shares[self]
-        if all(share.encapsulation_port != self.encapsulation_port for share in engine.shares):
-            for udp in list(engine.udp.get(self.encapsulation_port, {}).values()):
-                engine.close_udp(udp)
-        if engine.shares:
+        shared = self._shared
+        del shared.stacks[self]
+        if all(stack.encapsulation_port != self.encapsulation_port for stack in shared.stacks):
+            for udp in list(shared.udp.get(self.encapsulation_port, {}).values()):
+                shared.close_udp(udp)
+        if shared.stacks:
             self._released(None)
         else:
-            engine.finish().addCallback(self._released)
+            self.engine.finish().addCallback(self._released)
 
     def _released(self, _: None) -> None:
         waiting, self._waiting = self._waiting, []

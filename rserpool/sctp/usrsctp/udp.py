@@ -7,18 +7,16 @@ import struct
 import sys
 from collections.abc import Callable
 from errno import ECONNREFUSED
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.packets import HEADER, INIT, SHORTEST, harmless_init
-
-if TYPE_CHECKING:
-    from rserpool.sctp.usrsctp.engine import Engine
-    from rserpool.sctp.usrsctp.peers import Peer
+from rserpool.sctp.usrsctp.peers import KnownPeers, UdpPeer
 
 BUFFER = 4 * 1024 * 1024
 """Bytes asked for in SO_RCVBUF and SO_SNDBUF; the system may give less."""
@@ -59,6 +57,11 @@ def bind(host: str, port: int) -> socket.socket:
     return udp
 
 
+def family_of(host: str) -> int:
+    """The address family of an IP address."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def routed(host: str) -> str:
     """Our own address from which the system would reach C{host}; empty if there is no route."""
     try:
@@ -84,7 +87,7 @@ class UdpSocket:
         self.host = host
         self.family = udp.family
         self.port: int = udp.getsockname()[1]
-        self.peers: dict[Any, Peer] = {}
+        self.peers: KnownPeers = {}
         self._socket = udp
         self._reactor = reactor
         self._watching = False
@@ -104,7 +107,7 @@ class UdpSocket:
         """Stop reading, free the port."""
         self._reactor.removeReader(self)
         self._socket.close()
-        self.engine.peers.forget(self)
+        self.engine.peers.forget(self.peers)
 
     def watch_errors(self) -> None:
         """Have the system queue the ICMP errors that concern this socket; only Linux does."""
@@ -126,6 +129,14 @@ class UdpSocket:
         """The peer's host and port, and our own host as the peer sees it."""
         return address[0], address[1], self.host
 
+    def peer(self, address: Any) -> UdpPeer:
+        """The peer at this address; one is made if there is none."""
+        peer = self.peers.get(address)
+        if peer is None:
+            return self.engine.peers.add(self.peers, address, self.sendto, *self.names(address))
+        self.engine.peers.seen(peer)
+        return peer
+
     def doRead(self) -> None:
         engine = self.engine
         receive = self._socket.recvfrom_into
@@ -145,14 +156,14 @@ class UdpSocket:
                 continue
             peer = peers.get(address)
             if peer is None or not peer.users:
-                peer = engine.peers.find(self, address)
+                peer = self.peer(address)
             elif room[HEADER] == INIT and not harmless_init(bytes(room[:length])):
                 continue
             endpoint = endpoints.get(room[2] << 8 | room[3])
             if endpoint is None:
                 # The library answers with ABORT.
                 input_(peer.handle, packet, length, 0)
-            elif self in endpoint.sockets:
+            elif self in endpoint.udp_sockets:
                 input_(peer.handle, packet, length, 0)
                 endpoint.drain()
             else:
@@ -188,7 +199,7 @@ class UdpSocket:
         for peer in self._known(address):
             self.engine.port_unreachable(peer, packet)
 
-    def _known(self, address: Any) -> list[Peer]:
+    def _known(self, address: Any) -> list[UdpPeer]:
         peer = self.peers.get(address)
         return [peer] if peer is not None else []
 
@@ -229,11 +240,11 @@ class WildcardSocket(UdpSocket):
             own = self._own(ancillary)
             if length < SHORTEST or own is None:
                 continue
-            peer = engine.peers.find(self, (address, own))
+            peer = self.peer((address, own))
             if peer.users and engine.room[HEADER] == INIT and not harmless_init(bytes(engine.room[:length])):
                 continue
             endpoint = engine.endpoints.get(engine.room[2] << 8 | engine.room[3])
-            if endpoint is None or self in endpoint.sockets:
+            if endpoint is None or self in endpoint.udp_sockets:
                 engine.input(peer.handle, engine.packet, length, 0)
                 if endpoint is not None:
                     endpoint.drain()
@@ -261,5 +272,5 @@ class WildcardSocket(UdpSocket):
         )
         return self._socket.sendmsg([data], [(level, kind, packed)], 0, destination)
 
-    def _known(self, address: Any) -> list[Peer]:
+    def _known(self, address: Any) -> list[UdpPeer]:
         return [peer for (known, _), peer in self.peers.items() if known == address]

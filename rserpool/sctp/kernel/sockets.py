@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from socket import ntohl
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
 from twisted.logger import Logger
@@ -14,10 +14,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.sctp.base import MAX_MESSAGE
-from rserpool.sctp.kernel.options import CMSG_NXTINFO, CMSG_RCVINFO, MSG_NOTIFICATION, RCVINFO, SCTP_UNORDERED
-
-if TYPE_CHECKING:
-    from rserpool.sctp.kernel.endpoint import Endpoint
+from rserpool.sctp.kernel import options
+from rserpool.sctp.kernel.notifications import NUMBERS
+from rserpool.sctp.kernel.options import CMSG_NXTINFO, CMSG_RCVINFO, MSG_NOTIFICATION, SCTP_UNORDERED
+from rserpool.sctp.notifications import Notification
+from rserpool.sctp.sockets import RCVINFO, SNDINFO, SocketAssociation
 
 BATCH = 64
 """So many messages are read before other sockets have their turn."""
@@ -29,14 +30,40 @@ _MSG_EOR = int(socket.MSG_EOR)
 _log = Logger()
 
 
+class SocketOwner(Protocol):
+    """The endpoint that a socket belongs to.
+
+    @ivar reactor: where it is read.
+    @ivar by_id: the associations that the kernel knows, by its numbers.
+    """
+
+    @property
+    def reactor(self) -> Any: ...
+
+    @property
+    def by_id(self) -> Mapping[int, SocketAssociation]: ...
+
+    def notified(self, notification: Notification | None) -> None:
+        """The kernel tells something."""
+
+    def has_room(self, sock: KernelSocket) -> None:
+        """It has room again."""
+
+    def drained(self, sock: KernelSocket, empty: bool) -> None:
+        """It has been read, until nothing was left or for long enough."""
+
+    def socket_lost(self, sock: KernelSocket) -> None:
+        """The socket of one association is of no more use."""
+
+
 @implementer(IReadDescriptor, IWriteDescriptor)
-class Port:
+class KernelSocket:
     """One socket with any number of associations, or with one that has been peeled off.
 
     @ivar alone: the identifier of the association that has this socket for itself, or 0.
     """
 
-    def __init__(self, endpoint: Endpoint, sock: socket.socket, alone: int = 0) -> None:
+    def __init__(self, endpoint: SocketOwner, sock: socket.socket, alone: int = 0) -> None:
         self.endpoint = endpoint
         self.socket = sock
         self.alone = alone
@@ -67,6 +94,23 @@ class Port:
         self.want_room(False)
         self.socket.close()
 
+    def abort(self, identifier: int) -> None:
+        """Abort an association."""
+        beside = [(options.IPPROTO_SCTP, options.CMSG_SNDINFO, SNDINFO.pack(0, options.SCTP_ABORT, 0, 0, identifier))]
+        try:
+            self.socket.sendmsg((), beside)
+        except OSError as error:
+            _log.debug("{socket}: {number} is gone already: {error}", socket=self, number=identifier, error=error)
+
+    def peel_off(self, identifier: int) -> KernelSocket:
+        """A socket of its own for an association, which is read from now on.
+
+        @raise OSError: if the association is gone, or there are too many open files.
+        """
+        own = KernelSocket(self.endpoint, options.peel_off(self.socket, identifier), identifier)
+        own.start()
+        return own
+
     def want_room(self, wanted: bool) -> None:
         """Whether to be told when the kernel has room again."""
         if wanted != self._writing:
@@ -80,7 +124,7 @@ class Port:
         # The reactor gave the socket up.
         self._reading = self._writing = False
         if self.alone:
-            self.endpoint.port_lost(self)
+            self.endpoint.socket_lost(self)
         elif self.socket.fileno() >= 0:
             # An error of one association, or none at all, must not end all the others.
             error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -88,7 +132,7 @@ class Port:
             self.start()
 
     def doWrite(self) -> None:
-        self.endpoint.waiting.room(self)
+        self.endpoint.has_room(self)
 
     def doRead(self) -> None:
         # This is where the time goes: one call for each message, and nothing is looked up that can be known before.
@@ -103,10 +147,7 @@ class Port:
                 self._failed(error)
                 break
             if flags & MSG_NOTIFICATION:
-                if flags & _MSG_EOR and not self._notification:
-                    endpoint.notified(data)
-                else:
-                    self._notified_in_part(data, flags)
+                self._notified(data, flags)
             elif ancillary:
                 _, kind, information = ancillary[-1]
                 if kind == CMSG_RCVINFO and len(information) == RCVINFO.size:
@@ -129,16 +170,16 @@ class Port:
             return
         endpoint.drained(self, empty=True)
 
-    def _notified_in_part(self, data: bytes, flags: int) -> None:
-        """A notification was longer than the buffer."""
+    def _notified(self, data: bytes, flags: int) -> None:
+        """A notification, or a part of one that is longer than the buffer."""
         if len(self._notification) < 2 * _ROOM:
             self._notification += data
         if flags & _MSG_EOR:
             data = bytes(self._notification)
             self._notification.clear()
-            self.endpoint.notified(data)
+            self.endpoint.notified(NUMBERS.parse(data))
 
     def _failed(self, error: OSError) -> None:
         _log.debug("{port}: {error}", port=self, error=error)
         if self.alone:
-            self.endpoint.reactor.callLater(0, self.endpoint.port_lost, self)
+            self.endpoint.reactor.callLater(0, self.endpoint.socket_lost, self)

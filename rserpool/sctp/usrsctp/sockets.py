@@ -1,0 +1,218 @@
+"""A socket of libusrsctp: addresses, options after a profile, and what is sent (RFC 6458 section 8, RFC 7829)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Container
+from errno import EADDRINUSE
+from random import randrange
+from typing import Any
+
+from twisted.logger import Logger
+
+from rserpool.core.profiles import Profile
+from rserpool.sctp.base import STREAMS
+from rserpool.sctp.sockets import SNDINFO
+from rserpool.sctp.usrsctp.library import (
+    AF_CONN,
+    IPPROTO_SCTP,
+    SCTP_ABORT,
+    SCTP_ASSOCINFO,
+    SCTP_DELAYED_SACK,
+    SCTP_EVENT,
+    SCTP_INITMSG,
+    SCTP_NODELAY,
+    SCTP_PARTIAL_DELIVERY_POINT,
+    SCTP_PEER_ADDR_PARAMS,
+    SCTP_PEER_ADDR_THLDS,
+    SCTP_RECVRCVINFO,
+    SCTP_RTOINFO,
+    SCTP_SENDV_SNDINFO,
+    SCTP_STATUS,
+    SOCK_SEQPACKET,
+    SPP_HB_DEMAND,
+    SPP_HB_ENABLE,
+    Library,
+)
+from rserpool.sctp.usrsctp.notifications import EVENTS
+
+SOCKET_BUFFER = 256 * 1024
+"""Bytes that the library keeps for each direction of an association."""
+MAX_INBOUND_STREAMS = 2048
+
+_log = Logger()
+
+
+class UsrsctpSocket:
+    """One socket with any number of associations.
+
+    @ivar so: what the library calls it; None once it is closed.
+    @ivar sendv: the library's function.
+    """
+
+    def __init__(self, library: Library, profile: Profile) -> None:
+        """
+        @raise OSError: if the library makes none.
+        """
+        self._library = library
+        self._lib = library.lib
+        self._profile = profile
+        self.sendv = library.lib.usrsctp_sendv
+        null = self.null = library.ffi.NULL
+        so = library.lib.usrsctp_socket(AF_CONN, SOCK_SEQPACKET, IPPROTO_SCTP, null, null, 0, null)
+        if so == null:
+            raise OSError(library.ffi.errno, "libusrsctp opens no socket")
+        self.so: Any = so
+        self._configure()
+
+    def _configure(self) -> None:
+        """Make it non-blocking, give it the timers of the profile, subscribe to events."""
+        new, make = self._library.ffi.new, self._library.struct
+        self._lib.usrsctp_set_non_blocking(self.so, 1)
+        profile = self._profile
+        for name in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            self._set(name, new("int *", SOCKET_BUFFER), socket.SOL_SOCKET)
+        self._set(SCTP_RECVRCVINFO, new("uint32_t *", 1))
+        self.set_no_delay()
+        self._set(SCTP_PARTIAL_DELIVERY_POINT, new("uint32_t *", SOCKET_BUFFER // 2))
+        for event in EVENTS:
+            self._set(SCTP_EVENT, make("sctp_event", se_type=event, se_on=1))
+        rto = make(
+            "sctp_rtoinfo",
+            srto_initial=_ms(profile.rto_initial),
+            srto_max=_ms(profile.rto_max),
+            srto_min=_ms(profile.rto_min),
+        )
+        self._set(SCTP_RTOINFO, rto)
+        limit = make("sctp_assocparams", sasoc_asocmaxrxt=profile.association_max_retransmissions)
+        self._set(SCTP_ASSOCINFO, limit)
+        initial = make(
+            "sctp_initmsg",
+            sinit_num_ostreams=STREAMS,
+            sinit_max_instreams=MAX_INBOUND_STREAMS,
+            sinit_max_attempts=profile.max_init_retransmissions,
+            sinit_max_init_timeo=_ms(profile.rto_max),
+        )
+        self._set(SCTP_INITMSG, initial)
+        self.set_heartbeat(profile.heartbeat_interval, 0)
+        # Quick failover (RFC 7829): once a heartbeat is missed, the next ones follow at the pace of the RTO.
+        thresholds = make(
+            "sctp_paddrthlds",
+            spt_pathmaxrxt=profile.association_max_retransmissions,
+            spt_pathpfthld=0,
+            spt_pathcpthld=0xFFFF,
+        )
+        self._set(SCTP_PEER_ADDR_THLDS, thresholds)
+        delay = make("sctp_sack_info", sack_delay=_ms(profile.sack_delay), sack_freq=2)
+        self._set(SCTP_DELAYED_SACK, delay)
+
+    # Associations come.
+
+    def bind(self, port: int, taken: Container[int]) -> int:
+        """Bind to an SCTP port, or with 0 to one that is not among those that are C{taken}.
+
+        @return: the port.
+        @raise OSError: if it is taken.
+        """
+        for _ in range(1 if port else 100):
+            chosen = port or randrange(32768, 61000)
+            address = self._address(chosen, 0)
+            if chosen not in taken and not self._lib.usrsctp_bind(
+                self.so, address, self._library.ffi.sizeof(address[0])
+            ):
+                return chosen
+        raise OSError(EADDRINUSE, f"SCTP port {chosen} is taken in this process")
+
+    def listen(self, wanted: bool) -> None:
+        """Whether peers may open associations.
+
+        @raise OSError: if the library does not listen.
+        """
+        if self._lib.usrsctp_listen(self.so, int(wanted)) and wanted:
+            raise OSError(self._library.ffi.errno, "libusrsctp does not listen")
+
+    def connect(self, port: int, handle: int) -> int:
+        """Send an INIT to the peer with this SCTP port and handle.
+
+        @return: the association's number; 0 if there is one with this peer.
+        """
+        to = self._address(port, handle)
+        if self._lib.usrsctp_connect(self.so, to, self._library.ffi.sizeof(to[0])):
+            return 0
+        return int(self._lib.usrsctp_getassocid(self.so, to))
+
+    def peer(self, association: int) -> tuple[int, int]:
+        """The peer's handle and SCTP port; zeros if it is gone."""
+        addresses = self._library.ffi.new("struct sockaddr_conn **")
+        if self._lib.usrsctp_getpaddrs(self.so, association, addresses) <= 0:
+            return 0, 0
+        found = addresses[0].sconn_addr, socket.ntohs(addresses[0].sconn_port)
+        self._lib.usrsctp_freepaddrs(addresses[0])
+        return found
+
+    # Options.
+
+    def set_heartbeat(self, seconds: float, association: int) -> None:
+        """Set the heartbeat interval of an association, or with 0 of all future ones."""
+        parameters = self._library.struct(
+            "sctp_paddrparams",
+            # For an association the library wants an address, be it that of nobody.
+            spp_address={"family": AF_CONN if association else 0},
+            spp_assoc_id=association,
+            spp_hbinterval=_ms(seconds),
+            spp_flags=SPP_HB_ENABLE,
+            spp_pathmaxrxt=self._profile.association_max_retransmissions,
+        )
+        self._set(SCTP_PEER_ADDR_PARAMS, parameters)
+
+    def demand_heartbeat(self, port: int, handle: int, association: int) -> None:
+        """Send a heartbeat to the peer with this SCTP port and handle now."""
+        ffi = self._library.ffi
+        parameters = self._library.struct(
+            "sctp_paddrparams", spp_address={}, spp_assoc_id=association, spp_flags=SPP_HB_DEMAND
+        )
+        address = self._address(port, handle)
+        ffi.memmove(ffi.addressof(parameters[0], "spp_address"), address, ffi.sizeof(address[0]))
+        self._set(SCTP_PEER_ADDR_PARAMS, parameters)
+
+    def round_trip(self, association: int) -> float | None:
+        """The smoothed round trip time in seconds to the primary address of an association; None if it is not known."""
+        status = self._library.struct("sctp_status", sstat_assoc_id=association)
+        length = self._library.ffi.new("uint32_t *", self._library.ffi.sizeof(status[0]))
+        if self._lib.usrsctp_getsockopt(self.so, IPPROTO_SCTP, SCTP_STATUS, status, length):
+            return None
+        return float(status.spinfo_srtt) / 1000
+
+    def set_no_delay(self) -> None:
+        """Switch Nagle's algorithm off."""
+        self._set(SCTP_NODELAY, self._library.ffi.new("uint32_t *", 1))
+
+    # The end.
+
+    def abort(self, association: int) -> None:
+        """Abort an association that is up."""
+        if self.so is not None:
+            sndinfo = SNDINFO.pack(0, SCTP_ABORT, 0, 0, association)
+            self.sendv(self.so, b"", 0, self.null, 0, sndinfo, SNDINFO.size, SCTP_SENDV_SNDINFO, 0)
+
+    def close(self) -> None:
+        """Close it; associations that it still has are aborted."""
+        if self.so is not None:
+            self._set(socket.SO_LINGER, self._library.struct("linger", l_onoff=1, l_linger=0), socket.SOL_SOCKET)
+            so, self.so = self.so, None
+            self._lib.usrsctp_close(so)
+
+    def _address(self, port: int, handle: int) -> Any:
+        """An address as the library has it; handle 0 means any peer."""
+        return self._library.struct(
+            "sockaddr_conn", sconn_family=AF_CONN, sconn_port=socket.htons(port), sconn_addr=handle
+        )
+
+    def _set(self, option: int, value: Any, level: int = IPPROTO_SCTP) -> None:
+        ffi = self._library.ffi
+        if self._lib.usrsctp_setsockopt(self.so, level, option, value, ffi.sizeof(ffi.typeof(value).item)):
+            _log.warn("libusrsctp refuses option {option} (errno {errno})", option=option, errno=ffi.errno)
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
