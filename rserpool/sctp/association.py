@@ -60,7 +60,7 @@ class BufferedAssociation:
         raise NotImplementedError
 
     def cut(self) -> None:
-        """Abort it in the stack."""
+        """Abort it in the stack; for everybody else it is lost already."""
         raise NotImplementedError
 
     # What users call.
@@ -89,10 +89,10 @@ class BufferedAssociation:
                 self._fill()
 
     def abort(self) -> None:
-        if self._lost:
-            return
-        self.cut()
-        self.endpoint.later(self._report, self._finish(), ConnectionAborted())
+        if not self._lost:
+            failed = self._finish()
+            self.cut()
+            self.endpoint.later(self._report, failed, ConnectionAborted())
 
     # What the endpoint calls.
 

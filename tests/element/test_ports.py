@@ -118,7 +118,8 @@ class SctpPortTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = MemoryReactorClock()
-        self.stack = Network(self.clock).stack("10.0.0.1", "10.0.1.1", encapsulation=9899)
+        self.network = Network(self.clock)
+        self.stack = self.network.stack("10.0.0.1", "10.0.1.1", encapsulation=9899)
 
     def listen(self, *hosts: str) -> SctpPort:
         return listenSCTP(self.clock, 5000, Factory.forProtocol(Protocol), hosts, stack=self.stack)
@@ -140,7 +141,7 @@ class SctpPortTests(SynchronousTestCase):
         """Its associations are connections."""
         ports = ListeningPorts(self.clock)
         ports.during(self.listen)
-        other = self.stack.network.stack("10.0.0.2")
+        other = self.network.stack("10.0.0.2")
         peer = TransportAddress(("10.0.0.1",), 5000, 9899)
         connecting = SctpClientEndpoint(self.clock, peer, stack=other).connect(Factory.forProtocol(Protocol))
         self.clock.pump([0.01] * 100)

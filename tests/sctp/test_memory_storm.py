@@ -14,6 +14,7 @@ from rserpool.sctp import ISctpAssociation
 from rserpool.sctp.base import SctpHandler
 from rserpool.sctp.memory import MemoryStack, Network
 from rserpool.sctp.memory.association import MemoryAssociation
+from rserpool.sctp.memory.endpoint import MemoryEndpoint
 
 STORMS = 50
 STEPS = 120
@@ -79,7 +80,7 @@ class Storm:
             for _ in range(self.random.randrange(1, 8)):
                 number = len(self.sent[association])
                 # What is sent on an association that is lost or closing is ignored.
-                if not association._lost and association._closing is None:
+                if not association._lost and not association._closing:
                     association.send(b"%d " % number + bytes(self.random.choice((0, 50000))))
                     self.sent[association].append(number)
         elif roll < 0.65:
@@ -139,7 +140,7 @@ class StormTests(SynchronousTestCase):
                 self.assertNotIn("message", events)
             if "lost" in events:
                 self.assertEqual(("lost", 1), (events[-1], events.count("lost")))
-            alive = "lost" not in events and not association.endpoint.stack.crashed
+            alive = "lost" not in events and not self.crashed(association)
             self.assertEqual(alive, association in present)
         for association in present:
             remote = association._remote
@@ -153,9 +154,16 @@ class StormTests(SynchronousTestCase):
             self.assertEqual(sorted(set(received)), received, "in order, and none twice")
             if association in present:
                 self.assertEqual(sent, received)
-            elif not association.endpoint.stack.crashed:
+            elif not self.crashed(association):
                 self.assertEqual(set(), set(sent) - set(received) - ledger.failed[association])
         self.assertEqual([], storm.clock.getDelayedCalls())
+
+    @staticmethod
+    def crashed(association: MemoryAssociation) -> bool:
+        """Whether its process is dead."""
+        endpoint = association.endpoint
+        assert isinstance(endpoint, MemoryEndpoint)
+        return endpoint.process.crashed
 
     def test_storms(self) -> None:
         """Up once, lost once and last, messages in order and once; each arrived or was reported; ends agree at last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from rserpool.sctp.memory.network import MemoryStack, Network
+from rserpool.sctp.memory.network import Network
+from rserpool.sctp.memory.stack import MemoryStack
 
 __all__ = ["MemoryStack", "Network"]

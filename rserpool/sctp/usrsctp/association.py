@@ -110,9 +110,9 @@ class UsrsctpAssociation(SocketAssociation):
 
     def cut(self) -> None:
         if self.endpoint.forget(self):
-            if self.established:
+            if not self.tag or self._udp_peer is None:
                 self.socket.abort(self.identifier)
-            elif self._udp_peer is not None and self.tag:
+            else:
                 # The library aborts nothing that is not up: let it believe that the peer refuses.
                 packet = abort_with_tag(self._engine.library, self.peer.port, self.endpoint.port, self.tag)
                 self._engine.input(self._udp_peer.handle, packet, len(packet), 0)
