@@ -38,6 +38,7 @@ MAY_LOAD = {
     "rserpool.element": ELEMENT,
     "rserpool.user": USER,
     "rserpool.session": SESSION,
+    "rserpool.plugins": {*WIRE, "core.policies"},
     "rserpool.sctp": WIRE,
     "rserpool.sctp.memory": WIRE,
     "rserpool.names": USER,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.policies import ParsedPolicy, parse
+from rserpool.plugins import add_policies, load_probes
 
 STAT = Path("/proc/stat")
 
@@ -41,7 +43,19 @@ class CpuLoad:
 
 
 PROBES: dict[str, Callable[[], Callable[[], float]]] = {"cpu": CpuLoad}
-"""What may stand for a value in C{--policy least-used:load=NAME}."""
+"""What may stand for a load in C{--policy least-used:load=NAME}; plugins add to it."""
+
+
+def parse_policy(text: str) -> ParsedPolicy:
+    """Read C{NAME[:FIELD=VALUE,...]} as L{rserpool.core.policies.parse} does, with the policies and probes of plugins.
+
+    @raise ConfigurationError: with a sentence that names the wrong part, also if there is no such probe.
+    """
+    add_policies()
+    parsed = parse(text)
+    for name in parsed.probes.values():
+        _starting(name)
+    return parsed
 
 
 def probe(name: str) -> Callable[[], float]:
@@ -49,7 +63,11 @@ def probe(name: str) -> Callable[[], float]:
 
     @raise ConfigurationError: if there is none.
     """
-    try:
-        return PROBES[name]()
-    except KeyError:
-        raise ConfigurationError(f"there is no load probe {name!r}; choose {', '.join(PROBES)} or a number") from None
+    return _starting(name)()
+
+
+def _starting(name: str) -> Callable[[], Callable[[], float]]:
+    probes = PROBES | load_probes(tuple(PROBES))
+    if name not in probes:
+        raise ConfigurationError(f"there is no load probe {name!r}; choose {', '.join(probes)} or a number")
+    return probes[name]

@@ -16,8 +16,8 @@ from rserpool.core.addresses import TransportAddress, only_this_host
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.policies import ParsedPolicy
-from rserpool.core.policies import parse as parse_policy
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
+from rserpool.element.load import parse_policy
 from rserpool.element.ports import (
     asap_place,
     bound_hosts,

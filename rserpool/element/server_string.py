@@ -26,10 +26,8 @@ from twisted.internet.endpoints import serverFromString
 
 from rserpool.core.addresses import parse_transport_address
 from rserpool.core.errors import ConfigurationError
-from rserpool.core.policies import ParsedPolicy
-from rserpool.core.policies import parse as parse_policy
 from rserpool.core.profiles import profile
-from rserpool.element.load import probe
+from rserpool.element.load import parse_policy
 from rserpool.element.server_endpoint import PoolServerEndpoint
 from rserpool.node.registrars import registrars_from
 from rserpool.sctp.stack import BACKENDS
@@ -81,13 +79,6 @@ def _inner(args: tuple[str, ...], keywords: dict[str, str]) -> tuple[str, str, d
     return pool, rest[0], others
 
 
-def _policy(text: str) -> ParsedPolicy:
-    parsed = parse_policy(text)
-    for name in parsed.probes.values():
-        probe(name)
-    return parsed
-
-
 def _number(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
@@ -123,7 +114,7 @@ def _choice(choices: dict[str, T]) -> Callable[[str], T]:
 _YES_OR_NO = _choice({"yes": True, "no": False})
 _KEYWORDS: dict[str, Callable[[str], Any]] = {
     "registrar": lambda text: registrars_from(text.split("+")),
-    "policy": _policy,
+    "policy": parse_policy,
     "identifier": _number(1, 2**32 - 1),
     "life": _number(1, 2**31 - 1),
     "grace": _seconds,

@@ -17,10 +17,9 @@ from rserpool.core.element import pool_element as role
 from rserpool.core.errors import ConfigurationError, Rejected
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.policies import FULL_LOAD, ParsedPolicy
-from rserpool.core.policies import parse as parse_policy
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
-from rserpool.element.load import probe
+from rserpool.element.load import parse_policy, probe
 from rserpool.element.refusal import refusal
 from rserpool.node.closing import close
 from rserpool.node.multicast import AnnouncementChannel, default_group

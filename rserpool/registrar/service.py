@@ -27,6 +27,7 @@ from rserpool.node.multicast import ENRP_GROUP, AnnouncementChannel, default_gro
 from rserpool.node.node import Node
 from rserpool.node.registrars import local_hosts_towards
 from rserpool.node.tcp import listen_tcp
+from rserpool.plugins import add_policies
 from rserpool.registrar.collector import Garbage
 from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
@@ -127,11 +128,13 @@ class RegistrarService(Service):
         self._collecting.clock = reactor
 
     def startService(self) -> None:
-        """Listen.
+        """Listen; by now the policies of plugins are known.
 
         @raise twisted.internet.error.CannotListenError: if a port is taken or an address is not of this host.
         @raise rserpool.core.errors.SctpUnavailable: if there is no SCTP on this machine.
+        @raise rserpool.core.errors.ConfigurationError: if two plugins bring one policy.
         """
+        add_policies()
         try:
             self._start()
         except Exception:

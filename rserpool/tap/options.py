@@ -20,6 +20,7 @@ from rserpool.core.addresses import TransportAddress, parse_transport_address
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.monitoring.report import CSP_PORT
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
+from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
 
 T = TypeVar("T")
@@ -38,11 +39,12 @@ class Subcommand(usage.Options):
     def parseOptions(self, options: Any = None) -> None:
         """Read the command line.
 
-        @raise SystemExit: if something is wrong with it.
+        @raise SystemExit: if something is wrong with it, or with plugins.
         """
         try:
+            add_policies()
             super().parseOptions(options)
-        except usage.UsageError as error:
+        except (usage.UsageError, ConfigurationError) as error:
             raise SystemExit(f"twistd {self.name}: {error} (see twistd {self.name} --help)") from None
 
 

@@ -9,16 +9,15 @@ from twisted.plugin import getPlugins
 from twisted.python import usage
 
 from rserpool.core.addresses import parse_transport_address
-from rserpool.core.errors import ConfigurationError
 from rserpool.core.policies import POLICIES
-from rserpool.core.policies import parse as parse_policy
 from rserpool.core.profiles import profile
-from rserpool.element.load import PROBES
+from rserpool.element.load import PROBES, parse_policy
 from rserpool.element.pooled import PooledService
 from rserpool.element.ports import parse_port
 from rserpool.monitor.status import element_status
 from rserpool.node.registrars import local_hosts_towards, registrars_from
 from rserpool.node.steady import make_steady
+from rserpool.plugins import load_probes
 from rserpool.tap.makers import ClassicMaker
 from rserpool.tap.options import (
     REPORTING,
@@ -38,12 +37,6 @@ class Options(Subcommand):
 
     name = "rserpool-pe"
     synopsis = "--pool NAME [options] -- PLUGIN [plugin options]"
-    longdesc = (
-        "Runs a twistd plugin as a pool element of RSerPool: finds the port that it listens on, registers it in the "
-        "pool (RFC 5352), and keeps it registered. Example: "
-        "twistd -n --pidfile= rserpool-pe --pool www -- web --listen tcp:0 --path docs. "
-        f"Policies: {', '.join(policy.name for policy in POLICIES.values())}."
-    )
     optParameters = [
         ["policy", None, "round-robin", f"NAME[:FIELD=VALUE,...]; a load may be {' or '.join(PROBES)}"],
         ["port", None, None, "[tcp:|udp:|sctp:]PORT that the service listens on, where it cannot be found"],
@@ -61,6 +54,18 @@ class Options(Subcommand):
         ["announce", None, "Also look for registrars that announce themselves by multicast."],
         ["no-announce", None, "Do not (the default)."],
     ]
+
+    @property
+    def longdesc(self) -> str:
+        """What to do with it, and which policies and load probes there are."""
+        text = (
+            "Runs a twistd plugin as a pool element of RSerPool: finds the port that it listens on, registers it in "
+            "the pool (RFC 5352), and keeps it registered. Example: "
+            "twistd -n --pidfile= rserpool-pe --pool www -- web --listen tcp:0 --path docs. "
+            f"Policies: {', '.join(policy.name for policy in POLICIES.values())}."
+        )
+        added = load_probes(tuple(PROBES))
+        return f"{text} Load probes of plugins: {', '.join(added)}." if added else text
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +104,7 @@ class Options(Subcommand):
         if self["identifier"] is not None and len(self.pools) > 1:
             raise usage.UsageError("--identifier goes with a single --pool")
         self.settings: dict[str, Any] = {
-            "policy": read("policy", self["policy"], _policy),
+            "policy": read("policy", self["policy"], parse_policy),
             "grace": read("grace", self["grace"], seconds),
             "profile": read("profile", self["profile"], profile),
             "backend": read("backend", self["backend"], backend),
@@ -133,14 +138,6 @@ class Options(Subcommand):
             self.inner.parseOptions(list(self.plugin[1:]))
         except usage.UsageError as error:
             raise usage.UsageError(f"{self.plugin[0]}: {error}") from None
-
-
-def _policy(text: str) -> Any:
-    parsed = parse_policy(text)
-    for name in parsed.probes.values():
-        if name not in PROBES:
-            raise ConfigurationError(f"there is no load probe {name!r}; choose {', '.join(PROBES)} or a number")
-    return parsed
 
 
 def _maker(name: str) -> Any:

@@ -27,6 +27,7 @@ from rserpool.node.closing import close
 from rserpool.node.node import Node
 from rserpool.node.registrars import local_hosts_towards, over, registrars_from
 from rserpool.node.tcp import TcpEndpoint
+from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
@@ -121,6 +122,7 @@ class PoolUserService(Service):
         """
         if self.running:
             return
+        add_policies()
         hosts = self._local_hosts()
         transport, stack = self._open(hosts)
         registrars = over(self._registrars, transport)
