@@ -87,7 +87,7 @@ def load_probes(own: tuple[str, ...] = ()) -> dict[str, Callable[[], Callable[[]
 
 
 def _found(interface: Any) -> Iterator[tuple[str, Any]]:
-    """The plugins that L{twisted.plugin.getPlugins} finds, and where: it does not tell."""
+    """The plugins that C{twisted.plugin.getPlugins} finds, and where: it does not tell."""
     for dropin in getCache(directories).values():
         for cached in dropin.plugins:
             origin = f"{dropin.moduleName}.{cached.name}"
