@@ -154,17 +154,16 @@ class Elsewhere(UserHands):
 
 def environment(element: PoolElementParameter, pool: bytes, attempt: int) -> dict[str, str]:
     """What a command is told; see L{EPILOG}."""
-    transport: Any = element.user_transport
-    kind = type(transport).__name__.removesuffix("Transport").lower()
+    transport = element.user_transport
     host = transport.addresses[0]
     return {
         "RSERPOOL_POOL": handle_text(pool),
         "RSERPOOL_HOST": host,
         "RSERPOOL_PORT": str(transport.port),
         "RSERPOOL_ADDRESS": f"[{host}]:{transport.port}" if ":" in host else f"{host}:{transport.port}",
-        "RSERPOOL_TRANSPORT": kind,
+        "RSERPOOL_TRANSPORT": transport.kind,
         "RSERPOOL_HOSTS": ",".join(transport.addresses),
-        "RSERPOOL_UDP_PORT": str(element.encapsulation or "") if kind == "sctp" else "",
+        "RSERPOOL_UDP_PORT": str(element.encapsulation or "") if transport.kind == "sctp" else "",
         "RSERPOOL_ELEMENT": f"0x{element.identifier:08x}",
         "RSERPOOL_ATTEMPT": str(attempt),
     }

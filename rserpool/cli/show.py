@@ -66,9 +66,9 @@ def element_json(element: PoolElementParameter) -> dict[str, Any]:
     """An element for C{json.dumps}."""
     transport = element.user_transport
     described: dict[str, Any] = {
-        "protocol": type(transport).__name__.removesuffix("Transport").lower(),
+        "protocol": transport.kind,
         "addresses": list(transport.addresses),
-        "port": getattr(transport, "port", None),
+        "port": transport.port,
     }
     if transport.use == DATA_PLUS_CONTROL:
         described["control"] = True

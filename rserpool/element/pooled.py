@@ -151,7 +151,7 @@ class PooledService(Service):
             self._log.warn(
                 "the service opened {count} ports: {port} is registered; name another with --port",
                 count=len(self._ports.ports),
-                port=getattr(transport, "port", "?"),
+                port=transport.port,
             )
         return transport
 

@@ -74,12 +74,14 @@ def element_status(service: PoolElementService | None) -> list[Status]:
     for handle in role.pools:
         element = role.element(handle)
         transport = element.user_transport
-        port = getattr(transport, "port", None)
         result.append(
             Status(
                 Component(Kind.POOL_ELEMENT, element.identifier),
                 f"{handle_text(handle)}: {_progress(role.state_of(handle), service.joining(handle))}",
-                [host if port is None else str(TransportAddress((host,), port)) for host in transport.addresses],
+                [
+                    host if transport.port is None else str(TransportAddress((host,), transport.port))
+                    for host in transport.addresses
+                ],
                 _load(element.policy),
                 home,
             )

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.user.places import serves_at
 from rserpool.core.user.resolution import PoolChanged
-from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport
+from rserpool.core.wire.parameters import PoolElementParameter
 
 
 class Subscription:
@@ -41,5 +41,5 @@ class Subscription:
 
 def is_at(element: PoolElementParameter, address: TransportAddress) -> bool:
     """Whether an element serves at this address: by its protocol, at its port, and at one of its hosts."""
-    kind = "sctp" if isinstance(element.user_transport, SctpTransport) else "tcp"
-    return kind == address.protocol and any(serves_at(element, host, address.port) for host in address.hosts)
+    same = (element.user_transport.kind == "sctp") == (address.protocol == "sctp")
+    return same and any(serves_at(element, host, address.port) for host in address.hosts)

@@ -13,13 +13,11 @@ def describe(element: PoolElementParameter) -> str:
 def place(element: PoolElementParameter) -> str:
     """Where an element serves: C{tcp 127.0.0.1:80}."""
     transport = element.user_transport
-    kind = type(transport).__name__.removesuffix("Transport").lower()
     hosts = ",".join(f"[{host}]" if ":" in host else host for host in transport.addresses)
-    port = getattr(transport, "port", None)
-    return f"{kind} {hosts}:{port}" if port is not None else kind
+    return transport.kind if transport.port is None else f"{transport.kind} {hosts}:{transport.port}"
 
 
 def serves_at(element: PoolElementParameter, host: object, port: object) -> bool:
     """Whether an element serves at this IP address and port, over whatever transport."""
     transport = element.user_transport
-    return host in transport.addresses and port == getattr(transport, "port", None)
+    return host in transport.addresses and port == transport.port

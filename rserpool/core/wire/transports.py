@@ -40,79 +40,78 @@ _IPV4_HEADER: Final = IPV4_ADDRESS << 16 | 8
 class SctpTransport:
     """SCTP Transport (RFC 5354 section 3.4).
 
+    Of every transport parameter:
+
+    @cvar TYPE: its parameter type.
+    @cvar kind: what people and programs are told: C{"sctp"}, C{"tcp"}, C{"udp"}, C{"udplite"}, C{"dccp"}, C{"opaque"}.
+    @ivar port: the port; None where there is none.
     @ivar use: L{DATA_ONLY} or L{DATA_PLUS_CONTROL}.
-    @ivar addresses: IP addresses as text; at least one.
+    @ivar addresses: IP addresses as text; at least one where there is a port.
     """
 
     TYPE: ClassVar[int] = SCTP_TRANSPORT
+    kind: ClassVar[str] = "sctp"
     port: int
     use: int
     addresses: tuple[str, ...]
 
 
+class _AtOneAddress:
+    """What all but SCTP have in common: one address, and no control channel."""
+
+    __slots__ = ()
+    use: ClassVar[int] = DATA_ONLY
+    address: str
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The one address."""
+        return (self.address,)
+
+
 @quick
 @dataclass(frozen=True, slots=True)
-class TcpTransport:
+class TcpTransport(_AtOneAddress):
     """TCP Transport (RFC 5354 section 3.5)."""
 
     TYPE: ClassVar[int] = TCP_TRANSPORT
-    use: ClassVar[int] = DATA_ONLY
+    kind: ClassVar[str] = "tcp"
     port: int
     address: str
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The one address."""
-        return (self.address,)
 
 
 @quick
 @dataclass(frozen=True, slots=True)
-class UdpTransport:
+class UdpTransport(_AtOneAddress):
     """UDP Transport (RFC 5354 section 3.6)."""
 
     TYPE: ClassVar[int] = UDP_TRANSPORT
-    use: ClassVar[int] = DATA_ONLY
+    kind: ClassVar[str] = "udp"
     port: int
     address: str
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The one address."""
-        return (self.address,)
 
 
 @quick
 @dataclass(frozen=True, slots=True)
-class UdpLiteTransport:
+class UdpLiteTransport(_AtOneAddress):
     """UDP-Lite Transport (RFC 5354 section 3.7)."""
 
     TYPE: ClassVar[int] = UDP_LITE_TRANSPORT
-    use: ClassVar[int] = DATA_ONLY
+    kind: ClassVar[str] = "udplite"
     port: int
     address: str
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The one address."""
-        return (self.address,)
 
 
 @quick
 @dataclass(frozen=True, slots=True)
-class DccpTransport:
+class DccpTransport(_AtOneAddress):
     """DCCP Transport (RFC 5354 section 3.3)."""
 
     TYPE: ClassVar[int] = DCCP_TRANSPORT
-    use: ClassVar[int] = DATA_ONLY
+    kind: ClassVar[str] = "dccp"
     port: int
     service_code: int
     address: str
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The one address."""
-        return (self.address,)
 
 
 @quick
@@ -121,6 +120,8 @@ class OpaqueTransport:
     """Opaque Transport (RFC 5354 section 3.16): bytes that only the users of a pool understand."""
 
     TYPE: ClassVar[int] = OPAQUE_TRANSPORT
+    kind: ClassVar[str] = "opaque"
+    port: ClassVar[None] = None
     use: ClassVar[int] = DATA_ONLY
     addresses: ClassVar[tuple[str, ...]] = ()
     data: bytes
