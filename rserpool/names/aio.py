@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from rserpool.core.errors import RSerPoolError
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.user.resolution import Resolved
 from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.blocking import resolver
-from rserpool.names.errors import name_error
+from rserpool.names.errors import name_errors
 from rserpool.names.trying import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.user.service import PoolUserService
@@ -70,10 +69,8 @@ class Pools:
         The parameters, what it returns and what it raises: see
         L{Resolver.getaddrinfo<rserpool.names.blocking.Resolver.getaddrinfo>}.
         """
-        try:
+        with name_errors():
             resolved = await self.resolve(pool, timeout=timeout)
-        except RSerPoolError as error:
-            raise name_error(error) from None
         name = handle_text(handle_of(pool))
         return address_infos(name, resolved.elements, family=family, type=type, proto=proto, flags=flags)
 
@@ -106,10 +103,8 @@ class _Hands:
 
     async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
         seconds = min(seconds, self._source.default_timeout)
-        try:
+        with name_errors():
             resolved = await self._pools.resolve(self._pool, timeout=seconds, fresh=fresh)
-        except RSerPoolError as error:
-            raise name_error(error) from None
         return over_tcp(self._pool, resolved.elements)
 
     async def attempt(

@@ -19,7 +19,7 @@ from rserpool.core.user.resolution import Resolved
 from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.asking import Asker
-from rserpool.names.errors import name_error
+from rserpool.names.errors import name_errors
 from rserpool.names.trying import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.node.registrars import registrars_from
@@ -45,9 +45,8 @@ class Resolver:
         """
         future = self.asker.resolve(handle_of(pool), timeout=timeout, fresh=fresh)
         try:
-            return future.result()
-        except RSerPoolError as error:
-            raise name_error(error) from None
+            with name_errors():
+                return future.result()
         finally:
             # Whoever was interrupted waits no more.
             future.cancel()

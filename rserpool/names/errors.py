@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rserpool.core.errors import NoElement, NoRegistrar, RSerPoolError, UnknownPool
 
@@ -41,14 +43,16 @@ class NothingAccepts(NoElement, ConnectionError):
     """Every element of the pool was tried, and none accepted the connection; the text names them."""
 
 
-def name_error(error: RSerPoolError) -> PoolNameError:
-    """What failed a resolution, as an error of C{socket.getaddrinfo}."""
-    match error:
-        case PoolNameError():
-            return error
-        case UnknownPool():
-            return NameUnknown(socket.EAI_NONAME, str(error))
-        case NoRegistrar():
-            return NamesUnavailable(socket.EAI_AGAIN, str(error))
-        case _:
-            return NameRefused(socket.EAI_FAIL, str(error))
+@contextmanager
+def name_errors() -> Iterator[None]:
+    """What fails a resolution in here is raised as an error of C{socket.getaddrinfo}."""
+    try:
+        yield
+    except PoolNameError:
+        raise
+    except UnknownPool as error:
+        raise NameUnknown(socket.EAI_NONAME, str(error)) from None
+    except NoRegistrar as error:
+        raise NamesUnavailable(socket.EAI_AGAIN, str(error)) from None
+    except RSerPoolError as error:
+        raise NameRefused(socket.EAI_FAIL, str(error)) from None

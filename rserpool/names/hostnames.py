@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IResolutionReceiver
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -19,8 +19,7 @@ from zope.interface import implementer
 
 from rserpool.core.errors import RSerPoolError
 from rserpool.core.handles import handle_of, handle_text
-from rserpool.core.user.resolution import Resolved
-from rserpool.names.errors import name_error
+from rserpool.names.errors import name_errors
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.user.service import PoolUserService
 
@@ -48,19 +47,14 @@ def getaddrinfo(
     @return: a C{Deferred}, that can be cancelled; otherwise as
         L{Resolver.getaddrinfo<rserpool.names.blocking.Resolver.getaddrinfo>}.
     """
-    name = handle_text(handle_of(pool))
 
-    def infos(resolved: Resolved) -> list[AddressInfo]:
+    async def infos() -> list[AddressInfo]:
+        with name_errors():
+            resolved = await user.resolve(pool, timeout=timeout)
+        name = handle_text(handle_of(pool))
         return address_infos(name, resolved.elements, family=family, type=type, proto=proto, flags=flags)
 
-    def failed(failure: Failure) -> None:
-        failure.trap(RSerPoolError)
-        error: Any = failure.value
-        raise name_error(error) from None
-
-    resolved = user.resolve(pool, timeout=timeout)
-    resolved.addErrback(failed)
-    return resolved.addCallback(infos)
+    return ensureDeferred(infos())
 
 
 @implementer(IHostResolution)
