@@ -6,34 +6,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.protocol import Factory, Protocol
-from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import NoElement, TransportAddress, UdpTransport, UnknownPool
-from rserpool.sctp import SctpProtocol
-from rserpool.session import PoolElementHandle, Sender, Session, SessionFactory, SessionProtocol, UnsignedCookies
-from rserpool.session.lines import Peer
-from rserpool.testing import ElementProcess, Scope
-
-
-class Log(SctpProtocol):
-    """Writes down what comes, and answers."""
-
-    factory: Any
-
-    def messageReceived(self, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
-        self.factory.received.append((data, ppid, stream, unordered))
-        self.transport.send(b"re: " + data)
-
-
-class Stream(Protocol):
-    """The same over TCP."""
-
-    factory: Any
-
-    def dataReceived(self, data: bytes) -> None:
-        self.factory.received.append(data)
-        self.transport.write(b"re: " + data)  # type: ignore[union-attr]
+from rserpool.session import PoolElementHandle, Session, SessionFactory, SessionProtocol, UnsignedCookies
+from rserpool.user.dialling import address_of
+from tests.session.sending import SenderCase
 
 
 class Counting(SessionProtocol):
@@ -48,42 +25,8 @@ class Counting(SessionProtocol):
         return b"%d" % self.count
 
 
-class PrimitiveTests(SynchronousTestCase):
-    """A registrar, elements, and a user with a L{Sender}."""
-
-    def setUp(self) -> None:
-        self.scope = Scope()
-        self.addCleanup(self.scope.stop)
-        self.user = self.scope.user()
-        self.got: list[tuple[bytes, Peer]] = []
-        self.reports: list[tuple[Peer, bytes]] = []
-        self.inbox: dict[int, list[Any]] = {}
-
-    def elements(self, count: int, protocol: str = "sctp") -> list[ElementProcess]:
-        """Elements that write down what comes, in C{inbox}, by PE identifier."""
-        elements = []
-        for _ in range(count):
-            factory: Any = Factory.forProtocol(Log if protocol == "sctp" else Stream)  # type: ignore[arg-type, type-var]
-            factory.received = []
-            element = self.scope.element("pool", factory, protocol=protocol)
-            self.inbox[element.identifier("pool")] = factory.received
-            elements.append(element)
-        self.scope.settle()
-        return elements
-
-    def sender(self, **options: Any) -> Sender:
-        return Sender(
-            self.user.service,
-            received=lambda data, peer: self.got.append((data, peer)),
-            undelivered=lambda peer, data, error: self.reports.append((peer, data)),
-            **options,
-        )
-
-    def done(self, sent: Deferred[Any]) -> Any:
-        """It was sent, and had time to arrive."""
-        result = self.scope.result(sent)
-        self.scope.advance(0.1)
-        return result
+class PrimitiveTests(SenderCase):
+    """What is offered."""
 
     # 6.1, 6.2
 
@@ -163,8 +106,7 @@ class PrimitiveTests(SynchronousTestCase):
         (element,) = self.elements(1)
         sender = self.sender()
         (known,) = self.scope.result(self.user.service.resolve("pool")).elements
-        transport: Any = known.user_transport
-        address = TransportAddress(transport.addresses, transport.port, known.encapsulation)
+        address = address_of(known)
         self.assertEqual(address, self.done(sender.send(address, b"direct")))
         self.assertEqual([(b"re: direct", address)], self.got)
         self.scope.kill(element)
@@ -293,86 +235,3 @@ class PrimitiveTests(SynchronousTestCase):
         self.assertEqual(1, len(moves))
         self.assertNotEqual(*moves[0])
         self.scope.result(session.close())
-
-    # What goes wrong
-
-    def test_silent_element(self) -> None:
-        """One that does not answer is passed over after C{attempt} seconds; messages to it wait for one association."""
-        one, other = self.elements(2)
-        self.scope.silence(one)
-        sender = self.sender(attempt=0.5)
-        sending = [sender.send("pool", b"%d" % number) for number in range(4)]
-        peers = {self.done(sent).element.identifier for sent in sending}
-        self.assertEqual({other.identifier("pool")}, peers)
-        self.assertEqual(4, len(self.inbox[other.identifier("pool")]))
-
-    def test_closed_meanwhile(self) -> None:
-        """What waits for an association when it is closed fails."""
-        (element,) = self.elements(1)
-        self.scope.result(self.user.service.populate("pool"))
-        self.scope.silence(element)
-        sender = self.sender()
-        sending = sender.send("pool", b"data")
-        self.scope.advance(0.1)
-        self.scope.result(Deferred.fromCoroutine(sender.close()))
-        with self.assertRaisesRegex(NoElement, "the sender is closed"):
-            self.scope.result(sending)
-
-    def test_other_transports(self) -> None:
-        """An element that serves over neither TCP nor SCTP."""
-        self.scope.element(setup=lambda element: element.register("pool", UdpTransport(80, element.host)))
-        self.scope.settle()
-        with self.assertRaisesRegex(NoElement, "neither TCP nor SCTP"):
-            self.done(self.sender().send("pool", b"data"))
-        with self.assertRaisesRegex(NoElement, "neither TCP nor SCTP"):
-            self.done(self.sender().send_to_all("pool", b"data"))
-
-    def test_bad_receiver(self) -> None:
-        """A receiver that raises is told in the log; a sender without one takes what comes."""
-        self.elements(1)
-        sender = self.sender()
-        known: dict[bytes, bytes] = {}
-        sender.received = lambda data, peer: known[data]
-        self.done(sender.send("pool", b"data"))
-        self.assertEqual(1, len(self.flushLoggedErrors(KeyError)))
-        sender.received = None
-        self.done(sender.send("pool", b"data"))
-
-    def test_nobody_left(self) -> None:
-        """What is not delivered, and cannot be delivered to anybody else, is reported; or else told in the log."""
-        (element,) = self.elements(1)
-        for report in (True, False):
-            sender = self.sender(attempt=0.5)
-            if not report:
-                sender.undelivered = None
-            peer = self.done(sender.send("pool", b"first"))
-            self.scope.partition([self.user], [element])
-            self.scope.result(sender.send("pool", b"lost"))
-            self.scope.advance(30.0)
-            self.assertEqual([(peer, b"lost")], self.reports)
-            self.scope.heal()
-            self.scope.settle()
-
-    def test_address_that_goes(self) -> None:
-        """Nobody else is tried in place of an address."""
-        (element, _) = self.elements(2)
-        (known, *_) = self.scope.result(self.user.service.resolve("pool")).elements
-        transport: Any = known.user_transport
-        address = TransportAddress(transport.addresses, transport.port, known.encapsulation)
-        sender = self.sender()
-        self.done(sender.send(address, b"first"))
-        self.scope.partition([self.user], self.scope.elements)
-        self.scope.result(sender.send(address, b"lost"))
-        self.scope.advance(10.0)
-        self.assertEqual([(address, b"lost")], self.reports)
-
-    def test_connection_that_goes(self) -> None:
-        """Over TCP nothing is given back; the next message opens a new connection."""
-        (element,) = self.elements(1, "tcp")
-        sender = self.sender()
-        self.done(sender.send("pool", b"first"))
-        self.scope.restart(element)
-        self.scope.settle()
-        self.scope.result(self.user.service.populate("pool"))
-        self.done(sender.send("pool", b"second"))
-        self.assertEqual([], self.reports)
