@@ -24,6 +24,7 @@ from typing import Any
 
 from bench.report import Figures, columns, progress, run
 from rserpool.core import PoolElementParameter, SctpTransport, TcpTransport
+from rserpool.core.handlespace.changes import Why
 from rserpool.core.handlespace.deadlines import ElementDeadlines
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.policies import POLICIES, Policy
@@ -59,21 +60,20 @@ class Churn:
 
     def register(self, parameter: PoolElementParameter) -> None:
         """What a registrar does for a registration, new or again."""
-        element, _ = self.handlespace.register(HANDLE, parameter)
+        element = self.handlespace.register(HANDLE, parameter).element
         self.now += 0.001
         self.deadlines.set(element, self.now + 60)
 
     def deregister(self, identifier: int) -> None:
         """What it does for a deregistration."""
-        element = self.handlespace.deregister(HANDLE, identifier)
-        assert element is not None
-        self.deadlines.discard(element)
+        element = self.handlespace.pools[HANDLE].elements[identifier]
+        self.deadlines.discard(self.handlespace.deregister(element, Why.DEREGISTERED).element)
 
     def expire(self, now: float) -> int:
         """What it does when the time of some has come."""
         due = self.deadlines.due(now)
         for element in due:
-            self.handlespace.deregister(element.handle, element.identifier)
+            self.handlespace.deregister(element, Why.EXPIRED)
         return len(due)
 
 
@@ -145,7 +145,7 @@ def measure_one(policy: Policy, size: int) -> Figures:
 
     def some_are_due() -> float:
         for parameter in new():
-            element, _ = churn.handlespace.register(HANDLE, parameter)
+            element = churn.handlespace.register(HANDLE, parameter).element
             churn.deadlines.set(element, churn.random.random() - 10)
         return -5.0
 

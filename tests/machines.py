@@ -15,7 +15,7 @@ from typing import Any
 from rserpool.core import CauseCode
 from rserpool.core.element import registration
 from rserpool.core.errors import ImpossibleEvent
-from rserpool.core.peering import mentor, takeover
+from rserpool.core.peering import arbitration, mentor
 from rserpool.core.session import failover
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "machines"
@@ -48,7 +48,7 @@ def _mentor(others: tuple[int, ...]) -> Callable[[Any, Any], tuple[Any, tuple[An
 
 
 def _takeover(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
-    return takeover.step(5, state, event, NOW, takeover.Timers(claim=1.2, probe=1.0, yielded=4.0))
+    return arbitration.step(5, state, event, NOW, arbitration.Timers(claim=1.2, probe=1.0, yielded=4.0))
 
 
 _MENTOR_STATES = {
@@ -129,32 +129,32 @@ MACHINES = (
     Machine(
         "takeover",
         "Takeover of one peer",
-        "RFC 5353 section 3.5; `rserpool.core.peering.takeover`. We are registrar 5; now is 100; a claim lasts 1.2, a"
-        " probe 1, a yield 4.",
+        "RFC 5353 section 3.5; `rserpool.core.peering.arbitration`. We are registrar 5; now is 100; a claim lasts 1.2,"
+        " a probe 1, a yield 4.",
         {
-            "Monitored": takeover.Monitored(),
-            "Claiming, 3 pending": takeover.Claiming(frozenset({3}), 101.0),
-            "Claiming, 3 and 7 pending": takeover.Claiming(frozenset({3, 7}), 101.0),
-            "Probing, 3 pending": takeover.Probing(frozenset({3}), frozenset(), 101.0),
-            "Probing, 3 pending, alive": takeover.Probing(frozenset({3}), frozenset({3}), 101.0),
-            "Yielded to 7": takeover.Yielded(7, 104.0),
+            "Monitored": arbitration.Monitored(),
+            "Claiming, 3 pending": arbitration.Claiming(frozenset({3}), 101.0),
+            "Claiming, 3 and 7 pending": arbitration.Claiming(frozenset({3, 7}), 101.0),
+            "Probing, 3 pending": arbitration.Probing(frozenset({3}), frozenset(), 101.0),
+            "Probing, 3 pending, alive": arbitration.Probing(frozenset({3}), frozenset({3}), 101.0),
+            "Yielded to 7": arbitration.Yielded(7, 104.0),
         },
         {
-            "failed; peers 3, 7": takeover.Failed(frozenset({3, 7})),
-            "failed; no peers": takeover.Failed(frozenset()),
-            "claim of 3": takeover.Claim(3),
-            "claim of 7": takeover.Claim(7),
-            "3 acknowledges": takeover.Acknowledged(3),
-            "7 acknowledges": takeover.Acknowledged(7),
-            "3 is heard": takeover.Heard(3),
-            "3 is gone": takeover.PeerGone(3),
-            "7 is gone": takeover.PeerGone(7),
-            "target is heard": takeover.TargetHeard(),
-            "7 enforces": takeover.Enforced(7),
-            "time-out": takeover.TimeOut(),
+            "failed; peers 3, 7": arbitration.Failed(frozenset({3, 7})),
+            "failed; no peers": arbitration.Failed(frozenset()),
+            "claim of 3": arbitration.Claim(3),
+            "claim of 7": arbitration.Claim(7),
+            "3 acknowledges": arbitration.Acknowledged(3),
+            "7 acknowledges": arbitration.Acknowledged(7),
+            "3 is heard": arbitration.Heard(3),
+            "3 is gone": arbitration.PeerGone(3),
+            "7 is gone": arbitration.PeerGone(7),
+            "target is heard": arbitration.TargetHeard(),
+            "7 enforces": arbitration.Enforced(7),
+            "time-out": arbitration.TimeOut(),
         },
         _takeover,
-        takeover.deadline,
+        arbitration.deadline,
     ),
     Machine(
         "session",

@@ -7,9 +7,9 @@ tick, and tells its caller L{Deadlines.next}.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop, heappush
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
@@ -58,16 +58,26 @@ class Deadlines(Generic[K]):
         live = self._live.get(key)
         return None if live is None else live[0]
 
-    def due(self, now: float) -> list[K]:
-        """Take out the keys whose time has come, in order of time, then in the order they were set."""
-        keys: list[K] = []
-        heap, live = self._heap, self._live
-        while heap and heap[0][0] <= now:
-            when, sequence, key = heappop(heap)
-            if live.get(key) == (when, sequence):
-                del live[key]
-                keys.append(key)
-        return keys
+    def due(self, now: float) -> Iterator[K]:
+        """Take out the keys whose time has come, one by one, in order of time, then in the order they were set.
+
+        What is cancelled before its turn does not come, and what is set meanwhile waits for the next call.
+        """
+        last = self._sequence
+        later: list[tuple[float, int, K]] = []
+        try:
+            while self._heap and self._heap[0][0] <= now:
+                when, sequence, key = heappop(self._heap)
+                if self._live.get(key) != (when, sequence):
+                    continue
+                if sequence > last:
+                    later.append((when, sequence, key))
+                else:
+                    del self._live[key]
+                    yield key
+        finally:
+            for entry in later:
+                heappush(self._heap, entry)
 
     def next(self) -> float | None:
         """The time of the earliest deadline; C{None} if there is none."""
@@ -84,3 +94,7 @@ class Deadlines(Generic[K]):
         if len(self._heap) > 2 * len(self._live) + 16:
             self._heap = [(when, sequence, key) for key, (when, sequence) in self._live.items()]
             heapify(self._heap)
+
+
+Timers: TypeAlias = Deadlines[tuple[Hashable, ...]]
+"""The one table of a role: each key is the name of a procedure, and what it is about."""

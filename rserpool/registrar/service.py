@@ -15,10 +15,9 @@ from twisted.logger import Logger
 
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress, only_this_host
 from rserpool.core.handles import handle_text
-from rserpool.core.peering import events
+from rserpool.core.peering import events as peering
 from rserpool.core.profiles import DEFAULT, Profile
-from rserpool.core.registrar import registrar as role
-from rserpool.core.registrar.limits import Limits
+from rserpool.core.registrar import Limits, Registrar, events
 from rserpool.core.wire import enrp as enrp_messages
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
 from rserpool.node.closing import close
@@ -110,7 +109,7 @@ class RegistrarService(Service):
         self._multicast: list[Any] = []
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
-        self.registrar = role.Registrar(
+        self.registrar = Registrar(
             identifier,
             profile=profile,
             random=random,
@@ -203,7 +202,7 @@ class RegistrarService(Service):
 
     def _start_enrp(self, stack: ISctpStack) -> None:
         registrar, node = self.registrar, self.node
-        channel = node.open_channel("enrp", registrar.peering, enrp_messages, PPID_ENRP)
+        channel = node.open_channel("enrp", registrar.enrp, enrp_messages, PPID_ENRP)
         endpoint = self._enrp_endpoint = stack.open(self._enrp.port, channel, self._enrp_hosts, True)
         channel.sctp = endpoint
         hosts = endpoint.hosts
@@ -215,7 +214,7 @@ class RegistrarService(Service):
             multicast = AnnouncementChannel(self._discover_group, hosts[0], channel.announced)
             self._multicast.append(multicast.start(self._reactor))
             channel.multicast = multicast.send
-        node.perform(registrar.peering.join(information, self._peers, node.now(), discover=self._discover))
+        node.perform(registrar.enrp.join(information, self._peers, node.now(), discover=self._discover))
 
     def _listen_tcp(self) -> Any:
         if self._asap_tcp is not None:
@@ -274,14 +273,14 @@ class RegistrarService(Service):
 
     def _notified(self, event: Any) -> None:
         match event:
-            case role.ElementRegistered(handle=handle, identifier=identifier):
+            case events.ElementRegistered(handle=handle, identifier=identifier):
                 self._counted.info(
                     "elements registered",
                     "{pool}: element 0x{identifier:08x} registered",
                     pool=handle_text(handle),
                     identifier=identifier,
                 )
-            case role.ElementRemoved(handle=handle, identifier=identifier, why=why):
+            case events.ElementRemoved(handle=handle, identifier=identifier, why=why):
                 self._counted.info(
                     f"elements removed ({why})",
                     "{pool}: element 0x{identifier:08x} removed: {why}",
@@ -289,7 +288,7 @@ class RegistrarService(Service):
                     identifier=identifier,
                     why=why,
                 )
-            case role.SupervisionStretched(interval=interval, elements=elements):
+            case events.SupervisionStretched(interval=interval, elements=elements):
                 if self._endpoint is not None:
                     # SCTP's own heartbeats cost something too.
                     stretch = interval / self._profile.keep_alive_interval
@@ -299,41 +298,41 @@ class RegistrarService(Service):
                     interval=interval,
                     elements=elements,
                 )
-            case events.Ready(mentor=mentor, elements=elements):
+            case peering.Initialized(mentor=mentor, elements=elements):
                 self._log.info(
                     "ready: {elements} elements {source}",
                     elements=elements,
                     source=f"from registrar 0x{mentor:08x}" if mentor else "(no other registrar was ready)",
                 )
-            case events.PeerFound(identifier=identifier, address=address):
+            case peering.PeerFound(identifier=identifier, address=address):
                 self._log.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))
-            case events.Namesake(address=address):
+            case peering.Namesake(address=address):
                 self._log.error(
                     "another registrar, at {address}, has our identifier 0x{identifier:08x}, and can be no peer: "
                     "give each its own, or none",
                     address=str(address),
                     identifier=self.registrar.identifier,
                 )
-            case events.PeerLost(identifier=identifier):
+            case peering.PeerLost(identifier=identifier):
                 self._log.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
-            case events.TakenOver(target=target, by=by, elements=elements):
+            case peering.TakenOver(target=target, by=by, elements=elements):
                 self._log.warn(
                     "registrar 0x{target:08x} is gone: {elements} elements belong to {by} now",
                     target=target,
                     elements=elements,
                     by="us" if by == self.registrar.identifier else f"0x{by:08x}",
                 )
-            case events.Audited(peer=peer, removed=removed) if removed:
+            case peering.Audited(peer=peer, removed=removed) if removed:
                 self._log.info(
                     "{removed} elements removed that registrar 0x{peer:08x} does not have", removed=removed, peer=peer
                 )
-            case events.PeerError(peer=peer, causes=causes):
+            case peering.PeerError(peer=peer, causes=causes):
                 self._log.warn(
                     "registrar 0x{peer:08x} reports an error: {causes}",
                     peer=peer,
                     causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
                 )
-            case role.ErrorReceived(association=association, causes=causes):
+            case events.ErrorReported(association=association, causes=causes):
                 self._log.warn(
                     "{peer} reports an error: {causes}",
                     peer=str(getattr(association, "peer", "?")),

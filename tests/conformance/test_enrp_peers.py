@@ -30,7 +30,7 @@ class PeerListTests(SynchronousTestCase):
             enrp.InitTakeoverAck(P, SERVER, Q),
         ):
             scope = PeeringStage()
-            effects = scope.peering.association_up(P, place(P), scope.now)
+            effects = scope.enrp.association_up(P, place(P), scope.now)
             self.assertNotIn(P, scope.peering.peers)
             effects += scope.all_of(P, message)
             self.assertIn(Notify(PeerFound(P, place(P))), effects)
@@ -106,7 +106,7 @@ class PeerListTests(SynchronousTestCase):
         """Its association is gone, and it cannot be dialled."""
         scope = PeeringStage().ready(P, Q)
         self.assertIn(Connect(place(P), "enrp"), scope.lose(P))
-        effects = scope.peering.connect_failed(place(P), scope.now)
+        effects = scope.enrp.connect_failed(place(P), scope.now)
         self.assertIn(Notify(PeerLost(P)), effects)
         self.assertEqual(scope.to(Q, effects, enrp.InitTakeover), [enrp.InitTakeover(SERVER, 0, P)])
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import CauseCode, Notify, TransportAddress
 from rserpool.core.addresses import ASAP_PORT
-from rserpool.core.peering.events import Ready
+from rserpool.core.peering.events import Initialized
 from rserpool.core.profiles import RFC
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import ErrorCause
@@ -163,7 +163,7 @@ class DownloadTests(SynchronousTestCase):
         self.assertEqual([cause.code for cause in refusal.causes], [CauseCode.LACK_OF_RESOURCES])
         self.assertFalse(self.scope.peering.ready)
         effects = self.scope.all_of(P, enrp.HandleTableResponse(P, SERVER, (enrp.PoolEntry(POOL, (last,)),)))
-        self.assertIn(Notify(Ready(P, 3)), effects)
+        self.assertIn(Notify(Initialized(P, 3)), effects)
         self.assertEqual(self.scope.elements(POOL), {1: Q, 2: Q, 3: P})
         found = self.scope.registrar.handlespace.find(POOL, 3)
         assert found is not None

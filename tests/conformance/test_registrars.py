@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import Announce, SctpTransport, TcpTransport
 from rserpool.core.profiles import RFC
-from rserpool.core.registrar.registrar import ElementRemoved
+from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.conformance import rfc

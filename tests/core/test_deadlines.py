@@ -18,9 +18,9 @@ class DeadlinesTests(SynchronousTestCase):
         deadlines.set("early", 1.0)
         deadlines.set("middle", 2.0)
         self.assertEqual(deadlines.next(), 1.0)
-        self.assertEqual(deadlines.due(0.9), [])
-        self.assertEqual(deadlines.due(2.0), ["early", "middle"])
-        self.assertEqual(deadlines.due(2.0), [])
+        self.assertEqual(list(deadlines.due(0.9)), [])
+        self.assertEqual(list(deadlines.due(2.0)), ["early", "middle"])
+        self.assertEqual(list(deadlines.due(2.0)), [])
         self.assertEqual(deadlines.next(), 3.0)
         self.assertEqual(len(deadlines), 1)
 
@@ -29,7 +29,7 @@ class DeadlinesTests(SynchronousTestCase):
         keys = [object() for _ in range(20)]  # keys that cannot be compared
         for key in keys:
             deadlines.set(key, 1.0)
-        self.assertEqual(deadlines.due(1.0), keys)
+        self.assertEqual(list(deadlines.due(1.0)), keys)
 
     def test_set_again_replaces(self) -> None:
         deadlines: Deadlines[str] = Deadlines()
@@ -37,10 +37,10 @@ class DeadlinesTests(SynchronousTestCase):
         deadlines.set("a", 5.0)
         self.assertEqual(deadlines.when("a"), 5.0)
         self.assertEqual(deadlines.next(), 5.0)
-        self.assertEqual(deadlines.due(4.0), [])
+        self.assertEqual(list(deadlines.due(4.0)), [])
         deadlines.set("a", 2.0)
-        self.assertEqual(deadlines.due(2.0), ["a"])
-        self.assertEqual(deadlines.due(9.0), [])
+        self.assertEqual(list(deadlines.due(2.0)), ["a"])
+        self.assertEqual(list(deadlines.due(9.0)), [])
 
     def test_cancel(self) -> None:
         deadlines: Deadlines[str] = Deadlines()
@@ -50,7 +50,22 @@ class DeadlinesTests(SynchronousTestCase):
         self.assertNotIn("a", deadlines)
         self.assertIsNone(deadlines.when("a"))
         self.assertIsNone(deadlines.next())
-        self.assertEqual(deadlines.due(9.0), [])
+        self.assertEqual(list(deadlines.due(9.0)), [])
+
+    def test_one_by_one(self) -> None:
+        """What is cancelled or put off before its turn does not come; what is set meanwhile waits for the next time."""
+        deadlines: Deadlines[str] = Deadlines()
+        for key in "abcd":
+            deadlines.set(key, 1.0)
+        came = []
+        for key in deadlines.due(2.0):
+            came.append(key)
+            deadlines.cancel("b")
+            deadlines.set("c", 3.0)
+            deadlines.set("new", 0.5)
+        self.assertEqual(came, ["a", "d"])
+        self.assertEqual(deadlines.next(), 0.5)
+        self.assertEqual(list(deadlines.due(3.0)), ["new", "c"])
 
     def test_infinity_cancels_and_nan_is_refused(self) -> None:
         deadlines: Deadlines[str] = Deadlines()
@@ -83,7 +98,7 @@ class DeadlinesTests(SynchronousTestCase):
                 model.pop(key, None)
             else:
                 expected = sorted((k for k, (when, _) in model.items() if when <= time), key=lambda k: model[k])
-                self.assertEqual(deadlines.due(float(time)), expected)
+                self.assertEqual(list(deadlines.due(float(time))), expected)
                 for k in expected:
                     del model[k]
             self.assertEqual(deadlines.next(), min((when for when, _ in model.values()), default=None))

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.element import registration
 from rserpool.core.errors import ImpossibleEvent
-from rserpool.core.peering import mentor, takeover
+from rserpool.core.peering import arbitration, mentor
 from rserpool.core.session import failover
 from tests.machines import FOLDER, MACHINES, documents
 
@@ -23,7 +23,7 @@ class MachineTests(SynchronousTestCase):
 
     def test_all_states_and_events(self) -> None:
         """No state and no event of a machine is left out."""
-        modules = {"registration": registration, "takeover": takeover, "session": failover}
+        modules = {"registration": registration, "takeover": arbitration, "session": failover}
         for machine in MACHINES:
             module = modules.get(machine.name, mentor)
             self.assertEqual({type(state) for state in machine.states.values()}, set(get_args(module.State)))
@@ -37,7 +37,7 @@ class MachineTests(SynchronousTestCase):
             registration.Refused,
             registration.Left,
             mentor.Ready,
-            takeover.Monitored,
+            arbitration.Monitored,
             failover.Serving,
             failover.Ended,
         )

@@ -18,7 +18,7 @@ from twisted.logger import ILogObserver, globalLogPublisher
 from zope.interface import implementer
 
 from rserpool.core import RSerPoolError, TransportAddress
-from rserpool.core.registrar.registrar import ElementRemoved
+from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap, enrp
 from rserpool.registrar import RegistrarService
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rserpool.core.handlespace.changes import Why
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import enrp
 from rserpool.element import PoolElementService
@@ -117,7 +118,8 @@ class RegistrarTests(RsplibTests):
         scope = await self.scope(registrar, ours, theirs, there)
         await self.both(scope, 1, 2)
         # We forget what theirs has told us.
-        registrar.registrar.handlespace.deregister(b"EchoPool", 2)
+        handlespace = registrar.registrar.handlespace
+        handlespace.deregister(handlespace.pools[b"EchoPool"].elements[2], Why.DELETED)
         await self.both(scope, 1, 2)
         # Theirs does not hear of an element of ours.
         silenced = self.patch(registrar.registrar.peering, "announce", lambda action, element: [])

@@ -9,6 +9,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.core.handlespace.changes import Why
 from rserpool.core.handlespace.deadlines import ElementDeadlines
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.policies import POLICIES
@@ -128,14 +129,12 @@ class GarbageTests(SynchronousTestCase):
             policy = POLICIES[sorted(POLICIES)[identifier % 9]]
             handle = policy.name.encode()
             values = (1 + identifier % 5,) * len(policy.fields)
-            element, _ = space.register(handle, parameter(identifier, policy=policy, values=values))
-            deadlines.set(element, float(identifier))
+            change = space.register(handle, parameter(identifier, policy=policy, values=values))
+            deadlines.set(change.element, float(identifier))
             if identifier >= 5000:
-                gone = space.deregister(
-                    POLICIES[sorted(POLICIES)[(identifier - 5000) % 9]].name.encode(), identifier - 5000
-                )
-                assert gone is not None
-                deadlines.discard(gone)
+                old = POLICIES[sorted(POLICIES)[(identifier - 5000) % 9]].name.encode()
+                gone = space.deregister(space.pools[old].elements[identifier - 5000], Why.DEREGISTERED)
+                deadlines.discard(gone.element)
             if identifier == 10_000:
                 blocks = sys.getallocatedblocks()
                 self.patch(garbage, "thorough", lambda: runs.append(1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rserpool.core import TcpTransport
-from rserpool.core.peering.events import Ready
+from rserpool.core.peering.events import Initialized
 from rserpool.core.wire import asap, enrp
 from tests.scenarios.stage import ScenarioTestCase, home_of, messages
 from tests.simulation.members import RegistrarProcess
@@ -93,9 +93,11 @@ class MentorTests(ScenarioTestCase):
         self.assertEqual(self._ready(cluster, third).mentor, good.identifier)
         self.assert_settled(cluster, 10.0)
 
-    def _ready(self, cluster, registrar: RegistrarProcess) -> Ready:
+    def _ready(self, cluster, registrar: RegistrarProcess) -> Initialized:
         (ready,) = [
-            what for _, who, _, what, _ in cluster.trace.entries if who == registrar.name and isinstance(what, Ready)
+            what
+            for _, who, _, what, _ in cluster.trace.entries
+            if who == registrar.name and isinstance(what, Initialized)
         ]
         return ready
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import gt
 
 from rserpool.core import PoolElementParameter
+from rserpool.core.handlespace.changes import Why
 from rserpool.core.peering.events import Audited
 from rserpool.core.wire import enrp
 from tests.scenarios.stage import POOL, ScenarioTestCase, home_of, messages
@@ -46,7 +47,7 @@ class AuditTests(ScenarioTestCase):
         copy = second.role.handlespace
         lost = next(iter(copy.owned_by(first.identifier)))
         parameter = lost.parameter()
-        copy.deregister(POOL, lost.identifier)
+        copy.deregister(lost, Why.DELETED)
         invented = PoolElementParameter(77, first.identifier, 60, parameter.user_transport, parameter.policy)
         copy.register(POOL, invented)
         self.assertLess(self.assert_settled(cluster, 3.0), 1.2)

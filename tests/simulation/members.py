@@ -112,11 +112,11 @@ class RegistrarProcess(Process):
         self.role = Registrar(identifier, profile=profile, random=self.random)
         self.node = Node(self.clock, self.role, self.tell, server=identifier)
         self.node.asap.sctp = self.stack.open(ASAP_PORT, Door(self, self.node.asap), (host,), True)
-        channel = self.node.open_channel("enrp", self.role.peering, enrp, PPID_ENRP)
+        channel = self.node.open_channel("enrp", self.role.enrp, enrp, PPID_ENRP)
         channel.sctp = self.stack.open(ENRP_PORT, Door(self, channel), (host,), True)
         information = ServerInformation(identifier, SctpTransport(ENRP_PORT, DATA_ONLY, (host,)))
         self.tell(f"starts as 0x{identifier:x}")
-        self.perform(self.role.peering.join(information, peers, self.node.now()))
+        self.perform(self.role.enrp.join(information, peers, self.node.now()))
         if announce:
             self.node.asap.multicast = lambda data: cluster.multicast(self, data)
             transports = (SctpTransport(ASAP_PORT, DATA_PLUS_CONTROL, (host,)),)

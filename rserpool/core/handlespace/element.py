@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.effects import Association
 from rserpool.core.policies import Member
 from rserpool.core.wire.parameters import PoolElementParameter, decode_pool_element
+
+
+class Watch:
+    """What the home registrar's supervision knows of one element: C{Element.watch}.
+
+    @ivar alive_until: when its registration ends (monotonic seconds; infinity for a life of -1).
+    @ivar answer_by: when a keep-alive that is under way counts as failed, or None.
+    @ivar claim: whether the element must still be told that we are its home (H flag), after a takeover.
+    @ivar reporters: machines whose users reported it unreachable since it last registered.
+    @ivar over: the association over which it last registered; None after a takeover.
+    """
+
+    __slots__ = ("alive_until", "answer_by", "claim", "over", "reporters")
+
+    def __init__(self, alive_until: float) -> None:
+        self.alive_until = alive_until
+        self.answer_by: float | None = None
+        self.claim = False
+        self.reporters: set[str] | None = None
+        self.over: Association | None = None
 
 
 class Element(Member):
@@ -21,8 +41,9 @@ class Element(Member):
     @ivar life: the registration life in seconds; negative is for ever.
     @ivar wire: the encoded Pool Element parameter, padded, as it is sent to users and registrars.
     @ivar scopes: how far the addresses of its user transport reach.
-    @ivar association: the user's: over which association it registered; C{None} if over none of ours.
-    @ivar watch: the user's: the state of its supervision.
+    @ivar association: over which association it speaks with us; C{None} if over none. Its one writer is
+        C{rserpool.core.registrar.clients.Clients}.
+    @ivar watch: the state of its supervision; C{None} if it is not ours.
     @ivar wake: when it is due in L{ElementDeadlines<rserpool.core.handlespace.deadlines.ElementDeadlines>}, its owner.
     @ivar queued: for the same: where it stands there.
     """
@@ -48,13 +69,19 @@ class Element(Member):
         self.wire = b""
         self.values = ()
         self.scopes: frozenset[str] = frozenset()
-        self.association: Any = None
-        self.watch: Any = None
+        self.association: Association | None = None
+        self.watch: Watch | None = None
         self.wake = math.inf
         self.queued: tuple[float, int] | None = None
 
     def __repr__(self) -> str:
         return f"<Element 0x{self.identifier:08x} of {self.handle!r}, home 0x{self.home:08x}>"
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it is ours, and registered over an association that is still up."""
+        watch = self.watch
+        return watch is not None and watch.over is not None and watch.over == self.association
 
     def parameter(self) -> PoolElementParameter:
         """The Pool Element parameter, decoded."""

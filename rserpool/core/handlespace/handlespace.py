@@ -8,6 +8,7 @@ from functools import lru_cache
 from rserpool.core.addresses import scope
 from rserpool.core.dice import Dice
 from rserpool.core.errors import CauseCode, Rejected
+from rserpool.core.handlespace.changes import Added, Moved, Removed, Renewed, Why
 from rserpool.core.handlespace.checksum import fold, identifier_sum
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.pool import Pool
@@ -59,15 +60,13 @@ class Handlespace:
         pool = self.pools.get(handle)
         return None if pool is None else pool.elements.get(identifier)
 
-    def register(
-        self, handle: bytes, parameter: PoolElementParameter, *, any_policy: bool = False
-    ) -> tuple[Element, bool]:
+    def register(self, handle: bytes, parameter: PoolElementParameter, *, any_policy: bool = False) -> Added | Renewed:
         """Register an element, or register it again with other attributes (RFC 5352 section 3.1, rules 1 to 3).
 
         @param parameter: the element, with the home registrar and the ASAP transport filled in.
         @param any_policy: take an element whose policy is not known here, as another registrar may own one, and
             select it round robin; else it is rejected.
-        @return: the element, and whether it is new. An element that registers again stays the same object.
+        @return: what happened; an element that registers again stays the same object.
         @raise Rejected: with cause 0x3 if the policy is unknown or its values are cut short, and with 0x5, 0x7 or 0x8
             if it does not agree with the pool; with 0x6 if it is longer than L{LARGEST}; nothing has changed then.
         @raise ValueError: if the parameter cannot be encoded.
@@ -86,53 +85,50 @@ class Handlespace:
             transport = parameter.user_transport
             pool = Pool(handle, policy, transport.TYPE, transport.use, self._random)
             self.pools[handle] = pool
-        element = pool.elements.get(parameter.identifier)
-        created = element is None
-        if element is None:
-            element = Element(pool.handle, parameter.identifier)
-        elif element.home != parameter.home:
-            self._disown(element, pool)
+        present = pool.elements.get(parameter.identifier)
+        element = present or Element(pool.handle, parameter.identifier)
+        before = element.home
         element.life = parameter.life
         element.wire = wire
         element.values = values
         pool.rescope(element, _scopes(parameter))
-        if created:
+        if present is None:
             pool.elements[element.identifier] = element
             pool.selection.add(element)
             self._length += 1
             self._own(element, pool, parameter.home)
-        else:
-            pool.selection.update(element)
-            if element.home != parameter.home:
-                self._own(element, pool, parameter.home)
-        return element, created
+            return Added(element, parameter.home)
+        pool.selection.update(element)
+        if before != parameter.home:
+            self._disown(element, pool)
+            self._own(element, pool, parameter.home)
+        return Renewed(element, parameter.home, before)
 
-    def deregister(self, handle: bytes, identifier: int) -> Element | None:
+    def deregister(self, element: Element, why: Why) -> Removed:
         """Remove an element, and its pool if it was the last (RFC 5352 section 3.2).
 
-        @return: the element; C{None} if there was none.
+        @raise KeyError: if it is not there.
         """
-        pool = self.pools.get(handle)
-        element = None if pool is None else pool.elements.pop(identifier, None)
-        if pool is None or element is None:
-            return None
+        pool = self.pools[element.handle]
+        del pool.elements[element.identifier]
         pool.selection.remove(element)
         pool.rescope(element, _NOWHERE)
         self._disown(element, pool)
         self._length -= 1
         if not pool.elements:
-            del self.pools[handle]
-        return element
+            del self.pools[element.handle]
+        return Removed(element, element.home, why)
 
-    def adopt(self, element: Element, home: int) -> None:
+    def adopt(self, element: Element, home: int) -> Moved:
         """Make another registrar the home of an element (RFC 5352 section 3.5, RFC 5353 section 3.5)."""
-        if element.home == home:
-            return
-        pool = self.pools[element.handle]
-        self._disown(element, pool)
-        # RFC 5354 section 3.10: after the parameter's header and the PE identifier
-        element.wire = element.wire[:8] + home.to_bytes(4, "big") + element.wire[12:]
-        self._own(element, pool, home)
+        before = element.home
+        if before != home:
+            pool = self.pools[element.handle]
+            self._disown(element, pool)
+            # RFC 5354 section 3.10: after the parameter's header and the PE identifier
+            element.wire = element.wire[:8] + home.to_bytes(4, "big") + element.wire[12:]
+            self._own(element, pool, home)
+        return Moved(element, home, before)
 
     def owned_by(self, home: int) -> Collection[Element]:
         """The elements of one home registrar, in the order in which it got them.

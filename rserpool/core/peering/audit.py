@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Final
 
-from rserpool.core.effects import Effect, Notify
+from rserpool.core import authority
+from rserpool.core.authority import What
+from rserpool.core.deadlines import Timers
+from rserpool.core.effects import Association, Effect, Notify
+from rserpool.core.handlespace.changes import Outcome
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
-from rserpool.core.peering.events import Audited
+from rserpool.core.peering.events import Audited, OutOfPlace
 from rserpool.core.peering.peers import Peer, PeerList
 from rserpool.core.peering.replica import Replica
 from rserpool.core.wire import enrp
+from rserpool.core.wire.enrp import PoolEntry
 
-
-class Audit:
-    """One re-synchronisation that is under way.
-
-    @ivar marked: the peer's elements that it has not mentioned so far, as keys of a dict (ordered).
-    @ivar answer_by: when the next response is due (monotonic seconds).
-    """
-
-    __slots__ = ("answer_by", "marked")
-
-    def __init__(self, elements: list[Element], answer_by: float) -> None:
-        # 3.6.3 (1): mark every element that the peer owns.
-        self.marked: dict[Element, None] = dict.fromkeys(elements)
-        self.answer_by = answer_by
-
-    def unmentioned(self, peer: int) -> list[Element]:
-        """3.6.3 (5): what is still marked, and still the peer's."""
-        return [element for element in self.marked if element.home == peer]
+AUDIT: Final = "audit"
+"""The key of the answer that an audit waits for: with the peer's identifier."""
 
 
 class Audits:
-    """At most one re-synchronisation with each peer.
+    """At most one re-synchronisation with each peer: its elements that it has not mentioned so far are marked.
 
     @param no_response: MAX-TIME-NO-RESPONSE in seconds; a peer that takes longer is left alone until the next presence.
     """
 
     def __init__(
-        self, server: int, handlespace: Handlespace, replica: Replica, peers: PeerList, no_response: float
+        self,
+        server: int,
+        handlespace: Handlespace,
+        replica: Replica,
+        peers: PeerList,
+        timers: Timers,
+        no_response: float,
     ) -> None:
         self._server = server
         self._handlespace = handlespace
         self._replica = replica
         self._peers = peers
+        self._timers = timers
         self._no_response = no_response
-        self._audits: dict[int, Audit] = {}
+        # The marked elements are keys of a dict (ordered, so that runs repeat).
+        self._marked: dict[int, dict[Element, None]] = {}
 
     def compare(self, peer: Peer, checksum: int | None, now: float) -> list[Effect]:
         """3.6.1 (3) to (5): a presence told the peer's own checksum; if ours of it differs, re-synchronise."""
@@ -56,56 +54,54 @@ class Audits:
 
     def start(self, peer: Peer, now: float) -> list[Effect]:
         """3.6.3 (1), (2): mark, and request the elements that the peer owns (W flag 1)."""
-        if peer.identifier in self._audits or peer.association is None:
+        if peer.identifier in self._marked or peer.association is None:
             return []
-        elements = list(self._handlespace.owned_by(peer.identifier))
-        self._audits[peer.identifier] = Audit(elements, now + self._no_response)
-        return self._request(peer.identifier)
+        self._marked[peer.identifier] = dict.fromkeys(self._handlespace.owned_by(peer.identifier))
+        return self._request(peer.identifier, now)
 
     def mentioned(self, peer: int, element: Element | None) -> None:
         """3.6.3 (4): the peer mentioned an element: remove the mark. An update is newer than the table on its way."""
-        audit = self._audits.get(peer)
-        if audit is not None and element is not None:
-            audit.marked.pop(element, None)
+        if element is not None:
+            self._marked.get(peer, {}).pop(element, None)
+
+    def take(self, peer: int, association: Association, entries: Iterable[PoolEntry]) -> list[Outcome]:
+        """3.2.3 step 4: a peer's table has these elements."""
+        outcomes: list[Outcome] = []
+        for entry in entries:
+            for parameter in entry.elements:
+                element, more = self._replica.told(What.LIST, peer, association, entry.handle, parameter)
+                outcomes += more
+                self.mentioned(peer, element)
+        return outcomes
 
     def response(
-        self,
-        peer: int,
-        message: enrp.HandleTableResponse,
-        now: float,
-        far: Callable[[], float | None] = lambda: None,
-    ) -> list[Effect]:
-        """3.6.3 (4), (5): take what the peer tells, and in the end drop what it did not mention.
-
-        @param far: see L{Replica.added}.
-        """
-        audit = self._audits.get(peer)
-        if audit is None:
-            return []
+        self, peer: int, association: Association, message: enrp.HandleTableResponse, now: float
+    ) -> list[Outcome]:
+        """3.6.3 (4), (5): take what the peer tells, and in the end drop what it did not mention."""
+        if peer not in self._marked:
+            return [Notify(OutOfPlace(peer, "ENRP handle table response"))]
         if message.rejected:
-            del self._audits[peer]
+            self.forget(peer)
             return []
-        effects = self._replica.take(peer, message.entries, now, lambda element: self.mentioned(peer, element), far)
+        outcomes = self.take(peer, association, message.entries)
         if message.more_to_send:
-            audit.answer_by = now + self._no_response
-            return effects + self._request(peer)
-        del self._audits[peer]
-        gone = audit.unmentioned(peer)
-        return [*effects, *self._replica.unmentioned(gone, now), Notify(Audited(peer, len(gone)))]
+            return [*outcomes, *self._request(peer, now)]
+        marked = self._marked[peer]
+        self.forget(peer)
+        rules = {element: authority.omits(peer, element) for element in marked}
+        gone = [self._handlespace.deregister(element, rule.why) for element, rule in rules.items() if rule.allowed]
+        return [*outcomes, *gone, Notify(Audited(peer, len(gone)))]
 
     def forget(self, peer: int) -> None:
-        """The association with a peer is gone."""
-        self._audits.pop(peer, None)
+        """It is over, or the association with the peer is gone."""
+        self._marked.pop(peer, None)
+        self._timers.cancel((AUDIT, peer))
 
-    def tick(self, now: float) -> None:
-        """Give up those that got no answer."""
-        for peer, audit in list(self._audits.items()):
-            if now >= audit.answer_by:
-                del self._audits[peer]
+    def give_up(self, peer: int, now: float) -> list[Effect]:
+        """L{AUDIT} is due: there was no answer."""
+        self.forget(peer)
+        return []
 
-    def next_deadline(self) -> float | None:
-        """When C{tick} must be called next (monotonic seconds), or None."""
-        return min((audit.answer_by for audit in self._audits.values()), default=None)
-
-    def _request(self, peer: int) -> list[Effect]:
+    def _request(self, peer: int, now: float) -> list[Effect]:
+        self._timers.set((AUDIT, peer), now + self._no_response)
         return self._peers.to(peer, enrp.HandleTableRequest(self._server, peer, True))

@@ -9,7 +9,7 @@ from rserpool.core.wire.parameters import ErrorCause
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class Initialized:
     """The registrar offers its services; C{mentor} gave it the handlespace, 0 if nobody did."""
 
     mentor: int
@@ -61,3 +61,11 @@ class PeerError:
 
     peer: int
     causes: tuple[ErrorCause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfPlace:
+    """A peer sent a message of a procedure that is not under way; it is ignored."""
+
+    peer: int
+    message: str

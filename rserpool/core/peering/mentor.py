@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from rserpool.core.errors import ImpossibleEvent
+
 
 @dataclass(frozen=True, slots=True)
 class Searching:
@@ -113,10 +115,9 @@ def step(
 
     @param no_response: MAX-TIME-NO-RESPONSE in seconds.
     @param others: the peers that are up, without the one that this event is about; backup mentors.
+    @raise ImpossibleEvent: for what cannot come in this state.
     """
     match state, event:
-        case Ready(), _:
-            return state, ()
         case ((Searching(until=until) | Waiting(until=until)), PeerUp(peer=peer)):
             return Listing(peer, now + no_response, until), (Action.REQUEST_LIST,)
         case Listing(mentor=mentor, until=until), Listed(peer=peer, rejected=False) if peer == mentor:
@@ -140,8 +141,14 @@ def step(
                 # Everybody waits for everybody: whoever is first to give up becomes the others' mentor.
                 return (Ready(), (Action.OPEN,)) if now >= until else (Searching(until), ())
             return Listing(others[0], now + no_response, until), (Action.REQUEST_LIST,)
-        case _:
+        case ((Searching() | Listing() | Waiting() | Downloading()), (PeerUp() | PeerDown() | Listed() | Table())):
+            # Of another than the mentor, too late, or unasked for.
             return state, ()
+        case Ready(), (PeerDown() | Listed()):
+            # Peers come and go, and are asked whom they know; tables are audits' now.
+            return state, ()
+        case _:
+            raise ImpossibleEvent(state, event)
 
 
 def _next(

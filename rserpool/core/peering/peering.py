@@ -2,107 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final
 
+from rserpool.core import authority
 from rserpool.core.addresses import ENRP_PORT, TransportAddress
-from rserpool.core.deadlines import Deadlines
+from rserpool.core.authority import Ruling, What
+from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Abort, Announce, Association, Close, Effect, Notify, Send
+from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
+from rserpool.core.handlespace.changes import Outcome
+from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
-from rserpool.core.peering import mentor, takeover
-from rserpool.core.peering.audit import Audits
-from rserpool.core.peering.events import Namesake, PeerError, PeerFound, PeerLost, Ready
-from rserpool.core.peering.peers import Peer, PeerList, usable_address
+from rserpool.core.peering import arbitration, mentor
+from rserpool.core.peering.audit import AUDIT, Audits
+from rserpool.core.peering.dials import DIAL, Dials
+from rserpool.core.peering.events import PeerError, PeerFound, PeerLost
+from rserpool.core.peering.initialization import MENTOR, Initialization
+from rserpool.core.peering.peers import PEER, Peer, PeerList, usable_address
+from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
 from rserpool.core.peering.suggestion import Suggestions
 from rserpool.core.peering.table import TableSessions
-from rserpool.core.peering.takeovers import Takeovers
+from rserpool.core.peering.takeover import TAKEOVER, Takeovers
 from rserpool.core.profiles import Profile
-from rserpool.core.wire import enrp
+from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.enrp import UpdateAction, encode_handle_update
 from rserpool.core.wire.parameters import ServerInformation
 
-_HEARTBEAT = "heartbeat"
-_ORPHANS = "orphans"
+HEARTBEAT: Final = "heartbeat"
+ORPHANS: Final = "orphans"
 
 
 class Peering:
     """Holds the procedures of ENRP.
 
-    Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
+    What they return are effects and changes, in order; L{EnrpSide<rserpool.core.registrar.enrp.EnrpSide>} follows the
+    changes.
 
-    @param adopt: C{adopt(element, now)} is called for each element that we take over.
-    @param round_trip: how far away a peer is, see L{Registrar<rserpool.core.registrar.registrar.Registrar>}.
-    @ivar ready: whether initialization is completed (3.2).
     @ivar suggest: whether to suggest to less busy peers that they take elements of ours over
         (draft-dreibholz-rserpool-enrp-takeover).
+    @ivar peers: the peer list (3.4).
     @ivar takeovers: those that are under way (3.5).
+    @ivar due: what is called when a key of this side is due, by the first word of the key.
     """
 
     def __init__(
         self,
         server: int,
         handlespace: Handlespace,
-        replica: Replica,
+        timers: Timers,
         *,
         profile: Profile,
         random: Dice,
-        adopt: Callable[[Element, float], list[Effect]],
-        round_trip: Callable[[Association], float | None] = lambda association: None,
+        distances: Distances,
     ) -> None:
         self._server = server
         self._handlespace = handlespace
-        self._replica = replica
+        self._timers = timers
         self._profile = profile
-        self._random = random
-        self._adopt = adopt
-        self._round_trip = round_trip
-        self._information: ServerInformation | None = None
-        self._namesake = False
-        self._discover = False
         self.suggest = False
-        self._mentor: mentor.State = mentor.Ready()
-        self._peers = PeerList(profile, random)
-        self._tables = TableSessions(server, handlespace, 2 * profile.max_time_no_response)
-        self._audits = Audits(server, handlespace, replica, self._peers, profile.max_time_no_response)
-        self._suggestions = Suggestions(server, handlespace, self._peers)
-        self.takeovers = Takeovers(
-            server,
-            handlespace,
-            replica,
-            self._peers,
-            profile=profile,
-            random=random,
-            adopt=adopt,
-            presence=lambda receiver: self._own_presence(receiver, reply_required=True),
-        )
         self._asked = 0
-        self._deadlines = Deadlines[str]()
-        self._procedures: dict[type, Callable[[Peer, Association, Any, float], list[Effect]]] = {
-            enrp.Presence: self._presence,
-            enrp.HandleTableRequest: self._table_request,
-            enrp.HandleTableResponse: self._table_response,
-            enrp.HandleUpdate: self._update,
-            enrp.ListRequest: self._list_request,
-            enrp.ListResponse: self._list_response,
-            enrp.InitTakeover: self._claim,
-            enrp.InitTakeoverAck: self._acknowledgement,
-            enrp.TakeoverServer: self._enforcement,
-            enrp.Error: self._error,
+        self._ourselves = Ourselves(server, handlespace)
+        self.peers = PeerList(server, profile, timers)
+        self._dials = Dials(random, timers)
+        self._replica = Replica(server, handlespace, distances)
+        self._tables = TableSessions(server, handlespace, 2 * profile.max_time_no_response)
+        self._audits = Audits(server, handlespace, self._replica, self.peers, timers, profile.max_time_no_response)
+        self._initialization = Initialization(
+            server, handlespace, self.peers, self._audits, timers, profile=profile, random=random
+        )
+        self._suggestions = Suggestions(server, handlespace, self.peers)
+        self.takeovers = Takeovers(
+            self._ourselves, handlespace, self._replica, self.peers, timers, profile=profile, random=random
+        )
+        self.due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {
+            HEARTBEAT: self._heartbeat,
+            ORPHANS: self._look_around,
+            PEER: self._silent,
+            DIAL: self._dials.again,
+            MENTOR: self._initialization.time_out,
+            AUDIT: self._audits.give_up,
+            TAKEOVER: self.takeovers.time_out,
         }
 
     @property
     def ready(self) -> bool:
         """Whether initialization is completed (3.2)."""
-        return isinstance(self._mentor, mentor.Ready)
-
-    @property
-    def peers(self) -> PeerList:
-        """The peer list (3.4)."""
-        return self._peers
+        return self._initialization.ready
 
     def join(
         self,
@@ -116,36 +104,30 @@ class Peering:
 
         @param discover: announce ourselves to the multicast group of ENRP, and look for others there.
         """
-        self._discover = discover
-        self._information = information
-        self._peers.configure(configured, now)
-        self._deadlines.set(_HEARTBEAT, now + self._profile.peer_heartbeat_cycle)
-        self._deadlines.set(_ORPHANS, now + self._profile.max_time_last_heard)
-        if not configured and not discover:
-            return []
-        patience = self._profile.max_time_no_response * self._random.uniform(2.0, 3.0)
-        self._mentor = mentor.Searching(now + patience)
-        return self._after(self._present_ourselves(), now)
+        self._ourselves.settle(information, discover)
+        self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
+        self._timers.set((ORPHANS,), now + self._profile.max_time_last_heard)
+        if configured or discover:
+            self._initialization.begin(now)
+        return self._ourselves.announced() + self._dials.configure(configured)
 
-    def announcement(self, message: Any, source: str, now: float) -> list[Effect]:
+    def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ENRP from the IP address C{source} (3.1)."""
         if not isinstance(message, enrp.Presence) or message.sender in (0, self._server):
             return []
-        known = self._peers.get(message.sender)
+        known = self.peers.get(message.sender)
         if known is not None and known.association is not None:
             return []
-        address: TransportAddress | None = TransportAddress((source,), ENRP_PORT)
-        if message.information is not None:
-            address = usable_address(message.information, source)
-        if address is not None:
-            self._peers.want(address, now)
-        return self._after([], now)
+        if message.information is None:
+            return self._dials.want(TransportAddress((source,), ENRP_PORT))
+        address = usable_address(message.information, source)
+        return [] if address is None else self._dials.want(address)
 
     def announce(self, action: UpdateAction, element: Element) -> list[Effect]:
         """3.3: tell all peers about an element of ours."""
-        if not len(self._peers):
+        if not len(self.peers):
             return []
-        effects = self._peers.to_all(encode_handle_update(self._server, 0, action, element.handle, element.wire))
+        effects = self.peers.to_all(encode_handle_update(self._server, 0, action, element.handle, element.wire))
         if self.suggest and action is UpdateAction.ADD_PE:
             better = self._suggestions.for_element(element)
             if better is not None and better.association is not None:
@@ -157,288 +139,218 @@ class Peering:
 
     # The associations
 
-    def association_up(
-        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
-    ) -> list[Effect]:
+    def association_up(self, association: Association, peer: TransportAddress, outbound: bool) -> list[Effect]:
         """An association with another registrar is up: each presents itself, and asks who the other is."""
-        new = self._peers.up(association, peer, outbound)
-        return [Send(association, self._own_presence(0, reply_required=True))] if new else []
+        new = self.peers.up(association, peer)
+        if outbound:
+            self._dials.up(association, peer)
+        return [Send(association, self._ourselves.presence(reply_required=True))] if new else []
 
-    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
+    def connect_failed(self, peer: TransportAddress, now: float) -> list[Outcome]:
         """A registrar could not be reached; one that we lost before is dead."""
-        effects: list[Effect] = []
-        for expected in self._peers.connect_failed(peer, now):
+        self._dials.failed(peer, now)
+        outcomes: list[Outcome] = []
+        for expected in self.peers.expected_at(peer):
             if expected.monitored and expected.answer_by is not None:
-                effects += self._failed(expected, now)
-        return self._after(effects, now)
+                outcomes += self._failed(expected, now)
+        return outcomes
 
-    def association_lost(self, association: Association, now: float) -> list[Effect]:
+    def association_lost(self, association: Association, now: float) -> list[Outcome]:
         """An association is gone: a reason to probe the peer at once."""
         self._tables.forget(association)
-        peer = self._peers.lost(association, now)
+        outcomes: list[Outcome] = [*self._dials.lost(association, self.peers.address_of(association))]
+        peer = self.peers.lost(association)
         if peer is None:
-            return self._after([], now)
+            return outcomes
         self._audits.forget(peer.identifier)
-        effects = self._initialize(mentor.PeerDown(peer.identifier), now)
-        effects += self.takeovers.everywhere(takeover.PeerGone(peer.identifier), now)
-        if peer.monitored and peer.identifier in self._peers:
-            effects += self._probe(peer, now)
-        return self._after(effects, now)
+        outcomes += self._initialization.happened(mentor.PeerDown(peer.identifier), now)
+        outcomes += self.takeovers.everywhere(arbitration.PeerGone(peer.identifier), now)
+        if peer.monitored and peer.identifier in self.peers:
+            outcomes += self._probe(peer, now)
+        return outcomes
 
-    def association_paused(self, association: Association, now: float) -> list[Effect]:
-        """A peer reads too slowly; SCTP aborts the association in the end, and an audit mends what it missed."""
-        return []
-
-    def association_resumed(self, association: Association, now: float) -> list[Effect]:
-        """The peer reads again."""
-        return []
-
-    def receive(self, association: Association, message: Any, now: float) -> list[Effect]:
+    def receive(self, association: Association, message: enrp.Message, now: float) -> list[Outcome]:
         """An ENRP message arrived."""
         sender = message.sender
-        if sender == self._server:
-            self._peers.is_ourselves(association)
-            return [*self._not_ourselves(message), Close(association)]
-        procedure = self._procedures[type(message)]
-        if sender == 0:
-            # Not a registrar, but a tool that looks on: it is answered, and is no peer.
-            stranger = Peer(0, now)
-            questions = (enrp.Presence, enrp.ListRequest, enrp.HandleTableRequest)
-            return procedure(stranger, association, message, now) if isinstance(message, questions) else []
-        speaks_for = self._peers.sender(association)
-        if speaks_for not in (None, sender):
-            return [Abort(association)]
-        if speaks_for is None and not self._peers.believable(association, sender):
-            return []
-        peer, fresh = self._peers.heard(association, sender, now)
-        effects: list[Effect] = []
+        match self.peers.speaks(association, sender).ruling:
+            case Ruling.CLOSED:
+                self._dials.forget(self.peers.address_of(association))
+                return [*self._ourselves.mirrored(message), Close(association)]
+            case Ruling.ANSWERED:
+                # Not a registrar, but a tool that looks on: it is answered, and is no peer.
+                return self._question(Peer(0, now), association, message, now)
+            case Ruling.ABORTED:
+                return [Abort(association)]
+            case Ruling.IGNORED:
+                return []
+        peer, fresh = self.peers.heard(association, sender, now)
+        outcomes: list[Outcome] = []
         if isinstance(message, enrp.Presence) and message.information is not None:
             peer.learn(message.information)
-        if not peer.monitored:
-            effects += self.takeovers.happened(sender, takeover.TargetHeard(), now)
-        effects += self.takeovers.everywhere(takeover.Heard(sender), now)
+        if sender in self.takeovers:
+            outcomes += self.takeovers.happened(sender, arbitration.TargetHeard(), now)
+        outcomes += self.takeovers.everywhere(arbitration.Heard(sender), now)
         if fresh:
-            effects.append(Notify(PeerFound(sender, peer.address)))
-            if self.ready:
-                # Whom it knows, and what it owns: after a split both may differ from what we have.
-                effects += self._peers.to(sender, enrp.ListRequest(self._server, sender))
-                effects += self._audits.start(peer, now)
-            else:
-                effects += self._initialize(mentor.PeerUp(sender), now)
-        effects += procedure(peer, association, message, now)
-        return self._after(effects, now)
+            outcomes += self._met(peer, now)
+        return [*outcomes, *self._procedure(peer, association, message, now)]
+
+    def _met(self, peer: Peer, now: float) -> list[Effect]:
+        found = Notify(PeerFound(peer.identifier, peer.address))
+        if not self.ready:
+            return [found, *self._initialization.happened(mentor.PeerUp(peer.identifier), now)]
+        # Whom it knows, and what it owns: after a split both may differ from what we have.
+        asked = self.peers.to(peer.identifier, enrp.ListRequest(self._server, peer.identifier))
+        return [found, *asked, *self._audits.start(peer, now)]
+
+    def _procedure(self, peer: Peer, association: Association, message: enrp.Message, now: float) -> list[Outcome]:
+        match message:
+            case enrp.HandleUpdate():
+                return self._update(peer, association, message)
+            case enrp.HandleTableResponse():
+                return self._table_response(peer, association, message, now)
+            case enrp.ListResponse():
+                return self._list_response(peer, message, now)
+            case enrp.InitTakeover():
+                return self._claim(peer, message, now)
+            case enrp.InitTakeoverAck(target=target):
+                return self.takeovers.happened(target, arbitration.Acknowledged(peer.identifier), now)
+            case enrp.TakeoverServer():
+                return self._enforcement(peer, message, now)
+            case enrp.Error(causes=causes):
+                return [Notify(PeerError(peer.identifier, causes))]
+        return self._question(peer, association, message, now)
+
+    def _question(self, peer: Peer, association: Association, message: enrp.Message, now: float) -> list[Outcome]:
+        match message:
+            case enrp.Presence():
+                return self._presence(peer, association, message, now)
+            case enrp.ListRequest():
+                return [Send(association, self._list_for(peer))]
+            case enrp.HandleTableRequest(own_children_only=own_only):
+                if not self.ready:
+                    return [Send(association, enrp.HandleTableResponse(self._server, peer.identifier, rejected=True))]
+                return [Send(association, self._tables.respond(association, peer.identifier, own_only, now))]
+        return []
 
     # Time
 
-    def excuse(self, late: float, now: float) -> None:
-        """Our own loop stood still for C{late} seconds: messages may lie unread, so nobody is late yet."""
-        if late > 0.1:
-            self._peers.refresh(now)
+    def excuse(self, now: float) -> None:
+        """Our own loop stood still: messages may lie unread, so nobody is late yet."""
+        self.peers.refresh(now)
 
-    def tick(self, now: float) -> list[Effect]:
-        """Do what is due; to be called at L{next_deadline}."""
-        effects: list[Effect] = []
-        for due in self._deadlines.due(now):
-            if due == _HEARTBEAT:
-                self._deadlines.set(_HEARTBEAT, now + self._profile.peer_heartbeat_cycle)
-                presence = enrp.encode(self._own_presence(0))
-                effects += self._peers.to_all(presence) + self._peers.to_removed(presence) + self._present_ourselves()
-            elif due == _ORPHANS:
-                self._deadlines.set(_ORPHANS, now + self._profile.max_time_last_heard)
-                effects += self.takeovers.look_for_orphans(now)
-                effects += self._look_for_peers()
-        effects += self._peers_tick(now)
-        when = mentor.deadline(self._mentor)
-        if when is not None and now >= when:
-            effects += self._initialize(mentor.TimeOut(), now)
-        effects += self.takeovers.tick(now)
-        self._audits.tick(now)
-        return effects
+    def _heartbeat(self, now: float) -> list[Effect]:
+        self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
+        presence = enrp.encode(self._ourselves.presence())
+        return self.peers.to_all(presence) + self.peers.to_removed(presence) + self._ourselves.announced()
 
-    def next_deadline(self) -> float | None:
-        """When C{tick} must be called next (monotonic seconds), or None."""
-        if not len(self._peers) and self.ready and not len(self.takeovers) and not self._peers.dialling:
-            return self._deadlines.next()
-        deadlines = (
-            self._deadlines.next(),
-            self._peers.next_deadline(),
-            mentor.deadline(self._mentor),
-            self.takeovers.next_deadline(),
-            self._audits.next_deadline(),
-        )
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
-
-    def _after(self, effects: list[Effect], now: float) -> list[Effect]:
-        """What became due just now, for example an address to dial."""
-        when = self._peers.next_deadline()
-        return effects + self._peers_tick(now) if when is not None and now >= when else effects
-
-    def _peers_tick(self, now: float) -> list[Effect]:
-        effects, probe, failed = self._peers.tick(now)
-        for peer in probe:
-            effects += self._probe(peer, now)
-        for peer in failed:
-            effects += self._failed(peer, now)
-        return effects
+    def _look_around(self, now: float) -> list[Outcome]:
+        """Take orphans over, and ask one peer after the other whom it knows: two that lost each other may have a third
+        in common."""
+        self._timers.set((ORPHANS,), now + self._profile.max_time_last_heard)
+        outcomes = self.takeovers.look_for_orphans(now)
+        connected = self.peers.connected
+        if self.ready and connected:
+            self._asked = next((peer for peer in connected if peer > self._asked), connected[0])
+            outcomes += self.peers.to(self._asked, enrp.ListRequest(self._server, self._asked))
+        return outcomes
 
     # 3.2: initialization
 
-    def _initialize(self, event: mentor.Event, now: float) -> list[Effect]:
-        if self.ready:
-            return []
-        about = getattr(event, "peer", 0)
-        others = tuple(peer for peer in self._peers.connected if peer != about)
-        no_response = self._profile.max_time_no_response
-        self._mentor, actions = mentor.step(self._mentor, event, now, no_response, others)
-        effects: list[Effect] = []
-        for action in actions:
-            if action is mentor.Action.OPEN:
-                effects += self._open(now)
-                continue
-            chosen = getattr(self._mentor, "mentor", 0)
-            if action is mentor.Action.REQUEST_LIST:
-                effects += self._peers.to(chosen, enrp.ListRequest(self._server, chosen))
-            else:
-                effects += self._peers.to(chosen, enrp.HandleTableRequest(self._server, chosen))
-        return effects
-
-    def _open(self, now: float) -> list[Effect]:
-        assert isinstance(self._mentor, mentor.Ready)
-        effects: list[Effect] = [Notify(Ready(self._mentor.mentor, len(self._handlespace)))]
-        for peer in self._peers:
-            if peer.association is not None and peer.identifier != self._mentor.mentor:
-                effects += self._audits.start(peer, now)
-        return effects
-
-    def _list_request(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
+    def _list_for(self, peer: Peer) -> enrp.ListResponse:
         if not self.ready:
-            return [Send(association, enrp.ListResponse(self._server, peer.identifier, rejected=True))]
+            return enrp.ListResponse(self._server, peer.identifier, rejected=True)
         servers = tuple(
             other.information
-            for other in self._peers
+            for other in self.peers
             if other.information is not None and other.identifier != peer.identifier and other.monitored
         )
-        return [Send(association, enrp.ListResponse(self._server, peer.identifier, servers))]
+        return enrp.ListResponse(self._server, peer.identifier, servers)
 
-    def _look_for_peers(self) -> list[Effect]:
-        """Ask one peer after the other whom it knows: two that lost each other may have a third in common."""
-        connected = self._peers.connected
-        if not self.ready or not connected:
-            return []
-        self._asked = next((peer for peer in connected if peer > self._asked), connected[0])
-        return self._peers.to(self._asked, enrp.ListRequest(self._server, self._asked))
-
-    def _list_response(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
+    def _list_response(self, peer: Peer, message: enrp.ListResponse, now: float) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         for information in message.servers:
-            known = self._peers.get(information.identifier)
+            known = self.peers.get(information.identifier)
             if information.identifier != self._server and (known is None or known.association is None):
                 address = usable_address(information, peer.address.hosts[0]) if peer.address is not None else None
                 if address is not None:
-                    self._peers.want(address, now)
-        return self._initialize(mentor.Listed(peer.identifier, message.rejected), now)
+                    outcomes += self._dials.want(address)
+        listed = mentor.Listed(peer.identifier, message.rejected)
+        return [*outcomes, *self._initialization.happened(listed, now)]
 
-    def _table_request(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
-        if not self.ready:
-            return [Send(association, enrp.HandleTableResponse(self._server, peer.identifier, rejected=True))]
-        return [Send(association, self._tables.respond(association, peer.identifier, message.own_children_only, now))]
-
-    def _table_response(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
-        if isinstance(self._mentor, mentor.Downloading) and self._mentor.mentor == peer.identifier:
-            far = partial(self._round_trip, association)
-            effects = self._replica.take(peer.identifier, message.entries, now, far=far)
-            for element in self._replica.restored(message.entries):
-                # What we owned before we were restarted with the same identifier is ours again, if it lives.
-                effects += self._adopt(element, now)
-            table = mentor.Table(peer.identifier, message.rejected, message.more_to_send)
-            return effects + self._initialize(table, now)
-        return self._audits.response(peer.identifier, message, now, partial(self._round_trip, association))
+    def _table_response(
+        self, peer: Peer, association: Association, message: enrp.HandleTableResponse, now: float
+    ) -> list[Outcome]:
+        if self.ready:
+            return self._audits.response(peer.identifier, association, message, now)
+        outcomes: list[Outcome] = []
+        if self._initialization.downloads_from(peer.identifier):
+            outcomes += self._audits.take(peer.identifier, association, message.entries)
+            # What we owned before we were restarted with the same identifier is ours again, if it lives.
+            outcomes += self._replica.restored(message.entries)
+        table = mentor.Table(peer.identifier, message.rejected, message.more_to_send)
+        return [*outcomes, *self._initialization.happened(table, now)]
 
     # 3.3: updates
 
-    def _update(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
-        if message.action == UpdateAction.ADD_PE:
-            element, effects = self._replica.added(
-                peer.identifier,
-                message.handle,
-                message.element,
-                now,
-                announced=True,
-                far=partial(self._round_trip, association),
-            )
-            self._audits.mentioned(peer.identifier, element)
-            if message.takeover_suggested and message.receiver == self._server and self.ready and element is not None:
-                # draft-dreibholz-rserpool-enrp-takeover: the peer has more to do than we have.
-                self._handlespace.adopt(element, self._server)
-                effects += self._adopt(element, now)
-            return effects
+    def _update(self, peer: Peer, association: Association, message: enrp.HandleUpdate) -> list[Outcome]:
+        sender = peer.identifier
         if message.action == UpdateAction.DEL_PE:
-            return self._replica.deleted(peer.identifier, message.handle, message.element.identifier, now)
-        return []
+            return [*self._replica.deleted(sender, message.handle, message.element.identifier)]
+        if message.action != UpdateAction.ADD_PE:
+            return []
+        element, outcomes = self._replica.told(What.ANNOUNCE, sender, association, message.handle, message.element)
+        self._audits.mentioned(sender, element)
+        suggested = message.takeover_suggested and message.receiver == self._server and self.ready
+        if suggested and element is not None and authority.suggests(sender, element).allowed:
+            # draft-dreibholz-rserpool-enrp-takeover: the peer has more to do than we have.
+            outcomes.append(self._handlespace.adopt(element, self._server))
+        return outcomes
 
     # 3.4: the peers
 
-    def _present_ourselves(self) -> list[Effect]:
-        return [Announce(self._own_presence(0), "enrp")] if self._discover else []
-
-    def _own_presence(self, receiver: int, *, reply_required: bool = False) -> enrp.Presence:
-        checksum = self._handlespace.checksum_of(self._server)
-        return enrp.Presence(self._server, receiver, checksum, self._information, reply_required)
-
-    def _presence(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
-        effects: list[Effect] = []
+    def _presence(self, peer: Peer, association: Association, message: enrp.Presence, now: float) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         if message.reply_required:
-            effects.append(Send(association, self._own_presence(peer.identifier)))
+            outcomes.append(Send(association, self._ourselves.presence(peer.identifier)))
         if self.ready and peer.identifier:
-            effects += self._audits.compare(peer, message.checksum, now)
-        return effects
+            outcomes += self._audits.compare(peer, message.checksum, now)
+        return outcomes
+
+    def _silent(self, identifier: int, now: float) -> list[Outcome]:
+        """L{PEER} is due."""
+        peer = self.peers.get(identifier)
+        if peer is None:
+            return []
+        if now < self.peers.silent_at(peer):
+            self.peers.watch(peer)
+            return []
+        return [*self._probe(peer, now)] if peer.answer_by is None else self._failed(peer, now)
 
     def _probe(self, peer: Peer, now: float) -> list[Effect]:
         # 3.4.3: a presence with the Reply-required flag; without an association, try to have one.
         peer.answer_by = now + self._profile.max_time_no_response
+        self.peers.watch(peer)
         if peer.association is not None:
-            return [Send(peer.association, self._own_presence(peer.identifier, reply_required=True))]
-        if peer.address is not None:
-            self._peers.want(peer.address, now)
-        return []
+            return [Send(peer.association, self._ourselves.presence(peer.identifier, reply_required=True))]
+        return [] if peer.address is None else self._dials.want(peer.address)
 
-    def _failed(self, peer: Peer, now: float) -> list[Effect]:
-        peer.monitored = False
-        peer.answer_by = None
-        others = frozenset(self._peers.connected) - {peer.identifier}
-        event = takeover.Failed(others)
-        return [Notify(PeerLost(peer.identifier)), *self.takeovers.happened(peer.identifier, event, now)]
+    def _failed(self, peer: Peer, now: float) -> list[Outcome]:
+        self.peers.monitor(peer.identifier, False)
+        others = frozenset(self.peers.connected) - {peer.identifier}
+        failed = arbitration.Failed(others)
+        return [Notify(PeerLost(peer.identifier)), *self.takeovers.happened(peer.identifier, failed, now)]
 
     # 3.5: takeover
 
-    def _claim(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
-        if message.target == self._server:
-            # 3.5.1 (1): we live.
-            return self._peers.to_all(enrp.encode(self._own_presence(0)))
-        return self.takeovers.happened(message.target, takeover.Claim(peer.identifier), now)
+    def _claim(self, peer: Peer, message: enrp.InitTakeover, now: float) -> list[Outcome]:
+        if authority.takes_over(What.CLAIM, self._server, message.target).allowed:
+            return self.takeovers.happened(message.target, arbitration.Claim(peer.identifier), now)
+        # 3.5.1 (1): we live.
+        return [*self.peers.to_all(enrp.encode(self._ourselves.presence()))]
 
-    def _acknowledgement(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
-        return self.takeovers.happened(message.target, takeover.Acknowledged(peer.identifier), now)
-
-    def _enforcement(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
-        if message.target == self._server:
-            effects = self._replica.taken_from_us(peer.identifier)
-            return effects + self._peers.to_all(enrp.encode(self._own_presence(0)))
-        return self.takeovers.happened(message.target, takeover.Enforced(peer.identifier), now)
-
-    def _not_ourselves(self, message: Any) -> list[Effect]:
-        theirs = message.information if isinstance(message, enrp.Presence) else None
-        ours = self._information
-        if theirs is None or ours is None:
-            return []
-        hosts = theirs.transport.addresses
-        place = theirs.transport.port, theirs.encapsulation
-        if place == (ours.transport.port, ours.encapsulation) and not set(hosts).isdisjoint(ours.transport.addresses):
-            return []
-        if self._namesake:
-            # It dials for ever: once said is enough.
-            return []
-        self._namesake = True
-        return [Notify(Namesake(TransportAddress(hosts, *place)))]
-
-    def _error(self, peer: Peer, association: Association, message: Any, now: float) -> list[Effect]:
-        return [Notify(PeerError(peer.identifier, message.causes))]
+    def _enforcement(self, peer: Peer, message: enrp.TakeoverServer, now: float) -> list[Outcome]:
+        if authority.takes_over(What.ENFORCE, self._server, message.target).allowed:
+            return self.takeovers.happened(message.target, arbitration.Enforced(peer.identifier), now)
+        # We live, but our elements belong to the peer, unless they tell otherwise.
+        moved = self._replica.handed_over(self._server, peer.identifier)
+        return [*moved, *self.peers.to_all(enrp.encode(self._ourselves.presence()))]

@@ -14,162 +14,84 @@ The RFC leaves open who is right when two registrars say different things. Our r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 
-from rserpool.core.effects import Effect, Send
-from rserpool.core.errors import CauseCode, Rejected
+from rserpool.core import authority
+from rserpool.core.authority import Ruling, What
+from rserpool.core.effects import Association
+from rserpool.core.errors import Rejected
+from rserpool.core.handlespace.changes import Change, Insisted, Moved, Outcome, Suspected
+from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.pool import Pool
-from rserpool.core.policies.distance import at_distance
-from rserpool.core.wire import asap
 from rserpool.core.wire.enrp import PoolEntry
-from rserpool.core.wire.parameters import ErrorCause, PoolElementParameter
+from rserpool.core.wire.parameters import PoolElementParameter
 
 
 class Replica:
-    """Our copy of what the peers own.
+    """Our copy of what the peers own."""
 
-    @param changed: C{changed(handle, now)} is called after each change of a pool.
-    @param release: C{release(element)} is called for an element of ours that is ours no more, but stays.
-    @param remove: C{remove(element, why, now)} removes an element, and announces that if it is ours.
-    @param doubt: C{doubt(element, now)} is called for an element of ours that a peer could not reach.
-    @param confirmed: whether an element of ours registered over an association that is still up.
-    @param insist: C{insist(element)} announces an element of ours again.
-    """
-
-    def __init__(
-        self,
-        server: int,
-        handlespace: Handlespace,
-        *,
-        changed: Callable[[bytes, float], list[Effect]],
-        release: Callable[[Element], None],
-        remove: Callable[[Element, str, float], list[Effect]],
-        doubt: Callable[[Element, float], list[Effect]],
-        confirmed: Callable[[Element], bool],
-        insist: Callable[[Element], list[Effect]],
-    ) -> None:
+    def __init__(self, server: int, handlespace: Handlespace, distances: Distances) -> None:
         self._server = server
         self._handlespace = handlespace
-        self._changed = changed
-        self._release = release
-        self._remove = remove
-        self._doubt = doubt
-        self._confirmed = confirmed
-        self._insist = insist
+        self._distances = distances
 
-    def added(
-        self,
-        sender: int,
-        handle: bytes,
-        parameter: PoolElementParameter,
-        now: float,
-        *,
-        announced: bool,
-        far: Callable[[], float | None] = lambda: None,
-    ) -> tuple[Element | None, list[Effect]]:
-        """3.3.1: a peer has this element.
+    def told(
+        self, what: What, sender: int, association: Association, handle: bytes, parameter: PoolElementParameter
+    ) -> tuple[Element | None, list[Outcome]]:
+        """3.3.1, 3.2.3 step 4: a peer has this element, as it tells over an association.
 
-        @param announced: whether it comes from an ENRP_HANDLE_UPDATE, not from a table.
-        @param far: how far away the peer is (seconds there and back; None if that is not known).
-        @return: the element in our handlespace, if it is there now, and the effects.
+        @param what: L{What.ANNOUNCE} for an ENRP_HANDLE_UPDATE, L{What.LIST} for a table.
+        @return: the element in our handlespace, if it is there now, and what happened.
         """
         home = parameter.home or sender
         present = self._handlespace.find(handle, parameter.identifier)
-        if home == self._server or (present is not None and sender != home):
+        ruling = authority.tells(what, self._server, sender, home, present).ruling
+        if ruling is Ruling.IGNORED:
             return present, []
-        effects: list[Effect] = []
+        outcomes: list[Outcome] = []
         pool = self._handlespace.pools.get(handle)
-        if pool is not None and not _agrees(pool, parameter):
+        if pool is not None and _attributes(pool) != _attributes_of(parameter):
             if _attributes_of(parameter) > _attributes(pool):
                 return None, []
-            effects = self._dissolve(pool, now)
-            present = None
-        if present is not None and present.home == self._server:
-            if not announced and self._confirmed(present):
-                return present, effects + self._insist(present)
-            effects += _ask_to_register_again(present)
-            self._release(present)
+            why = authority.dissolves().why
+            outcomes += [self._handlespace.deregister(element, why) for element in list(pool.elements.values())]
+        elif present is not None and ruling is Ruling.INSISTED:
+            return present, [Insisted(present, self._server)]
+        policy = self._distances.of_a_peers(parameter.policy, association)
         try:
-            element, _ = self._handlespace.register(handle, _as_seen_here(parameter, home, far), any_policy=True)
+            change = self._handlespace.register(handle, replace(parameter, home=home, policy=policy), any_policy=True)
         except Rejected:
-            return None, effects
-        return element, effects + self._changed(handle, now)
+            return None, outcomes
+        return change.element, [*outcomes, change]
 
-    def take(
-        self,
-        sender: int,
-        entries: Iterable[PoolEntry],
-        now: float,
-        mentioned: Callable[[Element | None], None] = lambda element: None,
-        far: Callable[[], float | None] = lambda: None,
-    ) -> list[Effect]:
-        """3.2.3 step 4: a peer's table has these elements; C{mentioned} is called for each, C{far} as in L{added}."""
-        effects: list[Effect] = []
-        for entry in entries:
-            for parameter in entry.elements:
-                element, more = self.added(sender, entry.handle, parameter, now, announced=False, far=far)
-                effects += more
-                mentioned(element)
-        return effects
-
-    def restored(self, entries: Iterable[PoolEntry]) -> list[Element]:
-        """Elements of ours that a peer's table has and we had forgotten; they are in our handlespace from now on."""
-        elements: list[Element] = []
+    def restored(self, entries: Iterable[PoolEntry]) -> list[Change]:
+        """Elements of ours that a peer's table has and we had forgotten are ours again, if they live."""
+        changes: list[Change] = []
         for entry in entries:
             for parameter in entry.elements:
                 if parameter.home == self._server and not self._handlespace.find(entry.handle, parameter.identifier):
                     with suppress(Rejected):
-                        elements.append(self._handlespace.register(entry.handle, parameter)[0])
-        return elements
+                        element = self._handlespace.register(entry.handle, parameter).element
+                        changes.append(Moved(element, self._server, 0))
+        return changes
 
-    def deleted(self, sender: int, handle: bytes, identifier: int, now: float) -> list[Effect]:
+    def deleted(self, sender: int, handle: bytes, identifier: int) -> list[Change]:
         """3.3.2: a peer removed this element; if it is ours, that is a report that it cannot be reached."""
         element = self._handlespace.find(handle, identifier)
         if element is None:
             return []
-        if element.home == self._server:
-            return self._doubt(element, now)
-        return self._remove(element, "removed by its home", now) if element.home == sender else []
+        rule = authority.deletes(self._server, sender, element)
+        if rule.ruling is Ruling.PROBED:
+            return [Suspected(element, self._server)]
+        return [self._handlespace.deregister(element, rule.why)] if rule.allowed else []
 
-    def unmentioned(self, elements: Iterable[Element], now: float) -> list[Effect]:
-        """3.6.3 (5): a peer does not have these any more."""
-        return [effect for element in elements for effect in self._remove(element, "unknown to its home", now)]
-
-    def handed_over(self, target: int, to: int) -> int:
-        """3.5.2: the elements of C{target} have another home now; returns how many these are."""
-        elements = list(self._handlespace.owned_by(target))
-        for element in elements:
-            self._handlespace.adopt(element, to)
-        return len(elements)
-
-    def taken_from_us(self, by: int) -> list[Effect]:
-        """3.5.2, and we were the target, but live: our elements belong to C{by}, unless they tell otherwise."""
-        effects: list[Effect] = []
-        for element in list(self._handlespace.owned_by(self._server)):
-            effects += _ask_to_register_again(element)
-            self._release(element)
-            self._handlespace.adopt(element, by)
-        return effects
-
-    def _dissolve(self, pool: Pool, now: float) -> list[Effect]:
-        """Remove every element of a pool whose attributes lose."""
-        effects: list[Effect] = []
-        cause = (ErrorCause(CauseCode.INCONSISTENT_POOLING_POLICY),)
-        for element in list(pool.elements.values()):
-            if element.association is not None and element.home == self._server:
-                response = asap.DeregistrationResponse(element.handle, element.identifier, cause)
-                effects.append(Send(element.association, response))
-            effects += self._remove(element, "of another policy than its pool", now)
-        return effects
-
-
-def _ask_to_register_again(element: Element) -> list[Effect]:
-    if element.association is None:
-        return []
-    return [Send(element.association, asap.DeregistrationResponse(element.handle, element.identifier))]
+    def handed_over(self, target: int, to: int) -> list[Change]:
+        """3.5.2: the elements of C{target} have another home now."""
+        return [self._handlespace.adopt(element, to) for element in list(self._handlespace.owned_by(target))]
 
 
 def _attributes(pool: Pool) -> tuple[int, int, int]:
@@ -178,23 +100,3 @@ def _attributes(pool: Pool) -> tuple[int, int, int]:
 
 def _attributes_of(parameter: PoolElementParameter) -> tuple[int, int, int]:
     return parameter.policy.type, parameter.user_transport.TYPE, parameter.user_transport.use
-
-
-def _agrees(pool: Pool, parameter: PoolElementParameter) -> bool:
-    return _attributes(pool) == _attributes_of(parameter)
-
-
-def _as_seen_here(parameter: PoolElementParameter, home: int, far: Callable[[], float | None]) -> PoolElementParameter:
-    policy = at_distance(parameter.policy, far, add=True)
-    if parameter.home == home and policy is parameter.policy:
-        return parameter
-    return PoolElementParameter(
-        parameter.identifier,
-        home,
-        parameter.life,
-        parameter.user_transport,
-        policy,
-        parameter.asap_transport,
-        parameter.encapsulation,
-        parameter.framing,
-    )

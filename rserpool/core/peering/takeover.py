@@ -1,192 +1,141 @@
-"""Takeover of one failed peer: arbitration and enforcement (RFC 5353 section 3.5).
-
-The RFC names no deadline for the arbitration. Ours: at a jittered deadline, peers that have not acknowledged are
-probed; those that do not answer count as having acknowledged; if one is alive and does not acknowledge, the claim is
-given up, and made again later if the target is still silent. Whoever acknowledged a claim and hears of no enforcement
-monitors the target again. So there is one owner in the end, also with registrars that arbitrate the other way round.
-"""
+"""Every takeover that is under way, and what each asks for (RFC 5353 section 3.5; L{arbitration} decides)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum, auto
-from operator import lt
+from math import inf
+from typing import Final
+
+from rserpool.core.authority import gives_way
+from rserpool.core.deadlines import Timers
+from rserpool.core.dice import Dice
+from rserpool.core.effects import Notify
+from rserpool.core.handlespace.changes import Outcome
+from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.peering import arbitration
+from rserpool.core.peering.arbitration import Action
+from rserpool.core.peering.events import OutOfPlace, TakenOver
+from rserpool.core.peering.peers import PeerList
+from rserpool.core.peering.presence import Ourselves
+from rserpool.core.peering.replica import Replica
+from rserpool.core.profiles import Profile
+from rserpool.core.wire import enrp
+
+TAKEOVER: Final = "takeover"
+"""The key of the deadline of a takeover's present step: with the target's identifier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Monitored:
-    """No takeover is under way."""
+class Takeovers:
+    """One state machine for each target.
 
-
-@dataclass(frozen=True, slots=True)
-class Claiming:
-    """We announced ENRP_INIT_TAKEOVER and wait for the acknowledgements of C{pending}."""
-
-    pending: frozenset[int]
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class Probing:
-    """The claim's deadline passed; C{pending} were asked whether they live, C{alive} do and have not acknowledged."""
-
-    pending: frozenset[int]
-    alive: frozenset[int]
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class Yielded:
-    """We acknowledged the claim of C{to}; if it enforces nothing by C{deadline}, we monitor the target again."""
-
-    to: int
-    deadline: float
-
-
-State = Monitored | Claiming | Probing | Yielded
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """We consider the target dead; C{peers} are those that must agree."""
-
-    peers: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """ENRP_INIT_TAKEOVER of another registrar."""
-
-    by: int
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """ENRP_INIT_TAKEOVER_ACK."""
-
-    by: int
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Any message of another peer: it is alive."""
-
-    peer: int
-
-
-@dataclass(frozen=True, slots=True)
-class PeerGone:
-    """Another peer is not there any more: its acknowledgement is not needed."""
-
-    peer: int
-
-
-@dataclass(frozen=True, slots=True)
-class TargetHeard:
-    """The target speaks: a false alarm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Enforced:
-    """ENRP_TAKEOVER_SERVER of another registrar."""
-
-    by: int
-
-
-@dataclass(frozen=True, slots=True)
-class TimeOut:
-    """The state's deadline has passed."""
-
-
-Event = Failed | Claim | Acknowledged | Heard | PeerGone | TargetHeard | Enforced | TimeOut
-
-
-class Action(Enum):
-    """What the caller must do."""
-
-    ANNOUNCE_CLAIM = auto()
-    """Send ENRP_INIT_TAKEOVER to all peers, the target included."""
-    ACKNOWLEDGE = auto()
-    """Send ENRP_INIT_TAKEOVER_ACK to whoever claims, and monitor the target no longer."""
-    PROBE = auto()
-    """Send ENRP_PRESENCE with the Reply-required flag to the peers that are pending."""
-    ENFORCE = auto()
-    """Announce ENRP_TAKEOVER_SERVER, remove the target, own its elements (3.5.2)."""
-    HAND_OVER = auto()
-    """Remove the target; its elements belong to whoever enforced."""
-    MONITOR = auto()
-    """Monitor the target again, from now on."""
-    ACTIVE = auto()
-    """The target is active."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timers:
-    """Seconds: until a claim's deadline (jittered), for the answer to a probe, and until a yield is over."""
-
-    claim: float
-    probe: float
-    yielded: float
-
-
-def step(
-    me: int,
-    state: State,
-    event: Event,
-    now: float,
-    timers: Timers,
-    gives_way: Callable[[int, int], bool] = lt,
-) -> tuple[State, tuple[Action, ...]]:
-    """What an event at C{now} (monotonic seconds) does to the takeover of one target.
-
-    @param me: our own server identifier.
-    @param gives_way: C{gives_way(me, other)}: which of two claimants aborts. The RFC has the smaller one do so, rsplib
-        the larger one.
+    @ivar gives_way: how claims are arbitrated (3.5.1): that of L{arbitration.step}.
     """
-    match state, event:
-        case _, TargetHeard():
-            # 3.5.1: stop at any point, and mark the target as active.
-            return (state, ()) if isinstance(state, Monitored) else (Monitored(), (Action.ACTIVE,))
-        case _, Enforced():
-            return Monitored(), (Action.HAND_OVER,)
-        case Monitored(), Failed(peers=peers):
-            if not peers:
-                return Monitored(), (Action.ANNOUNCE_CLAIM, Action.ENFORCE)
-            return Claiming(peers, now + timers.claim), (Action.ANNOUNCE_CLAIM,)
-        case ((Monitored() | Yielded()), Claim(by=by)):
-            # 3.5.1 (3): not in our own takeover: acknowledge.
-            return Yielded(by, now + timers.yielded), (Action.ACKNOWLEDGE,)
-        case ((Claiming() | Probing()), Claim(by=by)):
-            # 3.5.1 (2): of two claimants, the one with the smaller ID aborts.
-            if gives_way(me, by):
-                return Yielded(by, now + timers.yielded), (Action.ACKNOWLEDGE,)
-            return state, ()
-        case Claiming(pending=pending, deadline=when), (Acknowledged(by=peer) | PeerGone(peer=peer)):
-            pending -= {peer}
-            return (Claiming(pending, when), ()) if pending else (Monitored(), (Action.ENFORCE,))
-        case Claiming(pending=pending), TimeOut():
-            return Probing(pending, frozenset(), now + timers.probe), (Action.PROBE,)
-        case Probing(pending=pending, alive=alive, deadline=when), (Acknowledged(by=peer) | PeerGone(peer=peer)):
-            pending, alive = pending - {peer}, alive - {peer}
-            return (Probing(pending, alive, when), ()) if pending else (Monitored(), (Action.ENFORCE,))
-        case Probing(pending=pending, alive=alive, deadline=when), Heard(peer=peer) if peer in pending:
-            return Probing(pending, alive | {peer}, when), ()
-        case Probing(alive=alive), TimeOut():
-            # Who fails the probe counts as having acknowledged; who lives and does not agree stops us, for now.
-            return (Monitored(), (Action.MONITOR,)) if alive else (Monitored(), (Action.ENFORCE,))
-        case Yielded(), TimeOut():
-            return Monitored(), (Action.MONITOR,)
-        case Yielded(to=to), PeerGone(peer=peer) if peer == to:
-            return Monitored(), (Action.MONITOR,)
-        case _:
-            return state, ()
+
+    def __init__(
+        self,
+        ourselves: Ourselves,
+        handlespace: Handlespace,
+        replica: Replica,
+        peers: PeerList,
+        timers: Timers,
+        *,
+        profile: Profile,
+        random: Dice,
+    ) -> None:
+        self._ourselves = ourselves
+        self._handlespace = handlespace
+        self._replica = replica
+        self._peers = peers
+        self._timers = timers
+        self._profile = profile
+        self._random = random
+        self._states: dict[int, arbitration.State] = {}
+        self._orphans: dict[int, float] = {}
+        self.gives_way: Callable[[int, int], bool] = gives_way
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def __contains__(self, target: int) -> bool:
+        return target in self._states
+
+    def happened(self, target: int, event: arbitration.Event, now: float) -> list[Outcome]:
+        """Something happened that concerns the takeover of one target."""
+        no_response = self._profile.max_time_no_response
+        timers = arbitration.Timers(
+            claim=no_response * self._random.uniform(1.0, 1.4), probe=no_response, yielded=4 * no_response
+        )
+        before = self._states.get(target, arbitration.Monitored())
+        state, actions = arbitration.step(self._ourselves.server, before, event, now, timers, self.gives_way)
+        if isinstance(state, arbitration.Monitored):
+            self._states.pop(target, None)
+        else:
+            self._states[target] = state
+        when = arbitration.deadline(state)
+        self._timers.set((TAKEOVER, target), inf if when is None else when)
+        if isinstance(event, arbitration.Acknowledged) and not isinstance(before, _CLAIMED):
+            return [Notify(OutOfPlace(event.by, "ENRP takeover acknowledgement"))]
+        return [outcome for action in actions for outcome in self._act(action, target, state, event, now)]
+
+    def everywhere(self, event: arbitration.Event, now: float) -> list[Outcome]:
+        """Something happened that concerns every takeover."""
+        return [outcome for target in list(self._states) for outcome in self.happened(target, event, now)]
+
+    def time_out(self, target: int, now: float) -> list[Outcome]:
+        """L{TAKEOVER} is due."""
+        return self.happened(target, arbitration.TimeOut(), now)
+
+    def look_for_orphans(self, now: float) -> list[Outcome]:
+        """Elements whose home nobody knows are taken over like those of a failed peer."""
+        lost = {
+            home
+            for home in self._handlespace.homes
+            if home != self._ourselves.server and home not in self._peers and home not in self._states
+        }
+        outcomes: list[Outcome] = []
+        for home in sorted(lost):
+            since = self._orphans.setdefault(home, now)
+            if now >= since + self._profile.max_time_last_heard:
+                del self._orphans[home]
+                outcomes += self.happened(home, arbitration.Failed(frozenset(self._peers.connected)), now)
+        self._orphans = {home: since for home, since in self._orphans.items() if home in lost}
+        return outcomes
+
+    def _act(
+        self, action: Action, target: int, state: arbitration.State, event: arbitration.Event, now: float
+    ) -> list[Outcome]:
+        server, peers = self._ourselves.server, self._peers
+        match action:
+            case Action.ANNOUNCE_CLAIM:
+                return [*peers.to_all(enrp.encode(enrp.InitTakeover(server, 0, target)))]
+            case Action.ACKNOWLEDGE if isinstance(state, arbitration.Yielded):
+                peers.monitor(target, False)
+                return [*peers.to(state.to, enrp.InitTakeoverAck(server, state.to, target))]
+            case Action.PROBE if isinstance(state, arbitration.Probing):
+                pending = sorted(state.pending)
+                presences = {peer: self._ourselves.presence(peer, reply_required=True) for peer in pending}
+                return [send for peer, presence in presences.items() for send in peers.to(peer, presence)]
+            case Action.ENFORCE:
+                # 3.5.2: tell all, remove the target, own its elements.
+                told = peers.to_all(enrp.encode(enrp.TakeoverServer(server, 0, target)))
+                self._orphans.pop(target, None)
+                return [*told, *self._hand_over(target, server)]
+            case Action.HAND_OVER if isinstance(event, arbitration.Enforced):
+                return self._hand_over(target, event.by)
+            case Action.MONITOR:
+                again = self._profile.max_time_no_response * self._random.uniform(1.0, 3.0)
+                watched = peers.monitor(target, True)
+                if watched is not None:
+                    watched.last_heard = now - self._profile.max_time_last_heard + again
+                    peers.watch(watched)
+            case Action.ACTIVE:
+                peers.monitor(target, True)
+        return []
+
+    def _hand_over(self, target: int, to: int) -> list[Outcome]:
+        self._peers.remove(target)
+        moved = self._replica.handed_over(target, to)
+        return [Notify(TakenOver(target, to, len(moved))), *moved]
 
 
-def deadline(state: State) -> float | None:
-    """When L{TimeOut} is due in this state (monotonic seconds), or None."""
-    match state:
-        case Claiming(deadline=when) | Probing(deadline=when) | Yielded(deadline=when):
-            return when
-        case Monitored():
-            return None
+_CLAIMED = (arbitration.Claiming, arbitration.Probing)

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Announce, Effect
 from rserpool.core.profiles import Profile
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import SctpTransport, TcpTransport
 
+ANNOUNCE: Final = "announce"
+
 
 class Announcing:
     """Announces this registrar every (N+1) * T6, N being the registrars heard of lately: about one message per T6."""
 
-    def __init__(self, server: int, profile: Profile) -> None:
+    def __init__(self, server: int, profile: Profile, timers: Timers) -> None:
         self._server = server
         self._profile = profile
+        self._timers = timers
         self._others: dict[int, float] = {}
         self._message: asap.ServerAnnounce | None = None
-        self._next: float | None = None
 
-    def start(self, transports: tuple[SctpTransport | TcpTransport, ...], encapsulation: int, now: float) -> None:
+    def start(
+        self, transports: tuple[SctpTransport | TcpTransport, ...], encapsulation: int, now: float
+    ) -> list[Effect]:
         """Begin to announce these transports."""
         self._message = asap.ServerAnnounce(self._server, transports, encapsulation)
-        self._next = now
+        return self.announce(now)
 
     def heard(self, message: asap.ServerAnnounce, now: float) -> None:
         """Another registrar announced itself."""
         if message.server != self._server:
             self._others[message.server] = now
 
-    def tick(self, now: float) -> list[Effect]:
-        """Announce if it is time."""
-        if self._next is None or self._message is None or now < self._next:
+    def announce(self, now: float) -> list[Effect]:
+        """L{ANNOUNCE} is due."""
+        if self._message is None:
             return []
         # One that has been silent for T7, or three of its own turns, is not counted any more.
         oldest = now - max(
             self._profile.t7_enrp_outdate, 3 * (len(self._others) + 1) * self._profile.t6_server_announce
         )
         self._others = {server: when for server, when in self._others.items() if when >= oldest}
-        self._next = now + (len(self._others) + 1) * self._profile.t6_server_announce
+        self._timers.set((ANNOUNCE,), now + (len(self._others) + 1) * self._profile.t6_server_announce)
         return [Announce(self._message)]
-
-    def next_deadline(self) -> float | None:
-        """When C{tick} must be called next (monotonic seconds)."""
-        return self._next

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from rserpool.core.addresses import scope
-from rserpool.core.deadlines import Deadlines
+from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.pool import Pool
 from rserpool.core.policies import Asker
-from rserpool.core.registrar.clients import Client
+from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.limits import Limits
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause, OpaqueTransport, SctpTransport, encode_pool_element
 
+UPDATE: Final = "update"
+"""The key of an update that is due: with the pool's handle."""
 QUIET = 0.1
 """At least so many seconds lie between two updates about one pool; what happens in between goes into one."""
 SMALLEST_ELEMENT = 40
@@ -32,14 +35,12 @@ class Answers:
     peers that come from there.
     """
 
-    def __init__(
-        self, handlespace: Handlespace, limits: Limits, client_of: Callable[[Association], Client | None]
-    ) -> None:
+    def __init__(self, handlespace: Handlespace, clients: Clients, limits: Limits, timers: Timers) -> None:
         self._handlespace = handlespace
+        self._clients = clients
         self._limits = limits
-        self._client_of = client_of
+        self._timers = timers
         self._subscribers: dict[bytes, dict[Association, int | None]] = {}
-        self._due = Deadlines[bytes]()
         self._quiet_until: dict[bytes, float] = {}
         self._behind: dict[Association, set[bytes]] = {}
 
@@ -64,20 +65,23 @@ class Answers:
             return []
         quiet_until = self._quiet_until.get(handle, now)
         if quiet_until > now:
-            self._due.set(handle, quiet_until)
+            self._timers.set((UPDATE, handle), quiet_until)
             return []
-        return self._update(handle, now)
+        return self.update(handle, now)
 
-    def tick(self, now: float) -> list[Effect]:
-        """Send the updates that are due."""
+    def update(self, handle: bytes, now: float) -> list[Effect]:
+        """Tell every subscriber of a pool; L{UPDATE} is due."""
         effects: list[Effect] = []
-        for handle in self._due.due(now):
-            effects += self._update(handle, now)
+        self._quiet_until[handle] = now + QUIET
+        for association in list(self._subscribers.get(handle, ())):
+            client = self._clients.get(association)
+            if client is None:
+                continue
+            if client.paused:
+                self._behind.setdefault(association, set()).add(handle)
+            else:
+                effects += self._tell(client, handle)
         return effects
-
-    def next_deadline(self) -> float | None:
-        """When C{tick} must be called next (monotonic seconds)."""
-        return self._due.next()
 
     def resumed(self, client: Client) -> list[Effect]:
         """A subscriber reads again: tell it what it missed, once."""
@@ -107,20 +111,7 @@ class Answers:
             if not subscribers:
                 del self._subscribers[handle]
                 self._quiet_until.pop(handle, None)
-                self._due.cancel(handle)
-
-    def _update(self, handle: bytes, now: float) -> list[Effect]:
-        effects: list[Effect] = []
-        self._quiet_until[handle] = now + QUIET
-        for association in list(self._subscribers.get(handle, ())):
-            client = self._client_of(association)
-            if client is None:
-                continue
-            if client.paused:
-                self._behind.setdefault(association, set()).add(handle)
-            else:
-                effects += self._tell(client, handle)
-        return effects
+                self._timers.cancel((UPDATE, handle))
 
     def _tell(self, client: Client, handle: bytes) -> list[Effect]:
         pool = self._handlespace.pools.get(handle)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress, same_place, scope
+from dataclasses import replace
+
+from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress, scope
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element
 from rserpool.core.registrar.limits import Limits, TokenBucket
@@ -62,32 +64,78 @@ class Client:
         """Whether it may send what only elements send: over SCTP alone (RFC 5352 section 2.1)."""
         return self.peer.protocol == "sctp"
 
-    def is_at(self, address: TransportAddress | None) -> bool:
-        """Whether it speaks from this recorded ASAP transport."""
-        return address is not None and same_place(self.peer, address)
 
+class Clients:
+    """Everybody who is there, by association and by place; the one writer of whose element it is.
 
-class Places:
-    """Which client is at which transport address."""
+    An element belongs to the client over which it speaks: C{Element.association} and C{Client.elements} say the same.
+    """
 
-    def __init__(self) -> None:
-        self._clients: dict[tuple[str, int, int], Client] = {}
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._clients: dict[Association, Client] = {}
+        self._places: dict[tuple[str, int, int], Client] = {}
 
-    def add(self, client: Client) -> None:
-        """It is there."""
-        if client.reliable:
-            for place in _places(client.peer):
-                self._clients[place] = client
+    def __len__(self) -> int:
+        return len(self._clients)
 
-    def remove(self, client: Client) -> None:
-        """It is gone; another may be there already."""
-        for place in _places(client.peer):
-            if self._clients.get(place) is client:
-                del self._clients[place]
+    def get(self, association: Association | None) -> Client | None:
+        """Who speaks over an association."""
+        return self._clients.get(association)
 
     def at(self, address: TransportAddress) -> Client | None:
-        """The client at this address."""
-        return next((self._clients[place] for place in _places(address) if place in self._clients), None)
+        """Who is at an address, over SCTP."""
+        return next((self._places[place] for place in _places(address) if place in self._places), None)
+
+    def up(self, association: Association, peer: TransportAddress, now: float, outbound: bool) -> Client:
+        """An association or connection is up."""
+        client = self._clients[association] = Client(association, peer, now, self._limits, outbound)
+        self._settle(client)
+        return client
+
+    def moved(self, association: Association, hosts: tuple[str, ...]) -> None:
+        """Its IP addresses are these now."""
+        client = self._clients.get(association)
+        if client is not None and hosts:
+            self._unsettle(client)
+            client.moved(replace(client.peer, hosts=hosts))
+            self._settle(client)
+
+    def lost(self, association: Association) -> tuple[Client | None, list[Element]]:
+        """An association is gone; returns who it was, and the elements that have none now."""
+        client = self._clients.pop(association, None)
+        if client is None:
+            return None, []
+        self._unsettle(client)
+        orphans = list(client.elements)
+        for element in orphans:
+            self.release(element)
+        return client, orphans
+
+    def bind(self, client: Client, element: Element) -> None:
+        """An element speaks over the client's association."""
+        if element.association != client.association:
+            self.release(element)
+            element.association = client.association
+            client.elements[element] = None
+
+    def release(self, element: Element) -> None:
+        """It speaks over none of ours any more."""
+        former = self._clients.get(element.association)
+        if former is not None:
+            former.elements.pop(element, None)
+        element.association = None
+
+    def _settle(self, client: Client) -> None:
+        if client.reliable:
+            for place in _places(client.peer):
+                self._places[place] = client
+
+    def _unsettle(self, client: Client) -> None:
+        """Another may be there already."""
+        for place in _places(client.peer):
+            if self._places.get(place) is client:
+                del self._places[place]
 
 
 def _places(address: TransportAddress) -> list[tuple[str, int, int]]:

@@ -2,72 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.errors import CauseCode
-from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.changes import Outcome, Suspected
+from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.peering import Peering
-from rserpool.core.peering.replica import Replica
 from rserpool.core.profiles import Profile
-from rserpool.core.registrar.announcing import Announcing
-from rserpool.core.registrar.answers import Answers
-from rserpool.core.registrar.clients import Client, Places
+from rserpool.core.registrar.announcing import ANNOUNCE, Announcing
+from rserpool.core.registrar.answers import UPDATE, Answers
+from rserpool.core.registrar.clients import Client, Clients
+from rserpool.core.registrar.consequences import Consequences
+from rserpool.core.registrar.enrp import EnrpSide
+from rserpool.core.registrar.events import ErrorReported
 from rserpool.core.registrar.home import Home
 from rserpool.core.registrar.limits import Limits
-from rserpool.core.registrar.supervision import Supervision
-from rserpool.core.wire import asap
-from rserpool.core.wire.enrp import UpdateAction
+from rserpool.core.registrar.supervision import ELEMENTS, Supervision
+from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import ErrorCause, SctpTransport, TcpTransport
 from rserpool.core.wire.tlv import LONGEST_INFORMATION
 
-
-@dataclass(frozen=True, slots=True)
-class ElementRegistered:
-    """A new element is in the handlespace."""
-
-    handle: bytes
-    identifier: int
-
-
-@dataclass(frozen=True, slots=True)
-class ElementRemoved:
-    """An element left the handlespace; C{why} is C{"deregistered"}, C{"expired"} or C{"unreachable"}."""
-
-    handle: bytes
-    identifier: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class SupervisionStretched:
-    """Keep-alives go out every C{interval} seconds instead of the profile's: there are C{elements} elements."""
-
-    interval: float
-    elements: int
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorReceived:
-    """A peer reported an error."""
-
-    association: Association
-    causes: tuple[ErrorCause, ...]
+STALL = 0.1
+"""A tick that comes later than this, in seconds, means that our own loop stood still."""
 
 
 class Registrar:
-    """Holds the handlespace and the procedures of a registrar.
+    """Holds the handlespace and the procedures of a registrar; itself its side towards elements and users.
 
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
 
     @param round_trip: C{round_trip(association)} tells how far away a peer is (seconds there and back; None if that is
         not known), for the policies that count with distances.
     @ivar identifier: its ENRP server identifier (non-zero, 32 bits).
+    @ivar enrp: its side towards other registrars.
+    @ivar peering: what it knows of them.
     """
 
     def __init__(
@@ -80,57 +53,42 @@ class Registrar:
         keep_alives: bool = True,
         round_trip: Callable[[Association], float | None] = lambda association: None,
     ) -> None:
+        limits = limits or Limits()
+        distances = Distances(round_trip)
         self.identifier = identifier
         self.handlespace = Handlespace(random)
-        self._limits = limits or Limits()
-        self._profile = profile
-        self._clients: dict[Association, Client] = {}
-        self._stretched = profile.keep_alive_interval
-        self._due_at: float | None = None
-        self._unmoved = False
-        self._places = Places()
+        self._timers = Timers()
+        self._clients = Clients(limits)
         self.supervision = Supervision(
-            identifier, profile, random, self._clients.get, self._places.at, self._gone, keep_alives
-        )
-        self.answers = Answers(self.handlespace, self._limits, self._clients.get)
-        self._home = Home(
             identifier,
             self.handlespace,
-            self.supervision,
-            self._limits,
-            self._clients.get,
-            self._changed,
-            self._deregistered,
-            round_trip,
-        )
-        replica = Replica(
-            identifier,
-            self.handlespace,
-            changed=self.answers.changed,
-            release=self._release,
-            remove=self._remove,
-            doubt=self.supervision.probe,
-            confirmed=self.supervision.confirmed,
-            insist=lambda element: self.peering.announce(UpdateAction.ADD_PE, element),
-        )
-        self.peering = Peering(
-            identifier,
-            self.handlespace,
-            replica,
+            self._clients,
+            self._timers,
             profile=profile,
             random=random,
-            adopt=self.supervision.claim,
-            round_trip=round_trip,
+            keep_alives=keep_alives,
         )
-        self._announcing = Announcing(identifier, profile)
-        self._procedures: dict[type, Any] = {
-            asap.HandleResolution: self._resolution,
-            asap.Registration: self._registration,
-            asap.Deregistration: self._deregistration,
-            asap.EndpointKeepAliveAck: self._acknowledgement,
-            asap.EndpointUnreachable: self._unreachable,
-            asap.Error: self._error,
-            asap.ServerAnnounce: self._ignored,
+        self.answers = Answers(self.handlespace, self._clients, limits, self._timers)
+        self._home = Home(identifier, self.handlespace, self.supervision, self._clients, limits, distances)
+        self._announcing = Announcing(identifier, profile, self._timers)
+        self.peering = Peering(
+            identifier, self.handlespace, self._timers, profile=profile, random=random, distances=distances
+        )
+        self._consequences = Consequences(
+            identifier,
+            peering=self.peering,
+            answers=self.answers,
+            home=self._home,
+            supervision=self.supervision,
+            clients=self._clients,
+        )
+        self.enrp = EnrpSide(self.peering, self._consequences)
+        # Everything that a registrar waits for, by the first word of its key in the table.
+        self._due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {
+            ELEMENTS: self.supervision.look,
+            UPDATE: self.answers.update,
+            ANNOUNCE: self._announcing.announce,
+            **self.peering.due,
         }
 
     @property
@@ -142,44 +100,32 @@ class Registrar:
         self, transports: tuple[SctpTransport | TcpTransport, ...], encapsulation: int, now: float
     ) -> list[Effect]:
         """3.6: begin to announce where this registrar is reached."""
-        self._announcing.start(transports, encapsulation, now)
-        return self._announcing.tick(now)
+        return self._announcing.start(transports, encapsulation, now)
 
     def association_up(
         self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
     ) -> list[Effect]:
         """An association or connection is up; one that a C{Connect} asked for is outbound."""
-        client = self._clients[association] = Client(association, peer, now, self._limits, outbound)
-        self._places.add(client)
-        return self.supervision.connected(client, now) if outbound else []
+        client = self._clients.get(association) or self._clients.up(association, peer, now, outbound)
+        return self._follow(self.supervision.connected(client, peer), now) if outbound else []
 
     def addresses_changed(self, association: Association, hosts: tuple[str, ...], now: float) -> list[Effect]:
         """The IP addresses of an association are these: what is registered over it is checked against them."""
-        client = self._clients.get(association)
-        if client is not None and hosts:
-            self._places.remove(client)
-            client.moved(replace(client.peer, hosts=hosts))
-            self._places.add(client)
+        self._clients.moved(association, hosts)
         return []
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """What a L{Connect<rserpool.core.effects.Connect>} asked for could not be opened."""
-        return self.supervision.unreachable(peer, now)
+        return self._follow(self.supervision.unreachable(peer), now)
 
     def association_lost(self, association: Association, now: float) -> list[Effect]:
         """An association is gone: its elements are asked at once, over a new one, whether they live (3.5)."""
-        client = self._clients.pop(association, None)
+        client, orphans = self._clients.lost(association)
         if client is None:
             return []
-        self._places.remove(client)
         self.answers.client_lost(client)
         self._home.client_lost(client)
-        effects: list[Effect] = []
-        for element in client.elements:
-            if element.association == association and element.watch is not None:
-                element.association = None
-                effects += self.supervision.probe(element, now)
-        return effects
+        return self._follow([Suspected(element, element.home) for element in orphans], now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The peer reads too slowly: it gets no updates until it resumes."""
@@ -196,22 +142,31 @@ class Registrar:
         client.paused = False
         return self.answers.resumed(client)
 
-    def receive(self, association: Association, message: Any, now: float) -> list[Effect]:
+    def receive(self, association: Association, message: asap.Message, now: float) -> list[Effect]:
         """An ASAP message arrived."""
         client = self._clients.get(association)
         if client is None:
             return []
-        procedure = self._procedures.get(type(message))
-        if procedure is None:
-            # 2.2.14: a message that a registrar has no procedure for.
-            cause = ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, asap.encode(message)[:LONGEST_INFORMATION])
-            return [Send(association, asap.Error((cause,)))]
-        effects: list[Effect] = procedure(client, message, now)
-        # The most frequent message changes nothing that is due.
-        self._unmoved = type(message) is asap.HandleResolution and not message.subscribe
-        return effects
+        match message:
+            case asap.HandleResolution():
+                return self._resolution(client, message, now)
+            case asap.Registration():
+                return self._registration(client, message, now)
+            case asap.EndpointKeepAliveAck():
+                return self._follow(self._home.acknowledged(client, message, now), now)
+            case asap.Deregistration():
+                return self._deregistration(client, message, now)
+            case asap.EndpointUnreachable():
+                return self._unreachable(client, message, now)
+            case asap.Error(causes=causes):
+                return [Notify(ErrorReported(association, causes))]
+            case asap.ServerAnnounce():
+                return []
+        # 2.2.14: a message that a registrar has no procedure for.
+        cause = ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, asap.encode(message)[:LONGEST_INFORMATION])
+        return [Send(association, asap.Error((cause,)))]
 
-    def announcement(self, message: Any, source: str, now: float) -> list[Effect]:
+    def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ASAP from the IP address C{source}."""
         if isinstance(message, asap.ServerAnnounce):
             self._announcing.heard(message, now)
@@ -219,107 +174,49 @@ class Registrar:
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; to be called at L{next_deadline}."""
-        if self._due_at is not None:
-            self.supervision.excuse(now - self._due_at, now)
-            self.peering.excuse(now - self._due_at, now)
-        effects = self.supervision.tick(now) + self.answers.tick(now) + self._announcing.tick(now)
-        effects += self.peering.tick(now)
-        interval = self.supervision.interval
-        if abs(interval - self._stretched) > 0.1 * self._stretched:
-            self._stretched = interval
-            effects.append(Notify(SupervisionStretched(interval, self.supervision.watched)))
-        return effects
+        earliest = self._timers.next()
+        if earliest is not None and now - earliest > STALL:
+            self.supervision.excuse(now)
+            self.peering.excuse(now)
+        return [
+            effect
+            for name, *about in self._timers.due(now)
+            for effect in self._follow(self._due[name](*about, now), now)
+        ]
 
     def next_deadline(self) -> float | None:
         """When C{tick} must be called next (monotonic seconds), or None; to be asked after every other call."""
-        if self._unmoved:
-            self._unmoved = False
-            return self._due_at
-        earliest = self.supervision.next_deadline()
-        for deadline in (
-            self.answers.next_deadline(),
-            self._announcing.next_deadline(),
-            self.peering.next_deadline(),
-        ):
-            if deadline is not None and (earliest is None or deadline < earliest):
-                earliest = deadline
-        self._due_at = earliest
-        return earliest
+        return self._timers.next()
+
+    def _follow(self, outcomes: Iterable[Outcome], now: float) -> list[Effect]:
+        return self._consequences.follow(outcomes, now)
+
+    def _serves(self, client: Client, now: float) -> bool:
+        """RFC 5353 3.2: no services before initialization is completed."""
+        return self.peering.ready and client.requests.take(now)
 
     def _resolution(self, client: Client, message: asap.HandleResolution, now: float) -> list[Effect]:
-        # RFC 5353 3.2: no services before initialization is completed.
-        if not self.peering.ready or not client.requests.take(now):
-            causes = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
-            return [Send(client.association, asap.HandleResolutionResponse(message.handle, causes=causes))]
+        if not self._serves(client, now):
+            return [Send(client.association, asap.HandleResolutionResponse(message.handle, causes=_NO_RESOURCES))]
         return self.answers.resolve(client, message, now)
 
     def _registration(self, client: Client, message: asap.Registration, now: float) -> list[Effect]:
-        if not self.peering.ready or not client.requests.take(now):
-            causes = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
-            refusal = asap.RegistrationResponse(message.handle, message.element.identifier, True, causes)
+        if not self._serves(client, now):
+            refusal = asap.RegistrationResponse(message.handle, message.element.identifier, True, _NO_RESOURCES)
             return [Send(client.association, refusal)]
-        return self._home.register(client, message, now)
+        return self._follow(self._home.register(client, message, now), now)
 
     def _deregistration(self, client: Client, message: asap.Deregistration, now: float) -> list[Effect]:
-        if not self.peering.ready or not client.requests.take(now):
-            causes = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
-            return [Send(client.association, asap.DeregistrationResponse(message.handle, message.identifier, causes))]
-        return self._home.deregister(client, message, now)
-
-    def _acknowledgement(self, client: Client, message: asap.EndpointKeepAliveAck, now: float) -> list[Effect]:
-        return self._home.acknowledged(client, message, now)
+        if not self._serves(client, now):
+            refusal = asap.DeregistrationResponse(message.handle, message.identifier, _NO_RESOURCES)
+            return [Send(client.association, refusal)]
+        return self._follow(self._home.deregister(client, message), now)
 
     def _unreachable(self, client: Client, message: asap.EndpointUnreachable, now: float) -> list[Effect]:
-        if not client.reports.take(now):
-            return []
         element = self.handlespace.find(message.handle, message.identifier)
-        return [] if element is None else self.supervision.reported(element, client, now)
+        if not client.reports.take(now) or element is None:
+            return []
+        return self._follow(self.supervision.reported(element, client, now), now)
 
-    def _error(self, client: Client, message: asap.Error, now: float) -> list[Effect]:
-        return [Notify(ErrorReceived(client.association, message.causes))]
 
-    def _ignored(self, client: Client, message: Any, now: float) -> list[Effect]:
-        return []
-
-    def _changed(self, element: Element, created: bool, now: float) -> list[Effect]:
-        effects = self.peering.announce(UpdateAction.ADD_PE, element)
-        effects += self.answers.changed(element.handle, now)
-        if created:
-            effects.append(Notify(ElementRegistered(element.handle, element.identifier)))
-        return effects
-
-    def _deregistered(self, element: Element, now: float) -> list[Effect]:
-        effects: list[Effect] = []
-        if element.home != self.identifier:
-            # Its home may be dead: it becomes ours first, so that all peers let us remove it.
-            self.handlespace.adopt(element, self.identifier)
-            effects = self.peering.announce(UpdateAction.ADD_PE, element)
-        return effects + self._remove(element, "deregistered", now)
-
-    def _gone(self, element: Element, expired: bool, now: float) -> list[Effect]:
-        effects: list[Effect] = []
-        if expired and element.association is not None:
-            # 3.2: the end of its registration life is told to the element.
-            effects.append(Send(element.association, asap.DeregistrationResponse(element.handle, element.identifier)))
-        return effects + self._remove(element, "expired" if expired else "unreachable", now)
-
-    def _remove(self, element: Element, why: str, now: float) -> list[Effect]:
-        effects: list[Effect] = []
-        if element.home == self.identifier:
-            effects = self.peering.announce(UpdateAction.DEL_PE, element)
-        self.handlespace.deregister(element.handle, element.identifier)
-        self._release(element)
-        return [
-            *effects,
-            Notify(ElementRemoved(element.handle, element.identifier, why)),
-            *self.answers.changed(element.handle, now),
-            *self._home.removed(element, now),
-        ]
-
-    def _release(self, element: Element) -> None:
-        """We look after this element no longer."""
-        self.supervision.forget(element)
-        client = self._clients.get(element.association)
-        if client is not None:
-            client.elements.pop(element, None)
-        element.association = None
+_NO_RESOURCES = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)

@@ -2,73 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from math import inf
+from typing import Final
 
+from rserpool.core import authority
 from rserpool.core.addresses import TransportAddress, machine
+from rserpool.core.authority import Who
+from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Abort, Association, Close, Connect, Effect, Send
+from rserpool.core.effects import Association, Close, Connect, Effect, Notify, Send
+from rserpool.core.handlespace.changes import Outcome, Removed
 from rserpool.core.handlespace.deadlines import ElementDeadlines
-from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.element import Element, Watch
+from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.profiles import Profile
-from rserpool.core.registrar.clients import Client
+from rserpool.core.registrar.clients import Client, Clients
+from rserpool.core.registrar.events import SupervisionStretched
 from rserpool.core.wire import asap
 
+ELEMENTS: Final = "elements"
+"""The key of a hundred thousand deadlines in the role's table: it may be due too early, and never too late."""
 COST = 400e-6
 """Processor time, in seconds, that one keep-alive and its acknowledgement cost the registrar (bench/supervision.py)."""
 SHARE = 0.25
 """The part of one core that supervision may use."""
-STALL = 0.1
-"""A tick that comes later than this, in seconds, means that our own loop stood still."""
-
-
-class Watch:
-    """What supervision knows of one element: C{Element.watch}.
-
-    @ivar alive_until: when its registration ends (monotonic seconds; infinity for a life of -1).
-    @ivar answer_by: when a keep-alive that is under way counts as failed, or None.
-    @ivar claim: whether the element must still be told that we are its home (H flag), after a takeover.
-    @ivar reporters: machines whose users reported it unreachable since it last registered.
-    @ivar over: the association over which it last registered; None after a takeover.
-    """
-
-    __slots__ = ("alive_until", "answer_by", "claim", "over", "reporters")
-
-    def __init__(self, alive_until: float) -> None:
-        self.alive_until = alive_until
-        self.answer_by: float | None = None
-        self.claim = False
-        self.reporters: set[str] | None = None
-        self.over: Association | None = None
 
 
 class Supervision:
-    """Decides when an element is asked whether it lives, and when it is gone.
-
-    It removes nothing itself: C{remove(element, expired, now)} is called for an element that is gone.
-    """
+    """Decides when an element is asked whether it lives, and when it is gone."""
 
     def __init__(
         self,
         server: int,
+        handlespace: Handlespace,
+        clients: Clients,
+        timers: Timers,
+        *,
         profile: Profile,
         random: Dice,
-        client_of: Callable[[Association], Client | None],
-        client_at: Callable[[TransportAddress], Client | None],
-        remove: Callable[[Element, bool, float], list[Effect]],
         keep_alives: bool = True,
     ) -> None:
         self._server = server
+        self._handlespace = handlespace
+        self._clients = clients
+        self._timers = timers
         self._profile = profile
         self._random = random
-        self._client_of = client_of
-        self._client_at = client_at
-        self._remove = remove
+        self._keep_alives = keep_alives
         self._deadlines = ElementDeadlines()
+        self._due = inf
         self._watched = 0
         self._dialling: dict[TransportAddress, dict[Element, None]] = {}
         self._excused_until = 0.0
         self._claim_at = 0.0
-        self._keep_alives = keep_alives
+        self._stretched = profile.keep_alive_interval
 
     @property
     def watched(self) -> int:
@@ -86,42 +74,18 @@ class Supervision:
 
     def registered(self, element: Element, now: float) -> None:
         """An element was registered or re-registered, over its present association."""
-        self.watch(element, now)
-        element.watch.over = element.association
+        self._watch(element, now).over = element.association
 
-    def confirmed(self, element: Element) -> bool:
-        """Whether an element registered with us over an association that is still up."""
-        watch = element.watch
-        return watch is not None and watch.over is not None and watch.over == element.association
-
-    def watch(self, element: Element, now: float) -> None:
-        """An element was registered, re-registered or adopted: its lifetime begins again."""
-        alive_until = now + element.life if element.life >= 0 else float("inf")
-        watch = element.watch
-        if watch is None:
-            element.watch = Watch(alive_until)
-            self._watched += 1
-            self._deadlines.set(element, min(alive_until, self._next_keep_alive(now)))
-            return
-        # A registration is a sign of life: what stood against the element is settled.
-        watch.claim = False
-        watch.alive_until = alive_until
-        watch.reporters = None
-        if watch.answer_by is not None:
-            self._answered(element, watch, now)
-
-    def claim(self, element: Element, now: float) -> list[Effect]:
+    def claim(self, element: Element, now: float) -> list[Outcome]:
         """RFC 5353 3.5.2: the element is ours by takeover: tell it, with the H flag.
 
         Many at once are told one after the other, so that supervision keeps to its share of the processor.
         """
-        self.watch(element, now)
-        watch = element.watch
-        watch.claim = True
+        self._watch(element, now).claim = True
         self._claim_at = max(self._claim_at + COST / SHARE, now)
         if self._claim_at <= now:
             return self.probe(element, now)
-        self._deadlines.set(element, self._claim_at)
+        self._set(element, self._claim_at)
         return []
 
     def forget(self, element: Element) -> None:
@@ -130,6 +94,7 @@ class Supervision:
             element.watch = None
             self._watched -= 1
             self._deadlines.discard(element)
+            self._rearm()
 
     def acknowledged(self, element: Element, now: float) -> None:
         """An ASAP_ENDPOINT_KEEP_ALIVE_ACK of the element arrived."""
@@ -137,12 +102,7 @@ class Supervision:
         if watch is not None and watch.answer_by is not None:
             self._answered(element, watch, now)
 
-    def _answered(self, element: Element, watch: Watch, now: float) -> None:
-        watch.answer_by = None
-        watch.claim = False
-        self._deadlines.set(element, min(watch.alive_until, self._next_keep_alive(now)))
-
-    def reported(self, element: Element, reporter: Client, now: float) -> list[Effect]:
+    def reported(self, element: Element, reporter: Client, now: float) -> list[Outcome]:
         """3.5: somebody could not reach the element: ask it at once, and count from how many machines that is said.
 
         One of them alone cannot remove an element that answers us, however many associations it has.
@@ -152,25 +112,26 @@ class Supervision:
             if watch.reporters is None:
                 watch.reporters = set()
             watch.reporters.add(machine(reporter.peer.hosts[0]))
-            if len(watch.reporters) > self._profile.max_bad_pe_reports:
-                return self._remove(element, False, now)
+            rule = authority.reports(len(watch.reporters), self._profile.max_bad_pe_reports)
+            if rule.allowed:
+                return [self._handlespace.deregister(element, rule.why)]
         return self.probe(element, now)
 
-    def probe(self, element: Element, now: float) -> list[Effect]:
+    def probe(self, element: Element, now: float) -> list[Outcome]:
         """Ask the element now whether it lives (H flag 0), over its association, or by opening one."""
         watch = element.watch
         if watch is not None and watch.answer_by is None:
             watch.answer_by = now + self._profile.keep_alive_timeout
-            self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
+            self._set(element, min(watch.alive_until, watch.answer_by))
         if element.association is not None:
             return [self._keep_alive(element, element.association)]
         address = element.asap_address()
-        present = None if address is None else self._client_at(address)
+        if address is None:
+            return [self._remove(element, Who.NO_WAY)] if watch is not None else []
+        present = self._clients.at(address)
         if present is not None:
             # RFC 9260 section 1.3: two endpoints have one association; the element was the first to dial.
             return [self._over(present, element)]
-        if address is None:
-            return self._remove(element, False, now) if watch is not None else []
         waiting = self._dialling.get(address)
         if waiting is not None:
             waiting[element] = None
@@ -180,44 +141,29 @@ class Supervision:
 
     def probing(self, element: Element) -> bool:
         """Whether an answer of the element is awaited."""
-        watch = element.watch
-        return watch is not None and watch.answer_by is not None
+        return element.watch is not None and element.watch.answer_by is not None
 
-    def connected(self, client: Client, now: float) -> list[Effect]:
-        """An association that a probe asked for is up."""
-        effects: list[Effect] = []
-        for element in self._still(self._dialling.pop(client.peer, {})):
-            effects.append(self._over(client, element))
-        return effects or [Close(client.association)]
+    def connected(self, client: Client, peer: TransportAddress) -> list[Outcome]:
+        """There is an association to C{peer}, which a probe asked for."""
+        effects: list[Outcome] = [self._over(client, element) for element in self._waiting(peer)]
+        return effects if effects or client.elements or not client.outbound else [Close(client.association)]
 
-    def unreachable(self, peer: TransportAddress, now: float) -> list[Effect]:
+    def unreachable(self, peer: TransportAddress) -> list[Outcome]:
         """An association that a probe asked for could not be opened: its elements are gone."""
-        effects: list[Effect] = []
-        for element in self._still(self._dialling.pop(peer, {})):
+        outcomes: list[Outcome] = []
+        for element in self._waiting(peer):
             if element.association is None:
-                present = self._client_at(peer)
-                effects += self._remove(element, False, now) if present is None else [self._over(present, element)]
-        return effects
+                present = self._clients.at(peer)
+                outcomes.append(self._remove(element, Who.NO_WAY) if present is None else self._over(present, element))
+        return outcomes
 
-    def _over(self, client: Client, element: Element) -> Send:
-        """A keep-alive over the client's association, which is the element's unless it has another."""
-        if element.association is None:
-            element.association = client.association
-            client.elements[element] = None
-        return self._keep_alive(element, client.association)
+    def excuse(self, now: float) -> None:
+        """Our loop stood still: answers may lie unread, so nobody is late yet."""
+        self._excused_until = now + self._profile.keep_alive_timeout
 
-    @staticmethod
-    def _still(waiting: dict[Element, None]) -> Iterator[Element]:
-        return (element for element in list(waiting) if element.watch is not None)
-
-    def excuse(self, late: float, now: float) -> None:
-        """Our loop stood still for C{late} seconds: answers may lie unread, so nobody is late yet."""
-        if late > STALL:
-            self._excused_until = now + self._profile.keep_alive_timeout
-
-    def tick(self, now: float) -> list[Effect]:
-        """Do what is due."""
-        effects: list[Effect] = []
+    def look(self, now: float) -> list[Outcome]:
+        """L{ELEMENTS} is due: ask those whose turn it is; those whose time is over are gone."""
+        outcomes: list[Outcome] = []
         for element in self._deadlines.due(now):
             watch = element.watch
             if watch is None:
@@ -225,29 +171,71 @@ class Supervision:
             if now >= watch.alive_until or (watch.answer_by is not None and now >= watch.answer_by):
                 if now < self._excused_until:
                     self._deadlines.set(element, self._excused_until)
-                    continue
-                expired = now >= watch.alive_until
-                association = element.association
-                effects += self._remove(element, expired, now)
-                if not expired and association is not None:
-                    client = self._client_of(association)
-                    if client is not None and client.outbound and not client.elements:
-                        effects.append(Abort(association))
-                    else:
-                        # If it was only slow, it registers again when it reads this.
-                        told = asap.DeregistrationResponse(element.handle, element.identifier)
-                        effects.append(Send(association, told))
+                else:
+                    outcomes.append(self._remove(element, Who.LIFETIME if now >= watch.alive_until else Who.SILENCE))
             elif watch.answer_by is not None:
                 self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
             elif self._keep_alives or watch.claim:
-                effects += self.probe(element, now)
+                outcomes += self.probe(element, now)
             else:
                 self._deadlines.set(element, watch.alive_until)
-        return effects
+        self._rearm()
+        return outcomes + self._stretch()
 
-    def next_deadline(self) -> float | None:
-        """When C{tick} must be called next (monotonic seconds)."""
-        return self._deadlines.next()
+    def _watch(self, element: Element, now: float) -> Watch:
+        """Its lifetime begins again."""
+        alive_until = now + element.life if element.life >= 0 else inf
+        watch = element.watch
+        if watch is None:
+            watch = element.watch = Watch(alive_until)
+            self._watched += 1
+            self._set(element, min(alive_until, self._next_keep_alive(now)))
+            return watch
+        # A registration is a sign of life: what stood against the element is settled.
+        watch.claim = False
+        watch.alive_until = alive_until
+        watch.reporters = None
+        if watch.answer_by is not None:
+            self._answered(element, watch, now)
+        return watch
+
+    def _answered(self, element: Element, watch: Watch, now: float) -> None:
+        watch.answer_by = None
+        watch.claim = False
+        self._set(element, min(watch.alive_until, self._next_keep_alive(now)))
+
+    def _remove(self, element: Element, who: Who) -> Removed:
+        return self._handlespace.deregister(element, authority.supervises(who).why)
+
+    def _over(self, client: Client, element: Element) -> Send:
+        """A keep-alive over the client's association, which is the element's unless it has another."""
+        if element.association is None and element.watch is not None:
+            self._clients.bind(client, element)
+        return self._keep_alive(element, client.association)
+
+    def _waiting(self, peer: TransportAddress) -> Iterator[Element]:
+        """The elements for which an address was dialled, and that are still ours."""
+        return (element for element in self._dialling.pop(peer, ()) if element.watch is not None)
+
+    def _set(self, element: Element, when: float) -> None:
+        self._deadlines.set(element, when)
+        if when < self._due:
+            self._due = when
+            self._timers.set((ELEMENTS,), when)
+
+    def _rearm(self) -> None:
+        earliest = self._deadlines.next()
+        due = inf if earliest is None else earliest
+        if due != self._due:
+            self._due = due
+            self._timers.set((ELEMENTS,), due)
+
+    def _stretch(self) -> list[Effect]:
+        interval = self.interval
+        if abs(interval - self._stretched) <= 0.1 * self._stretched:
+            return []
+        self._stretched = interval
+        return [Notify(SupervisionStretched(interval, self._watched))]
 
     def _keep_alive(self, element: Element, association: Association) -> Send:
         home = element.watch is not None and element.watch.claim
@@ -255,6 +243,6 @@ class Supervision:
 
     def _next_keep_alive(self, now: float) -> float:
         if not self._keep_alives:
-            return float("inf")
+            return inf
         # 3.5: spread over time, by plus or minus 50 percent.
         return now + self.interval * self._random.uniform(0.5, 1.5)

@@ -19,6 +19,7 @@ from rserpool.core import (
     TransportAddress,
     UdpTransport,
 )
+from rserpool.core.handlespace.changes import Added, Moved, Removed, Renewed, Why
 from rserpool.core.handlespace.checksum import fold, handle_sum, identifier_sum
 from rserpool.core.handlespace.deadlines import ElementDeadlines
 from rserpool.core.handlespace.element import Element
@@ -38,8 +39,9 @@ class RegistrationTests(SynchronousTestCase):
         """Rule 1: the overall policy, transport type and transport use are the first element's."""
         space = Handlespace(Random(1))
         transport = SctpTransport(80, DATA_PLUS_CONTROL, ("10.0.0.1",))
-        element, created = space.register(b"pool", parameter(7, transport=transport, policy=LU, values=(5,)))
-        self.assertTrue(created)
+        added = space.register(b"pool", parameter(7, transport=transport, policy=LU, values=(5,)))
+        element = added.element
+        self.assertEqual(added, Added(element, HOME))
         pool = space.pools[b"pool"]
         self.assertEqual(pool.policy, LU)
         self.assertEqual(pool.transport_type, SctpTransport.TYPE)
@@ -58,7 +60,7 @@ class RegistrationTests(SynchronousTestCase):
 
     def test_the_element_is_ready_to_be_sent(self) -> None:
         sent = parameter(7, encapsulation=9899)
-        element, _ = Handlespace(Random(1)).register(b"pool", sent)
+        element = Handlespace(Random(1)).register(b"pool", sent).element
         self.assertEqual(element.parameter(), sent)
         self.assertEqual(decode_pool_element(element.wire), sent)
         self.assertEqual(len(element.wire) % 4, 0)
@@ -67,19 +69,19 @@ class RegistrationTests(SynchronousTestCase):
         self.assertIn("0x00000007", repr(element))
 
     def test_no_asap_transport(self) -> None:
-        element, _ = Handlespace(Random(1)).register(b"pool", parameter(asap=None))
+        element = Handlespace(Random(1)).register(b"pool", parameter(asap=None)).element
         self.assertIsNone(element.asap_address())
 
     @rfc("5352", "3.1", "SHOULD replace the attributes of the existing")
     def test_registering_again_replaces_the_attributes(self) -> None:
         """Rule 3; the element stays the same object, with what its users have put there."""
         space = Handlespace(Random(1))
-        element, _ = space.register(b"pool", parameter(7, policy=LU, values=(5,)))
+        element = space.register(b"pool", parameter(7, policy=LU, values=(5,))).element
         element.association = "association"
         again = parameter(7, policy=LU, values=(9,), life=5, transport=TcpTransport(81, "10.0.0.9"), home=PEER)
-        same, created = space.register(b"pool", again)
-        self.assertFalse(created)
-        self.assertIs(same, element)
+        renewed = space.register(b"pool", again)
+        self.assertEqual(renewed, Renewed(element, PEER, HOME))
+        self.assertIs(renewed.element, element)
         self.assertEqual(element.parameter(), again)
         self.assertEqual((element.values, element.life, element.home), ((9,), 5, PEER))
         self.assertEqual(element.association, "association")
@@ -166,7 +168,7 @@ class RejectionTests(SynchronousTestCase):
         policy = parameters.PolicyParameter(0xB0003001, b"data of another implementation")
         for identifier in (1, 2):
             foreign = PoolElementParameter(identifier, PEER, 60, WEB, policy)
-            element, _ = self.space.register(b"other", foreign, any_policy=True)
+            element = self.space.register(b"other", foreign, any_policy=True).element
             self.assertEqual(element.parameter(), foreign)
         pool = self.space.pools[b"other"]
         self.assertEqual([identifiers(pool.select(2)) for _ in range(2)], [[1, 2], [2, 1]])
@@ -198,7 +200,7 @@ class RejectionTests(SynchronousTestCase):
         ):
             error = self.assertRaises(Rejected, self.space.register, handle, element)
             self.assertEqual(error.cause, CauseCode.LACK_OF_RESOURCES)
-        registered, _ = self.space.register(b"new", parameter(transport=OpaqueTransport(bytes(LARGEST - 200))))
+        registered = self.space.register(b"new", parameter(transport=OpaqueTransport(bytes(LARGEST - 200)))).element
         self.assertLess(len(registered.wire), LARGEST + 200)
         self.assertEqual(len(self.space), 2)
 
@@ -206,23 +208,25 @@ class RejectionTests(SynchronousTestCase):
 class DeregistrationTests(SynchronousTestCase):
     def test_the_pool_goes_with_its_last_element(self) -> None:
         space = handlespace((b"pool", 1, HOME), (b"pool", 2, HOME))
-        element = space.find(b"pool", 1)
-        self.assertIs(space.deregister(b"pool", 1), element)
-        self.assertEqual(identifiers(space.pools[b"pool"].select(5)), [2])
-        space.deregister(b"pool", 2)
+        for element in list(space.owned_by(HOME)):
+            self.assertEqual(space.deregister(element, Why.EXPIRED), Removed(element, HOME, Why.EXPIRED))
+            left = space.pools.get(b"pool")
+            self.assertEqual(
+                identifiers([] if left is None else left.select(5)), [2] if element.identifier == 1 else []
+            )
         self.assertEqual((space.pools, len(space)), ({}, 0))
         self.assertEqual(list(space.owned_by(HOME)), [])
 
     def test_nothing_to_deregister(self) -> None:
         space = handlespace((b"pool", 1, HOME))
-        self.assertIsNone(space.deregister(b"pool", 2))
-        self.assertIsNone(space.deregister(b"other", 1))
+        self.assertRaises(KeyError, space.deregister, Element(b"pool", 2), Why.DEREGISTERED)
+        self.assertRaises(KeyError, space.deregister, Element(b"other", 1), Why.DEREGISTERED)
         self.assertIsNone(space.find(b"other", 1))
         self.assertEqual(len(space), 1)
 
     def test_a_new_pool_may_differ(self) -> None:
         space = handlespace((b"pool", 1, HOME))
-        space.deregister(b"pool", 1)
+        space.deregister(space.pools[b"pool"].elements[1], Why.DEREGISTERED)
         space.register(b"pool", parameter(1, policy=LU, values=(1,), transport=UdpTransport(1, "::1")))
         self.assertEqual(space.pools[b"pool"].policy, LU)
 
@@ -234,16 +238,15 @@ class DeregistrationTests(SynchronousTestCase):
             space = Handlespace(Random(1))
             deadlines = ElementDeadlines()
             for identifier in range(1000):
-                element, _ = space.register(
-                    b"pool", parameter(identifier, policy=policy, values=(1 + identifier % 3,) * len(policy.fields))
-                )
-                deadlines.set(element, float(identifier))
+                values = (1 + identifier % 3,) * len(policy.fields)
+                change = space.register(b"pool", parameter(identifier, policy=policy, values=values))
+                deadlines.set(change.element, float(identifier))
             space.pools[b"pool"].select(5)
             before = sum(1 for thing in gc.get_objects() if type(thing) is Element)
             self.assertGreaterEqual(before, 1000)
-            del element
+            del change
             for identifier in range(1000):
-                deadlines.discard(space.deregister(b"pool", identifier))  # type: ignore[arg-type]
+                deadlines.discard(space.deregister(space.pools[b"pool"].elements[identifier], Why.EXPIRED).element)
             self.assertEqual(sum(1 for thing in gc.get_objects() if type(thing) is Element), before - 1000)
 
 
@@ -271,7 +274,7 @@ class HomeTests(SynchronousTestCase):
         space = handlespace((b"pool", 1, PEER), (b"pool", 2, PEER))
         element = space.find(b"pool", 1)
         assert element is not None
-        space.adopt(element, HOME)
+        self.assertEqual(space.adopt(element, HOME), Moved(element, HOME, PEER))
         self.assertEqual(element.home, HOME)
         self.assertEqual(element.parameter(), parameter(1, home=HOME))
         self.assertEqual(identifiers(list(space.owned_by(HOME))), [1])
@@ -350,8 +353,8 @@ class ChecksumTests(SynchronousTestCase):
             element = space.find(handle, identifier)
             if verb == "register":
                 space.register(handle, parameter(identifier, home=home))
-            elif verb == "deregister":
-                self.assertIs(space.deregister(handle, identifier), element)
+            elif element is not None and verb == "deregister":
+                self.assertIs(space.deregister(element, Why.EXPIRED).element, element)
             elif element is not None:
                 space.adopt(element, home)
         found = [element for pool in space.pools.values() for element in pool.elements.values()]

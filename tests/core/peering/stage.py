@@ -32,14 +32,15 @@ class PeeringStage(Stage):
     def __init__(self, *configured: int, **options: Any) -> None:
         options.setdefault("profile", RFC)
         super().__init__(**options)
+        self.enrp = self.registrar.enrp
         self.peering = self.registrar.peering
         self.checksums: dict[int, int] = {}
         own = ServerInformation(SERVER, SctpTransport(ENRP_PORT, 0, ("10.0.3.0",)))
-        self.began = self._note(self.peering.join(own, [place(each) for each in configured], self.now))
+        self.began = self._note(self.enrp.join(own, [place(each) for each in configured], self.now))
 
     def meet(self, identifier: int, outbound: bool = False) -> list[Any]:
         """An association with a peer, which presents itself; what the registrar sends to it."""
-        effects = self.peering.association_up(identifier, place(identifier), self.now, outbound)
+        effects = self.enrp.association_up(identifier, place(identifier), self.now, outbound)
         self._note(effects)
         return self.to(identifier, effects) + self.hear(
             identifier, enrp.Presence(identifier, SERVER, 0xFFFF, information(identifier))
@@ -52,7 +53,7 @@ class PeeringStage(Stage):
     def all_of(self, identifier: int, message: enrp.Message) -> list[Any]:
         """A message of a peer; every effect."""
         decoded = enrp.decode(enrp.encode(message)).message
-        return self._note(self.peering.receive(identifier, decoded, self.now))
+        return self._note(self.enrp.receive(identifier, decoded, self.now))
 
     def presence(self, identifier: int, checksum: int | None = None, **options: Any) -> list[Any]:
         """A presence of a peer whose handlespace is as we believe, or has another checksum."""
@@ -62,7 +63,7 @@ class PeeringStage(Stage):
 
     def lose(self, identifier: int) -> list[Any]:
         """The association with a peer is gone."""
-        return self._note(self.peering.association_lost(identifier, self.now))
+        return self._note(self.enrp.association_lost(identifier, self.now))
 
     def update(self, identifier: int, handle: bytes, parameter: Any, action: int = 0) -> list[Any]:
         """A peer tells of an element; every effect."""

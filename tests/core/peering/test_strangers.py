@@ -8,8 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import Abort, Close, Notify, SctpTransport, TransportAddress
 from rserpool.core.addresses import ENRP_PORT
+from rserpool.core.authority import MOST_OF_A_MACHINE
+from rserpool.core.peering.dials import MOST_DIALS
 from rserpool.core.peering.events import Namesake
-from rserpool.core.peering.peers import MOST_DIALS, MOST_OF_A_MACHINE
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import ServerInformation
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, information, owned, place
@@ -23,10 +24,10 @@ class StrangerTests(SynchronousTestCase):
 
     def come(self, association: Any, host: str) -> None:
         """Somebody dials."""
-        self.scope.peering.association_up(association, TransportAddress((host,), ENRP_PORT), self.scope.now)
+        self.scope.enrp.association_up(association, TransportAddress((host,), ENRP_PORT), self.scope.now)
 
     def say(self, association: Any, message: enrp.Message) -> list[Any]:
-        return self.scope.peering.receive(association, message, self.scope.now)
+        return self.scope.enrp.receive(association, message, self.scope.now)
 
     def test_an_association_speaks_for_one_server(self) -> None:
         self.come("stranger", "10.0.8.8")
@@ -85,6 +86,6 @@ class StrangerTests(SynchronousTestCase):
         effects = self.say(P, enrp.ListResponse(P, SERVER, servers))
         self.assertEqual(len(self.scope.calls(effects)), MOST_DIALS)
         for address in self.scope.calls(effects):
-            self.scope.peering.connect_failed(address, self.scope.now)
+            self.scope.enrp.connect_failed(address, self.scope.now)
         effects = self.say(P, enrp.ListResponse(P, SERVER, servers[MOST_DIALS:][:10]))
         self.assertEqual(len(self.scope.calls(effects)), 10)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import SctpTransport, Send, TransportAddress
 from rserpool.core.element import PoolElement
 from rserpool.core.profiles import DEFAULT
-from rserpool.core.wire import asap
+from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.core.registrar.stage import Stage, element
 
@@ -29,8 +29,9 @@ class AcknowledgementTests(SynchronousTestCase):
         at_another = replace(
             moved.parameter(), home=99, asap_transport=SctpTransport(5000, DATA_PLUS_CONTROL, ("10.0.0.1",))
         )
-        replica = stage.registrar.peering._replica
-        replica.added(99, b"pool", at_another, stage.now, announced=True)
+        enrp_side = stage.registrar.enrp
+        enrp_side.association_up("peer", TransportAddress(("10.0.0.99",), 9901), stage.now)
+        enrp_side.receive("peer", enrp.HandleUpdate(99, 0, enrp.UpdateAction.ADD_PE, b"pool", at_another), stage.now)
         self.assertEqual((moved.home, moved.watch, moved.association), (99, None, None))
         stage.tell("pe", asap.EndpointKeepAliveAck(b"pool", 7))
         self.assertEqual((moved.watch, moved.association), (None, None))

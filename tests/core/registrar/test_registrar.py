@@ -17,7 +17,7 @@ from rserpool.core import (
     UdpTransport,
 )
 from rserpool.core.registrar import Limits
-from rserpool.core.registrar.registrar import ElementRegistered, ElementRemoved, SupervisionStretched
+from rserpool.core.registrar.events import ElementRegistered, ElementRemoved, SupervisionStretched
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import DATA_ONLY, OpaqueTransport
 from tests.conformance import rfc

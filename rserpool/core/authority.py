@@ -1,0 +1,392 @@
+"""Who may register, change, remove, report and claim an element, and speak for it: every such rule of a registrar.
+
+Each function below is one question: it finds out who asks (L{Who}), and reads the answer (L{Rule}) in L{RULES}. Whoever
+acts asks here first, and what is removed is removed for the reason (C{why}) of a rule. docs/authority.md shows the
+same table. Nobody is authenticated yet: an element is known by its association and address, a registrar by its
+association. Authentication will be decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+from rserpool.core.addresses import TransportAddress, same_place
+from rserpool.core.effects import Association
+from rserpool.core.errors import CauseCode, ImpossibleEvent, Rejected
+from rserpool.core.handlespace.changes import Why
+from rserpool.core.handlespace.element import Element
+
+MOST_OF_A_MACHINE = 32
+"""So many registrars may be at one machine."""
+
+
+class What(Enum):
+    """What somebody wants. The value: in words."""
+
+    REGISTER = "register a new element"
+    CHANGE = "register an element that is there"
+    DEREGISTER = "deregister an element"
+    ACKNOWLEDGE = "answer a keep-alive for an element"
+    REPORT = "report an element unreachable"
+    SUPERVISE = "remove an element that is ours"
+    SPEAK = "speak as a registrar"
+    ANNOUNCE = "announce an element (ADD_PE)"
+    LIST = "have an element in its handle table"
+    DELETE = "announce that an element is gone (DEL_PE)"
+    OMIT = "leave an element out of its own table"
+    DISSOLVE = "make a pool what its elements are not"
+    SUGGEST = "suggest that we take an element over"
+    CLAIM = "claim a registrar's elements"
+    ENFORCE = "take a registrar's elements over"
+
+
+class Who(Enum):
+    """Who wants it. The value: in words."""
+
+    SCTP = "anybody over SCTP"
+    TCP = "anybody over TCP"
+    UNREAL = "with no address of its own association"
+    ITSELF = "the association over which it registered"
+    ITS_PLACE = "another one, from the ASAP transport that is recorded for it"
+    RIVAL = "another one, while the element is ours and has no association"
+    STRANGER = "another one"
+    NOT_OURS = "anybody, for an element of another registrar"
+    FEW = "users at no more than MAX-BAD-PE-REPORT machines"
+    MANY = "users at more than MAX-BAD-PE-REPORT machines"
+    LIFETIME = "we, when its registration life ends"
+    SILENCE = "we, when it does not answer a keep-alive"
+    NO_WAY = "we, when its ASAP transport cannot be reached"
+    US = "who says that it is us"
+    NOBODY = "who says that it is no registrar (identifier 0)"
+    SAME = "an association that spoke for it before"
+    OTHER = "an association that spoke for another before"
+    NEW = "a new association, from its addresses or while it has no other"
+    ELSEWHERE = "a new association from other addresses, while it has one"
+    CROWD = "a new association, for one registrar more than a machine may have"
+    FIRST = "whoever tells first"
+    HOME = "its home"
+    NEW_HOME = "its new home, of an element that was ours"
+    CLAIMANT = "its new home, of an element of ours that registered over an association that is up"
+    NOT_HOME = "who is not its home"
+    OF_OURS = "anybody, of an element that is ours"
+    PEER = "the pool's elements at a peer, with smaller attributes"
+    OF_US = "anybody, of us"
+    OF_ANOTHER = "anybody, of another, while we do not claim them"
+    GREATER = "who is greater than we, while we claim them"
+    SMALLER = "who is smaller than we, while we claim them"
+
+
+class Ruling(Enum):
+    """What comes of it. The value: in words."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    IGNORED = "ignored"
+    WAITS = "waits while the element is asked: refused if it answers, else allowed"
+    PROBED = "the element is asked whether it lives"
+    INSISTED = "ignored, and the element is announced again"
+    DENIED = "ignored, and we announce that we live"
+    ANSWERED = "questions are answered, all else is ignored"
+    CLOSED = "the association is closed"
+    ABORTED = "the association is aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One answer.
+
+    @ivar section: the RFC and its section; C{""} where none says it.
+    @ivar cause: what the refusal says.
+    @ivar removes: why an element is removed by this.
+    """
+
+    ruling: Ruling
+    section: str = ""
+    cause: CauseCode | None = None
+    removes: Why | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may be done."""
+        return self.ruling is Ruling.ALLOWED
+
+    @property
+    def why(self) -> Why:
+        """Why the element is removed.
+
+        @raise ImpossibleEvent: if this rule removes nothing.
+        """
+        if self.removes is None:
+            raise ImpossibleEvent(self, "a removal")
+        return self.removes
+
+    def demand(self) -> None:
+        """Go on only if it is not refused.
+
+        @raise Rejected: with the cause.
+        """
+        if self.cause is not None:
+            raise Rejected(self.cause)
+
+
+_SECURITY = Rule(Ruling.REFUSED, "5352 2.1", CauseCode.REJECTED_FOR_SECURITY)
+_FOREIGN = Rule(Ruling.REFUSED, "5352 3.2", CauseCode.REJECTED_FOR_SECURITY)
+_UPDATE = Rule(Ruling.ALLOWED, "5353 3.3.1")
+_TABLE = Rule(Ruling.ALLOWED, "5353 3.6.3")
+_IGNORED = Rule(Ruling.IGNORED)
+
+RULES: Final[dict[What, dict[Who, Rule]]] = {
+    What.REGISTER: {
+        Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.1"),
+        Who.UNREAL: Rule(Ruling.REFUSED, "5352 2.2.1", CauseCode.INVALID_VALUES),
+        Who.TCP: _SECURITY,
+    },
+    What.CHANGE: {
+        Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.1"),
+        Who.ITS_PLACE: Rule(Ruling.ALLOWED, "5352 3.1"),
+        Who.RIVAL: Rule(Ruling.WAITS, "5352 3.5"),
+        Who.STRANGER: Rule(Ruling.REFUSED, "5354 3.12", CauseCode.NON_UNIQUE_PE_IDENTIFIER),
+        Who.TCP: _SECURITY,
+    },
+    What.DEREGISTER: {
+        Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.2"),
+        Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.2", removes=Why.DEREGISTERED),
+        Who.ITS_PLACE: Rule(Ruling.ALLOWED, "5352 3.2", removes=Why.DEREGISTERED),
+        Who.RIVAL: _FOREIGN,
+        Who.STRANGER: _FOREIGN,
+        Who.TCP: _SECURITY,
+    },
+    What.ACKNOWLEDGE: {
+        Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.4"),
+        Who.ITS_PLACE: Rule(Ruling.ALLOWED, "5352 3.4"),
+        Who.RIVAL: _IGNORED,
+        Who.STRANGER: _IGNORED,
+        Who.TCP: _IGNORED,
+        Who.NOT_OURS: _IGNORED,
+    },
+    What.REPORT: {
+        Who.FEW: Rule(Ruling.PROBED, "5352 3.5"),
+        Who.MANY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
+    },
+    What.SUPERVISE: {
+        Who.LIFETIME: Rule(Ruling.ALLOWED, "5352 2.2.1", removes=Why.EXPIRED),
+        Who.SILENCE: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.SILENT),
+        Who.NO_WAY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
+    },
+    What.SPEAK: {
+        Who.SAME: Rule(Ruling.ALLOWED, "5353 3.4.1"),
+        Who.NEW: Rule(Ruling.ALLOWED, "5353 3.4.1"),
+        Who.ELSEWHERE: _IGNORED,
+        Who.CROWD: _IGNORED,
+        Who.OTHER: Rule(Ruling.ABORTED),
+        Who.US: Rule(Ruling.CLOSED),
+        Who.NOBODY: Rule(Ruling.ANSWERED, "5353 3.1"),
+    },
+    What.ANNOUNCE: {
+        Who.FIRST: _UPDATE,
+        Who.HOME: _UPDATE,
+        Who.NEW_HOME: _UPDATE,
+        Who.NOT_HOME: _IGNORED,
+        Who.OF_OURS: _IGNORED,
+    },
+    What.LIST: {
+        Who.FIRST: _TABLE,
+        Who.HOME: _TABLE,
+        Who.NEW_HOME: _TABLE,
+        Who.CLAIMANT: Rule(Ruling.INSISTED),
+        Who.NOT_HOME: _IGNORED,
+        Who.OF_OURS: _IGNORED,
+    },
+    What.DELETE: {
+        Who.HOME: Rule(Ruling.ALLOWED, "5353 3.3.2", removes=Why.DELETED),
+        Who.OF_OURS: Rule(Ruling.PROBED, "5352 3.5"),
+        Who.NOT_HOME: _IGNORED,
+    },
+    What.OMIT: {
+        Who.HOME: Rule(Ruling.ALLOWED, "5353 3.6.3", removes=Why.UNMENTIONED),
+        Who.NOT_HOME: _IGNORED,
+    },
+    What.DISSOLVE: {Who.PEER: Rule(Ruling.ALLOWED, "5352 3.1", removes=Why.INCONSISTENT)},
+    What.SUGGEST: {Who.HOME: Rule(Ruling.ALLOWED), Who.NOT_HOME: _IGNORED},
+    What.CLAIM: {
+        Who.OF_US: Rule(Ruling.DENIED, "5353 3.5.1"),
+        Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
+        Who.GREATER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
+        Who.SMALLER: Rule(Ruling.IGNORED, "5353 3.5.1"),
+    },
+    What.ENFORCE: {
+        Who.OF_US: Rule(Ruling.DENIED, "5353 3.5.2"),
+        Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.2"),
+    },
+}
+
+
+class Speaker(Protocol):
+    """Who speaks ASAP with a registrar.
+
+    @ivar reliable: whether over SCTP.
+    @ivar hosts: its IP addresses.
+    """
+
+    @property
+    def association(self) -> Association: ...
+
+    @property
+    def peer(self) -> TransportAddress: ...
+
+    @property
+    def reliable(self) -> bool: ...
+
+    @property
+    def hosts(self) -> Collection[str]: ...
+
+
+# ASAP: elements and users
+
+
+def speaks_for_elements(speaker: Speaker) -> Rule:
+    """Whether it may register and deregister anything at all."""
+    return RULES[What.REGISTER][Who.SCTP if speaker.reliable else Who.TCP]
+
+
+def usable(speaker: Speaker, addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of an element's addresses that it may register: a subset of those of its association.
+
+    SCTP uses only the addresses of which both ends have the family, and rsplib's elements name all that they have.
+    """
+    return tuple(address for address in addresses if address in speaker.hosts)
+
+
+def changes(speaker: Speaker, element: Element) -> Rule:
+    """Whether it may register an element that is there."""
+    return RULES[What.CHANGE][_who(speaker, element)]
+
+
+def deregisters(speaker: Speaker, element: Element | None) -> Rule:
+    """Whether it may deregister an element; one that is not there counts as removed."""
+    if element is None:
+        return RULES[What.DEREGISTER][Who.SCTP if speaker.reliable else Who.TCP]
+    return RULES[What.DEREGISTER][_who(speaker, element)]
+
+
+def acknowledges(speaker: Speaker, element: Element) -> Rule:
+    """Whether it may answer for an element; another registrar's may answer too, where a user had reported it."""
+    return RULES[What.ACKNOWLEDGE][Who.NOT_OURS if element.watch is None else _who(speaker, element)]
+
+
+def reports(machines: int, most: int) -> Rule:
+    """What comes of reports from users at so many machines, where C{most} is MAX-BAD-PE-REPORT."""
+    return RULES[What.REPORT][Who.FEW if machines <= most else Who.MANY]
+
+
+def supervises(who: Who) -> Rule:
+    """What supervision may do for this reason."""
+    return RULES[What.SUPERVISE][who]
+
+
+def _who(speaker: Speaker, element: Element) -> Who:
+    if not speaker.reliable:
+        return Who.TCP
+    if element.association == speaker.association:
+        return Who.ITSELF
+    address = element.asap_address()
+    if address is not None and same_place(speaker.peer, address):
+        return Who.ITS_PLACE
+    return Who.RIVAL if element.association is None and element.watch is not None else Who.STRANGER
+
+
+# ENRP: registrars; C{us} is our server identifier
+
+
+def speaks(
+    us: int,
+    sender: int,
+    before: int | None,
+    *,
+    hosts: Collection[str] = (),
+    present: Collection[str] | None = None,
+    neighbours: int = 0,
+) -> Rule:
+    """Whether an association may speak as the registrar C{sender}.
+
+    So a stranger speaks for none that is there, and invents none without end.
+
+    @param before: for whom it spoke before, if for anybody.
+    @param hosts: its addresses, if we know them.
+    @param present: where the registrar is while it has an association with us; empty while it has none; None if we
+        do not know it.
+    @param neighbours: how many registrars are at that machine.
+    """
+    if sender == us:
+        who = Who.US
+    elif not sender:
+        who = Who.NOBODY
+    elif before is not None:
+        who = Who.SAME if before == sender else Who.OTHER
+    elif hosts and present is None and neighbours >= MOST_OF_A_MACHINE:
+        who = Who.CROWD
+    elif hosts and present and set(present).isdisjoint(hosts):
+        who = Who.ELSEWHERE
+    else:
+        who = Who.NEW
+    return RULES[What.SPEAK][who]
+
+
+def tells(what: What, us: int, sender: int, home: int, element: Element | None) -> Rule:
+    """Whether a registrar may tell of an element, by an update (ANNOUNCE) or in its table (LIST).
+
+    An update tells of a registration that is newer than ours.
+
+    @param home: whose it is, as the message says.
+    @param element: the element as we have it.
+    """
+    if home == us:
+        who = Who.OF_OURS
+    elif element is None:
+        who = Who.FIRST
+    elif sender != home:
+        who = Who.NOT_HOME
+    elif element.home != us:
+        who = Who.HOME
+    elif what is What.LIST and element.confirmed:
+        who = Who.CLAIMANT
+    else:
+        who = Who.NEW_HOME
+    return RULES[what][who]
+
+
+def deletes(us: int, sender: int, element: Element) -> Rule:
+    """Whether a registrar may announce that an element is gone."""
+    return RULES[What.DELETE][Who.OF_OURS if element.home == us else _home(sender, element)]
+
+
+def omits(sender: int, element: Element) -> Rule:
+    """Whether an element is gone that a registrar's own table does not have."""
+    return RULES[What.OMIT][_home(sender, element)]
+
+
+def dissolves() -> Rule:
+    """What happens to the elements of a pool that two registrars created differently, where theirs is preferred."""
+    return RULES[What.DISSOLVE][Who.PEER]
+
+
+def suggests(sender: int, element: Element) -> Rule:
+    """Whether a registrar may suggest that we take an element over."""
+    return RULES[What.SUGGEST][_home(sender, element)]
+
+
+def takes_over(what: What, us: int, target: int) -> Rule:
+    """Whether anybody may claim the elements of C{target}, or take them over (CLAIM, ENFORCE)."""
+    return RULES[what][Who.OF_US if target == us else Who.OF_ANOTHER]
+
+
+def gives_way(us: int, claimant: int) -> bool:
+    """Whether we, who claim the same target, abort for another claimant: the smaller one does."""
+    return RULES[What.CLAIM][Who.GREATER if us < claimant else Who.SMALLER].allowed
+
+
+def _home(sender: int, element: Element) -> Who:
+    return Who.HOME if element.home == sender else Who.NOT_HOME

@@ -1,0 +1,82 @@
+"""What happened to an element: who changes the handlespace returns it, and the registrar follows it in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from rserpool.core.effects import Effect
+from rserpool.core.errors import CauseCode
+from rserpool.core.handlespace.element import Element
+
+
+class Why(Enum):
+    """Why an element left the handlespace; C{rserpool.core.authority} says who may cause it.
+
+    @ivar text: what the operator reads.
+    @ivar told: the causes that the element is told if we have an association with it; None: it is told nothing.
+    """
+
+    DEREGISTERED = "deregistered", None
+    EXPIRED = "expired", ()
+    SILENT = "unreachable", ()
+    UNREACHABLE = "unreachable", None
+    DELETED = "removed by its home", None
+    UNMENTIONED = "unknown to its home", None
+    INCONSISTENT = "of another policy than its pool", (CauseCode.INCONSISTENT_POOLING_POLICY,)
+
+    def __init__(self, text: str, told: tuple[CauseCode, ...] | None) -> None:
+        self.text = text
+        self.told = told
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something happened to an element.
+
+    @ivar home: whose it was from then on; by the time that a change is followed it may be another's.
+    """
+
+    element: Element
+    home: int
+
+
+@dataclass(frozen=True, slots=True)
+class Added(Change):
+    """It is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed(Change):
+    """It registered again, here or at another registrar; C{before} was its home until now."""
+
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved(Change):
+    """It has another home, by a takeover or a suggestion; C{before} was its home, 0 where nobody knew it."""
+
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed(Change):
+    """It is gone."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected(Change):
+    """An element of ours may be dead: it is to be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insisted(Change):
+    """An element is ours, and the peers must hear it: one claims it, or we remove it in place of its home."""
+
+
+Outcome: TypeAlias = Effect | Change
+"""What a procedure returns, in order: effects, and changes that have effects of their own."""

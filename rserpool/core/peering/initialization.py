@@ -1,0 +1,93 @@
+"""Initialization of a registrar: what L{mentor} decides is done (RFC 5353 section 3.2)."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Final
+
+from rserpool.core.deadlines import Timers
+from rserpool.core.dice import Dice
+from rserpool.core.effects import Effect, Notify
+from rserpool.core.errors import ImpossibleEvent
+from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.peering import mentor
+from rserpool.core.peering.audit import Audits
+from rserpool.core.peering.events import Initialized, OutOfPlace
+from rserpool.core.peering.peers import PeerList
+from rserpool.core.profiles import Profile
+from rserpool.core.wire import enrp
+
+MENTOR: Final = "mentor"
+"""The key of the deadline of the present step."""
+
+
+class Initialization:
+    """From the first peer to the services; without L{begin} there is none, and the services are offered at once."""
+
+    def __init__(
+        self,
+        server: int,
+        handlespace: Handlespace,
+        peers: PeerList,
+        audits: Audits,
+        timers: Timers,
+        *,
+        profile: Profile,
+        random: Dice,
+    ) -> None:
+        self._server = server
+        self._handlespace = handlespace
+        self._peers = peers
+        self._audits = audits
+        self._timers = timers
+        self._profile = profile
+        self._random = random
+        self._state: mentor.State = mentor.Ready()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is completed."""
+        return isinstance(self._state, mentor.Ready)
+
+    def begin(self, now: float) -> None:
+        """Look for a mentor."""
+        patience = self._profile.max_time_no_response * self._random.uniform(2.0, 3.0)
+        self._enter(mentor.Searching(now + patience))
+
+    def downloads_from(self, peer: int) -> bool:
+        """Whether the peer is giving us its handlespace."""
+        return isinstance(self._state, mentor.Downloading) and self._state.mentor == peer
+
+    def time_out(self, now: float) -> list[Effect]:
+        """L{MENTOR} is due."""
+        return self.happened(mentor.TimeOut(), now)
+
+    def happened(self, event: mentor.Event, now: float) -> list[Effect]:
+        """Do what follows from an event."""
+        about = 0 if isinstance(event, mentor.TimeOut) else event.peer
+        others = tuple(peer for peer in self._peers.connected if peer != about)
+        before = self._state
+        state, actions = mentor.step(before, event, now, self._profile.max_time_no_response, others)
+        self._enter(state)
+        if not actions and state == before and not self.ready and isinstance(event, mentor.Listed | mentor.Table):
+            return [Notify(OutOfPlace(about, f"ENRP {type(event).__name__.lower()} response"))]
+        return [effect for action in actions for effect in self._act(action, state, now)]
+
+    def _enter(self, state: mentor.State) -> None:
+        self._state = state
+        when = mentor.deadline(state)
+        self._timers.set((MENTOR,), inf if when is None else when)
+
+    def _act(self, action: mentor.Action, state: mentor.State, now: float) -> list[Effect]:
+        match action, state:
+            case mentor.Action.REQUEST_LIST, mentor.Listing(mentor=peer):
+                return self._peers.to(peer, enrp.ListRequest(self._server, peer))
+            case mentor.Action.REQUEST_TABLE, mentor.Downloading(mentor=peer):
+                return self._peers.to(peer, enrp.HandleTableRequest(self._server, peer))
+            case mentor.Action.OPEN, mentor.Ready(mentor=peer):
+                effects: list[Effect] = [Notify(Initialized(peer, len(self._handlespace)))]
+                for other in self._peers:
+                    if other.association is not None and other.identifier != peer:
+                        effects += self._audits.start(other, now)
+                return effects
+        raise ImpossibleEvent(state, action)

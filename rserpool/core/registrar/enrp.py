@@ -1,0 +1,61 @@
+"""The registrar's side towards other registrars: ENRP, with what follows from it at the registrar (RFC 5353)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.effects import Association, Effect
+from rserpool.core.peering.peering import Peering
+from rserpool.core.registrar.consequences import Consequences
+from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.parameters import ServerInformation
+
+
+class EnrpSide:
+    """What L{Peering} does, its changes followed; each method as there."""
+
+    def __init__(self, peering: Peering, consequences: Consequences) -> None:
+        self._peering = peering
+        self._consequences = consequences
+
+    def join(
+        self,
+        information: ServerInformation,
+        configured: Sequence[TransportAddress],
+        now: float,
+        *,
+        discover: bool = False,
+    ) -> list[Effect]:
+        """3.2: see L{Peering.join}."""
+        return self._consequences.follow(self._peering.join(information, configured, now, discover=discover), now)
+
+    def association_up(
+        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
+    ) -> list[Effect]:
+        """See L{Peering.association_up}."""
+        return self._consequences.follow(self._peering.association_up(association, peer, outbound), now)
+
+    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
+        """See L{Peering.connect_failed}."""
+        return self._consequences.follow(self._peering.connect_failed(peer, now), now)
+
+    def association_lost(self, association: Association, now: float) -> list[Effect]:
+        """See L{Peering.association_lost}."""
+        return self._consequences.follow(self._peering.association_lost(association, now), now)
+
+    def association_paused(self, association: Association, now: float) -> list[Effect]:
+        """A peer reads too slowly; SCTP aborts the association in the end, and an audit mends what it missed."""
+        return []
+
+    def association_resumed(self, association: Association, now: float) -> list[Effect]:
+        """The peer reads again."""
+        return []
+
+    def receive(self, association: Association, message: enrp.Message, now: float) -> list[Effect]:
+        """See L{Peering.receive}."""
+        return self._consequences.follow(self._peering.receive(association, message, now), now)
+
+    def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
+        """See L{Peering.announcement}."""
+        return self._consequences.follow(self._peering.announcement(message, source, now), now)
