@@ -158,16 +158,18 @@ class Trying:
         self.tried: dict[str, str] = {}
         self._rules = rules
         self._words = words
-        self._waiting = [] if first is None else [first]
-        self._used: set[int] = set()
         self._to_report: PoolElementParameter | None = None
         self._over: RSerPoolError | None = None
         self.begin(now)
+        if first is not None:
+            self._waiting.append(first)
 
     def begin(self, now: float) -> None:
         """The time counts from now, and the pool is resolved anew; what was tried before is still told at the end."""
         self._deadline = now + self._rules.timeout
         self._pause = 0.0
+        self._waiting: list[PoolElementParameter] = []
+        self._used: set[int] = set()
         self._known: tuple[PoolElementParameter, ...] | None = None
         self._ask = True
         self._hope = False

@@ -147,7 +147,7 @@ class RuleTests(Case):
         self.trying.reorder((THREE, ONE, TWO))
         self.play("it closed at once", Report(ONE), Attempt(THREE, 1.0))
         self.trying.ask_again()
-        self.play(Ask(2.0, True), (TWO,), Attempt(TWO, 1.0), 3600.0, "it is lost")
+        self.play(Ask(2.0, True), (TWO, ONE), Attempt(TWO, 1.0), 3600.0, "it is lost")
         self.trying.begin(self.now)
         self.play(Report(TWO), Ask(10.0, False))
 
