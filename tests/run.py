@@ -1,20 +1,28 @@
 """Runs the tests with trial, and closes with one plain line: C{N passed, M failed, K skipped}.
 
-C{python tests/run.py [--no-coverage] [NAME ...]}: a name is what trial takes (C{tests.core.wire},
-C{tests/test_package.py}); without one, every test runs but those of the lab (C{make lab}), and 200 seeds of the
-simulated cluster. Branch coverage is measured (but for the seeds) if the coverage package is there, and no names are
-given.
+C{python tests/run.py [--no-coverage] [--workers N] [NAME ...]}: a name is what trial takes (C{tests.core.wire},
+C{tests/test_package.py}); without one, every test runs but those of the lab (C{make lab}), shared by two processes,
+and 200 seeds of the simulated cluster. Branch coverage is measured (but for the seeds) if the coverage package is
+there, and no names are given.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import pkgutil
 import subprocess
 import sys
 import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import StringIO
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
+from unittest import TestResult, TestSuite
 
 from twisted.trial.reporter import TreeReporter
 from twisted.trial.runner import TestLoader, TrialRunner
@@ -24,6 +32,10 @@ SLOW = 5.0
 """A test that takes as many seconds is named at the end."""
 SEEDS = 200
 """So many runs of the simulated cluster are played when every test runs."""
+WORKERS = 2
+"""So many processes share the tests when every test runs."""
+PLACE = "_trial_temp"
+START = get_context("spawn")
 
 
 class Reporter(TreeReporter):
@@ -41,11 +53,117 @@ class Reporter(TreeReporter):
         super().stopTest(test)
         self.seconds[test.id()] = time.monotonic() - self._began
 
+    def counted(self) -> Count:
+        """What came of the tests up to now."""
+        failed = len(self.failures) + len(self.errors) + len(self.unexpectedSuccesses)
+        return Count(self.successes + len(self.expectedFailures), failed, len(self.skips), dict(self.seconds))
+
+
+@dataclass
+class Count:
+    """What came of some tests, and how many seconds each took."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __add__(self, other: Count) -> Count:
+        return Count(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            self.seconds | other.seconds,
+        )
+
+
+def everything() -> list[str]:
+    """All modules of tests, but those that need the lab. Those that wait for processes are first."""
+    found = [one.name for one in pkgutil.walk_packages([str(ROOT / "tests")], "tests.") if not one.ispkg]
+    names = [name for name in found if name.rpartition(".")[2].startswith("test_") and name.split(".")[1] != "lab"]
+    return sorted(names, key=lambda name: (not name.startswith("tests.processes."), name))
+
+
+def play(names: list[str]) -> Count:
+    """Run tests in this process."""
+    result = TrialRunner(Reporter, workingDirectory=PLACE).run(TestLoader().loadByNames(names, recurse=True))
+    os.chdir(ROOT)
+    assert isinstance(result, Reporter)
+    return result.counted()
+
+
+def share(names: deque[str], workers: int) -> Count:
+    """Run modules in several processes: the first takes them from the front, so that it waits while others compute."""
+    total = Count()
+    running: dict[Connection, Worker] = {}
+
+    def begin(number: int) -> None:
+        ours, theirs = START.Pipe()
+        process = START.Process(target=work, args=(theirs, f"{PLACE}_{number}"))
+        process.start()
+        theirs.close()
+        running[ours] = Worker(number, process, names.popleft if number == 0 else names.pop)
+
+    for number in range(workers):
+        begin(number)
+    while running:
+        for wire in wait(list(running)):
+            assert isinstance(wire, Connection)
+            worker = running[wire]
+            try:
+                text, worker.count = wire.recv()
+            except EOFError:
+                del running[wire]
+                worker.process.join()
+                total += worker.count
+                if worker.name:
+                    print(f"{worker.name}: the process that ran it ended with {worker.process.exitcode}", flush=True)
+                    total.failed += 1
+                    begin(worker.number)
+                continue
+            print(text, end="", flush=True)
+            # Without one it has closed with a summary.
+            if worker.name:
+                worker.name = worker.take() if names else ""
+                wire.send(worker.name)
+    return total
+
+
+@dataclass
+class Worker:
+    """One of several processes: what it runs now, and what came of all that it ran."""
+
+    number: int
+    process: Any
+    take: Callable[[], str]
+    name: str = "the start"
+    count: Count = field(default_factory=Count)
+
+
+def work(wire: Connection, place: str) -> None:
+    """In a process of its own: run one module after the other, and send what trial writes about each."""
+    shown = StringIO()
+
+    class Shared(TestSuite):
+        def run(self, result: TestResult, debug: bool = False) -> TestResult:
+            assert isinstance(result, Reporter)
+            while True:
+                wire.send((shown.getvalue(), result.counted()))
+                shown.seek(0)
+                shown.truncate()
+                if not (name := wire.recv()):
+                    return result
+                TestLoader().loadByName(name, recurse=True).run(result)
+
+    result = TrialRunner(Reporter, workingDirectory=place, stream=shown).run(Shared())
+    assert isinstance(result, Reporter)
+    wire.send((shown.getvalue(), result.counted()))
+
 
 def simulate(seeds: int) -> int:
     """Play the first seeds of the simulated cluster, without measuring coverage; returns how many failed."""
     print()
-    command = [sys.executable, "-m", "tests.simulation.run", "--seeds", str(seeds), "--workers", "2"]
+    command = [sys.executable, "-m", "tests.simulation.run", "--seeds", str(seeds), "--workers", str(WORKERS)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     played = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     print(played.stdout, end="")
@@ -55,33 +173,31 @@ def simulate(seeds: int) -> int:
     return 0 if played.returncode == 0 else seeds
 
 
-def everything() -> list[str]:
-    """All packages and modules of tests, but for those that need the lab."""
-    found = pkgutil.iter_modules([str(ROOT / "tests")])
-    return [f"tests.{one.name}" for one in found if one.name.startswith("test_") or one.ispkg and one.name != "lab"]
-
-
 def main(arguments: list[str]) -> int:
     """Run, report, and return the exit code: 0 only if something ran and nothing failed."""
-    measure = "--no-coverage" not in arguments
-    names = [argument for argument in arguments if argument != "--no-coverage"]
+    parser = argparse.ArgumentParser("tests/run.py", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--no-coverage", dest="measure", action="store_false", help="measure no coverage")
+    parser.add_argument("--workers", type=int, default=WORKERS, metavar="N", help="processes that share all tests")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="run these tests alone, in one process")
+    options = parser.parse_args(arguments)
     os.chdir(ROOT)
     # In place of the directory of this script.
     sys.path[0] = str(ROOT)
     coverage = None
-    if measure and not names:
+    if options.measure and not options.names:
         # Not installed where nothing is measured.
         from coverage import Coverage, CoverageException
 
         coverage = Coverage()
         coverage.erase()
+        # Also in the processes that are started.
         coverage.start()
 
-    suite = TestLoader().loadByNames(names or everything(), recurse=True)
-    result = TrialRunner(Reporter, workingDirectory="_trial_temp").run(suite)
-    assert isinstance(result, Reporter)
+    if options.names or options.workers < 2:
+        count = play(options.names or everything())
+    else:
+        count = share(deque(everything()), options.workers)
 
-    os.chdir(ROOT)
     if coverage is not None:
         coverage.stop()
         coverage.save()
@@ -94,18 +210,15 @@ def main(arguments: list[str]) -> int:
             print(f"no coverage can be shown: {error}")
 
     print()
-    for name, seconds in sorted(result.seconds.items(), key=lambda item: -item[1]):
+    for name, seconds in sorted(count.seconds.items(), key=lambda item: -item[1]):
         if seconds >= SLOW:
             print(f"{seconds:4.0f} s  {name}")
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    passed = result.successes + len(result.expectedFailures)
-    if not names:
+    if not options.names:
         # Each seed counts as one test.
         unlucky = simulate(SEEDS)
-        failed += unlucky
-        passed += SEEDS - unlucky
-    print(f"\n{passed} passed, {failed} failed, {len(result.skips)} skipped", flush=True)
-    return 0 if passed and not failed and result.wasSuccessful() else 1
+        count += Count(SEEDS - unlucky, unlucky)
+    print(f"\n{count.passed} passed, {count.failed} failed, {count.skipped} skipped", flush=True)
+    return 0 if count.passed and not count.failed else 1
 
 
 if __name__ == "__main__":
