@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo test lab check lint types layers docs bench clean
+.PHONY: help demo test lab check lint types layers docs bench imports clean
 
 help:
 	@echo "make demo    a pool that survives: three registrars, five web servers, two users, and their faults"
@@ -12,6 +12,7 @@ help:
 	@echo "make lab     tests with the kernel's SCTP, several hosts and rsplib, in a guest (TESTS=tests.lab.test_networks for some)"
 	@echo "make check   lint, types, layers, docs"
 	@echo "make bench   speed and size, as a table and as JSON"
+	@echo "make imports how long each public package takes to import, and what it loads"
 	@echo "make clean   remove what the others made"
 
 demo: $(VENV)/.installed-run
@@ -41,10 +42,13 @@ docs: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-test
 	@$(BIN)/python bench/run.py $(ARGS)
 
-# One stamp for each set of packages.
+imports: $(VENV)/.installed-test
+	@$(BIN)/python -m bench.imports $(ARGS)
+
+# One stamp for each set of packages. Those of the tests are part of the larger ones.
 $(VENV)/.installed-%: setup.cfg pyproject.toml .ci/bootstrap
 	@PYTHON="$(PYTHON)" .ci/bootstrap "$(VENV)" $*
-	@touch $@
+	@touch $@ $(if $(filter dev lab,$*),$(VENV)/.installed-run $(VENV)/.installed-test)
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info docs/_build _trial_temp* .coverage* .mypy_cache .ruff_cache \
