@@ -1,0 +1,74 @@
+"""What the documentation says of this package is there: programs, and names."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.python.reflect import namedAny
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.test_public import listed
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+RUNS = {"docs/own-loop.md"}
+"""Pages whose programs need neither a network nor anything that stands before them."""
+
+
+def programs() -> Iterator[tuple[str, str]]:
+    """The programs in Python, with the page and the number of their first line."""
+    for page in PAGES:
+        text = page.read_text()
+        for found in re.finditer(r"```python\n(.*?)```", text, re.DOTALL):
+            yield f"{page.relative_to(ROOT)}:{text[: found.start()].count(chr(10)) + 2}", found[1]
+
+
+class ProgramTests(SynchronousTestCase):
+    """Programs in the pages."""
+
+    def test_imports(self) -> None:
+        """They are Python; what they import is there, and of this package it is what a face exports."""
+        faces = listed()
+        found = list(programs())
+        self.assertGreater(len(found), 10)
+        for where, text in found:
+            tree = compile(text, where, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Import):
+                    for name in node.names:
+                        importlib.import_module(name.name)
+                elif isinstance(node, ast.ImportFrom):
+                    assert node.module is not None
+                    for name in node.names:
+                        namedAny(f"{node.module}.{name.name}")
+                        if node.module.startswith("rserpool"):
+                            self.assertIn(name.name, faces.get(node.module, ()), f"{where}: {node.module}")
+
+    def test_run(self) -> None:
+        """Those that can be run here are run, and raise nothing."""
+        for where, text in programs():
+            if where.partition(":")[0] in RUNS:
+                exec(compile(text, where, "exec"), {"__name__": "__main__"})
+
+
+class NameTests(SynchronousTestCase):
+    """Names in the text."""
+
+    def test_there(self) -> None:
+        """Each module, class and function of this package or its tests that a page names can be imported."""
+        for page in PAGES:
+            for name in re.findall(r"`((?:rserpool|tests|bench)(?:\.\w+)+)[`(]", page.read_text()):
+                try:
+                    namedAny(name)
+                except Exception as error:
+                    self.fail(f"{page.relative_to(ROOT)} names {name}: {error!r}")
+
+    def test_files(self) -> None:
+        """Each file or directory of this repository that a page names is there."""
+        for page in PAGES:
+            for name in re.findall(r"`((?:rserpool|tests|bench|docs|twisted|\.ci)/[\w./-]*)`", page.read_text()):
+                self.assertTrue((ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}")
