@@ -1,0 +1,160 @@
+"""Handle resolution at a registrar, and the updates of subscribers (RFC 5352 sections 2.2.5 and 3.3)."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import (
+    CauseCode,
+    PolicyParameter,
+    PoolElementParameter,
+    SctpTransport,
+    TransportAddress,
+)
+from rserpool.core.wire import asap
+from tests.conformance import rfc
+from tests.core.registrar.stage import Stage, element
+
+POOL = b"www"
+
+
+def causes(message):
+    return [cause.code for cause in message.causes]
+
+
+class ResolutionTests(SynchronousTestCase):
+    """3.3: answers, items, scopes."""
+
+    def setUp(self):
+        self.stage = Stage()
+        self.stage.up("a")
+        self.stage.up("u", host="10.0.0.9")
+
+    def test_absent_items_gives_all_that_fit(self):
+        for identifier in range(1, 2501):
+            self.stage.register("a", POOL, element(identifier))
+        answer = self.stage.resolve("u", POOL)
+        self.assertLessEqual(len(asap.encode(answer)), 65535)
+        self.assertGreater(len(answer.elements), 700)
+        self.assertEqual(len(self.stage.resolve("u", POOL, items=3).elements), 3)
+
+    def test_round_robin_moves_by_one(self):
+        for identifier in (1, 2, 3):
+            self.stage.register("a", POOL, element(identifier))
+        firsts = [self.stage.resolve("u", POOL, items=2).elements[0].identifier for _ in range(6)]
+        self.assertEqual(firsts, [1, 2, 3, 1, 2, 3])
+
+    @rfc("5352", "3.3", "MUST also include a pool member")
+    def test_policy_is_named(self):
+        self.stage.register("a", POOL, element(1))
+        self.assertEqual(self.stage.resolve("u", POOL).policy, PolicyParameter(1))
+        self.stage.register("a", b"other", element(1, "least-used:load=0.5"))
+        self.assertEqual(self.stage.resolve("u", b"other").policy.type, 0x40000001)
+
+    @rfc("5352", "2.2.6", "MUST be present")
+    def test_a_pool_that_can_serve_nobody_says_so(self):
+        self.stage.register("a", POOL, element(1, "weighted-round-robin:weight=0"))
+        self.assertEqual(causes(self.stage.resolve("u", POOL)), [CauseCode.LACK_OF_RESOURCES])
+
+    def test_loopback_addresses_stay_on_the_host(self):
+        self.stage.up("local", host="127.0.0.1")
+        self.stage.register("local", POOL, element(1, host="127.0.0.1"))
+        self.assertEqual(causes(self.stage.resolve("u", POOL)), [CauseCode.LACK_OF_RESOURCES])
+        self.assertEqual(len(self.stage.resolve("local", POOL).elements), 1)
+        self.stage.register("a", POOL, element(2))
+        self.assertEqual([e.identifier for e in self.stage.resolve("u", POOL).elements], [2])
+
+    def test_only_the_usable_addresses_of_an_element_go_out(self):
+        self.stage.registrar.association_up(
+            "multi", TransportAddress(("fe80::1", "10.0.0.3"), 5000, 40000), self.stage.now
+        )
+        transport = SctpTransport(80, 1, ("fe80::1", "10.0.0.3"))
+        self.stage.register("multi", POOL, PoolElementParameter(1, 0, 60, transport, PolicyParameter(1)))
+        [found] = self.stage.resolve("u", POOL).elements
+        self.assertEqual(found.user_transport.addresses, ("10.0.0.3",))
+        [found] = self.stage.resolve("multi", POOL).elements
+        self.assertEqual(found.user_transport.addresses, ("fe80::1", "10.0.0.3"))
+
+    @rfc("5352", "4", "[ENRP server] Furthermore")
+    def test_a_message_for_somebody_else_is_reported(self):
+        [answer] = self.stage.tell("u", asap.Cookie(b"monster"))
+        self.assertEqual(causes(answer), [CauseCode.UNRECOGNIZED_MESSAGE])
+        self.assertEqual(self.stage.tell("u", asap.Error(answer.causes)), [])
+
+
+class SubscriptionTests(SynchronousTestCase):
+    """2.2.5: dynamic updates."""
+
+    def setUp(self):
+        self.stage = Stage(keep_alives=False)
+        self.stage.up("a")
+        self.stage.up("u", host="10.0.0.9")
+        self.stage.register("a", POOL, element(1))
+
+    def updates(self, effects):
+        return [[e.identifier for e in message.elements] for message in self.stage.sent("u", effects)]
+
+    def register(self, identifier):
+        return self.stage.registrar.receive("a", asap.Registration(POOL, element(identifier)), self.stage.now)
+
+    def test_changes_are_told(self):
+        self.assertTrue(self.stage.resolve("u", POOL, subscribe=True).accepted)
+        self.assertEqual(self.updates(self.register(2)), [[1, 2]])
+        self.stage.pass_time(0.2)
+        effects = self.stage.registrar.receive("a", asap.Deregistration(POOL, 1), self.stage.now)
+        self.assertEqual(self.updates(effects), [[2]])
+
+    def test_without_the_s_bit_nothing_is_told(self):
+        self.assertFalse(self.stage.resolve("u", POOL).accepted)
+        self.assertEqual(self.updates(self.register(2)), [])
+
+    def test_many_changes_make_few_updates(self):
+        self.stage.resolve("u", POOL, subscribe=True)
+        effects = [effect for identifier in range(2, 52) for effect in self.register(identifier)]
+        effects += self.stage.pass_time(0.2)
+        updates = self.updates(effects)
+        self.assertEqual(len(updates), 2)
+        self.assertEqual(updates[-1], list(range(1, 52)))
+
+    def test_updates_move_no_round_robin_head(self):
+        self.register(2)
+        self.stage.resolve("u", POOL, subscribe=True)  # moves it past 1
+        self.register(3)
+        self.register(4)
+        self.stage.pass_time(0.2)
+        self.assertEqual(self.stage.resolve("a", POOL).elements[0].identifier, 2)
+
+    def test_updates_move_no_degradation_counter(self):
+        policy = "least-used-degradation:load=0.1,degradation=0.2"
+        self.stage.register("a", b"lud", element(1, policy))
+        self.stage.resolve("u", b"lud", subscribe=True)
+        before = self.stage.registrar.handlespace.find(b"lud", 1).tally
+        for identifier in range(2, 6):
+            self.stage.register("a", b"lud", element(identifier, policy))
+            self.stage.pass_time(0.2)
+        self.assertEqual(self.stage.registrar.handlespace.find(b"lud", 1).tally, before)
+
+    def test_the_end_of_a_pool_ends_the_subscription(self):
+        self.stage.resolve("u", POOL, subscribe=True)
+        effects = self.stage.registrar.receive("a", asap.Deregistration(POOL, 1), self.stage.now)
+        [message] = self.stage.sent("u", effects)
+        self.assertEqual(causes(message), [CauseCode.UNKNOWN_POOL_HANDLE])
+        self.assertEqual(self.stage.registrar.answers.subscriptions, 0)
+        self.stage.pass_time(1)
+        self.assertEqual(self.updates(self.register(1)), [])
+
+    def test_a_subscriber_that_reads_slowly_gets_the_last_state_when_it_resumes(self):
+        self.stage.resolve("u", POOL, subscribe=True)
+        self.stage.registrar.association_paused("u", self.stage.now)
+        effects = []
+        for identifier in range(2, 30):
+            effects += self.register(identifier) + self.stage.pass_time(0.11)
+        self.assertEqual(self.updates(effects), [])
+        [update] = self.updates(self.stage.registrar.association_resumed("u", self.stage.now))
+        self.assertEqual(update, list(range(1, 30)))
+
+    def test_a_lost_subscriber_leaves_nothing(self):
+        self.stage.resolve("u", POOL, subscribe=True)
+        self.stage.lost("u")
+        self.assertEqual(self.stage.registrar.answers.subscriptions, 0)
+        self.assertEqual(self.updates(self.register(2)), [])

@@ -1,0 +1,106 @@
+"""What a registrar does not let its peers do (RFC 5352 section 9.1), and what it announces (section 3.6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import (
+    CauseCode,
+    PolicyParameter,
+    SctpTransport,
+)
+from rserpool.core.registrar import Limits
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import OpaqueTransport
+from tests.core.registrar.stage import Stage, element
+
+POOL = b"www"
+
+
+def causes(message):
+    return [cause.code for cause in message.causes]
+
+
+class LimitTests(SynchronousTestCase):
+    """Each limit refuses clearly, and nothing else changes."""
+
+    def stage(self, **limits):
+        stage = Stage(limits=Limits(**limits))
+        stage.up("a")
+        return stage
+
+    def refused(self, stage, handle, parameter):
+        [answer] = stage.register("a", handle, parameter)
+        self.assertTrue(answer.rejected)
+        self.assertEqual(causes(answer), [CauseCode.LACK_OF_RESOURCES])
+
+    def test_pools(self):
+        stage = self.stage(pools=2)
+        stage.register("a", b"1", element(1))
+        stage.register("a", b"2", element(1))
+        self.refused(stage, b"3", element(1))
+        [answer] = stage.register("a", b"2", element(2))
+        self.assertFalse(answer.rejected)
+
+    def test_elements_of_a_pool(self):
+        stage = self.stage(elements_per_pool=1)
+        stage.register("a", POOL, element(1))
+        self.refused(stage, POOL, element(2))
+        [answer] = stage.register("a", POOL, element(1))
+        self.assertFalse(answer.rejected)
+
+    def test_elements_of_an_association(self):
+        stage = self.stage(elements_per_association=1)
+        stage.register("a", POOL, element(1))
+        self.refused(stage, POOL, element(2))
+        stage.tell("a", asap.Deregistration(POOL, 1))
+        [answer] = stage.register("a", POOL, element(2))
+        self.assertFalse(answer.rejected)
+
+    def test_length_of_a_handle(self):
+        stage = self.stage(handle_length=4)
+        self.refused(stage, b"12345", element(1))
+
+    def test_length_of_an_element(self):
+        """One that registrars could not tell each other about is refused, whatever makes it long."""
+        stage = self.stage()
+        self.refused(stage, POOL, replace(element(1), policy=PolicyParameter(1, bytes(40_000))))
+        self.refused(stage, POOL, replace(element(1), policy=PolicyParameter(1, bytes(65_300))))
+        self.refused(stage, POOL, replace(element(1), user_transport=OpaqueTransport(bytes(65_400))))
+        self.refused(stage, POOL, replace(element(1), user_transport=SctpTransport(1, 0, ("10.0.0.1",) * 8000)))
+
+    def test_requests_a_second(self):
+        stage = self.stage(requests_per_second=5)
+        answers = [stage.resolve("a", POOL) for _ in range(6)]
+        self.assertEqual(causes(answers[4]), [CauseCode.UNKNOWN_POOL_HANDLE])
+        self.assertEqual(causes(answers[5]), [CauseCode.LACK_OF_RESOURCES])
+        self.refused(stage, POOL, element(1))
+        stage.now += 1
+        self.assertEqual(causes(stage.resolve("a", POOL)), [CauseCode.UNKNOWN_POOL_HANDLE])
+
+    def test_subscriptions_of_an_association(self):
+        stage = self.stage(subscriptions_per_association=1)
+        stage.register("a", b"1", element(1))
+        stage.register("a", b"2", element(1))
+        self.assertTrue(stage.resolve("a", b"1", subscribe=True).accepted)
+        answer = stage.resolve("a", b"2", subscribe=True)
+        self.assertFalse(answer.accepted)
+        self.assertEqual(len(answer.elements), 1)
+
+
+class AnnouncementTests(SynchronousTestCase):
+    """3.6: server announcements."""
+
+    def test_rate_follows_the_number_of_registrars(self):
+        stage = Stage()
+        start = stage.now
+        stage.registrar.announce((), 0, stage.now)
+        self.assertEqual(stage.registrar.next_deadline(), start + 1)
+        for server in (7, 8):
+            stage.registrar.announcement(asap.ServerAnnounce(server), "10.0.0.7", stage.now)
+        stage.pass_time(1.0)
+        self.assertEqual(stage.registrar.next_deadline(), start + 4)
+        stage.pass_time(60)
+        self.assertEqual(stage.registrar.next_deadline() - stage.now <= 1.0, True)

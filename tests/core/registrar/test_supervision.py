@@ -1,0 +1,188 @@
+"""Supervision of a registrar's own elements (RFC 5352 sections 3.4 and 3.5)."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import (
+    Abort,
+    Close,
+    TransportAddress,
+)
+from rserpool.core.registrar.events import ElementRemoved, SupervisionStretched
+from rserpool.core.wire import asap
+from tests.conformance import rfc
+from tests.core.registrar.stage import SERVER, Stage, element
+
+POOL = b"www"
+
+
+class SupervisionTests(SynchronousTestCase):
+    """3.4, 3.5: keep-alives, reports, lifetimes."""
+
+    def setUp(self):
+        self.stage = Stage()
+        self.stage.up("a")
+        self.stage.up("u", host="10.0.0.9")
+        self.stage.register("a", POOL, element(1))
+
+    def acknowledge(self):
+        return self.stage.tell("a", asap.EndpointKeepAliveAck(POOL, 1))
+
+    def removed(self):
+        return self.stage.notified(self.stage.effects, ElementRemoved)
+
+    @rfc("5352", "4", "[ENRP server] Furthermore")
+    def test_keep_alives_go_out_and_a_living_element_stays(self):
+        for _ in range(20):
+            effects = self.stage.pass_time(0.75)
+            for message in self.stage.sent("a", effects):
+                self.assertEqual(message, asap.EndpointKeepAlive(SERVER, POOL, False, 1))
+                self.acknowledge()
+        self.assertEqual(self.removed(), [])
+
+    @rfc("5352", "3.5", "MUST consider the PE as unreachable", "and MUST remove the PE from its handlespace")
+    def test_a_silent_element_is_gone_within_two_seconds(self):
+        self.stage.pass_time(2.0)
+        self.assertEqual(self.removed(), [ElementRemoved(POOL, 1, "unreachable")])
+
+    @rfc(
+        "5352",
+        "3.5",
+        "MUST immediately send a point-to-point ASAP_ENDPOINT_KEEP_ALIVE",
+        "SHOULD be set to '0', in this",
+    )
+    @rfc("5352", "4", "[ENRP server] Furthermore")
+    def test_a_report_probes_at_once(self):
+        effects = self.stage.registrar.receive("u", asap.EndpointUnreachable(POOL, 1), self.stage.now)
+        self.assertEqual(self.stage.sent("a", effects), [asap.EndpointKeepAlive(SERVER, POOL, False, 1)])
+
+    @rfc("5352", "3.5", "MUST retain the PE in its handlespace")
+    def test_one_reporter_cannot_remove_a_living_element(self):
+        for _ in range(10):
+            self.stage.tell("u", asap.EndpointUnreachable(POOL, 1))
+            self.acknowledge()
+        self.assertEqual(self.removed(), [])
+
+    @rfc("5352", "3.5", "SHOULD keep a counter to record", "SHOULD remove the PE from its handlespace")
+    def test_more_distinct_reporters_than_max_bad_pe_report_remove_it(self):
+        for number in range(4):
+            self.stage.up(f"u{number}", host=f"10.0.{number}.9", port=6000)
+            self.assertEqual(self.removed(), [])
+            self.stage.tell(f"u{number}", asap.EndpointUnreachable(POOL, 1))
+            self.acknowledge()
+        self.assertEqual(self.removed(), [ElementRemoved(POOL, 1, "unreachable")])
+
+    @rfc("5352", "3.5", "MUST retain the PE in its handlespace")
+    def test_one_host_cannot_remove_a_living_element(self):
+        """Whatever addresses it takes: another association, another loopback address, another one of its /64."""
+        for number in range(20):
+            for host in ("10.0.0.9", f"127.0.0.{number + 1}", f"fd00::{number + 1:x}"):
+                name = f"{host} {number}"
+                self.stage.up(name, host=host, port=6000 + number)
+                self.stage.tell(name, asap.EndpointUnreachable(POOL, 1))
+                self.acknowledge()
+        self.assertEqual(self.removed(), [])
+
+    def test_registering_again_clears_the_reports(self):
+        for number in range(8):
+            if number % 3 == 0:
+                self.stage.register("a", POOL, element(1))
+            self.stage.up(f"u{number}", host=f"10.0.{number}.9", port=6000)
+            self.stage.tell(f"u{number}", asap.EndpointUnreachable(POOL, 1))
+            self.acknowledge()
+        self.assertEqual(self.removed(), [])
+
+    def test_a_flood_of_reports_is_dropped(self):
+        sent = [
+            message
+            for _ in range(100)
+            for message in self.stage.sent(
+                "a", self.stage.registrar.receive("u", asap.EndpointUnreachable(POOL, 1), self.stage.now)
+            )
+            if self.acknowledge() == []
+        ]
+        self.assertEqual(len(sent), 20)
+
+    @rfc("5352", "3.5", "MUST consider the PE as unreachable", "and MUST remove the PE from its handlespace")
+    def test_a_lost_association_is_probed_and_a_refusal_ends_it(self):
+        [peer] = self.stage.dialled(self.stage.lost("a"))
+        self.stage.refused(peer)
+        self.assertEqual(self.removed(), [ElementRemoved(POOL, 1, "unreachable")])
+
+    def test_a_lost_association_of_a_living_element_is_replaced(self):
+        self.stage.lost("a")
+        self.stage.up("probe", outbound=True)
+        [message] = self.stage.sent("probe", self.stage.effects)
+        self.assertEqual(message, asap.EndpointKeepAlive(SERVER, POOL, False, 1))
+        self.stage.tell("probe", asap.EndpointKeepAliveAck(POOL, 1))
+        self.stage.pass_time(0.9)
+        self.assertEqual(self.removed(), [])
+        self.assertTrue(self.stage.sent("probe", self.stage.effects))
+
+    def test_elements_behind_one_address_share_one_probe(self):
+        self.stage.register("a", POOL, element(2))
+        self.assertEqual(len(self.stage.dialled(self.stage.lost("a"))), 1)
+        self.stage.up("probe", outbound=True)
+        self.assertEqual(len(self.stage.sent("probe", self.stage.effects)), 2)
+
+    def test_a_probe_that_is_not_needed_any_more_is_closed(self):
+        self.stage.lost("a")
+        self.stage.pass_time(1.2)
+        self.assertEqual(len(self.removed()), 1)
+        effects = self.stage.registrar.association_up(
+            "late", TransportAddress(("10.0.0.1",), 5000, 40000), self.stage.now, True
+        )
+        self.assertEqual(effects, [Close("late")])
+
+    def test_an_unanswered_probe_association_is_aborted(self):
+        self.stage.lost("a")
+        self.stage.up("probe", outbound=True)
+        effects = self.stage.pass_time(1.2)
+        self.assertIn(Abort("probe"), effects)
+
+    def test_a_life_that_ends_is_told(self):
+        stage = Stage(keep_alives=False)
+        stage.up("a")
+        stage.register("a", POOL, element(1, life=5))
+        effects = stage.pass_time(4.9)
+        self.assertEqual(effects, [])
+        effects = stage.pass_time(0.2)
+        self.assertEqual(stage.sent("a", effects), [asap.DeregistrationResponse(POOL, 1)])
+        self.assertEqual(stage.notified(effects, ElementRemoved), [ElementRemoved(POOL, 1, "expired")])
+
+    def test_a_life_of_minus_one_never_ends(self):
+        stage = Stage(keep_alives=False)
+        stage.up("a")
+        stage.register("a", POOL, element(1, life=-1))
+        self.assertEqual(stage.pass_time(1e9), [])
+
+    def test_registering_again_begins_a_new_life(self):
+        stage = Stage(keep_alives=False)
+        stage.up("a")
+        for _ in range(5):
+            stage.register("a", POOL, element(1, life=5))
+            stage.pass_time(4)
+        self.assertEqual(stage.notified(stage.effects, ElementRemoved), [])
+
+    def test_after_a_stall_nobody_expires_before_they_could_answer(self):
+        self.stage.pass_time(0.76)  # a keep-alive is under way
+        self.stage.stall(30)
+        self.assertEqual(self.removed(), [])
+        self.acknowledge()
+        self.stage.pass_time(1.0)
+        self.assertEqual(self.removed(), [])
+
+    def test_after_a_stall_the_silent_are_still_found(self):
+        self.stage.pass_time(0.76)
+        self.stage.stall(30)
+        self.stage.pass_time(1.2)
+        self.assertEqual(self.removed(), [ElementRemoved(POOL, 1, "unreachable")])
+
+    def test_supervision_stretches_past_a_quarter_of_a_core_and_says_so(self):
+        for identifier in range(2, 2002):
+            self.stage.register("a", POOL, element(identifier))
+        effects = self.stage.pass_time(0.5)
+        [event] = self.stage.notified(effects, SupervisionStretched)
+        self.assertGreater(event.interval, 0.5)
+        self.assertEqual(event.elements, 2001)
