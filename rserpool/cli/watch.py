@@ -16,7 +16,7 @@ from rserpool.cli.options import OK, add_reporting_options, add_user_options, re
 from rserpool.cli.show import element_json, policy_name, row
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
-from rserpool.core.user.resolution import PoolChanged
+from rserpool.core.user.events import PoolChanged
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.service import PoolUserService
 

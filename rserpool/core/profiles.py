@@ -41,7 +41,6 @@ class Profile:
     t6_server_announce: float
     t7_enrp_outdate: float
     stale_cache_value: float
-    max_reg_attempt: int
     max_request_retransmit: int
     retran_max: float
     registration_life: int
@@ -73,7 +72,6 @@ RFC = Profile(
     t6_server_announce=1.0,
     t7_enrp_outdate=5.0,
     stale_cache_value=30.0,
-    max_reg_attempt=2,
     max_request_retransmit=2,
     retran_max=60.0,
     registration_life=1_800_000,
@@ -103,7 +101,6 @@ DEFAULT = Profile(
     t6_server_announce=1.0,
     t7_enrp_outdate=5.0,
     stale_cache_value=5.0,
-    max_reg_attempt=2,
     max_request_retransmit=2,
     retran_max=60.0,
     registration_life=60_000,
@@ -133,7 +130,6 @@ FAST = Profile(
     t6_server_announce=1.0,
     t7_enrp_outdate=5.0,
     stale_cache_value=1.0,
-    max_reg_attempt=2,
     max_request_retransmit=2,
     retran_max=60.0,
     registration_life=30_000,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 from rserpool.core.addresses import ASAP_PORT, TransportAddress
+from rserpool.core.backoff import Backoff
+from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Abort, Association, Close, Connect, Effect, StopConnecting
 from rserpool.core.profiles import Profile
 from rserpool.core.wire import asap
@@ -12,29 +15,41 @@ from rserpool.core.wire.parameters import SctpTransport
 
 AT_ONCE = 3
 """SH1: never more than three associations or connections."""
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 2.0
+PAUSES = Backoff(0.05, 2.0)
+"""Between rounds in which every registrar refused."""
+_T5 = ("hunt", "T5")
+_AGAIN = ("hunt", "again")
+
+
+@dataclass(frozen=True, slots=True)
+class HomeChanged:
+    """The home registrar is now another, or (None) there is none and the hunt is on."""
+
+    registrar: TransportAddress | None
 
 
 class ServerHunt:
     """Keeps the list of known registrars, and one association with one of them: the home registrar.
+
+    Its timers are those of its role whose keys begin with C{"hunt"}.
 
     @ivar home: the association with the home registrar, or None.
     @ivar address: where the home registrar is, or None.
     @ivar rounds: how often every known registrar was tried in vain, since there was a home.
     """
 
-    def __init__(self, registrars: Sequence[TransportAddress], profile: Profile, protocol: str = "sctp") -> None:
+    def __init__(
+        self, registrars: Sequence[TransportAddress], profile: Profile, timers: Timers, protocol: str = "sctp"
+    ) -> None:
         self._static = list(dict.fromkeys(registrars))
-        self._announced: dict[TransportAddress, float] = {}
+        self._announced: dict[TransportAddress, None] = {}
         self._profile = profile
+        self._timers = timers
         self._protocol = protocol
         self._attempts: dict[TransportAddress, None] = {}
         self._queue: list[TransportAddress] = []
         self._t5 = profile.t5_server_hunt
-        self._t5_at: float | None = None
-        self._again_at: float | None = None
-        self._pause = FIRST_PAUSE
+        self._pause = 0.0
         self._avoided: TransportAddress | None = None
         self.home: Association | None = None
         self.address: TransportAddress | None = None
@@ -43,7 +58,7 @@ class ServerHunt:
     @property
     def hunting(self) -> bool:
         """Whether a hunt is under way."""
-        return self._t5_at is not None
+        return _T5 in self._timers
 
     @property
     def known(self) -> list[TransportAddress]:
@@ -56,9 +71,9 @@ class ServerHunt:
 
     def hunt(self, now: float) -> list[Effect]:
         """SH1, SH2: begin, unless there is a home or a hunt already."""
-        if self.home is not None or self._t5_at is not None:
+        if self.home is not None or self.hunting:
             return []
-        self._t5_at = now + self._t5
+        self._timers.set(_T5, now + self._t5)
         return self._round(now)
 
     def fail(self, now: float) -> list[Effect]:
@@ -81,13 +96,14 @@ class ServerHunt:
         effects: list[Effect] = [StopConnecting(peer) for peer in self._attempts]
         self._attempts.clear()
         self._queue.clear()
-        self._t5_at = self._again_at = None
+        self._timers.cancel(_T5)
+        self._timers.cancel(_AGAIN)
         return effects
 
     def association_up(self, association: Association, peer: TransportAddress) -> list[Effect]:
         """An association that the hunt asked for is up (SH3, SH6); one that comes too late is closed."""
         self._attempts.pop(peer, None)
-        if self.home is not None or self._t5_at is None:
+        if self.home is not None or not self.hunting:
             return [Close(association)]
         return self._settle(association, peer)
 
@@ -112,35 +128,32 @@ class ServerHunt:
             if address.protocol != self._protocol:
                 continue
             new = address not in self.known
-            self._announced[address] = now + self._profile.t7_enrp_outdate
+            self._announced[address] = None
+            self._timers.set(("hunt", address), now + self._profile.t7_enrp_outdate)
             if new:
                 self._queue.append(address)
-        if self._t5_at is None:
+        if not self.hunting:
             self._queue.clear()
         return self._fill(now) if self._queue else []
 
-    def tick(self, now: float) -> list[Effect]:
-        """SH5, and the pause between two rounds; announcements outdate (T7)."""
-        self._announced = {address: until for address, until in self._announced.items() if until > now}
-        if self._t5_at is not None and now >= self._t5_at:
-            # SH5.1: double, up to RETRAN-MAX; SH5.2: stop these, try a different set.
-            self._t5 = min(self._t5 * 2, self._profile.retran_max)
-            self._t5_at = now + self._t5
-            effects: list[Effect] = [StopConnecting(peer) for peer in self._attempts]
-            self._attempts.clear()
-            return effects + (self._fill(now) if self._queue else self._round(now))
-        if self._again_at is not None and now >= self._again_at:
-            return self._round(now)
+    def due(self, key: tuple[Hashable, ...], now: float) -> list[Effect]:
+        """A timer of the hunt: SH5, the end of a pause between two rounds, or T7: an announcement outdates."""
+        match key:
+            case ("hunt", "T5"):
+                # SH5.1: double, up to RETRAN-MAX; SH5.2: stop these, try a different set.
+                self._t5 = min(self._t5 * 2, self._profile.retran_max)
+                self._timers.set(_T5, now + self._t5)
+                effects: list[Effect] = [StopConnecting(peer) for peer in self._attempts]
+                self._attempts.clear()
+                return effects + (self._fill(now) if self._queue else self._round(now))
+            case ("hunt", "again"):
+                return self._round(now)
+            case ("hunt", TransportAddress() as address):
+                self._announced.pop(address, None)
         return []
 
-    def next_deadline(self) -> float | None:
-        """When C{tick} must be called next (monotonic seconds), or None."""
-        deadlines = [*self._announced.values()]
-        deadlines += [deadline for deadline in (self._t5_at, self._again_at) if deadline is not None]
-        return min(deadlines, default=None)
-
     def _round(self, now: float) -> list[Effect]:
-        self._again_at = None
+        self._timers.cancel(_AGAIN)
         self._queue = [peer for peer in self.known if peer not in self._attempts]
         return self._fill(now)
 
@@ -150,17 +163,17 @@ class ServerHunt:
             peer = self._queue.pop(0)
             self._attempts[peer] = None
             effects.append(Connect(peer))
-        if not self._attempts and self._t5_at is not None:
+        if not self._attempts and self.hunting:
             # Everybody refused: pause a little longer each time, instead of idling until T5.
             self.rounds += 1
-            self._again_at = now + self._pause
-            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            self._pause = PAUSES.after(self._pause)
+            self._timers.set(_AGAIN, now + self._pause)
         return effects
 
     def _settle(self, association: Association, address: TransportAddress) -> list[Effect]:
         effects = self.stop()
         self._t5 = self._profile.t5_server_hunt
-        self._pause = FIRST_PAUSE
+        self._pause = 0.0
         self.rounds = 0
         self._avoided = None
         self.home, self.address = association, address

@@ -13,11 +13,12 @@ from twisted.logger import Logger
 
 from rserpool.core.addresses import TransportAddress, in_short
 from rserpool.core.effects import Effect
-from rserpool.core.element import pool_element as role
+from rserpool.core.element import PoolElement, events
 from rserpool.core.errors import ConfigurationError, Rejected
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.policies import FULL_LOAD, ParsedPolicy
 from rserpool.core.profiles import DEFAULT, Profile
+from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.load import parse_policy, probe
 from rserpool.element.refusal import refusal
@@ -87,7 +88,7 @@ class PoolElementService(Service):
         self.home_since: float | None = None
         random = random or Random(SystemRandom().getrandbits(128))
         self._registrars = tuple(registrars or registrars_from(()))
-        self.element = role.PoolElement(self._registrars, profile=profile, random=random)
+        self.element = PoolElement(self._registrars, profile=profile, random=random)
         self.node = Node(reactor, self.element, self._notified)
 
     @property
@@ -291,7 +292,7 @@ class PoolElementService(Service):
 
     def _notified(self, event: Any) -> None:
         match event:
-            case role.Registered(handle=handle, identifier=identifier, registrar=registrar):
+            case events.Registered(handle=handle, identifier=identifier, registrar=registrar):
                 registered = self._registered.pop(handle, None)
                 if registered is not None:
                     self._log.info(
@@ -301,13 +302,13 @@ class PoolElementService(Service):
                         registrar=str(registrar),
                     )
                     registered.callback(identifier)
-            case role.RegistrationRefused(handle=handle, cause=cause, information=information):
+            case events.RegistrationRefused(handle=handle, cause=cause, information=information):
                 error = refusal(cause, information)
                 self._log.error("{pool}: the registrar refused: {error}", pool=handle_text(handle), error=str(error))
                 registered = self._registered.pop(handle, None)
                 if registered is not None:
                     registered.errback(error)
-            case role.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
+            case events.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
                 self._log.warn(
                     "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",
                     pool=handle_text(handle),
@@ -315,21 +316,21 @@ class PoolElementService(Service):
                     error=str(Rejected(cause)),
                     pause=pause,
                 )
-            case role.Left(handle=handle):
+            case events.Left(handle=handle):
                 self._log.info("{pool}: left", pool=handle_text(handle))
                 self._registered.pop(handle, None)
                 left = self._left.pop(handle, None)
                 if left is not None and not left.called:
                     left.callback(None)
-            case role.HomeChanged(registrar=None):
+            case HomeChanged(registrar=None):
                 self.home_since = None
                 self._log.warn("no home registrar: looking for one")
-            case role.HomeChanged(registrar=registrar):
+            case HomeChanged(registrar=registrar):
                 self.home_since = self.node.now()
                 self._log.info("home registrar is {registrar}", registrar=str(registrar))
-            case role.NoRegistrarFound(tried=tried):
+            case events.NoRegistrarFound(tried=tried):
                 self._log.warn("no registrar can be reached at {tried}; trying on", tried=in_short(tried))
-            case role.ErrorReceived(causes=causes):
+            case events.ErrorReceived(causes=causes):
                 self._log.warn(
                     "the registrar reports an error: {causes}",
                     causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),

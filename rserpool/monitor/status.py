@@ -118,7 +118,7 @@ def _progress(state: registration.State, joining: bool) -> str:
     match state:
         case registration.Registering() if joining:
             return "registering"
-        case registration.Registered() | registration.Registering():
+        case registration.Member() | registration.Registering():
             return "registered"
         case registration.Refused(cause=cause):
             return f"refused: {Rejected(cause)}"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rserpool.core.handles import handle_of, handle_text
-from rserpool.core.user.resolution import Resolved
+from rserpool.core.user.events import Resolved
 from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.blocking import resolver

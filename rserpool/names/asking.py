@@ -19,8 +19,8 @@ from weakref import WeakSet
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import Profile
+from rserpool.core.user.events import ResolutionFailed, Resolved
 from rserpool.core.user.pool_user import PoolUser
-from rserpool.core.user.resolution import ResolutionFailed, Resolved
 from rserpool.core.wire import asap
 from rserpool.node.driver import Driver
 from rserpool.node.threads import ThreadChannel, ThreadLoop

@@ -14,8 +14,8 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import RSerPoolError
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.profiles import profile as profile_named
+from rserpool.core.user.events import Resolved
 from rserpool.core.user.places import serves_at
-from rserpool.core.user.resolution import Resolved
 from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.asking import Asker

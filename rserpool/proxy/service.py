@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 
 from rserpool.core.handles import handle_text
-from rserpool.core.user.resolution import PoolChanged
+from rserpool.core.user.events import PoolChanged
 from rserpool.core.user.trying import TIMEOUT
 from rserpool.node.counting import CountedLog
 from rserpool.proxy.clients import Clients

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rserpool.core.user.resolution import PoolChanged
+from rserpool.core.user.events import PoolChanged
 from rserpool.core.wire.parameters import PoolElementParameter
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rserpool.core.user.resolution import PoolChanged, Resolved
+from rserpool.core.user.events import PoolChanged, Resolved
 from rserpool.core.user.trying import PassedOver
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.node import Subscription

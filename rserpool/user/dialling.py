@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.core.user.resolution import Resolved
+from rserpool.core.user.events import Resolved
 from rserpool.core.user.trying import PassedOver
 from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport, TcpTransport
 from rserpool.user.service import PoolUserService

@@ -13,8 +13,8 @@ from weakref import ref
 
 from twisted.logger import Logger
 
+from rserpool.core.user.events import PoolChanged, Resolved
 from rserpool.core.user.places import serves_at
-from rserpool.core.user.resolution import PoolChanged, Resolved
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.node import Subscription
 from rserpool.user.service import PoolUserService

@@ -12,8 +12,8 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from rserpool.core.handles import handle_of
+from rserpool.core.user.events import Resolved
 from rserpool.core.user.places import describe
-from rserpool.core.user.resolution import Resolved
 from rserpool.core.user.trying import TIMEOUT, NotAccepted, PassedOver, Trying, rules_of, try_elements
 from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport
 from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time

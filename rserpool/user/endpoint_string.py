@@ -27,7 +27,7 @@ from twisted.internet.defer import Deferred
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import profile
-from rserpool.core.user.resolution import Resolved
+from rserpool.core.user.events import Resolved
 from rserpool.core.user.trying import TIMEOUT
 from rserpool.node.registrars import registrars_from
 from rserpool.sctp.stack import BACKENDS

@@ -8,8 +8,8 @@ from typing import Any
 from twisted.logger import Logger
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.user.events import PoolChanged
 from rserpool.core.user.places import serves_at
-from rserpool.core.user.resolution import PoolChanged
 from rserpool.core.wire.parameters import PoolElementParameter
 
 

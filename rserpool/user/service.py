@@ -20,8 +20,9 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import ConfigurationError, SctpUnavailable
 from rserpool.core.handles import handle_of
 from rserpool.core.profiles import DEFAULT, Profile
-from rserpool.core.user.pool_user import HomeChanged, PoolUser
-from rserpool.core.user.resolution import PoolChanged, ResolutionFailed, Resolved
+from rserpool.core.server_hunt import HomeChanged
+from rserpool.core.user.events import PoolChanged, ResolutionFailed, Resolved
+from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.node.closing import close
 from rserpool.node.node import Node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rserpool.core import CauseCode, ConfigurationError, PolicyParameter, SctpTransport, Send
-from rserpool.core.element.pool_element import ErrorReceived, RegistrationRefused
+from rserpool.core.element.events import ErrorReceived, RegistrationRefused
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, ErrorCause

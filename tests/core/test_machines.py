@@ -35,7 +35,7 @@ class MachineTests(SynchronousTestCase):
             registration.Homeless,
             registration.LeavingHomeless,
             registration.Refused,
-            registration.Left,
+            registration.Gone,
             mentor.Ready,
             arbitration.Monitored,
             failover.Serving,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import Abort, Close, Connect, Effect, SctpTransport, StopConnecting, TcpTransport, TransportAddress
+from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.profiles import RFC
 from rserpool.core.server_hunt import ServerHunt
 from rserpool.core.wire import asap
@@ -22,7 +23,8 @@ class Hunting:
 
     def __init__(self, registrars: int, protocol: str = "sctp") -> None:
         self.now = 1000.0
-        self.hunt = ServerHunt([registrar(n + 1) for n in range(registrars)], RFC, protocol)
+        self.timers: Timers = Deadlines()
+        self.hunt = ServerHunt([registrar(n + 1) for n in range(registrars)], RFC, self.timers, protocol)
         self.dialling: list[TransportAddress] = []
         self.dialled: list[tuple[float, TransportAddress]] = []
         self.ended: list[object] = []
@@ -58,9 +60,10 @@ class Hunting:
 
     def pass_time(self, seconds: float) -> None:
         end = self.now + seconds
-        while (due := self.hunt.next_deadline()) is not None and due <= end:
+        while (due := self.timers.next()) is not None and due <= end:
             self.now = max(self.now, due)
-            self.do(self.hunt.tick(self.now))
+            for key in self.timers.due(self.now):
+                self.do(self.hunt.due(key, self.now))
             self.ticks += 1
             assert self.ticks < 10_000, "the timer runs in circles"
         self.now = end
@@ -103,7 +106,7 @@ class HuntTests(SynchronousTestCase):
         self.assertEqual((hunting.hunt.home, hunting.hunt.address), (registrar(2), registrar(2)))
         self.assertEqual(hunting.dialling, [])
         self.assertFalse(hunting.hunt.hunting)
-        self.assertIsNone(hunting.hunt.next_deadline())
+        self.assertIsNone(hunting.timers.next())
 
     def test_too_late(self) -> None:
         """An association that comes up after there is a home is closed."""
@@ -130,7 +133,7 @@ class HuntTests(SynchronousTestCase):
         hunting.start()
         expiries = []
         for _ in range(6):
-            due = hunting.hunt.next_deadline()
+            due = hunting.timers.next()
             assert due is not None
             hunting.pass_time(due - hunting.now)
             expiries.append(due - 1000)
@@ -147,7 +150,7 @@ class HuntTests(SynchronousTestCase):
         hunting.pass_time(100)
         hunting.up(1)
         hunting.do(hunting.hunt.association_lost(registrar(1), hunting.now))
-        self.assertEqual(hunting.hunt.next_deadline(), hunting.now + RFC.t5_server_hunt)
+        self.assertEqual(hunting.timers.next(), hunting.now + RFC.t5_server_hunt)
 
     def test_everybody_refuses(self) -> None:
         """When all refuse, all are tried again after a pause that doubles up to two seconds; not once in T5."""
@@ -237,7 +240,7 @@ class AnnouncementTests(SynchronousTestCase):
         self.assertEqual(numbers(hunting.hunt.known), [1, 9])
         hunting.pass_time(1)
         self.assertEqual(numbers(hunting.hunt.known), [1])
-        self.assertIsNone(hunting.hunt.next_deadline())
+        self.assertIsNone(hunting.timers.next())
 
     def test_heard_at_home(self) -> None:
         """Who has a home notes announcements for later, and dials nobody."""

@@ -106,7 +106,7 @@ def _elements(cluster: Cluster) -> list[str]:
         home = element.role.home
         if home is None or home.hosts != (owner.host,):
             faults.append(f"{element.name} believes that its home is {home}, not {owner.name}")
-        if not isinstance(element.role.state_of(handle), registration.Registered):
+        if not isinstance(element.role.state_of(handle), registration.Member):
             faults.append(f"{element.name} is not sure to be registered: {element.role.state_of(handle)}")
         found = owner.role.handlespace.find(handle, identifier)
         assert found is not None

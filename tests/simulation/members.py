@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rserpool.core import PolicyParameter, Profile, SctpTransport, TcpTransport, TransportAddress
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT
-from rserpool.core.element import pool_element
+from rserpool.core.element import PoolElement, events
 from rserpool.core.policies import parse
 from rserpool.core.registrar import Registrar
 from rserpool.core.user import ResolutionFailed, pool_user
@@ -141,7 +141,7 @@ class ElementProcess(Process):
         profile: Profile,
     ) -> None:
         super().__init__(cluster, name, host, incarnation)
-        self.role = pool_element.PoolElement(registrars, profile=profile, random=self.random)
+        self.role = PoolElement(registrars, profile=profile, random=self.random)
         self.node = Node(self.clock, self.role, self._notified)
         self.node.asap.sctp = self.stack.open(0, Door(self, self.node.asap), (host,), True)
         self.handle = b""
@@ -183,9 +183,9 @@ class ElementProcess(Process):
         return self.role.identifier(self.handle)
 
     def _notified(self, event: Any) -> None:
-        if isinstance(event, pool_element.RegistrationRefused):
+        if isinstance(event, events.RegistrationRefused):
             self.refused = event.cause
-        elif isinstance(event, pool_element.Registered):
+        elif isinstance(event, events.Registered):
             self.refused = None
         self.tell(event)
 

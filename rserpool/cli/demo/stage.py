@@ -18,7 +18,7 @@ from rserpool.cli.demo.processes import Twistd, spawn
 from rserpool.cli.demo.screen import Row, Screen
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 from rserpool.core.errors import RSerPoolError
-from rserpool.core.user.resolution import PoolChanged
+from rserpool.core.user.events import PoolChanged
 
 HOST = "127.0.0.1"
 POOL = "www"

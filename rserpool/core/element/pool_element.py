@@ -3,103 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 from rserpool.core.addresses import TransportAddress, same_place
+from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.element import registration
-from rserpool.core.element.registration import Action, Timers
-from rserpool.core.errors import CauseCode, ConfigurationError
+from rserpool.core.element.events import ErrorReceived, NoRegistrarFound
+from rserpool.core.element.membership import Membership, check_use
+from rserpool.core.element.registration import Action
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import Profile
-from rserpool.core.server_hunt import ServerHunt
+from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import (
-    DATA_ONLY,
-    DATA_PLUS_CONTROL,
-    ErrorCause,
-    PolicyParameter,
-    PoolElementParameter,
-    UserTransport,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """The element is in the pool: registered, or registered again."""
-
-    handle: bytes
-    identifier: int
-    registrar: TransportAddress | None
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrationRefused:
-    """The registrar refused for good.
-
-    @ivar cause: an RFC 5354 cause code.
-    @ivar information: its cause-specific information: the policy of the pool, say.
-    """
-
-    handle: bytes
-    identifier: int
-    cause: int
-    information: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrationPostponed:
-    """The registrar refused for now: the element tries again in C{pause} seconds, and goes on."""
-
-    handle: bytes
-    identifier: int
-    cause: int
-    pause: float
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """The element is not in the pool any more, as it wanted."""
-
-    handle: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class HomeChanged:
-    """The home registrar is now another, or (None) there is none and the hunt is on."""
-
-    registrar: TransportAddress | None
-
-
-@dataclass(frozen=True, slots=True)
-class NoRegistrarFound:
-    """None of these registrars can be reached; the hunt goes on."""
-
-    tried: tuple[TransportAddress, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorReceived:
-    """A registrar reported an error."""
-
-    causes: tuple[ErrorCause, ...]
-
+from rserpool.core.wire.parameters import PolicyParameter, PoolElementParameter, UserTransport
 
 _TELL_AFTER = (2, 10, 100, 1000)
 """After so many rounds of the hunt without success the user is told."""
-
-
-class _Membership:
-    """One pool that the element serves in."""
-
-    def __init__(self, handle: bytes, element: PoolElementParameter, fixed: bool, timers: Timers) -> None:
-        self.handle = handle
-        self.element = element
-        self.fixed = fixed
-        self.timers = timers
-        self.state: registration.State = registration.Homeless()
-        self.refused = ErrorCause(CauseCode.UNSPECIFIED)
 
 
 class PoolElement:
@@ -111,9 +32,10 @@ class PoolElement:
     def __init__(self, registrars: Sequence[TransportAddress], *, profile: Profile, random: Dice) -> None:
         self._profile = profile
         self._random = random
-        self._hunt = ServerHunt(registrars, profile)
+        self._timers: Timers = Deadlines()
+        self._hunt = ServerHunt(registrars, profile, self._timers)
         self._peers: dict[Association, TransportAddress] = {}
-        self._memberships: dict[bytes, _Membership] = {}
+        self._memberships: dict[bytes, Membership] = {}
         self._said: tuple[Association, int] | None = None
 
     @property
@@ -160,9 +82,7 @@ class PoolElement:
     def is_registered(self, handle: bytes) -> bool:
         """Whether the element is registered in the pool C{handle}, as far as it knows."""
         membership = self._memberships.get(handle)
-        return membership is not None and isinstance(
-            membership.state, registration.Registered | registration.Registering
-        )
+        return membership is not None and isinstance(membership.state, registration.Member | registration.Registering)
 
     def serve(
         self,
@@ -184,24 +104,16 @@ class PoolElement:
         """
         if handle in self._memberships:
             raise ConfigurationError(f"this element serves in pool {handle!r} already")
-        if identifier is not None and not 0 < identifier < 2**32:
-            raise ConfigurationError(f"a PE identifier is a number from 1 to 0xffffffff, not {identifier}")
-        life = self._profile.registration_life if life is None else life
-        if life < 1:
-            raise ConfigurationError(f"a registration life is at least 1 second, not {life}")
-        _check_use(user_transport)
-        # 7.1: T4 is 10 minutes, or 20 s less than the lifetime; with a short life half of it.
-        again = min(self._profile.t4_reregistration, life - 20 if life > 40 else life / 2)
-        element = PoolElementParameter(
-            self._draw_identifier() if identifier is None else identifier,
-            0,
-            life,
+        membership = self._memberships[handle] = Membership(
+            handle,
             user_transport,
             policy,
+            self._profile,
+            self._draw_identifier,
+            identifier=identifier,
+            life=life,
             framing=framing,
         )
-        timers = Timers(self._profile.t2_registration, self._profile.t3_deregistration, again)
-        membership = self._memberships[handle] = _Membership(handle, element, identifier is not None, timers)
         if self._hunt.home is None:
             return self._hunt.hunt(now)
         return self._step(membership, registration.HomeFound(), now)
@@ -222,14 +134,9 @@ class PoolElement:
         membership = self._memberships[handle]
         old = membership.element
         if user_transport is not None:
-            _check_use(user_transport)
-        membership.element = PoolElementParameter(
-            old.identifier,
-            0,
-            old.life,
-            user_transport or old.user_transport,
-            policy or old.policy,
-            framing=old.framing,
+            check_use(user_transport)
+        membership.element = replace(
+            old, user_transport=user_transport or old.user_transport, policy=policy or old.policy
         )
         if membership.element == old:
             return []
@@ -259,7 +166,7 @@ class PoolElement:
             # A registrar asks us whether we live, while we look for it in vain.
             peer = registrar
         effects = self._hunt.association_up(association, peer)
-        return effects + self._home_found(now) if self._hunt.home == association else effects
+        return effects + self._home_changed(now) if self._hunt.home == association else effects
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """A registrar could not be reached."""
@@ -274,7 +181,7 @@ class PoolElement:
         self._peers.pop(association, None)
         if association != self._hunt.home:
             return []
-        return self._hunt.association_lost(association, now) + self._home_lost(now)
+        return self._hunt.association_lost(association, now) + self._home_changed(now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The registrar reads too slowly; an element sends too little to care."""
@@ -284,32 +191,26 @@ class PoolElement:
         """The registrar reads again."""
         return []
 
-    def receive(self, association: Association, message: Any, now: float) -> list[Effect]:
+    def receive(self, association: Association, message: asap.Message, now: float) -> list[Effect]:
         """An ASAP message arrived."""
         match message:
             case asap.EndpointKeepAlive():
                 return self._keep_alive(association, message, now)
-            case asap.RegistrationResponse(handle=handle, identifier=identifier):
-                membership = self._of(handle, identifier)
-                if membership is None or association != self._hunt.home:
+            case asap.RegistrationResponse() | asap.DeregistrationResponse():
+                membership = self._memberships.get(message.handle)
+                if (
+                    membership is None
+                    or message.identifier != membership.element.identifier
+                    or association != self._hunt.home
+                ):
                     return []
-                cause = message.causes[0] if message.causes else ErrorCause(CauseCode.UNSPECIFIED)
-                membership.refused = cause
-                event = registration.Rejection(cause.code) if message.rejected else registration.Granted()
-                return self._step(membership, event, now)
-            case asap.DeregistrationResponse(handle=handle, identifier=identifier):
-                membership = self._of(handle, identifier)
-                if membership is None or association != self._hunt.home:
-                    return []
-                if any(cause.code == CauseCode.LACK_OF_RESOURCES for cause in message.causes):
-                    return self._step(membership, registration.Rejection(CauseCode.LACK_OF_RESOURCES), now)
-                return self._step(membership, registration.Deregistered(), now)
+                return self._step(membership, membership.answer(message), now)
             case asap.Error(causes=causes):
                 return [Notify(ErrorReceived(causes))]
             case _:
                 return []
 
-    def announcement(self, message: Any, source: str, now: float) -> list[Effect]:
+    def announcement(self, message: asap.Message, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ASAP from the IP address C{source}."""
         if not isinstance(message, asap.ServerAnnounce):
             return []
@@ -319,25 +220,24 @@ class PoolElement:
         """Do what is due; to be called at L{next_deadline}."""
         # Without a pool there is nothing to hunt for; announcements outdate all the same.
         effects = [] if self._memberships else self._hunt.stop()
-        effects += self._hunt.tick(now)
-        for membership in list(self._memberships.values()):
-            deadline = registration.deadline(membership.state)
-            if deadline is not None and now >= deadline:
-                effects += self._step(membership, registration.TimeOut(), now)
+        for key in self._timers.due(now):
+            match key:
+                case ("registration", bytes(handle)):
+                    effects += self._step(self._memberships[handle], registration.TimeOut(), now)
+                case _:
+                    effects += self._hunt.due(key, now)
         return effects
 
     def next_deadline(self) -> float | None:
         """When C{tick} must be called next (monotonic seconds), or None."""
-        deadlines = [self._hunt.next_deadline()]
-        deadlines += [registration.deadline(membership.state) for membership in self._memberships.values()]
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return self._timers.next()
 
     def _keep_alive(self, association: Association, message: asap.EndpointKeepAlive, now: float) -> list[Effect]:
         membership = self._memberships.get(message.handle)
         # KA1: a pool handle that is not ours is discarded silently.
         if membership is None or message.identifier not in (None, membership.element.identifier):
             return []
-        if isinstance(membership.state, registration.Left | registration.Refused):
+        if isinstance(membership.state, registration.Refused):
             return []
         acknowledgement = asap.EndpointKeepAliveAck(message.handle, membership.element.identifier)
         effects: list[Effect] = [Send(association, acknowledgement)]
@@ -347,68 +247,35 @@ class PoolElement:
         if message.home and association != self._hunt.home and address is not None:
             # KA2.4: adopt the sender as the new home registrar.
             effects += self._hunt.adopt(association, address, now)
-            effects.append(Notify(HomeChanged(self._hunt.address)))
-            for other in list(self._memberships.values()):
-                effects += self._step(other, registration.HomeFound(), now)
+            effects += self._home_changed(now)
         return effects
 
-    def _home_found(self, now: float) -> list[Effect]:
+    def _home_changed(self, now: float) -> list[Effect]:
+        event = registration.HomeLost() if self._hunt.home is None else registration.HomeFound()
         effects: list[Effect] = [Notify(HomeChanged(self._hunt.address))]
         for membership in list(self._memberships.values()):
-            effects += self._step(membership, registration.HomeFound(), now)
+            effects += self._step(membership, event, now)
         return effects
 
-    def _home_lost(self, now: float) -> list[Effect]:
-        effects: list[Effect] = [Notify(HomeChanged(None))]
-        for membership in list(self._memberships.values()):
-            effects += self._step(membership, registration.HomeLost(), now)
-        return effects
-
-    def _step(self, membership: _Membership, event: registration.Event, now: float) -> list[Effect]:
-        membership.state, actions = registration.step(membership.state, event, now, membership.timers)
+    def _step(self, membership: Membership, event: registration.Event, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        handle, element = membership.handle, membership.element
-        for action in actions:
+        home, identifier = self._hunt.home, membership.element.identifier
+        for action in membership.step(event, now):
             match action:
-                case Action.REGISTER if self._hunt.home is not None:
-                    effects.append(Send(self._hunt.home, asap.Registration(handle, element)))
-                case Action.DEREGISTER if self._hunt.home is not None:
-                    effects.append(Send(self._hunt.home, asap.Deregistration(handle, element.identifier)))
+                case Action.REGISTER | Action.DEREGISTER if home is not None:
+                    effects.append(membership.ask(action, home))
                 case Action.HUNT:
-                    effects += self._hunt.fail(now) + self._home_lost(now)
-                case Action.NEW_IDENTIFIER if not membership.fixed:
-                    membership.element = PoolElementParameter(
-                        self._draw_identifier(),
-                        0,
-                        element.life,
-                        element.user_transport,
-                        element.policy,
-                        framing=element.framing,
-                    )
-                case Action.TELL_REGISTERED:
-                    effects.append(Notify(Registered(handle, element.identifier, self._hunt.address)))
-                case Action.TELL_REFUSED if isinstance(membership.state, registration.Refused):
-                    why = membership.refused
-                    effects.append(Notify(RegistrationRefused(handle, element.identifier, why.code, why.information)))
-                case Action.TELL_POSTPONED if isinstance(event, registration.Rejection):
-                    pause = getattr(membership.state, "pause", 0.0)
-                    effects.append(Notify(RegistrationPostponed(handle, element.identifier, event.cause, pause)))
-                case Action.TELL_LEFT:
-                    del self._memberships[handle]
-                    effects.append(Notify(Left(handle)))
+                    effects += self._hunt.fail(now) + self._home_changed(now)
                 case _:
-                    pass
+                    effects += membership.tell(action, identifier, self._hunt.address)
+        timer, deadline = ("registration", membership.handle), membership.deadline()
+        if deadline is not None:
+            self._timers.set(timer, deadline)
+            return effects
+        self._timers.cancel(timer)
+        if isinstance(membership.state, registration.Gone):
+            del self._memberships[membership.handle]
         return effects
-
-    def _of(self, handle: bytes, identifier: int) -> _Membership | None:
-        membership = self._memberships.get(handle)
-        return membership if membership is not None and membership.element.identifier == identifier else None
 
     def _draw_identifier(self) -> int:
         return 1 + self._random.randrange(2**32 - 1)
-
-
-def _check_use(transport: UserTransport) -> None:
-    # RFC 5354 section 3.4.
-    if transport.use not in (DATA_ONLY, DATA_PLUS_CONTROL):
-        raise ConfigurationError(f"a transport use is 0 (data) or 1 (data and control), not {transport.use}")

@@ -5,10 +5,11 @@ The element owns its desired state: whatever is lost, it registers again until i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from rserpool.core.errors import CauseCode
+from rserpool.core.backoff import Backoff
+from rserpool.core.errors import CauseCode, ImpossibleEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Registering:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class Member:
     """Registered; registers again at C{again_at} (T4)."""
 
     again_at: float
@@ -69,11 +70,11 @@ class LeavingHomeless:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """Deregistered, or never registered: nothing to do any more."""
+class Gone:
+    """Deregistered, or never registered: nothing is to come any more."""
 
 
-State = Homeless | Registering | Registered | Refused | Postponed | Leaving | LeavingHomeless | Left
+State = Homeless | Registering | Member | Refused | Postponed | Leaving | LeavingHomeless | Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,99 +148,122 @@ class Timers:
     t4: float
 
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 10.0
+PAUSES = Backoff(0.5, 10.0)
+"""How long a registration that is refused for now is postponed."""
 
 
 def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
-    """What an event at C{now} (monotonic seconds) does to the registration."""
+    """What an event at C{now} (monotonic seconds) does to the registration.
+
+    @raise ImpossibleEvent: if only our own mistake can cause it: a registrar's answer is heard at home alone, a
+        deadline passes where there is one, and who is gone hears nothing.
+    """
     match event:
-        case Stop():
-            match state:
-                case Registering() | Registered():
-                    return Leaving(now + timers.t3), (Action.DEREGISTER,)
-                case Homeless(known=True):
-                    # Deregister at whichever registrar the hunt finds.
-                    return LeavingHomeless(), ()
-                case Leaving() | LeavingHomeless() | Left():
-                    return state, ()
-                case _:
-                    return Left(), (Action.TELL_LEFT,)
-        case HomeFound():
-            match state:
-                case Leaving() | LeavingHomeless():
-                    # 3.2: after establishing a new home, the deregistration restarts.
-                    return Leaving(now + timers.t3), (Action.DEREGISTER,)
-                case Left():
-                    return state, ()
-                case _:
-                    # 3.1: after establishing a new home, the registration restarts.
-                    return Registering(now + timers.t2), (Action.REGISTER,)
-        case HomeLost():
-            match state:
-                case Leaving() | LeavingHomeless():
-                    return LeavingHomeless(), ()
-                case Left() | Homeless():
-                    return state, ()
-                case _:
-                    return Homeless(isinstance(state, Registering | Registered)), ()
-        case Granted():
-            match state:
-                case Registering(changed=True):
-                    return Registering(now + timers.t2), (Action.REGISTER,)
-                case Registering() | Registered() | Postponed():
-                    return Registered(now + timers.t4), (Action.TELL_REGISTERED,)
-                case _:
-                    return state, ()
-        case Rejection(cause):
-            match state:
-                case Registering() | Registered() | Postponed():
-                    if cause in (CauseCode.NON_UNIQUE_PE_IDENTIFIER, CauseCode.LACK_OF_RESOURCES):
-                        last = 0.0 if isinstance(state, Registered) else state.pause
-                        pause = min(max(last * 2, FIRST_PAUSE), LONGEST_PAUSE)
-                        actions = (Action.TELL_POSTPONED,) if pause > last else ()
-                        if cause == CauseCode.NON_UNIQUE_PE_IDENTIFIER:
-                            # 3.1: re-attempt after correcting the error.
-                            actions = (Action.NEW_IDENTIFIER, *actions)
-                        return Postponed(now + pause, pause), actions
-                    # 3.1: never re-attempt without correcting the error.
-                    return Refused(cause), (Action.TELL_REFUSED,)
-                case Leaving() if cause == CauseCode.LACK_OF_RESOURCES:
-                    # Not ready, or too busy: another registrar may do it sooner.
-                    return LeavingHomeless(), (Action.HUNT,)
-                case _:
-                    return state, ()
-        case Deregistered():
-            match state:
-                case Leaving():
-                    return Left(), (Action.TELL_LEFT,)
-                case Registered():
-                    # 3.2: our registration life ended; we still want to serve.
-                    return Registering(now + timers.t2), (Action.REGISTER,)
-                case _:
-                    return state, ()
-        case Changed():
-            match state:
-                case Registered() | Refused():
-                    return Registering(now + timers.t2), (Action.REGISTER,)
-                case Registering(answer_by=answer_by, pause=pause):
-                    return Registering(answer_by, True, pause), ()
-                case _:
-                    return state, ()
+        case Stop() | Changed():
+            return _wanted(state, event, now, timers)
+        case HomeFound() | HomeLost():
+            return _moved(state, event, now, timers)
+        case Granted() | Rejection() | Deregistered():
+            return _answered(state, event, now, timers)
         case TimeOut():
-            match state:
-                case Registering():
-                    # 3.1: T2 expired: start the server hunt.
-                    return Homeless(known=True), (Action.HUNT,)
-                case Leaving():
-                    # 3.2: T3 expired: start the server hunt.
-                    return LeavingHomeless(), (Action.HUNT,)
-                case Registered():
-                    return Registering(now + timers.t2), (Action.REGISTER,)
-                case Postponed(pause=pause):
-                    return Registering(now + timers.t2, pause=pause), (Action.REGISTER,)
-                case _:
-                    return state, ()
+            return _late(state, event, now, timers)
+
+
+def _wanted(state: State, event: Stop | Changed, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
+    """Our user wants something else."""
+    match event, state:
+        case Stop(), Registering() | Member():
+            return Leaving(now + timers.t3), (Action.DEREGISTER,)
+        case Stop(), Homeless(known=True):
+            # Deregister at whichever registrar the hunt finds.
+            return LeavingHomeless(), ()
+        case Stop(), Homeless() | Refused() | Postponed():
+            return Gone(), (Action.TELL_LEFT,)
+        case Changed(), Member() | Refused():
+            return Registering(now + timers.t2), (Action.REGISTER,)
+        case Changed(), Registering():
+            return replace(state, changed=True), ()
+        case Stop(), Leaving() | LeavingHomeless():
+            return state, ()
+        case Changed(), Homeless() | Postponed() | Leaving() | LeavingHomeless():
+            # The next registration has the new values, if there is one.
+            return state, ()
+    raise ImpossibleEvent(state, event)
+
+
+def _moved(state: State, event: HomeFound | HomeLost, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
+    """There is another home registrar, or none."""
+    match event, state:
+        case HomeFound(), Leaving() | LeavingHomeless():
+            # 3.2: after establishing a new home, the deregistration restarts.
+            return Leaving(now + timers.t3), (Action.DEREGISTER,)
+        case HomeFound(), Homeless() | Registering() | Member() | Refused() | Postponed():
+            # 3.1: after establishing a new home, the registration restarts.
+            return Registering(now + timers.t2), (Action.REGISTER,)
+        case HomeLost(), Registering() | Member():
+            return Homeless(known=True), ()
+        case HomeLost(), Refused() | Postponed():
+            return Homeless(), ()
+        case HomeLost(), Leaving():
+            return LeavingHomeless(), ()
+        case HomeLost(), Homeless() | LeavingHomeless():
+            return state, ()
+    raise ImpossibleEvent(state, event)
+
+
+def _answered(
+    state: State, event: Granted | Rejection | Deregistered, now: float, timers: Timers
+) -> tuple[State, tuple[Action, ...]]:
+    """The home registrar says something, asked or not."""
+    match event, state:
+        case Granted(), Registering(changed=True):
+            return Registering(now + timers.t2), (Action.REGISTER,)
+        case Granted(), Registering() | Member() | Postponed():
+            return Member(now + timers.t4), (Action.TELL_REGISTERED,)
+        case Rejection(cause), Registering() | Member() | Postponed():
+            if cause not in (CauseCode.NON_UNIQUE_PE_IDENTIFIER, CauseCode.LACK_OF_RESOURCES):
+                # 3.1: never re-attempt without correcting the error.
+                return Refused(cause), (Action.TELL_REFUSED,)
+            last = 0.0 if isinstance(state, Member) else state.pause
+            pause = PAUSES.after(last)
+            actions = (Action.TELL_POSTPONED,) if pause > last else ()
+            if cause == CauseCode.NON_UNIQUE_PE_IDENTIFIER:
+                # 3.1: re-attempt after correcting the error.
+                actions = (Action.NEW_IDENTIFIER, *actions)
+            return Postponed(now + pause, pause), actions
+        case Rejection(CauseCode.LACK_OF_RESOURCES), Leaving():
+            # Not ready, or too busy: another registrar may do it sooner.
+            return LeavingHomeless(), (Action.HUNT,)
+        case Deregistered(), Leaving():
+            return Gone(), (Action.TELL_LEFT,)
+        case Deregistered(), Member():
+            # 3.2: our registration life ended; we still want to serve.
+            return Registering(now + timers.t2), (Action.REGISTER,)
+        case _, Refused():
+            return state, ()
+        case Deregistered(), Registering() | Postponed():
+            # We register already.
+            return state, ()
+        case Granted() | Rejection(), Leaving():
+            # Of the last registration.
+            return state, ()
+    raise ImpossibleEvent(state, event)
+
+
+def _late(state: State, event: TimeOut, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
+    """T2, T3 or T4, or the end of a postponement."""
+    match state:
+        case Registering():
+            # 3.1: T2 expired: start the server hunt.
+            return Homeless(known=True), (Action.HUNT,)
+        case Leaving():
+            # 3.2: T3 expired: start the server hunt.
+            return LeavingHomeless(), (Action.HUNT,)
+        case Member():
+            return Registering(now + timers.t2), (Action.REGISTER,)
+        case Postponed(pause=pause):
+            return Registering(now + timers.t2, pause=pause), (Action.REGISTER,)
+    raise ImpossibleEvent(state, event)
 
 
 def deadline(state: State) -> float | None:
@@ -247,7 +271,7 @@ def deadline(state: State) -> float | None:
     match state:
         case Registering(answer_by=when) | Leaving(answer_by=when):
             return when
-        case Registered(again_at=when) | Postponed(again_at=when):
+        case Member(again_at=when) | Postponed(again_at=when):
             return when
         case _:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from rserpool.core.user.events import PoolChanged, ResolutionFailed, Resolved
 from rserpool.core.user.pool_user import PoolUser
-from rserpool.core.user.resolution import PoolChanged, ResolutionFailed, Resolved
 
 __all__ = ["PoolChanged", "PoolUser", "ResolutionFailed", "Resolved"]

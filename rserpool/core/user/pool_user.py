@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
-from rserpool.core.addresses import TransportAddress, in_short
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Association, Close, Effect, Notify, Probe, Send
-from rserpool.core.errors import NoRegistrar
+from rserpool.core.effects import Association, Close, Effect, Notify, Send
 from rserpool.core.profiles import Profile
-from rserpool.core.server_hunt import ServerHunt
-from rserpool.core.user.resolution import Outcome, Resolution, ResolutionFailed
+from rserpool.core.server_hunt import HomeChanged, ServerHunt
+from rserpool.core.user.cache import Cache
+from rserpool.core.user.resolution import Resolution
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
-
-
-@dataclass(frozen=True, slots=True)
-class HomeChanged:
-    """The home registrar is now another, or (None) there is none and the hunt is on."""
-
-    registrar: TransportAddress | None
 
 
 class PoolUser:
     """Holds the procedures of a pool user.
 
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
-    Outcomes (L{Resolved<rserpool.core.user.resolution.Resolved>} and others) come as
+    Outcomes (L{Resolved<rserpool.core.user.events.Resolved>} and others) come as
     L{Notify<rserpool.core.effects.Notify>}.
     """
 
@@ -40,8 +32,10 @@ class PoolUser:
         random: Dice,
         protocol: str = "sctp",
     ) -> None:
-        self._hunt = ServerHunt(registrars, profile, protocol)
-        self._resolution = Resolution(profile, random)
+        self._timers: Timers = Deadlines()
+        self._hunt = ServerHunt(registrars, profile, self._timers, protocol)
+        self._cache = Cache(self._timers, profile, random)
+        self._resolution = Resolution(self._hunt, self._cache, self._timers, profile)
 
     @property
     def home(self) -> TransportAddress | None:
@@ -70,15 +64,7 @@ class PoolUser:
         @param items: at most so many elements; None for all that the registrar gives.
         @param fresh: do not accept what the cache holds.
         """
-        outcomes, ask = self._resolution.resolve(
-            request, handle, now, deadline=deadline, items=items, fresh=fresh, at_home=self._hunt.home is not None
-        )
-        effects = self._notify(outcomes)
-        if ask:
-            effects += self._ask([handle], now)
-        elif self._hunt.home is None:
-            effects += self._hunt.hunt(now)
-        return effects
+        return self._resolution.resolve(request, handle, now, deadline=deadline, items=items, fresh=fresh)
 
     def cancel(self, request: Hashable) -> None:
         """Nobody waits for this request any more."""
@@ -86,21 +72,22 @@ class PoolUser:
 
     def known(self, handle: bytes) -> tuple[PoolElementParameter, ...] | None:
         """The elements of a pool as the cache has them; None if it has none."""
-        return self._resolution.known(handle)
+        pool = self._cache.get(handle)
+        return None if pool is None else pool.elements
 
     def purge(self, handle: bytes) -> None:
-        """6.4: forget what the cache has of a pool."""
-        self._resolution.purge(handle)
+        """6.4: forget what the cache has of a pool; a subscription shows it on."""
+        self._cache.pop(handle, None)
 
     def report(self, handle: bytes, identifier: int, now: float) -> list[Effect]:
         """3.5: an element could not be reached."""
-        if self._resolution.suspect(handle, identifier, now) and self._hunt.home is not None:
+        if self._cache.suspect(handle, identifier, now) and self._hunt.home is not None:
             return [Send(self._hunt.home, asap.EndpointUnreachable(handle, identifier))]
         return []
 
     def subscribe(self, handle: bytes, now: float, *, items: int | None = None) -> list[Effect]:
-        """2.2.5: have every change of the pool notified (L{PoolChanged<rserpool.core.user.resolution.PoolChanged>})."""
-        return self._ask([handle], now) if self._resolution.subscribe(handle, now, items) else []
+        """2.2.5: have every change of the pool notified (L{PoolChanged<rserpool.core.user.events.PoolChanged>})."""
+        return self._resolution.subscribe(handle, now, items)
 
     def unsubscribe(self, handle: bytes) -> None:
         """Changes of the pool are of no interest any more."""
@@ -120,7 +107,7 @@ class PoolUser:
         effects = self._hunt.association_up(association, peer)
         if self._hunt.home != association:
             return effects
-        return [*effects, Notify(HomeChanged(peer)), *self._ask(self._resolution.open_questions(), now)]
+        return [*effects, Notify(HomeChanged(peer)), *self._resolution.home_found(now)]
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """A registrar could not be reached."""
@@ -130,8 +117,7 @@ class PoolUser:
         """An association is gone; if it was the home's, the hunt begins and open requests go to the next registrar."""
         if association != self._hunt.home:
             return []
-        effects = self._hunt.association_lost(association, now)
-        return [*effects, Notify(HomeChanged(None)), *self._notify(self._resolution.home_lost(now))]
+        return [*self._hunt.association_lost(association, now), *self._resolution.home_lost(now)]
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The registrar reads too slowly; T1 watches over that."""
@@ -141,50 +127,24 @@ class PoolUser:
         """The registrar reads again."""
         return []
 
-    def receive(self, association: Association, message: Any, now: float) -> list[Effect]:
+    def receive(self, association: Association, message: asap.Message, now: float) -> list[Effect]:
         """An ASAP message arrived."""
         if isinstance(message, asap.HandleResolutionResponse) and association == self._hunt.home:
-            return self._notify(self._resolution.response(message, now))
+            return self._resolution.response(message, now)
         return []
 
-    def announcement(self, message: Any, source: str, now: float) -> list[Effect]:
+    def announcement(self, message: asap.Message, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ASAP from the IP address C{source}."""
         return self._hunt.announcement(message, source, now) if isinstance(message, asap.ServerAnnounce) else []
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; to be called at L{next_deadline}."""
-        effects = self._hunt.tick(now)
-        late = self._resolution.late(now)
-        outcomes, ask, silent = self._resolution.tick(now)
-        effects += self._notify(outcomes)
-        if silent:
-            # 3.7.2: T1 expired: hunt, and send again to whichever registrar answers.
-            effects += self._hunt.fail(now)
-            effects += [Notify(HomeChanged(None)), *self._notify(self._resolution.home_lost(now))]
-            return effects
-        if late and self._hunt.home is not None:
-            # Perhaps the request was the last thing that a process read before it was killed.
-            effects.append(Probe(self._hunt.home))
-        return effects + self._ask(ask, now) if ask else effects
+        effects: list[Effect] = []
+        for key in self._timers.due(now):
+            procedure = self._hunt if key[0] == "hunt" else self._resolution
+            effects += procedure.due(key, now)
+        return effects + self._resolution.silence(now)
 
     def next_deadline(self) -> float | None:
         """When C{tick} must be called next (monotonic seconds), or None."""
-        deadlines = (self._hunt.next_deadline(), self._resolution.next_deadline())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
-
-    def _ask(self, handles: list[bytes], now: float) -> list[Effect]:
-        home = self._hunt.home
-        if home is None:
-            return self._hunt.hunt(now)
-        return [Send(home, self._resolution.question(handle, now)) for handle in handles]
-
-    def _notify(self, outcomes: Sequence[Outcome]) -> list[Effect]:
-        return [Notify(self._with_names(outcome)) for outcome in outcomes]
-
-    def _with_names(self, outcome: Outcome) -> Outcome:
-        """No registrar: which ones were tried."""
-        if not isinstance(outcome, ResolutionFailed) or not isinstance(outcome.error, NoRegistrar):
-            return outcome
-        tried = in_short(self._hunt.known)
-        sentence = f"{outcome.error} (tried: {tried})" if tried else "no registrar is known"
-        return replace(outcome, error=NoRegistrar(sentence))
+        return self._timers.next()

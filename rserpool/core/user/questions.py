@@ -1,48 +1,26 @@
-"""What a pool user knows of a pool, has asked about it, and watches (RFC 5352 sections 3.3 and 2.2.5)."""
+"""What a pool user has asked about a pool, and watches (RFC 5352 sections 3.3 and 2.2.5)."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+from rserpool.core.backoff import Backoff
+from rserpool.core.effects import Effect, Notify
+from rserpool.core.user.events import PoolChanged
 from rserpool.core.wire.parameters import PoolElementParameter
 
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 2.0
+PAUSES = Backoff(0.1, 2.0)
+"""Until a registrar is asked again that could not answer yet."""
 LATE = 0.03
 """Seconds after which an answer is late: worth asking the transport whether the registrar is still there, which finds
 out sooner than SCTP's retransmissions, and costs a slow registrar next to nothing."""
-NOT_YET = 5.0
-"""Where an earlier registrar knew a pool, "unknown" means "not yet" for so many seconds: all registrars may have been
-restarted, and the elements register again by themselves."""
-
-
-@dataclass(slots=True)
-class Known:
-    """The cache entry of one pool; C{items} is how many elements were asked for.
-
-    @ivar moved: whether the registrar that gave it is not the home any more.
-    @ivar unknown_since: when a later home said for the first time that it knows no such pool.
-    """
-
-    policy: int
-    elements: tuple[PoolElementParameter, ...]
-    received: float
-    items: int | None
-    turn: int = 0
-    moved: bool = False
-    unknown_since: float | None = None
-
-    def serves(self, items: int | None) -> bool:
-        """Whether it holds all that an answer for C{items} elements would hold."""
-        return covers(self.items, items) or (self.items is not None and len(self.elements) < self.items)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Who waits for an answer."""
+class Request:
+    """Who waits for an answer: for how many elements, and whether the cache will not do."""
 
-    deadline: float
     items: int | None
     fresh: bool
 
@@ -51,48 +29,48 @@ class Waiting:
 class Question:
     """One resolution under way, for everybody who waits for this pool.
 
-    C{asked} holds how many elements each request asked for that was sent and not answered, oldest first.
-    At C{late_at} its answer is late, and after C{patience} more seconds still late.
+    @ivar requests: who waits.
+    @ivar asked: how many elements each request asked for that was sent and not answered, oldest first.
+    @ivar unanswered: how many times T1 expired.
+    @ivar pause: how long the last pause was after which a registrar was asked again that could not answer; 0 for none.
+    @ivar patience: how long the answer may still take before it is late once more.
     """
 
-    waiting: dict[Hashable, Waiting] = field(default_factory=dict)
+    requests: dict[Hashable, Request] = field(default_factory=dict)
     asked: list[int | None] = field(default_factory=list)
     unanswered: int = 0
-    refused: int = 0
-    answer_by: float | None = None
-    again_at: float | None = None
-    late_at: float | None = None
+    pause: float = 0.0
     patience: float = LATE
 
-    def unsent(self) -> None:
-        """What was sent is not waited for any more."""
-        self.asked.clear()
-        self.answer_by = self.again_at = self.late_at = None
+    def items(self, watched: Watched | None) -> int | None:
+        """How many elements serve everybody; None for all."""
+        wanted = [request.items for request in self.requests.values()]
+        if watched is not None:
+            # Its answer will be taken for the state of the pool, too.
+            wanted.append(watched.items)
+        numbers = [items for items in wanted if items is not None]
+        return max(numbers) if numbers and len(numbers) == len(wanted) else None
 
 
 @dataclass(slots=True)
-class Subscription:
-    """A pool that is watched.
+class Watched:
+    """A pool that is subscribed to.
 
-    @ivar pause: how long to wait until it is asked for again, where no updates come.
+    @ivar pause: how long the last pause was until it was asked for again, where no updates come; 0 for none.
     @ivar armed: whether the home registrar sends updates.
     @ivar shown: what was told last, if anything was.
     """
 
     items: int | None
-    pause: float
+    pause: float = 0.0
     armed: bool = False
-    again_at: float | None = None
     shown: dict[int, PoolElementParameter] | None = None
     told: bool = False
 
-    def ask_later(self, now: float) -> None:
-        """No updates come now: ask again, a little later each time."""
-        self.armed = False
-        self.again_at = now + self.pause
-        self.pause = min(self.pause * 2, LONGEST_PAUSE)
-
-
-def covers(asked: int | None, items: int | None) -> bool:
-    """Whether a request for C{asked} elements gives enough for who wants C{items}."""
-    return asked is None or (items is not None and items <= asked)
+    def show(self, handle: bytes, policy: int, elements: tuple[PoolElementParameter, ...] | None) -> list[Effect]:
+        """Tell what the pool is like now, if that is new."""
+        shown = None if elements is None else {element.identifier: element for element in elements}
+        if self.told and shown == self.shown:
+            return []
+        self.shown, self.told = shown, True
+        return [Notify(PoolChanged(handle, policy, elements))]

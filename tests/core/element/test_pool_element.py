@@ -20,8 +20,9 @@ from rserpool.core import (
     TransportAddress,
 )
 from rserpool.core.element import PoolElement
-from rserpool.core.element.pool_element import HomeChanged, Left, NoRegistrarFound, Registered, RegistrationRefused
+from rserpool.core.element.events import Left, NoRegistrarFound, Registered, RegistrationRefused
 from rserpool.core.profiles import DEFAULT
+from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 from tests.conformance import rfc

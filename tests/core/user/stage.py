@@ -20,8 +20,8 @@ from rserpool.core import (
 )
 from rserpool.core.policies import parse
 from rserpool.core.profiles import DEFAULT
+from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user import PoolUser
-from rserpool.core.user.pool_user import HomeChanged
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 

@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import Abort, Close, Connect, NoRegistrar, Notify, Send, StopConnecting, TransportAddress
 from rserpool.core.profiles import DEFAULT
+from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user import PoolUser
-from rserpool.core.user.pool_user import HomeChanged
 from rserpool.core.user.questions import LATE
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause

@@ -1,0 +1,62 @@
+"""What a pool element notifies its user of, besides what every role does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.wire.causes import ErrorCause
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The element is in the pool: registered, or registered again."""
+
+    handle: bytes
+    identifier: int
+    registrar: TransportAddress | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationRefused:
+    """The registrar refused for good.
+
+    @ivar cause: an RFC 5354 cause code.
+    @ivar information: its cause-specific information: the policy of the pool, say.
+    """
+
+    handle: bytes
+    identifier: int
+    cause: int
+    information: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationPostponed:
+    """The registrar refused for now: the element tries again in C{pause} seconds, and goes on."""
+
+    handle: bytes
+    identifier: int
+    cause: int
+    pause: float
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The element is not in the pool any more, as it wanted."""
+
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoRegistrarFound:
+    """None of these registrars can be reached; the hunt goes on."""
+
+    tried: tuple[TransportAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReceived:
+    """A registrar reported an error."""
+
+    causes: tuple[ErrorCause, ...]

@@ -1,0 +1,119 @@
+"""One pool that an element serves in: what is registered there, and how far that is (RFC 5352 section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.effects import Association, Effect, Notify, Send
+from rserpool.core.element import registration
+from rserpool.core.element.events import Left, Registered, RegistrationPostponed, RegistrationRefused
+from rserpool.core.element.registration import Action, Timers
+from rserpool.core.errors import CauseCode, ConfigurationError
+from rserpool.core.profiles import Profile
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import (
+    DATA_ONLY,
+    DATA_PLUS_CONTROL,
+    ErrorCause,
+    PolicyParameter,
+    PoolElementParameter,
+    UserTransport,
+)
+
+
+class Membership:
+    """The element in one pool.
+
+    @ivar element: what is registered, or to be registered.
+    @ivar state: how far that is.
+    """
+
+    def __init__(
+        self,
+        handle: bytes,
+        user_transport: UserTransport,
+        policy: PolicyParameter,
+        profile: Profile,
+        draw: Callable[[], int],
+        *,
+        identifier: int | None,
+        life: int | None,
+        framing: int,
+    ) -> None:
+        """
+        @param draw: draws a PE identifier (R2.2), if C{identifier} is None, or where that is taken.
+        @raise ConfigurationError: if a value cannot be.
+        """
+        if identifier is not None and not 0 < identifier < 2**32:
+            raise ConfigurationError(f"a PE identifier is a number from 1 to 0xffffffff, not {identifier}")
+        life = profile.registration_life if life is None else life
+        if life < 1:
+            raise ConfigurationError(f"a registration life is at least 1 second, not {life}")
+        check_use(user_transport)
+        self._draw = draw
+        self._fixed = identifier is not None
+        self.handle = handle
+        self.element = PoolElementParameter(
+            draw() if identifier is None else identifier, 0, life, user_transport, policy, framing=framing
+        )
+        # 7.1: T4 is 10 minutes, or 20 s less than the lifetime; with a short life half of it.
+        again = min(profile.t4_reregistration, life - 20 if life > 40 else life / 2)
+        self._timers = Timers(profile.t2_registration, profile.t3_deregistration, again)
+        self._refused = ErrorCause(CauseCode.UNSPECIFIED)
+        self.state: registration.State = registration.Homeless()
+
+    def answer(self, message: asap.RegistrationResponse | asap.DeregistrationResponse) -> registration.Event:
+        """What a response of the home registrar means."""
+        if isinstance(message, asap.RegistrationResponse):
+            self._refused = message.causes[0] if message.causes else ErrorCause(CauseCode.UNSPECIFIED)
+            return registration.Rejection(self._refused.code) if message.rejected else registration.Granted()
+        lack = next((cause for cause in message.causes if cause.code == CauseCode.LACK_OF_RESOURCES), None)
+        if lack is None:
+            return registration.Deregistered()
+        self._refused = lack
+        return registration.Rejection(lack.code)
+
+    def step(self, event: registration.Event, now: float) -> tuple[Action, ...]:
+        """Something happened to the registration."""
+        self.state, actions = registration.step(self.state, event, now, self._timers)
+        if Action.NEW_IDENTIFIER in actions and not self._fixed:
+            self.element = replace(self.element, identifier=self._draw())
+        return actions
+
+    def deadline(self) -> float | None:
+        """When the state's deadline is (monotonic seconds)."""
+        return registration.deadline(self.state)
+
+    def ask(self, action: Action, home: Association) -> Send:
+        """What is sent to the home registrar."""
+        if action is Action.REGISTER:
+            return Send(home, asap.Registration(self.handle, self.element))
+        return Send(home, asap.Deregistration(self.handle, self.element.identifier))
+
+    def tell(self, action: Action, identifier: int, registrar: TransportAddress | None) -> list[Effect]:
+        """What the user is told.
+
+        @param identifier: the PE identifier before L{step}.
+        """
+        handle, why = self.handle, self._refused
+        match action, self.state:
+            case Action.TELL_REGISTERED, _:
+                return [Notify(Registered(handle, identifier, registrar))]
+            case Action.TELL_REFUSED, _:
+                return [Notify(RegistrationRefused(handle, identifier, why.code, why.information))]
+            case Action.TELL_POSTPONED, registration.Postponed(pause=pause):
+                return [Notify(RegistrationPostponed(handle, identifier, why.code, pause))]
+            case Action.TELL_LEFT, _:
+                return [Notify(Left(handle))]
+        return []
+
+
+def check_use(transport: UserTransport) -> None:
+    """RFC 5354 section 3.4.
+
+    @raise ConfigurationError: if the transport use cannot be.
+    """
+    if transport.use not in (DATA_ONLY, DATA_PLUS_CONTROL):
+        raise ConfigurationError(f"a transport use is 0 (data) or 1 (data and control), not {transport.use}")

@@ -1,0 +1,44 @@
+"""What a pool user notifies its user of, besides what every role does."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from rserpool.core.errors import RSerPoolError
+from rserpool.core.wire.parameters import PoolElementParameter
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A resolution succeeded.
+
+    @ivar request: the token that was given to C{resolve}.
+    @ivar policy: the policy type of the pool (RFC 5356).
+    @ivar elements: in the order in which the policy wants them tried; those that just failed come last.
+    @ivar age: seconds since a registrar said so.
+    """
+
+    request: Hashable
+    handle: bytes
+    policy: int
+    elements: tuple[PoolElementParameter, ...]
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionFailed:
+    """A resolution failed: L{UnknownPool}, another L{Rejected}, or L{NoRegistrar}."""
+
+    request: Hashable
+    handle: bytes
+    error: RSerPoolError
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChanged:
+    """A subscribed pool is now like this; C{elements} is None while no registrar knows it."""
+
+    handle: bytes
+    policy: int
+    elements: tuple[PoolElementParameter, ...] | None
