@@ -31,8 +31,7 @@ class HostTests(AgentCase):
 
     async def test_policy(self) -> None:
         """Each request goes where the policy says."""
-        await self.element()
-        await self.element()
+        await self.two_elements()
         self.assertEqual([1, 1, 2, 2], sorted([await self.get() for _ in range(4)]))
 
     async def test_interfaces(self) -> None:
@@ -76,9 +75,7 @@ class RetryTests(AgentCase):
 
     async def two(self, fault: str | None = "never") -> None:
         """Two elements; the one that gets the first request has a fault."""
-        for _ in range(2):
-            await self.element()
-        first, second = self.elements
+        first, second = await self.two_elements()
         for element, other in ((first, second), (second, first)):
             element.fault = fault
             self.mend_when_asked(element, other)
@@ -118,8 +115,7 @@ class RetryTests(AgentCase):
 
     async def test_not_sent(self) -> None:
         """But it is sent to another if the first did not even accept."""
-        await self.element()
-        await self.element()
+        await self.two_elements()
         for _ in self.elements:
             await self.get()
         await self.kill(self.elements[0])
@@ -170,8 +166,7 @@ class RetryTests(AgentCase):
 
     async def killed_in_the_midst(self, method: bytes, agent: PoolAgent) -> Any:
         """Ask, kill the element that answers when half of the answer is here, and read on."""
-        await self.element()
-        await self.element()
+        await self.two_elements()
         for element in self.elements:
             element.fault = "half"
         asking = agent.request(method, b"http://pool/")
@@ -201,8 +196,7 @@ class RetryTests(AgentCase):
 
     async def test_cancelled(self) -> None:
         """A request that is cancelled is not repeated, and nobody is reported."""
-        await self.element()
-        await self.element()
+        await self.two_elements()
         for element in self.elements:
             element.fault = "wait"
         arrivals = [element.arrival() for element in self.elements]

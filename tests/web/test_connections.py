@@ -26,15 +26,13 @@ class ConnectionTests(AgentCase):
 
     async def test_policy(self) -> None:
         """The policy chooses for each request; connections are used again."""
-        await self.element()
-        await self.element()
+        await self.two_elements()
         self.assertEqual([1, 1, 1, 2, 2, 2], sorted([await self.get() for _ in range(6)]))
         self.assertEqual([1, 1], [len(element.connections) for element in self.elements])
 
     async def test_ordinary_connections(self) -> None:
         """Twisted's own kind stays with the element that it has."""
-        await self.element()
-        await self.element()
+        await self.two_elements()
         agent = self.new_agent(connections=HTTPConnectionPool(reactor))
         self.assertEqual(1, len({await self.get(agent=agent) for _ in range(4)}))
 

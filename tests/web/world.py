@@ -147,6 +147,10 @@ class WebCase(LoopbackCase):
         await element.port.registered
         return element
 
+    async def two_elements(self) -> list[Element]:
+        """Two of them, in the pool C{pool}."""
+        return [await self.element(), await self.element()]
+
     async def _stop(self, element: Element) -> None:
         port: PooledPort = element.port
         if element in self._stacks:
