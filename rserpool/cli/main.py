@@ -6,23 +6,22 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn, TextIO
 
-from rserpool.cli import echo, execute, monitor, ping, proxy, resolve, status, watch
-from rserpool.cli.demo import run as demo
 from rserpool.cli.options import BAD_OPTION, EXIT_CODES, INTERRUPTED, NO_REGISTRAR, OK, OTHER, UNKNOWN_POOL
 from rserpool.core.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
 
-COMMANDS: dict[str, Any] = {
-    "resolve": resolve,
-    "watch": watch,
-    "status": status,
-    "monitor": monitor,
-    "ping": ping,
-    "echo": echo,
-    "exec": execute,
-    "proxy": proxy,
-    "demo": demo,
+COMMANDS = {
+    "resolve": "rserpool.cli.resolve",
+    "watch": "rserpool.cli.watch",
+    "status": "rserpool.cli.status",
+    "monitor": "rserpool.cli.monitor",
+    "ping": "rserpool.cli.ping",
+    "echo": "rserpool.cli.echo",
+    "exec": "rserpool.cli.execute",
+    "proxy": "rserpool.cli.proxy",
+    "demo": "rserpool.cli.demo.run",
 }
 """The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function
 C{run(reactor, options, out)}, which returns the exit code; when it is interrupted it is cancelled. It may have C{USAGE}
@@ -35,10 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     @param argv: the arguments, without the program's name; those of the process by default.
     @return: the exit code.
     """
-    parser = make_parser()
     words = list(sys.argv[1:] if argv is None else argv)
+    chosen = words[0] if words and words[0] in COMMANDS else None
+    parser = make_parser(chosen)
     command: list[str] = []
-    if words and "--" in words and hasattr(COMMANDS.get(words[0]), "TAKES_COMMAND"):
+    if chosen and "--" in words and hasattr(import_module(COMMANDS[chosen]), "TAKES_COMMAND"):
         command = words[words.index("--") + 1 :]
         del words[words.index("--") :]
     try:
@@ -79,8 +79,11 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def make_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the whole command line.
+
+    @param chosen: the subcommand that is meant, if that is known: the others are not loaded.
+    """
     parser = _Parser(
         prog="rserpool",
         description="Reliable Server Pooling (RFC 5351 to 5356).",
@@ -89,7 +92,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, command in COMMANDS.items():
+    for name, module in COMMANDS.items():
+        if chosen not in (None, name):
+            commands.add_parser(name)
+            continue
+        command: Any = import_module(module)
         subparser = commands.add_parser(
             name,
             help=command.SUMMARY,

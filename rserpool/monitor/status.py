@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.element import registration
@@ -12,10 +13,13 @@ from rserpool.core.handles import handle_text
 from rserpool.core.monitoring.report import AssociationReport, Component, Kind
 from rserpool.core.policies import FULL_LOAD, POLICIES
 from rserpool.core.wire.parameters import PolicyParameter
-from rserpool.element.service import PoolElementService
-from rserpool.registrar.service import RegistrarService
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
-from rserpool.user.service import PoolUserService
+
+if TYPE_CHECKING:
+    # Who reports has its own role's already, and needs no other's.
+    from rserpool.element.service import PoolElementService
+    from rserpool.registrar.service import RegistrarService
+    from rserpool.user.service import PoolUserService
 
 SCTP, TCP = 132, 6
 """IP protocol numbers."""

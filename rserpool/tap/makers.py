@@ -8,21 +8,22 @@ from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from rserpool.services.names import POOLS
-
 
 @implementer(IPlugin, IServiceMaker)
 class ClassicMaker:
-    """Makes one of the services.
-
-    @ivar default_pool: the pool in which C{twistd rserpool-pe} lets it serve where no other is named.
-    """
+    """Makes one of the services."""
 
     def __init__(self, name: str, description: str) -> None:
         self.name = name
         self.tapname = f"rserpool-{name}"
         self.description = description
-        self.default_pool = POOLS[name]
+
+    @property
+    def default_pool(self) -> str:
+        """The pool in which C{twistd rserpool-pe} lets it serve where no other is named."""
+        from rserpool.services.names import POOLS
+
+        return POOLS[self.name]
 
     def options(self) -> Any:
         """New options."""
