@@ -9,6 +9,7 @@ import struct
 from socket import htonl
 from typing import Any, Generic, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import (
     CannotListenError,
     ConnectionDone,
@@ -23,6 +24,7 @@ from rserpool.core.profiles import Profile
 from rserpool.sctp.association import BufferedAssociation
 from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.sctp.endpoint import SctpEndpoint
+from rserpool.sctp.interfaces import ISctpHandler
 from rserpool.sctp.notifications import (
     AddressChange,
     AssociationChange,
@@ -43,7 +45,33 @@ _FIRST_FRAGMENT = 2
 _LAST_FRAGMENT = 1
 
 
-class SocketAssociation(BufferedAssociation):
+class SctpSocket:
+    """A socket of a stack, and what this stack calls C{SCTP_UNORDERED}, C{SCTP_EOF} and C{SCTP_ABORT}."""
+
+    UNORDERED: int
+    EOF: int
+    ABORT: int
+
+    def beside(self, identifier: int, stream: int, flags: int, ppid: int) -> Any:
+        """What goes beside a message."""
+        return SNDINFO.pack(stream, flags, htonl(ppid), 0, identifier)
+
+    def control(self, identifier: int, flag: int) -> bool:
+        """Shut an association down, or abort it.
+
+        @return: whether that is done, or the association gone already.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close it, unless that is done; associations that it still has are aborted."""
+        raise NotImplementedError
+
+
+K = TypeVar("K", bound=SctpSocket)
+
+
+class SocketAssociation(BufferedAssociation, Generic[K]):
     """An association on a socket.
 
     @ivar socket: where it lives.
@@ -52,12 +80,10 @@ class SocketAssociation(BufferedAssociation):
 
     __slots__ = ("_fragments", "_partial", "_prepared", "_streams", "identifier", "socket")
 
-    endpoint: SocketEndpoint[Any]
-    unordered_flag: int
-    """What the stack calls C{SCTP_UNORDERED}."""
+    endpoint: SocketEndpoint[Any, K]
 
     def __init__(
-        self, endpoint: SctpEndpoint[Any], socket: Any, peer: TransportAddress, outbound: bool, identifier: int
+        self, endpoint: SocketEndpoint[Any, K], socket: K, peer: TransportAddress, outbound: bool, identifier: int = 0
     ) -> None:
         super().__init__(endpoint, peer, outbound)
         self.socket = socket
@@ -76,12 +102,12 @@ class SocketAssociation(BufferedAssociation):
         ppid, stream, unordered = key
         # A peer may have fewer streams than we ask for.
         stream = stream if stream < self._streams else 0
-        prepared = self._prepared[key] = self.beside(stream, self.unordered_flag if unordered else 0, ppid)
+        flags = self.socket.UNORDERED if unordered else 0
+        prepared = self._prepared[key] = self.socket.beside(self.identifier, stream, flags, ppid)
         return prepared
 
-    def beside(self, stream: int, flags: int, ppid: int = 0) -> Any:
-        """What goes beside a message."""
-        return SNDINFO.pack(stream, flags, htonl(ppid), 0, self.identifier)
+    def put_end(self) -> bool:
+        return self.socket.control(self.identifier, self.socket.EOF)
 
     # What the endpoint calls.
 
@@ -137,20 +163,23 @@ class SocketAssociation(BufferedAssociation):
         self._closing = self._ended = True
 
 
-A = TypeVar("A", bound=SocketAssociation)
+A = TypeVar("A", bound=SocketAssociation[Any])
 
 
-class SocketEndpoint(SctpEndpoint[A]):
+class SocketEndpoint(SctpEndpoint[A], Generic[A, K]):
     """An endpoint with a one-to-many socket.
 
     @ivar socket: where all associations live that have no socket of their own.
     @ivar by_id: those that the stack knows, by its numbers.
+    @ivar kind: the associations.
     """
 
-    socket: Any
+    socket: K
+    kind: type[A]
 
-    def __init__(self, stack: SocketStack[Any], reactor: Any, port: int, handler: Any, hosts: tuple[str, ...]) -> None:
-        super().__init__(reactor, port, handler, hosts)
+    def __init__(self, stack: SocketStack[Any], port: int, handler: ISctpHandler, hosts: tuple[str, ...]) -> None:
+        super().__init__(stack.reactor, port, handler, hosts)
+        self.profile = stack.profile
         self.by_id: dict[int, A] = {}
         self._stack = stack
 
@@ -177,6 +206,9 @@ class SocketEndpoint(SctpEndpoint[A]):
         if not self.closed:
             del self._stack.endpoints[self]
             self._close_sockets()
+
+    def _outbound(self, peer: TransportAddress) -> A:
+        return self.kind(self, self.socket, peer, outbound=True)
 
     def notified(self, notification: Notification | None) -> None:
         """The stack tells something; what makes no sense is C{None}."""
@@ -217,10 +249,10 @@ class SocketEndpoint(SctpEndpoint[A]):
             del self.by_id[identifier]
             self._ended(association, change)
 
-    def _accepted(self, socket: Any, identifier: int) -> A | None:
+    def _accepted(self, socket: K, identifier: int) -> A | None:
         if self._closing:
             # A set-up that was under way when we stopped listening.
-            socket.abort(identifier)
+            socket.control(identifier, socket.ABORT)
             return None
         association = self._inbound(socket, identifier)
         if association is not None:
@@ -246,7 +278,7 @@ class SocketEndpoint(SctpEndpoint[A]):
         """Close the socket, and those of single associations."""
         raise NotImplementedError
 
-    def _inbound(self, socket: Any, identifier: int) -> A | None:
+    def _inbound(self, socket: K, identifier: int) -> A | None:
         """The association that a peer has opened; None if it is gone already."""
         raise NotImplementedError
 
@@ -259,7 +291,7 @@ class SocketEndpoint(SctpEndpoint[A]):
         return change.aborted
 
 
-E = TypeVar("E", bound=SocketEndpoint[Any])
+E = TypeVar("E", bound=SocketEndpoint[Any, Any])
 
 
 class SocketStack(Generic[E]):
@@ -275,6 +307,16 @@ class SocketStack(Generic[E]):
         self.endpoints: dict[E, None] = {}
         self._closed = False
 
+    def _own(self, hosts: tuple[str, ...], port: int) -> tuple[str, ...]:
+        """The addresses of an endpoint that is to be opened.
+
+        @raise CannotListenError: if the stack is closed.
+        """
+        hosts = tuple(dict.fromkeys(hosts)) or self.hosts
+        if self._closed:
+            raise CannotListenError(hosts[0], port, OSError("the stack is closed"))
+        return hosts
+
     def _opened(self, endpoint: E, listening: bool) -> E:
         """The endpoint, open.
 
@@ -287,7 +329,11 @@ class SocketStack(Generic[E]):
         self.endpoints[endpoint] = None
         return endpoint
 
-    def _abort_all(self) -> None:
+    def close(self) -> Deferred[None]:
         self._closed = True
         for endpoint in list(self.endpoints):
             endpoint.abort()
+        # After the calls that abort() scheduled for the same instant.
+        done: Deferred[None] = Deferred()
+        self.reactor.callLater(0, done.callback, None)
+        return done

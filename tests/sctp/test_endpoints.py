@@ -23,7 +23,7 @@ from zope.interface.verify import verifyObject
 
 from rserpool.core import ConfigurationError, SctpUnavailable, TransportAddress
 from rserpool.sctp import SctpClientEndpoint, SctpServerEndpoint, open_stack
-from rserpool.sctp.one_to_one import connector, ports
+from rserpool.sctp.one_to_one import protocols
 from tests.sctp.test_one_to_one import Bytes, Messages, OneToOneCase, Serving
 
 
@@ -119,8 +119,7 @@ class EndpointTests(OneToOneCase):
         def none(*_: object, **__: object) -> None:
             raise SctpUnavailable("install it")
 
-        self.patch(ports, "open_stack", none)
-        self.patch(connector, "open_stack", none)
+        self.patch(protocols, "open_stack", none)
         self.failureResultOf(SctpServerEndpoint(self.clock, 1).listen(Serving()), SctpUnavailable)
         self.failureResultOf(SctpClientEndpoint(self.clock, self.peer).connect(Serving()), SctpUnavailable)
 
@@ -133,7 +132,7 @@ class StringTests(SynchronousTestCase):
 
     def client(self, text: str) -> tuple[TransportAddress, float]:
         endpoint: Any = clientFromString(reactor, text)
-        return endpoint._peer, endpoint._timeout
+        return endpoint.peer, endpoint.timeout
 
     def test_server(self) -> None:
         """Port, interfaces and UDP port."""
@@ -144,7 +143,9 @@ class StringTests(SynchronousTestCase):
         ):
             with self.subTest(text=text):
                 endpoint = self.server(text)
-                self.assertEqual((port, hosts, udp), (endpoint["_port"], endpoint["_hosts"], endpoint["_udp"]))
+                self.assertEqual(
+                    (port, ",".join(hosts), udp), (endpoint["port"], endpoint["interface"], endpoint["udp"])
+                )
 
     def test_client(self) -> None:
         """Host, port, the peer's UDP port and a timeout."""

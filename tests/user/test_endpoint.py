@@ -19,7 +19,7 @@ from rserpool.core import (
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
 from rserpool.sctp import SctpProtocol, listenSCTP
-from rserpool.sctp.one_to_one import connector
+from rserpool.sctp.one_to_one import protocols
 from rserpool.user import PassedOver, PoolUserService
 from tests.conformance import rfc
 from tests.pool_scope import PoolScope
@@ -302,7 +302,7 @@ class SctpTests(EndpointCase):
         self.member(1)
         kernel = PoolUserService(self.scope.client.reactor, backend="kernel")
         self.patch(self.user, "sctp_endpoint", kernel.sctp_endpoint)
-        self.patch(connector, "open_stack", self.none)
+        self.patch(protocols, "open_stack", self.none)
         self.assertIn("apt-get install libusrsctp2", self.fails(self.endpoint(), NoElement))
 
     @staticmethod

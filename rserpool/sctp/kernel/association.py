@@ -9,11 +9,8 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.core.profiles import Profile
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.kernel import options
-from rserpool.sctp.kernel.options import CMSG_SNDINFO, IPPROTO_SCTP, SCTP_ABORT, SCTP_EOF, SCTP_UNORDERED
-from rserpool.sctp.kernel.settings import KernelSettings
 from rserpool.sctp.kernel.sockets import KernelSocket
 from rserpool.sctp.sockets import SocketAssociation, SocketEndpoint
 
@@ -21,33 +18,25 @@ _log = Logger()
 
 
 @implementer(ISctpAssociation)
-class KernelAssociation(SocketAssociation):
+class KernelAssociation(SocketAssociation[KernelSocket]):
     """See L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}.
 
     @ivar socket: another one once it has been peeled off.
     @ivar begun: when it was dialled, in seconds of the reactor.
     """
 
-    __slots__ = ("_local_addresses", "_paths", "_peer_addresses", "_profile", "_sendmsg", "_settings", "begun")
-
-    socket: KernelSocket
-    unordered_flag = SCTP_UNORDERED
+    __slots__ = ("_local_addresses", "_paths", "_peer_addresses", "_sendmsg", "begun")
 
     def __init__(
         self,
-        endpoint: SocketEndpoint[Any],
+        endpoint: SocketEndpoint[Any, KernelSocket],
         socket: KernelSocket,
         peer: TransportAddress,
         outbound: bool,
         identifier: int = 0,
-        *,
-        settings: KernelSettings,
-        profile: Profile,
     ) -> None:
         super().__init__(endpoint, socket, peer, outbound, identifier)
         self.begun = endpoint.reactor.seconds()
-        self._settings = settings
-        self._profile = profile
         self._peer_addresses = peer.hosts
         # So many the kernel believes in as yet.
         self._paths = 1
@@ -74,7 +63,7 @@ class KernelAssociation(SocketAssociation):
         if not self.established:
             return None
         path = options.primary_path(self.socket.socket, self.identifier)
-        return None if path is None else path[0] * self._settings.tick(self.socket.socket, self.identifier)
+        return None if path is None else path[0] * self.socket.tick(self.identifier)
 
     def probe(self) -> None:
         # Linux counts unanswered heartbeats of one path as errors of the association: several paths check themselves.
@@ -104,7 +93,7 @@ class KernelAssociation(SocketAssociation):
         paths = len(self._peer_addresses)
         if paths != self._paths:
             self._paths = paths
-            options.set_paths(self.socket.socket, self._profile, self.identifier, paths)
+            options.set_paths(self.socket.socket, self.endpoint.profile, self.identifier, paths)
 
     def set_up(self, streams: int) -> None:
         if self.outbound:
@@ -128,22 +117,6 @@ class KernelAssociation(SocketAssociation):
             return False
         return True
 
-    def beside(self, stream: int, flags: int, ppid: int = 0) -> list[tuple[int, int, bytes]]:
-        return [(IPPROTO_SCTP, CMSG_SNDINFO, super().beside(stream, flags, ppid))]
-
-    def put_end(self) -> bool:
-        return self._control(SCTP_EOF)
-
     def cut(self) -> None:
         if self.endpoint.forget(self):
-            self._control(SCTP_ABORT)
-
-    def _control(self, flag: int) -> bool:
-        nothing: tuple[Any, ...] = ()
-        try:
-            self._sendmsg(nothing, self.beside(0, flag))
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            _log.debug("{association} is gone already: {error}", association=self, error=error)
-        return True
+            self.socket.control(self.identifier, self.socket.ABORT)

@@ -27,10 +27,10 @@ _UNREACHABLE = {ENETUNREACH: NoRouteError, EHOSTUNREACH: NoRouteError}
 
 
 @implementer(ISctpEndpoint)
-class KernelEndpoint(SocketEndpoint[KernelAssociation]):
+class KernelEndpoint(SocketEndpoint[KernelAssociation, KernelSocket]):
     """See L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>}."""
 
-    socket: KernelSocket
+    kind = KernelAssociation
 
     def __init__(
         self,
@@ -40,9 +40,8 @@ class KernelEndpoint(SocketEndpoint[KernelAssociation]):
         handler: ISctpHandler,
         hosts: tuple[str, ...],
     ) -> None:
-        super().__init__(stack, stack.reactor, port, handler, hosts)
+        super().__init__(stack, port, handler, hosts)
         self._settings = settings
-        self._profile = stack.profile
         self._waiting = WaitingForRoom(stack.reactor, settings)
         self.waits = self._waiting.waits  # type: ignore[method-assign]
         self.has_room = self._waiting.room
@@ -59,20 +58,17 @@ class KernelEndpoint(SocketEndpoint[KernelAssociation]):
             if ipv6:
                 only = all(":" in host for host in self.hosts)
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(only))
-            options.configure(sock, self._profile)
+            options.configure(sock, self.profile)
             self.port = _bind(sock, self.hosts, self.port)
             if listening:
                 sock.listen(_BACKLOG)
         except BaseException:
             sock.close()
             raise
-        self.socket = KernelSocket(self, sock)
+        self.socket = KernelSocket(self, self._settings, sock)
         self.socket.start()
 
     # What users call.
-
-    def _outbound(self, peer: TransportAddress) -> KernelAssociation:
-        return self._association(self.socket, peer, outbound=True)
 
     def _dial(self, association: KernelAssociation) -> Exception | None:
         peer = association.peer
@@ -115,9 +111,9 @@ class KernelEndpoint(SocketEndpoint[KernelAssociation]):
     def setHeartbeat(self, seconds: float) -> None:
         if self.closed:
             return
-        options.set_heartbeat(self.socket.socket, self._profile, seconds, 0)
+        options.set_heartbeat(self.socket.socket, self.profile, seconds, 0)
         for identifier, association in self.by_id.items():
-            options.set_heartbeat(association.socket.socket, self._profile, seconds, identifier)
+            options.set_heartbeat(association.socket.socket, self.profile, seconds, identifier)
 
     def changeHosts(self, hosts: tuple[str, ...]) -> bool:
         if self.closed or any(host in WILDCARDS for host in (*self.hosts, *hosts)):
@@ -199,7 +195,7 @@ class KernelEndpoint(SocketEndpoint[KernelAssociation]):
     def _refused(self, association: KernelAssociation, change: AssociationChange) -> bool:
         # The kernel tells no one-to-many socket why a set-up failed: nobody listens, or nobody answers until its last
         # attempt.
-        attempts = self._profile.rto_initial * (self._profile.max_init_retransmissions + 1)
+        attempts = self.profile.rto_initial * (self.profile.max_init_retransmissions + 1)
         return bool(self.reactor.seconds() - association.begun < 0.9 * attempts)
 
     def _inbound(self, sock: KernelSocket, identifier: int) -> KernelAssociation | None:
@@ -208,12 +204,7 @@ class KernelEndpoint(SocketEndpoint[KernelAssociation]):
             # Its end is told next, of something that nobody knows.
             return None
         udp = self._settings.udp_port and options.encapsulation_port(sock.socket, identifier, hosts[0], port)
-        return self._association(sock, TransportAddress(hosts, port, udp), outbound=False, identifier=identifier)
-
-    def _association(
-        self, sock: KernelSocket, peer: TransportAddress, outbound: bool, identifier: int = 0
-    ) -> KernelAssociation:
-        return KernelAssociation(self, sock, peer, outbound, identifier, settings=self._settings, profile=self._profile)
+        return KernelAssociation(self, sock, TransportAddress(hosts, port, udp), outbound=False, identifier=identifier)
 
 
 def _bind(sock: socket.socket, hosts: tuple[str, ...], port: int) -> int:

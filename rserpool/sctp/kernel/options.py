@@ -14,7 +14,6 @@ import os
 import socket
 import struct
 from errno import EINPROGRESS
-from typing import Any
 
 from twisted.logger import Logger
 
@@ -37,7 +36,6 @@ _RTOINFO = 0
 _ASSOCINFO = 1
 _INITMSG = 2
 _NODELAY = 3
-_PRIMARY_ADDR = 6
 _PEER_ADDR_PARAMS = 9
 _I_WANT_MAPPED_V4_ADDR = 12
 _STATUS = 14
@@ -103,7 +101,7 @@ def configure(sock: socket.socket, profile: Profile) -> None:
     _set(sock, _RTOINFO, struct.pack("=iIII", 0, initial, largest, smallest))
     _set(sock, _ASSOCINFO, struct.pack("=iHHIII", 0, profile.association_max_retransmissions, 0, 0, 0, 0))
     attempts = profile.max_init_retransmissions
-    _set(sock, _INITMSG, struct.pack("=HHHH", STREAMS, _MAX_INBOUND_STREAMS, attempts, _u16(largest)))
+    _set(sock, _INITMSG, struct.pack("=HHHH", STREAMS, _MAX_INBOUND_STREAMS, attempts, min(65535, largest)))
     _set(sock, _DELAYED_SACK, struct.pack("=iII", 0, min(500, _ms(profile.sack_delay)), 2))
     set_heartbeat(sock, profile, profile.heartbeat_interval, 0)
     # A path that misses one heartbeat is no longer the first choice (RFC 7829 section 3).
@@ -155,24 +153,18 @@ def connect(sock: socket.socket, hosts: tuple[str, ...], port: int) -> int:
     @raise OSError: if that is not possible; EISCONN if there is one already.
     """
     addresses = ctypes.create_string_buffer(packed := pack_all(hosts, port), len(packed))
-    value = ctypes.create_string_buffer(struct.pack("@iiP", 0, len(packed), ctypes.addressof(addresses)))
-    try:
-        _get(sock, _CONNECTX3, value)
-    except OSError as error:
-        if error.errno != EINPROGRESS:
-            raise
-    return int(struct.unpack_from("=i", value)[0])
+    answer = _get(sock, _CONNECTX3, struct.pack("@iiP", 0, len(packed), ctypes.addressof(addresses)))
+    return int(struct.unpack_from("=i", answer)[0])
 
 
 def association_with(sock: socket.socket, hosts: tuple[str, ...], port: int) -> int:
     """The identifier of the association with a peer at one of these addresses; 0 if there is none."""
     for host in hosts:
-        value = ctypes.create_string_buffer(_PADDRINFO.pack(0, pack(host, port), 0, 0, 0, 0, 0), _PADDRINFO.size)
         try:
-            _get(sock, _GET_PEER_ADDR_INFO, value)
+            answer = _get(sock, _GET_PEER_ADDR_INFO, _PADDRINFO.pack(0, pack(host, port), 0, 0, 0, 0, 0))
         except OSError:
             continue
-        return int(struct.unpack_from("=i", value)[0])
+        return int(_PADDRINFO.unpack(answer)[0])
     return 0
 
 
@@ -182,9 +174,8 @@ def peel_off(sock: socket.socket, association: int) -> socket.socket:
     @raise OSError: if it is gone, or there are too many open files.
     """
     flags = int(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    value = ctypes.create_string_buffer(struct.pack("=iiI", association, 0, flags), 12)
-    _get(sock, _PEELOFF_FLAGS, value)
-    return socket.socket(fileno=struct.unpack_from("=i", value, 4)[0])
+    answer = _get(sock, _PEELOFF_FLAGS, struct.pack("=iiI", association, 0, flags))
+    return socket.socket(fileno=struct.unpack_from("=i", answer, 4)[0])
 
 
 def peer_addresses(sock: socket.socket, association: int) -> tuple[tuple[str, ...], int]:
@@ -198,34 +189,31 @@ def local_addresses(sock: socket.socket, association: int) -> tuple[tuple[str, .
 
 
 def _addresses(sock: socket.socket, option: int, association: int) -> tuple[tuple[str, ...], int]:
-    value = ctypes.create_string_buffer(struct.pack("=ii", association, 0), 4096)
     try:
-        _get(sock, option, value)
+        answer = _get(sock, option, struct.pack("=ii", association, 0), 4096)
     except OSError:
         return (), 0
-    found = unpack_all(value.raw[8:], struct.unpack_from("=I", value, 4)[0])
+    found = unpack_all(answer[8:], struct.unpack_from("=I", answer, 4)[0])
     return tuple(host for host, _ in found), found[0][1] if found else 0
 
 
 def primary_path(sock: socket.socket, association: int) -> tuple[int, int] | None:
     """Of the primary path of an association: smoothed round trip time in clock ticks of the kernel, and RTO in ms."""
-    value = ctypes.create_string_buffer(struct.pack("=i", association), _STATUS_HEAD.size + _PADDRINFO.size)
     try:
-        _get(sock, _STATUS, value)
+        answer = _get(sock, _STATUS, struct.pack("=i", association), _STATUS_HEAD.size + _PADDRINFO.size)
     except OSError:
         return None
-    _, _, _, _, srtt, rto, _ = _PADDRINFO.unpack_from(value, _STATUS_HEAD.size)
+    _, _, _, _, srtt, rto, _ = _PADDRINFO.unpack_from(answer, _STATUS_HEAD.size)
     return srtt, rto
 
 
 def encapsulation_port(sock: socket.socket, association: int, host: str, port: int) -> int:
     """The UDP port of a peer (RFC 6951 section 5); 0 if it speaks plain SCTP."""
-    value = ctypes.create_string_buffer(_UDPENCAPS.pack(association, pack(host, port), 0), _UDPENCAPS.size)
     try:
-        _get(sock, _REMOTE_UDP_ENCAPS_PORT, value)
+        answer = _get(sock, _REMOTE_UDP_ENCAPS_PORT, _UDPENCAPS.pack(association, pack(host, port), 0))
     except OSError:
         return 0
-    return socket.ntohs(_UDPENCAPS.unpack_from(value)[2])
+    return socket.ntohs(_UDPENCAPS.unpack(answer)[2])
 
 
 def set_encapsulation_port(sock: socket.socket, udp: int) -> None:
@@ -236,12 +224,29 @@ def set_encapsulation_port(sock: socket.socket, udp: int) -> None:
     sock.setsockopt(IPPROTO_SCTP, _REMOTE_UDP_ENCAPS_PORT, _UDPENCAPS.pack(0, _NOBODY, socket.htons(udp)))
 
 
-def _get(sock: socket.socket, option: int, value: Any) -> int:
-    length = ctypes.c_uint32(ctypes.sizeof(value))
-    if _libc.getsockopt(sock.fileno(), IPPROTO_SCTP, option, value, ctypes.byref(length)) < 0:
+def clock_tick(sock: socket.socket, association: int) -> float:
+    """Seconds of one tick of the kernel's clock (C{CONFIG_HZ}), as far as an association can tell."""
+    # Times are set in milliseconds, kept in ticks, and told in milliseconds again.
+    question = struct.pack("=iIII", association, 1, 0, 0)
+    try:
+        kept = _get(sock, _RTOINFO, question)
+        sock.setsockopt(IPPROTO_SCTP, _RTOINFO, question)
+        rounded = _get(sock, _RTOINFO, question)
+        sock.setsockopt(IPPROTO_SCTP, _RTOINFO, kept)
+    except OSError:
+        return 0.004
+    return max(1, int(struct.unpack_from("=I", rounded, 4)[0])) / 1000
+
+
+def _get(sock: socket.socket, option: int, question: bytes, size: int = 0) -> bytes:
+    """Ask; the answer comes where the question was, and may be longer."""
+    room = ctypes.create_string_buffer(question, size or len(question))
+    length = ctypes.c_uint32(len(room))
+    if _libc.getsockopt(sock.fileno(), IPPROTO_SCTP, option, room, ctypes.byref(length)) < 0:
         error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-    return length.value
+        if error != EINPROGRESS:
+            raise OSError(error, os.strerror(error))
+    return room.raw
 
 
 def _set(sock: socket.socket, option: int, value: bytes) -> None:
@@ -253,22 +258,3 @@ def _set(sock: socket.socket, option: int, value: bytes) -> None:
 
 def _ms(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-def _u16(value: int) -> int:
-    return min(65535, value)
-
-
-def clock_tick(sock: socket.socket, association: int) -> float:
-    """Seconds of one tick of the kernel's clock (C{CONFIG_HZ}), as far as an association can tell."""
-    # Times are set in milliseconds, kept in ticks, and told in milliseconds again.
-    kept = ctypes.create_string_buffer(struct.pack("=i", association), 16)
-    try:
-        _get(sock, _RTOINFO, kept)
-        sock.setsockopt(IPPROTO_SCTP, _RTOINFO, struct.pack("=iIII", association, 1, 0, 0))
-        rounded = ctypes.create_string_buffer(struct.pack("=i", association), 16)
-        _get(sock, _RTOINFO, rounded)
-        sock.setsockopt(IPPROTO_SCTP, _RTOINFO, kept.raw)
-    except OSError:
-        return 0.004
-    return max(1, int(struct.unpack_from("=I", rounded, 4)[0])) / 1000

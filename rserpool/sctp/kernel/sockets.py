@@ -17,8 +17,9 @@ from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.sctp.kernel import options
 from rserpool.sctp.kernel.notifications import NUMBERS
 from rserpool.sctp.kernel.options import CMSG_NXTINFO, CMSG_RCVINFO, MSG_NOTIFICATION, SCTP_UNORDERED
+from rserpool.sctp.kernel.settings import KernelSettings
 from rserpool.sctp.notifications import Notification
-from rserpool.sctp.sockets import RCVINFO, SNDINFO, SocketAssociation
+from rserpool.sctp.sockets import RCVINFO, SctpSocket, SocketAssociation
 
 BATCH = 64
 """So many messages are read before other sockets have their turn."""
@@ -41,7 +42,7 @@ class SocketOwner(Protocol):
     def reactor(self) -> Any: ...
 
     @property
-    def by_id(self) -> Mapping[int, SocketAssociation]: ...
+    def by_id(self) -> Mapping[int, SocketAssociation[Any]]: ...
 
     def notified(self, notification: Notification | None) -> None:
         """The kernel tells something."""
@@ -57,14 +58,17 @@ class SocketOwner(Protocol):
 
 
 @implementer(IReadDescriptor, IWriteDescriptor)
-class KernelSocket:
+class KernelSocket(SctpSocket):
     """One socket with any number of associations, or with one that has been peeled off.
 
     @ivar alone: the identifier of the association that has this socket for itself, or 0.
     """
 
-    def __init__(self, endpoint: SocketOwner, sock: socket.socket, alone: int = 0) -> None:
+    UNORDERED, EOF, ABORT = SCTP_UNORDERED, options.SCTP_EOF, options.SCTP_ABORT
+
+    def __init__(self, endpoint: SocketOwner, settings: KernelSettings, sock: socket.socket, alone: int = 0) -> None:
         self.endpoint = endpoint
+        self.settings = settings
         self.socket = sock
         self.alone = alone
         self._receive: Callable[..., Any] = sock.recvmsg
@@ -87,29 +91,36 @@ class KernelSocket:
         self.endpoint.reactor.addReader(self)
 
     def close(self) -> None:
-        """Abort what is left, free the port."""
         if self._reading:
             self._reading = False
             self.endpoint.reactor.removeReader(self)
         self.want_room(False)
         self.socket.close()
 
-    def abort(self, identifier: int) -> None:
-        """Abort an association."""
-        beside = [(options.IPPROTO_SCTP, options.CMSG_SNDINFO, SNDINFO.pack(0, options.SCTP_ABORT, 0, 0, identifier))]
+    def beside(self, identifier: int, stream: int, flags: int, ppid: int) -> list[tuple[int, int, bytes]]:
+        return [(options.IPPROTO_SCTP, options.CMSG_SNDINFO, super().beside(identifier, stream, flags, ppid))]
+
+    def control(self, identifier: int, flag: int) -> bool:
         try:
-            self.socket.sendmsg((), beside)
+            self.socket.sendmsg((), self.beside(identifier, 0, flag, 0))
+        except BlockingIOError:
+            return False
         except OSError as error:
             _log.debug("{socket}: {number} is gone already: {error}", socket=self, number=identifier, error=error)
+        return True
 
     def peel_off(self, identifier: int) -> KernelSocket:
         """A socket of its own for an association, which is read from now on.
 
         @raise OSError: if the association is gone, or there are too many open files.
         """
-        own = KernelSocket(self.endpoint, options.peel_off(self.socket, identifier), identifier)
+        own = KernelSocket(self.endpoint, self.settings, options.peel_off(self.socket, identifier), identifier)
         own.start()
         return own
+
+    def tick(self, identifier: int) -> float:
+        """How long the kernel's clock stands still, in seconds; an association tells."""
+        return self.settings.tick(self.socket, identifier)
 
     def want_room(self, wanted: bool) -> None:
         """Whether to be told when the kernel has room again."""

@@ -7,8 +7,6 @@ import sys
 from errno import ENOSYS
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
 from zope.interface import implementer
 
 from rserpool.core.errors import ConfigurationError, SctpUnavailable
@@ -85,14 +83,4 @@ class KernelStack(SocketStack[KernelEndpoint]):
     def open(
         self, port: int, handler: ISctpHandler, hosts: tuple[str, ...] = (), listening: bool = True
     ) -> KernelEndpoint:
-        hosts = tuple(dict.fromkeys(hosts)) or self.hosts
-        if self._closed:
-            raise CannotListenError(hosts[0], port, OSError("the stack is closed"))
-        return self._opened(KernelEndpoint(self, self._settings, port, handler, hosts), listening)
-
-    def close(self) -> Deferred[None]:
-        self._abort_all()
-        # After the calls that abort() scheduled for the same instant.
-        done: Deferred[None] = Deferred()
-        self.reactor.callLater(0, done.callback, None)
-        return done
+        return self._opened(KernelEndpoint(self, self._settings, port, handler, self._own(hosts, port)), listening)

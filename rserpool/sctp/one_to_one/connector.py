@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.error import NotConnectingError, TimeoutError
@@ -15,39 +16,28 @@ from rserpool.core.addresses import TransportAddress, scope
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpStack
 from rserpool.sctp.one_to_one.protocols import OneToOne
 from rserpool.sctp.one_to_one.transport import SctpAddress
-from rserpool.sctp.stack import open_stack
 
 TIMEOUT = 30.0
 """Seconds that a connect may take, where nothing else is said."""
 
 
 @implementer(IConnector)
+@dataclass(eq=False)
 class SctpConnector:
-    """One association that is opened, or open."""
+    """One association that is opened, or open.
 
-    def __init__(
-        self,
-        reactor: Any,
-        peer: TransportAddress,
-        factory: ClientFactory,
-        timeout: float,
-        hosts: tuple[str, ...],
-        stack: ISctpStack | None,
-        connected: Callable[[Any], None] = lambda protocol: None,
-        backend: str = "auto",
-    ) -> None:
-        """
-        @param connected: called with each protocol once it has its transport.
-        """
-        self._backend = backend
-        self._reactor = reactor
-        self._connected = connected
-        self._peer = peer
-        self._factory = factory
-        self._timeout = timeout
-        self._hosts = hosts
-        self._given = stack
-        self._attempt: _Attempt | None = None
+    @ivar made: called with each protocol once it has its transport.
+    """
+
+    reactor: Any
+    peer: TransportAddress
+    factory: ClientFactory
+    timeout: float
+    hosts: tuple[str, ...] = ()
+    stack: ISctpStack | None = None
+    backend: str = "auto"
+    made: Callable[[Any], None] = lambda protocol: None
+    _attempt: _Attempt | None = field(default=None, init=False)
 
     def connect(self) -> None:
         """Open the association; also again, once it is lost.
@@ -58,24 +48,18 @@ class SctpConnector:
         """
         if self._attempt is not None:
             raise RuntimeError("it is connected, or connecting")
-        hosts = self._hosts
-        if self._given is None and not hosts:
-            hosts = _towards(self._peer)
-        stack = self._given or open_stack(
-            self._reactor, backend=self._backend, hosts=hosts, towards_udp=bool(self._peer.encapsulation)
-        )
-        attempt = _Attempt(self._reactor, self._factory, stack, own=self._given is None)
-        attempt.made = self._connected
+        hosts = self.hosts
+        if self.stack is None and not hosts:
+            hosts = _towards(self.peer)
+        attempt = _Attempt(self.reactor, self.factory)
+        attempt.made = self.made
         attempt.finished = self._finished
-        try:
-            attempt.open(stack, 0, hosts, listening=False)
-        except BaseException:
-            attempt.release()
-            raise
+        towards_udp = bool(self.peer.encapsulation)
+        attempt.open(self.stack, 0, hosts, False, backend=self.backend, towards_udp=towards_udp)
         self._attempt = attempt
-        self._factory.doStart()
-        self._factory.startedConnecting(self)
-        attempt.start(self._peer, self._timeout)
+        self.factory.doStart()
+        self.factory.startedConnecting(self)
+        attempt.start(self.peer, self.timeout)
 
     def stopConnecting(self) -> None:
         """Give up.
@@ -95,16 +79,16 @@ class SctpConnector:
 
     def getDestination(self) -> SctpAddress:
         """Whom we dial."""
-        return SctpAddress(self._peer.hosts, self._peer.port, self._peer.encapsulation)
+        return SctpAddress(self.peer.hosts, self.peer.port, self.peer.encapsulation)
 
     def _finished(self, attempt: _Attempt, reason: Failure) -> None:
         self._attempt = None
         if attempt.up:
-            self._factory.clientConnectionLost(self, reason)
+            self.factory.clientConnectionLost(self, reason)
         else:
-            self._factory.clientConnectionFailed(self, reason)
+            self.factory.clientConnectionFailed(self, reason)
         if self._attempt is None:
-            self._factory.doStop()
+            self.factory.doStop()
 
 
 class _Attempt(OneToOne):
@@ -113,11 +97,9 @@ class _Attempt(OneToOne):
     association: ISctpAssociation
     finished: Callable[[_Attempt, Failure], None]
 
-    def __init__(self, reactor: Any, factory: IProtocolFactory, stack: ISctpStack, own: bool) -> None:
+    def __init__(self, reactor: Any, factory: IProtocolFactory) -> None:
         super().__init__(reactor, factory)
         self.up = False
-        self._stack = stack
-        self._own = own
         self._timer: IDelayedCall | None = None
         self._timed_out = False
 
@@ -125,11 +107,6 @@ class _Attempt(OneToOne):
         """Dial."""
         self.association = self.endpoint.connect(peer)
         self._timer = self._reactor.callLater(timeout, self._time_out)
-
-    def release(self) -> None:
-        """Free the port, and our share of the stack."""
-        if self._own:
-            self._stack.close()
 
     def associationUp(self, association: ISctpAssociation) -> None:
         self.up = True
@@ -176,7 +153,7 @@ def connectSCTP(
     @raise CannotListenError: if there is no local port for it.
     @raise rserpool.core.errors.SctpUnavailable: if this machine has no SCTP.
     """
-    connector = SctpConnector(reactor, peer, factory, timeout, hosts, stack, backend=backend)
+    connector = SctpConnector(reactor, peer, factory, timeout, hosts, stack, backend)
     connector.connect()
     return connector
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute, fail
@@ -26,31 +27,23 @@ from rserpool.sctp.one_to_one.ports import listenSCTP
 
 
 @implementer(IStreamServerEndpoint)
+@dataclass(frozen=True)
 class SctpServerEndpoint:
-    """Serves on an SCTP port."""
+    """Serves on an SCTP port.
 
-    def __init__(
-        self,
-        reactor: Any,
-        port: int,
-        interface: str = "",
-        udp: int | None = None,
-        stack: ISctpStack | None = None,
-        backend: str = "auto",
-    ) -> None:
-        """
-        @param port: the SCTP port; 0 lets the stack choose one.
-        @param interface: local IP addresses, separated by commas; none means all.
-        @param udp: see C{encapsulation} of L{listenSCTP<rserpool.sctp.one_to_one.ports.listenSCTP>}.
-        @param stack: C{None} opens one.
-        @param backend: which one: see L{open_stack<rserpool.sctp.stack.open_stack>}.
-        """
-        self._reactor = reactor
-        self._port = port
-        self._backend = backend
-        self._hosts = tuple(interface.split(",")) if interface else ()
-        self._udp = udp
-        self._stack = stack
+    @ivar port: the SCTP port; 0 lets the stack choose one.
+    @ivar interface: local IP addresses, separated by commas; none means all.
+    @ivar udp: see C{encapsulation} of L{listenSCTP<rserpool.sctp.one_to_one.ports.listenSCTP>}.
+    @ivar stack: C{None} opens one.
+    @ivar backend: which one: see L{open_stack<rserpool.sctp.stack.open_stack>}.
+    """
+
+    reactor: Any
+    port: int
+    interface: str = ""
+    udp: int | None = None
+    stack: ISctpStack | None = None
+    backend: str = "auto"
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen.
@@ -58,41 +51,27 @@ class SctpServerEndpoint:
         @return: a C{Deferred} of an L{SctpPort<rserpool.sctp.one_to_one.ports.SctpPort>}, or of C{CannotListenError} or
             L{SctpUnavailable<rserpool.core.errors.SctpUnavailable>}.
         """
-        return execute(
-            listenSCTP,
-            self._reactor,
-            self._port,
-            factory,
-            self._hosts,
-            stack=self._stack,
-            encapsulation=self._udp,
-            backend=self._backend,
-        )
+        hosts = tuple(self.interface.split(",")) if self.interface else ()
+        options: dict[str, Any] = {"stack": self.stack, "encapsulation": self.udp, "backend": self.backend}
+        return execute(listenSCTP, self.reactor, self.port, factory, hosts, **options)
 
 
 @implementer(IStreamClientEndpoint)
+@dataclass(frozen=True)
 class SctpClientEndpoint:
-    """Opens associations to one peer."""
+    """Opens associations to one peer.
 
-    def __init__(
-        self,
-        reactor: Any,
-        peer: TransportAddress,
-        timeout: float = TIMEOUT,
-        stack: ISctpStack | None = None,
-        backend: str = "auto",
-    ) -> None:
-        """
-        @param peer: C{peer.encapsulation} 0 means plain SCTP, or with usrsctp the well-known UDP port 9899.
-        @param timeout: seconds that a connect may take.
-        @param stack: C{None} opens one with C{backend}.
-        @param backend: see L{open_stack<rserpool.sctp.stack.open_stack>}.
-        """
-        self._backend = backend
-        self._reactor = reactor
-        self._peer = peer
-        self._timeout = timeout
-        self._stack = stack
+    @ivar peer: C{peer.encapsulation} 0 means plain SCTP, or with usrsctp the well-known UDP port 9899.
+    @ivar timeout: seconds that a connect may take.
+    @ivar stack: C{None} opens one with C{backend}.
+    @ivar backend: see L{open_stack<rserpool.sctp.stack.open_stack>}.
+    """
+
+    reactor: Any
+    peer: TransportAddress
+    timeout: float = TIMEOUT
+    stack: ISctpStack | None = None
+    backend: str = "auto"
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
         """Open an association.
@@ -102,14 +81,7 @@ class SctpClientEndpoint:
         """
         connecting = _Connecting(factory)
         connecting.connector = connector = SctpConnector(
-            self._reactor,
-            self._peer,
-            connecting,
-            self._timeout,
-            (),
-            self._stack,
-            connecting.connectionMade,
-            self._backend,
+            self.reactor, self.peer, connecting, self.timeout, (), self.stack, self.backend, connecting.connectionMade
         )
         try:
             connector.connect()

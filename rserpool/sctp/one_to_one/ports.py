@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,40 +15,31 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.protocols import OneToOne
 from rserpool.sctp.one_to_one.transport import SctpAddress
-from rserpool.sctp.stack import open_stack
 
 _ports: WeakKeyDictionary[Any, list[SctpPort]] = WeakKeyDictionary()
 
 
 @implementer(IListeningPort)
 class SctpPort:
-    """An SCTP port on which a factory's protocols serve."""
+    """An SCTP port on which a factory's protocols serve.
+
+    @ivar factory: whose protocols.
+    """
 
     _log = Logger()
 
-    def __init__(
-        self,
-        reactor: Any,
-        port: int,
-        factory: IProtocolFactory,
-        hosts: tuple[str, ...],
-        stack: ISctpStack | None,
-        encapsulation: int | None,
-        backend: str = "auto",
-    ) -> None:
-        self._port = port
-        self._factory = factory
-        self._hosts = hosts
-        self._stack = stack
-        self._own = stack is None
-        self._encapsulation = encapsulation
-        self._backend = backend
+    def __init__(self, reactor: Any, factory: IProtocolFactory, opened: Callable[[OneToOne], None]) -> None:
+        """
+        @param opened: opens the endpoint.
+        """
+        self.factory = factory
         self._reactor = reactor
+        self._opened = opened
         self._serving = OneToOne(reactor, factory)
         self._stopping: Deferred[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<SctpPort {self._port} of {self._factory!r}>"
+        return f"<SctpPort {self._serving.local.port} of {self.factory!r}>"
 
     def startListening(self) -> None:
         """Open the port.
@@ -55,29 +47,18 @@ class SctpPort:
         @raise CannotListenError: if it is taken or an address is not local.
         @raise rserpool.core.errors.SctpUnavailable: if this machine has no SCTP.
         """
-        if self._own:
-            hosts = self._hosts or ("0.0.0.0",)
-            self._stack = open_stack(
-                self._reactor, backend=self._backend, hosts=hosts, encapsulation=self._encapsulation, registrar=True
-            )
-        assert self._stack is not None
-        try:
-            self._serving.open(self._stack, self._port, self._hosts, listening=True)
-        except BaseException:
-            if self._own:
-                self._stack.close()
-            raise
+        self._opened(self._serving)
         self._stopping = None
         _ports.setdefault(self._reactor, []).append(self)
         host = self.getHost()
-        if getattr(self._factory, "noisy", True):
+        if getattr(self.factory, "noisy", True):
             self._log.info(
                 "{factory} starts on {where} (SCTP{over})",
-                factory=type(self._factory).__name__,
+                factory=type(self.factory).__name__,
                 where=str(TransportAddress(host.hosts, host.port, host.encapsulation)),
                 over=f" over UDP port {host.encapsulation}" if host.encapsulation else "",
             )
-        self._factory.doStart()
+        self.factory.doStart()
 
     def stopListening(self) -> Deferred[None]:
         """Free the port. Unlike over TCP this ends the associations, too, gracefully.
@@ -93,18 +74,12 @@ class SctpPort:
 
     async def _stop(self) -> None:
         await self._serving.endpoint.stopListening()
-        if self._own and self._stack is not None:
-            await self._stack.close()
-        self._factory.doStop()
+        await self._serving.release()
+        self.factory.doStop()
 
     def getHost(self) -> SctpAddress:
         """Where it listens."""
         return self._serving.local
-
-    @property
-    def factory(self) -> IProtocolFactory:
-        """Whose protocols serve."""
-        return self._factory
 
     @property
     def associations(self) -> int:
@@ -133,7 +108,11 @@ def listenSCTP(
     @raise CannotListenError: if a port is taken or an address is not local.
     @raise rserpool.core.errors.SctpUnavailable: if this machine has no SCTP.
     """
-    listening = SctpPort(reactor, port, factory, hosts, stack, encapsulation, backend)
+
+    def opened(serving: OneToOne) -> None:
+        serving.open(stack, port, hosts, True, backend=backend, encapsulation=encapsulation, registrar=True)
+
+    listening = SctpPort(reactor, factory, opened)
     listening.startListening()
     return listening
 

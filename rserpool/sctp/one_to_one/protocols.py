@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 
@@ -12,6 +13,7 @@ from rserpool.sctp.base import SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpProtocol, ISctpStack
 from rserpool.sctp.one_to_one.bytestream import ByteStream
 from rserpool.sctp.one_to_one.transport import AssociationTransport, SctpAddress
+from rserpool.sctp.stack import open_stack
 
 
 class OneToOne(SctpHandler):
@@ -23,11 +25,12 @@ class OneToOne(SctpHandler):
     """
 
     endpoint: ISctpEndpoint
-    local: SctpAddress
+    local = SctpAddress((), 0)
 
     def __init__(self, reactor: Any, factory: IProtocolFactory) -> None:
         self._reactor = reactor
         self._factory = factory
+        self._own: ISctpStack | None = None
         self.made: Callable[[Any], None] = lambda protocol: None
         self._protocols: dict[ISctpAssociation, tuple[Any, AssociationTransport]] = {}
 
@@ -72,10 +75,27 @@ class OneToOne(SctpHandler):
             finally:
                 face.connectionLost(reason)
 
-    def open(self, stack: ISctpStack, port: int, hosts: tuple[str, ...], listening: bool) -> None:
+    def open(
+        self, stack: ISctpStack | None, port: int, hosts: tuple[str, ...], listening: bool, **options: Any
+    ) -> None:
         """Open the endpoint.
 
+        @param stack: C{None} opens one with these C{options} of L{open_stack<rserpool.sctp.stack.open_stack>}.
         @raise CannotListenError: see L{ISctpStack.open}.
+        @raise rserpool.core.errors.SctpUnavailable: if this machine has no SCTP.
         """
-        self.endpoint = stack.open(port, self, hosts, listening)
+        if stack is None:
+            stack = self._own = open_stack(self._reactor, hosts=hosts or ("0.0.0.0",), **options)
+        try:
+            self.endpoint = stack.open(port, self, hosts, listening)
+        except BaseException:
+            self.release()
+            raise
         self.local = SctpAddress(self.endpoint.hosts, self.endpoint.port, stack.encapsulation_port)
+
+    def release(self) -> Deferred[None]:
+        """Free the stack, if we have opened it.
+
+        @return: a C{Deferred} that fires with C{None} when that is done.
+        """
+        return succeed(None) if self._own is None else self._own.close()

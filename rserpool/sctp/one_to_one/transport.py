@@ -7,11 +7,10 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress, IConsumer
 from twisted.internet.protocol import BaseProtocol, connectionDone
-from twisted.logger import Logger
+from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpProtocol
 
 
@@ -40,15 +39,13 @@ class SctpAddress:
         return self.hosts[0] if self.hosts else ""
 
 
-@implementer(ISctpAssociation, IConsumer)
-class AssociationTransport:
+@implementer(IConsumer)
+class AssociationTransport(proxyForInterface(ISctpAssociation, "_association")):  # type: ignore[misc]
     """The association of one protocol; messages go out by L{send}, or by L{write} with PPID 0 on stream 0."""
 
-    _log = Logger()
-
     def __init__(self, reactor: Any, association: ISctpAssociation, host: SctpAddress) -> None:
+        super().__init__(association)
         self._reactor = reactor
-        self._association = association
         self._host = host
         self._producer: Any = None
         self._streaming = True
@@ -58,50 +55,9 @@ class AssociationTransport:
     def __repr__(self) -> str:
         return f"<AssociationTransport {self._host} to {self.peer}>"
 
-    @property
-    def peer(self) -> TransportAddress:
-        """The address that was dialled, or that of the peer as seen."""
-        return self._association.peer  # type: ignore[no-any-return]
-
-    @property
-    def peer_addresses(self) -> tuple[str, ...]:
-        """The peer's IP addresses."""
-        return self._association.peer_addresses  # type: ignore[no-any-return]
-
-    @property
-    def smoothed_round_trip(self) -> float | None:
-        """The smoothed round trip time in seconds, where it is known."""
-        return self._association.smoothed_round_trip  # type: ignore[no-any-return]
-
-    @property
-    def local_addresses(self) -> tuple[str, ...]:
-        """Our IP addresses."""
-        return self._association.local_addresses  # type: ignore[no-any-return]
-
-    @property
-    def outbound(self) -> bool:
-        """Whether we opened it."""
-        return self._association.outbound  # type: ignore[no-any-return]
-
-    @property
-    def established(self) -> bool:
-        """Whether it is up."""
-        return self._association.established  # type: ignore[no-any-return]
-
-    @property
-    def buffered(self) -> int:
-        """Bytes that wait for the stack."""
-        return self._association.buffered  # type: ignore[no-any-return]
-
-    def send(self, data: bytes, ppid: int = 0, stream: int = 0, unordered: bool = False) -> None:
-        self._association.send(data, ppid, stream, unordered)
-
     def write(self, data: bytes) -> None:
         """Send one message, as a consumer is written to."""
         self.send(data)
-
-    def probe(self) -> None:
-        self._association.probe()
 
     def close(self) -> None:
         self.disconnecting = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from errno import EAGAIN
 from typing import Any
 
 from zope.interface import implementer
@@ -10,35 +9,29 @@ from zope.interface import implementer
 from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.sockets import SocketAssociation, SocketEndpoint
-from rserpool.sctp.usrsctp.engine import Engine
-from rserpool.sctp.usrsctp.library import SCTP_EOF, SCTP_SENDV_SNDINFO, SCTP_UNORDERED
+from rserpool.sctp.usrsctp.library import SCTP_SENDV_SNDINFO
 from rserpool.sctp.usrsctp.packets import abort_with_tag
 from rserpool.sctp.usrsctp.peers import UdpPeer
 from rserpool.sctp.usrsctp.sockets import UsrsctpSocket
 
 
 @implementer(ISctpAssociation)
-class UsrsctpAssociation(SocketAssociation):
+class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     """See L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}.
 
     @ivar tag: our own verification tag in network order, known while we set the association up.
     @ivar untried: those hosts of the peer that were not dialled yet.
     """
 
-    __slots__ = ("_engine", "_udp_peer", "local_addresses", "peer_addresses", "tag", "untried")
-
-    socket: UsrsctpSocket
-    unordered_flag = SCTP_UNORDERED
+    __slots__ = ("_udp_peer", "local_addresses", "peer_addresses", "tag", "untried")
 
     def __init__(
         self,
-        endpoint: SocketEndpoint[Any],
+        endpoint: SocketEndpoint[Any, UsrsctpSocket],
         socket: UsrsctpSocket,
         peer: TransportAddress,
         outbound: bool,
         identifier: int = 0,
-        *,
-        engine: Engine,
         udp_peer: UdpPeer | None = None,
     ) -> None:
         super().__init__(endpoint, socket, peer, outbound, identifier)
@@ -46,9 +39,8 @@ class UsrsctpAssociation(SocketAssociation):
         self.local_addresses: tuple[str, ...] = ()
         self.tag = b""
         self.untried = list(peer.hosts) if outbound else []
-        self._engine = engine
         self._udp_peer: UdpPeer | None = None
-        engine.retain()
+        socket.engine.retain()
         if udp_peer is not None:
             self._reached(udp_peer)
 
@@ -71,7 +63,7 @@ class UsrsctpAssociation(SocketAssociation):
         self._reached(udp_peer)
 
     def _reached(self, udp_peer: UdpPeer) -> None:
-        self._engine.peers.hold(udp_peer)
+        self.socket.engine.peers.hold(udp_peer)
         self._leave()
         self._udp_peer = udp_peer
         self.peer_addresses = (udp_peer.host,)
@@ -79,7 +71,7 @@ class UsrsctpAssociation(SocketAssociation):
 
     def _leave(self) -> None:
         if self._udp_peer is not None:
-            self._engine.peers.release(self._udp_peer)
+            self.socket.engine.peers.release(self._udp_peer)
 
     def set_up(self, streams: int) -> None:
         self.tag = b""
@@ -88,7 +80,7 @@ class UsrsctpAssociation(SocketAssociation):
     def released(self) -> None:
         """The handler has been told that it is lost."""
         self._leave()
-        self._engine.release()
+        self.socket.engine.release()
 
     # What goes out.
 
@@ -99,20 +91,11 @@ class UsrsctpAssociation(SocketAssociation):
         sent: int = socket.sendv(socket.so, data, len(data), socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
         return sent >= 0
 
-    def put_end(self) -> bool:
-        socket, sndinfo = self.socket, self.beside(0, SCTP_EOF)
-        sent: int = socket.sendv(socket.so, b"", 0, socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
-        done = sent >= 0 or self._engine.library.ffi.errno != EAGAIN
-        if done:
-            # A shutdown with data under way switches Nagle's algorithm on for the whole socket.
-            socket.set_no_delay()
-        return done
-
     def cut(self) -> None:
         if self.endpoint.forget(self):
             if not self.tag or self._udp_peer is None:
-                self.socket.abort(self.identifier)
+                self.socket.control(self.identifier, self.socket.ABORT)
             else:
                 # The library aborts nothing that is not up: let it believe that the peer refuses.
-                packet = abort_with_tag(self._engine.library, self.peer.port, self.endpoint.port, self.tag)
-                self._engine.input(self._udp_peer.handle, packet, len(packet), 0)
+                packet = abort_with_tag(self.socket.engine.library, self.peer.port, self.endpoint.port, self.tag)
+                self.socket.engine.input(self._udp_peer.handle, packet, len(packet), 0)

@@ -31,13 +31,13 @@ _EVENT_READ = 1
 
 
 @implementer(ISctpEndpoint)
-class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation]):
+class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
     """See L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>}.
 
     @ivar udp_sockets: the UDP sockets through which peers may reach this endpoint.
     """
 
-    socket: UsrsctpSocket
+    kind = UsrsctpAssociation
 
     def __init__(
         self,
@@ -48,15 +48,14 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation]):
         hosts: tuple[str, ...],
         udp_sockets: tuple[UdpSocket, ...],
     ) -> None:
-        super().__init__(stack, stack.reactor, port, handler, hosts)
+        super().__init__(stack, port, handler, hosts)
         self.engine = engine
-        self.profile = stack.profile
         self.udp_sockets = udp_sockets
         self._blocked: dict[UsrsctpAssociation, None] = {}
         self._draining = False
 
     def open(self, listening: bool) -> None:
-        self.socket = UsrsctpSocket(self.engine.library, self.profile)
+        self.socket = UsrsctpSocket(self.engine, self.profile)
         try:
             self.port = self.socket.bind(self.port, self.engine.endpoints)
             if listening:
@@ -79,9 +78,6 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation]):
     def changeHosts(self, hosts: tuple[str, ...]) -> bool:
         # An association over UDP has one address at each end.
         return False
-
-    def _outbound(self, peer: TransportAddress) -> UsrsctpAssociation:
-        return UsrsctpAssociation(self, self.socket, peer, outbound=True, engine=self.engine)
 
     def _dial(self, association: UsrsctpAssociation) -> Exception | None:
         """Send an INIT to the next of the peer's hosts that was not tried yet; here an association has only one path.
@@ -148,10 +144,10 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation]):
         udp_peer = self.engine.peers.by_handle.get(handle)
         if udp_peer is None:
             if handle:
-                socket.abort(identifier)
+                socket.control(identifier, socket.ABORT)
             return None
         peer = TransportAddress((udp_peer.host,), port, udp_peer.port)
-        return UsrsctpAssociation(self, socket, peer, False, identifier, engine=self.engine, udp_peer=udp_peer)
+        return UsrsctpAssociation(self, socket, peer, False, identifier, udp_peer)
 
     # What the library has for us.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rserpool.sctp.usrsctp.library import Library
@@ -17,35 +18,25 @@ SPARE = 256
 """So many peers without an association are remembered: those that are setting one up, or have just ended one."""
 
 
+@dataclass(eq=False, slots=True)
 class UdpPeer:
     """One UDP address as seen from one of our UDP sockets.
 
     @ivar known: those that are seen from the same socket, by C{address}.
     @ivar address: the peer's address as the socket module has it (for a wildcard socket: with our own address).
     @ivar sendto: sends bytes from the right socket; takes the bytes and C{address}.
+    @ivar local: our own host, as the peer sees it.
     @ivar users: how many associations there are with it.
     """
 
-    __slots__ = ("address", "handle", "host", "known", "local", "port", "sendto", "users")
-
-    def __init__(
-        self,
-        handle: int,
-        known: KnownPeers,
-        address: Any,
-        sendto: Callable[[Any, Any], Any],
-        host: str,
-        port: int,
-        local: str,
-    ) -> None:
-        self.handle = handle
-        self.known = known
-        self.address = address
-        self.sendto = sendto
-        self.host = host
-        self.port = port
-        self.local = local
-        self.users = 0
+    handle: int
+    known: KnownPeers
+    address: Any
+    sendto: Callable[[Any, Any], Any]
+    host: str
+    port: int
+    local: str
+    users: int = 0
 
 
 KnownPeers: TypeAlias = dict[Any, UdpPeer]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Container
-from errno import EADDRINUSE
+from errno import EADDRINUSE, EAGAIN
 from random import randrange
 from typing import Any
 
@@ -12,28 +12,9 @@ from twisted.logger import Logger
 
 from rserpool.core.profiles import Profile
 from rserpool.sctp.base import STREAMS
-from rserpool.sctp.sockets import SNDINFO
-from rserpool.sctp.usrsctp.library import (
-    AF_CONN,
-    IPPROTO_SCTP,
-    SCTP_ABORT,
-    SCTP_ASSOCINFO,
-    SCTP_DELAYED_SACK,
-    SCTP_EVENT,
-    SCTP_INITMSG,
-    SCTP_NODELAY,
-    SCTP_PARTIAL_DELIVERY_POINT,
-    SCTP_PEER_ADDR_PARAMS,
-    SCTP_PEER_ADDR_THLDS,
-    SCTP_RECVRCVINFO,
-    SCTP_RTOINFO,
-    SCTP_SENDV_SNDINFO,
-    SCTP_STATUS,
-    SOCK_SEQPACKET,
-    SPP_HB_DEMAND,
-    SPP_HB_ENABLE,
-    Library,
-)
+from rserpool.sctp.sockets import SctpSocket
+from rserpool.sctp.usrsctp import library
+from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.notifications import EVENTS
 
 SOCKET_BUFFER = 256 * 1024
@@ -43,25 +24,30 @@ MAX_INBOUND_STREAMS = 2048
 _log = Logger()
 
 
-class UsrsctpSocket:
+class UsrsctpSocket(SctpSocket):
     """One socket with any number of associations.
 
     @ivar so: what the library calls it; None once it is closed.
     @ivar sendv: the library's function.
     """
 
-    def __init__(self, library: Library, profile: Profile) -> None:
+    UNORDERED, EOF, ABORT = library.SCTP_UNORDERED, library.SCTP_EOF, library.SCTP_ABORT
+
+    def __init__(self, engine: Engine, profile: Profile) -> None:
         """
         @raise OSError: if the library makes none.
         """
-        self._library = library
-        self._lib = library.lib
+        self.engine = engine
+        self._library = engine.library
+        self._lib = engine.library.lib
         self._profile = profile
-        self.sendv = library.lib.usrsctp_sendv
-        null = self.null = library.ffi.NULL
-        so = library.lib.usrsctp_socket(AF_CONN, SOCK_SEQPACKET, IPPROTO_SCTP, null, null, 0, null)
+        self.sendv = self._lib.usrsctp_sendv
+        null = self.null = self._library.ffi.NULL
+        so = self._lib.usrsctp_socket(
+            library.AF_CONN, library.SOCK_SEQPACKET, library.IPPROTO_SCTP, null, null, 0, null
+        )
         if so == null:
-            raise OSError(library.ffi.errno, "libusrsctp opens no socket")
+            raise OSError(self._library.ffi.errno, "libusrsctp opens no socket")
         self.so: Any = so
         self._configure()
 
@@ -72,20 +58,20 @@ class UsrsctpSocket:
         profile = self._profile
         for name in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             self._set(name, new("int *", SOCKET_BUFFER), socket.SOL_SOCKET)
-        self._set(SCTP_RECVRCVINFO, new("uint32_t *", 1))
+        self._set(library.SCTP_RECVRCVINFO, new("uint32_t *", 1))
         self.set_no_delay()
-        self._set(SCTP_PARTIAL_DELIVERY_POINT, new("uint32_t *", SOCKET_BUFFER // 2))
+        self._set(library.SCTP_PARTIAL_DELIVERY_POINT, new("uint32_t *", SOCKET_BUFFER // 2))
         for event in EVENTS:
-            self._set(SCTP_EVENT, make("sctp_event", se_type=event, se_on=1))
+            self._set(library.SCTP_EVENT, make("sctp_event", se_type=event, se_on=1))
         rto = make(
             "sctp_rtoinfo",
             srto_initial=_ms(profile.rto_initial),
             srto_max=_ms(profile.rto_max),
             srto_min=_ms(profile.rto_min),
         )
-        self._set(SCTP_RTOINFO, rto)
+        self._set(library.SCTP_RTOINFO, rto)
         limit = make("sctp_assocparams", sasoc_asocmaxrxt=profile.association_max_retransmissions)
-        self._set(SCTP_ASSOCINFO, limit)
+        self._set(library.SCTP_ASSOCINFO, limit)
         initial = make(
             "sctp_initmsg",
             sinit_num_ostreams=STREAMS,
@@ -93,7 +79,7 @@ class UsrsctpSocket:
             sinit_max_attempts=profile.max_init_retransmissions,
             sinit_max_init_timeo=_ms(profile.rto_max),
         )
-        self._set(SCTP_INITMSG, initial)
+        self._set(library.SCTP_INITMSG, initial)
         self.set_heartbeat(profile.heartbeat_interval, 0)
         # Quick failover (RFC 7829): once a heartbeat is missed, the next ones follow at the pace of the RTO.
         thresholds = make(
@@ -102,9 +88,9 @@ class UsrsctpSocket:
             spt_pathpfthld=0,
             spt_pathcpthld=0xFFFF,
         )
-        self._set(SCTP_PEER_ADDR_THLDS, thresholds)
+        self._set(library.SCTP_PEER_ADDR_THLDS, thresholds)
         delay = make("sctp_sack_info", sack_delay=_ms(profile.sack_delay), sack_freq=2)
-        self._set(SCTP_DELAYED_SACK, delay)
+        self._set(library.SCTP_DELAYED_SACK, delay)
 
     # Associations come.
 
@@ -157,46 +143,50 @@ class UsrsctpSocket:
         parameters = self._library.struct(
             "sctp_paddrparams",
             # For an association the library wants an address, be it that of nobody.
-            spp_address={"family": AF_CONN if association else 0},
+            spp_address={"family": library.AF_CONN if association else 0},
             spp_assoc_id=association,
             spp_hbinterval=_ms(seconds),
-            spp_flags=SPP_HB_ENABLE,
+            spp_flags=library.SPP_HB_ENABLE,
             spp_pathmaxrxt=self._profile.association_max_retransmissions,
         )
-        self._set(SCTP_PEER_ADDR_PARAMS, parameters)
+        self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
 
     def demand_heartbeat(self, port: int, handle: int, association: int) -> None:
         """Send a heartbeat to the peer with this SCTP port and handle now."""
         ffi = self._library.ffi
         parameters = self._library.struct(
-            "sctp_paddrparams", spp_address={}, spp_assoc_id=association, spp_flags=SPP_HB_DEMAND
+            "sctp_paddrparams", spp_address={}, spp_assoc_id=association, spp_flags=library.SPP_HB_DEMAND
         )
         address = self._address(port, handle)
         ffi.memmove(ffi.addressof(parameters[0], "spp_address"), address, ffi.sizeof(address[0]))
-        self._set(SCTP_PEER_ADDR_PARAMS, parameters)
+        self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
 
     def round_trip(self, association: int) -> float | None:
         """The smoothed round trip time in seconds to the primary address of an association; None if it is not known."""
         status = self._library.struct("sctp_status", sstat_assoc_id=association)
         length = self._library.ffi.new("uint32_t *", self._library.ffi.sizeof(status[0]))
-        if self._lib.usrsctp_getsockopt(self.so, IPPROTO_SCTP, SCTP_STATUS, status, length):
+        if self._lib.usrsctp_getsockopt(self.so, library.IPPROTO_SCTP, library.SCTP_STATUS, status, length):
             return None
         return float(status.spinfo_srtt) / 1000
 
     def set_no_delay(self) -> None:
         """Switch Nagle's algorithm off."""
-        self._set(SCTP_NODELAY, self._library.ffi.new("uint32_t *", 1))
+        self._set(library.SCTP_NODELAY, self._library.ffi.new("uint32_t *", 1))
 
     # The end.
 
-    def abort(self, association: int) -> None:
-        """Abort an association that is up."""
-        if self.so is not None:
-            sndinfo = SNDINFO.pack(0, SCTP_ABORT, 0, 0, association)
-            self.sendv(self.so, b"", 0, self.null, 0, sndinfo, SNDINFO.size, SCTP_SENDV_SNDINFO, 0)
+    def control(self, identifier: int, flag: int) -> bool:
+        if self.so is None:
+            return True
+        sndinfo = self.beside(identifier, 0, flag, 0)
+        sent: int = self.sendv(self.so, b"", 0, self.null, 0, sndinfo, 16, library.SCTP_SENDV_SNDINFO, 0)
+        done = sent >= 0 or self._library.ffi.errno != EAGAIN
+        if done and flag == self.EOF:
+            # A shutdown with data under way switches Nagle's algorithm on for the whole socket.
+            self.set_no_delay()
+        return done
 
     def close(self) -> None:
-        """Close it; associations that it still has are aborted."""
         if self.so is not None:
             self._set(socket.SO_LINGER, self._library.struct("linger", l_onoff=1, l_linger=0), socket.SOL_SOCKET)
             so, self.so = self.so, None
@@ -205,10 +195,10 @@ class UsrsctpSocket:
     def _address(self, port: int, handle: int) -> Any:
         """An address as the library has it; handle 0 means any peer."""
         return self._library.struct(
-            "sockaddr_conn", sconn_family=AF_CONN, sconn_port=socket.htons(port), sconn_addr=handle
+            "sockaddr_conn", sconn_family=library.AF_CONN, sconn_port=socket.htons(port), sconn_addr=handle
         )
 
-    def _set(self, option: int, value: Any, level: int = IPPROTO_SCTP) -> None:
+    def _set(self, option: int, value: Any, level: int = library.IPPROTO_SCTP) -> None:
         ffi = self._library.ffi
         if self._lib.usrsctp_setsockopt(self.so, level, option, value, ffi.sizeof(ffi.typeof(value).item)):
             _log.warn("libusrsctp refuses option {option} (errno {errno})", option=option, errno=ffi.errno)

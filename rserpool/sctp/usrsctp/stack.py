@@ -147,9 +147,7 @@ class UsrsctpStack(SocketStack[UsrsctpEndpoint]):
     def open(
         self, port: int, handler: ISctpHandler, hosts: tuple[str, ...] = (), listening: bool = True
     ) -> UsrsctpEndpoint:
-        if self._closed:
-            raise CannotListenError(hosts[0] if hosts else "", port, OSError("the stack is closed"))
-        hosts = tuple(dict.fromkeys(hosts)) or self.hosts
+        hosts = self._own(hosts, port)
         self._open(hosts, self.encapsulation_port)
         sockets = tuple(self._shared.udp[self.encapsulation_port][host] for host in hosts)
         return self._opened(UsrsctpEndpoint(self, self.engine, port, handler, hosts, sockets), listening)
@@ -160,12 +158,10 @@ class UsrsctpStack(SocketStack[UsrsctpEndpoint]):
         done: Deferred[None] = Deferred()
         self._waiting.append(done)
         if not self._closed:
-            self._abort_all()
-            # After the calls that abort() scheduled for the same instant.
-            self.reactor.callLater(0, self._release)
+            super().close().addCallback(self._release)
         return done
 
-    def _release(self) -> None:
+    def _release(self, _: None) -> None:
         shared = self._shared
         del shared.stacks[self]
         if all(stack.encapsulation_port != self.encapsulation_port for stack in shared.stacks):

@@ -92,6 +92,7 @@ class UdpSocket:
         self._reactor = reactor
         self._watching = False
         self.sendto: Callable[[Any, Any], Any] = udp.sendto
+        self._receive: Callable[[Any], tuple[int, Any]] = udp.recvfrom_into
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -139,7 +140,7 @@ class UdpSocket:
 
     def doRead(self) -> None:
         engine = self.engine
-        receive = self._socket.recvfrom_into
+        receive = self._receive
         room, packet, endpoints, input_ = engine.room, engine.packet, engine.endpoints, engine.input
         peers = self.peers
         for _ in range(BATCH):
@@ -213,6 +214,7 @@ class WildcardSocket(UdpSocket):
     def __init__(self, engine: Engine, reactor: IReactorFDSet, udp: socket.socket, host: str) -> None:
         super().__init__(engine, reactor, udp, host)
         self.sendto = self._send
+        self._receive = self._receive_packed
         if self.family == socket.AF_INET:
             udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         else:
@@ -226,30 +228,10 @@ class WildcardSocket(UdpSocket):
         own = packed[4:8] if self.family == socket.AF_INET else packed[:16]
         return host, port, socket.inet_ntop(self.family, own)
 
-    def doRead(self) -> None:
-        engine = self.engine
-        for _ in range(BATCH):
-            try:
-                length, ancillary, _, address = self._socket.recvmsg_into([engine.room], 128)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if self._socket.fileno() < 0 or not self._drained(error):
-                    return
-                continue
-            own = self._own(ancillary)
-            if length < SHORTEST or own is None:
-                continue
-            peer = self.peer((address, own))
-            if peer.users and engine.room[HEADER] == INIT and not harmless_init(bytes(engine.room[:length])):
-                continue
-            endpoint = engine.endpoints.get(engine.room[2] << 8 | engine.room[3])
-            if endpoint is None or self in endpoint.udp_sockets:
-                engine.input(peer.handle, engine.packet, length, 0)
-                if endpoint is not None:
-                    endpoint.drain()
-            else:
-                engine.refuse(peer, bytes(engine.room[:length]))
+    def _receive_packed(self, room: Any) -> tuple[int, Any]:
+        length, ancillary, _, address = self._socket.recvmsg_into([room], 128)
+        own = self._own(ancillary)
+        return length if own else 0, (address, own)
 
     def _own(self, ancillary: list[tuple[int, int, bytes]]) -> bytes | None:
         for level, kind, data in ancillary:
