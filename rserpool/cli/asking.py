@@ -16,11 +16,13 @@ from rserpool.cli.options import (
     OTHER,
     add_reporting_options,
     add_user_options,
+    configured,
     number,
     reporting,
     user_from,
 )
 from rserpool.cli.show import identifier_text
+from rserpool.core import reading
 from rserpool.core.errors import SessionEnded
 from rserpool.core.handles import handle_text
 from rserpool.core.user.places import describe
@@ -29,6 +31,9 @@ from rserpool.services.tally import Tally, milliseconds
 from rserpool.user.service import PoolUserService
 
 LARGEST = 60_000
+_size = reading.number(
+    reading.digits, lambda size: size <= LARGEST, lambda text: f"{text!r} is not a number of bytes up to {LARGEST}"
+)
 
 
 def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
@@ -40,7 +45,11 @@ def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
     )
     parser.add_argument("--count", metavar="N", type=number(int), help="how many messages (default: no end)")
     parser.add_argument(
-        "--size", metavar="BYTES", type=_size, default=0, help=f"data in each message, at most {LARGEST} (default: 0)"
+        "--size",
+        metavar="BYTES",
+        type=configured(_size),
+        default=0,
+        help=f"data in each message, at most {LARGEST} (default: 0)",
     )
     parser.add_argument(
         "--patience",
@@ -142,7 +151,7 @@ async def ask(
         user,
         options.pool,
         interval=options.interval,
-        count=None if options.count is None else int(options.count),
+        count=options.count,
         patience=options.patience,
         size=options.size,
         tell=screen.show,
@@ -161,9 +170,3 @@ async def ask(
     finally:
         await service.stopService()
     return OK if asking.tally.clean else OTHER
-
-
-def _size(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes up to {LARGEST}")
-    return int(text)

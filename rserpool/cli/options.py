@@ -12,6 +12,7 @@ from twisted.application.service import Service
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.monitoring.report import CSP_PORT
 from rserpool.core.profiles import PROFILES
+from rserpool.core.reading import above_0, handle
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 from rserpool.monitor.status import user_status
 from rserpool.node.registrars import registrars_from
@@ -19,6 +20,7 @@ from rserpool.sctp.stack import BACKENDS
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 OK = 0
 OTHER = 1
@@ -44,10 +46,10 @@ def add_user_options(
     @param timeout: what C{--timeout} means.
     """
     if pool is None:
-        parser.add_argument("pool", metavar="POOL", type=handle, help="the pool's name (its handle)")
+        parser.add_argument("pool", metavar="POOL", type=configured(handle), help="the pool's name (its handle)")
     else:
         text = f"the pool's name (its handle; default: {pool})"
-        parser.add_argument("pool", metavar="POOL", type=handle, nargs="?", default=handle(pool), help=text)
+        parser.add_argument("pool", metavar="POOL", type=configured(handle), nargs="?", default=handle(pool), help=text)
     parser.add_argument(
         "--registrar",
         metavar="HOST[,HOST...]:PORT[/UDPPORT]",
@@ -62,7 +64,7 @@ def add_user_options(
         help="how to speak with the registrar; auto (default) is SCTP if it can be had, else TCP",
     )
     parser.add_argument("--profile", choices=list(PROFILES), default="default", help="the timers (default: default)")
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="which SCTP (default: auto)")
+    add_backend_option(parser)
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
@@ -77,6 +79,11 @@ def add_user_options(
     )
     if json:
         parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_backend_option(parser: argparse.ArgumentParser) -> None:
+    """The option of every subcommand that speaks SCTP."""
+    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="which SCTP (default: auto)")
 
 
 def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
@@ -143,24 +150,6 @@ def configured(parse: Callable[[str], T]) -> Callable[[str], T]:
     return parsed
 
 
-def handle(text: str) -> bytes:
-    """The pool handle that a command line names."""
-    if not text:
-        raise argparse.ArgumentTypeError("a pool's name is not empty")
-    return text.encode("utf-8", "surrogateescape")
-
-
-def number(kind: Callable[[str], float]) -> Callable[[str], float]:
-    """A parser of numbers above 0, C{int} or C{float}."""
-
-    def parse(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = 0
-        if not 0 < value < 2**31:
-            whole = "whole number" if kind is int else "number"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {whole} above 0")
-        return value
-
-    return parse
+def number(read: Callable[[str], N]) -> Callable[[str], N]:
+    """A parser of numbers above 0, C{int} or C{float}, for C{argparse}."""
+    return configured(above_0(read))

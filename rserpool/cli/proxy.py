@@ -62,7 +62,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
         raise ConfigurationError(f"argument --listen: {error}") from None
     user = user or user_from(reactor, options)
     timeout = {} if options.timeout is None else {"timeout": options.timeout}
-    limit = room_for(int(options.limit))
+    limit = room_for(options.limit)
     if limit < options.limit:
         print(f"{options.prog}: no more than {limit} connections fit the limit of file descriptors", file=out)
     proxy = ProxyService(user, options.pool, endpoints, drop=options.drop, limit=limit, grace=options.grace, **timeout)

@@ -28,8 +28,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
     user = user or user_from(reactor, options)
     user.startService()
     try:
-        items = None if options.items is None else int(options.items)
-        resolved = await user.resolve(options.pool, items=items, timeout=options.timeout)
+        resolved = await user.resolve(options.pool, items=options.items, timeout=options.timeout)
         text = json_text(resolved, str(user.home)) if options.json else human_text(resolved, str(user.home))
     finally:
         await user.stopService()

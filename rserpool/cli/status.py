@@ -9,21 +9,23 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TextIO
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from rserpool.cli.options import OK, OTHER
+from rserpool.cli.options import OK, OTHER, add_backend_option, configured
 from rserpool.cli.show import table
-from rserpool.core.addresses import ENRP_PORT, TransportAddress, parse_transport_address
-from rserpool.core.errors import ConfigurationError, NoRegistrar, WireError
+from rserpool.core.addresses import ENRP_PORT, TransportAddress
+from rserpool.core.errors import NoRegistrar, WireError
 from rserpool.core.profiles import DEFAULT
+from rserpool.core.reading import parse_transport_address
 from rserpool.core.wire import enrp
 from rserpool.node.registrars import local_hosts_towards
 from rserpool.sctp.base import PPID_ENRP, REGISTRAR_ENCAPSULATION_PORTS, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpStack
-from rserpool.sctp.stack import BACKENDS, open_stack
+from rserpool.sctp.stack import open_stack
 
 SUMMARY = "show whether registrars are ready, and their peers (the checksum is over each one's own elements)"
 
@@ -92,13 +94,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "registrar",
         metavar="HOST:PORT[/UDPPORT]",
         nargs="*",
-        type=_address,
+        type=configured(partial(parse_transport_address, default_port=ENRP_PORT)),
         help=f"where a registrar speaks ENRP, port {ENRP_PORT} (default: every registrar of this host)",
     )
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=2.0, help="how long to wait for answers (2)"
     )
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="which SCTP (default: auto)")
+    add_backend_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, one object for each registrar")
 
 
@@ -160,10 +162,3 @@ def _json(registrars: Sequence[Registrar]) -> list[str]:
         )
         for one in registrars
     ]
-
-
-def _address(text: str) -> TransportAddress:
-    try:
-        return parse_transport_address(text, default_port=ENRP_PORT)
-    except ConfigurationError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

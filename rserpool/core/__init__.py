@@ -5,7 +5,7 @@ Messages and time go in, effects come out: nothing in this package does I/O, rea
 
 from __future__ import annotations
 
-from rserpool.core.addresses import TransportAddress, parse_transport_address
+from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import (
     Abort,
     Announce,
@@ -35,6 +35,7 @@ from rserpool.core.errors import (
     WireError,
 )
 from rserpool.core.profiles import PROFILES, Profile, profile
+from rserpool.core.reading import parse_transport_address
 from rserpool.core.wire.parameters import (
     PolicyParameter,
     PoolElementParameter,

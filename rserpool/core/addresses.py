@@ -1,4 +1,4 @@
-"""Transport addresses as people write them and as roles pass them on (RFC 5352 section 1.1)."""
+"""Transport addresses as roles pass them on (RFC 5352 section 1.1)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-
-from rserpool.core.errors import ConfigurationError
 
 ASAP_PORT = 3863
 """IANA: asap-sctp and asap-tcp (RFC 5352 section 8.2)."""
@@ -62,51 +60,6 @@ def places(address: TransportAddress) -> list[tuple[str, int, int, str]]:
 def same_place(one: TransportAddress, other: TransportAddress) -> bool:
     """Whether two addresses name one SCTP (or TCP) endpoint: they have a place in common."""
     return not set(places(one)).isdisjoint(places(other))
-
-
-def parse_transport_address(text: str, *, default_port: int = ASAP_PORT, protocol: str = "sctp") -> TransportAddress:
-    """Read C{HOST[,HOST...][:PORT][/UDPPORT]}; an IPv6 address stands in brackets.
-
-    @raise ConfigurationError: with a sentence that names the wrong part.
-    """
-    rest, slash, udp = text.strip().partition("/")
-    encapsulation = _port(udp, text) if slash else 0
-    hosts: list[str] = []
-    port = default_port
-    while True:
-        if rest.startswith("["):
-            host, bracket, rest = rest[1:].partition("]")
-            if not bracket:
-                raise ConfigurationError(f"{text!r}: the bracket of the IPv6 address is not closed")
-        else:
-            end = min((i for i in (rest.find(","), rest.find(":")) if i >= 0), default=len(rest))
-            host, rest = rest[:end], rest[end:]
-        hosts.append(_host(host, text))
-        if rest.startswith(","):
-            rest = rest[1:]
-            continue
-        if rest.startswith(":"):
-            port = _port(rest[1:], text)
-        elif rest:
-            raise ConfigurationError(f"{text!r}: expected HOST[,HOST...]:PORT[/UDPPORT], found {rest!r}")
-        return TransportAddress(tuple(hosts), port, encapsulation, protocol)
-
-
-def _host(host: str, text: str) -> str:
-    if host == "localhost":
-        return "127.0.0.1"
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        raise ConfigurationError(
-            f"{text!r}: {host!r} is not an IP address (write 127.0.0.1, or [::1] for IPv6)"
-        ) from None
-
-
-def _port(port: str, text: str) -> int:
-    if port.isascii() and port.isdigit() and int(port) <= 65535:
-        return int(port)
-    raise ConfigurationError(f"{text!r}: {port!r} is not a port number (0 to 65535)")
 
 
 @lru_cache(maxsize=65536)

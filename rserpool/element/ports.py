@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from twisted.internet.interfaces import IListeningPort
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.reading import digits, number
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UdpTransport, UserTransport
 from rserpool.sctp.one_to_one.ports import SctpPort, sctp_ports
 
@@ -154,8 +155,8 @@ def parse_port(text: str) -> tuple[str, int]:
 
     @raise ConfigurationError: if it is something else.
     """
-    kind, colon, number = text.rpartition(":")
-    kind = kind if colon else "tcp"
-    if kind in ("tcp", "udp", "sctp") and number.isascii() and number.isdigit() and 0 < int(number) < 65536:
-        return kind, int(number)
-    raise ConfigurationError(f"{text!r} is not a port; write for example 8080, tcp:8080, udp:5000 or sctp:5000")
+    wrong = f"{text!r} is not a port; write for example 8080, tcp:8080, udp:5000 or sctp:5000"
+    kind, colon, port = text.rpartition(":")
+    if colon and kind not in ("tcp", "udp", "sctp"):
+        raise ConfigurationError(wrong)
+    return kind or "tcp", number(digits, lambda value: 0 < value < 65536, lambda _: wrong)(port)

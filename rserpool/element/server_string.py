@@ -24,9 +24,9 @@ from typing import Any, TypeVar
 
 from twisted.internet.endpoints import serverFromString
 
-from rserpool.core.addresses import parse_transport_address
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import profile
+from rserpool.core.reading import YES_OR_NO, any_base, choice, number, parse_transport_address
 from rserpool.element.load import parse_policy
 from rserpool.element.server_endpoint import PoolServerEndpoint
 from rserpool.node.registrars import registrars_from
@@ -35,7 +35,7 @@ from rserpool.sctp.stack import BACKENDS
 T = TypeVar("T")
 
 
-def server_endpoint_from(reactor: Any, args: tuple[str, ...], keywords: dict[str, str]) -> PoolServerEndpoint:
+def server_endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolServerEndpoint:
     """The endpoint that the parts of a string describe.
 
     @raise ConfigurationError: with a sentence that names what is wrong.
@@ -80,38 +80,15 @@ def _inner(args: tuple[str, ...], keywords: dict[str, str]) -> tuple[str, str, d
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text, 0)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            raise ConfigurationError(f"this must be a number from {low} to {high}")
-        return number
-
-    return parse
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 2**31:
-        raise ConfigurationError("this must be a number of seconds, 0 or more")
-    return seconds
+    return number(any_base, lambda it: low <= it <= high, lambda _: f"this must be a number from {low} to {high}")
 
 
 def _choice(choices: dict[str, T]) -> Callable[[str], T]:
-    def parse(text: str) -> T:
-        if text not in choices:
-            raise ConfigurationError(f"choose {' or '.join(choices)}")
-        return choices[text]
-
-    return parse
+    return choice(choices, lambda _: f"choose {' or '.join(choices)}")
 
 
-_YES_OR_NO = _choice({"yes": True, "no": False})
+_seconds = number(float, lambda it: 0 <= it < 2**31, lambda _: "this must be a number of seconds, 0 or more")
+_yes_or_no = _choice(YES_OR_NO)
 _KEYWORDS: dict[str, Callable[[str], Any]] = {
     "registrar": lambda text: registrars_from(text.split("+")),
     "policy": parse_policy,
@@ -122,8 +99,8 @@ _KEYWORDS: dict[str, Callable[[str], Any]] = {
     "profile": profile,
     "backend": _choice({name: name for name in BACKENDS}),
     "udp": _number(1, 65535),
-    "control": _YES_OR_NO,
-    "announce": _YES_OR_NO,
+    "control": _yes_or_no,
+    "announce": _yes_or_no,
 }
 _ARGUMENTS = {
     "registrar": "registrars",

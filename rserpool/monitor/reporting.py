@@ -13,9 +13,9 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.core.addresses import TransportAddress, parse_transport_address
-from rserpool.core.errors import ConfigurationError
+from rserpool.core.addresses import TransportAddress
 from rserpool.core.monitoring.report import CSP_PORT, Component, Report, encode
+from rserpool.core.reading import number, one_place, with_port
 from rserpool.monitor.status import Describe, Status
 from rserpool.node.reactor import clock_of
 
@@ -25,16 +25,20 @@ INTERVAL = 1.0
 
 SHORTEST, LONGEST = 0.1, 60.0
 
+report_interval = number(
+    float,
+    lambda seconds: SHORTEST <= seconds <= LONGEST,
+    lambda text: f"{text!r} is not a number of seconds from {SHORTEST:g} to {LONGEST:g}",
+)
+"""A parser of the seconds between two reports."""
+
 
 def csp_address(text: str) -> TransportAddress:
     """Where reports are received: C{HOST[:PORT]}.
 
     @raise ConfigurationError: with a sentence that says what is wrong.
     """
-    address = parse_transport_address(text, default_port=CSP_PORT)
-    if len(address.hosts) > 1 or address.encapsulation:
-        raise ConfigurationError(f"{text!r}: expected HOST[:PORT]")
-    return address
+    return one_place(text, CSP_PORT)
 
 
 def csp_server(text: str) -> TransportAddress:
@@ -42,24 +46,7 @@ def csp_server(text: str) -> TransportAddress:
 
     @raise ConfigurationError: with a sentence that says what is wrong.
     """
-    address = csp_address(text)
-    if not address.port:
-        raise ConfigurationError(f"{text!r}: a monitor is never at port 0")
-    return address
-
-
-def report_interval(text: str) -> float:
-    """Seconds between two reports.
-
-    @raise ConfigurationError: with a sentence that says what is wrong.
-    """
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not SHORTEST <= seconds <= LONGEST:
-        raise ConfigurationError(f"{text!r} is not a number of seconds from {SHORTEST:g} to {LONGEST:g}")
-    return seconds
+    return with_port(csp_address(text), repr(text), "a monitor")
 
 
 class StatusReporter(MultiService):

@@ -6,8 +6,9 @@ import socket
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rserpool.core.addresses import ASAP_PORT, TransportAddress, parse_transport_address, scope
+from rserpool.core.addresses import ASAP_PORT, TransportAddress, scope
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.reading import parse_transport_address, with_port
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
 
 THIS_HOST = "127.0.0.1"
@@ -25,8 +26,7 @@ def registrars_from(texts: Sequence[str], protocol: str = "sctp") -> tuple[Trans
     """
     named = [parse_transport_address(text, protocol=protocol) for text in texts]
     for text, address in zip(texts, named, strict=True):
-        if not address.port:
-            raise ConfigurationError(f"{text!r}: a registrar is never at port 0")
+        with_port(address, repr(text), "a registrar")
     if not named:
         named = [TransportAddress((THIS_HOST,), ASAP_PORT, udp) for udp in REGISTRAR_ENCAPSULATION_PORTS]
     return tuple(over(named, protocol))

@@ -6,19 +6,13 @@ from typing import Any
 
 from rserpool.core.errors import ConfigurationError, SctpUnavailable
 from rserpool.core.profiles import DEFAULT, Profile
+from rserpool.core.reading import one_of
 from rserpool.sctp.interfaces import ISctpStack
 
 BACKENDS = ("auto", "kernel", "usrsctp")
 
-
-def check_backend(name: str) -> str:
-    """The name of a backend.
-
-    @raise ConfigurationError: if there is none of this name.
-    """
-    if name in BACKENDS:
-        return name
-    raise ConfigurationError(f"there is no SCTP backend {name!r}; choose one of {', '.join(BACKENDS)}")
+check_backend = one_of("SCTP backend", BACKENDS)
+"""A parser of the names of backends."""
 
 
 def open_stack(

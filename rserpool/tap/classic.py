@@ -11,7 +11,8 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.python import usage
 
-from rserpool.core.addresses import TransportAddress, parse_transport_address
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.reading import between, parse_transport_address
 from rserpool.core.session.cookies import SignedCookies
 from rserpool.node.registrars import THIS_HOST
 from rserpool.sctp.one_to_one.endpoints import SctpServerEndpoint
@@ -19,7 +20,7 @@ from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS
 from rserpool.services.pingpong import PingPongFactory
 from rserpool.session.keys import KeyFile
-from rserpool.tap.options import Subcommand, backend, number, read
+from rserpool.tap.options import Subcommand, backend, read
 
 
 class Options(Subcommand):
@@ -73,7 +74,7 @@ class PingPongOptions(Options):
         super().postOptions()
         self.fail_after = None
         if self["fail-after"] is not None:
-            self.fail_after = read("fail-after", self["fail-after"], number(1, 2**31))
+            self.fail_after = read("fail-after", self["fail-after"], between(1, 2**31))
         if self["cookie-keys"] is not None:
             read("cookie-keys", self["cookie-keys"], lambda path: _keys(None, path))
 

@@ -7,26 +7,15 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.python import usage
 
-from rserpool.core.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, parse_transport_address
-from rserpool.core.errors import ConfigurationError
-from rserpool.core.profiles import profile
+from rserpool.core.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress
+from rserpool.core.reading import between, multicast_group, parse_transport_address, udp_encapsulation, with_port
 from rserpool.monitor.status import registrar_status
 from rserpool.node.steady import make_steady
 from rserpool.registrar.service import LOOPBACK, RegistrarService
-from rserpool.tap.options import (
-    REPORTING,
-    Started,
-    Subcommand,
-    backend,
-    multicast_group,
-    number,
-    read,
-    reporting,
-    udp_encapsulation,
-)
+from rserpool.tap.options import RoleOptions, Started, read
 
 
-class Options(Subcommand):
+class Options(RoleOptions):
     """What C{twistd rserpool-ns --help} shows."""
 
     name = "rserpool-ns"
@@ -41,10 +30,7 @@ class Options(Subcommand):
         ["enrp", None, None, f"HOST[,HOST...]:PORT for ENRP, with other registrars (port {ENRP_PORT})"],
         ["udp-encapsulation", None, None, f"[HOST:]PORT of SCTP over UDP (first free from {ENCAPSULATION_PORT} down)"],
         ["identifier", None, None, "server identifier, 1 to 0xffffffff (random)"],
-        ["profile", None, "default", "timers: fast, default or rfc"],
-        ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["announce-group", None, None, "HOST[:PORT] of the multicast group; rsplib's is 239.0.0.50 (224.0.1.185:3863)"],
-        *REPORTING,
     ]
     optFlags = [
         ["announce", None, "Announce this registrar by multicast."],
@@ -66,14 +52,12 @@ class Options(Subcommand):
         """Read every value, so that a mistake shows before anything starts."""
         self.settings: dict[str, Any] = {
             "asap": LOOPBACK,
-            "profile": read("profile", self["profile"], profile),
-            "backend": read("backend", self["backend"], backend),
+            **self.read_role(),
             "announce": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
             "keep_alives": not self["no-keep-alive"],
             "discover": bool(self["discover"]),
             "suggest_takeover": bool(self["suggest-takeover"]),
         }
-        self.reporting = reporting(self)
         if self["announce"] and self["no-announce"]:
             raise usage.UsageError("--announce and --no-announce exclude each other")
         if self["asap"] is not None:
@@ -89,7 +73,7 @@ class Options(Subcommand):
             hosts, port = read("udp-encapsulation", self["udp-encapsulation"], udp_encapsulation)
             self.settings.update(encapsulation=port, encapsulation_hosts=hosts)
         if self["identifier"] is not None:
-            self.settings["identifier"] = read("identifier", self["identifier"], number(1, 2**32 - 1))
+            self.settings["identifier"] = read("identifier", self["identifier"], between(1, 2**32 - 1))
         if self["announce-group"] is not None:
             self.settings["announce_group"] = read("announce-group", self["announce-group"], multicast_group)
 
@@ -99,10 +83,7 @@ def _enrp_address(text: str) -> TransportAddress:
 
 
 def _peer(text: str) -> TransportAddress:
-    address = _enrp_address(text)
-    if not address.port:
-        raise ConfigurationError(f"{text}: a registrar is never at port 0")
-    return address
+    return with_port(_enrp_address(text), text, "a registrar")
 
 
 def makeService(options: Options) -> IService:
@@ -111,4 +92,4 @@ def makeService(options: Options) -> IService:
 
     make_steady(reactor)
     registrar = RegistrarService(reactor, **options.settings)
-    return Started("rserpool-ns", options.reporting(reactor, lambda: registrar_status(registrar), registrar))
+    return Started("rserpool-ns", options.reported(reactor, lambda: registrar_status(registrar), registrar))

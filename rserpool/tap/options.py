@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import ipaddress
 import os
 import sys
 from collections.abc import Callable
@@ -16,10 +15,12 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from rserpool.core.addresses import TransportAddress, parse_transport_address
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.monitoring.report import CSP_PORT
+from rserpool.core.profiles import profile
+from rserpool.core.reading import one_of
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
+from rserpool.node.registrars import registrars_from
 from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
 
@@ -48,6 +49,59 @@ class Subcommand(usage.Options):
             raise SystemExit(f"twistd {self.name}: {error} (see twistd {self.name} --help)") from None
 
 
+class RoleOptions(Subcommand):
+    """Options of a subcommand that runs a role, which may report its status to a monitor.
+
+    @ivar reported: C{reported(reactor, describe, service)} is the service to run: one that reports, or C{service}.
+    """
+
+    optParameters = [
+        ["profile", None, "default", "timers: fast, default or rfc"],
+        ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
+        ["csp-server", None, None, f"HOST[:PORT] of a monitor that gets status reports (port {CSP_PORT})"],
+        ["csp-interval", None, None, f"seconds between two reports ({INTERVAL:g})"],
+    ]
+
+    def read_role(self) -> dict[str, Any]:
+        """Read these options.
+
+        @return: C{profile} and C{backend}, as the services take them.
+        @raise usage.UsageError: if a value is wrong.
+        """
+        settings = {
+            "profile": read("profile", self["profile"], profile),
+            "backend": read("backend", self["backend"], backend),
+        }
+        self.reported: Callable[..., Service] = lambda reactor, describe, service: service
+        interval = INTERVAL
+        if self["csp-interval"] is not None:
+            interval = read("csp-interval", self["csp-interval"], report_interval)
+            if self["csp-server"] is None:
+                raise usage.UsageError("--csp-interval goes with --csp-server")
+        if self["csp-server"] is not None:
+            server = read("csp-server", self["csp-server"], csp_server)
+            self.reported = lambda reactor, describe, service: StatusReporter(
+                reactor, describe, server, service, interval=interval
+            )
+        return settings
+
+
+class AskingOptions(RoleOptions):
+    """Options of a subcommand that looks for a registrar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.registrars: list[str] = []
+
+    def opt_registrar(self, where: str) -> None:
+        """HOST:PORT[/UDPPORT] of a registrar (this host); may be given several times."""
+        self.registrars.append(where)
+
+    def read_role(self) -> dict[str, Any]:
+        """Read these options, C{registrars} too."""
+        return {"registrars": read("registrar", "", lambda _: registrars_from(self.registrars)), **super().read_role()}
+
+
 def read(option: str, value: str, parse: Callable[[str], T]) -> T:
     """Parse the value of an option.
 
@@ -59,77 +113,8 @@ def read(option: str, value: str, parse: Callable[[str], T]) -> T:
         raise usage.UsageError(f"--{option}: {error}") from None
 
 
-def number(low: int, high: int) -> Callable[[str], int]:
-    """A parser of numbers from C{low} to C{high}, decimal or 0x hexadecimal."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text, 0)
-        except ValueError:
-            raise ConfigurationError(f"{text!r} is not a number") from None
-        if not low <= value <= high:
-            raise ConfigurationError(f"{text} is not between {low} and {high}")
-        return value
-
-    return parse
-
-
-def udp_encapsulation(text: str) -> tuple[tuple[str, ...], int]:
-    """A parser of C{[HOST:]PORT}: local addresses (none: those that are used anyway) and a UDP port."""
-    host, colon, port = text.rpartition(":")
-    return parse_transport_address(host).hosts if colon else (), number(1, 65535)(port)
-
-
-def seconds(text: str) -> float:
-    """A parser of a time in seconds, 0 or more."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value < 1e9:
-        raise ConfigurationError(f"{text!r} is not a number of seconds")
-    return value
-
-
-def backend(text: str) -> str:
-    """The name of an SCTP backend."""
-    if text not in BACKENDS:
-        raise ConfigurationError(f"there is no backend {text!r}; choose one of {', '.join(BACKENDS)}")
-    return text
-
-
-def multicast_group(text: str) -> TransportAddress:
-    """C{HOST[:PORT]} of a multicast group."""
-    group = parse_transport_address(text)
-    if len(group.hosts) > 1 or not ipaddress.ip_address(group.hosts[0].partition("%")[0]).is_multicast:
-        raise ConfigurationError(f"{text} is not a multicast group")
-    if not group.port:
-        raise ConfigurationError(f"{text}: a group is never at port 0")
-    return group
-
-
-REPORTING = [
-    ["csp-server", None, None, f"HOST[:PORT] of a monitor that gets status reports (port {CSP_PORT})"],
-    ["csp-interval", None, None, f"seconds between two reports ({INTERVAL:g})"],
-]
-"""Options of a subcommand that reports its status."""
-
-
-def reporting(options: Any) -> Callable[..., Service]:
-    """What L{REPORTING} asks for.
-
-    @return: C{reported(reactor, describe, service)}: the service to run: one that reports, or C{service} itself.
-    @raise usage.UsageError: if a value is wrong.
-    """
-    interval = INTERVAL
-    if options["csp-interval"] is not None:
-        interval = read("csp-interval", options["csp-interval"], report_interval)
-        if options["csp-server"] is None:
-            raise usage.UsageError("--csp-interval goes with --csp-server")
-    if options["csp-server"] is None:
-        return lambda reactor, describe, service: service
-    server = read("csp-server", options["csp-server"], csp_server)
-    return lambda reactor, describe, service: StatusReporter(reactor, describe, server, service, interval=interval)
+backend = one_of("backend", BACKENDS)
+"""A parser of the names of SCTP backends."""
 
 
 class CannotStart(SystemExit, Exception):

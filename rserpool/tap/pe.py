@@ -8,31 +8,20 @@ from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.python import usage
 
-from rserpool.core.addresses import parse_transport_address
 from rserpool.core.policies import POLICIES
-from rserpool.core.profiles import profile
+from rserpool.core.reading import between, multicast_group, parse_transport_address, seconds
 from rserpool.element.load import PROBES, parse_policy
 from rserpool.element.pooled import PooledService
 from rserpool.element.ports import parse_port
 from rserpool.monitor.status import element_status
-from rserpool.node.registrars import local_hosts_towards, registrars_from
+from rserpool.node.registrars import local_hosts_towards
 from rserpool.node.steady import make_steady
 from rserpool.plugins import load_probes
 from rserpool.tap.makers import ClassicMaker
-from rserpool.tap.options import (
-    REPORTING,
-    Started,
-    Subcommand,
-    backend,
-    multicast_group,
-    number,
-    read,
-    reporting,
-    seconds,
-)
+from rserpool.tap.options import AskingOptions, Started, read
 
 
-class Options(Subcommand):
+class Options(AskingOptions):
     """What C{twistd rserpool-pe --help} shows."""
 
     name = "rserpool-pe"
@@ -45,10 +34,7 @@ class Options(Subcommand):
         ["life", None, None, "registration life in seconds (that of the profile)"],
         ["grace", None, "5", "seconds that running requests may take when it stops"],
         ["udp-encapsulation", None, None, "UDP port of SCTP over UDP (any free one)"],
-        ["profile", None, "default", "timers: fast, default or rfc"],
-        ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["announce-group", None, None, "HOST[:PORT] of the multicast group to listen to"],
-        *REPORTING,
     ]
     optFlags = [
         ["announce", None, "Also look for registrars that announce themselves by multicast."],
@@ -70,16 +56,11 @@ class Options(Subcommand):
     def __init__(self) -> None:
         super().__init__()
         self.pools: list[str] = []
-        self.registrars: list[str] = []
         self.plugin: tuple[str, ...] = ()
 
     def opt_pool(self, name: str) -> None:
         """NAME of the pool to serve in; may be given several times."""
         self.pools.append(name)
-
-    def opt_registrar(self, where: str) -> None:
-        """HOST:PORT[/UDPPORT] of a registrar (this host); may be given several times."""
-        self.registrars.append(where)
 
     def parseArgs(self, *plugin: str) -> None:
         """The plugin that serves, and its options."""
@@ -106,17 +87,14 @@ class Options(Subcommand):
         self.settings: dict[str, Any] = {
             "policy": read("policy", self["policy"], parse_policy),
             "grace": read("grace", self["grace"], seconds),
-            "profile": read("profile", self["profile"], profile),
-            "backend": read("backend", self["backend"], backend),
             "announcements": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
-            "registrars": read("registrar", "", lambda _: registrars_from(self.registrars)),
+            **self.read_role(),
         }
-        self.reporting = reporting(self)
         optional = {
             "port": parse_port,
-            "identifier": number(1, 2**32 - 1),
-            "life": number(1, 2**31 - 1),
-            "udp-encapsulation": number(1, 65535),
+            "identifier": between(1, 2**32 - 1),
+            "life": between(1, 2**31 - 1),
+            "udp-encapsulation": between(1, 65535),
             "announce-group": multicast_group,
         }
         for option, parse in optional.items():
@@ -157,6 +135,6 @@ def makeService(options: Options) -> IService:
     wrapped = options.maker.makeService(options.inner)
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, **options.settings)
-    reported = options.reporting(reactor, lambda: element_status(pooled.element), pooled)
+    reported = options.reported(reactor, lambda: element_status(pooled.element), pooled)
     reported.setServiceParent(started)
     return started

@@ -9,20 +9,18 @@ from twisted.application.service import IService
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from rserpool.core.errors import ConfigurationError
-from rserpool.core.profiles import profile
+from rserpool.core.reading import between, one_of, seconds
 from rserpool.core.user.trying import TIMEOUT
 from rserpool.monitor.status import user_status
-from rserpool.node.registrars import registrars_from
 from rserpool.node.steady import make_steady
 from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import GRACE, LIMIT, ProxyService
-from rserpool.tap.options import REPORTING, Started, Subcommand, backend, number, read, reporting, seconds
+from rserpool.tap.options import AskingOptions, Started, read
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
 
-class Options(Subcommand):
+class Options(AskingOptions):
     """What C{twistd rserpool-proxy --help} shows."""
 
     name = "rserpool-proxy"
@@ -37,20 +35,12 @@ class Options(Subcommand):
         ["limit", None, str(LIMIT), "so many connections at once"],
         ["grace", None, f"{GRACE:g}", "seconds that connections may take to end when it stops"],
         ["timeout", None, f"{TIMEOUT:g}", "seconds until a client is given up for which no element accepts"],
-        ["profile", None, "default", "timers: fast, default or rfc"],
-        ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
-        *REPORTING,
     ]
     optFlags = [["drop", None, "Abort connections to elements that the registrar has removed."]]
 
     def __init__(self) -> None:
         super().__init__()
-        self.registrars: list[str] = []
         self.listen: list[str] = []
-
-    def opt_registrar(self, where: str) -> None:
-        """HOST:PORT[/UDPPORT] of a registrar (this host); may be given several times."""
-        self.registrars.append(where)
 
     def opt_listen(self, endpoint: str) -> None:
         """ENDPOINT where to accept connections: tcp:8080, unix:/run/www, or a port at 127.0.0.1; may be repeated."""
@@ -63,24 +53,15 @@ class Options(Subcommand):
         if not self.listen:
             raise usage.UsageError("--listen ENDPOINT is needed: for example --listen tcp:8080:interface=127.0.0.1")
         self.user: dict[str, Any] = {
-            "registrars": read("registrar", "", lambda _: registrars_from(self.registrars)),
-            "transport": read("transport", self["transport"], _transport),
-            "profile": read("profile", self["profile"], profile),
-            "backend": read("backend", self["backend"], backend),
+            "transport": read("transport", self["transport"], one_of("transport", TRANSPORTS)),
+            **self.read_role(),
         }
-        self.reporting = reporting(self)
         self.settings: dict[str, Any] = {
-            "limit": read("limit", self["limit"], number(1, 2**31 - 1)),
+            "limit": read("limit", self["limit"], between(1, 2**31 - 1)),
             "grace": read("grace", self["grace"], seconds),
             "timeout": read("timeout", self["timeout"], seconds),
             "drop": bool(self["drop"]),
         }
-
-
-def _transport(text: str) -> str:
-    if text not in TRANSPORTS:
-        raise ConfigurationError(f"there is no transport {text!r}; choose one of {', '.join(TRANSPORTS)}")
-    return text
 
 
 def makeService(options: Options) -> IService:
@@ -98,7 +79,7 @@ def makeService(options: Options) -> IService:
     proxy = _Proxy(user, options["pool"], endpoints, **options.settings)
     proxy.refused = started.fail
     identifier = SystemRandom().randrange(1, 2**56)
-    reported = options.reporting(reactor, lambda: user_status(user, identifier), proxy)
+    reported = options.reported(reactor, lambda: user_status(user, identifier), proxy)
     reported.setServiceParent(started)
     return started
 

@@ -20,19 +20,22 @@ reactor. It starts with the first connect and stops when the reactor does.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
 
 from rserpool.core.errors import ConfigurationError
-from rserpool.core.profiles import profile
+from rserpool.core.profiles import DEFAULT, profile
+from rserpool.core.reading import YES_OR_NO, above_0, choice
 from rserpool.core.user.events import Resolved
-from rserpool.core.user.trying import TIMEOUT
 from rserpool.node.registrars import registrars_from
 from rserpool.sctp.stack import BACKENDS
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
+
+N = TypeVar("N", int, float)
 
 _shared: WeakKeyDictionary[Any, dict[tuple[Any, ...], SharedPoolUser]] = WeakKeyDictionary()
 
@@ -49,12 +52,11 @@ class SharedPoolUser(PoolUserService):
         return super().resolve(pool, items=items, timeout=timeout, fresh=fresh)
 
 
-def endpoint_from(reactor: Any, args: tuple[str, ...], keywords: dict[str, str]) -> PoolClientEndpoint:
+def endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolClientEndpoint:
     """The endpoint that the parts of a string describe.
 
     @raise ConfigurationError: with a sentence that names what is wrong.
     """
-    keywords = dict(keywords)
     if not args or not args[0]:
         raise ConfigurationError("which pool? write rserpool:POOL:registrar=HOST:PORT")
     pool, *rest = args
@@ -65,46 +67,51 @@ def endpoint_from(reactor: Any, args: tuple[str, ...], keywords: dict[str, str])
             raise ConfigurationError(f"rserpool:{pool}: what is {':'.join(rest)!r}? write registrar=HOST:PORT")
         registrars = ":".join([registrars, *rest])
     addresses = registrars_from(registrars.split("+") if registrars else ())
-    transport = keywords.pop("transport", "auto")
-    timers = profile(keywords.pop("profile", "default"))
-    timeout = _number(keywords, "timeout", TIMEOUT)
-    attempt = _number(keywords, "attempt", 0) or None
-    items = None if "items" not in keywords else int(_number(keywords, "items", 1, whole=True))
-    drop = _yes(keywords, "drop")
-    announcements = _yes(keywords, "announce")
-    backend = keywords.pop("backend", "auto")
-    if backend not in BACKENDS:
-        raise ConfigurationError(f"backend={backend}: choose {' or '.join(BACKENDS)}")
+    asking = _ASKING | _taken(keywords, _ASKING_KEYWORDS)
+    connecting = _taken(keywords, _CONNECTING_KEYWORDS)
     if keywords:
         raise ConfigurationError(
             f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; "
             "choose from registrar, transport, profile, timeout, attempt, items, drop, backend, announce"
         )
     users = _shared.setdefault(reactor, {})
-    settings = (addresses, transport, timers.name, backend, announcements)
+    settings = (addresses, *asking.values())
     user = users.get(settings)
     if user is None:
-        user = users[settings] = SharedPoolUser(
-            reactor, addresses, transport=transport, profile=timers, backend=backend, announcements=announcements
-        )
-    return PoolClientEndpoint(user, pool, timeout=timeout, attempt=attempt, items=items, drop=drop)
+        user = users[settings] = SharedPoolUser(reactor, addresses, **asking)
+    return PoolClientEndpoint(user, pool, **connecting)
 
 
-def _yes(keywords: dict[str, str], name: str) -> bool:
-    text = keywords.pop(name, "no")
-    if text not in ("yes", "no"):
-        raise ConfigurationError(f"{name}={text}: write {name}=yes or {name}=no")
-    return text == "yes"
+def _taken(keywords: dict[str, str], parsers: dict[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """What these keywords say, by the names of arguments; they are taken out."""
+    return {
+        "announcements" if name == "announce" else name: parse(keywords.pop(name))
+        for name, parse in parsers.items()
+        if name in keywords
+    }
 
 
-def _number(keywords: dict[str, str], name: str, default: float, whole: bool = False) -> float:
-    text = keywords.pop(name, None)
-    if text is None:
-        return default
-    try:
-        number = int(text) if whole else float(text)
-    except ValueError:
-        number = 0
-    if not 0 < number < 2**31:
-        raise ConfigurationError(f"{name}={text}: this must be a {'whole ' if whole else ''}number above 0")
-    return number
+def _number(name: str, read: Callable[[str], N], what: str) -> Callable[[str], N]:
+    return above_0(read, lambda text: f"{name}={text}: this must be a {what} above 0")
+
+
+def _yes_or_no(name: str) -> Callable[[str], bool]:
+    return choice(YES_OR_NO, lambda text: f"{name}={text}: write {name}=yes or {name}=no")
+
+
+_ASKING: dict[str, Any] = {"transport": "auto", "profile": DEFAULT, "backend": "auto", "announcements": False}
+"""How registrars are asked, where nothing is said: who says the same shares a pool user."""
+_ASKING_KEYWORDS: dict[str, Callable[[str], Any]] = {
+    "transport": str,
+    "profile": profile,
+    "backend": choice(
+        {name: name for name in BACKENDS}, lambda text: f"backend={text}: choose {' or '.join(BACKENDS)}"
+    ),
+    "announce": _yes_or_no("announce"),
+}
+_CONNECTING_KEYWORDS: dict[str, Callable[[str], Any]] = {
+    "timeout": _number("timeout", float, "number"),
+    "attempt": _number("attempt", float, "number"),
+    "items": _number("items", int, "whole number"),
+    "drop": _yes_or_no("drop"),
+}

@@ -34,7 +34,7 @@ class DocumentedTests(SynchronousTestCase):
             elif way.startswith("`"):
                 given = {key: each.default for key, each in inspect.signature(namedAny(name)).parameters.items()}
             else:
-                given = {"timeout": endpoint_from(reactor, ("pool",), {})._rules.timeout}
+                given = {"timeout": endpoint_from(reactor, "pool")._rules.timeout}
             for key, value in re.findall(r"`(?:--)?([a-z_]+)[= ]([\w.]+)`", reported + seconds):
                 self.assertEqual(value, str(given[key]), f"{name}: {key}")
                 checked += 1

@@ -2,9 +2,8 @@
 
 from twisted.application.service import ServiceMaker
 
+from rserpool.tap.endpoint_strings import POOLS, SCTP
 from rserpool.tap.makers import MAKERS
-from rserpool.tap.pool_strings import PoolEndpointParser
-from rserpool.tap.sctp_strings import SctpEndpointParser
 
 rserpool_ns = ServiceMaker(
     "RSerPool registrar", "rserpool.tap.ns", "A registrar (name server) of Reliable Server Pooling.", "rserpool-ns"
@@ -15,6 +14,6 @@ rserpool_pe = ServiceMaker(
 rserpool_proxy = ServiceMaker(
     "RSerPool proxy", "rserpool.tap.proxy", "Relays connections to the elements of a pool.", "rserpool-proxy"
 )
-rserpool_endpoint = PoolEndpointParser()
-sctp = SctpEndpointParser()
+rserpool_endpoint = POOLS
+sctp = SCTP
 rserpool_echo, rserpool_discard, rserpool_daytime, rserpool_chargen, rserpool_pingpong = MAKERS

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.policies.base import FULL_LOAD, Policy
 from rserpool.core.policies.table import POLICIES
+from rserpool.core.reading import any_base, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,8 @@ def parse(text: str) -> ParsedPolicy:
 
 
 def _whole(value: str, field: str, text: str) -> int:
-    try:
-        number = int(value, 0)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 0xFFFFFFFF:
-        raise ConfigurationError(f"{text!r}: {field} must be a whole number from 0 to 4294967295, not {value!r}")
-    return number
+    wrong = f"{text!r}: {field} must be a whole number from 0 to 4294967295, not {value!r}"
+    return number(any_base, lambda whole: 0 <= whole <= 0xFFFFFFFF, lambda _: wrong)(value)
 
 
 def _fraction(value: str, field: str, text: str) -> int:
@@ -81,9 +77,9 @@ def _fraction(value: str, field: str, text: str) -> int:
         if fraction <= 1:
             return round(fraction * FULL_LOAD)
     if re.fullmatch(r"0[xX][0-9a-fA-F]{1,8}|\d{1,10}", value, re.ASCII):
-        number = int(value, 16 if value[:2] in ("0x", "0X") else 10)
-        if number <= FULL_LOAD:
-            return number
+        whole = int(value, 16 if value[:2] in ("0x", "0X") else 10)
+        if whole <= FULL_LOAD:
+            return whole
     raise ConfigurationError(
         f"{text!r}: {field} must be a fraction from 0 to 1, a percentage, or a number as it stands on the wire"
         f" (0x0 to 0xffffffff), not {value!r}"
