@@ -20,7 +20,7 @@ class PoolUser:
     """Holds the procedures of a pool user.
 
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
-    Outcomes (L{Resolved<rserpool.core.user.events.Resolved>} and others) come as
+    Outcomes (L{Resolved<rserpool.user.Resolved>} and others) come as
     L{Notify<rserpool.core.effects.Notify>}.
     """
 
@@ -86,7 +86,7 @@ class PoolUser:
         return []
 
     def subscribe(self, handle: bytes, now: float, *, items: int | None = None) -> list[Effect]:
-        """2.2.5: have every change of the pool notified (L{PoolChanged<rserpool.core.user.events.PoolChanged>})."""
+        """2.2.5: have every change of the pool notified (L{PoolChanged<rserpool.user.PoolChanged>})."""
         return self._resolution.subscribe(handle, now, items)
 
     def unsubscribe(self, handle: bytes) -> None:
