@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rserpool.core import CauseCode
+from rserpool.core import CauseCode, PolicyParameter, PoolElementParameter, TcpTransport
 from rserpool.core.element import registration
-from rserpool.core.errors import ImpossibleEvent
+from rserpool.core.errors import ImpossibleEvent, NoRegistrar, SessionEnded
 from rserpool.core.peering import arbitration, mentor
 from rserpool.core.session import failover
+from rserpool.core.session.traits import Traits
+from rserpool.core.user import trying
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "machines"
 NOW = 100.0
@@ -40,7 +42,7 @@ def _register(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _failover(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
-    return failover.step(state, event, NOW, failover.Timers())
+    return failover.step(state, event, NOW)
 
 
 def _mentor(others: tuple[int, ...]) -> Callable[[Any, Any], tuple[Any, tuple[Any, ...]]]:
@@ -51,6 +53,7 @@ def _takeover(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
     return arbitration.step(5, state, event, NOW, arbitration.Timers(claim=1.2, probe=1.0, yielded=4.0))
 
 
+_FIVE = PoolElementParameter(5, 0, 60, TcpTransport(80, "10.0.0.5"), PolicyParameter(1))
 _MENTOR_STATES = {
     "Searching": mentor.Searching(103.0),
     "Listing, mentor 5": mentor.Listing(5, 101.0, 103.0),
@@ -159,26 +162,30 @@ MACHINES = (
     Machine(
         "session",
         "Failover of a session",
-        "RFC 5352 sections 3.5, 3.8 and 6.5.1; `rserpool.core.session.failover`. Now is 100; an attempt may take 1, the"
-        " session may be without an element for 30; the first pause is 0.05.",
+        "RFC 5352 sections 3.5, 3.8 and 6.5.1; `rserpool.core.session.failover`. Now is 100; a connection"
+        " has proved itself after 1. What the search for an element (`rserpool.core.user.trying`) says next is an"
+        " event.",
         {
-            "Resolving": failover.Resolving(130.0, 0.05),
-            "Resolving, at the end of its patience": failover.Resolving(100.0, 0.05, True),
-            "Connecting to 5, then 6": failover.Connecting(5, (6,), 101.0, 130.0, 0.05),
-            "Connecting to 5, the last": failover.Connecting(5, (), 101.0, 130.0, 0.05),
-            "Unproven, 5": failover.Unproven(5, (6,), 101.0, 130.0, 0.05),
-            "Serving, 5": failover.Serving(5),
-            "Pausing": failover.Pausing(100.05, 130.0, 0.1),
+            "Seeking": failover.Seeking(),
+            "Resolving": failover.Resolving(130.0, False),
+            "Connecting": failover.Connecting(101.0),
+            "Unproven": failover.Unproven(101.0),
+            "Serving": failover.Serving(),
+            "Pausing": failover.Pausing(100.05),
             "Ended": failover.Ended(),
         },
         {
-            "candidates 5, 6": failover.Candidates((5, 6)),
-            "no candidates": failover.Candidates(()),
-            "not resolved": failover.Unresolved(),
-            "hopeless": failover.Hopeless(),
-            "connected": failover.Connected(),
-            "failed": failover.Failed(),
-            "left": failover.Left(),
+            "search: ask": trying.Ask(30.0, False),
+            "search: ask the registrar itself": trying.Ask(20.0, True),
+            "search: try 5": trying.Attempt(_FIVE, 1.0),
+            "search: report 5": trying.Report(_FIVE),
+            "search: pause": trying.Pause(0.05),
+            "search: give up": trying.GiveUp(SessionEnded("nobody accepts")),
+            "resolved": failover.Found((_FIVE,)),
+            "not resolved": failover.NotFound(NoRegistrar("nobody answers")),
+            "connected": failover.Connected(Traits(control=True, numbered=True, messages=True)),
+            "failed": failover.LinkLost("connection refused"),
+            "left": failover.LinkLost("it took its leave", broken=False),
             "progress": failover.Progress(),
             "time-out": failover.TimeOut(),
             "stop": failover.Stop(),

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementedBy
 
 import rserpool
-from rserpool.session.links import Owner
+from rserpool.session.links import LinkOwner
 
 ROOT = Path(__file__).resolve().parent.parent
 FACE = re.compile(r"^### `(rserpool[\w.]+)`")
@@ -125,7 +125,7 @@ def explained_elsewhere(thing: Any, part: str) -> bool:
     """Whether an interface of the class says what the method does."""
     interfaces = implementedBy(thing) if inspect.isclass(thing) else ()
     return any(part in interface.names(all=True) for interface in interfaces) or bool(
-        inspect.getdoc(getattr(thing, part, None)) or inspect.getdoc(getattr(Owner, part, None))
+        inspect.getdoc(getattr(thing, part, None)) or inspect.getdoc(getattr(LinkOwner, part, None))
     )
 
 

@@ -26,7 +26,7 @@ from rserpool.core import reading
 from rserpool.core.errors import SessionEnded
 from rserpool.core.handles import handle_text
 from rserpool.core.user.places import describe
-from rserpool.services.clients import Answered, Asking, FailedOver, Lost, News
+from rserpool.services.clients import Asking, FailedOver, Lost, News, Returned
 from rserpool.services.tally import Tally, milliseconds
 from rserpool.user.service import PoolUserService
 
@@ -76,7 +76,7 @@ class Screen:
     def show(self, news: News) -> None:
         """Print it."""
         match news:
-            case Answered(number=number, element=element, round_trip=trip, reply=reply):
+            case Returned(number=number, element=element, round_trip=trip, reply=reply):
                 self._show_gap()
                 if self._quiet and trip is not None:
                     return

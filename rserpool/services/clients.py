@@ -19,7 +19,7 @@ from rserpool.user.service import PoolUserService
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Returned:
     """An answer came.
 
     @ivar element: who serves now.
@@ -49,7 +49,7 @@ class FailedOver:
     new: PoolElementParameter
 
 
-News: TypeAlias = Answered | Lost | FailedOver
+News: TypeAlias = Returned | Lost | FailedOver
 
 
 class Asking:
@@ -136,7 +136,7 @@ class Asking:
 
     def _answered(self, number: int, reply: int | None = None) -> None:
         round_trip = self.tally.answer(number, self._now(), reply)
-        self._tell(Answered(number, self.session.element, round_trip, reply))
+        self._tell(Returned(number, self.session.element, round_trip, reply))
         self._perhaps_done()
 
     def _give_up(self, number: int, why: str) -> None:

@@ -10,7 +10,8 @@ from twisted.logger import Logger
 from rserpool.core.errors import WireError
 from rserpool.core.session.cookies import Cookies, UnsignedCookies
 from rserpool.services.messages import PPID_PINGPONG, Ping, Pong, decode_cookie, encode_cookie
-from rserpool.session.server import SessionFactory, SessionProtocol
+from rserpool.session.element import SessionProtocol
+from rserpool.session.server import SessionFactory
 
 
 class PingPong(SessionProtocol):

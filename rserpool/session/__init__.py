@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rserpool.core.session.cookies import KeyRing, SignedCookies, UnsignedCookies, parse_keys
 from rserpool.session.client import Session
-from rserpool.session.element import Asked, ElementSession
+from rserpool.session.element import Asked, ElementSession, SessionProtocol
 from rserpool.session.keys import KeyFile
 from rserpool.session.lines import PoolElementHandle
 from rserpool.session.primitives import Sender
-from rserpool.session.server import SessionFactory, SessionProtocol
+from rserpool.session.server import SessionFactory
 from rserpool.session.stream import SessionClientEndpoint, run_over, stream_sessions
 
 __all__ = [

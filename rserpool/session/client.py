@@ -6,7 +6,7 @@ C{session = Session(user, "pool", repeat=True)}; C{await session.request(b"...",
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -14,17 +14,18 @@ from twisted.python.failure import Failure
 
 from rserpool.core.errors import RSerPoolError, SessionEnded
 from rserpool.core.handles import handle_of, handle_text
-from rserpool.core.session import session as core
 from rserpool.core.session.effects import Over
-from rserpool.core.session.failover import Timers
+from rserpool.core.session.pool_session import PoolSession
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.session.course import Course
+from rserpool.session.driver import SessionDriver
 from rserpool.session.sctp import checked_ppid
 from rserpool.user.service import PoolUserService
 
 TIMEOUT = 30.0
 """Seconds that a request may take, where nothing else is said."""
+
+T = TypeVar("T")
 
 
 class Session:
@@ -88,28 +89,37 @@ class Session:
         self.ended = ended
         self.paused: Callable[[], object] | None = None
         self.resumed: Callable[[], object] | None = None
-        self._user = user
         self.handle = handle_of(pool)
+        self._user = user
         self._timeout = timeout
-        card = None if own_pool is None else asap.BusinessCard(handle_of(own_pool), tuple(own_elements))
+        self._ready: list[Deferred[PoolElementParameter]] = []
+        self._drained: list[Deferred[None]] = []
+        self._closed: list[Deferred[None]] = []
+        self._paused = False
         attempt = user.profile.t1_enrp_request if attempt is None else attempt
-        self._core = core.Session(
+        self._core = PoolSession(
             self.handle,
-            Timers(attempt, patience),
+            attempt=attempt,
+            patience=patience,
             repeat=repeat,
             attempts=attempts,
             silence=silence,
-            card=card,
+            card=None if own_pool is None else asap.BusinessCard(handle_of(own_pool), tuple(own_elements)),
         )
-        self._course = Course(
-            user, self._core, _Told(self), attempt=attempt, items=items, ppid=checked_ppid(ppid), drop=drop
+        self._driver = SessionDriver(
+            user,
+            self._core,
+            attempt=attempt,
+            items=items,
+            ppid=checked_ppid(ppid),
+            drop=drop,
+            delivered=self._delivered,
+            served=self._served,
+            flow_changed=self._flow_changed,
+            ended=self._ended,
         )
-        self._waiting_ready: list[Deferred[PoolElementParameter]] = []
-        self._waiting_drained: list[Deferred[None]] = []
-        self._waiting_closed: list[Deferred[None]] = []
-        self._paused = False
         user.opened(self)
-        self._course.perform(self._core.open(self._course.now()))
+        self._driver.perform(self._core.open(self._driver.now()))
 
     def __repr__(self) -> str:
         return f"<Session with {handle_text(self.handle)!r}: {type(self._core.state).__name__}>"
@@ -122,12 +132,12 @@ class Session:
     @property
     def peer(self) -> Any:
         """The address of the element, as its transport has it; None while there is none."""
-        return None if self._course.link is None else self._course.link.transport.getPeer()
+        return None if self._driver.link is None else self._driver.link.transport.getPeer()
 
     @property
     def host(self) -> Any:
         """Our own address, as the transport has it; None while there is no element."""
-        return None if self._course.link is None else self._course.link.transport.getHost()
+        return None if self._driver.link is None else self._driver.link.transport.getHost()
 
     @property
     def cookie(self) -> bytes | None:
@@ -137,17 +147,17 @@ class Session:
     @property
     def writable(self) -> bool:
         """Whether messages go out at once; else up to L{rserpool.core.session.outbox.LONGEST_QUEUE} bytes wait."""
-        return self._core.flowing
+        return self._core.exchange.flowing
 
     @property
     def answers_messages(self) -> bool:
         """Whether requests can be made at the present element (over a bare stream of bytes they cannot)."""
-        return self._core.traits.messages
+        return self._core.exchange.traits.messages
 
     @property
     def over(self) -> bool:
         """Whether it has ended."""
-        return self._course.over is not None
+        return self._core.exchange.over is not None
 
     def ready(self) -> Deferred[PoolElementParameter]:
         """Wait for an element.
@@ -155,14 +165,7 @@ class Session:
         @return: a C{Deferred} that fires with the element that serves, at once if there is one; it fails with
             L{SessionEnded<rserpool.core.errors.SessionEnded>}.
         """
-        waiting: Deferred[PoolElementParameter] = Deferred()
-        if self.over:
-            waiting.errback(Failure(self._error()))
-        elif self._core.element is not None:
-            waiting.callback(self._core.element)
-        else:
-            self._waiting_ready.append(waiting)
-        return waiting
+        return self._wait(self._ready, self._core.element is not None, self._core.element)
 
     def send(self, data: bytes) -> None:
         """Send a message without waiting for an answer: to the present element, or else to the next.
@@ -171,11 +174,11 @@ class Session:
         @raise rserpool.core.errors.SessionFull: if too much waits; see L{drained}.
         @raise ValueError: if it is too long for the transport (65,536 bytes over SCTP, 16 MiB over TCP).
         """
-        link = self._course.link
-        if link is not None and self._core.flowing:
+        link, exchange = self._driver.link, self._core.exchange
+        if link is not None and exchange.flowing:
             link.send_data(data)
         else:
-            self._course.perform(self._core.send(data, self._course.now()))
+            self._driver.perform(exchange.send(data))
 
     def request(self, data: bytes, *, timeout: float | None = None, repeat: bool | None = None) -> Deferred[bytes]:
         """Send a message and wait for its answer.
@@ -188,11 +191,11 @@ class Session:
             given the request), L{SessionEnded<rserpool.core.errors.SessionEnded>}, or
             L{SessionFull<rserpool.core.errors.SessionFull>} if too much waits for an element.
         """
-        answer: Deferred[bytes] = Deferred(self._core.cancel)
+        answer: Deferred[bytes] = Deferred(self._core.exchange.cancel)
         try:
-            self._course.ask(answer, data, self._timeout if timeout is None else timeout, repeat)
+            self._driver.ask(answer, data, self._timeout if timeout is None else timeout, repeat)
         except (RSerPoolError, ValueError):
-            self._core.cancel(answer)
+            self._core.exchange.cancel(answer)
             answer.errback()
         return answer
 
@@ -201,26 +204,19 @@ class Session:
 
         @return: a C{Deferred} that fails with L{SessionEnded<rserpool.core.errors.SessionEnded>}.
         """
-        waiting: Deferred[None] = Deferred()
-        if self.over:
-            waiting.errback(Failure(self._error()))
-        elif self._core.flowing:
-            waiting.callback(None)
-        else:
-            self._waiting_drained.append(waiting)
-        return waiting
+        return self._wait(self._drained, self.writable, None)
 
     def stop_reading(self) -> None:
         """Receive nothing for a while: the element is held back in its turn."""
-        self._course.read(False)
+        self._driver.read(False)
 
     def start_reading(self) -> None:
         """Receive again."""
-        self._course.read(True)
+        self._driver.read(True)
 
     def introduce(self, pool: bytes | str, elements: Sequence[PoolElementParameter] = ()) -> None:
         """Tell the element about the pool in which we are an element ourselves (RFC 5352 section 3.9)."""
-        self._course.perform(self._core.introduce(asap.BusinessCard(handle_of(pool), tuple(elements))))
+        self._driver.perform(self._core.introduce(asap.BusinessCard(handle_of(pool), tuple(elements))))
 
     def fail_over(self, *, report: bool = False) -> None:
         """Leave the element that serves now, as if it had failed, and go on at the one that comes next.
@@ -229,7 +225,7 @@ class Session:
 
         @param report: whether to tell the registrar that it does not serve (RFC 5352 section 3.5).
         """
-        self._course.leave("the application left it", report)
+        self._driver.leave("the application left it", report)
 
     def close(self) -> Deferred[None]:
         """End the session; requests that wait fail.
@@ -237,24 +233,66 @@ class Session:
         @return: a C{Deferred} that fires when that is done.
         """
         closed: Deferred[None] = Deferred()
-        self._waiting_closed.append(closed)
-        if not self.over:
-            self._course.perform(self._core.close(self._course.now()))
+        self._closed.append(closed)
+        if self.over:
+            _fire(self._closed, None)
         else:
-            self._tell_closed()
+            self._driver.perform(self._core.close(self._driver.now()))
         return closed
 
     def abort(self) -> None:
         """End the session at once; what was not sent is lost."""
         if not self.over:
-            self._course.hang_up()
+            self._driver.hang_up()
             self.close()
+
+    # What the driver tells
+
+    def _delivered(self, data: bytes) -> None:
+        if self.received is not None:
+            try:
+                self.received(data)
+            except Exception:
+                self._log.failure("the receiver of the session with {pool!r} failed", pool=handle_text(self.handle))
+
+    def _served(self, old: PoolElementParameter | None, new: PoolElementParameter) -> None:
+        _fire(self._ready, new)
+        self._flow_changed()
+        if old is not None:
+            self._log.info(
+                "session with pool {pool!r}: element 0x{old:08x} failed, 0x{new:08x} serves",
+                pool=handle_text(self.handle),
+                old=old.identifier,
+                new=new.identifier,
+            )
+            self._call(self.failed_over, old, new)
+
+    def _flow_changed(self) -> None:
+        flowing = self.writable
+        if flowing:
+            _fire(self._drained, None)
+        if self._paused is flowing:
+            self._paused = not flowing
+            self._call(self.paused if self._paused else self.resumed)
+
+    def _ended(self, over: Over) -> None:
+        _fire(self._ready, Failure(self._core.exchange.over))
+        _fire(self._drained, Failure(self._core.exchange.over))
+        self._call(self.ended, over.error)
+        self._user.closed(self)
+        _fire(self._closed, None)
 
     # Parts
 
-    def _error(self) -> SessionEnded:
-        over = self._course.over
-        return (over.error if over is not None else None) or SessionEnded("the session is closed")
+    def _wait(self, waiting: list[Deferred[T]], here: bool, value: Any) -> Deferred[T]:
+        waits: Deferred[T] = Deferred()
+        if self.over:
+            waits.errback(Failure(self._core.exchange.over))
+        elif here:
+            waits.callback(value)
+        else:
+            waiting.append(waits)
+        return waits
 
     def _call(self, callback: Callable[..., object] | None, *arguments: Any) -> None:
         if callback is not None:
@@ -263,60 +301,9 @@ class Session:
             except Exception:
                 self._log.failure("a callback of the session with {pool!r} failed", pool=handle_text(self.handle))
 
-    def _tell_closed(self) -> None:
-        waiting, self._waiting_closed = self._waiting_closed, []
-        for each in waiting:
-            each.callback(None)
 
-
-class _Told:
-    """What the course of a session tells it (L{Face<rserpool.session.course.Face>})."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def delivered(self, data: bytes) -> None:
-        session = self._session
-        if session.received is not None:
-            try:
-                session.received(data)
-            except Exception:
-                pool = handle_text(session.handle)
-                session._log.failure("the receiver of the session with {pool!r} failed", pool=pool)
-
-    def served(self, old: PoolElementParameter | None, new: PoolElementParameter) -> None:
-        session = self._session
-        waiting, session._waiting_ready = session._waiting_ready, []
-        for each in waiting:
-            each.callback(new)
-        self.flow_changed()
-        if old is not None:
-            session._log.info(
-                "session with pool {pool!r}: element 0x{old:08x} failed, 0x{new:08x} serves",
-                pool=handle_text(session.handle),
-                old=old.identifier,
-                new=new.identifier,
-            )
-            session._call(session.failed_over, old, new)
-
-    def flow_changed(self) -> None:
-        session = self._session
-        flowing = session.writable
-        if session._waiting_drained and flowing:
-            waiting, session._waiting_drained = session._waiting_drained, []
-            for each in waiting:
-                each.callback(None)
-        if session._paused is flowing:
-            session._paused = not flowing
-            session._call(session.paused if session._paused else session.resumed)
-
-    def ended(self, over: Over) -> None:
-        session = self._session
-        error = session._error()
-        disappointed: list[Deferred[Any]] = [*session._waiting_ready, *session._waiting_drained]
-        session._waiting_ready, session._waiting_drained = [], []
-        for waiting in disappointed:
-            waiting.errback(Failure(error))
-        session._call(session.ended, over.error)
-        session._user.closed(session)
-        session._tell_closed()
+def _fire(waiting: list[Deferred[T]], result: Any) -> None:
+    """Let all that wait go on; whoever waits anew meanwhile waits for the next time."""
+    fired, waiting[:] = waiting[:], []
+    for each in fired:
+        each.callback(result)

@@ -1,9 +1,9 @@
-"""One session at an element: what its protocol may do to it, and what its link tells (RFC 5352 sections 3.8, 3.9)."""
+"""One session at an element: the protocol that serves it, and what that may do to it (RFC 5352 sections 3.8, 3.9)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import connectionDone
@@ -11,14 +11,62 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.core.errors import CauseCode, ConfigurationError, CookieRefused
+from rserpool.core.session.cookies import Cookies
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.frames import Hello
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.session.links import Link
 
-if TYPE_CHECKING:
-    from rserpool.session.server import SessionFactory, SessionProtocol
+
+class Shared(Protocol):
+    """What all sessions of one L{SessionFactory<rserpool.session.server.SessionFactory>} have in common."""
+
+    cookies: Cookies | None
+    wall: Callable[[], float]
+    speaks_first: bool
+    pools: tuple[bytes, ...]
+    successors: tuple[tuple[PoolElementParameter, ...], bool]
+    sessions: set[ElementSession]
+
+    @property
+    def pool(self) -> bytes:
+        """The first of the pools."""
+
+
+class SessionProtocol:
+    """One session at an element; override what matters.
+
+    @ivar session: the L{ElementSession}, from C{sessionStarted} on.
+    @ivar factory: the L{SessionFactory<rserpool.session.server.SessionFactory>}.
+    """
+
+    session: ElementSession
+    factory: Shared
+
+    def sessionStarted(self, state: bytes | None) -> None:
+        """A session begins here, or goes on.
+
+        @param state: what the element that served it before gave to L{ElementSession.set_state}; None if it is new.
+        """
+
+    def messageReceived(self, data: bytes) -> Any:
+        """A message or a request of the user came.
+
+        @return: None, or the answer: C{bytes}, or an awaitable of C{bytes}. See also L{ElementSession.reply}.
+        """
+
+    def cardReceived(self, pool: bytes, elements: tuple[PoolElementParameter, ...]) -> None:
+        """The user is itself an element of this pool, and names who goes on in its place (section 3.9)."""
+
+    def sendingPaused(self) -> None:
+        """The user reads too slowly: send less. Nothing is read from it until it has caught up."""
+
+    def sendingResumed(self) -> None:
+        """It has caught up."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The session is not here any more."""
 
 
 class Asked:
@@ -52,7 +100,7 @@ class ElementSession:
 
     _log = Logger()
 
-    def __init__(self, factory: SessionFactory, protocol: SessionProtocol) -> None:
+    def __init__(self, factory: Shared, protocol: SessionProtocol) -> None:
         self.request: Asked | None = None
         self._factory = factory
         self._protocol = protocol
@@ -129,23 +177,20 @@ class ElementSession:
             raise ConfigurationError(
                 "a session's state needs cookies: give the factory SignedCookies, or UnsignedCookies"
             )
-        cookie = cookies.seal(state, self._pool, self._factory.wall())
-        if self._link is not None and not self._link.over and self._link.traits.control:
-            self._link.send_control(asap.Cookie(cookie))
+        self._send_control(asap.Cookie(cookies.seal(state, self._pool, self._factory.wall())))
 
     def name_successors(self, elements: Iterable[PoolElementParameter], *, exclusive: bool = False) -> None:
         """Name those who should serve this session when we fail, best first: a last will (section 3.9).
 
         @param exclusive: whether the session may go to no others.
         """
-        self._send_card(asap.BusinessCard(self._pool, tuple(elements), exclusive))
+        self._send_control(asap.BusinessCard(self._pool, tuple(elements), exclusive))
 
     def go_elsewhere(self) -> None:
         """Send the user to another element, without being reported: say goodbye, and close."""
         if self._link is not None and not self._link.over:
             self._link.say_goodbye()
-            self._link.close()
-            self._gone(connectionDone)
+        self.close()
 
     def close(self) -> None:
         """Deliver what was sent, then close; the user goes on at another element."""
@@ -159,7 +204,7 @@ class ElementSession:
             self._link.abort()
             self._gone(connectionDone)
 
-    # What the link tells (L{Owner<rserpool.session.links.Owner>})
+    # What the link tells (L{LinkOwner<rserpool.session.links.LinkOwner>})
 
     def link_up(self, link: Link, hello: Hello | None) -> None:
         self._link = link
@@ -171,7 +216,7 @@ class ElementSession:
         if link.traits.control and self._factory.pool:
             # 3.9: an element should always send its business card when communication begins.
             elements, exclusive = self._factory.successors
-            self._send_card(asap.BusinessCard(self._pool, elements, exclusive))
+            self._send_control(asap.BusinessCard(self._pool, elements, exclusive))
         if (hello is not None and not hello.resumed) or (hello is None and self._factory.speaks_first):
             self._start(None)
 
@@ -189,13 +234,12 @@ class ElementSession:
             case asap.CookieEcho(cookie=cookie) if not self._started:
                 self._resume(cookie)
             case asap.CookieEcho():
-                self._log.warn("{peer} echoes a cookie in the middle of a session: ignored", peer=self._link)
+                link.complain("{peer} echoes a cookie in the middle of a session: ignored")
             case asap.BusinessCard(handle=handle, elements=elements):
                 self._call(self._protocol.cardReceived, handle, elements)
 
     def link_goodbye(self, link: Link) -> None:
-        link.close()
-        self._gone(connectionDone)
+        self.close()
 
     def link_paused(self, link: Link) -> None:
         self._paused = True
@@ -264,9 +308,9 @@ class ElementSession:
         self._log.failure("{protocol} failed: its session is dropped", failure, protocol=type(self._protocol).__name__)
         self.abort()
 
-    def _send_card(self, card: asap.BusinessCard) -> None:
+    def _send_control(self, message: asap.Cookie | asap.BusinessCard) -> None:
         if self._link is not None and not self._link.over and self._link.traits.control:
-            self._link.send_control(card)
+            self._link.send_control(message)
 
     def _call(self, method: Callable[..., object], *arguments: Any) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import deque
 from typing import Any
 
 from twisted.internet.protocol import connectionDone
@@ -11,15 +11,18 @@ from zope.interface import implementer
 
 from rserpool.core.errors import ConfigurationError, WireError
 from rserpool.core.session.traits import Traits
-from rserpool.core.wire import asap
-from rserpool.core.wire.frames import NUMBER, PPID_GOODBYE, PPID_REPEATED, PPID_REPLY, PPID_REQUEST
+from rserpool.core.wire import frames
 from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP, SEND_LIMIT
 from rserpool.sctp.interfaces import ISctpProtocol
-from rserpool.session.links import Link, Owner
+from rserpool.session.links import Link, LinkOwner
 
-_pack = NUMBER.pack
-_number = NUMBER.unpack_from
-_NUMBERED = (PPID_REQUEST, PPID_REPEATED, PPID_REPLY)
+_KINDS = {
+    PPID_ASAP: frames.CONTROL,
+    frames.PPID_REQUEST: frames.REQUEST,
+    frames.PPID_REPEATED: frames.REPEATED,
+    frames.PPID_REPLY: frames.REPLY,
+    frames.PPID_GOODBYE: frames.GOODBYE,
+}
 
 
 def checked_ppid(ppid: int) -> int:
@@ -27,7 +30,7 @@ def checked_ppid(ppid: int) -> int:
 
     @raise ConfigurationError: if it is that of ASAP, or one of session framing.
     """
-    if ppid == PPID_ASAP or ppid in _NUMBERED or ppid == PPID_GOODBYE or not 0 <= ppid < 2**32:
+    if ppid in _KINDS or not 0 <= ppid < 2**32:
         raise ConfigurationError(f"PPID {ppid} is not for messages of applications")
     return ppid
 
@@ -43,12 +46,15 @@ class SctpLink(Link):
     @param numbered: whether the peer knows the requests of session framing.
     """
 
-    def __init__(self, owner: Owner, ppid: int = 0, *, control: bool = True, numbered: bool = False) -> None:
+    # An SCTP message has at least one byte.
+    farewell = b"\0"
+
+    def __init__(self, owner: LinkOwner, ppid: int = 0, *, control: bool = True, numbered: bool = False) -> None:
         super().__init__(owner)
-        self.ppid = ppid
+        self._ppids = {frames.DATA: ppid, **{kind: number for number, kind in _KINDS.items()}}
         self.traits = Traits(control, numbered, True)
         self._reading = True
-        self._waiting: list[tuple[bytes, int]] = []
+        self._waiting: deque[tuple[int, bytes]] = deque()
         self._waiting_bytes = 0
         self._lost: Failure | None = None
 
@@ -63,13 +69,14 @@ class SctpLink(Link):
             self.owner.link_up(self, None)
 
     def messageReceived(self, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
-        if self._reading:
-            self._take(data, ppid)
-            return
-        self._waiting.append((data, ppid))
-        self._waiting_bytes += len(data)
-        if self._waiting_bytes > SEND_LIMIT:
-            self._broken(WireError("it sends more than anybody reads"))
+        kind = _KINDS.get(ppid, frames.DATA)
+        if not self._reading:
+            self._waiting.append((kind, data))
+            self._waiting_bytes += len(data)
+            if self._waiting_bytes > SEND_LIMIT:
+                self._broken(WireError("it sends more than anybody reads"))
+        elif not self.over:
+            self._heard(kind, data)
 
     def sendFailed(self, data: bytes, ppid: int) -> None:
         """The association is lost soon."""
@@ -77,31 +84,15 @@ class SctpLink(Link):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._waiting and not self.over:
             self._lost = reason
-            return
-        over, self.over = self.over, True
-        if not over:
-            self.owner.link_lost(self, reason)
+        else:
+            super().connectionLost(reason)
 
     # Link
 
-    def send_data(self, data: bytes) -> None:
-        self._send(data, self.ppid)
-
-    def send_request(self, number: int, data: bytes, repeated: bool) -> None:
-        if self.traits.numbered:
-            self._send(_pack(number) + data, PPID_REPEATED if repeated else PPID_REQUEST)
-        else:
-            self._send(data, self.ppid)
-
-    def send_reply(self, number: int, data: bytes) -> None:
-        self._send(_pack(number) + data, PPID_REPLY)
-
-    def send_control(self, message: asap.Message) -> None:
-        self._send(asap.encode(message), PPID_ASAP)
-
-    def say_goodbye(self) -> None:
-        if self.traits.numbered:
-            self._send(b"\0", PPID_GOODBYE)
+    def say(self, kind: int, data: bytes) -> None:
+        if not 0 < len(data) <= MAX_MESSAGE:
+            raise ValueError(f"a message of a session over SCTP holds 1 to {MAX_MESSAGE - 4} bytes, not {len(data)}")
+        self.transport.send(data, self._ppids[kind])
 
     def probe(self) -> None:
         if self.transport is not None:
@@ -113,35 +104,12 @@ class SctpLink(Link):
     def start_reading(self) -> None:
         self._reading = True
         while self._waiting and self._reading and not self.over:
-            data, ppid = self._waiting.pop(0)
+            kind, data = self._waiting.popleft()
             self._waiting_bytes -= len(data)
-            self._take(data, ppid)
+            self._heard(kind, data)
         if self._lost is not None and not self._waiting:
             reason, self._lost = self._lost, None
             self.connectionLost(reason)
 
-    def _send(self, data: bytes, ppid: int) -> None:
-        if not 0 < len(data) <= MAX_MESSAGE:
-            raise ValueError(f"a message of a session over SCTP holds 1 to {MAX_MESSAGE - 4} bytes, not {len(data)}")
-        self.transport.send(data, ppid)
-
-    def _take(self, data: bytes, ppid: int) -> None:
-        if self.over:
-            return
-        if ppid == PPID_ASAP:
-            if self.traits.control:
-                self._control(data)
-        elif ppid in _NUMBERED:
-            if len(data) < 4:
-                self._broken(WireError(f"a request or answer has {len(data)} bytes"))
-            elif ppid == PPID_REPLY:
-                self.owner.link_answered(self, _number(data)[0], data[4:])
-            else:
-                if not self.traits.numbered:
-                    # A user of ours: it knows what else session framing has.
-                    self.traits = replace(self.traits, numbered=True)
-                self.owner.link_asked(self, _number(data)[0], data[4:], ppid == PPID_REPEATED)
-        elif ppid == PPID_GOODBYE:
-            self.owner.link_goodbye(self)
-        else:
-            self.owner.link_data(self, data)
+    def _misplaced(self, kind: int, body: bytes) -> str:
+        return f"a request or answer has {len(body)} bytes"

@@ -1,4 +1,4 @@
-"""The element's side of sessions: a protocol for each session, over SCTP and TCP alike (RFC 5352 sections 3.8, 3.9).
+"""The element's side of sessions: a factory of protocols, over SCTP and TCP alike (RFC 5352 sections 3.8, 3.9).
 
 C{SessionFactory} goes wherever a Twisted factory goes: C{endpoint.listen(factory)} over C{tcp:} or C{sctp:}.
 """
@@ -9,54 +9,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.protocol import Factory, connectionDone
-from twisted.python.failure import Failure
+from twisted.internet.protocol import Factory
 
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.session.cookies import Cookies
 from rserpool.core.wire.frames import LONGEST_FRAME, Hello
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.core.wire.private import SESSION_FRAMING_VERSION
-from rserpool.session.element import Asked, ElementSession
+from rserpool.session.element import ElementSession, SessionProtocol
 from rserpool.session.sctp import SctpLink, checked_ppid
 from rserpool.session.tcp import FramedLink
-
-__all__ = ["Asked", "ElementSession", "SessionFactory", "SessionProtocol"]
-
-
-class SessionProtocol:
-    """One session at an element; override what matters.
-
-    @ivar session: the L{ElementSession}, from C{sessionStarted} on.
-    @ivar factory: the L{SessionFactory}.
-    """
-
-    session: ElementSession
-    factory: SessionFactory
-
-    def sessionStarted(self, state: bytes | None) -> None:
-        """A session begins here, or goes on.
-
-        @param state: what the element that served it before gave to L{ElementSession.set_state}; None if it is new.
-        """
-
-    def messageReceived(self, data: bytes) -> Any:
-        """A message or a request of the user came.
-
-        @return: None, or the answer: C{bytes}, or an awaitable of C{bytes}. See also L{ElementSession.reply}.
-        """
-
-    def cardReceived(self, pool: bytes, elements: tuple[PoolElementParameter, ...]) -> None:
-        """The user is itself an element of this pool, and names who goes on in its place (section 3.9)."""
-
-    def sendingPaused(self) -> None:
-        """The user reads too slowly: send less. Nothing is read from it until it has caught up."""
-
-    def sendingResumed(self) -> None:
-        """It has caught up."""
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The session is not here any more."""
 
 
 class SessionFactory(Factory):

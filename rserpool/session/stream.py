@@ -28,7 +28,8 @@ from rserpool.core.errors import SessionEnded
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.session.client import Session
-from rserpool.session.server import SessionFactory, SessionProtocol
+from rserpool.session.element import SessionProtocol
+from rserpool.session.server import SessionFactory
 from rserpool.user.service import PoolUserService
 
 

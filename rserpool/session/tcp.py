@@ -13,25 +13,8 @@ from twisted.python.failure import Failure
 
 from rserpool.core.errors import WireError
 from rserpool.core.session.traits import Traits
-from rserpool.core.wire import asap
-from rserpool.core.wire.frames import (
-    CONTROL,
-    DATA,
-    GOODBYE,
-    HELLO,
-    LONGEST_FRAME,
-    NUMBER,
-    REPEATED,
-    REPLY,
-    REQUEST,
-    FrameReader,
-    Hello,
-    frame,
-)
-from rserpool.session.links import Link, Owner
-
-_pack = NUMBER.pack
-_number = NUMBER.unpack_from
+from rserpool.core.wire.frames import DATA, LONGEST_FRAME, FrameReader, Hello, frame
+from rserpool.session.links import Link, LinkOwner
 
 
 class TcpLink(Link, Protocol):
@@ -46,9 +29,7 @@ class TcpLink(Link, Protocol):
         self.transport.registerProducer(self, True)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        over, self.over = self.over, True
-        if not over:
-            self.owner.link_lost(self, reason)
+        Link.connectionLost(self, reason)
 
     def stop_reading(self) -> None:
         if self.transport is not None:
@@ -64,13 +45,13 @@ class FramedLink(TcpLink):
 
     traits = Traits(control=True, numbered=True, messages=True)
 
-    def __init__(self, owner: Owner, hello: Hello, longest: int = LONGEST_FRAME) -> None:
+    def __init__(self, owner: LinkOwner, hello: Hello, longest: int = LONGEST_FRAME) -> None:
         """
         @param longest: the most bytes of a frame's body that the peer may send.
         """
         super().__init__(owner)
         self._hello = hello
-        self._heard = False
+        self._greeted = False
         self._reader = FrameReader(longest)
         # What is said while something is being heard goes out in one piece.
         self._said: list[bytes] | None = None
@@ -87,65 +68,47 @@ class FramedLink(TcpLink):
             self._flush()
 
     def _hear(self, data: bytes) -> None:
-        owner = self.owner
         try:
             frames = self._reader.feed(data)
-            if not self._heard and frames:
+            if not self._greeted and frames:
                 hello = Hello.decode(*frames.pop(0))
-                self._heard = True
-                owner.link_up(self, hello)
+                self._greeted = True
+                self.owner.link_up(self, hello)
         except WireError as error:
             self._broken(error)
             return
+        owner = self.owner
         for kind, body in frames:
             if self.over:
                 return
             if kind == DATA:
+                # As below, and sooner.
                 owner.link_data(self, body)
-            elif kind == CONTROL:
-                self._control(body)
-            elif kind == GOODBYE:
-                owner.link_goodbye(self)
-            elif len(body) < 4 or kind == HELLO:
-                self._broken(WireError(f"not a frame that may come here: kind {kind}, {len(body)} bytes"))
-            elif kind == REPLY:
-                owner.link_answered(self, _number(body)[0], body[4:])
             else:
-                owner.link_asked(self, _number(body)[0], body[4:], kind == REPEATED)
+                self._heard(kind, body)
 
-    def send_data(self, data: bytes) -> None:
-        self._write(frame(DATA, data))
-
-    def send_request(self, number: int, data: bytes, repeated: bool) -> None:
-        self._write(frame(REPEATED if repeated else REQUEST, _pack(number) + data))
-
-    def send_reply(self, number: int, data: bytes) -> None:
-        self._write(frame(REPLY, _pack(number) + data))
-
-    def send_control(self, message: asap.Message) -> None:
-        self._write(frame(CONTROL, asap.encode(message)))
-
-    def say_goodbye(self) -> None:
-        self._write(frame(GOODBYE, b""))
-
-    def close(self) -> None:
-        self._flush()
-        super().close()
-
-    def _write(self, data: bytes) -> None:
+    def say(self, kind: int, data: bytes) -> None:
+        framed = frame(kind, data)
         if self._said is None:
-            self.transport.write(data)
+            self.transport.write(framed)
         else:
-            self._said.append(data)
+            self._said.append(framed)
             if len(self._said) > 64:
                 # The transport must see what piles up.
                 self._flush()
                 self._said = []
 
+    def close(self) -> None:
+        self._flush()
+        super().close()
+
     def _flush(self) -> None:
         said, self._said = self._said, None
         if said:
             self.transport.write(said[0] if len(said) == 1 else b"".join(said))
+
+    def _misplaced(self, kind: int, body: bytes) -> str:
+        return f"not a frame that may come here: kind {kind}, {len(body)} bytes"
 
 
 class PlainLink(TcpLink):
@@ -158,5 +121,5 @@ class PlainLink(TcpLink):
     def dataReceived(self, data: bytes) -> None:
         self.owner.link_data(self, data)
 
-    def send_data(self, data: bytes) -> None:
+    def say(self, kind: int, data: bytes) -> None:
         self.transport.write(data)

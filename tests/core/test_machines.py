@@ -38,6 +38,8 @@ class MachineTests(SynchronousTestCase):
             registration.Gone,
             mentor.Ready,
             arbitration.Monitored,
+            # It is left in the same instant: what comes next is asked.
+            failover.Seeking,
             failover.Serving,
             failover.Ended,
         )

@@ -13,7 +13,7 @@ from rserpool.core import SessionEnded, TransportAddress
 from rserpool.core.wire.asap import Cookie, CookieEcho, decode, encode
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.services import Classic, Echoing, Pinging, PingPongFactory, Tally
-from rserpool.services.clients import Answered, Asking, FailedOver, Lost, News
+from rserpool.services.clients import Asking, FailedOver, Lost, News, Returned
 from rserpool.services.messages import Ping, Pong, encode_cookie
 from rserpool.testing import ElementProcess, Scope
 from tests.services.test_classic import Messages
@@ -76,7 +76,7 @@ class PingPongTests(Case):
         tally = self.scope.result(done)
         self.assertEqual((1500, 1500, 20), (tally.sent, tally.answered, tally.failovers))
         self.assertEqual((0, 0, 0, 0), (tally.lost, tally.doubled, tally.skipped, tally.repeated))
-        self.assertEqual(1500, max(news.reply or 0 for news in self.news if isinstance(news, Answered)))
+        self.assertEqual(1500, max(news.reply or 0 for news in self.news if isinstance(news, Returned)))
         self.assertEqual(20, len([news for news in self.news if isinstance(news, FailedOver)]))
         self.assertEqual(20, len(tally.gaps))
         self.assertTrue(tally.clean)

@@ -55,6 +55,42 @@ class Both:
         self.scope.until(lambda: len(told.received) == 3)
         self.assertEqual(told.received, [b"a 0", b"answer: a 1", b"a 2"])
 
+    def test_closing_when_a_request_fails(self: Any) -> None:
+        """The next element, which the session would go on to at once, is not dialled any more."""
+        kept: list[Any] = []
+        built: list[Mute] = []
+
+        def build() -> Mute:
+            built.append(Mute(kept))
+            return built[-1]
+
+        for name in "ab":
+            self.scope.serve(name, build)
+        told = self.scope.session()
+        failed = told.session.request(b"1").addErrback(lambda failure: told.session.close())
+        self.scope.until(lambda: kept)
+        self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
+        self.scope.result(failed)
+        self.scope.advance(1.0)
+        self.assertEqual((told.ended, told.failovers), ([None], []))
+        self.assertEqual(len(built), 1)
+
+    def test_leaving_in_the_answer_that_was_waited_for(self: Any) -> None:
+        """The element is removed, and owes an answer; when that comes the session goes on, whatever else is said."""
+        kept: list[Any] = []
+        element = self.scope.serve("a", lambda: Mute(kept))
+        told = self.scope.session()
+        left = told.session.request(b"1").addCallback(lambda answer: told.session.fail_over())
+        self.scope.until(lambda: kept)
+        self.scope.serve("b")
+        element.service.leave("pool")
+        self.scope.until(lambda: [self.scope.name(each) for each in told.pool] == ["b"])
+        self.assertEqual(self.scope.name(told.session.element), "a")
+        kept[0][1].reply(b"done")
+        self.scope.result(left)
+        self.scope.until(lambda: told.failovers)
+        self.assertEqual(told.failovers, [("a", "b")])
+
     def test_message_boundaries_are_kept(self: Any) -> None:
         self.scope.serve("a")
         told = self.scope.session()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import ConfigurationError, RequestFailed, SessionEnded
 from rserpool.core.wire import asap
 from rserpool.core.wire.frames import CONTROL, FrameReader, Hello, frame
 from rserpool.session import KeyRing, SessionFactory, SessionProtocol, SignedCookies, UnsignedCookies
+from rserpool.session.links import MOST_COMPLAINTS
 from tests.session.scope import SessionScope
 
 KEY = b"k" * 32
@@ -223,11 +225,23 @@ class Both:
         told = self.with_elements("bc")
         element = self.scope.foreign("x")
         [session] = self.scope.factories["a"].sessions
-        session._send_card(asap.BusinessCard(b"elsewhere", (element,), True))
+        session._send_control(asap.BusinessCard(b"elsewhere", (element,), True))
         self.scope.advance(0.1)
         self.scope.kill(self.scope.processes["a"])
         self.count(told)
         self.assertEqual(len(told.failovers), 1)
+
+    def test_the_log_stays_short(self: Any) -> None:
+        """Of an element that says again and again what is of no use, the log tells ten times."""
+        told = self.with_elements("")
+        [session] = self.scope.factories["a"].sessions
+        with capturedLogs() as logs:
+            for _ in range(50):
+                session._send_control(asap.BusinessCard(b"elsewhere", (self.scope.foreign("x"),)))
+            self.scope.advance(0.1)
+        said = [text for event in logs if "business card of another pool" in (text := formatEvent(event))]
+        self.assertEqual(len(said), MOST_COMPLAINTS)
+        self.assertEqual(self.count(told), 2)
 
     def test_an_exclusive_will(self: Any) -> None:
         """These only, in their order; when all are gone the session ends with a clear error."""

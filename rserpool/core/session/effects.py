@@ -1,4 +1,7 @@
-"""What a session asks its caller to do, and tells its application (RFC 5352 sections 3.8, 3.9 and 6)."""
+"""What a session asks its caller to do, and tells its application (RFC 5352 sections 3.8, 3.9 and 6).
+
+To resolve the pool, and to report an element, it asks in the words of L{rserpool.core.user.trying}.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from rserpool.core.errors import RequestFailed, SessionEnded
+from rserpool.core.user.trying import Ask, Report
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
-
-
-@dataclass(frozen=True, slots=True)
-class Resolve:
-    """Resolve the pool within so many seconds; C{resolved} or C{unresolved} follows."""
-
-    seconds: float
-    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +35,7 @@ class SayGoodbye:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """3.5: tell the registrar that the element is unreachable."""
-
-    identifier: int
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeLink:
     """An answer is late: ask the transport whether the element is still there."""
 
 
@@ -119,12 +108,12 @@ class Notice:
 
 
 SessionEffect: TypeAlias = (
-    Resolve
+    Ask
     | Dial
     | HangUp
     | SayGoodbye
     | Report
-    | Probe
+    | ProbeLink
     | SendControl
     | SendData
     | SendRequest

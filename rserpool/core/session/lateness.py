@@ -2,50 +2,71 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from rserpool.core.deadlines import Deadlines
+
 LATE = 0.01
 """Seconds after which an answer is late: worth asking the transport whether the element is still there."""
 SOON = 5
 """So often it is asked each L{LATE} seconds: a killed process may take some milliseconds to be gone, and is there as
 long. Then after twice as long each time."""
+LATENESS: Final = "lateness"
+"""The key of its deadline."""
 
 
 class Lateness:
     """The clock of one connection.
 
+    Its deadline may come too early: what is heard meanwhile is cheaper noted than a deadline moved.
+
     @param silence: seconds after which silence is a failure; None for never.
     """
 
-    __slots__ = ("_asked", "_heard", "_late", "_patience", "silence")
+    __slots__ = ("_asked", "_deadlines", "_heard", "_late", "_patience", "silence")
 
-    def __init__(self, silence: float | None) -> None:
+    def __init__(self, deadlines: Deadlines[int | str], silence: float | None) -> None:
         self.silence = silence
+        self._deadlines = deadlines
         self._heard = 0.0
         self._late: float | None = None
         self._patience = LATE
         self._asked = 0
 
     def heard(self, now: float) -> None:
-        """The element has said something, or begins to owe something."""
+        """The element has said something."""
+        self._heard = now
+        if self._late is not None:
+            self.owes(now)
+
+    def owes(self, now: float) -> None:
+        """The element begins to owe something."""
         self._heard = now
         self._late = None
+        when = self._deadlines.when(LATENESS)
+        if when is None or when > now + LATE:
+            self._deadlines.set(LATENESS, self._sooner(now + LATE))
 
     def silent(self, now: float) -> bool:
-        """Whether it has been silent for too long."""
+        """Whether it has been silent for too long; else see L{late}."""
         return self.silence is not None and now >= self._heard + self.silence
 
     def late(self, now: float) -> bool:
-        """Whether it is late: noticed again and again."""
+        """The deadline has come, and something is owed: whether it is late. It is noticed again and again."""
         if self._late is None:
             self._late, self._patience, self._asked = self._heard + LATE, LATE, 0
-        if now < self._late:
-            return False
-        self._asked += 1
-        if self._asked >= SOON:
-            self._patience *= 2
-        self._late = now + self._patience
-        return True
+        late = now >= self._late
+        if late:
+            self._asked += 1
+            if self._asked >= SOON:
+                self._patience *= 2
+            self._late = now + self._patience
+        self._deadlines.set(LATENESS, self._sooner(self._late))
+        return late
 
-    def next_deadline(self) -> float:
-        """When to ask again, as long as an answer is owed (monotonic seconds)."""
-        late = self._heard + LATE if self._late is None else self._late
-        return late if self.silence is None else min(late, self._heard + self.silence)
+    def forget(self) -> None:
+        """Nothing is owed any more."""
+        self._deadlines.cancel(LATENESS)
+
+    def _sooner(self, when: float) -> float:
+        return when if self.silence is None else min(when, self._heard + self.silence)

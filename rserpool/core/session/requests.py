@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from typing import TypeAlias
 
+from rserpool.core.deadlines import Deadlines
 from rserpool.core.errors import RequestFailed, RequestTimeout
 
 
@@ -31,34 +32,34 @@ class Request:
     here: bool = False
 
 
+Failures: TypeAlias = list[tuple[Hashable, RequestFailed]]
+"""Tokens of requests that failed, and why."""
+
+
 class Requests:
     """All of one session.
 
     @param attempts: to so many elements one request is given.
+    @param deadlines: where those of requests are, by their numbers.
+    @ivar asked: how many answers the present element owes.
     """
 
-    def __init__(self, attempts: int) -> None:
+    def __init__(self, attempts: int, deadlines: Deadlines[int | str]) -> None:
         self._attempts = attempts
+        self._deadlines = deadlines
         self._number = 0
         self._open: dict[int, Request] = {}
-        # Deadlines, those of requests that were answered among them: most are, long before.
-        self._deadlines: list[tuple[float, int]] = []
         # Without numbers: what was asked here, in order, also where nobody waits for it any more.
         self._asked: deque[int] = deque()
-        self._here = 0
+        self.asked = 0
 
     def __len__(self) -> int:
         return len(self._open)
 
     @property
-    def asked(self) -> bool:
-        """Whether the present element owes an answer."""
-        return self._here > 0
-
-    @property
     def patient(self) -> bool:
         """Whether the present element was given something that no other may be given."""
-        return self._here > 0 and any(request.here and not request.repeat for request in self._open.values())
+        return self.asked > 0 and any(request.here and not request.repeat for request in self._open.values())
 
     @property
     def owed(self) -> bool:
@@ -70,10 +71,7 @@ class Requests:
         self._number = self._number % 0xFFFFFFFF + 1
         request = self._open[self._number] = Request(token, self._number, data, repeat)
         if deadline is not None:
-            heappush(self._deadlines, (deadline, self._number))
-            if len(self._deadlines) > 2 * len(self._open) + 64:
-                self._deadlines = [entry for entry in self._deadlines if entry[1] in self._open]
-                heapify(self._deadlines)
+            self._deadlines.set(self._number, deadline)
         return request
 
     def give(self, request: Request, numbered: bool) -> bool:
@@ -83,7 +81,7 @@ class Requests:
         repeated = request.given > 0
         request.given += 1
         request.here = True
-        self._here += 1
+        self.asked += 1
         return repeated
 
     def pending(self) -> Iterator[Request]:
@@ -100,7 +98,8 @@ class Requests:
         if request is None or not request.here:
             return None
         del self._open[number]
-        self._here -= 1
+        self.asked -= 1
+        self._deadlines.cancel(number)
         return request
 
     def unsent(self, number: int) -> Request | None:
@@ -120,13 +119,13 @@ class Requests:
                 self._forget(request)
                 break
 
-    def element_gone(self, who: str) -> list[tuple[Hashable, RequestFailed]]:
+    def element_gone(self, who: str) -> Failures:
         """The present element is gone; those that fail with it."""
-        failed: list[tuple[Hashable, RequestFailed]] = []
+        failed: Failures = []
         self._asked.clear()
-        if not self._here:
+        if not self.asked:
             return failed
-        self._here = 0
+        self.asked = 0
         for request in list(self._open.values()):
             if not request.here:
                 continue
@@ -141,36 +140,26 @@ class Requests:
             failed.append((request.token, RequestFailed(reason)))
         return failed
 
-    def all_over(self, reason: str) -> list[tuple[Hashable, RequestFailed]]:
-        """The session is over: all that is left."""
-        failed: list[tuple[Hashable, RequestFailed]] = [
-            (request.token, RequestFailed(reason, request.given > 0)) for request in self._open.values()
-        ]
-        self._open.clear()
-        self._asked.clear()
-        self._here = 0
-        self._deadlines = []
-        return failed
-
-    def overdue(self, now: float, who: str) -> list[tuple[Hashable, RequestFailed]]:
-        """Those whose deadline has come."""
-        failed: list[tuple[Hashable, RequestFailed]] = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            request = self._open.get(heappop(self._deadlines)[1])
-            if request is None:
-                continue
-            reason = f"{who} did not answer in time" if request.here else f"no element could be asked in time ({who})"
-            failed.append((request.token, RequestTimeout(reason, request.given > 0)))
+    def all_over(self, reason: str) -> Failures:
+        """Nothing can be asked any more: all that is left."""
+        failed: Failures = []
+        for request in list(self._open.values()):
+            failed.append((request.token, RequestFailed(reason, request.given > 0)))
             self._forget(request)
+        self._asked.clear()
         return failed
 
-    def next_deadline(self) -> float | None:
-        """When L{overdue} must be called next, or None."""
-        while self._deadlines and self._deadlines[0][1] not in self._open:
-            heappop(self._deadlines)
-        return self._deadlines[0][0] if self._deadlines else None
+    def overdue(self, number: int, who: str) -> Failures:
+        """The deadline of a request has come."""
+        request = self._open.get(number)
+        if request is None:
+            return []
+        reason = f"{who} did not answer in time" if request.here else f"no element could be asked in time ({who})"
+        self._forget(request)
+        return [(request.token, RequestTimeout(reason, request.given > 0))]
 
     def _forget(self, request: Request) -> None:
         del self._open[request.number]
+        self._deadlines.cancel(request.number)
         if request.here:
-            self._here -= 1
+            self.asked -= 1

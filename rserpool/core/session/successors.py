@@ -39,16 +39,13 @@ class Successors:
         """The pool is like this, in the order of its policy."""
         self._known = {element.identifier: element for element in elements}
 
-    def __getitem__(self, identifier: int) -> PoolElementParameter:
-        return self._known[identifier]
-
-    def candidates(self) -> tuple[int, ...]:
+    def candidates(self) -> tuple[PoolElementParameter, ...]:
         """Whom to try, in order."""
         order = [identifier for identifier in self._named if identifier in self._known]
         if not self.exclusive:
             order += [identifier for identifier in self._known if identifier not in order]
         order.sort(key=lambda identifier: identifier == self.gone)
-        return tuple(identifier for identifier in order if identifier not in self.refusals)
+        return tuple(self._known[identifier] for identifier in order if identifier not in self.refusals)
 
     def hopeless(self) -> str | None:
         """Why none of the elements that the registrar knows now may be tried; None if another may still come."""

@@ -237,6 +237,10 @@ class Trying:
         """Nobody of those that are still to be tried will do: the next step is to ask the registrar."""
         self._waiting, self._pause, self._ask = [], 0.0, True
 
+    def give_up(self, error: RSerPoolError) -> None:
+        """Nobody will do, for a reason of the caller's own: the next step is to L{GiveUp}."""
+        self._over = error
+
     def sentence(self) -> str:
         """What was tried, and why it is of no use."""
         return self._words.sentence(self.handle, self.tried)

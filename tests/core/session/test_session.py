@@ -24,9 +24,7 @@ from rserpool.core.session.effects import (
     HangUp,
     Notice,
     Over,
-    Probe,
-    Report,
-    Resolve,
+    ProbeLink,
     SayGoodbye,
     SendControl,
     SendData,
@@ -34,11 +32,11 @@ from rserpool.core.session.effects import (
     Served,
     Unanswered,
 )
-from rserpool.core.session.failover import Timers
 from rserpool.core.session.lateness import LATE
 from rserpool.core.session.outbox import LONGEST_QUEUE
-from rserpool.core.session.session import Session
+from rserpool.core.session.pool_session import PoolSession
 from rserpool.core.session.traits import Traits
+from rserpool.core.user.trying import Ask, Report
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
 from tests.conformance import rfc
@@ -47,7 +45,7 @@ FRAMED = Traits(control=True, numbered=True, messages=True)
 CONTROLLED = Traits(control=True, numbered=False, messages=True)
 PLAIN = Traits(control=False, numbered=False, messages=True)
 STREAM = Traits(control=False, numbered=False, messages=False)
-ASK = Resolve(30.0, False)
+ASK = Ask(30.0, False)
 
 
 def element(number: int) -> PoolElementParameter:
@@ -64,7 +62,7 @@ class CoreTests(SynchronousTestCase):
 
     def open(self, **options: Any) -> Any:
         """A session that has asked for its pool."""
-        session = Session(b"pool", Timers(), **options)
+        session = PoolSession(b"pool", **options)
         self.assertEqual(session.open(self.now), [ASK])
         return session
 
@@ -79,7 +77,7 @@ class CoreTests(SynchronousTestCase):
         """The element fails, and the next one accepts: what is sent there."""
         session = self.session
         effects = session.failed("killed", self.now)
-        if any(isinstance(effect, Resolve) for effect in effects):
+        if any(isinstance(effect, Ask) for effect in effects):
             session.resolved([element(2), element(3)], self.now)
         return session.connected(traits, self.now)
 
@@ -89,11 +87,11 @@ class CoreTests(SynchronousTestCase):
     def test_what_is_sent_before_the_pool_is_resolved_is_held(self) -> None:
         """And goes out in order once an element is connected."""
         session = self.session
-        self.assertEqual(session.send(b"1", self.now), [])
-        self.assertEqual(session.request("token", b"2", self.now), [])
-        self.assertEqual(session.send(b"3", self.now), [])
+        self.assertEqual(session.exchange.send(b"1"), [])
+        self.assertEqual(session.exchange.request("token", b"2", self.now), [])
+        self.assertEqual(session.exchange.send(b"3"), [])
         self.assertEqual(session.resolved([element(1), element(2)], self.now), [Dial(element(1), False)])
-        self.assertEqual(session.send(b"4", self.now), [])
+        self.assertEqual(session.exchange.send(b"4"), [])
         self.assertEqual(
             session.connected(FRAMED, self.now),
             [
@@ -107,14 +105,14 @@ class CoreTests(SynchronousTestCase):
 
     def test_the_queue_is_bounded(self) -> None:
         session = self.session
-        session.send(bytes(LONGEST_QUEUE), self.now)
-        self.assertRaises(SessionFull, session.send, b"1", self.now)
-        self.assertRaises(SessionFull, session.request, "token", b"1", self.now)
+        session.exchange.send(bytes(LONGEST_QUEUE))
+        self.assertRaises(SessionFull, session.exchange.send, b"1")
+        self.assertRaises(SessionFull, session.exchange.request, "token", b"1", self.now)
 
     def test_a_pool_that_never_was(self) -> None:
         [over] = self.session.unresolved(UnknownPool(b"pool"), self.now)
         self.assertEqual(str(over.error), "pool 'pool': no pool is named 'pool' (cause 0x9)")
-        self.assertRaises(SessionEnded, self.session.send, b"1", self.now)
+        self.assertRaises(SessionEnded, self.session.exchange.send, b"1")
         self.assertEqual(self.session.close(self.now), [])
 
     def test_no_registrar(self) -> None:
@@ -140,13 +138,13 @@ class CoreTests(SynchronousTestCase):
     def test_failover(self) -> None:
         """Report, dial the next one, give it the last cookie first, then what the dead one left unanswered."""
         session = self.at(FRAMED, 2, repeat=True)
-        session.request("done", b"1", self.now)
+        session.exchange.request("done", b"1", self.now)
         self.assertEqual(session.reply(1, b"one", self.now), [Answered("done", b"one")])
         session.control(asap.Cookie(b"old"), self.now)
-        session.request("open", b"2", self.now)
+        session.exchange.request("open", b"2", self.now)
         session.control(asap.Cookie(b"new"), self.now)
-        self.assertEqual(session.failed("killed", self.now), [Report(1), ASK])
-        session.send(b"meanwhile", self.now)
+        self.assertEqual(session.failed("killed", self.now), [Report(element(1)), ASK])
+        session.exchange.send(b"meanwhile")
         self.assertEqual(session.resolved([element(1), element(2)], self.now), [Dial(element(2), True)])
         self.assertEqual(
             session.connected(FRAMED, self.now),
@@ -163,9 +161,9 @@ class CoreTests(SynchronousTestCase):
     def test_an_element_that_fails_before_it_was_of_use(self) -> None:
         """The next one that is known already, without a pause; then all again, after one."""
         session = self.at(FRAMED, 2)
-        self.assertEqual(session.failed("killed", self.now), [Report(1), Dial(element(2), False)])
+        self.assertEqual(session.failed("killed", self.now), [Report(element(1)), Dial(element(2), False)])
         session.connected(FRAMED, self.now)
-        self.assertEqual(session.failed("killed", self.now), [Report(2)])
+        self.assertEqual(session.failed("killed", self.now), [Report(element(2))])
         self.now += 0.05
         [asked] = session.tick(self.now)
         self.assertTrue(asked.fresh)
@@ -193,13 +191,13 @@ class CoreTests(SynchronousTestCase):
         session.failed("killed", self.now)
         pool = [element(number) for number in (1, 2, 3, 4)]
         self.assertEqual(session.resolved(pool, self.now), [Dial(element(4), False)])
-        self.assertEqual(session.failed("refused", self.now), [Report(4), Dial(element(3), False)])
+        self.assertEqual(session.failed("refused", self.now), [Report(element(4)), Dial(element(3), False)])
 
     def test_a_card_before_anything_else_came(self) -> None:
         """Also counts for the alternates that are being tried."""
         session = self.at(FRAMED, 2, 3, 4)
         session.control(asap.BusinessCard(b"pool", (element(4),), True), self.now)
-        self.assertEqual(session.failed("killed", self.now), [Report(1), Dial(element(4), False)])
+        self.assertEqual(session.failed("killed", self.now), [Report(element(1)), Dial(element(4), False)])
 
     def test_a_refused_cookie(self) -> None:
         session = self.at(FRAMED, 2, 3)
@@ -220,9 +218,9 @@ class CoreTests(SynchronousTestCase):
 
     def test_at_most_once(self) -> None:
         session = self.at(FRAMED, 2)
-        session.request("given", b"1", self.now)
-        session.paused()
-        session.request("waits", b"2", self.now)
+        session.exchange.request("given", b"1", self.now)
+        session.exchange.paused()
+        session.exchange.request("waits", b"2", self.now)
         [failed, *_] = session.failed("killed", self.now)
         self.assertEqual(failed.token, "given")
         self.assertTrue(failed.error.perhaps_done)
@@ -231,18 +229,18 @@ class CoreTests(SynchronousTestCase):
     def test_order_across_a_failover(self) -> None:
         """What an element was given comes before what waited."""
         session = self.at(FRAMED, 2, repeat=True)
-        session.request("a", b"1", self.now)
-        session.paused()
-        session.send(b"2", self.now)
-        session.request("b", b"3", self.now)
+        session.exchange.request("a", b"1", self.now)
+        session.exchange.paused()
+        session.exchange.send(b"2")
+        session.exchange.request("b", b"3", self.now)
         sent = self.to_next()
         self.assertEqual(sent[:3], [SendRequest(1, b"1", True), SendData(b"2"), SendRequest(2, b"3", False)])
 
     def test_answers_in_order_where_there_are_no_numbers(self) -> None:
         session = self.at(CONTROLLED)
         self.assertEqual(session.data(b"hello", self.now), [Deliver(b"hello")])
-        session.request("a", b"1", self.now, deadline=self.now + 1)
-        session.request("b", b"2", self.now)
+        session.exchange.request("a", b"1", self.now, deadline=self.now + 1)
+        session.exchange.request("b", b"2", self.now)
         [late] = [effect for effect in session.tick(self.now + 1) if isinstance(effect, Unanswered)]
         self.assertEqual(late.token, "a")
         self.assertEqual(session.data(b"one", self.now), [])
@@ -251,8 +249,8 @@ class CoreTests(SynchronousTestCase):
 
     def test_a_stream_has_no_requests(self) -> None:
         session = self.session
-        session.request("a", b"1", self.now)
-        session.send(b"2", self.now)
+        session.exchange.request("a", b"1", self.now)
+        session.exchange.send(b"2")
         session.resolved([element(1)], self.now)
         [failed, data, _] = session.connected(STREAM, self.now)
         self.assertIsInstance(failed.error, RequestFailed)
@@ -261,26 +259,26 @@ class CoreTests(SynchronousTestCase):
     def test_a_late_answer_is_worth_a_probe(self) -> None:
         """Again and again, after a while each time after twice as long; an answer resets that."""
         session = self.at()
-        session.request("a", b"1", self.now)
+        session.exchange.request("a", b"1", self.now)
         began = self.now
         for patience in (1, 2, 3, 4, 5, 7, 11, 19):
             self.now = session.next_deadline()
             self.assertApproximates(self.now - began, patience * LATE, 0.0001)
-            self.assertEqual(session.tick(self.now), [Probe()])
+            self.assertEqual(session.tick(self.now), [ProbeLink()])
         session.reply(1, b"", self.now)
-        session.request("b", b"2", self.now)
+        session.exchange.request("b", b"2", self.now)
         self.assertApproximates(session.next_deadline() - self.now, LATE, 0.0001)
 
     def test_a_request_goes_to_so_many_elements(self) -> None:
         session = self.at(FRAMED, 2, 3, repeat=True, attempts=2)
-        session.request("a", b"1", self.now)
+        session.exchange.request("a", b"1", self.now)
         self.to_next()
         [failed] = [effect for effect in session.failed("killed", self.now) if isinstance(effect, Unanswered)]
         self.assertIn("2 elements were given this request", str(failed.error))
 
     def test_closing(self) -> None:
         session = self.at()
-        session.request("a", b"1", self.now)
+        session.exchange.request("a", b"1", self.now)
         [goodbye, failed, over] = session.close(self.now)
         self.assertEqual((goodbye, failed.token, over), (SayGoodbye(), "a", Over(None)))
         self.assertEqual(session.tick(self.now + 100), [])

@@ -23,7 +23,7 @@ from rserpool.core.session.effects import (
     Dial,
     HangUp,
     Over,
-    Probe,
+    ProbeLink,
     SayGoodbye,
     SendControl,
     SendData,
@@ -31,8 +31,7 @@ from rserpool.core.session.effects import (
     Served,
     Unanswered,
 )
-from rserpool.core.session.failover import Timers
-from rserpool.core.session.session import Session
+from rserpool.core.session.pool_session import PoolSession
 from rserpool.core.session.traits import Traits
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
@@ -52,9 +51,8 @@ class Storm:
         self.case = case
         self.random = Random(seed)
         self.now = 0.0
-        self.session: Any = Session(
+        self.session: Any = PoolSession(
             b"pool",
-            Timers(),
             repeat=self.random.random() < 0.5,
             attempts=self.random.randrange(1, 5),
             silence=self.random.choice((None, 0.5)),
@@ -93,7 +91,7 @@ class Storm:
                 case Served(old=old):
                     self.failovers += old is not None
                     self.case.assertTrue(self.up)
-                case SendData() | Deliver() | Probe():
+                case SendData() | Deliver() | ProbeLink():
                     self.case.assertTrue(self.up)
                 case Answered(token=token) | Unanswered(token=token):
                     self.outcomes[token].append(effect)  # type: ignore[index]
@@ -129,15 +127,19 @@ class Storm:
                 token = len(self.outcomes)
                 self.outcomes[token] = []
                 deadline = random.choice((None, now + random.random() * 5))
-                self.do(session.request(token, b"request", now, deadline=deadline, repeat=random.choice((None, True))))
+                self.do(
+                    session.exchange.request(
+                        token, b"request", now, deadline=deadline, repeat=random.choice((None, True))
+                    )
+                )
             case 11 if not self.over:
-                self.do(session.send(b"message", now))
+                self.do(session.exchange.send(b"message"))
             case 12 if self.up:
                 match random.randrange(3):
                     case 0:
-                        session.paused()
+                        session.exchange.paused()
                     case 1:
-                        self.do(session.resumed(now))
+                        self.do(session.exchange.resumed(now))
                     case _:
                         self.do(session.removed(now))
             case _:
@@ -185,7 +187,7 @@ class StormTests(SynchronousTestCase):
             self.assertEqual(storm.over, 1, f"seed {seed}")
             self.assertIsInstance(storm.session.state, failover.Ended)
             self.assertIsNone(storm.session.next_deadline())
-            self.assertRaises(SessionEnded, storm.session.send, b"late", storm.now)
+            self.assertRaises(SessionEnded, storm.session.exchange.send, b"late")
             for token, outcomes in storm.outcomes.items():
                 self.assertEqual(len(outcomes), 1, f"seed {seed}, request {token}")
             failovers += storm.failovers

@@ -151,6 +151,12 @@ class RuleTests(Case):
         self.trying.begin(self.now)
         self.play(Report(TWO), Ask(10.0, False))
 
+    def test_no_hope(self) -> None:
+        """Whoever tries may know better."""
+        self.trying.resolved((ONE,))
+        self.trying.give_up(SessionEnded("nobody takes my cookie"))
+        self.assertEqual("nobody takes my cookie", str(self.given_up()))
+
 
 class Hands:
     """Does what is said, and notes it; each answer and each attempt ends as the test says."""
