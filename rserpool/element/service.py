@@ -7,7 +7,7 @@ from random import Random, SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -22,12 +22,11 @@ from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.load import parse_policy, probe
 from rserpool.element.refusal import refusal
-from rserpool.node.closing import close
-from rserpool.node.multicast import AnnouncementChannel, default_group
+from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
 from rserpool.node.registrars import local_hosts_towards, registrars_from
-from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
 
 SAMPLE = 1.0
@@ -78,9 +77,6 @@ class PoolElementService(Service):
         self._announcements = announcements
         self._announce_group = announce_group
         self._given_stack = stack
-        self._stack: ISctpStack | None = None
-        self._endpoint: ISctpEndpoint | None = None
-        self._channel: Any = None
         self._registered: dict[bytes, Deferred[int]] = {}
         self._left: dict[bytes, Deferred[None]] = {}
         self._loads: dict[bytes, LoopingCall] = {}
@@ -116,28 +112,24 @@ class PoolElementService(Service):
             self._open(self.hosts)
         except Exception:
             self._look_no_more()
-            if self._endpoint is not None:
-                self._endpoint.abort()
-            if self._stack is not None and self._given_stack is None:
-                self._stack.close()
+            self.node.abandon()
             raise
         super().startService()
         early, self._early = self._early, []
         self.node.perform(early)
 
     def _open(self, hosts: tuple[str, ...]) -> None:
-        self._stack = self._given_stack or open_stack(
+        stack = self._given_stack or open_stack(
             self._reactor,
             backend=self._backend,
             profile=self._profile,
             hosts=hosts,
             encapsulation=self._encapsulation,
         )
-        self._endpoint = self.node.asap.sctp = self._stack.open(0, self.node.asap, hosts, True)
+        self.node.take(stack, own=self._given_stack is None)
+        self.node.asap.open(0, hosts)
         if self._announcements:
-            group = self._announce_group or default_group(hosts[0])
-            channel = AnnouncementChannel(group, hosts[0], self.node.asap.announced)
-            self._channel = channel.start(self._reactor)
+            self.node.asap.join(self._announce_group or default_group(hosts[0]), hosts[0])
 
     def serve(
         self,
@@ -237,10 +229,7 @@ class PoolElementService(Service):
             loop.stop()
         self._loads.clear()
         self._look_no_more()
-        self.node.stop()
-        if self._channel is not None:
-            await maybeDeferred(self._channel.stopListening)
-        await close(self._reactor, (self._endpoint,), self._stack if self._given_stack is None else None)
+        await self.node.close()
 
     def _look_no_more(self) -> None:
         if self._own is not None:
@@ -250,10 +239,11 @@ class PoolElementService(Service):
             self._registering_again.cancel()
 
     def _addresses_changed(self, hosts: tuple[str, ...]) -> None:
-        if self._endpoint is None:
+        endpoint = self.node.asap.sctp
+        if endpoint is None:
             return
-        before = self._endpoint.hosts
-        told = self._endpoint.changeHosts(hosts)
+        before = endpoint.hosts
+        told = endpoint.changeHosts(hosts)
         self._log.info(
             "own addresses are {hosts} now, no longer {before}{note}",
             hosts=", ".join(hosts),

@@ -18,11 +18,9 @@ SHUTDOWN = 1.0
 """Seconds that associations have for a graceful shutdown."""
 
 
-async def close(
-    reactor: Any, endpoints: Sequence[ISctpEndpoint | TcpEndpoint | None], stack: ISctpStack | None
-) -> None:
+async def close(reactor: Any, endpoints: Sequence[ISctpEndpoint | TcpEndpoint], stack: ISctpStack | None) -> None:
     """Shut the associations of all endpoints down, abort those that do not answer, and close the stack, if given."""
-    closing = [(endpoint, endpoint.stopListening()) for endpoint in endpoints if endpoint is not None]
+    closing = [(endpoint, endpoint.stopListening()) for endpoint in endpoints]
     for endpoint, stopped in closing:
         if not await in_time(reactor, stopped):
             endpoint.abort()

@@ -24,7 +24,7 @@ TTL = 30
 IF_INET6 = Path("/proc/net/if_inet6")
 
 
-class AnnouncementChannel(DatagramProtocol):
+class MulticastGroup(DatagramProtocol):
     """A multicast group on one interface: sends announcements, and hands on those that come in.
 
     @ivar received: C{received(data, source)} is called for each datagram.

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.wire import asap
+from rserpool.node.closing import close
 from rserpool.node.driver import Channel, Codec, Driver, Role, Speaker
 from rserpool.node.loop import Carrier
+from rserpool.node.multicast import MulticastGroup
 from rserpool.node.paths import Paths
 from rserpool.node.reactor import ReactorLoop
-from rserpool.node.tcp import TcpEndpoint
+from rserpool.node.tcp import TcpEndpoint, listen_tcp
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
-from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint
+from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 
 
 class NodeChannel(Channel, SctpHandler):
@@ -29,7 +33,38 @@ class NodeChannel(Channel, SctpHandler):
         super().__init__(node, speaker, codec, ppid)
         self.sctp: ISctpEndpoint | None = None
         self.tcp: TcpEndpoint | None = None
-        self._paths = node.paths
+        self._node = node
+
+    def open(self, port: int, hosts: tuple[str, ...], listening: bool = True) -> ISctpEndpoint:
+        """Open an endpoint on the node's stack, and dial from it.
+
+        @raise twisted.internet.error.CannotListenError: if the port is taken or an address is not local.
+        """
+        assert self._node.stack is not None
+        self.sctp = self._node.stack.open(port, self, hosts, listening)
+        self._node.endpoints.append(self.sctp)
+        return self.sctp
+
+    def open_tcp(self) -> None:
+        """Dial over TCP."""
+        self.tcp = TcpEndpoint(self._node.reactor, self)
+        self._node.endpoints.append(self.tcp)
+
+    def listen_tcp(self, host: str, port: int) -> IListeningPort:
+        """Accept connections; see L{listen_tcp}."""
+        listening = listen_tcp(self._node.reactor, host, port, self)
+        self._node.ports.append(listening)
+        return listening
+
+    def join(self, group: TransportAddress, interface: str) -> None:
+        """Announce at a multicast group, and hear what others announce there.
+
+        @param interface: one of our IP addresses.
+        @raise twisted.internet.error.CannotListenError: if the port cannot be shared.
+        """
+        member = MulticastGroup(group, interface, self.announced)
+        self._node.ports.append(member.start(self._node.reactor))
+        self.multicast = member.send
 
     def dial(self, peer: TransportAddress) -> Carrier:
         endpoint = self.tcp if peer.protocol == "tcp" else self.sctp
@@ -53,10 +88,10 @@ class NodeChannel(Channel, SctpHandler):
             self.strangers.came(association, f"a message with PPID {ppid}, where PPID {self.ppid} is spoken")
 
     def addressChanged(self, association: ISctpAssociation, host: str, reachable: bool) -> None:
-        self._paths.changed(association, host, reachable)
+        self._node.paths.changed(association, host, reachable)
 
     def peerAddressesChanged(self, association: ISctpAssociation) -> None:
-        self._paths.moved(association)
+        self._node.paths.moved(association)
         self.moved(association, association.peer_addresses)
 
     def associationPaused(self, association: ISctpAssociation) -> None:
@@ -66,19 +101,27 @@ class NodeChannel(Channel, SctpHandler):
         self.resumed(association)
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
-        self._paths.forget(association)
+        self._node.paths.forget(association)
         self.lost(association)
 
 
 class Node(Driver):
-    """Runs a role on one reactor.
+    """Runs a role on one reactor, and closes in the end what was opened for it.
 
     @ivar asap: its channel for ASAP.
     @ivar paths: what happened to the paths of its associations.
+    @ivar stack: the SCTP stack, once there is one.
+    @ivar endpoints: where associations are.
+    @ivar ports: where connections and announcements come in.
     """
 
     def __init__(self, reactor: Any, role: Role, notify: Callable[[Any], object], *, server: int = 0) -> None:
         super().__init__(ReactorLoop(reactor), role, notify, server=server)
+        self.reactor = reactor
+        self.stack: ISctpStack | None = None
+        self.endpoints: list[ISctpEndpoint | TcpEndpoint] = []
+        self.ports: list[Any] = []
+        self._own_stack = False
         self.paths = Paths(ReactorLoop.log)
         self.asap = self.open_channel("asap", role, asap, PPID_ASAP)
 
@@ -86,3 +129,29 @@ class Node(Driver):
         """Speak another protocol too, over an endpoint of its own."""
         channel = self.channels[name] = NodeChannel(self, speaker, codec, ppid)
         return channel
+
+    def take(self, stack: ISctpStack, own: bool) -> None:
+        """Stand on this stack.
+
+        @param own: whether it is closed with this node.
+        """
+        self.stack, self._own_stack = stack, own
+
+    def abandon(self) -> None:
+        """Free at once what was opened: the start failed."""
+        for port in self.ports:
+            port.stopListening()
+        for endpoint in self.endpoints:
+            endpoint.abort()
+        if self.stack is not None and self._own_stack:
+            self.stack.close()
+        self.ports.clear()
+        self.endpoints.clear()
+
+    async def close(self) -> None:
+        """Do nothing more, and free what was opened; peers have a second to say goodbye."""
+        self.stop()
+        for port in self.ports:
+            await maybeDeferred(port.stopListening)
+        self.ports.clear()
+        await close(self.reactor, self.endpoints, self.stack if self._own_stack else None)

@@ -17,8 +17,8 @@ from rserpool.core.user.trying import TIMEOUT
 from rserpool.node.counting import CountedLog
 from rserpool.proxy.clients import Clients
 from rserpool.user.endpoint import PoolClientEndpoint
-from rserpool.user.node import Subscription
 from rserpool.user.service import PoolUserService
+from rserpool.user.subscriptions import Subscription
 
 GRACE = 30.0
 """Seconds that connections have to end when the proxy stops, where nothing else is said."""

@@ -8,7 +8,7 @@ from random import Random, SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -20,12 +20,10 @@ from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.registrar import Limits, Registrar, events
 from rserpool.core.wire import enrp as enrp_messages
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
-from rserpool.node.closing import close
 from rserpool.node.counting import CountedLog
-from rserpool.node.multicast import ENRP_GROUP, AnnouncementChannel, default_group
+from rserpool.node.multicast import ENRP_GROUP, default_group
 from rserpool.node.node import Node
 from rserpool.node.registrars import local_hosts_towards
-from rserpool.node.tcp import listen_tcp
 from rserpool.plugins import add_policies
 from rserpool.registrar.collector import Garbage
 from rserpool.sctp.base import PPID_ENRP
@@ -92,7 +90,6 @@ class RegistrarService(Service):
         self._tcp = tcp
         self._enrp = enrp or TransportAddress(asap.hosts, ENRP_PORT)
         self._enrp_hosts = encapsulation_hosts or self._enrp.hosts
-        self._enrp_endpoint: ISctpEndpoint | None = None
         self._peers = tuple(peers)
         self._encapsulation = encapsulation
         self._hosts = encapsulation_hosts or asap.hosts
@@ -103,10 +100,7 @@ class RegistrarService(Service):
         self._discover = discover
         self._discover_group = discover_group
         self._given_stack = stack
-        self._stack: ISctpStack | None = None
-        self._endpoint: ISctpEndpoint | None = None
-        self._ports: list[Any] = []
-        self._multicast: list[Any] = []
+        self._tcp_port: Any = None
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
         self.registrar = Registrar(
@@ -137,7 +131,7 @@ class RegistrarService(Service):
         try:
             self._start()
         except Exception:
-            self._abandon()
+            self.node.abandon()
             raise
         super().startService()
 
@@ -149,25 +143,25 @@ class RegistrarService(Service):
     @property
     def encapsulation_port(self) -> int:
         """The UDP port of SCTP over UDP; 0 where none is used, or before the service runs."""
-        return self._stack.encapsulation_port if self._stack is not None else 0
+        return 0 if self.node.stack is None else self.node.stack.encapsulation_port
 
     @property
     def asap_places(self) -> list[str]:
         """Where elements and users reach it: C{HOST:PORT}, one for each address."""
-        address = self._asap if self._endpoint is None else TransportAddress(self._endpoint.hosts, self._endpoint.port)
+        address: TransportAddress | ISctpEndpoint = self.node.asap.sctp or self._asap
         return [str(TransportAddress((host,), address.port)) for host in address.hosts]
 
     @property
     def tcp_address(self) -> TransportAddress | None:
         """Where users reach it over TCP."""
-        if not self._ports or not self._tcp:
+        if self._tcp_port is None:
             return None
-        host = self._ports[0].getHost()
+        host = self._tcp_port.getHost()
         return TransportAddress((host.host,), host.port, protocol="tcp")
 
     def _start(self) -> None:
         hosts = self._hosts
-        self._stack = self._given_stack or open_stack(
+        stack = self._given_stack or open_stack(
             self._reactor,
             backend=self._backend,
             profile=self._profile,
@@ -175,16 +169,17 @@ class RegistrarService(Service):
             encapsulation=self._encapsulation,
             registrar=True,
         )
-        self._endpoint = self.node.asap.sctp = self._stack.open(self._asap.port, self.node.asap, hosts, True)
-        self._start_enrp(self._stack)
+        self.node.take(stack, own=self._given_stack is None)
+        endpoint = self.node.asap.open(self._asap.port, hosts)
+        self._start_enrp()
         if self._tcp:
-            self._ports.append(self._listen_tcp())
+            self._tcp_port = self._listen_tcp()
         if self._announce:
-            self._start_announcing()
+            self._start_announcing(endpoint)
         if self._tame_garbage:
             self._garbage.start()
             self._collecting.start(COLLECT, now=False)
-        where = str(TransportAddress(self._endpoint.hosts, self._endpoint.port, self._stack.encapsulation_port))
+        where = str(TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port))
         self._log.info(
             "registrar 0x{identifier:08x} serves ASAP at {where} (SCTP{over}){tcp}, profile {profile}",
             identifier=self.registrar.identifier,
@@ -200,30 +195,27 @@ class RegistrarService(Service):
         else:
             self._log.warn("there is no authorization yet: whoever reaches {where} can register", where=where)
 
-    def _start_enrp(self, stack: ISctpStack) -> None:
+    def _start_enrp(self) -> None:
         registrar, node = self.registrar, self.node
         channel = node.open_channel("enrp", registrar.enrp, enrp_messages, PPID_ENRP)
-        endpoint = self._enrp_endpoint = stack.open(self._enrp.port, channel, self._enrp_hosts, True)
-        channel.sctp = endpoint
+        endpoint = channel.open(self._enrp.port, self._enrp_hosts)
         hosts = endpoint.hosts
         if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104
             hosts = local_hosts_towards(self._peers)
         transport = SctpTransport(endpoint.port, DATA_ONLY, hosts)
-        information = ServerInformation(registrar.identifier, transport, stack.encapsulation_port)
+        information = ServerInformation(registrar.identifier, transport, self.encapsulation_port)
         if self._discover:
-            multicast = AnnouncementChannel(self._discover_group, hosts[0], channel.announced)
-            self._multicast.append(multicast.start(self._reactor))
-            channel.multicast = multicast.send
+            channel.join(self._discover_group, hosts[0])
         node.perform(registrar.enrp.join(information, self._peers, node.now(), discover=self._discover))
 
     def _listen_tcp(self) -> Any:
         if self._asap_tcp is not None:
-            return listen_tcp(self._reactor, self._asap_tcp.hosts[0], self._asap_tcp.port, self.node.asap)
+            return self.node.asap.listen_tcp(self._asap_tcp.hosts[0], self._asap_tcp.port)
         host, wanted = self._asap.hosts[0], self._asap.port or ASAP_PORT
         try:
-            return listen_tcp(self._reactor, host, wanted, self.node.asap)
+            return self.node.asap.listen_tcp(host, wanted)
         except CannotListenError:
-            port: Any = listen_tcp(self._reactor, host, 0, self.node.asap)
+            port: Any = self.node.asap.listen_tcp(host, 0)
             self._log.info(
                 "TCP port {taken} is taken: users reach this registrar over TCP at port {port}",
                 taken=wanted,
@@ -231,45 +223,24 @@ class RegistrarService(Service):
             )
             return port
 
-    def _start_announcing(self) -> None:
-        assert self._stack is not None and self._endpoint is not None
+    def _start_announcing(self, endpoint: ISctpEndpoint) -> None:
         interface = self._asap.hosts[0]
-        group = self._announce_group or default_group(interface)
-        channel = AnnouncementChannel(group, interface, self.node.asap.announced)
-        self._multicast.append(channel.start(self._reactor))
-        self.node.asap.multicast = channel.send
+        self.node.asap.join(self._announce_group or default_group(interface), interface)
         transports: list[SctpTransport | TcpTransport] = [
-            SctpTransport(self._endpoint.port, DATA_PLUS_CONTROL, self._endpoint.hosts)
+            SctpTransport(endpoint.port, DATA_PLUS_CONTROL, endpoint.hosts)
         ]
         tcp = self.tcp_address
         if tcp is not None:
             transports.append(TcpTransport(tcp.port, tcp.hosts[0]))
-        encapsulation = self._stack.encapsulation_port
-        self.node.perform(self.registrar.announce(tuple(transports), encapsulation, self.node.now()))
-
-    def _abandon(self) -> None:
-        for port in (*self._ports, *self._multicast):
-            port.stopListening()
-        self._ports.clear()
-        self._multicast.clear()
-        for endpoint in (self._endpoint, self._enrp_endpoint):
-            if endpoint is not None:
-                endpoint.abort()
-        if self._stack is not None and self._given_stack is None:
-            self._stack.close()
+        self.node.perform(self.registrar.announce(tuple(transports), self.encapsulation_port, self.node.now()))
 
     async def _stop(self) -> None:
         if self._collecting.running:
             self._collecting.stop()
         self._garbage.stop()
         self._counted.stop()
-        self.node.stop()
-        for port in (*self._ports, *self._multicast):
-            await maybeDeferred(port.stopListening)
-        self._ports.clear()
-        self._multicast.clear()
-        own_stack = self._stack if self._given_stack is None else None
-        await close(self._reactor, (self._endpoint, self._enrp_endpoint), own_stack)
+        await self.node.close()
+        self._tcp_port = None
 
     def _notified(self, event: Any) -> None:
         match event:
@@ -289,10 +260,11 @@ class RegistrarService(Service):
                     why=why,
                 )
             case events.SupervisionStretched(interval=interval, elements=elements):
-                if self._endpoint is not None:
+                endpoint = self.node.asap.sctp
+                if endpoint is not None:
                     # SCTP's own heartbeats cost something too.
                     stretch = interval / self._profile.keep_alive_interval
-                    self._endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
+                    endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
                 self._log.warn(
                     "{elements} elements: each is asked every {interval:.1f} s now",
                     interval=interval,

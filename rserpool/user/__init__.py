@@ -5,7 +5,7 @@ from __future__ import annotations
 from rserpool.core.user.events import PoolChanged, Resolved
 from rserpool.core.user.trying import PassedOver
 from rserpool.user.endpoint import PoolClientEndpoint
-from rserpool.user.node import Subscription
 from rserpool.user.service import PoolUserService
+from rserpool.user.subscriptions import Subscription
 
 __all__ = ["PassedOver", "PoolChanged", "PoolClientEndpoint", "PoolUserService", "Resolved", "Subscription"]

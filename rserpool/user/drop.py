@@ -16,8 +16,8 @@ from twisted.logger import Logger
 from rserpool.core.user.events import PoolChanged, Resolved
 from rserpool.core.user.places import serves_at
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.user.node import Subscription
 from rserpool.user.service import PoolUserService
+from rserpool.user.subscriptions import Subscription
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall

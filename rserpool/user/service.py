@@ -22,17 +22,17 @@ from rserpool.core.handles import handle_of
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user.events import PoolChanged, ResolutionFailed, Resolved
+from rserpool.core.user.places import serves_at
 from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.node.closing import close
+from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.registrars import local_hosts_towards, over, registrars_from
-from rserpool.node.tcp import TcpEndpoint
 from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
-from rserpool.user.node import Subscription, is_at
+from rserpool.user.subscriptions import Subscription, Subscriptions
 
 TRANSPORTS = ("auto", "sctp", "tcp")
 
@@ -86,13 +86,10 @@ class PoolUserService(Service):
         self._announce_group = announce_group
         self._random = random or Random(SystemRandom().getrandbits(128))
         self._given_stack = stack
-        self._stack: ISctpStack | None = None
-        self._channel: Any = None
         self._user: PoolUser | None = None
         self._node: Node | None = None
         self._waiting: dict[object, Deferred[Resolved]] = {}
-        self._subscriptions: dict[bytes, list[Subscription]] = {}
-        self._last: dict[bytes, PoolChanged] = {}
+        self._subscriptions = Subscriptions(reactor, self._watch, self._unwatch)
         self._opened: set[Closable] = set()
 
     @property
@@ -108,7 +105,7 @@ class PoolUserService(Service):
     @property
     def watched(self) -> Mapping[bytes, PoolChanged | None]:
         """The pools that somebody watches, and what is known of each."""
-        return {handle: self._last.get(handle) for handle in self._subscriptions}
+        return self._subscriptions.watched
 
     @property
     def waiting(self) -> int:
@@ -130,14 +127,16 @@ class PoolUserService(Service):
         self._user = PoolUser(registrars, profile=self.profile, random=self._random, protocol=transport)
         node = self._node = Node(self.reactor, self._user, self._notified)
         if stack is None:
-            node.asap.tcp = TcpEndpoint(self.reactor, node.asap)
+            node.asap.open_tcp()
         else:
-            node.asap.sctp = stack.open(0, node.asap, hosts, False)
+            node.take(stack, own=stack is not self._given_stack)
+            node.asap.open(0, hosts, listening=False)
         super().startService()
         if self._announcements:
-            self._listen_announcements(hosts[0] if hosts else local_hosts_towards(self._registrars)[0])
-        for handle in self._subscriptions:
-            self._node.perform(self._user.subscribe(handle, self.now()))
+            interface = hosts[0] if hosts else local_hosts_towards(self._registrars)[0]
+            node.asap.join(self._announce_group or default_group(interface), interface)
+        for handle in self.watched:
+            self._watch(handle)
 
     def stopService(self) -> Deferred[None]:
         """Cancel what is under way and close everything, within a second or two."""
@@ -209,7 +208,7 @@ class PoolUserService(Service):
             return
         handle = handle_of(pool)
         if isinstance(failed, TransportAddress):
-            failed = next((each for each in self._user.known(handle) or () if is_at(each, failed)), 0)
+            failed = next((each for each in self._user.known(handle) or () if _is_at(each, failed)), 0)
             if not failed:
                 raise KeyError("no element that is known is there")
         identifier = failed if isinstance(failed, int) else failed.identifier
@@ -221,15 +220,7 @@ class PoolUserService(Service):
         This goes on through the loss of registrars, and while the pool does not exist, until the returned object's
         C{stop()} is called.
         """
-        handle = handle_of(pool)
-        subscription = Subscription(handle, callback, self._unsubscribe)
-        watchers = self._subscriptions.setdefault(handle, [])
-        watchers.append(subscription)
-        if handle in self._last:
-            self.reactor.callLater(0, self._tell_present, subscription)
-        elif len(watchers) == 1 and self._node is not None and self._user is not None:
-            self._node.perform(self._user.subscribe(handle, self._node.now()))
-        return subscription
+        return self._subscriptions.add(handle_of(pool), callback)
 
     def opened(self, by: Closable) -> None:
         """Something, as a session, stands on this service: it is closed when this stops.
@@ -267,35 +258,21 @@ class PoolUserService(Service):
         if self._given_stack is not None:
             return "sctp", self._given_stack
         try:
-            self._stack = open_stack(self.reactor, backend=self._backend, profile=self.profile, hosts=hosts)
+            stack = open_stack(self.reactor, backend=self._backend, profile=self.profile, hosts=hosts)
         except (SctpUnavailable, CannotListenError) as error:
             if self._transport == "sctp":
                 raise
             self.log.warn("asking registrars over TCP, since there is no SCTP: {error}", error=error)
             return "tcp", None
-        return "sctp", self._stack
-
-    def _listen_announcements(self, interface: str) -> None:
-        from rserpool.node.multicast import AnnouncementChannel, default_group
-
-        assert self._node is not None
-        group = self._announce_group or default_group(interface)
-        channel = AnnouncementChannel(group, interface, self._node.asap.announced)
-        self._channel = channel.start(self.reactor)
+        return "sctp", stack
 
     async def _stop(self) -> None:
         node, self._node = self._node, None
         user, self._user = self._user, None
-        stack, self._stack = self._stack, None
-        channel, self._channel = self._channel, None
-        self._last.clear()
-        if node is None or user is None:
-            return
-        node.perform(user.stop())
-        node.stop()
-        if channel is not None:
-            channel.stopListening()
-        await close(self.reactor, (node.asap.tcp, node.asap.sctp), stack)
+        self._subscriptions.forget()
+        if node is not None and user is not None:
+            node.perform(user.stop())
+            await node.close()
 
     # What comes out of the role
 
@@ -309,10 +286,8 @@ class PoolUserService(Service):
                 waiting = self._waiting.pop(request, None)
                 if waiting is not None:
                     waiting.errback(Failure(error))
-            case PoolChanged(handle=handle):
-                self._last[handle] = event
-                for subscription in list(self._subscriptions.get(handle, ())):
-                    subscription.tell(event)
+            case PoolChanged():
+                self._subscriptions.changed(event)
             case HomeChanged(registrar=registrar):
                 self.home_since = None if registrar is None else self.now()
                 if registrar is None:
@@ -327,17 +302,16 @@ class PoolUserService(Service):
         if waiting is not None:
             waiting.errback(Failure(CancelledError()))
 
-    def _tell_present(self, subscription: Subscription) -> None:
-        present = self._last.get(subscription.handle)
-        if present is not None:
-            subscription.tell(present)
+    def _watch(self, handle: bytes) -> None:
+        if self._node is not None and self._user is not None:
+            self._node.perform(self._user.subscribe(handle, self._node.now()))
 
-    def _unsubscribe(self, subscription: Subscription) -> None:
-        watchers = self._subscriptions.get(subscription.handle, [])
-        if subscription in watchers:
-            watchers.remove(subscription)
-        if not watchers:
-            self._subscriptions.pop(subscription.handle, None)
-            self._last.pop(subscription.handle, None)
-            if self._user is not None:
-                self._user.unsubscribe(subscription.handle)
+    def _unwatch(self, handle: bytes) -> None:
+        if self._user is not None:
+            self._user.unsubscribe(handle)
+
+
+def _is_at(element: PoolElementParameter, address: TransportAddress) -> bool:
+    """Whether an element serves at this address: by its protocol, at its port, and at one of its hosts."""
+    same = (element.user_transport.kind == "sctp") == (address.protocol == "sctp")
+    return same and any(serves_at(element, host, address.port) for host in address.hosts)

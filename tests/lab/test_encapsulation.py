@@ -183,10 +183,9 @@ class MixedScopeTests(EncapsulationCase):
         with element:
             identifier = await serving.serve("www", TcpTransport(80, element.addresses[0]))
         await self.soon(lambda: len(other.registrar.handlespace) == 1)
-        assert one._endpoint is not None and one._enrp_endpoint is not None
         one.node.stop()
-        one._endpoint.abort()
-        one._enrp_endpoint.abort()
+        for endpoint in one.node.endpoints:
+            endpoint.abort()
         [known] = other.registrar.handlespace.owned_by(one.registrar.identifier)
         self.assertEqual(identifier, known.identifier)
         mine = other.registrar.identifier

@@ -87,8 +87,8 @@ class LoopbackCase(TestCase):
         return service
 
     def _tcp_port(self, service: RegistrarService) -> int:
-        (port,) = [port for port in service._ports if port.getHost().type == "TCP"]
-        return port.getHost().port
+        assert service.tcp_address is not None
+        return service.tcp_address.port
 
     async def register(
         self, transport: UserTransport, pool: str = "pool", identifier: int | None = None, stack: Any = None

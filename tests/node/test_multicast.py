@@ -17,7 +17,7 @@ from rserpool.core.addresses import ASAP_PORT
 from rserpool.core.element import PoolElement
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
-from rserpool.node.multicast import IF_INET6, IPV4_GROUP, IPV6_GROUP, AnnouncementChannel, _join_ipv6, default_group
+from rserpool.node.multicast import IF_INET6, IPV4_GROUP, IPV6_GROUP, MulticastGroup, _join_ipv6, default_group
 from rserpool.node.node import Node
 
 PORT = 20000 + os.getpid() % 20000
@@ -52,8 +52,8 @@ class ChannelTests(TestCase):
 
     timeout = 10
 
-    def channel(self, group: TransportAddress, interface: str, received: Any) -> AnnouncementChannel:
-        channel = AnnouncementChannel(group, interface, received)
+    def channel(self, group: TransportAddress, interface: str, received: Any) -> MulticastGroup:
+        channel = MulticastGroup(group, interface, received)
         port: Any = channel.start(reactor)
         self.addCleanup(port.stopListening)
         return channel

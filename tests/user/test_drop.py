@@ -143,4 +143,4 @@ class DropTests(EndpointCase):
         protocol.transport.abortConnection()
         self.scope.member(2)
         self.scope.advance(1)
-        self.assertEqual(self.user._subscriptions, {})
+        self.assertEqual(self.user.watched, {})
