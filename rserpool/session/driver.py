@@ -315,7 +315,7 @@ class SessionDriver:
         if self._resolving is not None:
             self._resolving.cancel()
         if self._drop is not None:
-            self._drop.stop()
+            self._drop.rest()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

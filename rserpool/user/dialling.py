@@ -16,7 +16,6 @@ from rserpool.core.user.events import Resolved
 from rserpool.core.user.trying import PassedOver
 from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport, TcpTransport
 from rserpool.user.service import PoolUserService
-from rserpool.user.tcp import tcp_endpoint
 
 T = TypeVar("T")
 
@@ -42,7 +41,12 @@ def endpoint_at(user: PoolUserService, address: TransportAddress, seconds: float
     """
     if address.protocol != "tcp":
         return user.sctp_endpoint(address)
-    return tcp_endpoint(user.reactor, address.hosts[0], address.port, seconds + 1)
+    # They load TLS: only who connects pays for it.
+    from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+
+    host = address.hosts[0]
+    kind = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
+    return kind(user.reactor, host, address.port, timeout=seconds + 1)
 
 
 def in_time(reactor: Any, connecting: Deferred[T], seconds: float) -> Deferred[T]:

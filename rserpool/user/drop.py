@@ -118,10 +118,6 @@ class Drop:
         if self._subscription is None:
             self._subscription = self._user.subscribe(self._handle, self._changed)
 
-    def stop(self) -> None:
-        """Watch no more."""
-        self.rest()
-
     def _changed(self, change: PoolChanged) -> None:
         elements = change.elements or ()
         if len(elements) >= CERTAIN:
