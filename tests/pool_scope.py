@@ -12,13 +12,19 @@ from rserpool.testing import ElementProcess, Scope
 
 
 class Taking(Protocol):
-    """The element's end of a connection: keeps what comes."""
+    """An end of a connection: keeps what comes, and why it was lost."""
+
+    transport: Any
+    lost: Any = None
 
     def __init__(self) -> None:
         self.received = b""
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost = reason
 
 
 class Server(Factory):

@@ -26,9 +26,8 @@ from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.memory import Network
 from rserpool.user import PoolClientEndpoint, PoolUserService
 from tests.conformance import rfc
-from tests.pool_scope import PoolScope
+from tests.pool_scope import PoolScope, Taking
 from tests.sctp.harness import Recorder
-from tests.user.test_endpoint import Client
 
 REGISTRAR = TransportAddress(("10.0.0.1",), ASAP_PORT)
 UNKNOWN = b"\x77\0\0\4"
@@ -161,7 +160,7 @@ class UserTests(SynchronousTestCase):
         endpoint = PoolClientEndpoint(self.user, b"pool")
         messages_: Any = self.scope.result(endpoint.connect(Factory.forProtocol(SctpProtocol)))  # type: ignore[type-var]
         messages_.transport.send(b"message")
-        stream: Any = self.scope.result(endpoint.connect(Factory.forProtocol(Client)))
+        stream: Any = self.scope.result(endpoint.connect(Factory.forProtocol(Taking)))
         stream.transport.write(b"bytes")
         self.scope.advance(0.1)
         self.assertEqual([data for data, _ in received], [b"message", b"bytes"])
@@ -172,7 +171,7 @@ class UserTests(SynchronousTestCase):
         """An element's TCP port gets what the application writes, and nothing else."""
         self.scope.member(1)
         endpoint = PoolClientEndpoint(self.user, b"pool")
-        client: Any = self.scope.result(endpoint.connect(Factory.forProtocol(Client)))
+        client: Any = self.scope.result(endpoint.connect(Factory.forProtocol(Taking)))
         client.transport.write(b"hello")
         self.scope.advance(30.0)
         [connection] = self.scope.servers[1].connections
@@ -194,7 +193,7 @@ class UserTests(SynchronousTestCase):
             self.assertEqual(element.user_transport, transport)
             endpoint = PoolClientEndpoint(self.user, b"pool%d" % number, timeout=1.0)
             failed: list[Any] = []
-            endpoint.connect(Factory.forProtocol(Client)).addErrback(failed.append)
+            endpoint.connect(Factory.forProtocol(Taking)).addErrback(failed.append)
             self.scope.advance(2.0)
             self.assertIsInstance(failed[0].value, NoElement)
         self.assertEqual(self.scope.tried(), [])
@@ -212,7 +211,7 @@ class UserTests(SynchronousTestCase):
         self.assertEqual(self.reports(), [])
         self.scope.close()
         endpoint = PoolClientEndpoint(self.user, b"pool", timeout=1.0)
-        endpoint.connect(Factory.forProtocol(Client)).addErrback(lambda failure: None)
+        endpoint.connect(Factory.forProtocol(Taking)).addErrback(lambda failure: None)
         self.scope.advance(2.0)
         self.assertEqual({report.message.identifier for report in self.reports()}, {1})
 

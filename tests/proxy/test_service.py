@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint, serverFromString
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -16,36 +16,17 @@ from rserpool.proxy.descriptors import OURS, room_for
 from tests.pool_scope import PoolScope, Taking
 
 
-class Client(Protocol):
-    """Somebody who uses the proxy."""
-
-    transport: Any
-    lost: Any = None
-
-    def __init__(self) -> None:
-        self.received = b""
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.lost = reason
-
-
 @implementer(IHalfCloseableProtocol)
 class Half(Taking):
     """An element's end that goes on when the other side has said all."""
 
-    ended = lost = False
+    ended = False
 
     def readConnectionLost(self) -> None:
         self.ended = True
 
     def writeConnectionLost(self) -> None:
         pass
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.lost = True
 
 
 class ServiceTests(SynchronousTestCase):
@@ -65,7 +46,7 @@ class ServiceTests(SynchronousTestCase):
     def client(self) -> Any:
         """A client that is connected with the proxy."""
         endpoint = TCP4ClientEndpoint(self.clients.reactor, self.scope.client.host, 8080)
-        return self.scope.result(endpoint.connect(Factory.forProtocol(Client)))
+        return self.scope.result(endpoint.connect(Factory.forProtocol(Taking)))
 
     def accepted(self) -> dict[int, int]:
         """How many connections each element has accepted."""

@@ -5,26 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.user import PoolClientEndpoint
-from tests.pool_scope import PoolScope
-
-
-class Client(Protocol):
-    """Notes whether it is connected."""
-
-    lost: Any = None
-
-    def __init__(self) -> None:
-        self.received = b""
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.lost = reason
+from tests.pool_scope import PoolScope, Taking
 
 
 class EndpointCase(SynchronousTestCase):
@@ -41,7 +26,7 @@ class EndpointCase(SynchronousTestCase):
         return PoolClientEndpoint(self.user, b"pool", **options)
 
     def connect(self, endpoint: PoolClientEndpoint) -> Deferred[Any]:
-        return endpoint.connect(Factory.forProtocol(Client))
+        return endpoint.connect(Factory.forProtocol(Taking))
 
     def connected(self, endpoint: PoolClientEndpoint) -> Any:
         return self.scope.result(self.connect(endpoint))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.user.stage import Client, EndpointCase
+from tests.pool_scope import Taking
+from tests.user.stage import EndpointCase
 
 
 class ReportTests(EndpointCase):
@@ -34,14 +35,14 @@ class ReportTests(EndpointCase):
         """By a protocol that wraps ours (TLS does): its peer tells."""
         endpoint = self.endpoint(1)
         protocol = self.connected(endpoint)
-        wrapping = Client()
+        wrapping = Taking()
         wrapping.makeConnection(protocol.transport)
         self.assertEqual(endpoint.element_of(wrapping).identifier, 1)
 
     def test_stranger(self) -> None:
         """A protocol that this endpoint did not connect is a mistake."""
         with self.assertRaises(ValueError):
-            self.endpoint().report(Client())
+            self.endpoint().report(Taking())
 
     def test_forgotten(self) -> None:
         """Not all connections that are gone are remembered."""

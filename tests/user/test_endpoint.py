@@ -22,8 +22,8 @@ from rserpool.sctp import SctpProtocol, listenSCTP
 from rserpool.sctp.one_to_one import protocols
 from rserpool.user import PassedOver, PoolUserService
 from tests.conformance import rfc
-from tests.pool_scope import PoolScope
-from tests.user.stage import Client, EndpointCase
+from tests.pool_scope import PoolScope, Taking
+from tests.user.stage import EndpointCase
 
 
 class ConnectTests(EndpointCase):
@@ -34,7 +34,7 @@ class ConnectTests(EndpointCase):
         """The endpoint's protocol is connected to an element, and both can be asked which."""
         endpoint = self.endpoint(1)
         protocol = self.connected(endpoint)
-        self.assertIsInstance(protocol, Client)
+        self.assertIsInstance(protocol, Taking)
         self.assertEqual(protocol.transport.getPeer().port, 8001)
         self.assertEqual(endpoint.element_of(protocol).identifier, 1)
         self.assertEqual(endpoint.element, endpoint.element_of(protocol))
@@ -179,7 +179,7 @@ class ConnectTests(EndpointCase):
             asked.append(element.identifier)
             if element.identifier == 1:
                 raise PassedOver("not this one")
-            return inner.connect(Factory.forProtocol(Client))
+            return inner.connect(Factory.forProtocol(Taking))
 
         for _ in range(4):
             self.scope.result(endpoint.connect_by(connect))

@@ -15,7 +15,7 @@ from rserpool.core import (
 )
 from rserpool.core.profiles import FAST
 from rserpool.user import PoolClientEndpoint
-from tests.user.stage import Client
+from tests.pool_scope import Taking
 
 
 class StringTests(SynchronousTestCase):
@@ -99,7 +99,7 @@ class StringTests(SynchronousTestCase):
         """The pool user starts with the first connect, and stops with the reactor."""
         user = self.user("rserpool:POOL:registrar=127.0.0.1:3864:transport=tcp")
         self.assertFalse(user.running)
-        self.last.connect(Factory.forProtocol(Client)).addErrback(lambda _: None)
+        self.last.connect(Factory.forProtocol(Taking)).addErrback(lambda _: None)
         self.assertTrue(user.running)
         self.assertEqual([client[:2] for client in self.reactor.tcpClients], [("127.0.0.1", 3864)])
         ((stop, args, keywords),) = self.reactor.triggers["before"]["shutdown"]
