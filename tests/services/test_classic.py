@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,6 +16,7 @@ from rserpool.sctp.base import PPID_ASAP
 from rserpool.services import Classic
 from rserpool.services.classic import CHARGEN, daytime
 from rserpool.testing import ElementProcess, Scope
+from tests.pool_scope import Taking
 
 
 class Messages(SctpProtocol):
@@ -27,22 +28,6 @@ class Messages(SctpProtocol):
 
     def messageReceived(self, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
         self.received.append((data, ppid, stream))
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.lost = reason
-
-
-class Bytes(Protocol):
-    """Collects bytes."""
-
-    transport: Any
-
-    def __init__(self) -> None:
-        self.received = b""
-        self.lost: Failure | None = None
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost = reason
@@ -64,7 +49,7 @@ class ClassicTests(SynchronousTestCase):
 
         self.element = self.scope.element(setup=serve)
         self.scope.settle()
-        kind: Any = Messages if protocol == "sctp" else Bytes
+        kind: Any = Messages if protocol == "sctp" else Taking
         return self.scope.result(self.user.endpoint(service).connect(Factory.forProtocol(kind)))
 
     def test_echo(self) -> None:

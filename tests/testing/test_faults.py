@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import DNSLookupError
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.protocols.wire import Echo
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,18 +14,7 @@ from rserpool.core import TransportAddress
 from rserpool.core.wire import asap, enrp
 from rserpool.sctp.base import SctpHandler
 from rserpool.testing import Dialled, Scope
-
-
-class Client(Protocol):
-    """Collects what comes."""
-
-    transport: Any
-
-    def __init__(self) -> None:
-        self.received = b""
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
+from tests.pool_scope import Taking
 
 
 class FaultCase(SynchronousTestCase):
@@ -94,7 +83,7 @@ class StandingStillTests(FaultCase):
         element, user = scope.element("pool", Factory.forProtocol(Echo), port=7), scope.user()
         scope.settle()
         scope.freeze(element)
-        connecting = HostnameEndpoint(user.reactor, element.name, 7).connect(Factory.forProtocol(Client))
+        connecting = HostnameEndpoint(user.reactor, element.name, 7).connect(Factory.forProtocol(Taking))
         client: Any = scope.result(connecting)
         client.transport.write(b"hello")
         scope.settle()
@@ -107,7 +96,7 @@ class StandingStillTests(FaultCase):
         """A frozen process whose factory wants no connection ends it when it goes on."""
         lost: list[Any] = []
 
-        class Watching(Client):
+        class Watching(Taking):
             def connectionLost(self, reason: Any = None) -> None:
                 lost.append(reason)
 
@@ -181,11 +170,11 @@ class NameTests(FaultCase):
         element, user = scope.element("pool", Factory.forProtocol(Echo), port=7), scope.user()
         for name in ("e1", element.host):
             endpoint = HostnameEndpoint(user.reactor, name, 7)
-            client: Any = scope.result(endpoint.connect(Factory.forProtocol(Client)))
+            client: Any = scope.result(endpoint.connect(Factory.forProtocol(Taking)))
             self.assertEqual(element.host, client.transport.getPeer().host)
         with self.assertRaises(DNSLookupError):
-            scope.result(HostnameEndpoint(user.reactor, "nowhere", 7).connect(Factory.forProtocol(Client)))
-        own: Any = HostnameEndpoint(element.reactor, "localhost", 7).connect(Factory.forProtocol(Client))
+            scope.result(HostnameEndpoint(user.reactor, "nowhere", 7).connect(Factory.forProtocol(Taking)))
+        own: Any = HostnameEndpoint(element.reactor, "localhost", 7).connect(Factory.forProtocol(Taking))
         self.assertEqual(element.host, scope.result(own).transport.getPeer().host)
 
 
@@ -232,7 +221,7 @@ class TraceTests(FaultCase):
         scope.settle()
         since = scope.now
         scope.kill(element)
-        user.endpoint("pool", timeout=0.5).connect(Factory.forProtocol(Client)).addErrback(lambda _: None)
+        user.endpoint("pool", timeout=0.5).connect(Factory.forProtocol(Taking)).addErrback(lambda _: None)
         stack = scope.network.stack("10.9.9.9")
         stranger = stack.open(0, SctpHandler()).connect(scope.registrars[0].address)
         scope.advance(1.0)

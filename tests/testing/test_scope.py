@@ -8,14 +8,14 @@ from typing import Any
 from twisted.application.internet import ClientService, StreamServerEndpointService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import PROFILES, NoElement, NoRegistrar, Rejected, UnknownPool
 from rserpool.sctp import SctpServerEndpoint
 from rserpool.testing import ElementProcess, Scope
+from tests.pool_scope import Taking
 
 
 class Greeter(Protocol):
@@ -26,20 +26,6 @@ class Greeter(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.transport.write(data)  # type: ignore[union-attr]
-
-
-class Client(Protocol):
-    """Collects what comes."""
-
-    def __init__(self) -> None:
-        self.received = b""
-        self.lost: Failure | None = None
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.lost = reason
 
 
 def greeter(name: str) -> Any:
@@ -114,12 +100,12 @@ class ScopeTests(SynchronousTestCase):
             scope.kill(names.pop(client.received[:-1]))
             scope.until(functools.partial(getattr, client, "lost"))
         with self.assertRaises(NoElement):
-            scope.result(endpoint.connect(Factory.forProtocol(Client)))
+            scope.result(endpoint.connect(Factory.forProtocol(Taking)))
 
     @staticmethod
-    def greeted(scope: Scope, endpoint: Any) -> Client:
+    def greeted(scope: Scope, endpoint: Any) -> Taking:
         """A client that has its answer."""
-        client: Client = scope.result(endpoint.connect(Factory.forProtocol(Client)))
+        client: Taking = scope.result(endpoint.connect(Factory.forProtocol(Taking)))
         client.transport.write(b"!")  # type: ignore[union-attr]
         scope.until(lambda: client.received.endswith(b"!"))
         return client
@@ -138,7 +124,7 @@ class ScopeTests(SynchronousTestCase):
         element = scope.element(setup=greets)
         user = scope.user(transport="tcp")
         scope.settle()
-        service = ClientService(user.endpoint("pool"), Factory.forProtocol(Client), clock=user.reactor)
+        service = ClientService(user.endpoint("pool"), Factory.forProtocol(Taking), clock=user.reactor)
         service.startService()
         first: Any = scope.result(service.whenConnected())
         scope.restart(element)
