@@ -24,7 +24,7 @@ from zope.interface.verify import verifyObject
 from rserpool.core import ConfigurationError, SctpUnavailable, TransportAddress
 from rserpool.sctp import SctpClientEndpoint, SctpServerEndpoint, open_stack
 from rserpool.sctp.one_to_one import protocols
-from tests.sctp.test_one_to_one import Bytes, Messages, OneToOneCase, Serving
+from tests.sctp.one_to_one import Bytes, Messages, OneToOneCase, Serving
 
 
 @implementer(IAgentEndpointFactory)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.error import (
     CannotListenError,
     ConnectionAborted,
@@ -13,140 +11,14 @@ from twisted.internet.error import (
     TimeoutError,
 )
 from twisted.internet.interfaces import IAddress, IConnector, IListeningPort
-from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory
-from twisted.internet.task import Clock
-from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from rserpool.core import TransportAddress
-from rserpool.sctp import ISctpAssociation, ISctpProtocol, SctpProtocol, connectSCTP, listenSCTP
-from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP, SEND_LIMIT
-from rserpool.sctp.memory import Network
+from rserpool.sctp import ISctpAssociation, ISctpProtocol, connectSCTP, listenSCTP
+from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP
 from rserpool.sctp.one_to_one.connector import SctpConnector
 from rserpool.sctp.one_to_one.ports import SctpPort
 from rserpool.sctp.one_to_one.transport import SctpAddress
-
-
-class Messages(SctpProtocol):
-    """Writes down what it gets."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[bytes, int, int, bool]] = []
-        self.failed: list[tuple[bytes, int]] = []
-        self.lost: list[Any] = []
-        self.made = 0
-
-    def connectionMade(self) -> None:
-        self.made += 1
-
-    def messageReceived(self, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
-        self.received.append((data, ppid, stream, unordered))
-
-    def sendFailed(self, data: bytes, ppid: int) -> None:
-        self.failed.append((data, ppid))
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.lost.append(reason.type)
-
-
-class Bytes(Protocol):
-    """The same for a stream."""
-
-    def __init__(self) -> None:
-        self.received: list[bytes] = []
-        self.lost: list[Any] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received.append(data)
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.lost.append(reason.type)
-
-
-class Serving(ServerFactory):
-    """Keeps what it built."""
-
-    protocol: Any = Messages
-
-    def __init__(self, protocol: Any = Messages) -> None:
-        self.protocol = protocol
-        self.built: list[Any] = []
-        self.addresses: list[Any] = []
-        self.states: list[str] = []
-
-    def startFactory(self) -> None:
-        self.states.append("started")
-
-    def stopFactory(self) -> None:
-        self.states.append("stopped")
-
-    def buildProtocol(self, address: Any) -> Any:
-        self.addresses.append(address)
-        self.built.append(super().buildProtocol(address))
-        return self.built[-1]
-
-
-class Calling(Serving, ClientFactory):
-    """The same for the side that connects."""
-
-    def startedConnecting(self, connector: Any) -> None:
-        self.states.append("connecting")
-
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        self.states.append(f"failed: {reason.type.__name__ if reason.type else ''}")
-
-    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
-        self.states.append(f"lost: {reason.type.__name__ if reason.type else ''}")
-
-
-class Producer:
-    """Writes down what a transport asks of it; a pull producer writes C{pieces}."""
-
-    def __init__(self, pieces: int = 0) -> None:
-        self.calls: list[str] = []
-        self.pieces = pieces
-        self.consumer: Any = None
-
-    def pauseProducing(self) -> None:
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.calls.append("resume")
-        if self.pieces:
-            self.pieces -= 1
-            self.consumer.write(b"x" * MAX_MESSAGE)
-            if not self.pieces:
-                self.consumer.unregisterProducer()
-
-    def stopProducing(self) -> None:
-        self.calls.append("stop")
-
-
-class OneToOneCase(SynchronousTestCase):
-    """A server and a client host."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.network = Network(self.clock)
-        self.here = self.network.stack("10.0.0.1", registrar=True)
-        self.there = self.network.stack("10.0.0.2")
-        self.peer = TransportAddress(("10.0.0.1",), 3863)
-
-    def run_for(self, seconds: float = 0.5) -> None:
-        end = self.clock.seconds() + seconds
-        while self.clock.getDelayedCalls() and self.clock.getDelayedCalls()[0].getTime() <= end:
-            self.clock.advance(max(0.0, self.clock.getDelayedCalls()[0].getTime() - self.clock.seconds()))
-        self.clock.advance(end - self.clock.seconds())
-
-    def pair(self, serving: Any = Messages, calling: Any = Messages) -> tuple[Any, Any]:
-        """The two protocols of one association: client, server."""
-        server, client = Serving(serving), Calling(calling)
-        self.port = listenSCTP(self.clock, 3863, server, stack=self.here)
-        self.connector = connectSCTP(self.clock, self.peer, client, stack=self.there)
-        self.run_for()
-        self.serving, self.calling = server, client
-        return client.built[0], server.built[0]
+from tests.sctp.one_to_one import Calling, Messages, OneToOneCase, Producer, Serving
 
 
 class MessageTests(OneToOneCase):
@@ -333,87 +205,6 @@ class MessageTests(OneToOneCase):
         self.run_for()
         self.assertEqual((30, [ConnectionDone]), (len(server.received), server.lost))
         self.assertEqual(["resume"] * 30, producer.calls)
-
-
-class StreamTests(OneToOneCase):
-    """Ordinary protocols."""
-
-    def test_stream(self) -> None:
-        """Each message is a piece of a stream; what is written goes out in messages of at most 64 KiB."""
-        client, server = self.pair(serving=Bytes)
-        client.transport.send(b"in two ")
-        client.transport.send(b"messages", PPID_ASAP, 1)
-        data = bytes(range(256)) * 700
-        server.transport.writeSequence([data, b"", b"end"])
-        server.transport.write(b"")
-        self.run_for()
-        self.assertEqual([b"in two ", b"messages"], server.received)
-        self.assertEqual(data + b"end", b"".join(message[0] for message in client.received))
-        self.assertEqual([MAX_MESSAGE, MAX_MESSAGE], [len(message[0]) for message in client.received[:2]])
-        self.assertEqual("SCTP", server.transport.getPeer().type)
-        self.assertEqual(3863, server.transport.getHost().port)
-
-    def test_ends(self) -> None:
-        """loseConnection delivers, abortConnection does not."""
-        client, server = self.pair(Bytes, Bytes)
-        self.assertFalse(server.transport.disconnecting)
-        server.transport.write(b"x" * 1000000)
-        server.transport.loseConnection()
-        self.assertTrue(server.transport.disconnecting)
-        self.run_for()
-        self.assertEqual((1000000, [ConnectionDone]), (sum(map(len, client.received)), client.lost))
-        connectSCTP(self.clock, self.peer, calling := Calling(Bytes), stack=self.there)
-        self.run_for()
-        calling.built[0].transport.abortConnection()
-        self.run_for()
-        self.assertEqual([ConnectionLost], self.serving.built[1].lost)
-
-    def test_paused_reader(self) -> None:
-        """A protocol that pauses its transport gets nothing until it resumes, then all of it, then the end."""
-        client, server = self.pair(Bytes, Bytes)
-        client.transport.pauseProducing()
-        for piece in (b"1", b"2", b"3"):
-            server.transport.write(piece)
-        server.transport.loseConnection()
-        self.run_for()
-        self.assertEqual(([], []), (client.received, client.lost))
-        client.transport.resumeProducing()
-        self.assertEqual(([b"1", b"2", b"3"], [ConnectionDone]), (client.received, client.lost))
-
-    def test_paused_for_ever(self) -> None:
-        """What waits for a protocol that reads nothing is bounded."""
-        client, server = self.pair(Bytes, Bytes)
-        client.transport.pauseProducing()
-        for _ in range(SEND_LIMIT // MAX_MESSAGE + 1):
-            server.transport.write(b"x" * MAX_MESSAGE)
-            self.run_for(0.001)
-        self.run_for()
-        self.assertEqual(([], [ConnectionAborted]), (client.received, client.lost))
-
-    def test_raises(self) -> None:
-        """A protocol that raises in dataReceived loses its connection, as over TCP."""
-        client, server = self.pair(Bytes, Bytes)
-
-        def fail(data: bytes) -> None:
-            raise ZeroDivisionError
-
-        server.dataReceived = fail
-        client.transport.write(b"x")
-        self.run_for()
-        self.assertEqual(([ConnectionAborted], [ConnectionLost]), (server.lost, client.lost))
-        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
-
-    def test_producer(self) -> None:
-        """Producers are registered with the association."""
-        client, server = self.pair(Bytes, Bytes)
-        producer = Producer(30)
-        producer.consumer = server.transport
-        server.transport.registerProducer(producer, False)
-        self.run_for()
-        self.assertEqual((30 * MAX_MESSAGE, 0), (sum(map(len, client.received)), producer.pieces))
-        client.transport.stopProducing()
-        self.run_for()
-        self.assertEqual([ConnectionDone], server.lost)
 
 
 class ReprTests(OneToOneCase):

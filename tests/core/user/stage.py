@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from rserpool.core import (
     Abort,
     Close,
@@ -21,9 +23,10 @@ from rserpool.core import (
 from rserpool.core.policies import parse
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
-from rserpool.core.user import PoolUser
+from rserpool.core.user import PoolUser, ResolutionFailed
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
+from rserpool.user import Resolved
 
 
 def registrar(number: int) -> TransportAddress:
@@ -136,3 +139,33 @@ class UserStage:
         """The events since the last call."""
         events, self.events = self.events, []
         return events
+
+
+def ids(event: Any) -> list[int]:
+    """The identifiers of the elements, in order."""
+    return [element.identifier for element in event.elements]
+
+
+class StageCase(SynchronousTestCase):
+    """With a pool user that has found its registrar."""
+
+    def setUp(self) -> None:
+        self.stage = UserStage()
+        self.stage.resolve("warm up", b"other")
+        self.stage.up()
+        self.stage.says(answer(b"other", 1))
+        self.stage.asked()
+        self.stage.told()
+
+    def resolved(self) -> list[list[int]]:
+        """What the resolutions since the last call gave."""
+        events = self.stage.told()
+        for event in events:
+            self.assertIsInstance(event, Resolved)
+        return [ids(event) for event in events]
+
+    def error(self) -> Exception:
+        """How the one resolution failed."""
+        (event,) = self.stage.told()
+        self.assertIsInstance(event, ResolutionFailed)
+        return event.error

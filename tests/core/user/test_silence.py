@@ -1,0 +1,85 @@
+"""Questions that a registrar does not answer (RFC 5352 section 3.3)."""
+
+from __future__ import annotations
+
+from rserpool.core import CauseCode, NoRegistrar
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap
+from tests.conformance import rfc
+from tests.core.user.stage import StageCase, answer, refusal
+
+
+class SilenceTests(StageCase):
+    """3.7.2: T1, and deadlines."""
+
+    @rfc("5352", "3.3", "SHOULD take the steps described in Section", "SHOULD restart the handle resolution procedure")
+    def test_t1(self) -> None:
+        """T1 expires: the home is left, the hunt begins, the request goes to who answers."""
+        self.stage.resolve("a")
+        self.stage.asked()
+        self.stage.pass_time(DEFAULT.t1_enrp_request)
+        self.assertEqual(len(self.stage.ended), 1)
+        self.assertEqual(len(self.stage.dialling), 1)
+        self.stage.up()
+        self.assertEqual(self.stage.asked(), [asap.HandleResolution(b"pool")])
+        self.stage.says(answer(b"pool", 1))
+        self.assertEqual(self.resolved(), [[1]])
+
+    def test_last_known_good(self) -> None:
+        """T1 expires: what is known serves those who wait."""
+        self.stage.resolve("a")
+        self.stage.says(answer(b"pool", 1))
+        self.stage.pass_time(DEFAULT.stale_cache_value)
+        self.stage.resolve("b")
+        self.stage.pass_time(DEFAULT.t1_enrp_request)
+        self.assertEqual(self.resolved(), [[1], [1]])
+
+    def test_max_request_retransmit(self) -> None:
+        """After MAX-REQUEST-RETRANSMIT the request is given up."""
+        self.stage.resolve("a", timeout=100)
+        for _ in range(DEFAULT.max_request_retransmit + 1):
+            self.assertEqual(len(self.stage.asked()), 1)
+            self.assertEqual(self.stage.told(), [])
+            self.stage.pass_time(DEFAULT.t1_enrp_request)
+            self.stage.up()
+        error = self.error()
+        self.assertIsInstance(error, NoRegistrar)
+        self.assertIn("10.0.0.1:3863", str(error))
+        self.assertEqual(self.stage.asked(), [])
+
+    def test_refusals_are_not_silence(self) -> None:
+        """Retransmissions are counted, not questions that were answered by `not now'."""
+        self.stage.resolve("a", timeout=100)
+        for _ in range(5):
+            self.stage.asked()
+            self.stage.says(refusal(b"pool", CauseCode.LACK_OF_RESOURCES))
+            while not self.stage.sent:
+                self.stage.pass_time(0.01)
+        self.stage.pass_time(DEFAULT.t1_enrp_request)
+        self.stage.up()
+        self.assertEqual(self.stage.told(), [])
+        self.assertTrue(self.stage.asked())
+
+    def test_deadline(self) -> None:
+        """Without any registrar the request fails at its deadline, and names those that were tried."""
+        self.stage.lost()
+        self.stage.refused()
+        self.stage.resolve("a", timeout=3.0)
+        while self.stage.now < 1003.0:
+            self.stage.pass_time(0.01)
+            if self.stage.dialling:
+                self.stage.refused()
+        (event,) = self.stage.told()
+        self.assertIsInstance(event.error, NoRegistrar)
+        self.assertIn("10.0.0.1:3863", str(event.error))
+
+    def test_not_ready_and_lost(self) -> None:
+        """A registrar says `not now', and is lost before it is asked again: nobody's timer runs in circles."""
+        self.stage.resolve("a", timeout=20)
+        self.stage.says(refusal(b"pool", CauseCode.LACK_OF_RESOURCES))
+        self.stage.lost()
+        self.stage.asked()
+        self.stage.pass_time(5)
+        self.assertLess(self.stage.ticks, 20)
+        self.stage.up()
+        self.assertEqual(len(self.stage.asked()), 1)

@@ -1,0 +1,143 @@
+"""Pools that a user watches (RFC 5352 section 2.2.5)."""
+
+from __future__ import annotations
+
+from rserpool.core import CauseCode
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap
+from rserpool.user import PoolChanged
+from tests.core.user.stage import StageCase, answer, ids, refusal
+
+
+class SubscriptionTests(StageCase):
+    """2.2.5: the S bit, and what becomes of it."""
+
+    def watch(self) -> None:
+        self.stage.subscribe()
+        self.assertEqual(self.stage.asked(), [asap.HandleResolution(b"pool", subscribe=True)])
+
+    def shown(self) -> list[list[int] | None]:
+        """How the pool was shown since the last call."""
+        events = self.stage.told()
+        for event in events:
+            self.assertIsInstance(event, PoolChanged)
+        return [None if event.elements is None else ids(event) for event in events]
+
+    def test_updates(self) -> None:
+        """Each change is shown; what did not change is not."""
+        self.watch()
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        self.stage.says(answer(b"pool", 1, 2, accepted=True))
+        self.stage.says(answer(b"pool", 2, 1, accepted=True))
+        self.stage.says(answer(b"pool", 2, accepted=True))
+        self.assertEqual(self.shown(), [[1], [1, 2], [2]])
+
+    def test_cache(self) -> None:
+        """A cache that is kept up to date does not get stale."""
+        self.watch()
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        self.stage.told()
+        self.stage.pass_time(1000)
+        self.stage.resolve("a")
+        self.assertEqual(self.stage.asked(), [])
+        self.assertEqual(self.resolved(), [[1]])
+
+    def test_armed_again(self) -> None:
+        """The next registrar is asked for updates too; what is the same is not shown again."""
+        self.watch()
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        self.stage.lost()
+        self.stage.up()
+        self.assertEqual(self.stage.asked(), [asap.HandleResolution(b"pool", subscribe=True)])
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        self.stage.says(answer(b"pool", 2, accepted=True))
+        self.assertEqual(self.shown(), [[1], [2]])
+
+    def test_silent_registrar(self) -> None:
+        """T1 watches over the question of a subscription too, as long as it takes."""
+        self.watch()
+        for _ in range(10):
+            self.stage.pass_time(DEFAULT.t1_enrp_request)
+            self.stage.up()
+            self.assertEqual(self.stage.asked(), [asap.HandleResolution(b"pool", subscribe=True)])
+
+    def test_pool_does_not_exist(self) -> None:
+        """A pool that does not exist is asked for with back-off until it does."""
+        self.watch()
+        times = []
+        for _ in range(10):
+            self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+            while not self.stage.sent:
+                self.stage.pass_time(0.01)
+            self.stage.asked()
+            times.append(self.stage.now)
+        pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        self.assertEqual(pauses, sorted(pauses))
+        self.assertAlmostEqual(pauses[-1], 2.0, 1)
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        self.assertEqual(self.shown(), [None, [1]])
+
+    def test_pool_vanishes(self) -> None:
+        """The last element goes, and the pool with it; it is asked for until it is back."""
+        self.watch()
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+        self.stage.pass_time(0.5)
+        self.assertTrue(self.stage.asked())
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        self.assertEqual(self.shown(), [[1], None, [1]])
+
+    def test_not_now(self) -> None:
+        """`Not now' says nothing about the pool: nothing is shown, the cache stays, the question is repeated."""
+        self.watch()
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        self.stage.says(refusal(b"pool", CauseCode.LACK_OF_RESOURCES))
+        self.assertEqual(self.shown(), [[1]])
+        self.stage.resolve("a")
+        self.assertEqual(self.resolved(), [[1]])
+        self.stage.pass_time(1)
+        self.assertTrue(self.stage.asked())
+
+    def test_not_accepted(self) -> None:
+        """A registrar that gives no updates (A = 0) is asked whenever the cache gets stale."""
+        self.watch()
+        for _ in range(3):
+            self.stage.says(answer(b"pool", 1))
+            self.stage.pass_time(DEFAULT.stale_cache_value)
+            self.assertEqual(len(self.stage.asked()), 1)
+
+    def test_question_under_way(self) -> None:
+        """A subscription that begins while a short question is under way is not misled by its answer."""
+        self.stage.resolve("a", items=1)
+        self.stage.subscribe()
+        self.assertEqual(
+            self.stage.asked(),
+            [asap.HandleResolution(b"pool", items=1), asap.HandleResolution(b"pool", subscribe=True)],
+        )
+        self.stage.says(answer(b"pool", 1))
+        self.assertEqual(self.resolved(), [[1]])
+        self.stage.says(answer(b"pool", 1, 2, accepted=True))
+        self.assertEqual(self.shown(), [[1, 2]])
+        self.stage.pass_time(100)
+        self.assertEqual(self.stage.asked(), [])
+
+    def test_questions_of_others(self) -> None:
+        """While a pool is watched, a question about a few of its elements asks for all."""
+        self.watch()
+        self.stage.says(answer(b"pool", 1, 2, accepted=True))
+        self.stage.told()
+        self.stage.resolve("a", items=1, fresh=True)
+        self.assertEqual(self.stage.asked(), [asap.HandleResolution(b"pool", subscribe=True)])
+        self.stage.says(answer(b"pool", 2, 1, accepted=True))
+        self.assertEqual(self.resolved(), [[2]])
+
+    def test_stopped(self) -> None:
+        """Who stopped watching is told nothing more, and nothing is asked for it."""
+        self.watch()
+        self.stage.user.unsubscribe(b"pool")
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        self.stage.says(answer(b"pool", 2, accepted=True))
+        self.assertEqual(self.stage.told(), [])
+        self.stage.lost()
+        self.stage.up()
+        self.assertEqual(self.stage.asked(), [])
