@@ -15,8 +15,6 @@ from tests.test_public import listed
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUNS = {"docs/own-loop.md"}
-"""Pages whose programs need neither a network nor anything that stands before them."""
 
 
 def programs() -> Iterator[tuple[str, str]]:
@@ -47,12 +45,6 @@ class ProgramTests(SynchronousTestCase):
                         namedAny(f"{node.module}.{name.name}")
                         if node.module.startswith("rserpool"):
                             self.assertIn(name.name, faces.get(node.module, ()), f"{where}: {node.module}")
-
-    def test_run(self) -> None:
-        """Those that can be run here are run, and raise nothing."""
-        for where, text in programs():
-            if where.partition(":")[0] in RUNS:
-                exec(compile(text, where, "exec"), {"__name__": "__main__"})
 
 
 class NameTests(SynchronousTestCase):

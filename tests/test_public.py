@@ -30,6 +30,7 @@ REGISTRAR = {*WIRE, "core.policies", "core.handlespace", "core.peering", "core.r
 SESSION = {*USER, "user", "core.session", *ELEMENT, "element"}
 MAY_LOAD = {
     "rserpool.core": WIRE,
+    "rserpool.core.wire": set(),
     "rserpool.core.policies": WIRE,
     "rserpool.core.registrar": REGISTRAR - {"node", "sctp"},
     "rserpool.core.element": ELEMENT - {"node", "sctp"},

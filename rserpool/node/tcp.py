@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import WireError
-from rserpool.core.wire.stream import padded, whole_messages
+from rserpool.core.wire.stream import whole_messages
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT, check_message, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 
@@ -154,7 +154,7 @@ class AsapTcpProtocol(Protocol):
         self.gone(self)
 
     def _write(self, data: bytes) -> None:
-        self.transport.write(padded(data))
+        self.transport.write(data + bytes(-len(data) % 4))
 
     def _finish(self) -> None:
         """Close, if nothing waits any more."""

@@ -14,7 +14,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Deadlines
 from rserpool.core.errors import WireError
 from rserpool.core.wire import asap
-from rserpool.core.wire.stream import padded, whole_messages
+from rserpool.core.wire.stream import whole_messages
 from rserpool.node.driver import Channel, Driver, Speaker
 
 CONNECT = 5.0
@@ -163,7 +163,7 @@ class Connection:
     def send(self, data: bytes, ppid: int = PPID) -> None:
         """Send a message, now or when the system takes it."""
         if self in self._channel.connections:
-            self._unsent += padded(data)
+            self._unsent += data
             with suppress(OSError):
                 # A connection that is lost is readable, too.
                 self._flush()

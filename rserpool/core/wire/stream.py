@@ -9,11 +9,6 @@ from rserpool.core.errors import WireError
 _HEADER = 4
 
 
-def padded(data: bytes) -> bytes:
-    """A message as it is sent: with padding to a multiple of 4 bytes, which its length excludes."""
-    return data + bytes(-len(data) % 4)
-
-
 def whole_messages(received: bytearray) -> Iterator[bytes]:
     """Take the messages out of what came in that are whole; the rest stays.
 
