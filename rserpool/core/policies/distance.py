@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rserpool.core.policies import POLICIES
+from rserpool.core.policies.table import POLICIES
 from rserpool.core.wire.parameters import PolicyParameter as Parameter
 
 STEP: Final = 50

@@ -1,0 +1,39 @@
+"""How the tree of files is kept: no file asks for the package that it is part of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def trees(*folders: str) -> Iterator[tuple[str, int, ast.Module]]:
+    """Each Python file: its name, its number of lines, and what is in it."""
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            yield str(path.relative_to(ROOT)), text.count("\n"), ast.parse(text)
+
+
+class TreeTests(SynchronousTestCase):
+    """What every file keeps to."""
+
+    def test_no_face_from_within(self) -> None:
+        """A package is made of its files: none of them asks for what it exports. C{make layers} finds other circles."""
+        circles = []
+        for name, _, tree in trees("rserpool"):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ImportFrom) and node.module:
+                    package = node.module.replace(".", "/")
+                    if name.startswith(f"{package}/") and name != f"{package}/__init__.py":
+                        folder = ROOT / package
+                        circles += [
+                            f"{name} imports {each.name} from {node.module}"
+                            for each in node.names
+                            if not (folder / each.name).is_dir() and not (folder / f"{each.name}.py").exists()
+                        ]
+        self.assertEqual([], circles)
