@@ -50,7 +50,7 @@ def _mentor(others: tuple[int, ...]) -> Callable[[Any, Any], tuple[Any, tuple[An
 
 
 def _takeover(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
-    return arbitration.step(5, state, event, NOW, arbitration.Timers(claim=1.2, probe=1.0, yielded=4.0))
+    return arbitration.step(5, state, event, NOW, arbitration.Durations(claim=1.2, probe=1.0, yielded=4.0))
 
 
 _FIVE = PoolElementParameter(5, 0, 60, TcpTransport(80, "10.0.0.5"), PolicyParameter(1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final, Protocol
 
 from rserpool.core.addresses import TransportAddress, same_place
@@ -18,12 +18,13 @@ from rserpool.core.effects import Association
 from rserpool.core.errors import CauseCode, ImpossibleEvent, Rejected
 from rserpool.core.handlespace.changes import Why
 from rserpool.core.handlespace.element import Element
+from rserpool.core.wire.transports import UserTransport, encode_transport
 
 MOST_OF_A_MACHINE = 32
 """So many registrars may be at one machine."""
 
 
-class What(Enum):
+class What(StrEnum):
     """What somebody wants. The value: in words."""
 
     REGISTER = "register a new element"
@@ -37,22 +38,22 @@ class What(Enum):
     LIST = "have an element in its handle table"
     DELETE = "announce that an element is gone (DEL_PE)"
     OMIT = "leave an element out of its own table"
-    DISSOLVE = "make a pool what its elements are not"
+    DISSOLVE = "tell of a pool that has other attributes"
     SUGGEST = "suggest that we take an element over"
     CLAIM = "claim a registrar's elements"
     ENFORCE = "take a registrar's elements over"
 
 
-class Who(Enum):
+class Who(StrEnum):
     """Who wants it. The value: in words."""
 
     SCTP = "anybody over SCTP"
     TCP = "anybody over TCP"
     UNREAL = "with no address of its own association"
     ITSELF = "the association over which it registered"
-    ITS_PLACE = "another one, from the ASAP transport that is recorded for it"
-    RIVAL = "another one, while the element is ours and has no association"
-    STRANGER = "another one"
+    ITS_PLACE = "another association, from the ASAP transport that is recorded for it"
+    RIVAL = "another association, while the element is ours and has none"
+    STRANGER = "any other association"
     NOT_OURS = "anybody, for an element of another registrar"
     FEW = "users at no more than MAX-BAD-PE-REPORT machines"
     MANY = "users at more than MAX-BAD-PE-REPORT machines"
@@ -66,17 +67,18 @@ class Who(Enum):
     NEW = "a new association, from its addresses or while it has no other"
     ELSEWHERE = "a new association from other addresses, while it has one"
     CROWD = "a new association, for one registrar more than a machine may have"
-    FIRST = "whoever tells first"
-    HOME = "its home"
-    NEW_HOME = "its new home, of an element that was ours"
+    FIRST = "any registrar, of an element that is new to us"
+    HOME = "its home registrar"
+    NEW_HOME = "its new home, of an element that was ours until now"
     CLAIMANT = "its new home, of an element of ours that registered over an association that is up"
-    NOT_HOME = "who is not its home"
-    OF_OURS = "anybody, of an element that is ours"
-    PEER = "the pool's elements at a peer, with smaller attributes"
-    OF_US = "anybody, of us"
-    OF_ANOTHER = "anybody, of another, while we do not claim them"
-    GREATER = "who is greater than we, while we claim them"
-    SMALLER = "who is smaller than we, while we claim them"
+    NOT_HOME = "any other registrar"
+    OF_OURS = "any registrar, of an element that is ours"
+    PEER = "a registrar whose pool has smaller ones (policy, transport type, transport use)"
+    OF_US = "any registrar, of us"
+    OF_ANOTHER = "any registrar, of another"
+    UNCLAIMED = "any registrar, of another, while we do not claim them"
+    GREATER = "a registrar with a greater identifier, while we claim them"
+    SMALLER = "a registrar with a smaller identifier, while we claim them"
 
 
 class Ruling(Enum):
@@ -89,6 +91,7 @@ class Ruling(Enum):
     PROBED = "the element is asked whether it lives"
     INSISTED = "ignored, and the element is announced again"
     DENIED = "ignored, and we announce that we live"
+    DISOWNED = "they are its, until they register with us again as they are told to; we announce that we live"
     ANSWERED = "questions are answered, all else is ignored"
     CLOSED = "the association is closed"
     ABORTED = "the association is aborted"
@@ -123,13 +126,13 @@ class Rule:
             raise ImpossibleEvent(self, "a removal")
         return self.removes
 
-    def demand(self) -> None:
+    def demand(self, information: bytes = b"") -> None:
         """Go on only if it is not refused.
 
-        @raise Rejected: with the cause.
+        @raise Rejected: with the cause, and C{information} about it.
         """
         if self.cause is not None:
-            raise Rejected(self.cause)
+            raise Rejected(self.cause, information)
 
 
 _SECURITY = Rule(Ruling.REFUSED, "5352 2.1", CauseCode.REJECTED_FOR_SECURITY)
@@ -213,19 +216,21 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
     What.SUGGEST: {Who.HOME: Rule(Ruling.ALLOWED), Who.NOT_HOME: _IGNORED},
     What.CLAIM: {
         Who.OF_US: Rule(Ruling.DENIED, "5353 3.5.1"),
-        Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
+        Who.UNCLAIMED: Rule(Ruling.ALLOWED, "5353 3.5.1"),
         Who.GREATER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
         Who.SMALLER: Rule(Ruling.IGNORED, "5353 3.5.1"),
     },
     What.ENFORCE: {
-        Who.OF_US: Rule(Ruling.DENIED, "5353 3.5.2"),
+        Who.OF_US: Rule(Ruling.DISOWNED, "5353 3.5.2"),
         Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.2"),
     },
 }
 
+_REGISTER, _CHANGE, _ACKNOWLEDGE = RULES[What.REGISTER], RULES[What.CHANGE], RULES[What.ACKNOWLEDGE]
 
-class Speaker(Protocol):
-    """Who speaks ASAP with a registrar.
+
+class Identity(Protocol):
+    """What is known of whoever speaks ASAP with us.
 
     @ivar reliable: whether over SCTP.
     @ivar hosts: its IP addresses.
@@ -241,40 +246,47 @@ class Speaker(Protocol):
     def reliable(self) -> bool: ...
 
     @property
-    def hosts(self) -> Collection[str]: ...
+    def hosts(self) -> frozenset[str]: ...
 
 
 # ASAP: elements and users
 
 
-def speaks_for_elements(speaker: Speaker) -> Rule:
+def speaks_for_elements(identity: Identity) -> Rule:
     """Whether it may register and deregister anything at all."""
-    return RULES[What.REGISTER][Who.SCTP if speaker.reliable else Who.TCP]
+    return _REGISTER[Who.SCTP if identity.reliable else Who.TCP]
 
 
-def usable(speaker: Speaker, addresses: tuple[str, ...]) -> tuple[str, ...]:
+def usable(identity: Identity, transport: UserTransport) -> tuple[str, ...]:
     """Those of an element's addresses that it may register: a subset of those of its association.
 
     SCTP uses only the addresses of which both ends have the family, and rsplib's elements name all that they have.
+
+    @raise Rejected: if there is none.
     """
-    return tuple(address for address in addresses if address in speaker.hosts)
+    addresses = transport.addresses
+    if not identity.hosts.issuperset(addresses):
+        addresses = tuple(address for address in addresses if address in identity.hosts)
+    if not addresses:
+        _REGISTER[Who.UNREAL].demand(encode_transport(transport))
+    return addresses
 
 
-def changes(speaker: Speaker, element: Element) -> Rule:
+def changes(identity: Identity, element: Element) -> Rule:
     """Whether it may register an element that is there."""
-    return RULES[What.CHANGE][_who(speaker, element)]
+    return _CHANGE[_who(identity, element)]
 
 
-def deregisters(speaker: Speaker, element: Element | None) -> Rule:
+def deregisters(identity: Identity, element: Element | None) -> Rule:
     """Whether it may deregister an element; one that is not there counts as removed."""
     if element is None:
-        return RULES[What.DEREGISTER][Who.SCTP if speaker.reliable else Who.TCP]
-    return RULES[What.DEREGISTER][_who(speaker, element)]
+        return RULES[What.DEREGISTER][Who.SCTP if identity.reliable else Who.TCP]
+    return RULES[What.DEREGISTER][_who(identity, element)]
 
 
-def acknowledges(speaker: Speaker, element: Element) -> Rule:
+def acknowledges(identity: Identity, element: Element) -> Rule:
     """Whether it may answer for an element; another registrar's may answer too, where a user had reported it."""
-    return RULES[What.ACKNOWLEDGE][Who.NOT_OURS if element.watch is None else _who(speaker, element)]
+    return _ACKNOWLEDGE[Who.NOT_OURS if element.watch is None else _who(identity, element)]
 
 
 def reports(machines: int, most: int) -> Rule:
@@ -287,13 +299,13 @@ def supervises(who: Who) -> Rule:
     return RULES[What.SUPERVISE][who]
 
 
-def _who(speaker: Speaker, element: Element) -> Who:
-    if not speaker.reliable:
+def _who(identity: Identity, element: Element) -> Who:
+    if not identity.reliable:
         return Who.TCP
-    if element.association == speaker.association:
+    if element.association == identity.association:
         return Who.ITSELF
     address = element.asap_address()
-    if address is not None and same_place(speaker.peer, address):
+    if address is not None and same_place(identity.peer, address):
         return Who.ITS_PLACE
     return Who.RIVAL if element.association is None and element.watch is not None else Who.STRANGER
 
@@ -378,14 +390,19 @@ def suggests(sender: int, element: Element) -> Rule:
     return RULES[What.SUGGEST][_home(sender, element)]
 
 
-def takes_over(what: What, us: int, target: int) -> Rule:
-    """Whether anybody may claim the elements of C{target}, or take them over (CLAIM, ENFORCE)."""
-    return RULES[what][Who.OF_US if target == us else Who.OF_ANOTHER]
+def claims(us: int, target: int) -> Rule:
+    """Whether anybody may claim the elements of C{target}."""
+    return RULES[What.CLAIM][Who.OF_US if target == us else Who.UNCLAIMED]
 
 
 def gives_way(us: int, claimant: int) -> bool:
     """Whether we, who claim the same target, abort for another claimant: the smaller one does."""
     return RULES[What.CLAIM][Who.GREATER if us < claimant else Who.SMALLER].allowed
+
+
+def enforces(us: int, target: int) -> Rule:
+    """Whether anybody may take the elements of C{target} over."""
+    return RULES[What.ENFORCE][Who.OF_US if target == us else Who.OF_ANOTHER]
 
 
 def _home(sender: int, element: Element) -> Who:

@@ -23,7 +23,8 @@ class Deadlines(Generic[K]):
     __slots__ = ("_heap", "_live", "_sequence")
 
     def __init__(self) -> None:
-        self._live: dict[K, tuple[float, int]] = {}
+        # The same tuples in both; one that is in the heap alone is dead.
+        self._live: dict[K, tuple[float, int, K]] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._sequence = 0
 
@@ -44,8 +45,8 @@ class Deadlines(Generic[K]):
             self.cancel(key)
             return
         self._sequence += 1
-        self._live[key] = (when, self._sequence)
-        heappush(self._heap, (when, self._sequence, key))
+        entry = self._live[key] = (when, self._sequence, key)
+        heappush(self._heap, entry)
         self._tidy()
 
     def cancel(self, key: K) -> None:
@@ -67,11 +68,12 @@ class Deadlines(Generic[K]):
         later: list[tuple[float, int, K]] = []
         try:
             while self._heap and self._heap[0][0] <= now:
-                when, sequence, key = heappop(self._heap)
-                if self._live.get(key) != (when, sequence):
+                entry = heappop(self._heap)
+                _, sequence, key = entry
+                if self._live.get(key) is not entry:
                     continue
                 if sequence > last:
-                    later.append((when, sequence, key))
+                    later.append(entry)
                 else:
                     del self._live[key]
                     yield key
@@ -83,16 +85,16 @@ class Deadlines(Generic[K]):
         """The time of the earliest deadline; C{None} if there is none."""
         heap, live = self._heap, self._live
         while heap:
-            when, sequence, key = heap[0]
-            if live.get(key) == (when, sequence):
-                return when
+            entry = heap[0]
+            if live.get(entry[2]) is entry:
+                return entry[0]
             heappop(heap)
         return None
 
     def _tidy(self) -> None:
         """Keep the heap from holding more dead entries than live ones."""
         if len(self._heap) > 2 * len(self._live) + 16:
-            self._heap = [(when, sequence, key) for key, (when, sequence) in self._live.items()]
+            self._heap = list(self._live.values())
             heapify(self._heap)
 
 

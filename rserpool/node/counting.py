@@ -30,6 +30,10 @@ class CountedLog:
         """
         self._line(LogLevel.info, kind, text, values)
 
+    def debug(self, kind: str, text: str, **values: Any) -> None:
+        """Log a line for whoever looks closely, as L{info} does it."""
+        self._line(LogLevel.debug, kind, text, values)
+
     def warn(self, kind: str, text: str, **values: Any) -> None:
         """Log a warning, as L{info} does it."""
         self._line(LogLevel.warn, kind, text, values)

@@ -14,18 +14,17 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress, only_this_host
-from rserpool.core.handles import handle_text
-from rserpool.core.peering import events as peering
 from rserpool.core.profiles import DEFAULT, Profile
-from rserpool.core.registrar import Limits, Registrar, events
+from rserpool.core.registrar import Limits, Registrar
+from rserpool.core.registrar.events import SupervisionStretched
 from rserpool.core.wire import enrp as enrp_messages
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
-from rserpool.node.counting import CountedLog
 from rserpool.node.multicast import ENRP_GROUP, default_group
 from rserpool.node.node import Node
 from rserpool.node.registrars import local_hosts_towards
 from rserpool.plugins import add_policies
 from rserpool.registrar.collector import Garbage
+from rserpool.registrar.log import OperatorLog
 from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
@@ -114,7 +113,7 @@ class RegistrarService(Service):
         self.node = Node(reactor, self.registrar, self._notified, server=identifier)
         self.registrar.peering.suggest = suggest_takeover
         self.node.asap.addresses_changed = self.registrar.addresses_changed
-        self._counted = CountedLog(reactor, self._log)
+        self._operator = OperatorLog(reactor, self._log, identifier)
         self._tame_garbage = tame_garbage
         self._garbage = Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)
@@ -238,75 +237,14 @@ class RegistrarService(Service):
         if self._collecting.running:
             self._collecting.stop()
         self._garbage.stop()
-        self._counted.stop()
+        self._operator.stop()
         await self.node.close()
         self._tcp_port = None
 
     def _notified(self, event: Any) -> None:
-        match event:
-            case events.ElementRegistered(handle=handle, identifier=identifier):
-                self._counted.info(
-                    "elements registered",
-                    "{pool}: element 0x{identifier:08x} registered",
-                    pool=handle_text(handle),
-                    identifier=identifier,
-                )
-            case events.ElementRemoved(handle=handle, identifier=identifier, why=why):
-                self._counted.info(
-                    f"elements removed ({why})",
-                    "{pool}: element 0x{identifier:08x} removed: {why}",
-                    pool=handle_text(handle),
-                    identifier=identifier,
-                    why=why,
-                )
-            case events.SupervisionStretched(interval=interval, elements=elements):
-                endpoint = self.node.asap.sctp
-                if endpoint is not None:
-                    # SCTP's own heartbeats cost something too.
-                    stretch = interval / self._profile.keep_alive_interval
-                    endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
-                self._log.warn(
-                    "{elements} elements: each is asked every {interval:.1f} s now",
-                    interval=interval,
-                    elements=elements,
-                )
-            case peering.Initialized(mentor=mentor, elements=elements):
-                self._log.info(
-                    "ready: {elements} elements {source}",
-                    elements=elements,
-                    source=f"from registrar 0x{mentor:08x}" if mentor else "(no other registrar was ready)",
-                )
-            case peering.PeerFound(identifier=identifier, address=address):
-                self._log.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))
-            case peering.Namesake(address=address):
-                self._log.error(
-                    "another registrar, at {address}, has our identifier 0x{identifier:08x}, and can be no peer: "
-                    "give each its own, or none",
-                    address=str(address),
-                    identifier=self.registrar.identifier,
-                )
-            case peering.PeerLost(identifier=identifier):
-                self._log.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
-            case peering.TakenOver(target=target, by=by, elements=elements):
-                self._log.warn(
-                    "registrar 0x{target:08x} is gone: {elements} elements belong to {by} now",
-                    target=target,
-                    elements=elements,
-                    by="us" if by == self.registrar.identifier else f"0x{by:08x}",
-                )
-            case peering.Audited(peer=peer, removed=removed) if removed:
-                self._log.info(
-                    "{removed} elements removed that registrar 0x{peer:08x} does not have", removed=removed, peer=peer
-                )
-            case peering.PeerError(peer=peer, causes=causes):
-                self._log.warn(
-                    "registrar 0x{peer:08x} reports an error: {causes}",
-                    peer=peer,
-                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
-                )
-            case events.ErrorReported(association=association, causes=causes):
-                self._log.warn(
-                    "{peer} reports an error: {causes}",
-                    peer=str(getattr(association, "peer", "?")),
-                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
-                )
+        endpoint = self.node.asap.sctp
+        if isinstance(event, SupervisionStretched) and endpoint is not None:
+            # SCTP's own heartbeats cost something too.
+            stretch = event.interval / self._profile.keep_alive_interval
+            endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
+        self._operator.tell(event)

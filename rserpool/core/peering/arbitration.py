@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from rserpool.core.authority import gives_way as smaller
+from rserpool.core import authority
 from rserpool.core.errors import ImpossibleEvent
 
 
@@ -124,7 +124,7 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Timers:
+class Durations:
     """Seconds: until a claim's deadline (jittered), for the answer to a probe, and until a yield is over."""
 
     claim: float
@@ -137,8 +137,8 @@ def step(
     state: State,
     event: Event,
     now: float,
-    timers: Timers,
-    gives_way: Callable[[int, int], bool] = smaller,
+    durations: Durations,
+    gives_way: Callable[[int, int], bool] = authority.gives_way,
 ) -> tuple[State, tuple[Action, ...]]:
     """What an event at C{now} (monotonic seconds) does to the takeover of one target.
 
@@ -156,20 +156,20 @@ def step(
         case Monitored(), Failed(peers=peers):
             if not peers:
                 return Monitored(), (Action.ANNOUNCE_CLAIM, Action.ENFORCE)
-            return Claiming(peers, now + timers.claim), (Action.ANNOUNCE_CLAIM,)
+            return Claiming(peers, now + durations.claim), (Action.ANNOUNCE_CLAIM,)
         case ((Monitored() | Yielded()), Claim(by=by)):
             # 3.5.1 (3): not in our own takeover: acknowledge.
-            return Yielded(by, now + timers.yielded), (Action.ACKNOWLEDGE,)
+            return Yielded(by, now + durations.yielded), (Action.ACKNOWLEDGE,)
         case ((Claiming() | Probing()), Claim(by=by)):
             # 3.5.1 (2): of two claimants, the one with the smaller ID aborts.
             if gives_way(me, by):
-                return Yielded(by, now + timers.yielded), (Action.ACKNOWLEDGE,)
+                return Yielded(by, now + durations.yielded), (Action.ACKNOWLEDGE,)
             return state, ()
         case Claiming(pending=pending, deadline=when), (Acknowledged(by=peer) | PeerGone(peer=peer)):
             pending -= {peer}
             return (Claiming(pending, when), ()) if pending else (Monitored(), (Action.ENFORCE,))
         case Claiming(pending=pending), TimeOut():
-            return Probing(pending, frozenset(), now + timers.probe), (Action.PROBE,)
+            return Probing(pending, frozenset(), now + durations.probe), (Action.PROBE,)
         case Probing(pending=pending, alive=alive, deadline=when), (Acknowledged(by=peer) | PeerGone(peer=peer)):
             pending, alive = pending - {peer}, alive - {peer}
             return (Probing(pending, alive, when), ()) if pending else (Monitored(), (Action.ENFORCE,))

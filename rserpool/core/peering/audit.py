@@ -79,7 +79,7 @@ class Audits:
     ) -> list[Outcome]:
         """3.6.3 (4), (5): take what the peer tells, and in the end drop what it did not mention."""
         if peer not in self._marked:
-            return [Notify(OutOfPlace(peer, "ENRP handle table response"))]
+            return [Notify(OutOfPlace(peer, "ENRP_HANDLE_TABLE_RESPONSE"))]
         if message.rejected:
             self.forget(peer)
             return []

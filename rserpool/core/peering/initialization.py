@@ -22,7 +22,10 @@ MENTOR: Final = "mentor"
 
 
 class Initialization:
-    """From the first peer to the services; without L{begin} there is none, and the services are offered at once."""
+    """From the first peer to the services; without L{begin} there is none, and the services are offered at once.
+
+    @ivar ready: whether it is completed.
+    """
 
     def __init__(
         self,
@@ -43,11 +46,7 @@ class Initialization:
         self._profile = profile
         self._random = random
         self._state: mentor.State = mentor.Ready()
-
-    @property
-    def ready(self) -> bool:
-        """Whether it is completed."""
-        return isinstance(self._state, mentor.Ready)
+        self.ready = True
 
     def begin(self, now: float) -> None:
         """Look for a mentor."""
@@ -69,12 +68,13 @@ class Initialization:
         before = self._state
         state, actions = mentor.step(before, event, now, self._profile.max_time_no_response, others)
         self._enter(state)
-        if not actions and state == before and not self.ready and isinstance(event, mentor.Listed | mentor.Table):
-            return [Notify(OutOfPlace(about, f"ENRP {type(event).__name__.lower()} response"))]
+        if not actions and state == before and not self.ready and type(event) in _ANSWERS:
+            return [Notify(OutOfPlace(about, _ANSWERS[type(event)]))]
         return [effect for action in actions for effect in self._act(action, state, now)]
 
     def _enter(self, state: mentor.State) -> None:
         self._state = state
+        self.ready = isinstance(state, mentor.Ready)
         when = mentor.deadline(state)
         self._timers.set((MENTOR,), inf if when is None else when)
 
@@ -91,3 +91,9 @@ class Initialization:
                         effects += self._audits.start(other, now)
                 return effects
         raise ImpossibleEvent(state, action)
+
+
+_ANSWERS: Final[dict[type[mentor.Event], str]] = {
+    mentor.Listed: "ENRP_LIST_RESPONSE",
+    mentor.Table: "ENRP_HANDLE_TABLE_RESPONSE",
+}

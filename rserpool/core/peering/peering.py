@@ -43,6 +43,7 @@ class Peering:
 
     @ivar suggest: whether to suggest to less busy peers that they take elements of ours over
         (draft-dreibholz-rserpool-enrp-takeover).
+    @ivar initialization: whether we offer our services yet (3.2).
     @ivar peers: the peer list (3.4).
     @ivar takeovers: those that are under way (3.5).
     @ivar due: what is called when a key of this side is due, by the first word of the key.
@@ -70,7 +71,7 @@ class Peering:
         self._replica = Replica(server, handlespace, distances)
         self._tables = TableSessions(server, handlespace, 2 * profile.max_time_no_response)
         self._audits = Audits(server, handlespace, self._replica, self.peers, timers, profile.max_time_no_response)
-        self._initialization = Initialization(
+        self.initialization = Initialization(
             server, handlespace, self.peers, self._audits, timers, profile=profile, random=random
         )
         self._suggestions = Suggestions(server, handlespace, self.peers)
@@ -82,7 +83,7 @@ class Peering:
             ORPHANS: self._look_around,
             PEER: self._silent,
             DIAL: self._dials.again,
-            MENTOR: self._initialization.time_out,
+            MENTOR: self.initialization.time_out,
             AUDIT: self._audits.give_up,
             TAKEOVER: self.takeovers.time_out,
         }
@@ -90,7 +91,7 @@ class Peering:
     @property
     def ready(self) -> bool:
         """Whether initialization is completed (3.2)."""
-        return self._initialization.ready
+        return self.initialization.ready
 
     def join(
         self,
@@ -108,7 +109,7 @@ class Peering:
         self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
         self._timers.set((ORPHANS,), now + self._profile.max_time_last_heard)
         if configured or discover:
-            self._initialization.begin(now)
+            self.initialization.begin(now)
         return self._ourselves.announced() + self._dials.configure(configured)
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
@@ -163,7 +164,7 @@ class Peering:
         if peer is None:
             return outcomes
         self._audits.forget(peer.identifier)
-        outcomes += self._initialization.happened(mentor.PeerDown(peer.identifier), now)
+        outcomes += self.initialization.happened(mentor.PeerDown(peer.identifier), now)
         outcomes += self.takeovers.everywhere(arbitration.PeerGone(peer.identifier), now)
         if peer.monitored and peer.identifier in self.peers:
             outcomes += self._probe(peer, now)
@@ -197,7 +198,7 @@ class Peering:
     def _met(self, peer: Peer, now: float) -> list[Effect]:
         found = Notify(PeerFound(peer.identifier, peer.address))
         if not self.ready:
-            return [found, *self._initialization.happened(mentor.PeerUp(peer.identifier), now)]
+            return [found, *self.initialization.happened(mentor.PeerUp(peer.identifier), now)]
         # Whom it knows, and what it owns: after a split both may differ from what we have.
         asked = self.peers.to(peer.identifier, enrp.ListRequest(self._server, peer.identifier))
         return [found, *asked, *self._audits.start(peer, now)]
@@ -275,7 +276,7 @@ class Peering:
                 if address is not None:
                     outcomes += self._dials.want(address)
         listed = mentor.Listed(peer.identifier, message.rejected)
-        return [*outcomes, *self._initialization.happened(listed, now)]
+        return [*outcomes, *self.initialization.happened(listed, now)]
 
     def _table_response(
         self, peer: Peer, association: Association, message: enrp.HandleTableResponse, now: float
@@ -283,12 +284,12 @@ class Peering:
         if self.ready:
             return self._audits.response(peer.identifier, association, message, now)
         outcomes: list[Outcome] = []
-        if self._initialization.downloads_from(peer.identifier):
+        if self.initialization.downloads_from(peer.identifier):
             outcomes += self._audits.take(peer.identifier, association, message.entries)
             # What we owned before we were restarted with the same identifier is ours again, if it lives.
             outcomes += self._replica.restored(message.entries)
         table = mentor.Table(peer.identifier, message.rejected, message.more_to_send)
-        return [*outcomes, *self._initialization.happened(table, now)]
+        return [*outcomes, *self.initialization.happened(table, now)]
 
     # 3.3: updates
 
@@ -343,13 +344,13 @@ class Peering:
     # 3.5: takeover
 
     def _claim(self, peer: Peer, message: enrp.InitTakeover, now: float) -> list[Outcome]:
-        if authority.takes_over(What.CLAIM, self._server, message.target).allowed:
+        if authority.claims(self._server, message.target).allowed:
             return self.takeovers.happened(message.target, arbitration.Claim(peer.identifier), now)
         # 3.5.1 (1): we live.
         return [*self.peers.to_all(enrp.encode(self._ourselves.presence()))]
 
     def _enforcement(self, peer: Peer, message: enrp.TakeoverServer, now: float) -> list[Outcome]:
-        if authority.takes_over(What.ENFORCE, self._server, message.target).allowed:
+        if authority.enforces(self._server, message.target).allowed:
             return self.takeovers.happened(message.target, arbitration.Enforced(peer.identifier), now)
         # We live, but our elements belong to the peer, unless they tell otherwise.
         moved = self._replica.handed_over(self._server, peer.identifier)

@@ -62,8 +62,10 @@ class Replica:
         elif present is not None and ruling is Ruling.INSISTED:
             return present, [Insisted(present, self._server)]
         policy = self._distances.of_a_peers(parameter.policy, association)
+        if parameter.home != home or policy is not parameter.policy:
+            parameter = replace(parameter, home=home, policy=policy)
         try:
-            change = self._handlespace.register(handle, replace(parameter, home=home, policy=policy), any_policy=True)
+            change = self._handlespace.register(handle, parameter, any_policy=True)
         except Rejected:
             return None, outcomes
         return change.element, [*outcomes, change]

@@ -62,11 +62,11 @@ class Takeovers:
     def happened(self, target: int, event: arbitration.Event, now: float) -> list[Outcome]:
         """Something happened that concerns the takeover of one target."""
         no_response = self._profile.max_time_no_response
-        timers = arbitration.Timers(
+        durations = arbitration.Durations(
             claim=no_response * self._random.uniform(1.0, 1.4), probe=no_response, yielded=4 * no_response
         )
         before = self._states.get(target, arbitration.Monitored())
-        state, actions = arbitration.step(self._ourselves.server, before, event, now, timers, self.gives_way)
+        state, actions = arbitration.step(self._ourselves.server, before, event, now, durations, self.gives_way)
         if isinstance(state, arbitration.Monitored):
             self._states.pop(target, None)
         else:
@@ -74,7 +74,7 @@ class Takeovers:
         when = arbitration.deadline(state)
         self._timers.set((TAKEOVER, target), inf if when is None else when)
         if isinstance(event, arbitration.Acknowledged) and not isinstance(before, _CLAIMED):
-            return [Notify(OutOfPlace(event.by, "ENRP takeover acknowledgement"))]
+            return [Notify(OutOfPlace(event.by, "ENRP_INIT_TAKEOVER_ACK"))]
         return [outcome for action in actions for outcome in self._act(action, target, state, event, now)]
 
     def everywhere(self, event: arbitration.Event, now: float) -> list[Outcome]:

@@ -69,19 +69,18 @@ class Clients:
     """Everybody who is there, by association and by place; the one writer of whose element it is.
 
     An element belongs to the client over which it speaks: C{Element.association} and C{Client.elements} say the same.
+
+    @ivar get: who speaks over an association; None if nobody does.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._clients: dict[Association, Client] = {}
+        self._clients: dict[Association | None, Client] = {}
+        self.get = self._clients.get
         self._places: dict[tuple[str, int, int], Client] = {}
 
     def __len__(self) -> int:
         return len(self._clients)
-
-    def get(self, association: Association | None) -> Client | None:
-        """Who speaks over an association."""
-        return self._clients.get(association)
 
     def at(self, address: TransportAddress) -> Client | None:
         """Who is at an address, over SCTP."""

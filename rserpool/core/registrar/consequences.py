@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import Final
 
 from rserpool.core.effects import Abort, Effect, Notify, Send
 from rserpool.core.errors import CauseCode
@@ -53,76 +53,45 @@ class Consequences:
     def follow(self, outcomes: Iterable[Outcome], now: float) -> list[Effect]:
         """All effects, with those of a change in its place."""
         effects: list[Effect] = []
-        queue = deque(outcomes)
-        while queue:
-            outcome = queue.popleft()
-            if not isinstance(outcome, Change):
+        queue = list(outcomes)
+        for outcome in queue:
+            if isinstance(outcome, Change):
+                self._follow(outcome, now, effects, queue)
+            else:
                 effects.append(outcome)
-                continue
-            for consequence in self._of(outcome, now):
-                if isinstance(consequence, Change):
-                    queue.append(consequence)
-                else:
-                    effects.append(consequence)
         return effects
 
-    def _of(self, change: Change, now: float) -> list[Outcome]:
+    def _follow(self, change: Change, now: float, effects: list[Effect], queue: list[Outcome]) -> None:
+        kind, element = type(change), change.element
         ours = change.home == self._server
-        return [
-            *self._for_peers(change, ours),
-            *self._for_subscribers(change, now),
-            *self._for_rivals(change, ours, now),
-            *self._for_the_element(change, ours, now),
-            *self._for_the_operator(change, ours),
-        ]
+        # The peers (RFC 5353 section 3.3): what the home tells.
+        if ours and kind in _ANNOUNCED:
+            effects += self._peering.announce(_ANNOUNCED[kind], element)
+        # The subscribers (RFC 5352 section 2.2.5): what the pool offers.
+        if kind in _SEEN:
+            effects += self._answers.changed(element.handle, now)
+        # The rivals that wait for its identifier.
+        if kind is Removed:
+            queue += self._home.removed(element, now)
+        elif kind is not Suspected:
+            effects += self._home.settled(element)
+        # The element itself.
+        if isinstance(change, Removed):
+            effects += self._dismiss(element, change.why.told, change.why is Why.SILENT)
+        elif kind is Suspected and element.watch is not None:
+            queue += self._supervision.probe(element, now)
+        elif kind is Moved and ours:
+            queue += self._supervision.claim(element, now)
+        elif isinstance(change, (Renewed, Moved)) and change.before == self._server and not ours:
+            # If we are its home after all, it registers again at once, and that is announced.
+            effects += self._dismiss(element, ())
+        # The operator.
+        if isinstance(change, Removed):
+            effects.append(Notify(ElementRemoved(element.handle, element.identifier, change.why.text)))
+        elif kind is Added and ours:
+            effects.append(Notify(ElementRegistered(element.handle, element.identifier)))
 
-    def _for_peers(self, change: Change, ours: bool) -> Sequence[Outcome]:
-        """RFC 5353 section 3.3: what the home tells."""
-        match change:
-            case Added() | Renewed() | Insisted() if ours:
-                return self._peering.announce(UpdateAction.ADD_PE, change.element)
-            case Removed() if ours:
-                return self._peering.announce(UpdateAction.DEL_PE, change.element)
-        return ()
-
-    def _for_subscribers(self, change: Change, now: float) -> Sequence[Outcome]:
-        """RFC 5352 section 2.2.5: who looks on."""
-        match change:
-            case Added() | Renewed() | Removed():
-                return self._answers.changed(change.element.handle, now)
-        return ()
-
-    def _for_rivals(self, change: Change, ours: bool, now: float) -> Sequence[Outcome]:
-        """Who waits for its identifier, because it may be dead."""
-        match change:
-            case Removed():
-                return self._home.removed(change.element, now)
-            case Renewed() | Moved() if not ours:
-                return self._home.settled(change.element)
-        return ()
-
-    def _for_the_element(self, change: Change, ours: bool, now: float) -> Sequence[Outcome]:
-        match change:
-            case Removed(element=element, why=why):
-                return self._dismiss(element, why.told, why is Why.SILENT)
-            case Moved(element=element) if ours:
-                return self._supervision.claim(element, now)
-            case Renewed(element=element, before=before) | Moved(element=element, before=before) if not ours:
-                # If we are its home after all, it registers again at once, and that is announced.
-                return self._dismiss(element, ()) if before == self._server else ()
-            case Suspected(element=element) if element.watch is not None:
-                return self._supervision.probe(element, now)
-        return ()
-
-    def _for_the_operator(self, change: Change, ours: bool) -> Sequence[Outcome]:
-        match change:
-            case Added(element=element) if ours:
-                return [Notify(ElementRegistered(element.handle, element.identifier))]
-            case Removed(element=element, why=why):
-                return [Notify(ElementRemoved(element.handle, element.identifier, why.text))]
-        return ()
-
-    def _dismiss(self, element: Element, told: tuple[CauseCode, ...] | None, silent: bool = False) -> list[Outcome]:
+    def _dismiss(self, element: Element, told: tuple[CauseCode, ...] | None, silent: bool = False) -> list[Effect]:
         """We look after it no longer, and say so if there is anything to say: what was only slow registers again."""
         client = self._clients.get(element.association)
         self._supervision.forget(element)
@@ -133,3 +102,12 @@ class Consequences:
             return [Abort(client.association)]
         causes = tuple(map(ErrorCause, told))
         return [Send(client.association, asap.DeregistrationResponse(element.handle, element.identifier, causes))]
+
+
+_ANNOUNCED: Final[dict[type[Change], UpdateAction]] = {
+    Added: UpdateAction.ADD_PE,
+    Renewed: UpdateAction.ADD_PE,
+    Insisted: UpdateAction.ADD_PE,
+    Removed: UpdateAction.DEL_PE,
+}
+_SEEN: Final = frozenset({Added, Renewed, Removed})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Timers
@@ -16,7 +17,7 @@ from rserpool.core.peering.peering import Peering
 from rserpool.core.profiles import Profile
 from rserpool.core.registrar.announcing import ANNOUNCE, Announcing
 from rserpool.core.registrar.answers import UPDATE, Answers
-from rserpool.core.registrar.clients import Client, Clients
+from rserpool.core.registrar.clients import Clients
 from rserpool.core.registrar.consequences import Consequences
 from rserpool.core.registrar.enrp import EnrpSide
 from rserpool.core.registrar.events import ErrorReported
@@ -74,7 +75,7 @@ class Registrar:
         self.peering = Peering(
             identifier, self.handlespace, self._timers, profile=profile, random=random, distances=distances
         )
-        self._consequences = Consequences(
+        consequences = Consequences(
             identifier,
             peering=self.peering,
             answers=self.answers,
@@ -82,7 +83,9 @@ class Registrar:
             supervision=self.supervision,
             clients=self._clients,
         )
-        self.enrp = EnrpSide(self.peering, self._consequences)
+        self._follow = consequences.follow
+        self._initialization = self.peering.initialization
+        self.enrp = EnrpSide(self.peering, consequences)
         # Everything that a registrar waits for, by the first word of its key in the table.
         self._due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {
             ELEMENTS: self.supervision.look,
@@ -147,17 +150,23 @@ class Registrar:
         client = self._clients.get(association)
         if client is None:
             return []
+        if isinstance(message, _REQUESTS) and not (self._initialization.ready and client.requests.take(now)):
+            # RFC 5353 3.2: no services before initialization is completed.
+            return [Send(association, _refusal(message))]
         match message:
             case asap.HandleResolution():
-                return self._resolution(client, message, now)
+                return self.answers.resolve(client, message, now)
             case asap.Registration():
-                return self._registration(client, message, now)
+                return self._follow(self._home.register(client, message, now), now)
             case asap.EndpointKeepAliveAck():
                 return self._follow(self._home.acknowledged(client, message, now), now)
             case asap.Deregistration():
-                return self._deregistration(client, message, now)
-            case asap.EndpointUnreachable():
-                return self._unreachable(client, message, now)
+                return self._follow(self._home.deregister(client, message), now)
+            case asap.EndpointUnreachable(handle=handle, identifier=identifier):
+                element = self.handlespace.find(handle, identifier)
+                if not client.reports.take(now) or element is None:
+                    return []
+                return self._follow(self.supervision.reported(element, client, now), now)
             case asap.Error(causes=causes):
                 return [Notify(ErrorReported(association, causes))]
             case asap.ServerAnnounce():
@@ -188,35 +197,16 @@ class Registrar:
         """When C{tick} must be called next (monotonic seconds), or None; to be asked after every other call."""
         return self._timers.next()
 
-    def _follow(self, outcomes: Iterable[Outcome], now: float) -> list[Effect]:
-        return self._consequences.follow(outcomes, now)
 
-    def _serves(self, client: Client, now: float) -> bool:
-        """RFC 5353 3.2: no services before initialization is completed."""
-        return self.peering.ready and client.requests.take(now)
-
-    def _resolution(self, client: Client, message: asap.HandleResolution, now: float) -> list[Effect]:
-        if not self._serves(client, now):
-            return [Send(client.association, asap.HandleResolutionResponse(message.handle, causes=_NO_RESOURCES))]
-        return self.answers.resolve(client, message, now)
-
-    def _registration(self, client: Client, message: asap.Registration, now: float) -> list[Effect]:
-        if not self._serves(client, now):
-            refusal = asap.RegistrationResponse(message.handle, message.element.identifier, True, _NO_RESOURCES)
-            return [Send(client.association, refusal)]
-        return self._follow(self._home.register(client, message, now), now)
-
-    def _deregistration(self, client: Client, message: asap.Deregistration, now: float) -> list[Effect]:
-        if not self._serves(client, now):
-            refusal = asap.DeregistrationResponse(message.handle, message.identifier, _NO_RESOURCES)
-            return [Send(client.association, refusal)]
-        return self._follow(self._home.deregister(client, message), now)
-
-    def _unreachable(self, client: Client, message: asap.EndpointUnreachable, now: float) -> list[Effect]:
-        element = self.handlespace.find(message.handle, message.identifier)
-        if not client.reports.take(now) or element is None:
-            return []
-        return self._follow(self.supervision.reported(element, client, now), now)
+_REQUESTS: Final = (asap.HandleResolution, asap.Registration, asap.Deregistration)
 
 
-_NO_RESOURCES = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
+def _refusal(message: asap.HandleResolution | asap.Registration | asap.Deregistration) -> asap.Message:
+    causes = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
+    match message:
+        case asap.HandleResolution(handle=handle):
+            return asap.HandleResolutionResponse(handle, causes=causes)
+        case asap.Registration(handle=handle, element=element):
+            return asap.RegistrationResponse(handle, element.identifier, True, causes)
+        case asap.Deregistration(handle=handle, identifier=identifier):
+            return asap.DeregistrationResponse(handle, identifier, causes)

@@ -1,0 +1,102 @@
+"""What a registrar tells its operator: its events as log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.logger import Logger
+
+from rserpool.core.handles import handle_text
+from rserpool.core.peering import events as peering
+from rserpool.core.registrar import events
+from rserpool.core.wire.causes import ErrorCause
+from rserpool.node.counting import CountedLog
+
+
+class OperatorLog:
+    """Logs events of the registrar with this server identifier; those that a peer or element can cause at will are
+    counted up (L{CountedLog})."""
+
+    def __init__(self, reactor: Any, log: Logger, identifier: int) -> None:
+        self._log = log
+        self._identifier = identifier
+        self._counted = CountedLog(reactor, log)
+
+    def tell(self, event: Any) -> None:
+        """Something happened."""
+        match event:
+            case events.ElementRegistered(handle=handle, identifier=identifier):
+                self._counted.info(
+                    "elements registered",
+                    "{pool}: element 0x{identifier:08x} registered",
+                    pool=handle_text(handle),
+                    identifier=identifier,
+                )
+            case events.ElementRemoved(handle=handle, identifier=identifier, why=why):
+                self._counted.info(
+                    f"elements removed ({why})",
+                    "{pool}: element 0x{identifier:08x} removed: {why}",
+                    pool=handle_text(handle),
+                    identifier=identifier,
+                    why=why,
+                )
+            case events.SupervisionStretched(interval=interval, elements=elements):
+                self._log.warn(
+                    "{elements} elements: each is asked every {interval:.1f} s now",
+                    interval=interval,
+                    elements=elements,
+                )
+            case events.ErrorReported(association=association, causes=causes):
+                peer = str(getattr(association, "peer", "?"))
+                self._log.warn("{peer} reports an error: {causes}", peer=peer, causes=_causes(causes))
+            case _:
+                self._tell_of_peers(event)
+
+    def stop(self) -> None:
+        """Tell what is left."""
+        self._counted.stop()
+
+    def _tell_of_peers(self, event: Any) -> None:
+        match event:
+            case peering.Initialized(mentor=mentor, elements=elements):
+                self._log.info(
+                    "ready: {elements} elements {source}",
+                    elements=elements,
+                    source=f"from registrar 0x{mentor:08x}" if mentor else "(no other registrar was ready)",
+                )
+            case peering.PeerFound(identifier=identifier, address=address):
+                self._log.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))
+            case peering.Namesake(address=address):
+                self._log.error(
+                    "another registrar, at {address}, has our identifier 0x{identifier:08x}, and can be no peer: "
+                    "give each its own, or none",
+                    address=str(address),
+                    identifier=self._identifier,
+                )
+            case peering.PeerLost(identifier=identifier):
+                self._log.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
+            case peering.TakenOver(target=target, by=by, elements=elements):
+                self._log.warn(
+                    "registrar 0x{target:08x} is gone: {elements} elements belong to {by} now",
+                    target=target,
+                    elements=elements,
+                    by="us" if by == self._identifier else f"0x{by:08x}",
+                )
+            case peering.Audited(peer=number, removed=removed) if removed:
+                self._log.info(
+                    "{removed} elements removed that registrar 0x{peer:08x} does not have", removed=removed, peer=number
+                )
+            case peering.PeerError(peer=number, causes=causes):
+                self._log.warn("registrar 0x{peer:08x} reports an error: {causes}", peer=number, causes=_causes(causes))
+            case peering.OutOfPlace(peer=number, message=message):
+                self._counted.debug(
+                    "messages out of place",
+                    "registrar 0x{peer:08x}: {message} where none is expected, ignored",
+                    peer=number,
+                    message=message,
+                )
+
+
+def _causes(causes: Iterable[ErrorCause]) -> str:
+    return ", ".join(f"cause 0x{cause.code:x}" for cause in causes)

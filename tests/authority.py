@@ -1,0 +1,162 @@
+"""Every rule of C{rserpool.core.authority} with a question that it answers.
+
+C{python -m tests.authority} writes docs/authority.md, which shows the rules as one table; a test asks all the
+questions, and compares the page.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rserpool.core import TcpTransport, TransportAddress, authority
+from rserpool.core.authority import RULES, Rule, What, Who
+from rserpool.core.handlespace.element import Element, Watch
+from tests.core.handlespace.elements import HOME, PEER, handlespace
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "authority.md"
+US, OTHER = HOME, 0x33333333
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who asks over ASAP."""
+
+    association: str
+    peer: TransportAddress
+
+    @property
+    def reliable(self) -> bool:
+        return self.peer.protocol == "sctp"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        return frozenset(self.peer.hosts)
+
+
+def element(home: int, association: str | None = None, confirmed: bool = False) -> Element:
+    """An element; its recorded ASAP transport is port 7000 of 10.0.0.1."""
+    (found,) = handlespace((b"pool", 1, home)).owned_by(home)
+    found.association = association
+    if home == US:
+        found.watch = Watch(0.0)
+        found.watch.over = association if confirmed else None
+    return found
+
+
+ITSELF = Speaker("its own", TransportAddress(("10.0.0.9",), 5000))
+AGAIN = Speaker("again", TransportAddress(("10.0.0.1",), 7000))
+STRANGER = Speaker("another", TransportAddress(("10.0.0.66",), 7000))
+OVER_TCP = Speaker("tcp", TransportAddress(("10.0.0.1",), 7000, protocol="tcp"))
+OURS, ORPHAN, THEIRS = element(US, "its own", True), element(US), element(PEER)
+HERE = TcpTransport(80, "10.0.0.1")
+
+# For each rule the function that is asked, and what it is asked.
+QUESTIONS: dict[tuple[What, Who], tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = {
+    (what, who): (function, arguments, options)
+    for what, who, function, arguments, options in (
+        (What.REGISTER, Who.SCTP, authority.speaks_for_elements, (AGAIN,), {}),
+        (What.REGISTER, Who.UNREAL, authority.usable, (STRANGER, HERE), {}),
+        (What.REGISTER, Who.TCP, authority.speaks_for_elements, (OVER_TCP,), {}),
+        (What.CHANGE, Who.ITSELF, authority.changes, (ITSELF, OURS), {}),
+        (What.CHANGE, Who.ITS_PLACE, authority.changes, (AGAIN, OURS), {}),
+        (What.CHANGE, Who.RIVAL, authority.changes, (STRANGER, ORPHAN), {}),
+        (What.CHANGE, Who.STRANGER, authority.changes, (STRANGER, OURS), {}),
+        (What.CHANGE, Who.TCP, authority.changes, (OVER_TCP, OURS), {}),
+        (What.DEREGISTER, Who.SCTP, authority.deregisters, (STRANGER, None), {}),
+        (What.DEREGISTER, Who.ITSELF, authority.deregisters, (ITSELF, OURS), {}),
+        (What.DEREGISTER, Who.ITS_PLACE, authority.deregisters, (AGAIN, THEIRS), {}),
+        (What.DEREGISTER, Who.RIVAL, authority.deregisters, (STRANGER, ORPHAN), {}),
+        (What.DEREGISTER, Who.STRANGER, authority.deregisters, (STRANGER, THEIRS), {}),
+        (What.DEREGISTER, Who.TCP, authority.deregisters, (OVER_TCP, None), {}),
+        (What.ACKNOWLEDGE, Who.ITSELF, authority.acknowledges, (ITSELF, OURS), {}),
+        (What.ACKNOWLEDGE, Who.ITS_PLACE, authority.acknowledges, (AGAIN, ORPHAN), {}),
+        (What.ACKNOWLEDGE, Who.RIVAL, authority.acknowledges, (STRANGER, ORPHAN), {}),
+        (What.ACKNOWLEDGE, Who.STRANGER, authority.acknowledges, (STRANGER, OURS), {}),
+        (What.ACKNOWLEDGE, Who.TCP, authority.acknowledges, (OVER_TCP, OURS), {}),
+        (What.ACKNOWLEDGE, Who.NOT_OURS, authority.acknowledges, (AGAIN, THEIRS), {}),
+        (What.REPORT, Who.FEW, authority.reports, (3, 3), {}),
+        (What.REPORT, Who.MANY, authority.reports, (4, 3), {}),
+        (What.SUPERVISE, Who.LIFETIME, authority.supervises, (Who.LIFETIME,), {}),
+        (What.SUPERVISE, Who.SILENCE, authority.supervises, (Who.SILENCE,), {}),
+        (What.SUPERVISE, Who.NO_WAY, authority.supervises, (Who.NO_WAY,), {}),
+        (What.SPEAK, Who.SAME, authority.speaks, (US, PEER, PEER), {}),
+        (What.SPEAK, Who.NEW, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "present": {"a"}}),
+        (What.SPEAK, Who.ELSEWHERE, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "present": {"b"}}),
+        (What.SPEAK, Who.CROWD, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "neighbours": 32}),
+        (What.SPEAK, Who.OTHER, authority.speaks, (US, PEER, OTHER), {}),
+        (What.SPEAK, Who.US, authority.speaks, (US, US, None), {}),
+        (What.SPEAK, Who.NOBODY, authority.speaks, (US, 0, None), {}),
+        (What.ANNOUNCE, Who.FIRST, authority.tells, (What.ANNOUNCE, US, PEER, OTHER, None), {}),
+        (What.ANNOUNCE, Who.HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, THEIRS), {}),
+        (What.ANNOUNCE, Who.NEW_HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, OURS), {}),
+        (What.ANNOUNCE, Who.NOT_HOME, authority.tells, (What.ANNOUNCE, US, OTHER, PEER, THEIRS), {}),
+        (What.ANNOUNCE, Who.OF_OURS, authority.tells, (What.ANNOUNCE, US, PEER, US, OURS), {}),
+        (What.LIST, Who.FIRST, authority.tells, (What.LIST, US, PEER, OTHER, None), {}),
+        (What.LIST, Who.HOME, authority.tells, (What.LIST, US, PEER, PEER, THEIRS), {}),
+        (What.LIST, Who.NEW_HOME, authority.tells, (What.LIST, US, PEER, PEER, ORPHAN), {}),
+        (What.LIST, Who.CLAIMANT, authority.tells, (What.LIST, US, PEER, PEER, OURS), {}),
+        (What.LIST, Who.NOT_HOME, authority.tells, (What.LIST, US, OTHER, PEER, THEIRS), {}),
+        (What.LIST, Who.OF_OURS, authority.tells, (What.LIST, US, PEER, US, ORPHAN), {}),
+        (What.DELETE, Who.HOME, authority.deletes, (US, PEER, THEIRS), {}),
+        (What.DELETE, Who.OF_OURS, authority.deletes, (US, PEER, OURS), {}),
+        (What.DELETE, Who.NOT_HOME, authority.deletes, (US, OTHER, THEIRS), {}),
+        (What.OMIT, Who.HOME, authority.omits, (PEER, THEIRS), {}),
+        (What.OMIT, Who.NOT_HOME, authority.omits, (OTHER, THEIRS), {}),
+        (What.DISSOLVE, Who.PEER, authority.dissolves, (), {}),
+        (What.SUGGEST, Who.HOME, authority.suggests, (PEER, THEIRS), {}),
+        (What.SUGGEST, Who.NOT_HOME, authority.suggests, (OTHER, THEIRS), {}),
+        (What.CLAIM, Who.OF_US, authority.claims, (US, US), {}),
+        (What.CLAIM, Who.UNCLAIMED, authority.claims, (US, PEER), {}),
+        (What.CLAIM, Who.GREATER, authority.gives_way, (US, PEER), {}),
+        (What.CLAIM, Who.SMALLER, authority.gives_way, (PEER, US), {}),
+        (What.ENFORCE, Who.OF_US, authority.enforces, (US, US), {}),
+        (What.ENFORCE, Who.OF_ANOTHER, authority.enforces, (US, PEER), {}),
+    )
+}
+
+_ABOUT = """\
+# Who may do what to an element
+
+Generated from `rserpool.core.authority` by `python -m tests.authority`; a test compares. That module decides, and
+everybody asks it: the registrar's side towards elements and users (ASAP), and its side towards other registrars
+(ENRP). An element is removed where the table says so, and nowhere else. Nobody is authenticated yet: an element is
+known by its association and its address, a registrar by its association (see [](operations.md)).
+
+"We" are one registrar, and an element is *ours* if we are its home. A rule without an RFC is this package's own, where
+the RFCs leave it open.
+
+| what | who | what comes of it | RFC | decided by |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """The document."""
+    rows = []
+    for what, rules in RULES.items():
+        for who, rule in rules.items():
+            function = QUESTIONS[what, who][0].__name__
+            rows.append(f"| {what} | {who} | {_outcome(rule)} | {rule.section} | `{function}` |\n")
+    return _ABOUT + "".join(rows)
+
+
+def _outcome(rule: Rule) -> str:
+    text = rule.ruling.value
+    if rule.cause is not None:
+        text += f": {rule.cause.sentence} (0x{rule.cause:x})"
+    return text if rule.removes is None else f'the element is removed: "{rule.removes.text}"'
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    print("docs/authority.md")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
