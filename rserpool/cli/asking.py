@@ -6,7 +6,6 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError
@@ -21,7 +20,7 @@ from rserpool.cli.options import (
     reporting,
     user_from,
 )
-from rserpool.cli.show import identifier_text
+from rserpool.cli.show import Lines, identifier_text
 from rserpool.core import reading
 from rserpool.core.errors import SessionEnded
 from rserpool.core.handles import handle_text
@@ -62,14 +61,14 @@ def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
     parser.add_argument("--quiet", dest="answers", action="store_false", help="failovers, losses and the summary alone")
 
 
-class Screen:
-    """Prints what happens, a line each."""
+class Course:
+    """Prints what becomes of the messages, a line each, and the figures at the end."""
 
     def __init__(self, out: TextIO, as_json: bool, quiet: bool, clock: Callable[[], float]) -> None:
         self._out = out
         self._json = as_json
         self._quiet = quiet
-        self._clock = clock
+        self._lines = Lines(out, as_json, clock)
         self._gaps = 0
         self.tally: Tally = Tally()
 
@@ -83,7 +82,7 @@ class Screen:
                 where = "an element" if element is None else describe(element)
                 counted = "" if reply is None else f", reply {reply}"
                 took = "once more, or too late" if trip is None else milliseconds(trip)
-                self._print(
+                self._lines.show(
                     f"{number}: {where}{counted}, {took}",
                     event="answer",
                     number=number,
@@ -92,9 +91,9 @@ class Screen:
                     round_trip=None if trip is None else round(trip, 6),
                 )
             case Lost(number=number, why=why):
-                self._print(f"{number}: LOST: {why}", event="lost", number=number, why=why)
+                self._lines.show(f"{number}: LOST: {why}", event="lost", number=number, why=why)
             case FailedOver(old=old, new=new):
-                self._print(
+                self._lines.show(
                     f"--- {identifier_text(old.identifier)} failed: {describe(new)} goes on",
                     event="failover",
                     old=old.identifier,
@@ -103,28 +102,16 @@ class Screen:
 
     def summary(self, pool: bytes, what: str) -> None:
         """Print the figures."""
+        text = f"{handle_text(pool)}: {self.tally.summary(what)}"
         if self._json:
-            print(
-                json.dumps({"event": "summary", "pool": handle_text(pool), **self.tally.as_json()}),
-                file=self._out,
-                flush=True,
-            )
-        else:
-            print(f"{handle_text(pool)}: {self.tally.summary(what)}", file=self._out, flush=True)
+            text = json.dumps({"event": "summary", "pool": handle_text(pool), **self.tally.as_json()})
+        print(text, file=self._out, flush=True)
 
     def _show_gap(self) -> None:
         if len(self.tally.gaps) > self._gaps:
             self._gaps = len(self.tally.gaps)
             gap = self.tally.gaps[-1]
-            self._print(f"--- {milliseconds(gap)} without an answer", event="gap", seconds=round(gap, 6))
-
-    def _print(self, text: str, **fields: Any) -> None:
-        now = datetime.fromtimestamp(self._clock()).astimezone()
-        if self._json:
-            text = json.dumps({"time": now.isoformat(timespec="milliseconds"), **fields})
-        else:
-            text = f"{now:%H:%M:%S}.{now.microsecond // 1000:03d} {text}"
-        print(text, file=self._out, flush=True)
+            self._lines.show(f"--- {milliseconds(gap)} without an answer", event="gap", seconds=round(gap, 6))
 
 
 async def ask(
@@ -146,7 +133,7 @@ async def ask(
     user = user or user_from(reactor, options)
     service = reporting(reactor, options, user)
     service.startService()
-    screen = Screen(out, options.json, not options.answers, clock)
+    course = Course(out, options.json, not options.answers, clock)
     asking = kind(
         user,
         options.pool,
@@ -154,9 +141,9 @@ async def ask(
         count=options.count,
         patience=options.patience,
         size=options.size,
-        tell=screen.show,
+        tell=course.show,
     )
-    screen.tally = asking.tally
+    course.tally = asking.tally
     try:
         await user.resolve(options.pool, timeout=options.timeout)
         try:
@@ -164,9 +151,9 @@ async def ask(
         except CancelledError:
             pass
         except SessionEnded:
-            screen.summary(options.pool, what)
+            course.summary(options.pool, what)
             raise
-        screen.summary(options.pool, what)
+        course.summary(options.pool, what)
     finally:
         await service.stopService()
     return OK if asking.tally.clean else OTHER

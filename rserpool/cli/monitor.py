@@ -12,7 +12,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -22,6 +21,7 @@ from twisted.python.failure import Failure
 
 from rserpool.cli.components import KINDS, change_text, component_json, kind_text, rows
 from rserpool.cli.options import OK, configured, number
+from rserpool.cli.show import Lines
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import RSerPoolError, WireError
 from rserpool.core.monitoring.components import Change, Components
@@ -85,7 +85,7 @@ class Receiver(DatagramProtocol):
             self._changed(change)
 
 
-class Screen:
+class LiveTable:
     """A table that is drawn again and again on a terminal."""
 
     def __init__(self, out: TextIO, where: str, associations: bool) -> None:
@@ -123,26 +123,6 @@ class Screen:
         print(f"{HOME}{text}{REST}\x1b[J", end="", file=self._out, flush=True)
 
 
-class Lines:
-    """A line for each change."""
-
-    def __init__(self, out: TextIO, as_json: bool, now: Callable[[], float], clock: Callable[[], float]) -> None:
-        self._out = out
-        self._json = as_json
-        self._now = now
-        self._clock = clock
-
-    def changed(self, change: Change) -> None:
-        """Print it."""
-        moment = datetime.fromtimestamp(self._clock()).astimezone()
-        if self._json:
-            line = {"time": moment.isoformat(timespec="milliseconds"), "change": change.what}
-            text = json.dumps(line | component_json(change.known, self._now()))
-        else:
-            text = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d} {change_text(change, self._now())}"
-        print(text, file=self._out, flush=True)
-
-
 def summary(receiver: Receiver) -> str:
     """How many there are of each kind."""
     there = [known for known in receiver.components.known if known.gone is None]
@@ -167,7 +147,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Cal
     now = clock_of(reactor)
     ended: Deferred[None] = Deferred()
     live = out.isatty() and not options.json and not options.once
-    lines = Lines(out, options.json, now, clock)
+    lines = Lines(out, options.json, clock)
 
     def failed(failure: Failure) -> None:
         # For example nobody reads our output any more.
@@ -178,7 +158,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Cal
         if live or options.once:
             return
         try:
-            lines.changed(change)
+            lines.show(change_text(change, now()), change=change.what, **component_json(change.known, now()))
         except OSError as error:
             failed(Failure(error))
 
@@ -186,18 +166,18 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Cal
     (host,) = options.listen.hosts
     port = reactor.listenUDP(options.listen.port, receiver, interface=host, maxPacketSize=65535)
     where = str(TransportAddress((host,), port.getHost().port))
-    screen = Screen(out, where, options.associations)
+    picture = LiveTable(out, where, options.associations)
 
     def look() -> None:
         receiver.tick()
         if live:
-            screen.draw(receiver, now(), _size(out))
+            picture.draw(receiver, now(), _size(out))
 
     looking = LoopingCall(look)
     looking.clock = reactor
     try:
         if live:
-            screen.enter()
+            picture.enter()
         looking.start(LOOK).addErrback(failed)
         if options.once:
             await deferLater(reactor, options.moment)
@@ -209,7 +189,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Cal
         if looking.running:
             looking.stop()
         if live:
-            screen.leave()
+            picture.leave()
         port.stopListening()
     return OK
 

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, TextIO
 
 from rserpool.core.policies import FULL_LOAD, POLICIES
 from rserpool.core.user.places import place
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, PolicyParameter, PoolElementParameter
+
+
+class Lines:
+    """A line for each thing that happens, with its time: for people, or a JSON object.
+
+    @param clock: seconds since 1970.
+    """
+
+    def __init__(self, out: TextIO, as_json: bool, clock: Callable[[], float]) -> None:
+        self._out = out
+        self._json = as_json
+        self._clock = clock
+
+    def show(self, text: str, **fields: Any) -> None:
+        """Print it.
+
+        @param text: for people.
+        @param fields: for JSON.
+        """
+        now = datetime.fromtimestamp(self._clock()).astimezone()
+        if self._json:
+            line = json.dumps({"time": now.isoformat(timespec="milliseconds"), **fields})
+        else:
+            line = f"{now:%H:%M:%S}.{now.microsecond // 1000:03d} {text}"
+        print(line, file=self._out, flush=True)
+
 
 HEADING = ("ELEMENT", "TRANSPORT", "POLICY", "HOME")
 

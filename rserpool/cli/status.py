@@ -31,7 +31,7 @@ SUMMARY = "show whether registrars are ready, and their peers (the checksum is o
 
 
 @dataclass
-class Registrar:
+class Answer:
     """What one registrar said.
 
     @ivar ready: None while it has not said so.
@@ -54,7 +54,7 @@ class _Asking(SctpHandler):
     """Asks every registrar who it is and whom it knows."""
 
     def __init__(self, addresses: Sequence[TransportAddress]) -> None:
-        self.registrars = {address: Registrar(address) for address in addresses}
+        self.registrars = {address: Answer(address) for address in addresses}
         self.done: Deferred[None] = Deferred()
         self._silent = set(addresses)
 
@@ -131,7 +131,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
     return OK if all(registrar.ready for registrar in answered) else OTHER
 
 
-def _human(registrars: Sequence[Registrar]) -> list[str]:
+def _human(registrars: Sequence[Answer]) -> list[str]:
     if not registrars:
         return []
     rows = [("REGISTRAR", "AT", "STATE", "CHECKSUM", "PEERS")]
@@ -149,7 +149,7 @@ def _human(registrars: Sequence[Registrar]) -> list[str]:
     return table(rows)
 
 
-def _json(registrars: Sequence[Registrar]) -> list[str]:
+def _json(registrars: Sequence[Answer]) -> list[str]:
     return [
         json.dumps(
             {

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from rserpool.cli.options import OK, add_reporting_options, add_user_options, reporting, user_from
-from rserpool.cli.show import element_json, policy_name, row
+from rserpool.cli.show import Lines, element_json, policy_name, row
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
 from rserpool.core.user.events import PoolChanged
@@ -33,9 +31,7 @@ class Watcher:
     """Finds out what changed, and prints a line for it: C{+} came, C{-} went, C{~} changed."""
 
     def __init__(self, out: TextIO, as_json: bool, clock: Callable[[], float]) -> None:
-        self._out = out
-        self._json = as_json
-        self._clock = clock
+        self._lines = Lines(out, as_json, clock)
         self._elements: dict[int, PoolElementParameter] = {}
         self._exists: bool | None = None
 
@@ -58,22 +54,12 @@ class Watcher:
         self._elements, self._exists = elements, exists
 
     def _print(self, what: str, change: PoolChanged, text: str, element: PoolElementParameter | None = None) -> None:
-        now = datetime.fromtimestamp(self._clock()).astimezone()
-        if self._json:
-            line: dict[str, Any] = {
-                "time": now.isoformat(timespec="milliseconds"),
-                "change": what,
-                "pool": handle_text(change.handle),
-            }
-            if element is not None:
-                line["element"] = element_json(element)
-            elif change.elements is not None:
-                line["policy"] = {"type": change.policy, "name": policy_name(change.policy)}
-            text = json.dumps(line)
-        else:
-            mark = what if element is not None else "="
-            text = f"{now:%H:%M:%S}.{now.microsecond // 1000:03d} {mark} {text}"
-        print(text, file=self._out, flush=True)
+        fields: dict[str, Any] = {"change": what, "pool": handle_text(change.handle)}
+        if element is not None:
+            fields["element"] = element_json(element)
+        elif change.elements is not None:
+            fields["policy"] = {"type": change.policy, "name": policy_name(change.policy)}
+        self._lines.show(f"{'=' if element is None else what} {text}", **fields)
 
 
 async def run(

@@ -7,7 +7,7 @@ from io import StringIO
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli.demo.screen import Row, Screen
-from rserpool.cli.demo.traffic import Tally
+from rserpool.cli.demo.traffic import Requests
 
 
 class Terminal(StringIO):
@@ -24,18 +24,18 @@ class ScreenTests(SynchronousTestCase):
         """Three registrars and five servers, whatever has happened."""
         rows = [Row(f"ns-{number}", number, 4194304, "starting") for number in range(1, 4)]
         rows += [Row(f"web-{number}", 100 + number, 4194304, "starting", "ns-1", True) for number in range(1, 6)]
-        tally = Tally()
-        tally.served.update({100 + number: 123456 * number for number in range(1, 6)})
-        tally.answered = 1234567
+        requests = Requests()
+        requests.served.update({100 + number: 123456 * number for number in range(1, 6)})
+        requests.answered = 1234567
         out = Terminal()
         screen = Screen(out)
         for number in range(30):
             screen.event(f"event {number}")
-        screen.draw(rows, tally)
+        screen.draw(rows, requests)
         lines = out.getvalue().split("\n")
         self.assertLess(max(map(len, lines)), 80)
         self.assertLessEqual(len(lines), 24)
         self.assertIn("event 29", lines[-2])
         out.truncate(0)
-        screen.draw(rows, tally)
+        screen.draw(rows, requests)
         self.assertIn(f"\x1b[{len(lines) - 1}F\x1b[J", out.getvalue())

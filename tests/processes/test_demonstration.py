@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from rserpool.cli.demo.screen import Screen
 from rserpool.cli.demo.stage import POOL, Stage
-from rserpool.cli.demo.traffic import Tally, Traffic
+from rserpool.cli.demo.traffic import Requests, Traffic
 from rserpool.core.profiles import DEFAULT
 from rserpool.user import PoolUserService
 
@@ -48,10 +48,10 @@ class DemonstrationTests(TestCase):
 
     async def test_no_request_is_lost(self):
         await self.begin()
-        stage, tally = self.stage, Tally()
+        stage, requests = self.stage, Requests()
         users = [self.user(0), self.user(1)]
         users[1].subscribe(POOL, stage.pool_changed)
-        traffics = [Traffic(reactor, user, POOL.encode(), stage.pages, tally) for user in users]
+        traffics = [Traffic(reactor, user, POOL.encode(), stage.pages, requests) for user in users]
         for traffic in traffics:
             traffic.start(2, 0.01)
         await self.listed("web-1", "web-2", "web-3")
@@ -82,10 +82,10 @@ class DemonstrationTests(TestCase):
         stage.signal(victim, "CONT", "serves")
 
         # Who serves now serves all that is asked.
-        before = dict(tally.served)
+        before = dict(requests.served)
         serving = [stage.row("web-1").identifier, stage.row("web-3").identifier]
-        while any(tally.served.get(identifier, 0) < before.get(identifier, 0) + 20 for identifier in serving):
+        while any(requests.served.get(identifier, 0) < before.get(identifier, 0) + 20 for identifier in serving):
             await users[0].resolve(POOL, fresh=True)
         await gatherResults([traffic.stop() for traffic in traffics])
-        self.assertEqual(tally.lost, 0, tally.errors)
+        self.assertEqual(requests.lost, 0, requests.errors)
         self.assertEqual({row.name for row in stage.rows if row.listed}, {"web-1", "web-3"}, self.screen.getvalue())

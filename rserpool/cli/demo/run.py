@@ -10,7 +10,7 @@ from twisted.internet.task import LoopingCall, deferLater
 
 from rserpool.cli.demo.screen import Screen
 from rserpool.cli.demo.stage import POOL, Stage
-from rserpool.cli.demo.traffic import DEADLINE, Tally, Traffic
+from rserpool.cli.demo.traffic import DEADLINE, Requests, Traffic
 from rserpool.core.profiles import PROFILES, Profile
 from rserpool.user.service import PoolUserService
 
@@ -27,13 +27,13 @@ class Demo:
         self._profile = profile
         self._phase = phase
         self._workers = workers
-        self._tally = Tally()
+        self._requests = Requests()
         self._figures: list[tuple[str, str]] = []
         self._stage = Stage(reactor, screen, profile.name, REGISTRARS)
 
     async def run(self) -> int:
         """Run it; the exit status: 0 if no request was lost."""
-        stage, tally = self._stage, self._tally
+        stage, requests = self._stage, self._requests
         for number in range(1, REGISTRARS + 1):
             stage.start_registrar(number)
         for number in range(1, REGISTRARS + 1):
@@ -44,8 +44,8 @@ class Demo:
             await stage.ready(f"web-{number}")
 
         users = [self._user(number) for number in range(USERS)]
-        traffics = [Traffic(self._reactor, user, POOL.encode(), stage.pages, tally) for user in users]
-        drawing = LoopingCall(lambda: self._screen.draw(stage.rows, tally))
+        traffics = [Traffic(self._reactor, user, POOL.encode(), stage.pages, requests) for user in users]
+        drawing = LoopingCall(lambda: self._screen.draw(stage.rows, requests))
         drawing.clock = self._reactor
         try:
             for traffic in traffics:
@@ -59,23 +59,23 @@ class Demo:
                 drawing.stop()
             for user in users:
                 await user.stopService()
-        self._screen.draw(stage.rows, tally)
+        self._screen.draw(stage.rows, requests)
         self._screen.summary(
             stage.rows,
-            tally,
+            requests,
             [
-                ("requests answered", str(tally.answered)),
-                ("requests repeated at another server", str(tally.repeated)),
-                (f"requests lost (no answer within {DEADLINE:g} s)", str(tally.lost)),
+                ("requests answered", str(requests.answered)),
+                ("requests repeated at another server", str(requests.repeated)),
+                (f"requests lost (no answer within {DEADLINE:g} s)", str(requests.lost)),
                 *self._figures,
-                ("longest gap of all", _ms(tally.gap)),
+                ("longest gap of all", _ms(requests.gap)),
             ],
         )
-        if tally.lost:
-            print("requests were lost; the last errors:", *tally.errors, sep="\n  ", file=sys.stderr)
-        if not tally.answered:
+        if requests.lost:
+            print("requests were lost; the last errors:", *requests.errors, sep="\n  ", file=sys.stderr)
+        if not requests.answered:
             print("nothing was answered", file=sys.stderr)
-        return 1 if tally.lost or not tally.answered else 0
+        return 1 if requests.lost or not requests.answered else 0
 
     async def stop(self) -> None:
         """End every process that was started."""
@@ -127,9 +127,9 @@ class Demo:
             self._figures.append((f"    its {len(orphans)} servers have a new home after", _ms(max(times))))
 
     async def _watch(self, what: str) -> None:
-        self._tally.take_gap()
+        self._requests.take_gap()
         await deferLater(self._reactor, self._phase)
-        self._figures.append((f"longest gap {what}", _ms(self._tally.take_gap())))
+        self._figures.append((f"longest gap {what}", _ms(self._requests.take_gap())))
 
     def _rid_of(self, name: str, when: float) -> None:
         removed = self._stage.removed.get(self._stage.row(name).identifier, 0.0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from rserpool.cli.demo.traffic import Tally
+from rserpool.cli.demo.traffic import Requests
 
 WIDTH = 15
 """The longest bar: a line has less than 80 columns."""
@@ -58,58 +58,58 @@ class Screen:
         else:
             print(line, file=self._out, flush=True)
 
-    def draw(self, rows: Sequence[Row], tally: Tally) -> None:
+    def draw(self, rows: Sequence[Row], requests: Requests) -> None:
         """Show how things stand: redrawn on a terminal, one line a second elsewhere."""
         now = time.monotonic()
         if not self._live:
             if now - self._last >= 1.0:
                 self._last = now
-                print(f"{now - self._start:6.2f} s  {self._line(rows, tally)}", file=self._out, flush=True)
+                print(f"{now - self._start:6.2f} s  {self._line(rows, requests)}", file=self._out, flush=True)
             return
-        lines = [*self._picture(rows, tally), "", *self._events[-EVENTS:]]
+        lines = [*self._picture(rows, requests), "", *self._events[-EVENTS:]]
         if self._drawn:
             print(f"\x1b[{self._drawn}F\x1b[J", end="", file=self._out)
         print("\n".join(lines), file=self._out, flush=True)
         self._drawn = len(lines)
 
-    def summary(self, rows: Sequence[Row], tally: Tally, figures: Sequence[tuple[str, str]]) -> None:
+    def summary(self, rows: Sequence[Row], requests: Requests, figures: Sequence[tuple[str, str]]) -> None:
         """The last word."""
-        print("", *self._table(rows, tally), sep="\n", file=self._out)
+        print("", *self._table(rows, requests), sep="\n", file=self._out)
         print("", file=self._out)
         for name, value in figures:
             print(f"  {name:<52}{value}", file=self._out)
         self._out.flush()
 
-    def _line(self, rows: Sequence[Row], tally: Tally) -> str:
+    def _line(self, rows: Sequence[Row], requests: Requests) -> str:
         parts = []
         for row in filter(lambda row: row.serves, rows):
-            served = tally.served.get(row.identifier, 0)
+            served = requests.served.get(row.identifier, 0)
             if row.listed or served > self._before.get(row.identifier, 0):
                 parts.append(f"{row.name} {served}")
-        self._before = dict(tally.served)
+        self._before = dict(requests.served)
         return (
-            f"served: {', '.join(parts) or '-'}; answered {tally.answered}, repeated {tally.repeated}, "
-            f"lost {tally.lost}, longest gap {tally.gap * 1000:.0f} ms"
+            f"served: {', '.join(parts) or '-'}; answered {requests.answered}, repeated {requests.repeated}, "
+            f"lost {requests.lost}, longest gap {requests.gap * 1000:.0f} ms"
         )
 
-    def _picture(self, rows: Sequence[Row], tally: Tally) -> list[str]:
+    def _picture(self, rows: Sequence[Row], requests: Requests) -> list[str]:
         seconds = time.monotonic() - self._start
         return [
             f"pool www, {seconds:.1f} s: {sum(row.listed for row in rows)} elements registered",
-            *self._table(rows, tally),
-            f"  answered {tally.answered}   repeated {tally.repeated}   lost {tally.lost}   "
-            f"longest gap {tally.gap * 1000:.0f} ms",
+            *self._table(rows, requests),
+            f"  answered {requests.answered}   repeated {requests.repeated}   lost {requests.lost}   "
+            f"longest gap {requests.gap * 1000:.0f} ms",
         ]
 
     @staticmethod
-    def _table(rows: Sequence[Row], tally: Tally) -> list[str]:
-        most = max([1, *tally.served.values()])
+    def _table(rows: Sequence[Row], requests: Requests) -> list[str]:
+        most = max([1, *requests.served.values()])
         lines = [f"  {'':<8}{'identifier':<12}{'process':<9}{'state':<10}{'home':<7}{'in pool':<9}requests"]
         for row in rows:
             if not row.serves:
                 lines.append(f"  {row.name:<8}0x{row.identifier:08x}  {row.pid or '-':<9}{row.state:<10}")
                 continue
-            served = tally.served.get(row.identifier, 0)
+            served = requests.served.get(row.identifier, 0)
             bar = "#" * round(WIDTH * served / most)
             lines.append(
                 f"  {row.name:<8}0x{row.identifier:08x}  {row.pid or '-':<9}{row.state:<10}"

@@ -23,7 +23,7 @@ ATTEMPT = 1.0
 """A server that has not answered after so many seconds is given up, and the request repeated at another."""
 
 
-class Tally:
+class Requests:
     """What became of the requests.
 
     @ivar served: answers by PE identifier.
@@ -66,8 +66,10 @@ class _ThroughThePool:
 class Traffic:
     """Workers that fetch pages from the pool, one request after the other, until they are stopped."""
 
-    def __init__(self, reactor: Any, user: PoolUserService, pool: bytes, pages: Sequence[str], tally: Tally) -> None:
-        self.tally = tally
+    def __init__(
+        self, reactor: Any, user: PoolUserService, pool: bytes, pages: Sequence[str], requests: Requests
+    ) -> None:
+        self.requests = requests
         self._reactor = reactor
         self._user = user
         self._pool = pool
@@ -104,7 +106,7 @@ class Traffic:
             identifier = await self._request(agent, page, chosen)
             now = time.monotonic()
             if identifier is not None:
-                self.tally.answer(identifier, now - last)
+                self.requests.answer(identifier, now - last)
                 last = now
             await deferLater(self._reactor, pause)
 
@@ -127,10 +129,10 @@ class Traffic:
                     # The connection broke under the request: tell the registrar, and try another element at once.
                     self._user.report(self._pool, chosen[-1].identifier)
             else:
-                self.tally.repeated += attempts > 0
+                self.requests.repeated += attempts > 0
                 return chosen[-1].identifier
             attempts += 1
-        self.tally.lost += 1
+        self.requests.lost += 1
         return None
 
     async def _fetch(self, agent: Agent, page: str) -> bytes:
@@ -141,5 +143,5 @@ class Traffic:
         return body
 
     def _note(self, error: Exception) -> None:
-        self.tally.errors.append(f"{type(error).__name__}: {error}")
-        del self.tally.errors[:-20]
+        self.requests.errors.append(f"{type(error).__name__}: {error}")
+        del self.requests.errors[:-20]
