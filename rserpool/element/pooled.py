@@ -8,7 +8,6 @@ from typing import Any
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -16,7 +15,7 @@ from rserpool.core.addresses import TransportAddress, only_this_host
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.policies import ParsedPolicy
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, UserTransport
-from rserpool.element.ports import ListeningPorts, asap_place, has_control_channel, session_framing
+from rserpool.element.ports import LOOK, ListeningPorts, asap_place, drained, has_control_channel, session_framing
 from rserpool.element.service import PoolElementService
 from rserpool.node.own_addresses import present_hosts, wildcard
 from rserpool.node.reactor import clock_of
@@ -24,8 +23,6 @@ from rserpool.node.registrars import local_hosts_towards, registrars_from
 
 PATIENCE = 5.0
 """Seconds that the wrapped service may take to open its port."""
-LOOK = 0.05
-"""Seconds between two looks at the ports and connections of the wrapped service."""
 
 
 class PooledService(Service):
@@ -166,11 +163,7 @@ class PooledService(Service):
     async def _stop(self) -> None:
         if self.element is not None:
             await self.element.stopService()
-        deadline = self._now() + self._grace
-        if self._ports.connections():
-            self._log.info("{count} connections: draining", count=self._ports.connections())
-        while self._ports.connections() and self._now() < deadline:
-            await deferLater(self._reactor, LOOK)
+        await drained(self._reactor, self._ports.ports, self._grace, self._log)
         stopped = self._wrapped.stopService()
         if stopped is not None:
             await stopped

@@ -6,12 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import digits, number
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UdpTransport, UserTransport
+from rserpool.node.reactor import clock_of
 from rserpool.sctp.one_to_one.ports import SctpPort, sctp_ports
 
+LOOK = 0.05
+"""Seconds between two looks at the ports and connections of what is wrapped."""
 ALL_IPV4 = "0.0.0.0"  # noqa: S104
 
 T = TypeVar("T")
@@ -51,10 +56,6 @@ class ListeningPorts:
         ]
         return sorted(readers, key=lambda reader: reader.fileno()) + sctp_ports(self._reactor)
 
-    def connections(self) -> int:
-        """How many connections to these ports are open, over TCP and SCTP."""
-        return connections(self._reactor, self.ports)
-
     @property
     def port(self) -> Any:
         """The port that matters, or None."""
@@ -87,6 +88,16 @@ def connections(reactor: Any, ports: Sequence[Any]) -> int:
     readers = [*reactor.getReaders(), *reactor.getWriters()]
     associations = sum(port.associations for port in ports if isinstance(port, SctpPort))
     return associations + len({reader for reader in readers if getattr(reader, "server", None) in ports})
+
+
+async def drained(reactor: Any, ports: Sequence[Any], grace: float, log: Logger) -> None:
+    """Wait until the connections to these ports have ended, C{grace} seconds at most."""
+    now = clock_of(reactor)
+    deadline = now() + grace
+    if count := connections(reactor, ports):
+        log.info("{count} connections: draining", count=count)
+    while connections(reactor, ports) and now() < deadline:
+        await deferLater(reactor, LOOK)
 
 
 def bound_hosts(address: Any) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -21,20 +20,17 @@ from rserpool.element.load import parse_policy
 from rserpool.element.ports import (
     asap_place,
     bound_hosts,
-    connections,
+    drained,
     has_control_channel,
     reached_at,
     session_framing,
     user_transport,
 )
 from rserpool.element.service import PoolElementService
-from rserpool.node.reactor import clock_of
 from rserpool.node.registrars import local_host_towards, registrars_from
 
 GRACE = 5.0
 """Seconds that connections have to end when the port is closed, where nothing else is said."""
-LOOK = 0.05
-"""Seconds between two looks at the connections that are to end."""
 
 
 @implementer(IStreamServerEndpoint)
@@ -219,11 +215,5 @@ class PooledPort:
         if element is not None:
             await element.stopService()
         self._settle(None)
-        now = clock_of(endpoint.reactor)
-        deadline = now() + endpoint.grace
-        count = connections(endpoint.reactor, [self._inner])
-        if count:
-            self.log.info("{count} connections: draining", count=count)
-        while connections(endpoint.reactor, [self._inner]) and now() < deadline:
-            await deferLater(endpoint.reactor, LOOK)
+        await drained(endpoint.reactor, [self._inner], endpoint.grace, self.log)
         await maybeDeferred(self._inner.stopListening)

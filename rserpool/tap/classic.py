@@ -23,7 +23,7 @@ from rserpool.session.keys import KeyFile
 from rserpool.tap.options import Subcommand, backend, read
 
 
-class Options(Subcommand):
+class ServiceOptions(Subcommand):
     """What C{twistd rserpool-echo --help} shows."""
 
     service = ""
@@ -62,7 +62,7 @@ class Options(Subcommand):
         return Classic(self.service, reactor)
 
 
-class PingPongOptions(Options):
+class PingPongOptions(ServiceOptions):
     """What C{twistd rserpool-pingpong --help} shows."""
 
     optParameters = [
@@ -86,15 +86,15 @@ class PingPongOptions(Options):
         return PingPongFactory(cookies=cookies, fail_after=self.fail_after)
 
 
-def options_of(service: str) -> Options:
+def options_of(service: str) -> ServiceOptions:
     """New options of a service."""
-    options = (Options if service in SERVICES else PingPongOptions)()
+    options = (ServiceOptions if service in SERVICES else PingPongOptions)()
     options.service = service
     options.name = f"rserpool-{service}"
     return options
 
 
-def makeService(options: Options) -> IService:
+def makeService(options: ServiceOptions) -> IService:
     """The service that C{twistd} starts."""
     from twisted.internet import reactor
 

@@ -15,7 +15,7 @@ from rserpool.registrar.service import LOOPBACK, RegistrarService
 from rserpool.tap.options import RoleOptions, Started, read
 
 
-class Options(RoleOptions):
+class RegistrarOptions(RoleOptions):
     """What C{twistd rserpool-ns --help} shows."""
 
     name = "rserpool-ns"
@@ -60,22 +60,26 @@ class Options(RoleOptions):
         }
         if self["announce"] and self["no-announce"]:
             raise usage.UsageError("--announce and --no-announce exclude each other")
-        if self["asap"] is not None:
-            self.settings["asap"] = read("asap", self["asap"], parse_transport_address)
         self.settings["peers"] = [read("peer", peer, _peer) for peer in self.peers]
-        if self["enrp"] is not None:
-            self.settings["enrp"] = read("enrp", self["enrp"], _enrp_address)
         if self["asap-tcp"] == "none":
+            self["asap-tcp"] = None
             self.settings["tcp"] = False
-        elif self["asap-tcp"] is not None:
-            self.settings["asap_tcp"] = read("asap-tcp", self["asap-tcp"], parse_transport_address)
+        self.settings |= self.given(
+            {
+                "asap": parse_transport_address,
+                "asap-tcp": parse_transport_address,
+                "enrp": _enrp_address,
+                "identifier": between(1, 2**32 - 1),
+                "announce-group": multicast_group,
+            }
+        )
         if self["udp-encapsulation"] is not None:
             hosts, port = read("udp-encapsulation", self["udp-encapsulation"], udp_encapsulation)
             self.settings.update(encapsulation=port, encapsulation_hosts=hosts)
-        if self["identifier"] is not None:
-            self.settings["identifier"] = read("identifier", self["identifier"], between(1, 2**32 - 1))
-        if self["announce-group"] is not None:
-            self.settings["announce_group"] = read("announce-group", self["announce-group"], multicast_group)
+
+
+Options = RegistrarOptions
+"""What C{twistd} asks for."""
 
 
 def _enrp_address(text: str) -> TransportAddress:
@@ -86,7 +90,7 @@ def _peer(text: str) -> TransportAddress:
     return with_port(_enrp_address(text), text, "a registrar")
 
 
-def makeService(options: Options) -> IService:
+def makeService(options: RegistrarOptions) -> IService:
     """The service that C{twistd} starts."""
     from twisted.internet import reactor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -47,6 +47,17 @@ class Subcommand(usage.Options):
             super().parseOptions(options)
         except (usage.UsageError, ConfigurationError) as error:
             raise SystemExit(f"twistd {self.name}: {error} (see twistd {self.name} --help)") from None
+
+    def given(self, parsers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+        """What those of some options say that were given, by their names with C{_} for C{-}.
+
+        @raise usage.UsageError: if a value is wrong.
+        """
+        return {
+            option.replace("-", "_"): read(option, self[option], parse)
+            for option, parse in parsers.items()
+            if self[option] is not None
+        }
 
 
 class RoleOptions(Subcommand):

@@ -21,7 +21,7 @@ from rserpool.tap.makers import ClassicMaker
 from rserpool.tap.options import AskingOptions, Started, read
 
 
-class Options(AskingOptions):
+class ElementOptions(AskingOptions):
     """What C{twistd rserpool-pe --help} shows."""
 
     name = "rserpool-pe"
@@ -90,19 +90,18 @@ class Options(AskingOptions):
             "announcements": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
             **self.read_role(),
         }
-        optional = {
-            "port": parse_port,
-            "identifier": between(1, 2**32 - 1),
-            "life": between(1, 2**31 - 1),
-            "udp-encapsulation": between(1, 65535),
-            "announce-group": multicast_group,
-        }
-        for option, parse in optional.items():
-            if self[option] is not None:
-                name = "encapsulation" if option == "udp-encapsulation" else option.replace("-", "_")
-                self.settings[name] = read(option, self[option], parse)
-        if self["address"] is not None:
-            self.settings["hosts"] = read("address", self["address"], parse_transport_address).hosts
+        given = self.given(
+            {
+                "port": parse_port,
+                "identifier": between(1, 2**32 - 1),
+                "life": between(1, 2**31 - 1),
+                "udp-encapsulation": between(1, 65535),
+                "announce-group": multicast_group,
+                "address": lambda text: parse_transport_address(text).hosts,
+            }
+        )
+        names = {"udp_encapsulation": "encapsulation", "address": "hosts"}
+        self.settings |= {names.get(name, name): value for name, value in given.items()}
         self.inner: Any = self.maker.options()
         self.inner.parent = self.parent
         if isinstance(self.maker, ClassicMaker):
@@ -118,6 +117,10 @@ class Options(AskingOptions):
             raise usage.UsageError(f"{self.plugin[0]}: {error}") from None
 
 
+Options = ElementOptions
+"""What C{twistd} asks for."""
+
+
 def _maker(name: str) -> Any:
     makers = {maker.tapname: maker for maker in getPlugins(IServiceMaker)}
     if name.startswith("-"):
@@ -127,7 +130,7 @@ def _maker(name: str) -> Any:
     return makers[name]
 
 
-def makeService(options: Options) -> IService:
+def makeService(options: ElementOptions) -> IService:
     """The service that C{twistd} starts."""
     from twisted.internet import reactor
 

@@ -20,7 +20,7 @@ from rserpool.tap.options import AskingOptions, Started, read
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
 
-class Options(AskingOptions):
+class ProxyOptions(AskingOptions):
     """What C{twistd rserpool-proxy --help} shows."""
 
     name = "rserpool-proxy"
@@ -64,7 +64,11 @@ class Options(AskingOptions):
         }
 
 
-def makeService(options: Options) -> IService:
+Options = ProxyOptions
+"""What C{twistd} asks for."""
+
+
+def makeService(options: ProxyOptions) -> IService:
     """The service that C{twistd} starts."""
     from twisted.internet import reactor
 

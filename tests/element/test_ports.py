@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from rserpool.core import ConfigurationError, SctpTransport, TcpTransport, TransportAddress, UdpTransport
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
-from rserpool.element.ports import ListeningPorts, asap_place, parse_port
+from rserpool.element.ports import ListeningPorts, asap_place, connections, parse_port
 from rserpool.sctp import SctpClientEndpoint, listenSCTP
 from rserpool.sctp.memory import Network
 from rserpool.sctp.one_to_one.ports import SctpPort
@@ -93,17 +93,17 @@ class ListeningPortsTests(TestCase):
         ports = ListeningPorts(reactor)
         mine = ports.during(self.listen)
         other = self.listen()
-        self.assertEqual(0, ports.connections())
+        self.assertEqual(0, connections(reactor, ports.ports))
         clients = [
             await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port), Protocol())
             for port in (mine, mine, other)
         ]
-        while ports.connections() < 2:
+        while connections(reactor, ports.ports) < 2:
             await self._turn()
-        self.assertEqual(2, ports.connections())
+        self.assertEqual(2, connections(reactor, ports.ports))
         for client in clients:
             client.transport.loseConnection()
-        while ports.connections():
+        while connections(reactor, ports.ports):
             await self._turn()
 
     @staticmethod
@@ -146,7 +146,7 @@ class SctpPortTests(SynchronousTestCase):
         connecting = SctpClientEndpoint(self.clock, peer, stack=other).connect(Factory.forProtocol(Protocol))
         self.clock.pump([0.01] * 100)
         self.successResultOf(connecting)
-        self.assertEqual(1, ports.connections())
+        self.assertEqual(1, connections(self.clock, ports.ports))
 
 
 class ParsePortTests(TestCase):
