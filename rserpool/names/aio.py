@@ -16,7 +16,7 @@ from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.blocking import resolver
 from rserpool.names.errors import name_errors
-from rserpool.names.trying import over_tcp, trying, where
+from rserpool.names.over_tcp import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.user.service import PoolUserService
 

@@ -20,7 +20,7 @@ from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.asking import Asker
 from rserpool.names.errors import name_errors
-from rserpool.names.trying import over_tcp, trying, where
+from rserpool.names.over_tcp import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.node.registrars import registrars_from
 
