@@ -26,8 +26,7 @@ WIRE = {"core.wire"}
 USER = {*WIRE, "core.policies", "core.user", "node", "sctp"}
 ELEMENT = {*WIRE, "core.policies", "core.element", "node", "sctp"}
 REGISTRAR = {*WIRE, "core.policies", "core.handlespace", "core.peering", "core.registrar", "node", "sctp"}
-# Elements: until Sender asks for none of them.
-SESSION = {*USER, "user", "core.session", *ELEMENT, "element"}
+SESSION = {*USER, "user", "core.session"}
 MAY_LOAD = {
     "rserpool.core": WIRE,
     "rserpool.core.wire": set(),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
@@ -21,10 +21,13 @@ from rserpool.core.handles import handle_of
 from rserpool.core.user.places import describe
 from rserpool.core.user.trying import NotAccepted, PassedOver, Rules, Trying, Words, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.element.service import PoolElementService
 from rserpool.session.lines import AssociationLine, Line, Message, Peer, PoolElementHandle, StreamLine
 from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time
 from rserpool.user.service import PoolUserService
+
+if TYPE_CHECKING:
+    # Who is an element has loaded it.
+    from rserpool.element.service import PoolElementService
 
 Destination: TypeAlias = bytes | str | PoolElementHandle | TransportAddress
 """Whom a message is for: a pool by its handle, an element, or a transport address."""
