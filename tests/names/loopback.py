@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,6 +26,7 @@ from rserpool.user import PoolUserService
 
 network_reactor: Any = reactor
 HOST = "127.0.0.1"
+ROOT = str(Path(__file__).resolve().parents[2])
 
 
 class Says(Protocol):
@@ -121,6 +126,15 @@ class LoopbackCase(TestCase):
         """A pool user that asks the registrar over SCTP."""
         stack = self.network.stack(HOST)
         return PoolUserService(reactor, [self.asap], transport="sctp", profile=FAST, random=Random(3), stack=stack)
+
+    async def run_program(self, program: str, *options: str) -> list[str]:
+        """What a program prints that is told where the registrar is."""
+        done = await self.in_thread(
+            subprocess.run, [sys.executable, *options, "-c", program, self.where],
+            capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": ROOT},
+        )  # fmt: skip
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        return done.stdout.splitlines()
 
     def in_thread(self, function: Any, *arguments: Any, **keywords: Any) -> Deferred[Any]:
         """Call something that blocks."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 from tests.names.loopback import LoopbackCase
 
 ALONE = """
@@ -63,17 +59,6 @@ react(lambda reactor: ensureDeferred(main(reactor)))
 
 class AsyncioTests(LoopbackCase):
     """Programs of asyncio."""
-
-    async def run_program(self, program: str) -> list[str]:
-        """What it prints."""
-        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        done = await self.in_thread(
-            subprocess.run,
-            [sys.executable, "-c", program, self.where],
-            capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": root},
-        )  # fmt: skip
-        self.assertEqual((0, ""), (done.returncode, done.stderr))
-        return done.stdout.splitlines()
 
     async def test_alone(self) -> None:
         """Without any reactor: streams with failover, addresses, errors."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 import time
 
 from twisted.internet.defer import gatherResults
@@ -118,13 +115,7 @@ class AddressTests(LoopbackCase):
     async def test_program(self) -> None:
         """A program without a reactor, with threads, and with a fork."""
         await self.dead()
-        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        done = await self.in_thread(
-            subprocess.run,
-            [sys.executable, "-W", "ignore", "-c", PROGRAM, self.where],
-            capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": root},
-        )  # fmt: skip
-        self.assertEqual(("1\n20 {1} False\n", ""), (done.stdout, done.stderr))
+        self.assertEqual(["1", "20 {1} False"], await self.run_program(PROGRAM, "-W", "ignore"))
 
     def test_shared(self) -> None:
         """One resolver for the same registrars."""

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
 from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import deferLater
-from twisted.protocols.policies import ProtocolWrapper
+from twisted.protocols.policies import WrappingFactory
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -75,39 +75,24 @@ class Element(Resource):
     def abort(self) -> None:
         """All connections are lost."""
         for each in self.connections:
-            each.abortConnection()
+            if each.connected:
+                each.abortConnection()
 
 
-class Watched(ProtocolWrapper):
-    """A connection that is on a list."""
-
-    def __init__(self, channel: Any, connections: list[Any]) -> None:
-        super().__init__(self, channel)  # type: ignore[arg-type]
-        connections.append(self)
-
-    def registerProtocol(self, protocol: Any) -> None:
-        """It is on the list."""
-
-    def unregisterProtocol(self, protocol: Any) -> None:
-        self.connected = 0
-
-    def abortConnection(self) -> None:
-        if self.connected:
-            transport: Any = self.transport
-            transport.abortConnection()
-
-
-class Server(Site):
-    """Knows its connections."""
+class Server(WrappingFactory):
+    """Tells its element of its connections."""
 
     noisy = False
 
     def __init__(self, element: Element) -> None:
-        super().__init__(element)
+        super().__init__(Site(element))
         self._element = element
 
-    def buildProtocol(self, addr: Any) -> Any:
-        return Watched(super().buildProtocol(addr), self._element.connections)
+    def registerProtocol(self, protocol: Any) -> None:
+        self._element.connections.append(protocol)
+
+    def unregisterProtocol(self, protocol: Any) -> None:
+        protocol.connected = 0
 
 
 class WebCase(LoopbackCase):
