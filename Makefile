@@ -28,6 +28,7 @@ check: lint types layers docs
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
