@@ -215,7 +215,13 @@ class Channel:
             self._given_up.discard(carrier)
         elif carrier.outbound and self._dialled.get(carrier.peer) is carrier:
             del self._dialled[carrier.peer]
-            self._connect_failed(carrier.peer)
+            present = self._with(carrier.peer)
+            if present is None:
+                self._connect_failed(carrier.peer)
+            else:
+                # It failed because the peer has dialled us meanwhile: it was restarted, for example.
+                now = self.driver.now()
+                self.driver.perform(self.speaker.association_up(present, carrier.peer, now, True))
         else:
             self.driver.perform(self.speaker.association_lost(carrier, self.driver.now()))
 

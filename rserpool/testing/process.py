@@ -12,8 +12,11 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import ASAP_PORT, TransportAddress
+from rserpool.core.element import PoolElement
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.profiles import Profile
+from rserpool.core.registrar import Registrar
+from rserpool.core.user import PoolUser
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, TcpTransport, UserTransport
 from rserpool.element.pooled import PooledService
 from rserpool.element.ports import has_control_channel, session_framing
@@ -115,6 +118,16 @@ class Process:
             Process.kill(self)
             raise
 
+    @property
+    def role(self) -> Any:
+        """The pure state machine of its service: L{Registrar<rserpool.core.registrar>} and so on."""
+        raise NotImplementedError
+
+    @property
+    def node(self) -> Any:
+        """What runs its role: C{node.perform(effects)} has something done."""
+        return self.service.node
+
     def note(self, what: Any) -> None:
         """Write something that happened here into the scope's trace: text, or an event."""
         self.scope.trace.event(self.scope.now, self.name, what)
@@ -156,8 +169,9 @@ class Process:
     async def _stop(self) -> None:
         await self.service.stopService()
 
-    def _listen(self, node: Any) -> None:
+    def _listen(self) -> None:
         """Write down the events of its role."""
+        node = self.node
         notify = node.notify
 
         def told(event: Any) -> None:
@@ -168,11 +182,15 @@ class Process:
 
     def _told(self, log: Any, report: Any, *arguments: Any) -> None:
         """Its SCTP has something to tell a handler."""
+        scope, reactor = self.scope, self.reactor
         if report.__name__ == "messageReceived":
             association, data, ppid, *_ = arguments
-            source = self.scope.network.names.get(association.peer.hosts[0], "?")
-            self.scope.trace.entries.append(Entry(self.scope.now, source, self.name, data, ppid))
-        self.reactor.enter(tell, log, report, *arguments)
+            source = scope.network.names.get(association.peer.hosts[0], "?")
+            scope.trace.entries.append(Entry(scope.clock.rightNow, source, self.name, data, ppid))
+        if reactor.stalled:
+            reactor.enter(tell, log, report, *arguments)
+        else:
+            tell(log, report, *arguments)
 
 
 class RegistrarProcess(Process):
@@ -192,25 +210,29 @@ class RegistrarProcess(Process):
         self.tcp_address = TransportAddress((host,), ASAP_PORT, protocol="tcp")
 
     @property
+    def role(self) -> Registrar:
+        return self.service.registrar
+
+    @property
     def identifier(self) -> int:
         """Its ENRP server identifier; a new one after each start, unless the option C{identifier} gives one."""
-        return self.service.registrar.identifier
+        return self.role.identifier
 
     @property
     def ready(self) -> bool:
         """Whether it serves (RFC 5353 section 3.2)."""
-        return self.alive and self.service.registrar.peering.ready
+        return self.alive and self.role.peering.ready
 
     def elements(self, pool: bytes | str) -> dict[int, Any]:
         """The elements that it knows in a pool, by PE identifier; none if it does not know the pool."""
         handle = handle_of(pool)
-        found = self.service.registrar.handlespace.pools.get(handle)
+        found = self.role.handlespace.pools.get(handle)
         return {} if found is None else dict(found.elements)
 
     @property
     def peers(self) -> set[int]:
         """The server identifiers of the other registrars that it knows."""
-        return {peer.identifier for peer in self.service.registrar.peering.peers}
+        return {peer.identifier for peer in self.role.peering.peers}
 
     def _start(self) -> None:
         # Garbage is an affair of the whole interpreter, which it shares with the test.
@@ -218,7 +240,7 @@ class RegistrarProcess(Process):
         self.service = RegistrarService(
             self.reactor, asap=self.address, stack=self.stack, random=self.random, **{**options, **self._options}
         )
-        self._listen(self.service.node)
+        self._listen()
         self.note(f"starts as 0x{self.identifier:x}")
         self.service.startService()
 
@@ -228,6 +250,7 @@ class ElementProcess(Process):
 
     @ivar service: its L{PoolElementService}.
     @ivar pools: the pools in which it serves, and whether it is registered there.
+    @ivar policies: the policies that it was told to register with, by pool.
     @ivar refused: why registrations failed for good, by pool.
     """
 
@@ -245,8 +268,13 @@ class ElementProcess(Process):
         super().__init__(scope, name, host, options)
         self._setup = setup
         self.pools: dict[bytes, bool] = {}
+        self.policies: dict[bytes, str] = {}
         self.pooled: list[tuple[PooledService, tuple[bytes, ...]]] = []
         self.refused: dict[bytes, Failure] = {}
+
+    @property
+    def role(self) -> PoolElement:
+        return self.service.element
 
     def serve(
         self,
@@ -295,6 +323,7 @@ class ElementProcess(Process):
         self.note(f"serves in {handle_text(handle)} with {policy}")
         registered = self.service.serve(handle, transport, policy, **options)
         self.pools[handle] = False
+        self.policies[handle] = policy
 
         def accepted(identifier: int) -> None:
             if handle in self.pools:
@@ -338,7 +367,7 @@ class ElementProcess(Process):
         for pooled, handles in self.pooled:
             if handle in handles and pooled.element is not None:
                 return pooled.element.element.identifier(handle)
-        return self.service.element.identifier(handle)
+        return self.role.identifier(handle)
 
     @property
     def homes(self) -> set[str]:
@@ -350,6 +379,7 @@ class ElementProcess(Process):
     def change(self, pool: bytes | str, policy: str) -> None:
         """Register again with other values of the policy."""
         self.note(f"changes to {policy}")
+        self.policies[handle_of(pool)] = policy
         self.service.change(pool, policy=policy)
 
     def leave(self, pool: bytes | str) -> Deferred[None]:
@@ -366,7 +396,7 @@ class ElementProcess(Process):
         self.service = PoolElementService(
             self.reactor, hosts=(self.host,), stack=self.stack, random=self.random, **options
         )
-        self._listen(self.service.node)
+        self._listen()
         self.service.startService()
         if self._setup is not None:
             self._setup(self)
@@ -382,10 +412,23 @@ class UserProcess(Process):
     """A process that uses pools.
 
     @ivar service: its L{PoolUserService}.
+    @ivar seen: the pools that it watches.
     """
 
     letter, net = "u", 2
     service: PoolUserService
+
+    def __init__(self, scope: Surroundings, name: str, host: str, options: dict[str, Any]) -> None:
+        super().__init__(scope, name, host, options)
+        self.seen: dict[bytes, Seen] = {}
+
+    @property
+    def role(self) -> PoolUser | None:
+        return self.service._user
+
+    @property
+    def node(self) -> Any:
+        return self.service._node
 
     def endpoint(self, pool: bytes | str, **options: Any) -> PoolClientEndpoint:
         """A client endpoint for a pool; see L{PoolClientEndpoint}."""
@@ -393,14 +436,15 @@ class UserProcess(Process):
 
     def watch(self, pool: bytes | str) -> Seen:
         """Subscribe to a pool; what is returned shows it."""
-        seen = Seen()
+        seen = self.seen[handle_of(pool)] = Seen()
         self.service.subscribe(pool, seen.changed)
         return seen
 
     def _start(self) -> None:
+        self.seen.clear()
         transport = self._options.get("transport", "sctp")
         registrars = self.scope.addresses if transport != "tcp" else self.scope.tcp_addresses
         options = {"profile": self.scope.profile, "registrars": registrars, "transport": transport, **self._options}
         self.service = PoolUserService(self.reactor, stack=self.stack, random=self.random, **options)
         self.service.startService()
-        self._listen(self.service._node)
+        self._listen()

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
+from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import WireError
 from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.parameters import PolicyParameter, PoolElementParameter, ServerInformation
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 
 EVERYBODY = "---"
@@ -141,14 +143,13 @@ def _text(value: Any) -> str:
             return "[" + ", ".join(map(_text, value)) + "]"
         case asap.EndpointKeepAlive(home=False):
             return f"EndpointKeepAlive({_text(value.handle)} {_text(value.identifier)})"
-    match type(value).__name__:
-        case "PoolElementParameter":
+        case PoolElementParameter():
             return f"{_text(value.identifier)}@{_text(value.home)}"
-        case "Policy":
+        case PolicyParameter():
             return f"policy {value.type}:{value.data.hex()}"
-        case "ServerInformation":
+        case ServerInformation():
             return f"{_text(value.identifier)} at {value.transport.addresses[0]}"
-        case "TransportAddress":
+        case TransportAddress():
             return str(value)
     if is_dataclass(value):
         shown = []
@@ -156,7 +157,7 @@ def _text(value: Any) -> str:
             content = getattr(value, each.name)
             if content is True:
                 shown.append(each.name)
-            elif content not in (False, None, ()):
+            elif content not in (False, None, ()) and type(content) is not object:
                 obvious = each.name in ("handle", "identifier", "information", "element")
                 shown.append(("" if obvious else f"{each.name}=") + _text(content))
         return f"{type(value).__name__}({' '.join(shown)})"

@@ -19,61 +19,60 @@ FOLDER = Path(__file__).resolve().parent
 
 def join(cluster: Cluster) -> float:
     """A second registrar joins the first, which has two elements."""
-    cluster.start_registrar(1, 0x11111111)
-    cluster.run(2.0)
-    cluster.start_element(1, identifier=0xE1)
-    cluster.start_element(2, identifier=0xE2)
-    cluster.run(1.0)
+    cluster.registrar(identifier=0x11111111)
+    cluster.advance(2.0)
+    cluster.element("pool", identifier=0xE1)
+    cluster.element("pool", identifier=0xE2)
+    cluster.advance(1.0)
     since = cluster.now
-    cluster.start_registrar(2, 0x22222222)
-    cluster.run(2.0)
+    cluster.registrar(identifier=0x22222222)
+    cluster.advance(2.0)
     return since
 
 
 def update(cluster: Cluster) -> float:
     """An element registers, changes its weight, and leaves; a user watches."""
     _three(cluster)
-    user = cluster.start_user(1)
-    user.subscribe(b"pool")
-    cluster.run(0.5)
+    cluster.user().watch("pool")
+    cluster.advance(0.5)
     since = cluster.now
-    element = cluster.start_element(1, policy="weighted-round-robin:weight=2", identifier=0xE1)
-    cluster.run(2.5)
-    element.change("weighted-round-robin:weight=5")
-    cluster.run(0.5)
-    element.leave()
-    cluster.run(0.5)
+    element = cluster.element("pool", policy="weighted-round-robin:weight=2", identifier=0xE1)
+    cluster.advance(2.5)
+    element.change("pool", "weighted-round-robin:weight=5")
+    cluster.advance(0.5)
+    element.leave("pool")
+    cluster.advance(0.5)
     return since
 
 
 def takeover(cluster: Cluster) -> float:
     """Two other registrars take over from one that is cut off from them, and that its elements still see."""
     _three(cluster)
-    cluster.start_element(1, identifier=0xE1, registrars=cluster.everywhere[:1])
-    cluster.start_element(2, identifier=0xE2, registrars=cluster.everywhere[:1])
-    cluster.run(0.5)
+    for identifier in (0xE1, 0xE2):
+        cluster.element("pool", identifier=identifier, service={"registrars": cluster.addresses[:1]})
+    cluster.advance(0.5)
     since = cluster.now
-    cluster.partition([cluster.registrar(1)], [cluster.registrar(2), cluster.registrar(3)])
+    cluster.partition([cluster.registrars[0]], [cluster.registrars[1], cluster.registrars[2]])
     cluster.until(lambda: "r2" in _homes(cluster) or "r3" in _homes(cluster))
-    cluster.run(0.3)
-    cluster.crash(cluster.registrar(1))
-    cluster.run(0.5)
+    cluster.advance(0.3)
+    cluster.kill(cluster.registrars[0])
+    cluster.advance(0.5)
     return since
 
 
 def split_and_heal(cluster: Cluster) -> float:
     """Two registrars lose each other with one element on each side, and find each other again."""
-    cluster.start_registrar(1, 0x11111111)
-    cluster.start_registrar(2, 0x22222222)
-    cluster.run(3.0)
-    one = cluster.start_element(1, identifier=0xE1, registrars=cluster.everywhere[:1])
-    two = cluster.start_element(2, identifier=0xE2, registrars=cluster.everywhere[1:])
-    cluster.run(0.5)
+    cluster.registrar(identifier=0x11111111)
+    cluster.registrar(identifier=0x22222222)
+    cluster.advance(3.0)
+    one = cluster.element("pool", identifier=0xE1, service={"registrars": cluster.addresses[:1]})
+    two = cluster.element("pool", identifier=0xE2, service={"registrars": cluster.addresses[1:]})
+    cluster.advance(0.5)
     since = cluster.now
-    cluster.partition([cluster.registrar(1), one], [cluster.registrar(2), two])
-    cluster.run(5.0)
+    cluster.partition([cluster.registrars[0], one], [cluster.registrars[1], two])
+    cluster.advance(5.0)
     cluster.heal()
-    cluster.run(6.0)
+    cluster.advance(6.0)
     return since
 
 
@@ -105,13 +104,13 @@ def main() -> int:
 
 
 def _three(cluster: Cluster) -> None:
-    for number, identifier in ((1, 0x11111111), (2, 0x22222222), (3, 0x33333333)):
-        cluster.start_registrar(number, identifier)
-    cluster.run(3.0)
+    for identifier in (0x11111111, 0x22222222, 0x33333333):
+        cluster.registrar(identifier=identifier)
+    cluster.advance(3.0)
 
 
 def _homes(cluster: Cluster) -> set[str]:
-    return {cluster.names[e.role.home.hosts[0]] for e in cluster.elements.values() if e.role.home is not None}
+    return {cluster.network.names[host] for element in cluster.elements for host in element.homes}
 
 
 def _wanted(message: Any) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rserpool.core import TcpTransport
 from rserpool.core.peering.events import Initialized
+from rserpool.core.user import ResolutionFailed
 from rserpool.core.wire import asap, enrp
-from tests.scenarios.stage import ScenarioTestCase, home_of, messages
-from tests.simulation.members import RegistrarProcess
+from rserpool.testing import RegistrarProcess
+from tests.scenarios.stage import POOL, ScenarioTestCase, home_of
+from tests.simulation.cluster import Cluster
 
 
 class MentorTests(ScenarioTestCase):
@@ -15,28 +16,28 @@ class MentorTests(ScenarioTestCase):
     def test_alone(self) -> None:
         """Without configured peers a registrar is ready at once."""
         cluster = self.cluster(1, topology="none", start=False)
-        self.assertTrue(cluster.start_registrar(1).ready)
+        self.assertTrue(cluster.registrar().ready)
 
     def test_nobody_there(self) -> None:
         """With configured peers that are all dead it is ready after a short while."""
         cluster = self.cluster(3, start=False)
-        registrar = cluster.start_registrar(1)
+        registrar = cluster.registrar()
         self.assertFalse(registrar.ready)
         self.assertLess(cluster.until(lambda: registrar.ready, 10.0), 2.0)
 
     def test_found(self) -> None:
         """The mentor is asked for its list, then for the whole handlespace; then the registrar is ready."""
         cluster = self.cluster(2, start=False)
-        first = cluster.start_registrar(1)
-        cluster.run(3.0)
+        first = cluster.registrar()
+        cluster.advance(3.0)
         elements = self.elements(cluster, 3)
-        second = cluster.start_registrar(2)
+        second = cluster.registrar()
         self.assertLess(cluster.until(lambda: second.ready, 5.0), 0.5)
         self.assertEqual(len(second.role.handlespace), len(elements))
-        (listing,) = messages(cluster, enrp.ListRequest, second, first)[:1]
-        (request, *_) = messages(cluster, enrp.HandleTableRequest, second, first)
-        self.assertFalse(request[2].own_children_only)
-        self.assertEqual(listing[2].receiver, first.identifier)
+        listing = cluster.trace.messages(enrp.ListRequest, source="r2", target="r1")[0]
+        request = cluster.trace.messages(enrp.HandleTableRequest, source="r2", target="r1")[0]
+        self.assertFalse(request.message.own_children_only)
+        self.assertEqual(listing.message.receiver, first.identifier)
         self.assert_settled(cluster, 1.0)
 
     def test_list(self) -> None:
@@ -47,34 +48,34 @@ class MentorTests(ScenarioTestCase):
     def test_both_at_once(self) -> None:
         """Two that start together reject each other; soon both are ready all the same."""
         cluster = self.cluster(2, start=False)
-        pair = [cluster.start_registrar(1), cluster.start_registrar(2)]
+        pair = [cluster.registrar(), cluster.registrar()]
         cluster.until(lambda: all(registrar.ready for registrar in pair), 5.0)
-        self.assertTrue([message for _, _, message in messages(cluster, enrp.ListResponse) if message.rejected])
+        self.assertTrue([each for each in cluster.trace.messages(enrp.ListResponse) if each.message.rejected])
         self.assert_settled(cluster, 3.0)
 
     def test_not_ready(self) -> None:
         """Before it is ready a registrar refuses resolutions and registrations with Lack of Resources (0x6)."""
         cluster = self.cluster(2, start=False)
-        cluster.start_registrar(1)
-        element, user = cluster.start_element(1), cluster.start_user(1)
-        user.resolve(b"pool")
-        cluster.run(0.3)
-        ((_, _, refusal), *_) = messages(cluster, asap.RegistrationResponse, None, element)
-        ((_, _, answer), *_) = messages(cluster, asap.HandleResolutionResponse, None, user)
-        self.assertEqual([cause.code for cause in refusal.causes], [6])
-        self.assertEqual([cause.code for cause in answer.causes], [6])
-        cluster.run(5.0)
+        cluster.registrar()
+        cluster.element(POOL)
+        cluster.user().service.resolve(POOL)
+        cluster.advance(0.3)
+        refusal = cluster.trace.messages(asap.RegistrationResponse, target="e1")[0]
+        answer = cluster.trace.messages(asap.HandleResolutionResponse, target="u1")[0]
+        self.assertEqual([cause.code for cause in refusal.message.causes], [6])
+        self.assertEqual([cause.code for cause in answer.message.causes], [6])
+        cluster.advance(5.0)
         self.assert_settled(cluster, 5.0)
 
     def test_silent_mentor(self) -> None:
         """A mentor that does not answer in time is left for a backup mentor."""
         cluster = self.cluster(3, start=False)
-        silent, good = cluster.start_registrar(1, 1), cluster.start_registrar(2, 2)
-        cluster.run(3.0)
+        silent, good = cluster.registrar(identifier=1), cluster.registrar(identifier=2)
+        cluster.advance(3.0)
         self.elements(cluster, 2)
-        third = cluster.start_registrar(3, 3)
-        cluster.until(lambda: messages(cluster, enrp.ListRequest, third, silent))
-        cluster.stop(silent)
+        third = cluster.registrar(identifier=3)
+        cluster.until(lambda: cluster.trace.messages(enrp.ListRequest, source="r3", target="r1"))
+        cluster.freeze(silent)
         cluster.until(lambda: third.ready, 5.0)
         ready = self._ready(cluster, third)
         self.assertEqual((ready.mentor, ready.elements), (good.identifier, 2))
@@ -82,24 +83,20 @@ class MentorTests(ScenarioTestCase):
     def test_mentor_killed(self) -> None:
         """A mentor that dies during the download is replaced by the backup."""
         cluster = self.cluster(3, start=False)
-        dying, good = cluster.start_registrar(1, 1), cluster.start_registrar(2, 2)
-        cluster.run(3.0)
+        dying, good = cluster.registrar(identifier=1), cluster.registrar(identifier=2)
+        cluster.advance(3.0)
         self.elements(cluster, 2)
-        third = cluster.start_registrar(3, 3)
-        cluster.until(lambda: messages(cluster, enrp.ListRequest, third, dying))
+        third = cluster.registrar(identifier=3)
+        cluster.until(lambda: cluster.trace.messages(enrp.ListRequest, source="r3", target="r1"))
         cluster.silence(dying)
         cluster.until(lambda: third.ready, 5.0)
-        cluster.crash(dying)
+        cluster.kill(dying)
         self.assertEqual(self._ready(cluster, third).mentor, good.identifier)
         self.assert_settled(cluster, 10.0)
 
-    def _ready(self, cluster, registrar: RegistrarProcess) -> Initialized:
-        (ready,) = [
-            what
-            for _, who, _, what, _ in cluster.trace.entries
-            if who == registrar.name and isinstance(what, Initialized)
-        ]
-        return ready
+    def _ready(self, cluster: Cluster, registrar: RegistrarProcess) -> Initialized:
+        (ready,) = cluster.trace.events(Initialized, registrar.name)
+        return ready  # type: ignore[no-any-return]
 
 
 class DownloadTests(ScenarioTestCase):
@@ -108,19 +105,17 @@ class DownloadTests(ScenarioTestCase):
     def test_many(self) -> None:
         """A table of 1,000 elements comes in pieces (M flag), each asked for; nothing is lost or twice."""
         cluster = self.cluster(2, start=False)
-        first = cluster.start_registrar(1)
-        cluster.run(3.0)
-        element = cluster.start_element(1)
+        first = cluster.registrar()
+        cluster.advance(3.0)
+        element = cluster.element(POOL)
         for number in range(1000):
-            pool = f"another pool with a long name {number % 50}".encode()
-            element.perform(
-                element.role.serve(pool + b"/%d" % number, _transport(element), element.policy, element.node.now())
-            )
-        cluster.run(0.4)
+            element.serve(f"another pool with a long name {number % 50}/{number}")
+        cluster.advance(0.4)
         self.assertEqual(len(first.role.handlespace), 1001)
-        second = cluster.start_registrar(2)
+        second = cluster.registrar()
         cluster.until(lambda: second.ready, 5.0)
-        tables = [m for _, _, m in messages(cluster, enrp.HandleTableResponse, first, second)]
+        answers = cluster.trace.messages(enrp.HandleTableResponse, source="r1", target="r2")
+        tables = [answer.message for answer in answers]
         self.assertGreater(len(tables), 3)
         self.assertEqual([table.more_to_send for table in tables], [True] * (len(tables) - 1) + [False])
         self.assertEqual(len(second.role.handlespace), 1001)
@@ -132,17 +127,17 @@ class DownloadTests(ScenarioTestCase):
         """What is registered, changed or removed while the table is under way is right in the end."""
         cluster = self.cluster(3, start=False)
         cluster.network.latency = 0.05
-        cluster.start_registrar(1)
-        cluster.start_registrar(2)
-        cluster.run(4.0)
+        cluster.registrar()
+        cluster.registrar()
+        cluster.advance(4.0)
         elements = self.elements(cluster, 6)
-        third = cluster.start_registrar(3)
-        cluster.until(lambda: messages(cluster, enrp.HandleTableRequest, third))
+        third = cluster.registrar()
+        cluster.until(lambda: cluster.trace.messages(enrp.HandleTableRequest, source="r3"))
         self.assertFalse(third.ready)
-        elements[0].leave()
-        elements[1].change("round-robin")
+        elements[0].leave(POOL)
+        elements[1].change(POOL, "round-robin")
         self.elements(cluster, 2)
-        cluster.crash(elements[2])
+        cluster.kill(elements[2])
         cluster.until(lambda: third.ready, 10.0)
         self.assert_settled(cluster, 5.0)
 
@@ -154,23 +149,21 @@ class RestartTests(ScenarioTestCase):
         """Restarted at once with its old identifier, it takes up its elements again where they have not moved."""
         cluster = self.cluster(2)
         (element,) = self.elements(cluster, 1, home=1)
-        cluster.crash(cluster.registrar(1))
-        cluster.start_registrar(1)
+        cluster.registrars[0].restart(identifier=cluster.registrars[0].identifier)
         self.assert_settled(cluster, 5.0)
         self.assertIn(home_of(cluster, element), ("r1", "r2"))
 
     def test_never_out_of_the_pool(self) -> None:
         """Elements that know this registrar alone stay in the pool, as the other one sees it, while it is restarted."""
         cluster = self.cluster(2)
-        element = cluster.start_element(1, registrars=cluster.everywhere[:1])
-        cluster.run(0.5)
-        other = cluster.registrar(2)
-        cluster.crash(cluster.registrar(1))
-        again = cluster.start_registrar(1)
+        element = cluster.element(POOL, service={"registrars": cluster.addresses[:1]})
+        cluster.advance(0.5)
+        again, other = cluster.registrars
+        again.restart(identifier=again.identifier)
         cluster.until(lambda: again.ready, 1.0)
         self.assertEqual(home_of(cluster, element, again), "r1")
         for _ in range(300):
-            cluster.run(0.01)
+            cluster.advance(0.01)
             self.assertIsNotNone(home_of(cluster, element, other))
         self.assert_settled(cluster)
 
@@ -178,27 +171,22 @@ class RestartTests(ScenarioTestCase):
         """Restarted with another identifier, it is another registrar; the old one is taken over."""
         cluster = self.cluster(3)
         self.elements(cluster, 3, home=1)
-        cluster.crash(cluster.registrar(1))
-        cluster.start_registrar(1, 0)
+        cluster.restart(cluster.registrars[0])
         self.assert_settled(cluster, 5.0)
 
     def test_all(self) -> None:
         """After a restart of all registrars the elements register again by themselves; users notice nothing."""
         cluster = self.cluster(3)
         self.elements(cluster, 5)
-        user = cluster.start_user(1)
-        user.resolve(b"pool")
-        cluster.run(1.0)
-        cluster.crash(*cluster.living)
-        for number in (1, 2, 3):
-            cluster.start_registrar(number, 0)
+        user = cluster.user()
+        asked = [user.service.resolve(POOL)]
+        cluster.advance(1.0)
+        cluster.kill(*cluster.living)
+        for registrar in cluster.registrars:
+            registrar.start()
         for _ in range(80):
-            user.resolve(b"pool")
-            cluster.run(0.1)
-        self.assertEqual(user.failures, [])
-        self.assertEqual(len(user.outcomes), 81)
+            asked.append(user.service.resolve(POOL))
+            cluster.advance(0.1)
+        self.assertEqual(cluster.trace.events(ResolutionFailed), [])
+        self.assertEqual(len([self.successResultOf(each) for each in asked]), 81)
         self.assert_settled(cluster, 5.0)
-
-
-def _transport(element):
-    return TcpTransport(80, element.host)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from operator import gt
 
 from rserpool.core import PoolElementParameter
+from rserpool.core.element import registration
 from rserpool.core.handlespace.changes import Why
 from rserpool.core.peering.events import Audited
 from rserpool.core.wire import enrp
-from tests.scenarios.stage import POOL, ScenarioTestCase, home_of, messages
-from tests.simulation.members import RegistrarProcess
+from tests.scenarios.stage import POOL, ScenarioTestCase, home_of
+
+HANDLE = POOL.encode()
 
 
 class UpdateTests(ScenarioTestCase):
@@ -19,20 +21,20 @@ class UpdateTests(ScenarioTestCase):
         cluster = self.cluster(3)
         (element,) = self.elements(cluster, 1, policy="weighted-round-robin:weight=2")
         self.assert_settled(cluster)
-        element.change("weighted-round-robin:weight=7")
-        cluster.run(0.1)
+        element.change(POOL, "weighted-round-robin:weight=7")
+        cluster.advance(0.1)
         self.assert_settled(cluster)
-        element.leave()
-        cluster.run(0.1)
+        element.leave(POOL)
+        cluster.advance(0.1)
         self.assert_settled(cluster)
-        actions = [int(message.action) for _, _, message in messages(cluster, enrp.HandleUpdate)]
+        actions = [int(update.message.action) for update in cluster.trace.messages(enrp.HandleUpdate)]
         self.assertEqual(actions, [0, 0, 0, 0, 1, 1])
 
     def test_killed_element(self) -> None:
         """An element that dies is removed everywhere."""
         cluster = self.cluster(3)
         (element,) = self.elements(cluster, 1)
-        cluster.crash(element)
+        cluster.kill(element)
         self.assertLess(self.assert_settled(cluster, 3.0), 0.5)
 
 
@@ -49,20 +51,19 @@ class AuditTests(ScenarioTestCase):
         parameter = lost.parameter()
         copy.deregister(lost, Why.DELETED)
         invented = PoolElementParameter(77, first.identifier, 60, parameter.user_transport, parameter.policy)
-        copy.register(POOL, invented)
+        copy.register(HANDLE, invented)
         self.assertLess(self.assert_settled(cluster, 3.0), 1.2)
-        audits = [what for _, who, _, what, _ in cluster.trace.entries if who == "r2" and isinstance(what, Audited)]
-        self.assertEqual(audits[-1].removed, 1)
-        requests = messages(cluster, enrp.HandleTableRequest, second, first)
-        self.assertTrue(requests[-1][2].own_children_only)
+        self.assertEqual(cluster.trace.events(Audited, "r2")[-1].removed, 1)
+        requests = cluster.trace.messages(enrp.HandleTableRequest, source="r2", target="r1")
+        self.assertTrue(requests[-1].message.own_children_only)
 
     def test_equal_checksums(self) -> None:
         """A new association brings a whole table of its own: also what a checksum does not show becomes equal."""
         cluster = self.cluster(2)
         (element,) = self.elements(cluster, 1, home=1, policy="weighted-round-robin:weight=2")
-        cluster.partition([cluster.registrar(1)], [cluster.registrar(2)])
-        element.change("weighted-round-robin:weight=5")
-        cluster.run(1.3)
+        cluster.partition([cluster.registrars[0]], [cluster.registrars[1]])
+        element.change(POOL, "weighted-round-robin:weight=5")
+        cluster.advance(1.3)
         cluster.heal()
         self.assert_settled(cluster, 10.0)
 
@@ -74,12 +75,12 @@ class SplitTests(ScenarioTestCase):
         cluster = self.cluster(size, **options)
         self.elements(cluster, 3, home=1)
         self.elements(cluster, 3, home=size)
-        elements = list(cluster.elements.values())
+        elements = list(cluster.elements)
         half = size // 2
         left = [*cluster.living[:half], *elements[:3]]
         right = [*cluster.living[half:], *elements[3:]]
         cluster.partition(left, right)
-        cluster.run(seconds)
+        cluster.advance(seconds)
         for registrar in (cluster.living[0], cluster.living[-1]):
             self.assertTrue(registrar.ready)
         cluster.heal()
@@ -110,8 +111,8 @@ class SplitTests(ScenarioTestCase):
         """Two that lost each other, and not the third, learn from it that the other is there."""
         cluster = self.cluster(3, topology="star")
         self.elements(cluster, 2, home=2)
-        cluster.partition([cluster.registrar(2)], [cluster.registrar(3)])
-        cluster.run(10.0)
+        cluster.partition([cluster.registrars[1]], [cluster.registrars[2]])
+        cluster.advance(10.0)
         cluster.heal()
         self.assert_settled(cluster, 10.0)
 
@@ -120,7 +121,7 @@ class SplitTests(ScenarioTestCase):
         cluster = self.cluster(4)
         self.elements(cluster, 8)
         cluster.partition(cluster.living[:2], cluster.living[2:])
-        cluster.run(8.0)
+        cluster.advance(8.0)
         cluster.heal()
         self.assert_settled(cluster, 10.0)
         self.assert_stays_settled(cluster)
@@ -129,8 +130,8 @@ class SplitTests(ScenarioTestCase):
         """What r1 sends does not reach r2, the rest does."""
         cluster = self.cluster(3)
         self.elements(cluster, 4)
-        cluster.partition([cluster.registrar(1)], [cluster.registrar(2)], oneway=True)
-        cluster.run(8.0)
+        cluster.partition([cluster.registrars[0]], [cluster.registrars[1]], oneway=True)
+        cluster.advance(8.0)
         cluster.heal()
         self.assert_settled(cluster, 10.0)
 
@@ -140,10 +141,10 @@ class SplitTests(ScenarioTestCase):
         (element,) = self.elements(cluster, 1, home=1)
         first, second = cluster.living
         cluster.partition([first], [second])
-        cluster.run(0.2)
+        cluster.advance(0.2)
         # It cannot reach its home either, and goes to the other.
         cluster.partition([first], [element])
-        cluster.run(6.0)
+        cluster.advance(6.0)
         self.assertEqual(home_of(cluster, element, second), "r2")
         cluster.heal()
         self.assert_settled(cluster, 6.0)
@@ -154,20 +155,19 @@ class SplitTests(ScenarioTestCase):
         cluster = self.cluster(2)
         first, second = cluster.living
         cluster.partition([first], [second])
-        cluster.run(4.0)
-        sides = (cluster.everywhere[:1], cluster.everywhere[1:])
-        cluster.start_element(1, POOL, "random", registrars=sides[0])
-        cluster.start_element(2, POOL, "round-robin", registrars=sides[1])
-        cluster.run(1.0)
+        cluster.advance(4.0)
+        refused = cluster.element(POOL, policy="random", service={"registrars": cluster.addresses[:1]})
+        element = cluster.element(POOL, service={"registrars": cluster.addresses[1:]})
+        cluster.advance(1.0)
         self.assertEqual([len(r.role.handlespace) for r in (first, second)], [1, 1])
         cluster.heal()
-        cluster.run(6.0)
+        cluster.advance(6.0)
         self.assert_settled(cluster, 3.0)
         for registrar in (first, second):
-            pool = registrar.role.handlespace.pools[POOL]
+            pool = registrar.role.handlespace.pools[HANDLE]
             self.assertEqual(pool.policy.name, "round-robin")
-            self.assertEqual(list(pool.elements), [cluster.elements["e2"].identifier])
-        self.assertEqual(cluster.elements["e1"].refused, 5)
+            self.assertEqual(list(pool.elements), [element.identifier(POOL)])
+        self.assertEqual(refused.role.state_of(HANDLE), registration.Refused(5))
 
 
 class MixedTests(ScenarioTestCase):
@@ -180,25 +180,20 @@ class MixedTests(ScenarioTestCase):
     def mixed(self, seed: int) -> None:
         """Registrars r2 to r4, some of which arbitrate the other way round, all want the elements of r1."""
         cluster = self.cluster(4, seed=seed, start=False)
-        for number in range(1, 5):
-            cluster.start_registrar(number, kind=Inverted if seed >> (number - 1) & 1 else RegistrarProcess)
-        cluster.run(4.0)
+        for number in range(4):
+            registrar = cluster.registrar()
+            if seed >> number & 1:
+                # Of two claimants the larger identifier gives way.
+                registrar.role.peering.takeovers.gives_way = gt
+        cluster.advance(4.0)
         elements = self.elements(cluster, 4, home=1)
         # The elements cannot look for another home by themselves.
         for element in elements:
             cluster.partition([element], cluster.living[1:], oneway=True)
-        cluster.delay(cluster.registrar(2), cluster.registrar(3), 0.02 * (seed % 3))
-        cluster.crash(cluster.registrar(1))
-        cluster.until(lambda: messages(cluster, enrp.TakeoverServer), 25.0)
+        cluster.delay(cluster.registrars[1], cluster.registrars[2], 0.02 * (seed % 3))
+        cluster.kill(cluster.registrars[0])
+        cluster.until(lambda: cluster.trace.messages(enrp.TakeoverServer), 25.0)
         cluster.heal()
         self.assert_settled(cluster, 25.0)
-        owners = {source for source, _, _ in messages(cluster, enrp.TakeoverServer)}
+        owners = {takeover.source for takeover in cluster.trace.messages(enrp.TakeoverServer)}
         self.assertEqual(len(owners), 1)
-
-
-class Inverted(RegistrarProcess):
-    """Of two claimants the larger identifier gives way."""
-
-    def __init__(self, *arguments, **options) -> None:
-        super().__init__(*arguments, **options)
-        self.role.peering.takeovers.gives_way = gt

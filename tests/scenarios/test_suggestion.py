@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rserpool.core.wire import enrp
-from tests.scenarios.stage import ScenarioTestCase, home_of, messages
+from tests.scenarios.stage import ScenarioTestCase, home_of
 
 
 class SuggestionTests(ScenarioTestCase):
@@ -17,7 +17,7 @@ class SuggestionTests(ScenarioTestCase):
         self.assert_settled(cluster, 5.0)
         homes = [home_of(cluster, element) for element in elements]
         self.assertEqual(sorted(homes.count(registrar.name) for registrar in cluster.living), [3, 3, 3])
-        updates = [update for _, _, update in messages(cluster, enrp.HandleUpdate, first)]
+        updates = [update.message for update in cluster.trace.messages(enrp.HandleUpdate, source=first.name)]
         self.assertTrue(all(update.receiver for update in updates if update.takeover_suggested))
         self.assert_stays_settled(cluster)
 

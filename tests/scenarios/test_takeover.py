@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from rserpool.core import TransportAddress
+from rserpool.core.addresses import ENRP_PORT
 from rserpool.core.peering.events import PeerLost, TakenOver
 from rserpool.core.profiles import DEFAULT, RFC
 from rserpool.core.wire import asap, enrp
-from tests.scenarios.stage import ScenarioTestCase, home_of, messages
+from tests.scenarios.stage import POOL, ScenarioTestCase, home_of
 from tests.simulation.cluster import Cluster
 
 
@@ -17,38 +19,35 @@ class PeerTests(ScenarioTestCase):
     def test_discovered(self) -> None:
         """3.4.1: any message makes its sender a peer; it is asked to present itself."""
         cluster = self.cluster(2, topology="none", start=False)
-        first = cluster.start_registrar(1)
-        second = cluster.start_registrar(2, peers=(_enrp(1),))
-        cluster.run(1.0)
+        first = cluster.registrar()
+        second = cluster.registrar(peers=[TransportAddress((first.host,), ENRP_PORT)])
+        cluster.advance(1.0)
         self.assertEqual(first.role.peering.peers.connected, (second.identifier,))
-        asked = [m for _, _, m in messages(cluster, enrp.Presence, first, second) if m.reply_required]
-        self.assertTrue(asked)
+        presences = cluster.trace.messages(enrp.Presence, source="r1", target="r2")
+        self.assertTrue([presence for presence in presences if presence.message.reply_required])
 
     def test_heartbeat(self) -> None:
         """3.4.2: every PEER-HEARTBEAT-CYCLE a presence goes to each peer, with the checksum."""
         cluster = self.cluster(3)
-        before = len(messages(cluster, enrp.Presence))
-        cluster.run(10 * DEFAULT.peer_heartbeat_cycle)
-        beats = messages(cluster, enrp.Presence)[before:]
+        before = len(cluster.trace.messages(enrp.Presence))
+        cluster.advance(10 * DEFAULT.peer_heartbeat_cycle)
+        beats = cluster.trace.messages(enrp.Presence)[before:]
         self.assertEqual(len(beats), 10 * 3 * 2)
-        self.assertTrue(all(m.checksum == 0xFFFF and not m.reply_required for _, _, m in beats))
+        self.assertTrue(all(m.checksum == 0xFFFF and not m.reply_required for *_, m in beats))
 
     def test_rfc_timers(self) -> None:
         """With the RFC's timers a silent registrar is asked after 61 s, and taken over 5 s later."""
         cluster = self.cluster(3, profile=RFC, start=False)
-        for number in (1, 2, 3):
-            cluster.start_registrar(number)
-        cluster.run(130.0)
+        for _ in range(3):
+            cluster.registrar()
+        cluster.advance(130.0)
         self.assert_settled(cluster)
-        victim = cluster.registrar(3)
+        victim = cluster.registrars[2]
         cluster.silence(victim)
-        lost = cluster.until(lambda: self.told(cluster, PeerLost), 200.0)
+        lost = cluster.until(lambda: cluster.trace.events(PeerLost), 200.0)
         self.assertGreater(lost, 61.0 - 30.0 + 5.0)
         self.assertLess(lost, 61.0 + 5.0 + 0.1)
-        self.assertLess(cluster.until(lambda: self.told(cluster, TakenOver), 30.0), 0.1)
-
-    def told(self, cluster: Cluster, kind: type) -> list:
-        return [what for _, _, _, what, _ in cluster.trace.entries if isinstance(what, kind)]
+        self.assertLess(cluster.until(lambda: cluster.trace.events(TakenOver), 30.0), 0.1)
 
 
 class TakeoverTests(ScenarioTestCase):
@@ -63,20 +62,20 @@ class TakeoverTests(ScenarioTestCase):
         for size in (2, 3, 5):
             cluster = self.cluster(size, seed=size)
             self.elements(cluster, 6, home=1)
-            cluster.crash(cluster.registrar(1))
+            cluster.kill(cluster.registrars[0])
             self.assertLess(self.gap(cluster, 6), 1.0)
-            self.assertNotEqual(home_of(cluster, cluster.elements["e1"]), "r1")
+            self.assertNotEqual(home_of(cluster, cluster.elements[0]), "r1")
 
     def test_silent(self) -> None:
         """Those of one that falls silent, within 3 s; the elements themselves keep serving."""
         for size in (2, 3, 5):
             cluster = self.cluster(size, seed=size)
             self.elements(cluster, 6, home=1)
-            victim = cluster.registrar(1)
+            victim = cluster.registrars[0]
             cluster.silence(victim)
-            cluster.run(3.0)
+            cluster.advance(3.0)
             for number in range(1, 7):
-                element = cluster.elements[f"e{number}"]
+                element = cluster.elements[number - 1]
                 for registrar in cluster.living:
                     if registrar is not victim:
                         self.assertNotIn(home_of(cluster, element, registrar), ("r1", None))
@@ -86,18 +85,18 @@ class TakeoverTests(ScenarioTestCase):
         cluster = self.cluster(4)
         self.elements(cluster, 2, home=1)
         # The elements still see their home, and do not look for another by themselves.
-        cluster.partition([cluster.registrar(1)], cluster.living[1:])
-        cluster.until(lambda: messages(cluster, enrp.TakeoverServer), 5.0)
-        cluster.run(0.1)
-        winners = {source for source, _, _ in messages(cluster, enrp.TakeoverServer)} - {"r1"}
+        cluster.partition([cluster.registrars[0]], cluster.living[1:])
+        cluster.until(lambda: cluster.trace.messages(enrp.TakeoverServer), 5.0)
+        cluster.advance(0.1)
+        winners = {takeover.source for takeover in cluster.trace.messages(enrp.TakeoverServer)} - {"r1"}
         self.assertEqual(len(winners), 1)
         (winner,) = winners
-        acknowledged = {source for source, target, _ in messages(cluster, enrp.InitTakeoverAck) if target == winner}
+        acknowledged = {each.source for each in cluster.trace.messages(enrp.InitTakeoverAck, target=winner)}
         self.assertEqual(len(acknowledged), 2)
         asked = {
             (source, target)
-            for source, target, message in messages(cluster, asap.EndpointKeepAlive)
-            if message.home and message.server == cluster.registrars[winner].identifier
+            for _, source, target, message in cluster.trace.messages(asap.EndpointKeepAlive)
+            if message.home and message.server == cluster.processes[winner].role.identifier
         }
         self.assertEqual(asked, {(winner, "e1"), (winner, "e2")})
 
@@ -105,30 +104,29 @@ class TakeoverTests(ScenarioTestCase):
         """3.5.1 (2): of two that claim at the same time the larger identifier wins, whichever claims first."""
         for identifiers in ((10, 20), (20, 10)):
             cluster = self.cluster(3, start=False)
-            cluster.start_registrar(1, 5)
-            cluster.start_registrar(2, identifiers[0])
-            cluster.start_registrar(3, identifiers[1])
-            cluster.run(4.0)
+            for identifier in (5, *identifiers):
+                cluster.registrar(identifier=identifier)
+            cluster.advance(4.0)
             self.elements(cluster, 3, home=1)
-            cluster.delay(cluster.registrar(2), cluster.registrar(3), 0.05)
-            cluster.crash(cluster.registrar(1))
+            cluster.delay(cluster.registrars[1], cluster.registrars[2], 0.05)
+            cluster.kill(cluster.registrars[0])
             self.assert_settled(cluster, 3.0)
-            claims = {source for source, _, _ in messages(cluster, enrp.InitTakeover)}
+            claims = {claim.source for claim in cluster.trace.messages(enrp.InitTakeover)}
             self.assertEqual(claims, {"r2", "r3"})
-            winners = {cluster.registrars[source].identifier for source, _, _ in messages(cluster, enrp.TakeoverServer)}
-            self.assertEqual(winners, {20})
+            winners = cluster.trace.messages(enrp.TakeoverServer)
+            self.assertEqual({cluster.processes[each.source].role.identifier for each in winners}, {20})
 
     def test_false_alarm(self) -> None:
         """3.5.1 (1): a target that lives says so before all have acknowledged, and nothing is taken over."""
         cluster = self.cluster(3)
         self.elements(cluster, 2, home=1)
-        cluster.delay(cluster.registrar(2), cluster.registrar(3), 0.05)
-        first, second = cluster.registrar(1), cluster.registrar(2)
+        cluster.delay(cluster.registrars[1], cluster.registrars[2], 0.05)
+        first, second = cluster.registrars[0], cluster.registrars[1]
         peer = second.role.peering.peers.get(first.identifier)
         assert peer is not None
-        second.perform(second.role.peering._failed(peer, second.node.now()))
-        cluster.run(1.0)
-        self.assertEqual(messages(cluster, enrp.TakeoverServer), [])
+        second.node.perform(second.role.peering._failed(peer, second.node.now()))
+        cluster.advance(1.0)
+        self.assertEqual(cluster.trace.messages(enrp.TakeoverServer), [])
         self.assert_settled(cluster)
 
     def test_two_die(self) -> None:
@@ -136,18 +134,18 @@ class TakeoverTests(ScenarioTestCase):
         cluster = self.cluster(4)
         self.elements(cluster, 4, home=1)
         self.elements(cluster, 4, home=2)
-        cluster.crash(cluster.registrar(1), cluster.registrar(2))
+        cluster.kill(cluster.registrars[0], cluster.registrars[1])
         self.assertLess(self.gap(cluster, 8), 1.0)
 
     def test_two_fall_silent(self) -> None:
         """The same without ICMP."""
         cluster = self.cluster(4)
         self.elements(cluster, 4, home=1)
-        victims = [cluster.registrar(1), cluster.registrar(2)]
+        victims = [cluster.registrars[0], cluster.registrars[1]]
         for victim in victims:
             cluster.silence(victim)
-        cluster.run(5.0)
-        cluster.crash(*victims)
+        cluster.advance(5.0)
+        cluster.kill(*victims)
         self.assert_settled(cluster, 1.0)
 
     def test_fresh_lifetime(self) -> None:
@@ -155,20 +153,20 @@ class TakeoverTests(ScenarioTestCase):
         cluster = self.cluster(2)
         (element,) = self.elements(cluster, 1, home=1, life=4)
         for _ in range(4):
-            cluster.run(1.5)
+            cluster.advance(1.5)
             home = home_of(cluster, element)
             assert home is not None
             number = int(home[1:])
-            cluster.crash(cluster.registrar(number))
+            cluster.kill(cluster.registrars[number - 1])
             self.assert_settled(cluster, 2.0)
-            cluster.start_registrar(number, 0)
+            cluster.registrars[number - 1].start()
             self.assert_settled(cluster, 5.0)
 
     def test_last_element_dies_with_its_home(self) -> None:
         """Elements that died together with their home are removed after the takeover."""
         cluster = self.cluster(3)
         elements = self.elements(cluster, 3, home=1)
-        cluster.crash(cluster.registrar(1), *elements)
+        cluster.kill(cluster.registrars[0], *elements)
         self.assertLess(self.gap(cluster, 3), 3.0)
 
     def test_stalled(self) -> None:
@@ -176,16 +174,15 @@ class TakeoverTests(ScenarioTestCase):
         for seconds in (1.0, 2.5, 6.0, 20.0):
             cluster = self.cluster(3, seed=int(seconds))
             self.elements(cluster, 4, home=1)
-            victim = cluster.registrar(1)
-            cluster.stop(victim)
-            cluster.run(seconds)
-            homes = {name: element.role.home for name, element in cluster.elements.items()}
-            cluster.go_on(victim)
-            cluster.run(0.5)
+            victim = cluster.registrars[0]
+            cluster.freeze(victim)
+            cluster.advance(seconds)
+            homes = [element.role.home for element in cluster.elements]
+            cluster.thaw(victim)
+            cluster.advance(0.5)
             self.assert_settled(cluster, 5.0)
             if seconds > 5:
-                now = {name: element.role.home for name, element in cluster.elements.items()}
-                self.assertEqual(homes, now)
+                self.assertEqual(homes, [element.role.home for element in cluster.elements])
 
     def test_taken_over_from_each_other(self) -> None:
         """Two that a third declared dead to each other, over an association that is up, are peers again (seed 3550)."""
@@ -193,12 +190,12 @@ class TakeoverTests(ScenarioTestCase):
         self.elements(cluster, 2, home=1)
         self.elements(cluster, 2, home=3)
         # Between two heartbeats.
-        cluster.run(0.3)
+        cluster.advance(0.3)
         first, second, third = cluster.living
         for told, target in ((first, third), (third, first)):
             association: Any = second.role.peering.peers.get(told.identifier).association
             association.send(enrp.encode(enrp.TakeoverServer(second.identifier, 0, target.identifier)), 12)
-        cluster.run(0.01)
+        cluster.advance(0.01)
         self.assertNotIn(third.identifier, first.role.peering.peers)
         self.assertNotIn(first.identifier, third.role.peering.peers)
         self.assert_settled(cluster, 5.0)
@@ -207,12 +204,12 @@ class TakeoverTests(ScenarioTestCase):
         """Elements whose home nobody knows find one, or are removed where they are dead."""
         cluster = self.cluster(2)
         alive, dead = self.elements(cluster, 2, home=1)
-        second = cluster.registrar(2)
-        cluster.crash(cluster.registrar(1), dead)
+        second = cluster.registrars[1]
+        cluster.kill(cluster.registrars[0], dead)
         cluster.silence(alive)
         # Nobody remembers the first registrar, only its elements.
-        second.role.peering.peers.remove(cluster.registrar(1).identifier)
-        cluster.run(0.5)
+        second.role.peering.peers.remove(cluster.registrars[0].identifier)
+        cluster.advance(0.5)
         cluster.unsilence(alive)
         self.assert_settled(cluster, 10.0)
         self.assertEqual(home_of(cluster, alive), "r2")
@@ -227,8 +224,8 @@ class MessageTests(ScenarioTestCase):
         first, second = cluster.living
         association = self._association(first, second)
         association.send(bytes((0x45, 0, 0, 12)) + first.identifier.to_bytes(4, "big") + bytes(4), 12)
-        cluster.run(0.1)
-        self.assertTrue(messages(cluster, enrp.Error, second, first))
+        cluster.advance(0.1)
+        self.assertTrue(cluster.trace.messages(enrp.Error, source=second.name, target=first.name))
         self.assert_stays_settled(cluster)
 
     def test_garbage(self) -> None:
@@ -237,7 +234,7 @@ class MessageTests(ScenarioTestCase):
         first, second = cluster.living
         for length in range(1, 60):
             self._association(first, second).send(bytes(range(length)), 12)
-        cluster.run(0.1)
+        cluster.advance(0.1)
         self.assert_stays_settled(cluster)
 
     def test_an_acknowledgement_from_nowhere(self) -> None:
@@ -254,7 +251,7 @@ class MessageTests(ScenarioTestCase):
             enrp.TakeoverServer(first.identifier, 0, 77),
         ):
             self._association(first, second).send(enrp.encode(message), 12)
-        cluster.run(0.1)
+        cluster.advance(0.1)
         self.assert_stays_settled(cluster)
         self.assertEqual(len(second.role.handlespace), len(elements))
 
@@ -270,23 +267,23 @@ class ReferenceFaultTests(ScenarioTestCase):
         """With two registrars a takeover is completed: there is nobody to wait for."""
         cluster = self.cluster(2)
         self.elements(cluster, 2, home=1)
-        cluster.crash(cluster.registrar(1))
+        cluster.kill(cluster.registrars[0])
         self.assertLess(self.assert_settled(cluster, 5.0), 1.0)
 
     def test_long_handle(self) -> None:
         """A pool handle of 33 bytes, or of 1,000, kills nobody, and reaches everybody."""
         cluster = self.cluster(2)
-        self.elements(cluster, 1, handle=b"h" * 33)
-        self.elements(cluster, 1, handle=b"h" * 1000)
+        self.elements(cluster, 1, pool=b"h" * 33)
+        self.elements(cluster, 1, pool=b"h" * 1000)
         self.assert_settled(cluster, 1.0)
 
     def test_no_such_limit_on_static_peers(self) -> None:
         """A registrar with configured peers has their data when it is ready, not at a later audit."""
         cluster = self.cluster(2, start=False)
-        cluster.start_registrar(1)
-        cluster.run(3.0)
+        cluster.registrar()
+        cluster.advance(3.0)
         self.elements(cluster, 5)
-        second = cluster.start_registrar(2)
+        second = cluster.registrar()
         cluster.until(lambda: second.ready, 2.0)
         self.assertEqual(len(second.role.handlespace), 5)
 
@@ -294,11 +291,11 @@ class ReferenceFaultTests(ScenarioTestCase):
         """2,000 mutated messages of ASAP and ENRP, skippable unknown parameters among them, kill nobody."""
         cluster = self.cluster(2)
         self.elements(cluster, 2)
-        user = cluster.start_user(1)
-        user.resolve(b"pool")
-        cluster.run(1.5)
+        user = cluster.user()
+        user.service.resolve(POOL)
+        cluster.advance(1.5)
         first, second = cluster.living
-        seen = [(what, ppid) for _, _, target, what, ppid in cluster.trace.entries if target]
+        seen = [(entry.what, entry.ppid) for entry in cluster.trace.entries if entry.target]
         dice = cluster.random
         for _ in range(1000):
             for wanted, ppid in ((11, 11), (12, 12)):
@@ -312,19 +309,18 @@ class ReferenceFaultTests(ScenarioTestCase):
                 elif user.role._hunt.home is not None:
                     home: Any = user.role._hunt.home
                     home.send(bytes(data), ppid)
-            cluster.run(0.01)
-        cluster.run(1.0)
+            cluster.advance(0.01)
+        cluster.advance(1.0)
         self.assertTrue(first.ready and second.ready)
-        for element in list(cluster.elements.values()):
+        for element in cluster.elements:
             # Whatever the mutated messages registered is the user's, not theirs.
             self.assertTrue(element.role.is_registered(b"pool"))
-        cluster.crash(user)
-        del cluster.users["u1"]
-        cluster.run(5.0)
+        cluster.kill(user)
+        cluster.advance(5.0)
         self.assert_settled(cluster, 65.0)
 
     def _stranger(self, cluster, target, data: bytearray) -> None:
-        peer = target.role.peering.peers.get(cluster.registrar(1).identifier)
+        peer = target.role.peering.peers.get(cluster.registrars[0].identifier)
         association = None if peer is None else peer.association
         channel = target.node.channels["enrp"]
         if association is not None:
@@ -334,32 +330,25 @@ class ReferenceFaultTests(ScenarioTestCase):
         """Nobody removes or overwrites another's element, neither at its home nor at another registrar."""
         cluster = self.cluster(2)
         (element,) = self.elements(cluster, 1, home=1)
-        stranger = cluster.start_user(9)
-        stranger.resolve(b"pool")
-        cluster.run(0.2)
+        stranger = cluster.user()
+        stranger.service.resolve(POOL)
+        cluster.advance(0.2)
         home: Any = stranger.role._hunt.home
-        home.send(asap.encode(asap.Deregistration(b"pool", element.identifier)), 11)
-        cluster.run(0.2)
-        ((_, _, response),) = messages(cluster, asap.DeregistrationResponse, None, stranger)
-        self.assertEqual([cause.code for cause in response.causes], [0xA])
+        home.send(asap.encode(asap.Deregistration(b"pool", element.identifier(POOL))), 11)
+        cluster.advance(0.2)
+        (response,) = cluster.trace.messages(asap.DeregistrationResponse, target=stranger.name)
+        self.assertEqual([cause.code for cause in response.message.causes], [0xA])
         self.assert_settled(cluster)
 
     def test_reports_of_one_user(self) -> None:
         """Reports of one user alone do not remove an element that lives."""
         cluster = self.cluster(2)
         (element,) = self.elements(cluster, 1, home=1)
-        user = cluster.start_user(1)
-        user.resolve(b"pool")
-        cluster.run(0.2)
+        user = cluster.user()
+        user.service.resolve(POOL)
+        cluster.advance(0.2)
         for _ in range(10):
             home: Any = user.role._hunt.home
-            home.send(asap.encode(asap.EndpointUnreachable(b"pool", element.identifier)), 11)
-            cluster.run(0.1)
+            home.send(asap.encode(asap.EndpointUnreachable(b"pool", element.identifier(POOL))), 11)
+            cluster.advance(0.1)
         self.assert_settled(cluster)
-
-
-def _enrp(number: int):
-    from rserpool.core import TransportAddress
-    from rserpool.core.addresses import ENRP_PORT
-
-    return TransportAddress((f"10.0.0.{number}",), ENRP_PORT)

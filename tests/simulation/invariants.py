@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from rserpool.core import PoolElementParameter
+from collections.abc import Sequence
+
 from rserpool.core.element import registration
+from rserpool.core.policies import parse
+from rserpool.testing import ElementProcess
+from tests.simulation.asking import Asker
 from tests.simulation.cluster import Cluster
-from tests.simulation.members import ElementProcess, UserProcess
 
 
 def wanted(cluster: Cluster) -> dict[tuple[bytes, int], ElementProcess]:
     """The elements that live and want to serve, without those that were refused for good."""
     return {
-        (element.handle, element.identifier): element
-        for element in cluster.elements.values()
-        if element.serving and element.refused is None
+        (handle, element.identifier(handle)): element
+        for element in cluster.elements
+        if element.alive
+        for handle in element.pools
+        if not isinstance(element.role.state_of(handle), registration.Refused)
     }
 
 
@@ -110,8 +115,9 @@ def _elements(cluster: Cluster) -> list[str]:
             faults.append(f"{element.name} is not sure to be registered: {element.role.state_of(handle)}")
         found = owner.role.handlespace.find(handle, identifier)
         assert found is not None
-        parameter = found.parameter()
-        if (parameter.policy, parameter.user_transport.addresses) != (element.policy, (element.host,)):
+        parameter, policy = found.parameter(), parse(element.policies[handle])
+        registered = (parameter.policy.type, parameter.policy.data, parameter.user_transport.addresses)
+        if registered != (policy.policy.number, policy.data, (element.host,)):
             faults.append(f"{element.name} is registered as {parameter}")
     return faults
 
@@ -119,84 +125,63 @@ def _elements(cluster: Cluster) -> list[str]:
 def _users(cluster: Cluster) -> list[str]:
     faults = []
     expected = wanted(cluster)
-    for user in cluster.users.values():
-        if not user.alive:
-            continue
-        for handle in user.subscribed:
-            shown = user.shown.get(handle)
-            elements = None if shown is None else shown.elements
-            known = {element.identifier for element in elements or ()}
+    for user in cluster.users:
+        for handle, seen in user.seen.items() if user.alive else ():
             there = {identifier for pool, identifier in expected if pool == handle}
-            if known != there or (shown is None and there):
-                faults.append(f"{user.name} was shown {_hex(known)} of {handle!r}, but there are {_hex(there)}")
+            if set(seen.elements) != there:
+                faults.append(f"{user.name} was shown {_hex(seen.elements)} of {handle!r}, but there are {_hex(there)}")
     return faults
 
 
-def resolutions(cluster: Cluster) -> list[str]:
+def resolutions(cluster: Cluster, askers: Sequence[Asker]) -> list[str]:
     """Let every user ask for every pool afresh: each must be answered, within its deadline, with what is there."""
     # A question that is under way may be answered with what was true when it was asked.
-    cluster.run(0.2)
+    cluster.advance(0.2)
     expected = wanted(cluster)
     handles = sorted({handle for handle, _ in expected})
-    asked = [
-        (user, handle, user.resolve(handle, fresh=True))
-        for user in cluster.users.values()
-        if user.alive
-        for handle in handles
-    ]
-    deadline = cluster.now + max((user.patience for user, _, _ in asked), default=0.0)
-    while cluster.now < deadline and any(request not in user.outcomes for user, _, request in asked):
-        cluster.run(0.1)
+    asked = [(asker.user, asker.ask(handle, fresh=True)) for asker in askers for handle in handles]
+    deadline = cluster.now + max((user.service.default_timeout for user, _ in asked), default=0.0)
+    while cluster.now < deadline and any(question.until is None for _, question in asked):
+        cluster.advance(0.1)
     faults = []
-    for user, handle, request in asked:
-        outcome = user.outcomes.get(request)
-        elements: tuple[PoolElementParameter, ...] = getattr(outcome, "elements", ())
-        known = {element.identifier for element in elements}
-        there = {identifier for pool, identifier in expected if pool == handle}
-        if known != there:
-            faults.append(f"{user.name} asks for {handle!r} and gets {outcome}, but there are {_hex(there)}")
+    for user, question in asked:
+        there = {identifier for pool, identifier in expected if pool == question.handle}
+        if question.elements != there:
+            faults.append(f"{user.name} asks, and that comes to {question}, but there are {_hex(there)}")
     return faults
 
 
-def unserved(cluster: Cluster, user: UserProcess, quiet_since: float) -> list[str]:
+def unserved(cluster: Cluster, asker: Asker, quiet_since: float) -> list[str]:
     """Failed calls of a user that knew elements, while one of them was there all the time.
 
     @param quiet_since: from when on everybody could reach everybody, for long enough.
     """
     faults = []
-    for since, until, failure in user.failures:
-        known = user.answers.get(failure.handle)
+    for failed in asker.failures:
+        known = asker.answers.get(failed.handle)
         # What it was told last may be that the pool is gone: whoever came later is not what it knew.
-        if known is None or known[0] > since or since < quiet_since:
+        if known is None or known.until is None or known.until > failed.since or failed.since < quiet_since:
             continue
         steady = [
             element.name
-            for element in cluster.elements.values()
-            if element.handle == failure.handle
-            and element.serving
-            and element.born < known[0]
-            and element.identifier in {known_one.identifier for known_one in known[1].elements}
+            for (handle, identifier), element in wanted(cluster).items()
+            if handle == failed.handle and element.born < known.until and identifier in known.elements
         ]
         if steady:
-            faults.append(f"{user.name} got {failure.error!r} at {until:.3f}, while {steady} were there")
+            faults.append(f"{asker.user.name} got {failed.error!r} at {failed.until:.3f}, while {steady} were there")
     return faults
 
 
 def outlived(cluster: Cluster, detection: float) -> list[str]:
     """Elements that are dead, and were not removed when their lifetime was over and that could be noticed."""
-    faults = []
-    for element in [*cluster.departed, *cluster.elements.values()]:
-        if element.died is None or element.handle not in element.role.pools:
-            continue
-        life = cluster.profile.registration_life if element.life is None else element.life
-        if cluster.now < element.died + life + detection:
-            continue
-        for registrar in cluster.living:
-            found = registrar.role.handlespace.find(element.handle, element.identifier)
-            revived = (element.handle, element.identifier) in wanted(cluster)
-            if found is not None and not revived and not registrar.clock.stalled:
-                faults.append(f"{element.name} died at {element.died:.3f}, and {registrar.name} has it still")
-    return faults
+    present = wanted(cluster)
+    return [
+        f"{death.name} died at {death.when:.3f}, and {registrar.name} has it still"
+        for death in cluster.deaths
+        if cluster.now >= death.when + death.life + detection and (death.handle, death.identifier) not in present
+        for registrar in cluster.living
+        if not registrar.reactor.stalled and registrar.role.handlespace.find(death.handle, death.identifier) is not None
+    ]
 
 
 def _hex(numbers: object) -> str:

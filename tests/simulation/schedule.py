@@ -10,9 +10,10 @@ from typing import Any
 
 from rserpool.core import Profile
 from rserpool.core.profiles import DEFAULT, FAST, RFC
+from rserpool.testing import ElementProcess, Process, RegistrarProcess
 from tests.simulation import invariants
+from tests.simulation.asking import Asker
 from tests.simulation.cluster import Cluster
-from tests.simulation.members import ElementProcess, Process, RegistrarProcess
 
 POLICIES = (
     "round-robin",
@@ -47,7 +48,7 @@ def play(seed: int, keep_trace: bool = False) -> Report:
         return run.report(keep_trace)
     except Exception:  # noqa: BLE001
         faults = (*cluster.errors, traceback.format_exc())
-        return Report(seed, faults, cluster.trace.messages, 0.0, cluster.now, cluster.trace.text())
+        return Report(seed, faults, _messages(cluster), 0.0, cluster.now, cluster.trace.text())
     finally:
         cluster.close()
 
@@ -82,7 +83,9 @@ class Run:
         self.disputed = dice.choice(self.pools) if dice.random() < 0.1 else None
         self.elements = dice.randint(0, 12)
         self.users = dice.randint(0, 4)
+        self.askers: list[Asker] = []
         self.problems: list[str] = []
+        self._plans: dict[str, dict[str, Any]] = {}
         self._undo: list[Any] = []
         self._quiet_since = 0.0
 
@@ -92,27 +95,27 @@ class Run:
         self._begin()
         for _ in range(self.dice.randint(2, 16)):
             self._fault()
-            cluster.run(self.dice.expovariate(1.5 / self.unit))
+            cluster.advance(self.dice.expovariate(1.5 / self.unit))
             self._watch()
         self._calm()
         settled = self._settle()
-        self.problems += invariants.resolutions(cluster) if not self.problems else []
+        self.problems += invariants.resolutions(cluster, self.askers) if not self.problems else []
         self._watch()
         if not self.problems:
             # And so it stays.
-            cluster.run(3 * self.unit)
+            cluster.advance(3 * self.unit)
             for _ in range(5):
                 # An element may just be registering again.
                 later = invariants.unsettled(cluster)
                 if not later:
                     break
-                cluster.run(0.1)
+                cluster.advance(0.1)
             self.problems += [f"later: {fault}" for fault in later]
         self.problems += cluster.errors
         return Report(
             cluster.seed,
             tuple(self.problems),
-            cluster.trace.messages,
+            _messages(cluster),
             settled,
             cluster.now,
             cluster.trace.text() if keep_trace or self.problems else "",
@@ -121,34 +124,37 @@ class Run:
     def _begin(self) -> None:
         cluster, dice = self.cluster, self.dice
         together = dice.random() < 0.3
-        for number in range(1, self.size + 1):
-            cluster.start_registrar(number)
+        for _ in range(self.size):
+            cluster.registrar()
             if not together:
-                cluster.run(dice.uniform(0.0, self.unit))
+                cluster.advance(dice.uniform(0.0, self.unit))
         for number in range(1, self.elements + 1):
-            self._start_element(number)
-        for number in range(1, self.users + 1):
-            user = cluster.start_user(number)
+            self._plan(f"e{number}")
+            cluster.element(setup=self._serve)
+        for _ in range(self.users):
+            user = cluster.user()
             for handle in self.pools:
                 if dice.random() < 0.4:
-                    user.subscribe(handle)
-            self._ask(user)
-        cluster.run(dice.uniform(0.0, 2 * self.unit))
+                    user.watch(handle)
+            self.askers.append(Asker(user))
+            self._ask(self.askers[-1])
+        cluster.advance(dice.uniform(0.0, 2 * self.unit))
 
-    def _ask(self, user: Any) -> None:
-        """A user asks now and then, as long as it lives."""
-        if user.alive:
-            user.clock.enter(user.resolve, self.dice.choice(self.pools), self.dice.random() < 0.1)
-            self.cluster.timeline.callLater(self.dice.expovariate(1.0 / self.unit), self._ask, user)
+    def _ask(self, asker: Asker) -> None:
+        """A user asks now and then."""
+        asker.user.reactor.enter(asker.ask, self.dice.choice(self.pools), self.dice.random() < 0.1)
+        self.cluster.clock.callLater(self.dice.expovariate(1.0 / self.unit), self._ask, asker)
 
-    def _start_element(self, number: int, identifier: int | None = None) -> None:
+    def _plan(self, name: str) -> None:
+        """What this element does when it is started next: it serves in any of the pools."""
         dice = self.dice
-        handle = dice.choice(self.pools)
-        policy = self.policies[handle]
-        if handle == self.disputed:
-            policy = dice.choice(POLICIES[:3])
+        pool = dice.choice(self.pools)
+        policy = dice.choice(POLICIES[:3]) if pool == self.disputed else self.policies[pool]
         life = dice.choice((None, None, None, round(3 * self.unit), round(5 * self.unit)))
-        self.cluster.start_element(number, handle, policy.format(dice.randint(1, 9)), identifier, life)
+        self._plans[name] = {"pool": pool, "policy": policy.format(dice.randint(1, 9)), "life": life}
+
+    def _serve(self, element: ElementProcess) -> None:
+        element.serve(**self._plans[element.name])
 
     # Faults
 
@@ -187,7 +193,7 @@ class Run:
                 undo(*arguments)
                 self._quieter()
 
-        self.cluster.timeline.callLater(self.dice.expovariate(1.0 / (1.5 * self.unit)), end)
+        self.cluster.clock.callLater(self.dice.expovariate(1.0 / (1.5 * self.unit)), end)
 
     def _quieter(self) -> None:
         cuts = (self._power_on, self._go_on, self.cluster.heal, self.cluster.release)
@@ -200,27 +206,28 @@ class Run:
 
     def _pair(self) -> tuple[Any, Any]:
         """Two processes; often two registrars. They may be the same."""
-        among = self.cluster.living if self.cluster.living and self.dice.random() < 0.5 else self.cluster.processes
+        among = self.cluster.living if self.cluster.living and self.dice.random() < 0.5 else self.cluster.alive
         return self._some(among), self._some(among)
 
     def _kill_registrar(self) -> None:
-        victim = self._some(self.cluster.registrars.values())
+        victim = self._some(self.cluster.registrars)
         if victim is not None:
-            self.cluster.crash(victim)
+            self.cluster.kill(victim)
             self._for_a_while(self._restart, victim)
 
     def _kill_all_registrars(self) -> None:
         victims = self.cluster.living
-        self.cluster.crash(*victims)
+        self.cluster.kill(*victims)
         for victim in victims:
             self._for_a_while(self._restart, victim)
 
     def _restart(self, victim: RegistrarProcess) -> None:
-        if self.cluster.registrars[victim.name] is victim and not victim.alive:
-            self.cluster.start_registrar(int(victim.name[1:]), None if self.dice.random() < 0.5 else 0)
+        """It comes back, as who it was or with an identifier of its own."""
+        if not victim.alive:
+            victim.start(identifier=victim.identifier if self.dice.random() < 0.5 else None)
 
     def _power_off(self) -> None:
-        victim = self._some([*self.cluster.registrars.values(), *self.cluster.elements.values()])
+        victim = self._some([*self.cluster.registrars, *self.cluster.elements])
         if victim is not None:
             self.cluster.silence(victim)
             self._for_a_while(self._power_on, victim, self.dice.random() < 0.5)
@@ -231,46 +238,46 @@ class Run:
         if not rebooted:
             self.cluster.unsilence(victim)
             return
-        self.cluster.crash(victim)
+        self.cluster.kill(victim)
         if isinstance(victim, RegistrarProcess):
             self._restart(victim)
         elif isinstance(victim, ElementProcess):
             self._revive(victim)
 
     def _kill_element(self) -> None:
-        victim = self._some(self.cluster.elements.values())
+        victim = self._some(self.cluster.elements)
         if victim is not None:
-            self.cluster.crash(victim)
+            self.cluster.kill(victim)
             if self.dice.random() < 0.7:
                 self._for_a_while(self._revive, victim)
 
     def _revive(self, victim: ElementProcess) -> None:
-        if self.cluster.elements.get(victim.name) is victim and not victim.alive:
-            identifier = None
-            if self.dice.random() < 0.5 and victim.handle in victim.role.pools:
-                identifier = victim.identifier
-            number = int(victim.name[1:])
-            if identifier is None:
-                self._start_element(number)
-            else:
-                policy = self.policies[victim.handle].format(self.dice.randint(1, 9))
-                self.cluster.start_element(number, victim.handle, policy, identifier)
+        """It comes back where it was, or as another element."""
+        if victim.alive:
+            return
+        again = next(iter(victim.role.pools), None) if self.dice.random() < 0.5 else None
+        if again is None:
+            self._plan(victim.name)
+        else:
+            policy = self.policies[again].format(self.dice.randint(1, 9))
+            self._plans[victim.name] = {"pool": again, "policy": policy, "identifier": victim.identifier(again)}
+        victim.start()
 
     def _stop(self) -> None:
-        victim = self._some(self.cluster.processes)
-        if victim is not None and not victim.clock.stalled:
-            self.cluster.stop(victim)
+        victim = self._some(self.cluster.alive)
+        if victim is not None and not victim.reactor.stalled:
+            self.cluster.freeze(victim)
             machine = self.dice.random() < 0.4
             self._for_a_while(self._go_on, victim, self.cluster.now if machine else None)
 
     def _go_on(self, victim: Process, since: float | None) -> None:
-        if victim.alive and victim.clock.stalled:
-            self.cluster.go_on(victim, 0.0 if since is None else self.cluster.now - since)
+        if victim.alive and victim.reactor.stalled:
+            self.cluster.thaw(victim, 0.0 if since is None else self.cluster.now - since)
 
     def _partition(self) -> None:
         """Everybody is on one side or the other."""
-        some = [process for process in self.cluster.processes if self.dice.random() < 0.4]
-        others = [process for process in self.cluster.processes if process not in some]
+        some = [process for process in self.cluster.alive if self.dice.random() < 0.4]
+        others = [process for process in self.cluster.alive if process not in some]
         if some and others:
             self.cluster.partition(some, others)
             self._for_a_while(self.cluster.heal)
@@ -308,15 +315,13 @@ class Run:
             self._for_a_while(self.cluster.delay, one, other, self.cluster.network.latency)
 
     def _drift(self) -> None:
-        victim = self._some(self.cluster.processes)
+        victim = self._some(self.cluster.alive)
         if victim is not None:
-            rate = self.dice.uniform(0.7, 1.4)
-            self.cluster.note(f"the clock of {victim.name} runs {rate:.2f} times as fast")
-            victim.clock.drift(rate)
-            self._for_a_while(victim.clock.drift, 1.0)
+            self.cluster.drift(victim, self.dice.uniform(0.7, 1.4))
+            self._for_a_while(self.cluster.drift, victim, 1.0)
 
     def _slow_node(self) -> None:
-        victim = self._some(self.cluster.processes)
+        victim = self._some(self.cluster.alive)
         if victim is None:
             return
         self.cluster.note(f"{victim.name} is slow")
@@ -325,24 +330,31 @@ class Run:
         def again() -> None:
             if slow[0] and victim.alive:
                 self.cluster.stall(victim, self.dice.uniform(0.0, 0.3) * self.profile.max_time_no_response)
-                self.cluster.timeline.callLater(self.dice.uniform(0.05, 0.3) * self.unit, again)
+                self.cluster.clock.callLater(self.dice.uniform(0.05, 0.3) * self.unit, again)
 
         again()
         self._for_a_while(slow.__setitem__, 0, False)
 
     def _lose_announcements(self) -> None:
-        self.cluster.announcement_loss = self.dice.uniform(0.3, 1.0)
-        self._for_a_while(setattr, self.cluster, "announcement_loss", 0.0)
+        self.cluster.network.multicast_loss = self.dice.uniform(0.3, 1.0)
+        self._for_a_while(setattr, self.cluster.network, "multicast_loss", 0.0)
 
     def _change(self) -> None:
-        victim = self._some(self.cluster.elements.values())
-        if victim is not None and victim.serving and victim.handle != self.disputed and not victim.clock.stalled:
-            victim.change(self.policies[victim.handle].format(self.dice.randint(1, 9)))
+        victim, pool = self._serving()
+        if victim is not None and pool != self.disputed:
+            victim.change(pool, self.policies[pool].format(self.dice.randint(1, 9)))
 
     def _leave(self) -> None:
-        victim = self._some(self.cluster.elements.values())
-        if victim is not None and victim.serving and not victim.clock.stalled:
-            victim.leave()
+        victim, pool = self._serving()
+        if victim is not None:
+            victim.leave(pool)
+
+    def _serving(self) -> tuple[Any, bytes]:
+        """An element that serves in a pool, and is able to do something."""
+        victim = self._some(self.cluster.elements)
+        if victim is None or not victim.pools or victim.reactor.stalled:
+            return None, b""
+        return victim, next(iter(victim.pools))
 
     # Calm
 
@@ -356,7 +368,7 @@ class Run:
             function(*arguments)
         self._quieter()
         if not self.cluster.living:
-            self._restart(self.cluster.registrar(1))
+            self._restart(self.cluster.registrars[0])
 
     @property
     def patience(self) -> float:
@@ -375,12 +387,15 @@ class Run:
             if cluster.now - since > self.patience:
                 self.problems += faults
                 return cluster.now - since
-            cluster.run(0.25 * self.unit)
+            cluster.advance(0.25 * self.unit)
 
     def _watch(self) -> None:
         """What must hold at any time."""
         self.problems += invariants.outlived(self.cluster, self.patience)
-        for user in self.cluster.users.values():
-            if user.alive:
-                self.problems += invariants.unserved(self.cluster, user, self._quiet_since)
-            user.failures.clear()
+        for asker in self.askers:
+            self.problems += invariants.unserved(self.cluster, asker, self._quiet_since)
+            asker.failures.clear()
+
+
+def _messages(cluster: Cluster) -> int:
+    return sum(bool(entry.target) for entry in cluster.trace.entries)
