@@ -87,6 +87,9 @@ class Channel:
         self.multicast: Callable[[bytes], None] | None = None
         self.addresses_changed: Callable[[Association, tuple[str, ...], float], list[Effect]] | None = None
         self._dialled: dict[TransportAddress, Carrier] = {}
+        # One endpoint may be dialled by several addresses: one that was configured, and one that it told.
+        self._called: dict[Carrier, list[TransportAddress]] = {}
+        self._under_way: dict[tuple[str, int, int, str], Carrier] = {}
         self._given_up: set[Carrier] = set()
         self._where: dict[Carrier, TransportAddress] = {}
         self._present: dict[tuple[str, int, int, str], Carrier] = {}
@@ -109,12 +112,17 @@ class Channel:
             self._dialled[peer] = present
             self.driver.met.append((self, peer))
             return
+        carrier = next((self._under_way[place] for place in places(peer) if place in self._under_way), None)
         try:
-            self._dialled[peer] = self.dial(peer)
+            carrier = carrier or self.dial(peer)
         except Exception as error:  # noqa: BLE001
             # For example an address family that this host does not have: the role tries another peer.
             self.driver.log.warn("cannot reach {peer}: {error}", peer=str(peer), error=error)
             self.driver.loop.call_later(0, self._connect_failed, peer)
+            return
+        self._dialled[peer] = carrier
+        self._called.setdefault(carrier, []).append(peer)
+        self._under_way.update(dict.fromkeys(places(peer), carrier))
 
     def meet(self, peer: TransportAddress) -> None:
         """The association with a peer that was to be dialled is there already."""
@@ -127,7 +135,10 @@ class Channel:
     def stop_connecting(self, peer: TransportAddress) -> None:
         """Give up an attempt."""
         dialled = self._dialled.pop(peer, None)
-        if dialled is not None and dialled not in self._where:
+        if dialled is None or dialled in self._where:
+            return
+        if not any(self._dialled.get(each) is dialled for each in self._called.get(dialled, ())):
+            self._answered(dialled)
             self._given_up.add(dialled)
             dialled.abort()
 
@@ -155,11 +166,15 @@ class Channel:
         """An association is up; whether it is wanted."""
         peer, outbound = carrier.peer, carrier.outbound
         if outbound:
-            if self._dialled.get(peer) is not carrier:
+            wanted = self._answered(carrier)
+            if not wanted:
                 self._given_up.add(carrier)
                 carrier.abort()
                 return False
-            del self._dialled[peer]
+            peer, *others = wanted
+            for other in others:
+                self._dialled[other] = carrier
+                self.driver.met.append((self, other))
         self._settle(carrier, peer)
         self.driver.belongs(carrier, self)
         self.driver.perform(self.speaker.association_up(carrier, peer, self.driver.now(), outbound))
@@ -213,17 +228,27 @@ class Channel:
         self.driver.forget(carrier)
         if carrier in self._given_up:
             self._given_up.discard(carrier)
-        elif carrier.outbound and self._dialled.get(carrier.peer) is carrier:
-            del self._dialled[carrier.peer]
-            present = self._with(carrier.peer)
-            if present is None:
-                self._connect_failed(carrier.peer)
-            else:
-                # It failed because the peer has dialled us meanwhile: it was restarted, for example.
-                now = self.driver.now()
-                self.driver.perform(self.speaker.association_up(present, carrier.peer, now, True))
+        elif wanted := self._answered(carrier):
+            for peer in wanted:
+                present = self._with(peer)
+                if present is None:
+                    self._connect_failed(peer)
+                else:
+                    # It failed because the peer has dialled us meanwhile: it was restarted, for example.
+                    self.driver.perform(self.speaker.association_up(present, peer, self.driver.now(), True))
         else:
             self.driver.perform(self.speaker.association_lost(carrier, self.driver.now()))
+
+    def _answered(self, carrier: Carrier) -> list[TransportAddress]:
+        """It is dialled no more; the addresses by which it was wanted."""
+        called = self._called.pop(carrier, [])
+        wanted = [peer for peer in called if self._dialled.get(peer) is carrier]
+        for peer in wanted:
+            del self._dialled[peer]
+        for place in (place for peer in called for place in places(peer)):
+            if self._under_way.get(place) is carrier:
+                del self._under_way[place]
+        return wanted
 
     def _connect_failed(self, peer: TransportAddress) -> None:
         self.driver.perform(self.speaker.connect_failed(peer, self.driver.now()))

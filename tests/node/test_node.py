@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -258,6 +259,26 @@ class DialTests(SynchronousTestCase):
         self.assertEqual([], self.role.told)
         self.scope.advance(3.0)
         self.assertEqual({("failed", nobody), ("failed", over_tcp)}, set(self.role.told))
+
+    def test_by_two_addresses(self) -> None:
+        """One endpoint, by the address that was configured and by the one that it told: one attempt, two answers."""
+        told = replace(self.where, encapsulation=9899)
+        self.node.perform([Connect(self.where), Connect(told)])
+        self.scope.advance(1.0)
+        self.assertEqual([("up", self.where, True), ("up", told, True)], self.role.told)
+
+    def test_nobody_by_two_addresses(self) -> None:
+        """Both hear that it failed, when it did; who gave up hears nothing."""
+        self.scope.silence(*self.scope.registrars)
+        told, other = (
+            replace(self.where, encapsulation=9899),
+            replace(self.where, hosts=(*self.where.hosts, "10.7.7.7")),
+        )
+        self.node.perform([Connect(self.where), Connect(told), Connect(other), StopConnecting(self.where)])
+        self.scope.advance(1.0)
+        self.assertEqual([], self.role.told)
+        self.scope.advance(2.0)
+        self.assertEqual([("failed", told), ("failed", other)], self.role.told)
 
     def test_given_up(self) -> None:
         """An attempt that is given up is heard of no more."""
