@@ -241,7 +241,7 @@ class Channel:
 
     def _answered(self, carrier: Carrier) -> list[TransportAddress]:
         """It is dialled no more; the addresses by which it was wanted."""
-        called = self._called.pop(carrier, [])
+        called = dict.fromkeys(self._called.pop(carrier, ()))
         wanted = [peer for peer in called if self._dialled.get(peer) is carrier]
         for peer in wanted:
             del self._dialled[peer]

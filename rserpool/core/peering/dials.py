@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress, same_place
 from rserpool.core.backoff import Backoff
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
@@ -71,21 +71,24 @@ class Dials:
         else:
             del self._dials[address]
 
-    def lost(self, association: Association, address: TransportAddress | None) -> list[Effect]:
-        """An association is gone."""
-        dial = None if address is None else self._dials.get(address)
-        if address is None or dial is None or dial.association != association:
-            return []
-        dial.association = None
-        if dial.kept:
-            return self._connect(address)
-        del self._dials[address]
-        return []
+    def lost(self, association: Association) -> list[Effect]:
+        """An association is gone; it may have been wanted by several addresses of one registrar."""
+        effects: list[Effect] = []
+        for address, dial in list(self._dials.items()):
+            if dial.association == association:
+                dial.association = None
+                if dial.kept:
+                    effects += self._connect(address)
+                else:
+                    del self._dials[address]
+        return effects
 
-    def forget(self, address: TransportAddress | None) -> None:
+    def forget(self, place: TransportAddress | None) -> None:
         """We are there ourselves: it is not dialled any more."""
-        if address is not None and self._dials.pop(address, None) is not None:
-            self._timers.cancel((DIAL, address))
+        if place is not None:
+            for address in [each for each in self._dials if same_place(place, each)]:
+                del self._dials[address]
+                self._timers.cancel((DIAL, address))
 
     def _connect(self, address: TransportAddress) -> list[Effect]:
         dial = self._dials[address]

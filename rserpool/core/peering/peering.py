@@ -159,7 +159,7 @@ class Peering:
     def association_lost(self, association: Association, now: float) -> list[Outcome]:
         """An association is gone: a reason to probe the peer at once."""
         self._tables.forget(association)
-        outcomes: list[Outcome] = [*self._dials.lost(association, self.peers.address_of(association))]
+        outcomes: list[Outcome] = [*self._dials.lost(association)]
         peer = self.peers.lost(association)
         if peer is None:
             return outcomes
