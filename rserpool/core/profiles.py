@@ -13,7 +13,7 @@ from rserpool.core.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A set of timers and thresholds; each field names its source."""
+    """A set of timers and thresholds; each field names its source, and the module of the core that obeys it."""
 
     name: str
     # SCTP (RFC 9260 section 16)
@@ -32,23 +32,40 @@ class Profile:
     keep_alive_timeout: float
     """How long an element may take to acknowledge a keep-alive."""
     max_bad_pe_reports: int
+    """Reports from as many machines are answered by a keep-alive, one more removes the element
+    (C{registrar.supervision})."""
     # RFC 5352 section 7
     t1_enrp_request: float
+    """How long a registrar may take to answer a resolution (C{user.resolution}); also how long an element may take to
+    accept (C{user.trying})."""
     t2_registration: float
+    """How long a registrar may take to answer a registration (C{element.registration})."""
     t3_deregistration: float
+    """The same for a deregistration."""
     t4_reregistration: float
+    """An element registers again after this (C{element.membership}), or sooner where its life is short."""
     t5_server_hunt: float
+    """How long one hunt for a home registrar lasts (C{server_hunt})."""
     t6_server_announce: float
+    """Time between two announcements of all registrars together (C{registrar.announcing})."""
     t7_enrp_outdate: float
+    """For how long an announced registrar counts as one (C{server_hunt}, C{registrar.announcing})."""
     stale_cache_value: float
+    """For how long an answer is fresh (C{user.cache})."""
     max_request_retransmit: int
+    """So many times a question is put to another registrar (C{user.resolution})."""
     retran_max: float
+    """T5 doubles with each hunt that finds nobody, up to this (C{server_hunt})."""
     registration_life: int
     """3,000 times T4: who reads it as milliseconds, as rsplib does, still has three registrations within one life."""
     # RFC 5353 section 4.2
     peer_heartbeat_cycle: float
+    """Time between two presences (C{peering.peering})."""
     max_time_last_heard: float
+    """After so much silence a peer is asked whether it lives (C{peering.peers})."""
     max_time_no_response: float
+    """How long it may take to answer that, a list or table request (C{peering.initialization}, C{audit}), or a claim
+    (C{peering.takeover})."""
 
 
 RFC = Profile(
