@@ -6,7 +6,7 @@ section 16 name; C{DEFAULT} notices a silent host within 2 s; C{FAST} is for one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rserpool.core.errors import ConfigurationError
 
@@ -97,7 +97,8 @@ RFC = Profile(
     max_time_no_response=5.0,
 )
 
-DEFAULT = Profile(
+DEFAULT = replace(
+    RFC,
     name="default",
     rto_initial=0.2,
     rto_min=0.2,
@@ -109,46 +110,32 @@ DEFAULT = Profile(
     icmp=True,
     keep_alive_interval=0.5,
     keep_alive_timeout=1.1,
-    max_bad_pe_reports=3,
     t1_enrp_request=1.0,
     t2_registration=2.0,
     t3_deregistration=2.0,
     t4_reregistration=20.0,
-    t5_server_hunt=10.0,
-    t6_server_announce=1.0,
-    t7_enrp_outdate=5.0,
     stale_cache_value=5.0,
-    max_request_retransmit=2,
-    retran_max=60.0,
     registration_life=60_000,
     peer_heartbeat_cycle=1.0,
     max_time_last_heard=2.0,
     max_time_no_response=0.5,
 )
 
-FAST = Profile(
+FAST = replace(
+    DEFAULT,
     name="fast",
     rto_initial=0.1,
     rto_min=0.1,
     rto_max=0.15,
     heartbeat_interval=0.25,
-    association_max_retransmissions=3,
-    max_init_retransmissions=3,
     sack_delay=0.01,
-    icmp=True,
     keep_alive_interval=0.2,
     keep_alive_timeout=0.4,
-    max_bad_pe_reports=3,
     t1_enrp_request=0.3,
     t2_registration=0.6,
     t3_deregistration=0.6,
     t4_reregistration=10.0,
-    t5_server_hunt=10.0,
-    t6_server_announce=1.0,
-    t7_enrp_outdate=5.0,
     stale_cache_value=1.0,
-    max_request_retransmit=2,
-    retran_max=60.0,
     registration_life=30_000,
     peer_heartbeat_cycle=0.4,
     max_time_last_heard=0.9,

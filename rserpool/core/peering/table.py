@@ -60,7 +60,7 @@ class TableSessions:
                     self._sessions[key] = session
                     break
         more = key in self._sessions
-        return encode_handle_table_response(self._server, receiver, _entries(chosen), more_to_send=more)
+        return encode_handle_table_response(self._server, receiver, _entries(chosen), more=more)
 
     def forget(self, association: Association) -> None:
         """An association is gone."""

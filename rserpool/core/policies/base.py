@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.dice import Dice
+from rserpool.core.wire.parameters import PoolElementParameter
 
 FULL_LOAD: Final = 0xFFFFFFFF
 """A load of 100 % (RFC 5356 section 3.1)."""
@@ -72,34 +73,9 @@ class Selection(ABC, Generic[M]):
         """What L{select} could choose now; moves no head and no counter."""
 
 
-class _HasPolicy(Protocol):
-    @property
-    def type(self) -> int: ...
-
-    @property
-    def data(self) -> bytes: ...
-
-
-class Offer(Protocol):
-    """What a pool user knows of an element: C{parameters.PoolElementParameter} is one."""
-
-    @property
-    def policy(self) -> _HasPolicy:
-        """The policy parameter of the element."""
-
-
-T = TypeVar("T", bound=Offer)
-
-
-class UserOrder(Protocol):
-    """The pool user's side of a policy."""
-
-    def __call__(self, elements: Sequence[T], turn: int, random: Dice, /) -> list[T]:
-        """The order in which to try the elements that the registrar returned.
-
-        @param turn: how many requests were made with this answer before; 0 for the first one.
-        """
-
+UserOrder: TypeAlias = Callable[[Sequence[PoolElementParameter], int, Dice], list[PoolElementParameter]]
+"""The pool user's side of a policy: C{order(elements, turn, random)} is the order in which to try the elements that the
+registrar returned; the turn is how many requests were made with this answer before, 0 for the first one."""
 
 _U32S: Final = [Struct(f"!{count}I") for count in range(8)]
 

@@ -1,31 +1,34 @@
-"""The messages of ENRP, and their bytes (RFC 5353 section 2)."""
+"""The messages of ENRP (RFC 5353 section 2). Each begins with the identifiers of sender and receiver."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Final, Self, TypeAlias, get_args
 
 from rserpool.core.errors import WireError
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
-from rserpool.core.wire.enrp_handles import (
-    Between,
-    HandleTableRequest,
-    HandleTableResponse,
-    HandleUpdate,
-    PoolEntry,
-    UpdateAction,
-    encode_handle_table_response,
-    encode_handle_update,
-    parties,
-)
 from rserpool.core.wire.frame import decode_message, encode_message, message
-from rserpool.core.wire.parameters import ServerInformation, decode_server_information, server_information
+from rserpool.core.wire.parameters import (
+    PoolElementParameter,
+    ServerInformation,
+    decode_element,
+    decode_server_information,
+    pool_element,
+    pool_handle,
+    server_information,
+)
+from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
     OPERATION_ERROR,
     PE_CHECKSUM,
+    POOL_ELEMENT,
+    POOL_HANDLE,
     SERVER_INFORMATION,
     Decoded,
+    handle_and,
     missing,
     once,
     parameter,
@@ -33,35 +36,41 @@ from rserpool.core.wire.tlv import (
     unexpected,
 )
 
-__all__ = [
-    "MESSAGES",
-    "Decoded",
-    "Error",
-    "HandleTableRequest",
-    "HandleTableResponse",
-    "HandleUpdate",
-    "InitTakeover",
-    "InitTakeoverAck",
-    "ListRequest",
-    "ListResponse",
-    "Message",
-    "PoolEntry",
-    "Presence",
-    "TakeoverServer",
-    "UpdateAction",
-    "decode",
-    "encode",
-    "encode_handle_table_response",
-    "encode_handle_update",
-]
-
 _FLAG: Final = 0x01
+_MORE_TO_SEND: Final = 0x02
+_SERVERS: Final = Struct("!II")
+_UPDATE: Final = Struct("!IIHH")
 _TAKEOVER: Final = Struct("!III")
 _U16: Final = Struct("!H")
 
 
+def _parties(data: bytes) -> tuple[int, int]:
+    sender, receiver = _SERVERS.unpack_from(data, 4)
+    return sender, receiver
+
+
 @dataclass(frozen=True, slots=True)
-class Presence(Between):
+class _Between:
+    """What every message begins with, server identifiers (a receiver of 0 is whoever gets it); some say no more."""
+
+    TYPE: ClassVar[int]
+    sender: int
+    receiver: int
+
+    def _made(self, flags: int, parameters: Sequence[bytes]) -> bytes:
+        return message(self.TYPE, flags, _SERVERS.pack(self.sender, self.receiver), parameters)
+
+    def _encode(self) -> bytes:
+        return self._made(0, ())
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        once(data, 12, end, frozenset(), report)
+        return cls(*_parties(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Presence(_Between):
     """ENRP_PRESENCE (RFC 5353 section 2.1).
 
     @ivar checksum: PE checksum of the sender's own elements (RFC 5353 section 3.6.2).
@@ -79,7 +88,7 @@ class Presence(Between):
             values.append(parameter(PE_CHECKSUM, _U16.pack(self.checksum)))
         if self.information is not None:
             values.append(server_information(self.information))
-        return self.made(_FLAG if self.reply_required else 0, values)
+        return self._made(_FLAG if self.reply_required else 0, values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
@@ -92,26 +101,123 @@ class Presence(Between):
             checksum = _U16.unpack_from(data, start + 4)[0]
         place = found.get(SERVER_INFORMATION)
         information = decode_server_information(data, *place, report) if place else None
-        return cls(*parties(data), checksum, information, bool(flags & _FLAG))
+        return cls(*_parties(data), checksum, information, bool(flags & _FLAG))
 
 
 @dataclass(frozen=True, slots=True)
-class ListRequest(Between):
-    """ENRP_LIST_REQUEST (RFC 5353 section 2.5)."""
+class HandleTableRequest(_Between):
+    """ENRP_HANDLE_TABLE_REQUEST (RFC 5353 section 2.2).
 
-    TYPE: ClassVar[int] = 0x05
+    @ivar own_children_only: the W flag: only elements whose home is the receiver.
+    """
+
+    TYPE: ClassVar[int] = 0x02
+    own_children_only: bool = False
 
     def _encode(self) -> bytes:
-        return self.made(0, ())
+        return self._made(_FLAG if self.own_children_only else 0, ())
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         once(data, 12, end, frozenset(), report)
-        return cls(*parties(data))
+        return cls(*_parties(data), bool(flags & _FLAG))
 
 
 @dataclass(frozen=True, slots=True)
-class ListResponse(Between):
+class PoolEntry:
+    """One pool, or a part of it, in a handle table (RFC 5353 section 2.3)."""
+
+    handle: bytes
+    elements: tuple[PoolElementParameter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandleTableResponse(_Between):
+    """ENRP_HANDLE_TABLE_RESPONSE (RFC 5353 section 2.3).
+
+    @ivar more_to_send: the M flag.
+    @ivar rejected: the R flag.
+    """
+
+    TYPE: ClassVar[int] = 0x03
+    entries: tuple[PoolEntry, ...] = ()
+    more_to_send: bool = False
+    rejected: bool = False
+
+    def _encode(self) -> bytes:
+        entries = [(entry.handle, list(map(pool_element, entry.elements))) for entry in self.entries]
+        more, rejected = self.more_to_send, self.rejected
+        return encode_handle_table_response(self.sender, self.receiver, entries, more=more, rejected=rejected)
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        entries: list[tuple[bytes, list[PoolElementParameter]]] = []
+        for kind, start, stop in parameters(data, 12, end):
+            if kind == POOL_ELEMENT and entries:
+                entries[-1][1].append(decode_element(data, start, stop, report))
+            elif kind == POOL_HANDLE:
+                entries.append((data[start + 4 : stop], []))
+            else:
+                unexpected(data, kind, start, stop, report)
+        return cls(
+            *_parties(data),
+            tuple(PoolEntry(handle, tuple(elements)) for handle, elements in entries),
+            bool(flags & _MORE_TO_SEND),
+            bool(flags & _FLAG),
+        )
+
+
+class UpdateAction(IntEnum):
+    """What an ENRP_HANDLE_UPDATE asks for."""
+
+    ADD_PE = 0x0000
+    DEL_PE = 0x0001
+
+
+_ACTIONS: Final = tuple(UpdateAction)
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class HandleUpdate(_Between):
+    """ENRP_HANDLE_UPDATE (RFC 5353 section 2.4).
+
+    @ivar action: an L{UpdateAction}; a plain C{int} where a peer sent one that is reserved.
+    @ivar takeover_suggested: whether the sender would like the receiver to become the element's home
+        (draft-dreibholz-rserpool-enrp-takeover, flag 0x01).
+    """
+
+    TYPE: ClassVar[int] = 0x04
+    action: UpdateAction | int
+    handle: bytes
+    element: PoolElementParameter
+    takeover_suggested: bool = False
+
+    def _encode(self) -> bytes:
+        element, suggested = pool_element(self.element), self.takeover_suggested
+        return encode_handle_update(self.sender, self.receiver, self.action, self.handle, element, suggested)
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        if end < 16:
+            raise WireError("the update action is missing", information=data[:end])
+        sender, receiver, action, _ = _UPDATE.unpack_from(data, 4)
+        handle, place = handle_and(data, 16, end, POOL_ELEMENT, report)
+        if action < len(_ACTIONS):
+            action = _ACTIONS[action]
+        element = decode_element(data, *(place or missing("Pool Element")), report)
+        return cls(sender, receiver, action, handle, element, bool(flags & _FLAG))
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest(_Between):
+    """ENRP_LIST_REQUEST (RFC 5353 section 2.5)."""
+
+    TYPE: ClassVar[int] = 0x05
+
+
+@dataclass(frozen=True, slots=True)
+class ListResponse(_Between):
     """ENRP_LIST_RESPONSE (RFC 5353 section 2.6).
 
     @ivar rejected: the R flag.
@@ -122,7 +228,7 @@ class ListResponse(Between):
     rejected: bool = False
 
     def _encode(self) -> bytes:
-        return self.made(_FLAG if self.rejected else 0, [server_information(server) for server in self.servers])
+        return self._made(_FLAG if self.rejected else 0, [server_information(server) for server in self.servers])
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
@@ -132,11 +238,11 @@ class ListResponse(Between):
                 servers.append(decode_server_information(data, start, stop, report))
             else:
                 unexpected(data, kind, start, stop, report)
-        return cls(*parties(data), tuple(servers), bool(flags & _FLAG))
+        return cls(*_parties(data), tuple(servers), bool(flags & _FLAG))
 
 
 @dataclass(frozen=True, slots=True)
-class _Takeover(Between):
+class _Takeover(_Between):
     """What names the registrar that is to be replaced."""
 
     target: int
@@ -174,7 +280,7 @@ class TakeoverServer(_Takeover):
 
 
 @dataclass(frozen=True, slots=True)
-class Error(Between):
+class Error(_Between):
     """ENRP_ERROR (RFC 5353 section 2.10).
 
     @ivar causes: at least one.
@@ -184,13 +290,13 @@ class Error(Between):
     causes: tuple[ErrorCause, ...]
 
     def _encode(self) -> bytes:
-        return self.made(0, (encode_operation_error(self.causes),))
+        return self._made(0, (encode_operation_error(self.causes),))
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         place = once(data, 12, end, frozenset({OPERATION_ERROR}), report).get(OPERATION_ERROR)
         causes = decode_operation_error(data, *(place or missing("Operation Error")))
-        return cls(*parties(data), causes)
+        return cls(*_parties(data), causes)
 
 
 Message: TypeAlias = (
@@ -225,3 +331,25 @@ def decode(data: bytes) -> Decoded[Message]:
         never about an ENRP_ERROR.
     """
     return decode_message(data, MESSAGES, 12)
+
+
+def encode_handle_update(
+    sender: int, receiver: int, action: int, handle: bytes, element: bytes, takeover_suggested: bool = False
+) -> bytes:
+    """An ENRP_HANDLE_UPDATE whose Pool Element parameter is encoded already."""
+    flags = _FLAG if takeover_suggested else 0
+    return message(HandleUpdate.TYPE, flags, _UPDATE.pack(sender, receiver, action, 0), (pool_handle(handle), element))
+
+
+def encode_handle_table_response(
+    sender: int,
+    receiver: int,
+    pools: Iterable[tuple[bytes, Sequence[bytes]]],
+    *,
+    more: bool = False,
+    rejected: bool = False,
+) -> bytes:
+    """An ENRP_HANDLE_TABLE_RESPONSE whose Pool Element parameters are encoded already."""
+    flags = (_FLAG if rejected else 0) | (_MORE_TO_SEND if more else 0)
+    parameters = [part for handle, elements in pools for part in (pool_handle(handle), *elements)]
+    return message(HandleTableResponse.TYPE, flags, _SERVERS.pack(sender, receiver), parameters)
