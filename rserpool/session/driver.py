@@ -291,10 +291,8 @@ class SessionDriver:
                 error = failure.value if isinstance(failure.value, RSerPoolError) else RSerPoolError(str(failure.value))
                 self.perform(self._session.unresolved(error, self.now()))
 
-        handle = self._session.handle
-        seconds = max(0.01, min(seconds, self._user.default_timeout))
-        resolving = self._user.resolve(handle, items=self._items, timeout=seconds, fresh=fresh)
-        self._resolving = resolving
+        handle, seconds = self._session.handle, max(0.01, min(seconds, self._user.default_timeout))
+        self._resolving = resolving = self._user.resolve(handle, items=self._items, timeout=seconds, fresh=fresh)
         resolving.addCallbacks(resolved, failed)
         resolving.addErrback(lambda failure: self._log.failure("session with {pool}", failure, pool=handle))
 

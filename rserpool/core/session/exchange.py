@@ -17,7 +17,7 @@ from rserpool.core.session.effects import (
 )
 from rserpool.core.session.lateness import Lateness
 from rserpool.core.session.outbox import Outbox
-from rserpool.core.session.requests import Failures, Request, Requests
+from rserpool.core.session.requests import Request, Requests
 from rserpool.core.session.traits import Traits
 
 NOTHING = Traits(control=False, numbered=False, messages=False)
@@ -139,11 +139,10 @@ class Exchange:
         self.who, self.traits, self._taking = who, traits, True
         self.lateness.heard(now)
         if not traits.messages:
-            effects = _failed(self.requests.all_over(self._no_requests()))
-        else:
-            waiting = self._outbox.holds()
-            effects = [self._give(each, now) for each in self.requests.pending() if each.number not in waiting]
-        return effects + self._flush(now)
+            return [*self.requests.all_over(self._no_requests()), *self._flush(now)]
+        waiting = self._outbox.holds()
+        again = [self._give(each, now) for each in self.requests.pending() if each.number not in waiting]
+        return [*again, *self._flush(now)]
 
     def hold(self) -> None:
         """The present element is asked nothing more."""
@@ -154,7 +153,7 @@ class Exchange:
         who, self.who = self.who, ""
         self._taking = self._held = False
         self.lateness.forget()
-        return _failed(self.requests.element_gone(who))
+        return [*self.requests.element_gone(who)]
 
     def end(self, error: SessionEnded | None) -> list[SessionEffect]:
         """The session is over; C{error} is None if the application closed it."""
@@ -163,11 +162,11 @@ class Exchange:
         self._outbox.clear()
         self.lateness.forget()
         reason = "the session was closed" if error is None else f"the session is over: {error}"
-        return _failed(self.requests.all_over(reason))
+        return [*self.requests.all_over(reason)]
 
     def overdue(self, number: int) -> list[SessionEffect]:
         """The deadline of a request has come."""
-        return _failed(self.requests.overdue(number, self.who or "no element is connected"))
+        return [*self.requests.overdue(number, self.who or "no element is connected")]
 
     def late(self, now: float) -> list[SessionEffect]:
         """The element may be late with an answer."""
@@ -197,7 +196,3 @@ class Exchange:
 
     def _no_requests(self) -> str:
         return f"{self.who} serves a stream of bytes: there are no requests and answers over it"
-
-
-def _failed(failures: Failures) -> list[SessionEffect]:
-    return [Unanswered(*failed) for failed in failures]

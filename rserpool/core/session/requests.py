@@ -7,12 +7,12 @@ order in which they were sent: an answer to a request that nobody waits for any 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from rserpool.core.deadlines import Deadlines
 from rserpool.core.errors import RequestFailed, RequestTimeout
+from rserpool.core.session.effects import Unanswered
 
 
 @dataclass(slots=True, eq=False)
@@ -32,10 +32,6 @@ class Request:
     here: bool = False
 
 
-Failures: TypeAlias = list[tuple[Hashable, RequestFailed]]
-"""Tokens of requests that failed, and why."""
-
-
 class Requests:
     """All of one session.
 
@@ -50,11 +46,8 @@ class Requests:
         self._number = 0
         self._open: dict[int, Request] = {}
         # Without numbers: what was asked here, in order, also where nobody waits for it any more.
-        self._asked: deque[int] = deque()
+        self._unnumbered: deque[int] = deque()
         self.asked = 0
-
-    def __len__(self) -> int:
-        return len(self._open)
 
     @property
     def patient(self) -> bool:
@@ -64,7 +57,7 @@ class Requests:
     @property
     def owed(self) -> bool:
         """Whether the next message of an element without numbers is an answer."""
-        return bool(self._asked)
+        return bool(self._unnumbered)
 
     def add(self, token: Hashable, data: bytes, repeat: bool, deadline: float | None) -> Request:
         """A new request, not given to anybody yet."""
@@ -77,16 +70,16 @@ class Requests:
     def give(self, request: Request, numbered: bool) -> bool:
         """It goes to the present element now; whether another element was given it before."""
         if not numbered:
-            self._asked.append(request.number)
+            self._unnumbered.append(request.number)
         repeated = request.given > 0
         request.given += 1
         request.here = True
         self.asked += 1
         return repeated
 
-    def pending(self) -> Iterator[Request]:
+    def pending(self) -> list[Request]:
         """Those that the present element was not given, in order."""
-        return iter([request for request in self._open.values() if not request.here])
+        return [request for request in self._open.values() if not request.here]
 
     def waits(self, request: Request) -> bool:
         """Whether somebody still waits for it, and the present element was not given it."""
@@ -104,13 +97,13 @@ class Requests:
 
     def unsent(self, number: int) -> Request | None:
         """The transport did not take it: no answer will come."""
-        if number in self._asked:
-            self._asked.remove(number)
+        if number in self._unnumbered:
+            self._unnumbered.remove(number)
         return self.answered(number)
 
     def next_answered(self) -> Request | None:
         """A message of an element without numbers came while L{owed}; None if nobody waits for this one."""
-        return self.answered(self._asked.popleft())
+        return self.answered(self._unnumbered.popleft())
 
     def cancel(self, token: Hashable) -> None:
         """Nobody waits for it any more."""
@@ -119,44 +112,38 @@ class Requests:
                 self._forget(request)
                 break
 
-    def element_gone(self, who: str) -> Failures:
+    def element_gone(self, who: str) -> list[Unanswered]:
         """The present element is gone; those that fail with it."""
-        failed: Failures = []
-        self._asked.clear()
-        if not self.asked:
-            return failed
-        self.asked = 0
-        for request in list(self._open.values()):
-            if not request.here:
-                continue
-            request.here = False
+        self._unnumbered.clear()
+        failed: list[Unanswered] = []
+        for request in [each for each in self._open.values() if each.here]:
             if not request.repeat:
                 reason = f"{who} failed before it answered; it may have done what was asked"
             elif request.given >= self._attempts:
                 reason = f"{request.given} elements were given this request, and none answered; {who} was the last"
             else:
+                request.here = False
                 continue
-            self._forget(request)
-            failed.append((request.token, RequestFailed(reason)))
+            failed.append(self._fail(request, RequestFailed(reason)))
+        self.asked = 0
         return failed
 
-    def all_over(self, reason: str) -> Failures:
+    def all_over(self, reason: str) -> list[Unanswered]:
         """Nothing can be asked any more: all that is left."""
-        failed: Failures = []
-        for request in list(self._open.values()):
-            failed.append((request.token, RequestFailed(reason, request.given > 0)))
-            self._forget(request)
-        self._asked.clear()
-        return failed
+        self._unnumbered.clear()
+        return [self._fail(each, RequestFailed(reason, each.given > 0)) for each in list(self._open.values())]
 
-    def overdue(self, number: int, who: str) -> Failures:
+    def overdue(self, number: int, who: str) -> list[Unanswered]:
         """The deadline of a request has come."""
         request = self._open.get(number)
         if request is None:
             return []
         reason = f"{who} did not answer in time" if request.here else f"no element could be asked in time ({who})"
+        return [self._fail(request, RequestTimeout(reason, request.given > 0))]
+
+    def _fail(self, request: Request, error: RequestFailed) -> Unanswered:
         self._forget(request)
-        return [(request.token, RequestTimeout(reason, request.given > 0))]
+        return Unanswered(request.token, error)
 
     def _forget(self, request: Request) -> None:
         del self._open[request.number]
