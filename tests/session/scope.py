@@ -67,6 +67,17 @@ class SessionScope(Scope):
         self.until(lambda: element.pools[pool.encode()])
         return element
 
+    def serve_each(self, names: str, build: Callable[[], SessionProtocol] | None = None) -> None:
+        """An element for each letter."""
+        for name in names:
+            self.serve(name, build)
+
+    def kill_serving(self, session: Session) -> str:
+        """Kill the element that serves now, and tell its name."""
+        name = self.name(session.element)
+        self.kill(self.processes[name])
+        return name
+
     def number(self, name: str) -> int:
         """The identifier of an element."""
         return int.from_bytes(name.encode(), "big")
@@ -102,3 +113,18 @@ class Told:
         session.received = self.received.append
         session.failed_over = lambda old, new: self.failovers.append((scope.name(old), scope.name(new)))
         session.ended = self.ended.append
+
+
+class SessionCase:
+    """A test in such a scope, once over TCP and once over SCTP."""
+
+    kind: str
+
+    def setUp(self: Any) -> None:
+        self.scope = SessionScope(self, self.kind)
+
+    def failure(self: Any, waiting: Any, kind: type[Exception]) -> Any:
+        """What it fails with."""
+        with self.assertRaises(kind) as caught:
+            self.scope.result(waiting)
+        return caught.exception

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import RequestFailed, RequestTimeout, SessionEnded
 from rserpool.core.wire.frames import Hello
 from rserpool.session import SessionProtocol
-from tests.session.scope import Echo, SessionScope
+from tests.session.scope import Echo, SessionCase
 
 
 class Silent(Protocol):
@@ -57,18 +57,8 @@ class Never(SessionProtocol):
     """Takes requests, and never answers."""
 
 
-class Both:
+class Both(SessionCase):
     """What is so over both transports."""
-
-    kind: str
-
-    def setUp(self: Any) -> None:
-        self.scope = SessionScope(self, self.kind)
-
-    def failure(self: Any, waiting: Any, kind: type[Exception]) -> Any:
-        with self.assertRaises(kind) as caught:
-            self.scope.result(waiting)
-        return caught.exception
 
     def test_accepts_and_never_answers(self: Any) -> None:
         """The deadline of the request ends it, with a sentence that names the element."""
@@ -97,8 +87,7 @@ class Both:
 
     def test_closes_instead_of_answering(self: Any) -> None:
         """A request that so many elements were given and none answered fails; the session does not spin."""
-        for name in "ab":
-            self.scope.serve(name, Closing)
+        self.scope.serve_each("ab", Closing)
         told = self.scope.session(repeat=True, attempts=5)
         error = self.failure(told.session.request(b"1"), RequestFailed)
         self.assertIn("5 elements were given this request, and none answered", str(error))
@@ -114,8 +103,7 @@ class Both:
 
     def test_an_empty_pool_for_ten_seconds(self: Any) -> None:
         """All elements die, and one comes ten seconds later: nothing is lost."""
-        for name in "ab":
-            self.scope.serve(name)
+        self.scope.serve_each("ab")
         told = self.scope.session(repeat=True)
         self.scope.result(told.session.request(b"1"))
         self.scope.kill(self.scope.processes["a"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import RequestFailed, RequestTimeout, SessionEnded, SessionFull
 from rserpool.session import Session, SessionProtocol
-from tests.session.scope import SessionScope
+from tests.session.scope import SessionCase
 
 
 class Mute(SessionProtocol):
@@ -24,19 +24,17 @@ class Mute(SessionProtocol):
         self.kept.append((data, self.session.request))
 
 
-class Both:
+class Both(SessionCase):
     """What is so over both transports."""
 
-    kind: str
-
-    def setUp(self: Any) -> None:
-        self.scope = SessionScope(self, self.kind)
-
-    def failure(self: Any, waiting: Deferred[Any], kind: type[Exception]) -> Any:
-        """What it fails with."""
-        with self.assertRaises(kind) as caught:
-            self.scope.result(waiting)
-        return caught.exception
+    def asked(self: Any) -> tuple[list[Any], Any, Any]:
+        """What a mute element keeps, a session at it, and the request that it owes an answer."""
+        kept: list[Any] = []
+        self.scope.serve("a", lambda: Mute(kept))
+        told = self.scope.session()
+        answer = told.session.request(b"1")
+        self.scope.until(lambda: kept)
+        return kept, told, answer
 
     def test_a_request_is_answered(self: Any) -> None:
         self.scope.serve("a")
@@ -64,12 +62,11 @@ class Both:
             built.append(Mute(kept))
             return built[-1]
 
-        for name in "ab":
-            self.scope.serve(name, build)
+        self.scope.serve_each("ab", build)
         told = self.scope.session()
         failed = told.session.request(b"1").addErrback(lambda failure: told.session.close())
         self.scope.until(lambda: kept)
-        self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
+        self.scope.kill_serving(told.session)
         self.scope.result(failed)
         self.scope.advance(1.0)
         self.assertEqual((told.ended, told.failovers), ([None], []))
@@ -77,17 +74,14 @@ class Both:
 
     def test_leaving_in_the_answer_that_was_waited_for(self: Any) -> None:
         """The element is removed, and owes an answer; when that comes the session goes on, whatever else is said."""
-        kept: list[Any] = []
-        element = self.scope.serve("a", lambda: Mute(kept))
-        told = self.scope.session()
-        left = told.session.request(b"1").addCallback(lambda answer: told.session.fail_over())
-        self.scope.until(lambda: kept)
+        kept, told, answer = self.asked()
+        answer.addCallback(lambda data: told.session.fail_over())
         self.scope.serve("b")
-        element.service.leave("pool")
+        self.scope.processes["a"].leave("pool")
         self.scope.until(lambda: [self.scope.name(each) for each in told.pool] == ["b"])
         self.assertEqual(self.scope.name(told.session.element), "a")
         kept[0][1].reply(b"done")
-        self.scope.result(left)
+        self.scope.result(answer)
         self.scope.until(lambda: told.failovers)
         self.assertEqual(told.failovers, [("a", "b")])
 
@@ -102,8 +96,7 @@ class Both:
 
     def test_goes_on_at_the_next_element(self: Any) -> None:
         """And says so once, with the old and the new one."""
-        for name in "abc":
-            self.scope.serve(name)
+        self.scope.serve_each("abc")
         told = self.scope.session(repeat=True)
         first = self.scope.result(told.session.request(b"1"))
         self.scope.kill(self.scope.processes[first[:1].decode()])
@@ -114,11 +107,10 @@ class Both:
 
     def test_reports_the_element_that_failed(self: Any) -> None:
         """RFC 5352 section 3.5: the registrar asks it at once, and removes it."""
-        for name in "ab":
-            self.scope.serve(name)
+        self.scope.serve_each("ab")
         told = self.scope.session()
         self.scope.result(told.session.request(b"1"))
-        self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
+        self.scope.kill_serving(told.session)
         self.scope.until(lambda: told.failovers)
         self.scope.until(lambda: [self.scope.name(each) for each in told.pool] == [told.failovers[0][1]], 0.2)
 
@@ -188,11 +180,7 @@ class Both:
         self.assertEqual(told.received, [])
 
     def test_cancelled(self: Any) -> None:
-        kept: list[Any] = []
-        self.scope.serve("a", lambda: Mute(kept))
-        told = self.scope.session()
-        answer = told.session.request(b"1")
-        self.scope.until(lambda: kept)
+        kept, told, answer = self.asked()
         answer.cancel()
         self.failureResultOf(answer, CancelledError)
         kept[0][1].reply(b"late")
@@ -212,11 +200,7 @@ class Both:
 
     def test_closed(self: Any) -> None:
         """Requests that wait fail; the element hears of the end; nothing comes any more."""
-        kept: list[Any] = []
-        self.scope.serve("a", lambda: Mute(kept))
-        told = self.scope.session()
-        answer = told.session.request(b"1")
-        self.scope.until(lambda: kept)
+        kept, told, answer = self.asked()
         self.successResultOf(told.session.close())
         error = self.failureResultOf(answer, RequestFailed).value
         self.assertIn("the session was closed", str(error))
@@ -236,13 +220,9 @@ class Both:
         self.assertRaises(RuntimeError, Session, user, "pool")
 
     def test_an_element_that_leaves_finishes_what_only_it_may_answer(self: Any) -> None:
-        kept: list[Any] = []
-        leaving = self.scope.serve("a", lambda: Mute(kept))
-        told = self.scope.session()
-        answer = told.session.request(b"1")
-        self.scope.until(lambda: kept)
+        kept, told, answer = self.asked()
         self.scope.serve("b")
-        self.scope.result(leaving.leave("pool"))
+        self.scope.result(self.scope.processes["a"].leave("pool"))
         self.scope.until(lambda: not told.session.writable)
         following = told.session.request(b"2")
         self.scope.advance(0.3)
@@ -253,20 +233,15 @@ class Both:
         self.assertEqual(len(kept), 1)
 
     def test_an_element_that_leaves_and_never_answers_is_left(self: Any) -> None:
-        kept: list[Any] = []
-        leaving = self.scope.serve("a", lambda: Mute(kept))
-        told = self.scope.session()
-        answer = told.session.request(b"1")
-        self.scope.until(lambda: kept)
+        kept, told, answer = self.asked()
         self.scope.serve("b")
-        self.scope.result(leaving.leave("pool"))
+        self.scope.result(self.scope.processes["a"].leave("pool"))
         self.failure(answer, RequestFailed)
         self.assertEqual(self.scope.result(told.session.request(b"2")), b"b 2")
 
     def test_backpressure(self: Any) -> None:
         """Who sends more than is taken is told, may wait, and is refused in the end; nothing is lost."""
-        for name in "ab":
-            self.scope.serve(name)
+        self.scope.serve_each("ab")
         told = self.scope.session(repeat=True)
         self.scope.result(told.session.ready())
         count = 0
@@ -295,8 +270,7 @@ class Both:
         self.scope.until(lambda: told.received)
 
     def test_callbacks_that_fail_disturb_nobody(self: Any) -> None:
-        for name in "ab":
-            self.scope.serve(name)
+        self.scope.serve_each("ab")
         told = self.scope.session(repeat=True)
 
         def bad(*_: Any) -> None:
@@ -305,7 +279,7 @@ class Both:
         told.session.received = told.session.failed_over = told.session.ended = bad
         told.session.send(b"1")
         self.scope.result(told.session.request(b"2"))
-        self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
+        self.scope.kill_serving(told.session)
         self.scope.result(told.session.request(b"3"))
         self.successResultOf(told.session.close())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
@@ -318,8 +292,7 @@ class TcpTests(Both, SynchronousTestCase):
 
     def test_a_frozen_element_is_left(self) -> None:
         """Its TCP connection stays up; the registrar notices."""
-        for name in "ab":
-            self.scope.serve(name)
+        self.scope.serve_each("ab")
         told = self.scope.session(repeat=True)
         first = self.scope.result(told.session.request(b"1"))[:1].decode()
         self.scope.freeze(self.scope.processes[first])

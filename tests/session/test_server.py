@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import ConfigurationError, RequestFailed
 from rserpool.session import SessionFactory, SessionProtocol
-from tests.session.scope import Echo, SessionScope
+from tests.session.scope import Echo, SessionCase
 
 
 class Slow(SessionProtocol):
@@ -60,13 +60,8 @@ class Flooding(SessionProtocol):
         self._paused = False
 
 
-class Both:
+class Both(SessionCase):
     """What is so over both transports."""
-
-    kind: str
-
-    def setUp(self: Any) -> None:
-        self.scope = SessionScope(self, self.kind)
 
     def test_answers_that_come_later(self: Any) -> None:
         """In any order: a Deferred, a coroutine, and a request that was kept."""

@@ -13,7 +13,7 @@ from rserpool.core.wire import asap
 from rserpool.core.wire.frames import CONTROL, FrameReader, Hello, frame
 from rserpool.session import KeyRing, SessionFactory, SessionProtocol, SignedCookies, UnsignedCookies
 from rserpool.session.links import MOST_COMPLAINTS
-from tests.session.scope import SessionScope
+from tests.session.scope import SessionCase
 
 KEY = b"k" * 32
 
@@ -34,13 +34,11 @@ class Counter(SessionProtocol):
         return b"%d" % self.count
 
 
-class Both:
+class Both(SessionCase):
     """What is so over both transports."""
 
-    kind: str
-
     def setUp(self: Any) -> None:
-        self.scope = SessionScope(self, self.kind)
+        super().setUp()
         self.seen: dict[str, list[bytes | None]] = {}
 
     def counter(self: Any, name: str, key: bytes = KEY, cookies: Any = None, **options: Any) -> Any:
@@ -68,7 +66,7 @@ class Both:
         counts = []
         for _ in range(4):
             counts += [self.count(told), self.count(told)]
-            self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
+            self.scope.kill_serving(told.session)
         self.assertEqual(counts, [1, 2, 3, 4, 5, 6, 7, 8])
         self.assertEqual(sorted(sum(self.seen.values(), []), key=lambda state: state or b""), [None, b"2", b"4", b"6"])
 
@@ -146,7 +144,7 @@ class Both:
         told = self.scope.session(repeat=True)
         self.count(told)
         self.assertEqual(told.session.cookie, b"1")
-        self.scope.kill(self.scope.processes[self.scope.name(told.session.element)])
+        self.scope.kill_serving(told.session)
         self.assertEqual(self.count(told), 2)
 
     def test_a_service_without_cookies_refuses_them(self: Any) -> None:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import SessionEnded
 from rserpool.session import SessionClientEndpoint, stream_sessions
-from tests.session.scope import SessionScope
+from tests.session.scope import SessionCase
 
 
 class Lines(LineReceiver):
@@ -62,13 +62,8 @@ class Producer:
         self.events.append("resume")
 
 
-class Both:
+class Both(SessionCase):
     """What is so over both transports."""
-
-    kind: str
-
-    def setUp(self: Any) -> None:
-        self.scope = SessionScope(self, self.kind)
 
     def serve(self: Any, name: str, protocol: Any = Echo) -> None:
         self.scope.serve(name, factory=stream_sessions(Factory.forProtocol(protocol)))
@@ -105,7 +100,7 @@ class Both:
         self.serve("b")
         client = self.connect()
         self.scope.advance(0.1)
-        self.scope.kill(self.scope.processes[self.scope.name(client.transport.session.element)])
+        self.scope.kill_serving(client.transport.session)
         self.scope.until(lambda: client.lost)
         self.assertEqual(client.lost, [ConnectionLost])
         self.scope.advance(0.5)
@@ -115,7 +110,7 @@ class Both:
         self.serve("a")
         self.serve("b")
         client = self.connect(Steady)
-        self.scope.kill(self.scope.processes[self.scope.name(client.transport.session.element)])
+        self.scope.kill_serving(client.transport.session)
         self.scope.until(lambda: client.lines)
         self.assertEqual((client.lines, client.failovers, client.lost), ([b"again"], 1, []))
 
