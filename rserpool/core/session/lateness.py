@@ -23,11 +23,12 @@ class Lateness:
     @param silence: seconds after which silence is a failure; None for never.
     """
 
-    __slots__ = ("_asked", "_deadlines", "_heard", "_late", "_patience", "silence")
+    __slots__ = ("_asked", "_at", "_deadlines", "_heard", "_late", "_patience", "silence")
 
     def __init__(self, deadlines: Deadlines[int | str], silence: float | None) -> None:
         self.silence = silence
         self._deadlines = deadlines
+        self._at = 0.0
         self._heard = 0.0
         self._late: float | None = None
         self._patience = LATE
@@ -43,9 +44,8 @@ class Lateness:
         """The element begins to owe something."""
         self._heard = now
         self._late = None
-        when = self._deadlines.when(LATENESS)
-        if when is None or when > now + LATE:
-            self._deadlines.set(LATENESS, self._sooner(now + LATE))
+        if not now < self._at <= now + LATE:
+            self._look(now + LATE)
 
     def silent(self, now: float) -> bool:
         """Whether it has been silent for too long; else see L{late}."""
@@ -61,12 +61,14 @@ class Lateness:
             if self._asked >= SOON:
                 self._patience *= 2
             self._late = now + self._patience
-        self._deadlines.set(LATENESS, self._sooner(self._late))
+        self._look(self._late)
         return late
 
     def forget(self) -> None:
         """Nothing is owed any more."""
+        self._at = 0.0
         self._deadlines.cancel(LATENESS)
 
-    def _sooner(self, when: float) -> float:
-        return when if self.silence is None else min(when, self._heard + self.silence)
+    def _look(self, when: float) -> None:
+        self._at = when if self.silence is None else min(when, self._heard + self.silence)
+        self._deadlines.set(LATENESS, self._at)
