@@ -14,87 +14,17 @@ from twisted.internet.error import (
     TimeoutError,
     UserError,
 )
-from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTCP, IReactorTime, ITCPTransport
-from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
+from twisted.internet.interfaces import IReactorTCP, IReactorTime, ITCPTransport
 from twisted.internet.task import Clock
 from twisted.protocols.basic import FileSender
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from rserpool.core import TransportAddress
 from rserpool.testing import Scope, UserProcess
+from tests.testing.talkers import Connecting, File, HalfTalker, Producer, Server, Talker
 
 _NOWHERE = TransportAddress(("10.0.0.1",), 3863, protocol="tcp")
-
-
-class Talker(Protocol):
-    """Collects what comes."""
-
-    transport: Any
-
-    def __init__(self) -> None:
-        self.received = b""
-        self.lost: Failure | None = None
-
-    def dataReceived(self, data: bytes) -> None:
-        if data == b"fail":
-            raise ValueError("not understood")
-        self.received += data
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        assert self.lost is None
-        self.lost = reason
-
-
-@implementer(IHalfCloseableProtocol)
-class HalfTalker(Talker):
-    """One that goes on after the peer's end."""
-
-    ended = False
-
-    def readConnectionLost(self) -> None:
-        self.ended = True
-        self.transport.write(b"the rest")
-        self.transport.loseConnection()
-
-    def writeConnectionLost(self) -> None:
-        pass
-
-
-class Server(Factory):
-    """Keeps its protocols."""
-
-    def __init__(self, kind: type[Talker] | None = Talker) -> None:
-        self.kind = kind
-        self.protocols: list[Talker] = []
-
-    def buildProtocol(self, addr: Any) -> Any:
-        if self.kind is not None:
-            self.protocols.append(self.kind())
-            return self.protocols[-1]
-        return None
-
-
-class Connecting(ClientFactory):
-    """One client."""
-
-    def __init__(self, kind: type[Talker] | None = Talker) -> None:
-        self.protocol_kind = kind
-        self.client: Any = None
-        self.failed: Failure | None = None
-        self.lost: Failure | None = None
-
-    def buildProtocol(self, addr: Any) -> Any:
-        self.client = None if self.protocol_kind is None else self.protocol_kind()
-        return self.client
-
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        self.failed = reason
-
-    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
-        self.lost = reason
 
 
 class TcpTests(SynchronousTestCase):
@@ -184,7 +114,7 @@ class TcpTests(SynchronousTestCase):
         server.transport.pauseProducing()
         self.scope.advance(0.1)
         data = bytes(1_000_000)
-        sent = FileSender().beginFileTransfer(_File(data), client.transport)
+        sent = FileSender().beginFileTransfer(File(data), client.transport)
         self.scope.advance(1.0)
         self.assertEqual(b"", server.received)
         self.assertNoResult(sent)
@@ -195,7 +125,7 @@ class TcpTests(SynchronousTestCase):
     def test_push_producer(self) -> None:
         """It is paused while too much waits, and stopped with the connection."""
         client, server = self.connected()
-        producer = _Producer(client.transport)
+        producer = Producer(client.transport)
         client.transport.registerProducer(producer, True)
         with self.assertRaises(RuntimeError):
             client.transport.registerProducer(producer, True)
@@ -206,7 +136,7 @@ class TcpTests(SynchronousTestCase):
         self.scope.until(lambda: not producer.paused)
         server.transport.abortConnection()
         self.scope.until(lambda: producer.stopped)
-        late = _Producer(client.transport)
+        late = Producer(client.transport)
         client.transport.registerProducer(late, True)
         self.assertTrue(late.stopped)
 
@@ -330,32 +260,3 @@ class TcpTests(SynchronousTestCase):
         self.scope.advance(1.0)
         self.assertEqual(["soon", "soon"], called)
         self.assertEqual([], self.a.reactor.getWriters())
-
-
-class _File:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def read(self, size: int) -> bytes:
-        data, self._data = self._data[:size], self._data[size:]
-        return data
-
-
-class _Producer:
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-        self.paused = self.stopped = False
-
-    def produce(self) -> None:
-        """Write until it is enough."""
-        while not self.paused:
-            self._transport.write(bytes(10_000))
-
-    def pauseProducing(self) -> None:
-        self.paused = True
-
-    def resumeProducing(self) -> None:
-        self.paused = False
-
-    def stopProducing(self) -> None:
-        self.stopped = True
