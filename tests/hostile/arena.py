@@ -1,4 +1,4 @@
-"""Registrars, elements and users among hostile neighbours, all in memory, on one clock that is advanced by hand.
+"""Registrars, elements and users among hostile neighbours, all in memory, on one clock.
 
 Strangers speak ASAP and ENRP with a registrar, a rogue registrar speaks with an element and a user, and somebody sends
 to the multicast groups. Meanwhile the bystanders, two elements, a user and the other registrar, must go on undisturbed.
@@ -20,19 +20,18 @@ from zope.interface import implementer
 from rserpool.core import RSerPoolError, TransportAddress
 from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap, enrp
-from rserpool.registrar import RegistrarService
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
+from rserpool.testing import RegistrarProcess, Scope
 from tests.core.wire.test_properties import decodes_or_raises
 from tests.hostile.mutation import Mutator, Target
-from tests.node.scene import Scene
 
 STEP = 0.002
 """Seconds between two messages."""
 POOL, ELEMENT = b"bystander", 7
 SECOND_POOL, SECOND = b"second", 8
 SERVER, OTHER = 0x1111, 0x2222
-STRICT = (PPID_ASAP, "rogue", "multicast")
-"""What must not disturb bystanders for a moment; other registrars may say what counts, see L{Arena.check}."""
+STRANGERS = ("10.9.1.1", "10.9.1.2", "10.9.1.3", "10.9.2.1", "10.9.2.2", "10.9.3.1")
+"""Their hosts: three that speak ASAP, two that speak ENRP, and a rogue registrar."""
 
 
 class Disturbed(AssertionError):
@@ -91,7 +90,7 @@ class Stranger(SctpHandler):
             self.associations.remove(association)
 
 
-class Arena:
+class Arena(Scope):
     """All of them.
 
     @ivar sent: how many messages were sent, by lane.
@@ -99,50 +98,44 @@ class Arena:
     """
 
     def __init__(self, seed: int, *, lanes: tuple[str, ...] = ("asap", "enrp", "rogue", "multicast")) -> None:
+        super().__init__(0, seed=seed)
         self.random = Random(seed)
         self.errors = Errors()
         self.sent: Counter[str] = Counter()
         self.slowest = 0.0
         self.reconnected = 0
-        self._cleanups: list[tuple[Callable[..., Any], Any]] = []
+        self.questions = self.answers = 0
         self._lanes = lanes
         self.strict = "enrp" not in lanes
         globalLogPublisher.addObserver(self.errors)
-        scene = self.scene = Scene(self, seed)
-        self.registrar = self._registrar(SERVER)
-        self.other = self._registrar(OTHER, self.registrar)
-        self.element = scene.element(self.registrar)
-        self.second = scene.element(self.other)
-        self.user = scene.user(self.registrar)
-        scene.result(self.element.serve(POOL, scene.transport(self.element), identifier=ELEMENT))
-        scene.until(lambda: self.other.registrar.peering.ready)
-        scene.result(self.second.serve(SECOND_POOL, scene.transport(self.second), identifier=SECOND))
-        self.user.subscribe(POOL, self._changed)
-        self._network = scene.network
+        self.home, self.other = self.registrar(identifier=SERVER), self.registrar(identifier=OTHER)
+        self.bystanders = [
+            self.element(pool, identifier=identifier, service={"registrars": [registrar.address]})
+            for pool, identifier, registrar in ((POOL, ELEMENT, self.home), (SECOND_POOL, SECOND, self.other))
+        ]
+        self.bystander = self.user(registrars=[self.home.address])
+        self.settle()
+        self.bystander.service.subscribe(POOL, self._changed)
         self._open_strangers()
         target = Target(
             (POOL, SECOND_POOL, b"foreign", b"common"),
             (b"foreign", b"common"),
             (ELEMENT, SECOND, SERVER, OTHER),
-            (*(self.host(each) for each in (self.element, self.second)), *(f"10.0.1.{n}" for n in (1, 2, 3))),
+            (*(each.host for each in self.bystanders), *STRANGERS[:3]),
         )
         self.mutator = Mutator(self.random, target)
         self.last = b""
 
-    # What Scene asks of a test case
-
-    def addCleanup(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self._cleanups.append((function, arguments))
-
     def close(self) -> None:
         """End all of it."""
+        self._leave()
+        self.stop()
+        globalLogPublisher.removeObserver(self.errors)
+
+    def _leave(self) -> None:
         for handler in (*self.asap_strangers, *self.enrp_strangers, self.rogue):
             for association in list(handler.associations):
                 association.abort()
-        while self._cleanups:
-            function, arguments = self._cleanups.pop()
-            function(*arguments)
-        globalLogPublisher.removeObserver(self.errors)
 
     # The attack
 
@@ -155,10 +148,11 @@ class Arena:
             lane = self.random.choice(self._lanes)
             began = time.process_time()
             getattr(self, f"_{lane}")()
-            self.scene.clock.advance(STEP)
+            self.advance(STEP)
             took = time.process_time() - began
             self.slowest = max(self.slowest, took)
             self.sent[lane] += 1
+            self._removed()
             if self.errors.seen:
                 raise Disturbed(f"an exception came out of a handler, after {self.last.hex()}:\n{self.errors.seen[0]}")
             if number % check_every == check_every - 1:
@@ -177,8 +171,7 @@ class Arena:
             if not stranger.dialling:
                 stranger.dialling = True
                 self.reconnected += 1
-                address = TransportAddress((self.host(self.registrar),), port, 9899)
-                self.endpoints[stranger].connect(address)
+                self.endpoints[stranger].connect(TransportAddress((self.home.host,), port, 9899))
             return
         stranger.associations[0].send(self.last, ppid)
 
@@ -187,7 +180,7 @@ class Arena:
         if self.rogue.associations:
             self.random.choice(self.rogue.associations).send(self.last, PPID_ASAP)
         if self.random.random() < 0.05:
-            waiting: Deferred[Any] = self.victim.resolve(b"foreign", timeout=1.0)
+            waiting: Deferred[Any] = self.victim.service.resolve(b"foreign", timeout=1.0)
             self.questions += 1
             waiting.addErrback(lambda failure: failure.trap(RSerPoolError))
             waiting.addBoth(self._answered)
@@ -200,10 +193,10 @@ class Arena:
         self.last = self.mutator.message(enrp if pick == 0 else asap)
         source = self.random.choice(("10.0.0.30", "10.0.0.99", "127.0.0.1"))
         if pick == 0:
-            self.registrar.node.channels["enrp"].announced(self.last, source)
+            self.home.node.channels["enrp"].announced(self.last, source)
         else:
-            nodes = (self.foreign.node, self.registrar.node, self.victim._node)
-            nodes[pick - 1].asap.announced(self.last, source)
+            listening = (self.foreign, self.home, self.victim)
+            listening[pick - 1].node.asap.announced(self.last, source)
 
     # The bystanders
 
@@ -217,25 +210,25 @@ class Arena:
 
         @raise Disturbed: if somebody is.
         """
-        for service, handle, identifier in (
-            (self.registrar, POOL, ELEMENT), (self.other, SECOND_POOL, SECOND),
+        for registrar, handle, identifier in (
+            (self.home, POOL, ELEMENT), (self.other, SECOND_POOL, SECOND),
         ):  # fmt: skip
-            if not self._holds(service, handle, identifier):
+            if not self._holds(registrar, handle, identifier):
                 if self.strict:
                     raise Disturbed(f"{handle!r} 0x{identifier:x} is not where it was")
-                self._until(partial(self._holds, service, handle, identifier), f"{handle!r} to be back")
-        began = self.scene.clock.seconds()
+                self._in_time(partial(self._holds, registrar, handle, identifier), f"{handle!r} to be back")
+        began = self.now
         for _ in range(20):
-            resolved = self._result(self.user.resolve(POOL, fresh=True, timeout=5.0))
+            resolved = self._answer(self.bystander.service.resolve(POOL, fresh=True, timeout=5.0))
             if any(each.identifier == ELEMENT for each in resolved.elements):
                 break
             if self.strict:
                 raise Disturbed("a user is not told of the bystander")
-            self._pass(0.25)
+            self.advance(0.25)
         else:
             raise Disturbed("a user is not told of the bystander any more")
-        if self.scene.clock.seconds() - began > (0.5 if self.strict else 10.0):
-            raise Disturbed(f"an answer took {self.scene.clock.seconds() - began:.1f} s")
+        if self.now - began > (0.5 if self.strict else 10.0):
+            raise Disturbed(f"an answer took {self.now - began:.1f} s")
         if self.questions - self.answers > 2000:
             raise Disturbed(f"{self.questions - self.answers} questions wait for an answer")
 
@@ -248,11 +241,9 @@ class Arena:
         acknowledging = [stranger for stranger in self.asap_strangers if stranger.acknowledges]
         for stranger in acknowledging:
             stranger.acknowledges = False
-        for handler in (*self.asap_strangers, *self.enrp_strangers, self.rogue):
-            for association in list(handler.associations):
-                association.abort()
+        self._leave()
         try:
-            self._until(self._alone, "what the strangers had registered to be gone", seconds)
+            self._in_time(self._alone, "what the strangers had registered to be gone", seconds)
         except Disturbed as error:
             raise Disturbed(f"{error}; there is {self._everything()}") from None
         for stranger in acknowledging:
@@ -263,29 +254,29 @@ class Arena:
 
     def _alone(self) -> bool:
         return all(
-            len(service.registrar.handlespace) == 2
-            and self._holds(self.registrar, POOL, ELEMENT)
+            len(registrar.role.handlespace) == 2
+            and self._holds(self.home, POOL, ELEMENT)
             and self._holds(self.other, SECOND_POOL, SECOND)
-            for service in (self.registrar, self.other)
+            for registrar in self.registrars
         )
 
     def _everything(self) -> str:
         """The elements that each registrar has, and their homes."""
         return "; ".join(
-            f"at 0x{service.registrar.identifier:x}: "
+            f"at {registrar.name}: "
             + ", ".join(
                 f"{handle[:20]!r} 0x{element.identifier:x} (of 0x{element.home:x})"
-                for handle, pool in service.registrar.handlespace.pools.items()
+                for handle, pool in registrar.role.handlespace.pools.items()
                 for element in pool.elements.values()
             )
-            for service in (self.registrar, self.other)
+            for registrar in self.registrars
         )
 
-    def _holds(self, service: RegistrarService, handle: bytes, identifier: int) -> bool:
+    def _holds(self, registrar: RegistrarProcess, handle: bytes, identifier: int) -> bool:
         """Whether an element is registered, with this registrar, or with the other after a takeover."""
-        for home in (service,) if self.strict else (self.registrar, self.other):
-            element = home.registrar.handlespace.find(handle, identifier)
-            if element is not None and element.home == home.registrar.identifier and element.association is not None:
+        for home in (registrar,) if self.strict else self.registrars:
+            element = home.role.handlespace.find(handle, identifier)
+            if element is not None and element.home == home.identifier and element.association is not None:
                 return True
         return False
 
@@ -294,69 +285,40 @@ class Arena:
         if not there and self.strict and self.sent:
             self.errors.seen.append("a subscriber was told that the bystander is gone")
 
-    def _registrar(self, identifier: int, *peers: RegistrarService) -> RegistrarService:
-        addresses = [TransportAddress((self.host(peer),), 9901, 9899) for peer in peers]
-        service = self.scene.registrar(identifier=identifier, peers=addresses)
-        notify = service.node.notify
-
-        def notified(event: Any) -> None:
-            if isinstance(event, ElementRemoved) and (event.handle, event.identifier) in (
-                (POOL, ELEMENT), (SECOND_POOL, SECOND),
-            ):  # fmt: skip
-                if self.strict:
-                    self.errors.seen.append(f"{event} at 0x{identifier:x}")
-            notify(event)
-
-        service.node.notify = notified
-        return service
+    def _removed(self) -> None:
+        """What happened since the last call: was a bystander removed?"""
+        if self.strict:
+            for event in self.trace.events(ElementRemoved):
+                if (event.handle, event.identifier) in ((POOL, ELEMENT), (SECOND_POOL, SECOND)):
+                    self.errors.seen.append(str(event))
+        self.trace.entries.clear()
 
     def _open_strangers(self) -> None:
         self.endpoints: dict[Stranger, Any] = {}
-        self.asap_strangers = [self._stranger(f"10.0.1.{n}", n == 1) for n in (1, 2, 3)]
-        self.enrp_strangers = [self._stranger(f"10.0.2.{n}", server=0x9000 + n) for n in (1, 2)]
+        first, *others, server, again, rogue = STRANGERS
+        self.asap_strangers = [self._stranger(first, True), *(self._stranger(host) for host in others)]
+        self.enrp_strangers = [self._stranger(server, server=0x9001), self._stranger(again, server=0x9002)]
         self.rogue = Stranger()
-        stack = self._network.stack("10.0.3.1", registrar=True)
-        stack.open(3863, self.rogue, listening=True)
-        where = TransportAddress(("10.0.3.1",), 3863, 9899)
-        self.foreign = self.scene.element(where)
-        self.foreign.serve(b"foreign", self.scene.transport(self.foreign)).addErrback(lambda failure: None)
-        self.questions = self.answers = 0
-        self.victim = self.scene.user()
-        self.victim._registrars = (where,)
-        stopped = self.victim.stopService()
-        self.scene.until(lambda: stopped.called)
-        self.victim.startService()
+        self.network.stack(rogue, registrar=True).open(3863, self.rogue, listening=True)
+        where = [TransportAddress((rogue,), 3863, 9899)]
+        self.foreign = self.element("foreign", service={"registrars": where})
+        self.victim = self.user(registrars=where)
 
     def _stranger(self, host: str, acknowledges: bool = False, server: int = 0) -> Stranger:
         stranger = Stranger(acknowledges, server)
-        self.endpoints[stranger] = self._network.stack(host).open(0, stranger)
+        self.endpoints[stranger] = self.network.stack(host).open(0, stranger)
         return stranger
 
-    def host(self, service: Any) -> str:
-        """The IP address of a service."""
-        return self.scene.stacks[service].hosts[0]
-
-    def _pass(self, seconds: float) -> None:
-        end = self.scene.clock.seconds() + seconds
-        while self.scene.clock.seconds() < end:
-            calls = [call.getTime() for call in self.scene.clock.getDelayedCalls()]
-            until = min([end, *calls])
-            self.scene.clock.advance(max(0.001, until - self.scene.clock.seconds()))
-
-    def _until(self, condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-        end = self.scene.clock.seconds() + seconds
-        while not condition():
-            if self.scene.clock.seconds() > end:
-                raise Disturbed(f"waited {seconds:g} s for {what}")
-            self._pass(0.05)
-
-    def _result(self, waiting: Deferred[Any]) -> Any:
-        outcome: list[Any] = []
-        waiting.addBoth(outcome.append)
+    def _in_time(self, condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
         try:
-            self._until(lambda: bool(outcome), "an answer")
-        except Disturbed:
+            self.until(condition, seconds)
+        except AssertionError:
+            raise Disturbed(f"waited {seconds:g} s for {what}") from None
+
+    def _answer(self, waiting: Deferred[Any]) -> Any:
+        try:
+            return self.result(waiting, 30.0)
+        except AssertionError:
             raise Disturbed("a user's question was never answered") from None
-        if hasattr(outcome[0], "raiseException"):
-            raise Disturbed(f"a user's question failed: {outcome[0].getErrorMessage()}")
-        return outcome[0]
+        except RSerPoolError as error:
+            raise Disturbed(f"a user's question failed: {error}") from None

@@ -9,10 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import TransportAddress
 from rserpool.sctp.base import PPID_ASAP
-from tests.hostile.arena import ELEMENT, POOL, SERVER, Arena
+from tests.hostile.arena import ELEMENT, POOL, SERVER, STRANGERS, Arena
 from tests.hostile.inputs import Input, inputs
-
-HOST = "10.0.1.1"
 
 
 class InputTests(SynchronousTestCase):
@@ -23,21 +21,21 @@ class InputTests(SynchronousTestCase):
         arena = Arena(1, lanes=("asap",) if asap else ("enrp",))
         self.addCleanup(arena.close)
         stranger = (arena.asap_strangers if asap else arena.enrp_strangers)[0]
-        address = TransportAddress((arena.host(arena.registrar),), 3863 if asap else 9901, 9899)
+        address = TransportAddress((arena.home.host,), 3863 if asap else 9901, 9899)
         for data in hostile.messages:
             arena.last = data
             if not stranger.associations:
                 arena.endpoints[stranger].connect(address)
-                arena.scene.pass_time(0.1)
+                arena.advance(0.1)
             stranger.associations[0].send(data, hostile.ppid)
-            arena.scene.pass_time(0.01)
-        arena.scene.pass_time(2.0)
+            arena.advance(0.01)
+        arena.advance(2.0)
         arena.check()
         arena.quiet()
 
 
 def _add_tests() -> None:
-    for hostile in inputs(HOST, POOL, ELEMENT, SERVER):
+    for hostile in inputs(STRANGERS[0], POOL, ELEMENT, SERVER):
 
         def test(self: InputTests, hostile: Input = hostile) -> Any:
             self.against(hostile)
