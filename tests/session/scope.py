@@ -78,6 +78,10 @@ class SessionScope(Scope):
         self.kill(self.processes[name])
         return name
 
+    def dies(self, name: str) -> None:
+        """Kill an element."""
+        self.kill(self.processes[name])
+
     def number(self, name: str) -> int:
         """The identifier of an element."""
         return int.from_bytes(name.encode(), "big")

@@ -99,7 +99,7 @@ class Both(SessionCase):
         self.scope.serve_each("abc")
         told = self.scope.session(repeat=True)
         first = self.scope.result(told.session.request(b"1"))
-        self.scope.kill(self.scope.processes[first[:1].decode()])
+        self.scope.dies(first[:1].decode())
         second = self.scope.result(told.session.request(b"2"))
         self.assertNotEqual(first[:1], second[:1])
         self.assertEqual(told.failovers, [(first[:1].decode(), second[:1].decode())])
@@ -124,7 +124,7 @@ class Both(SessionCase):
         self.scope.until(lambda: kept["a"] or kept["b"])
         first = "a" if kept["a"] else "b"
         second = "b" if kept["a"] else "a"
-        self.scope.kill(self.scope.processes[first])
+        self.scope.dies(first)
         self.scope.until(lambda: kept[second])
         (data, request), (_, given) = kept[second][0], kept[first][0]
         self.assertEqual((data, request.repeated, given.repeated), (b"do it", True, False))
@@ -144,7 +144,7 @@ class Both(SessionCase):
         self.scope.serve("b")
         lost = told.session.request(b"1")
         self.scope.until(lambda: kept)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         error = self.failure(lost, RequestFailed)
         self.assertRegex(str(error), "element 0x00000061 at .* failed before it answered; it may have done")
         self.assertTrue(error.perhaps_done)
@@ -158,7 +158,7 @@ class Both(SessionCase):
         self.scope.serve("b")
         once, again = told.session.request(b"1", repeat=False), told.session.request(b"2")
         self.scope.until(lambda: len(kept) == 2)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.failure(once, RequestFailed)
         self.assertEqual(self.scope.result(again), b"b 2")
 

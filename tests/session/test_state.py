@@ -77,7 +77,7 @@ class Both(SessionCase):
         self.count(told)
         self.counter("b", key=b"x" * 32)
         self.counter("c", key=b"y" * 32)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         why = self.over(told)
         self.assertRegex(why, "pool 'pool': no element takes the session's cookie: .*0x00000062.*does not have")
         self.assertEqual((self.seen["b"], self.seen["c"]), ([], []))
@@ -90,7 +90,7 @@ class Both(SessionCase):
         self.counter("b", key=b"x" * 32)
         self.counter("c")
         self.counter("d", key=b"x" * 32)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.assertEqual(self.count(told), 2)
         self.assertEqual(self.seen["c"], [b"1"])
 
@@ -102,7 +102,7 @@ class Both(SessionCase):
         cookie = bytearray(told.session.cookie)
         cookie[-33] ^= 1
         told.session._core.cookie = bytes(cookie)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.assertIn("its signature is wrong", self.over(told))
 
     def test_foreign(self: Any) -> None:
@@ -115,7 +115,7 @@ class Both(SessionCase):
         elsewhere = self.scope.session(repeat=True)
         self.count(elsewhere)
         elsewhere.session._core.cookie = told.session.cookie
-        self.scope.kill(self.scope.processes[self.scope.name(elsewhere.session.element)])
+        self.scope.dies(self.scope.name(elsewhere.session.element))
         self.assertIn("it is of the pool 'other'", self.over(elsewhere))
 
     def test_too_old(self: Any) -> None:
@@ -125,7 +125,7 @@ class Both(SessionCase):
         self.counter("b")
         for element in self.scope.elements:
             self.scope.jump(element, 200.0)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.assertRegex(self.over(told), "it is 200 s old, and may be 100 s old")
 
     def test_clocks_differ(self: Any) -> None:
@@ -134,7 +134,7 @@ class Both(SessionCase):
         told = self.scope.session(repeat=True)
         self.count(told)
         self.scope.jump(self.counter("b"), -5.0)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.assertEqual(self.count(told), 2)
 
     def test_unsigned(self: Any) -> None:
@@ -152,7 +152,7 @@ class Both(SessionCase):
         told = self.scope.session(repeat=True)
         self.count(told)
         self.scope.serve("b")
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.assertIn("this service keeps no state in cookies", self.over(told))
         self.assertEqual(self.scope.started["b"], [])
 
@@ -189,8 +189,8 @@ class Both(SessionCase):
     def test_users_follow_the_order_of_the_card(self: Any) -> None:
         told = self.with_elements("bcde")
         self.will(told, "d", "b")
-        self.scope.kill(self.scope.processes["b"])
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("b")
+        self.scope.dies("a")
         self.assertEqual(self.count(told), 2)
         self.assertEqual(told.failovers, [("a", "d")])
 
@@ -198,15 +198,15 @@ class Both(SessionCase):
         told = self.with_elements("bcde")
         self.will(told, "d")
         self.will(told, "e")
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.count(told)
         self.assertEqual(told.failovers, [("a", "e")])
 
     def test_without_those_named_the_policy_decides(self: Any) -> None:
         told = self.with_elements("bc")
         self.will(told, "b")
-        self.scope.kill(self.scope.processes["b"])
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("b")
+        self.scope.dies("a")
         self.count(told)
         self.assertEqual(told.failovers, [("a", "c")])
 
@@ -214,7 +214,7 @@ class Both(SessionCase):
         """Elements that the registrar does not know are passed over: a card leads nobody out of the pool."""
         told = self.with_elements("bc")
         self.will(told, "x", "c")
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.count(told)
         self.assertEqual(told.failovers, [("a", "c")])
         self.assertNotIn("10.66.6.6", [host for host, _ in self.scope.trace.dialled()])
@@ -225,7 +225,7 @@ class Both(SessionCase):
         [session] = self.scope.factories["a"].sessions
         session._send_control(asap.BusinessCard(b"elsewhere", (element,), True))
         self.scope.advance(0.1)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.count(told)
         self.assertEqual(len(told.failovers), 1)
 
@@ -247,12 +247,12 @@ class Both(SessionCase):
         self.will(told, "d", "b", exclusive=True)
         self.scope.factories["d"].successors = self.scope.factories["a"].successors
         self.scope.factories["b"].successors = self.scope.factories["a"].successors
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.count(told)
-        self.scope.kill(self.scope.processes["d"])
+        self.scope.dies("d")
         self.count(told)
         self.assertEqual(told.failovers, [("a", "d"), ("d", "b")])
-        self.scope.kill(self.scope.processes["b"])
+        self.scope.dies("b")
         answer = told.session.request(b"count")
         self.assertRegex(
             self.over(told),
@@ -263,17 +263,17 @@ class Both(SessionCase):
     def test_a_will_of_dead_elements_only(self: Any) -> None:
         told = self.with_elements("bc")
         self.will(told, "x", exclusive=True)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.assertRegex(self.over(told), "names 0x00000078 alone: none of them is in the pool any more")
 
     def test_the_next_element_has_a_will_of_its_own(self: Any) -> None:
         """The card of whoever serves counts: it takes the exclusive will of the one before away."""
         told = self.with_elements("bc")
         self.will(told, "b", exclusive=True)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.count(told)
         self.scope.advance(0.1)
-        self.scope.kill(self.scope.processes["b"])
+        self.scope.dies("b")
         self.count(told)
         self.assertEqual(told.failovers, [("a", "b"), ("b", "c")])
 
@@ -301,7 +301,7 @@ class Both(SessionCase):
         told.session.introduce("mine", [told.session.element])
         self.scope.advance(0.1)
         self.assertEqual([card[:2] for card in cards[first]], [(b"mine", 0), (b"mine", 1)])
-        self.scope.kill(self.scope.processes[first])
+        self.scope.dies(first)
         self.count(told)
         self.assertEqual(cards[second], [(b"mine", 1, True)])
 

@@ -117,7 +117,7 @@ class Both(SessionCase):
     def test_the_end_of_a_session(self: Any) -> None:
         self.serve("a")
         client = self.connect(patience=1.0)
-        self.scope.kill(self.scope.processes["a"])
+        self.scope.dies("a")
         self.scope.until(lambda: client.lost)
         self.assertEqual(client.lost, [ConnectionLost])
 
