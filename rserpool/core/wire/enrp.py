@@ -42,6 +42,7 @@ _SERVERS: Final = Struct("!II")
 _UPDATE: Final = Struct("!IIHH")
 _TAKEOVER: Final = Struct("!III")
 _U16: Final = Struct("!H")
+_EncodedPools: TypeAlias = Iterable[tuple[bytes, Sequence[bytes]]]
 
 
 def _parties(data: bytes) -> tuple[int, int]:
@@ -342,12 +343,7 @@ def encode_handle_update(
 
 
 def encode_handle_table_response(
-    sender: int,
-    receiver: int,
-    pools: Iterable[tuple[bytes, Sequence[bytes]]],
-    *,
-    more: bool = False,
-    rejected: bool = False,
+    sender: int, receiver: int, pools: _EncodedPools, *, more: bool = False, rejected: bool = False
 ) -> bytes:
     """An ENRP_HANDLE_TABLE_RESPONSE whose Pool Element parameters are encoded already."""
     flags = (_FLAG if rejected else 0) | (_MORE_TO_SEND if more else 0)
