@@ -36,7 +36,7 @@ _size = reading.number(
 
 
 def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
-    """The options of both."""
+    """The options of both; their pool has a default."""
     add_user_options(parser, pool=pool)
     add_reporting_options(parser)
     parser.add_argument(
@@ -73,7 +73,6 @@ class Course:
         self.tally: Tally = Tally()
 
     def show(self, news: News) -> None:
-        """Print it."""
         match news:
             case Returned(number=number, element=element, round_trip=trip, reply=reply):
                 self._show_gap()
@@ -101,7 +100,7 @@ class Course:
                 )
 
     def summary(self, pool: bytes, what: str) -> None:
-        """Print the figures."""
+        """Print the figures of the tally; C{what} is what was sent: C{"pings"}."""
         text = f"{handle_text(pool)}: {self.tally.summary(what)}"
         if self._json:
             text = json.dumps({"event": "summary", "pool": handle_text(pool), **self.tally.as_json()})

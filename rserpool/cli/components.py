@@ -17,7 +17,7 @@ PPIDS = {PPID_ASAP: "ASAP", PPID_ENRP: "ENRP"}
 
 
 def kind_text(component: Component) -> str:
-    """What a component is."""
+    """The kind of a component: C{"registrar"}, C{"element"}, C{"user"}, or its number."""
     return KINDS.get(component.kind, f"kind {component.kind}")  # type: ignore[call-overload, no-any-return]
 
 
@@ -75,7 +75,7 @@ def association_text(association: AssociationReport) -> str:
 
 
 def change_text(change: Change, now: float) -> str:
-    """One line about what happened."""
+    """One line about a component that came, changed or went."""
     known = change.known
     who = f"{change.what} {kind_text(known.report.sender)} {component_text(known.report.sender)}"
     if known.gone is not None:
@@ -114,7 +114,7 @@ def component_json(known: Known, now: float) -> dict[str, Any]:
 
 
 def time_text(seconds: float) -> str:
-    """C{0:01:23}, or days and hours."""
+    """Seconds as hours, minutes and seconds (C{0:01:23}), from 100 hours on as days and hours."""
     whole = max(0, int(seconds))
     if whole >= 100 * 3600:
         return f"{whole // 86400} d {whole // 3600 % 24:02} h"

@@ -14,10 +14,8 @@ SUMMARY = "send lines to a pool of echo servers until it is interrupted, and cou
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
     add_options(parser, POOLS["echo"])
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: PoolUserService | None = None) -> int:
-    """Echo."""
     return await ask(reactor, options, out, Echoing, "lines", user)

@@ -33,7 +33,6 @@ REPORTS = ("checked", "always", "never")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
     add_user_options(parser, json=False)
     add_reporting_options(parser)
     parser.add_argument(
@@ -57,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def statuses(text: str) -> frozenset[int]:
-    """A parser of exit statuses."""
+    """Read exit statuses from 1 to 255: C{7,100-128}, C{any} or C{none}."""
     if text in ("any", "none"):
         return frozenset(range(1, 256) if text == "any" else ())
     found: set[int] = set()

@@ -38,7 +38,6 @@ HOME, REST, REVERSE, RED, PLAIN = "\x1b[H", "\x1b[K", "\x1b[7m", "\x1b[31m", "\x
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
     parser.add_argument(
         "--listen",
         metavar="HOST[:PORT]",
@@ -80,7 +79,7 @@ class Receiver(DatagramProtocol):
             self._changed(change)
 
     def tick(self) -> None:
-        """Find out who is gone."""
+        """Find out whose last report is too old, and tell."""
         for change in self.components.tick(self._now()):
             self._changed(change)
 
@@ -98,7 +97,7 @@ class LiveTable:
         print(ENTER, end="", file=self._out, flush=True)
 
     def leave(self) -> None:
-        """Give the terminal back."""
+        """Show what was on the terminal before."""
         print(LEAVE, end="", file=self._out, flush=True)
 
     def draw(self, receiver: Receiver, now: float, size: tuple[int, int]) -> None:

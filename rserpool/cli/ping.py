@@ -14,10 +14,8 @@ SUMMARY = "ping a pool of pingpong servers until it is interrupted, and count wh
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
     add_options(parser, POOLS["pingpong"])
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: PoolUserService | None = None) -> int:
-    """Ping."""
     return await ask(reactor, options, out, Pinging, "pings", user)

@@ -21,7 +21,6 @@ SUMMARY = "relay connections to the elements of a pool until it is interrupted, 
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
     add_user_options(
         parser, json=False, timeout=f"how long a client waits for an element that accepts (default: {TIMEOUT:g})"
     )

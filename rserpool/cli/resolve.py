@@ -16,7 +16,6 @@ SUMMARY = "show the elements of a pool, in the order in which to try them"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
     add_user_options(parser)
     parser.add_argument(
         "--items", metavar="N", type=number(int), help="ask for at most N elements (default: all that fit an answer)"
@@ -24,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: PoolUserService | None = None) -> int:
-    """Resolve once, and print."""
+    """Resolve once, and print elements, policy and the registrar that said so."""
     user = user or user_from(reactor, options)
     user.startService()
     try:
@@ -37,7 +36,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
 
 
 def human_text(resolved: Resolved, registrar: str) -> str:
-    """A heading and a table."""
+    """The answer as a heading and a table, a row for each element."""
     count = len(resolved.elements)
     heading = (
         f"pool {handle_text(resolved.handle)}: {count} element{'' if count == 1 else 's'}, "

@@ -84,7 +84,7 @@ def row(element: PoolElementParameter) -> tuple[str, ...]:
 
 
 def table(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines with aligned columns."""
+    """Rows as lines with aligned columns; all rows have as many cells."""
     rows = list(rows)
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(rows[0]))] if rows else []
     return ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in rows]

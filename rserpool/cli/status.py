@@ -46,7 +46,7 @@ class Answer:
 
     @property
     def complete(self) -> bool:
-        """Whether it has said everything."""
+        """Whether it has said who it is and whether it is ready."""
         return self.identifier is not None and self.ready is not None
 
 
@@ -89,7 +89,6 @@ class _Asking(SctpHandler):
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
     parser.add_argument(
         "registrar",
         metavar="HOST:PORT[/UDPPORT]",

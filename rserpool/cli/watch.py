@@ -22,7 +22,6 @@ SUMMARY = "print every change of a pool until it is interrupted (SIGINT), also b
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
     add_user_options(parser)
     add_reporting_options(parser)
 

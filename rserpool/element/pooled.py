@@ -126,7 +126,7 @@ class PooledService(Service):
         transport = self._transport(at, has_control_channel(factory))
         self._log.info(
             "serves at {transport}{note}",
-            transport=f"{', '.join(transport.addresses)} port {getattr(transport, 'port', '?')}",
+            transport=f"{', '.join(transport.addresses)} port {transport.port}",
             note=" (this host alone)" if only_this_host(transport.addresses) else "",
         )
         for pool in self._pools:

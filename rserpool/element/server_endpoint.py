@@ -138,7 +138,7 @@ class PooledPort:
         return self._element
 
     def getHost(self) -> Any:
-        """Where it listens."""
+        """The address of the port that it wraps."""
         return self._inner.getHost()
 
     def startListening(self) -> None:

@@ -57,24 +57,14 @@ class EchoStream(Protocol):
 
 
 class Discard(SctpProtocol):
-    """Takes everything."""
+    """Takes everything and answers nothing (RFC 863)."""
 
 
 class DiscardStream(Protocol):
-    """Takes everything."""
+    """Takes everything and answers nothing (RFC 863)."""
 
 
-class Daytime(SctpProtocol):
-    """Tells the time, and closes."""
-
-    def connectionMade(self) -> None:
-        self.transport.write(daytime(time.time()))
-        self.transport.loseConnection()
-
-
-class DaytimeStream(Protocol):
-    """Tells the time, and closes."""
-
+class _TellsTheTime:
     transport: Any
 
     def connectionMade(self) -> None:
@@ -82,21 +72,28 @@ class DaytimeStream(Protocol):
         self.transport.loseConnection()
 
 
-class Chargen(SctpProtocol):
-    """Sends as much as the peer takes."""
-
-    def connectionMade(self) -> None:
-        _Generator(self.transport, self.factory.clock).start()
+class Daytime(_TellsTheTime, SctpProtocol):
+    """Tells the day and time, and closes (RFC 867)."""
 
 
-class ChargenStream(Protocol):
-    """Sends as much as the peer takes."""
+class DaytimeStream(_TellsTheTime, Protocol):
+    """Tells the day and time, and closes (RFC 867)."""
 
+
+class _Sends:
     transport: Any
     factory: Any
 
     def connectionMade(self) -> None:
         _Generator(self.transport, self.factory.clock).start()
+
+
+class Chargen(_Sends, SctpProtocol):
+    """Sends as much as the peer takes (RFC 864)."""
+
+
+class ChargenStream(_Sends, Protocol):
+    """Sends as much as the peer takes (RFC 864)."""
 
 
 class Classic(ServerFactory):
@@ -160,7 +157,7 @@ class _Generator:
         self._called = False
 
     def start(self) -> None:
-        """Begin."""
+        """Write as soon as the reactor turns."""
         self._transport.registerProducer(self, True)
         self._soon()
 

@@ -35,7 +35,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """No answer came in time."""
+    """No answer came within the patience, or the session gave it up."""
 
     number: int
     why: str

@@ -85,7 +85,7 @@ class Tally:
         return not (self.lost or self.doubled or self.skipped or self.repeated)
 
     def as_json(self) -> dict[str, object]:
-        """The figures; times in seconds."""
+        """The figures for C{json.dumps}; times in seconds."""
         trips, gaps = self.round_trips, self.gaps
         return {
             "sent": self.sent,

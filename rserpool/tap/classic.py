@@ -38,14 +38,14 @@ class ServiceOptions(Subcommand):
 
     @property
     def longdesc(self) -> str:
-        """What to do with it."""
+        """A sentence for C{--help} that shows it in a pool."""
         return (
             f"{self.service.capitalize()}, as rsplib has it. To serve in a pool: "
             f"twistd -n --pidfile= rserpool-pe --pool {POOLS[self.service]} -- rserpool-{self.service}"
         )
 
     def postOptions(self) -> None:
-        """Read every value."""
+        """Read every value, so that a mistake shows before anything starts."""
         if self["sctp"] is not None and self["tcp"] is not None:
             raise usage.UsageError("--sctp and --tcp exclude each other: an element serves over one of them")
         self.backend = read("backend", self["backend"], backend)
@@ -58,7 +58,7 @@ class ServiceOptions(Subcommand):
         return replace(parse_transport_address(f"{THIS_HOST}:{text}"), hosts=self.hosts)
 
     def factory(self, reactor: Any) -> Any:
-        """What serves."""
+        """The factory that serves, for SCTP and TCP alike."""
         return Classic(self.service, reactor)
 
 
@@ -87,7 +87,7 @@ class PingPongOptions(ServiceOptions):
 
 
 def options_of(service: str) -> ServiceOptions:
-    """New options of a service."""
+    """New options of the service of this name in L{POOLS<rserpool.services.names.POOLS>}."""
     options = (ServiceOptions if service in SERVICES else PingPongOptions)()
     options.service = service
     options.name = f"rserpool-{service}"

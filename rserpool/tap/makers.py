@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 @implementer(IPlugin, IServiceMaker)
 class ClassicMaker:
-    """Makes one of the services."""
+    """The plugin of one classic service."""
 
     def __init__(self, name: str, description: str) -> None:
         self.name = name
@@ -26,7 +26,7 @@ class ClassicMaker:
         return POOLS[self.name]
 
     def options(self) -> Any:
-        """New options."""
+        """What C{twistd} reads the command line with."""
         from rserpool.tap.classic import options_of
 
         return options_of(self.name)

@@ -109,7 +109,7 @@ class AskingOptions(RoleOptions):
         self.registrars.append(where)
 
     def read_role(self) -> dict[str, Any]:
-        """Read these options, C{registrars} too."""
+        """Read these options; C{registrars} is among them."""
         return {"registrars": read("registrar", "", lambda _: registrars_from(self.registrars)), **super().read_role()}
 
 

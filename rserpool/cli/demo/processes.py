@@ -38,13 +38,13 @@ class Twistd(ProcessProtocol):
         self._awaited: list[tuple[re.Pattern[str], Deferred[re.Match[str]]]] = []
 
     def start(self, reactor: Any, environment: dict[str, str]) -> None:
-        """Spawn it."""
+        """Spawn the process with this environment; its output is read line by line."""
         reactor.spawnProcess(self, sys.executable, self._arguments, environment)
         self.alive = True
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id, while it lives."""
         transport: Any = self.transport
         return transport.pid  # type: ignore[no-any-return]
 

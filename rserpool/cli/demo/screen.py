@@ -51,7 +51,7 @@ class Screen:
         self._before: dict[int, int] = {}
 
     def event(self, text: str) -> None:
-        """Something happened."""
+        """Tell of something that happened, with the seconds since the start."""
         line = f"{time.monotonic() - self._start:6.2f} s  {text}"
         if self._live:
             self._events.append(line)
@@ -73,7 +73,7 @@ class Screen:
         self._drawn = len(lines)
 
     def summary(self, rows: Sequence[Row], requests: Requests, figures: Sequence[tuple[str, str]]) -> None:
-        """The last word."""
+        """The table for the last time, and the figures, each a name and a value."""
         print("", *self._table(rows, requests), sep="\n", file=self._out)
         print("", file=self._out)
         for name, value in figures:

@@ -52,7 +52,7 @@ class Stage:
         return [TransportAddress((HOST,), ASAP_PORT, udp) for udp in self._udp]
 
     def row(self, name: str) -> Row:
-        """The row of this name."""
+        """The row of a process, C{"ns-1"} or C{"web-1"}."""
         return next(row for row in self.rows if row.name == name)
 
     def start_registrar(self, number: int) -> None:
@@ -74,7 +74,7 @@ class Stage:
         self._spawn(row, ["rserpool-pe", *options, "--", "web", "--listen", "tcp:0", "--path", str(self.directory)])
 
     async def ready(self, name: str) -> None:
-        """Wait until a process serves."""
+        """Wait until a process says that it serves, L{PATIENCE} seconds at most."""
         row = self.row(name)
         process = self._processes[name]
         what = r"registered as" if row.serves else r"ready: "

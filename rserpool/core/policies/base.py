@@ -51,11 +51,11 @@ class Selection(ABC, Generic[M]):
 
     @abstractmethod
     def add(self, member: M) -> None:
-        """Take a new member in."""
+        """A new element of the pool, which joins without preference: neither flooded nor starved."""
 
     @abstractmethod
     def remove(self, member: M) -> None:
-        """Let a member go."""
+        """An element has left the pool; what was kept for it goes, too."""
 
     @abstractmethod
     def update(self, member: M) -> None:

@@ -68,7 +68,7 @@ class Lottery(Selection[M]):
         self._length = 0
 
     def weight(self, member: M) -> int:
-        """What a member counts with."""
+        """The weight of a member now: 0 to 2**32-1."""
         return self._rule(member.values)
 
     def __len__(self) -> int:

@@ -102,7 +102,7 @@ class LowestWithDegradation(LowestFirst[M]):
 
 
 def lowest(rule: Callable[..., int]) -> Callable[[Dice], Selection[Any]]:
-    """Lowest first by C{rule(values)}."""
+    """A selection of the lowest first, by C{rule(values)}."""
     return lambda random: LowestFirst(rule)
 
 

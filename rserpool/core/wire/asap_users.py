@@ -156,7 +156,7 @@ class EndpointUnreachable(OneElement):
 
 @dataclass(frozen=True, slots=True)
 class _OneCookie:
-    """What carries a cookie."""
+    """A message with one Cookie parameter (RFC 5354 section 3.13), opaque but for who wrote it."""
 
     TYPE: ClassVar[int]
     cookie: bytes

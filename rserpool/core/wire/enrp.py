@@ -169,7 +169,7 @@ class HandleTableResponse(_Between):
 
 
 class UpdateAction(IntEnum):
-    """What an ENRP_HANDLE_UPDATE asks for."""
+    """What an ENRP_HANDLE_UPDATE asks its receiver to do with the element."""
 
     ADD_PE = 0x0000
     DEL_PE = 0x0001
@@ -296,8 +296,7 @@ class Error(_Between):
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         place = once(data, 12, end, frozenset({OPERATION_ERROR}), report).get(OPERATION_ERROR)
-        causes = decode_operation_error(data, *(place or missing("Operation Error")))
-        return cls(*_parties(data), causes)
+        return cls(*_parties(data), decode_operation_error(data, *(place or missing("Operation Error"))))
 
 
 Message: TypeAlias = (

@@ -66,7 +66,7 @@ class Hello:
     version: int = SESSION_FRAMING_VERSION
 
     def encode(self) -> bytes:
-        """The whole frame."""
+        """The bytes of the whole frame, head included."""
         return frame(HELLO, _HELLO.pack(_MAGIC, self.version, RESUMED if self.resumed else 0) + self.handle)
 
     @classmethod

@@ -65,7 +65,7 @@ class _AtOneAddress:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The one address."""
+        """That address, as L{SctpTransport} has its own."""
         return (self.address,)
 
 
