@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rserpool.sctp.adopting import adoptConnection, adoptEndpoint, adoptPort, pysctp_view
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandler, ISctpProtocol, ISctpStack
 from rserpool.sctp.one_to_one.connector import connectSCTP
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint, SctpServerEndpoint
@@ -18,7 +19,11 @@ __all__ = [
     "SctpClientEndpoint",
     "SctpProtocol",
     "SctpServerEndpoint",
+    "adoptConnection",
+    "adoptEndpoint",
+    "adoptPort",
     "connectSCTP",
     "listenSCTP",
     "open_stack",
+    "pysctp_view",
 ]

@@ -98,7 +98,7 @@ class BufferedAssociation:
 
     def up(self) -> None:
         """The association is established."""
-        if not self._lost:
+        if not self._lost and not self.established:
             self.established = True
             self.endpoint.tell("associationUp", self)
             self.flush()

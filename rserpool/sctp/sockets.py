@@ -172,8 +172,10 @@ class SocketEndpoint(SctpEndpoint[A], Generic[A, K]):
     @ivar socket: where all associations live that have no socket of their own.
     @ivar by_id: those that the stack knows, by its numbers.
     @ivar kind: the associations.
+    @ivar adopted: whether a program has made the socket, and chosen its timers.
     """
 
+    adopted = False
     socket: K
     kind: type[A]
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from rserpool.core import TransportAddress
 from rserpool.core.profiles import FAST
-from rserpool.sctp import open_stack
+from rserpool.sctp import open_stack, pysctp_view
 from rserpool.sctp.base import STREAMS
 from rserpool.sctp.kernel import options
 from tests.sctp.harness import SctpHarness
@@ -31,8 +31,9 @@ class OptionTests(SctpHarness, TestCase):
         if sctp is None:
             raise SkipTest("pysctp is not installed")
         association, *_ = await self.pair(host)
-        sock = association.socket.socket
-        return association, sctp.sctpsocket_udp(sock.family, sock)
+        reader = pysctp_view(association)
+        self.addCleanup(reader.close)
+        return association, reader
 
     async def test_timers(self) -> None:
         """The profile's timers reach the association, in milliseconds."""

@@ -90,10 +90,12 @@ class KernelAssociation(SocketAssociation[KernelSocket]):
         self._set_paths()
 
     def _set_paths(self) -> None:
-        paths = len(self._peer_addresses)
-        if paths != self._paths:
-            self._paths = paths
-            options.set_paths(self.socket.socket, self.endpoint.profile, self.identifier, paths)
+        # What is not answered on one path counts against the association, however well another one works: it may have
+        # as many errors as all its paths together (RFC 9260 section 8.1).
+        paths, limit = len(self._peer_addresses), self.endpoint.profile.association_max_retransmissions
+        if paths != self._paths and not self.endpoint.adopted:
+            options.set_retransmissions(self.socket.socket, limit * max(1, paths), self.identifier)
+        self._paths = paths
 
     def set_up(self, streams: int) -> None:
         if self.outbound:

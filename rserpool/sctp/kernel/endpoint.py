@@ -111,9 +111,10 @@ class KernelEndpoint(SocketEndpoint[KernelAssociation, KernelSocket]):
     def setHeartbeat(self, seconds: float) -> None:
         if self.closed:
             return
-        options.set_heartbeat(self.socket.socket, self.profile, seconds, 0)
+        limit = 0 if self.adopted else self.profile.association_max_retransmissions
+        options.set_heartbeat(self.socket.socket, seconds, limit, 0)
         for identifier, association in self.by_id.items():
-            options.set_heartbeat(association.socket.socket, self.profile, seconds, identifier)
+            options.set_heartbeat(association.socket.socket, seconds, limit, identifier)
 
     def changeHosts(self, hosts: tuple[str, ...]) -> bool:
         if self.closed or any(host in WILDCARDS for host in (*self.hosts, *hosts)):

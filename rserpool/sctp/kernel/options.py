@@ -1,10 +1,8 @@
 """Socket options of the kernel's SCTP (RFC 6458 section 8), numbered and laid out as in linux/sctp.h.
 
 They are set by the standard library; those that take and return a value at once go through the C library's getsockopt.
-pysctp 0.7.3 is not used. Its bindx and connectx write a 28-byte IPv6 address into 16 bytes of the stack; it is built
-without the flags of SCTP_PEER_ADDR_PARAMS, so that heartbeats cannot be set; it knows no events of RFC 6458 beyond the
-first eight; its receive path crashes and leaks (L{rserpool.sctp.kernel.notifications}). What would remain is a handful
-of plain options, for which a compiler is no fair price.
+pysctp 0.7.3 is not used: what it gets wrong stands in docs/sctp.md, and what would remain is a handful of plain
+options, for which a compiler is no fair price. Who has it may read with it (L{rserpool.sctp.pysctp_view}).
 """
 
 from __future__ import annotations
@@ -52,11 +50,17 @@ _PEELOFF_FLAGS = 122
 _GET_PEER_ADDRS = 108
 _GET_LOCAL_ADDRS = 109
 _CONNECTX3 = 111
+_GET_ASSOC_ID_LIST = 29
+_EVENTS = 11
 _EVENT = 127
 _REMOTE_UDP_ENCAPS_PORT = 132
 _SO_SNDBUFFORCE = 32
 _SO_RCVBUFFORCE = 33
 
+ALL = 2
+"""All associations, those to come included (C{SCTP_ALL_ASSOC})."""
+ESTABLISHED = 4
+"""The state of an association that is up; what follows is its shutdown (C{SCTP_ESTABLISHED})."""
 _SPP_HB_ENABLE = 1
 _SPP_HB_DEMAND = 4
 _MAX_INBOUND_STREAMS = 2048
@@ -75,16 +79,39 @@ _log = Logger()
 
 
 def configure(sock: socket.socket, profile: Profile) -> None:
-    """Give a new socket the timers of a profile, and subscribe to events."""
+    """Give a new socket its buffers and the timers of a profile, and have it tell what L{subscribe} says."""
     for force, option in ((_SO_SNDBUFFORCE, socket.SO_SNDBUF), (_SO_RCVBUFFORCE, socket.SO_RCVBUF)):
         try:
             sock.setsockopt(socket.SOL_SOCKET, force, _BUFFER)
         except OSError:
             sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
     # A socket that is closed, also because its process has ended, aborts its associations: peers then know.
+    linger_not(sock)
+    sock.setsockopt(IPPROTO_SCTP, _NODELAY, 1)
+    subscribe(sock)
+    initial, largest, smallest = _ms(profile.rto_initial), _ms(profile.rto_max), _ms(profile.rto_min)
+    limit = profile.association_max_retransmissions
+    _set(sock, _RTOINFO, struct.pack("=iIII", 0, initial, largest, smallest))
+    set_retransmissions(sock, limit, 0)
+    attempts = profile.max_init_retransmissions
+    _set(sock, _INITMSG, struct.pack("=HHHH", STREAMS, _MAX_INBOUND_STREAMS, attempts, min(65535, largest)))
+    _set(sock, _DELAYED_SACK, struct.pack("=iII", 0, min(500, _ms(profile.sack_delay)), 2))
+    set_heartbeat(sock, profile.heartbeat_interval, limit, 0)
+    # A path that misses one heartbeat is no longer the first choice (RFC 7829 section 3).
+    _set(sock, _PEER_ADDR_THLDS, _PADDRTHLDS.pack(0, _NOBODY, limit, 0))
+
+
+def linger_not(sock: socket.socket) -> None:
+    """Have it abort its associations when it is closed."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+
+
+def subscribe(sock: socket.socket, associations: int = 0) -> None:
+    """Have a socket tell what is needed to read it: what a message belongs to, and what becomes of associations.
+
+    @param associations: L{ALL}, or 0 for those to come.
+    """
     for number, value in (
-        (_NODELAY, 1),
         (_RECVRCVINFO, 1),
         # Whether one more is there already: a call less to learn that there is none.
         (_RECVNXTINFO, 1),
@@ -96,30 +123,24 @@ def configure(sock: socket.socket, profile: Profile) -> None:
     if sock.family == socket.AF_INET6:
         sock.setsockopt(IPPROTO_SCTP, _I_WANT_MAPPED_V4_ADDR, 0)
     for event in EVENTS:
-        sock.setsockopt(IPPROTO_SCTP, _EVENT, struct.pack("=iHBx", 0, event, 1))
-    initial, largest, smallest = _ms(profile.rto_initial), _ms(profile.rto_max), _ms(profile.rto_min)
-    _set(sock, _RTOINFO, struct.pack("=iIII", 0, initial, largest, smallest))
-    _set(sock, _ASSOCINFO, struct.pack("=iHHIII", 0, profile.association_max_retransmissions, 0, 0, 0, 0))
-    attempts = profile.max_init_retransmissions
-    _set(sock, _INITMSG, struct.pack("=HHHH", STREAMS, _MAX_INBOUND_STREAMS, attempts, min(65535, largest)))
-    _set(sock, _DELAYED_SACK, struct.pack("=iII", 0, min(500, _ms(profile.sack_delay)), 2))
-    set_heartbeat(sock, profile, profile.heartbeat_interval, 0)
-    # A path that misses one heartbeat is no longer the first choice (RFC 7829 section 3).
-    _set(sock, _PEER_ADDR_THLDS, _PADDRTHLDS.pack(0, _NOBODY, profile.association_max_retransmissions, 0))
+        sock.setsockopt(IPPROTO_SCTP, _EVENT, struct.pack("=iHBx", associations, event, 1))
 
 
-def set_paths(sock: socket.socket, profile: Profile, association: int, paths: int) -> None:
-    """Give up an association after as many errors as all its paths together may have (RFC 9260 section 8.1).
+def unsubscribe(sock: socket.socket) -> None:
+    """Undo all subscriptions of RFC 6458 section 6.2.1, which would put other things beside messages."""
+    sock.setsockopt(IPPROTO_SCTP, _EVENTS, bytes(10))
 
-    What is not answered on one path counts against the association, however well another one works.
-    """
-    limit = profile.association_max_retransmissions * max(1, paths)
+
+def set_retransmissions(sock: socket.socket, limit: int, association: int) -> None:
+    """Give up an association, or with 0 any to come, after so many errors."""
     _set(sock, _ASSOCINFO, struct.pack("=iHHIII", association, limit, 0, 0, 0, 0))
 
 
-def set_heartbeat(sock: socket.socket, profile: Profile, seconds: float, association: int) -> None:
-    """Set the heartbeat interval of all paths of an association, or with 0 of all future ones."""
-    limit = profile.association_max_retransmissions
+def set_heartbeat(sock: socket.socket, seconds: float, limit: int, association: int) -> None:
+    """Set the heartbeat interval of all paths of an association, or with 0 of all future ones.
+
+    @param limit: a path is given up after so many errors; 0 leaves that as it is.
+    """
     value = _PADDRPARAMS.pack(association, _NOBODY, _ms(seconds), limit, 0, 0, _SPP_HB_ENABLE, 0, 0)
     _set(sock, _PEER_ADDR_PARAMS, value)
 
@@ -195,6 +216,26 @@ def _addresses(sock: socket.socket, option: int, association: int) -> tuple[tupl
         return (), 0
     found = unpack_all(answer[8:], struct.unpack_from("=I", answer, 4)[0])
     return tuple(host for host, _ in found), found[0][1] if found else 0
+
+
+def associations(sock: socket.socket) -> tuple[int, ...]:
+    """The identifiers of all associations of a one-to-many socket.
+
+    @raise OSError: if it is none.
+    """
+    answer = _get(sock, _GET_ASSOC_ID_LIST, b"", 4 + 4 * 65536)
+    (count,) = struct.unpack_from("=I", answer)
+    return struct.unpack_from(f"={count}i", answer, 4)
+
+
+def standing(sock: socket.socket, association: int) -> tuple[int, int, int] | None:
+    """Of an association, or with 0 of the only one: identifier, state, streams to send on; None if it is gone."""
+    try:
+        answer = _get(sock, _STATUS, struct.pack("=i", association), _STATUS_HEAD.size + _PADDRINFO.size)
+    except OSError:
+        return None
+    identifier, state, _, _, _, _, streams, _ = _STATUS_HEAD.unpack_from(answer)
+    return identifier, state, streams
 
 
 def primary_path(sock: socket.socket, association: int) -> tuple[int, int] | None:

@@ -90,10 +90,14 @@ class KernelSocket(SctpSocket):
         self._reading = True
         self.endpoint.reactor.addReader(self)
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """Do not read."""
         if self._reading:
             self._reading = False
             self.endpoint.reactor.removeReader(self)
+
+    def close(self) -> None:
+        self.stop()
         self.want_room(False)
         self.socket.close()
 

@@ -13,6 +13,7 @@ from rserpool.core.errors import ConfigurationError, SctpUnavailable
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.sctp.interfaces import ISctpHandler, ISctpStack
 from rserpool.sctp.kernel import options
+from rserpool.sctp.kernel.adopted import KINDS, AdoptedEndpoint, HasDescriptor, Style, duplicate
 from rserpool.sctp.kernel.endpoint import KernelEndpoint
 from rserpool.sctp.kernel.settings import KernelSettings
 from rserpool.sctp.sockets import SocketStack
@@ -84,3 +85,20 @@ class KernelStack(SocketStack[KernelEndpoint]):
         self, port: int, handler: ISctpHandler, hosts: tuple[str, ...] = (), listening: bool = True
     ) -> KernelEndpoint:
         return self._opened(KernelEndpoint(self, self._settings, port, handler, self._own(hosts, port)), listening)
+
+    def adopt(
+        self, given: int | HasDescriptor, handler: ISctpHandler, style: Style = Style.ONE_TO_MANY
+    ) -> AdoptedEndpoint:
+        """An endpoint on a socket that a program has made; the descriptor is duplicated.
+
+        What the handler is told of associations that there are already comes after this call.
+
+        @param given: a descriptor, or what has one.
+        @raise ConfigurationError: if it is not what C{style} says; the text says what it is.
+        @raise CannotListenError: if the kernel refuses to let it be read.
+        """
+        self._own((), 0)
+        endpoint = KINDS[style](self, self._settings, handler, duplicate(given, style))
+        self._opened(endpoint, listening=False)
+        endpoint.later(endpoint.begin)
+        return endpoint

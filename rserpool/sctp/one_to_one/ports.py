@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.sctp.interfaces import ISctpStack
+from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.one_to_one.protocols import OneToOne
 from rserpool.sctp.one_to_one.transport import SctpAddress
 
@@ -80,6 +80,11 @@ class SctpPort:
     def getHost(self) -> SctpAddress:
         """Where it listens."""
         return self._serving.local
+
+    @property
+    def endpoint(self) -> ISctpEndpoint:
+        """What it stands on."""
+        return self._serving.endpoint
 
     @property
     def associations(self) -> int:

@@ -87,11 +87,15 @@ class OneToOne(SctpHandler):
         if stack is None:
             stack = self._own = open_stack(self._reactor, hosts=hosts or ("0.0.0.0",), **options)
         try:
-            self.endpoint = stack.open(port, self, hosts, listening)
+            self.serve(stack, stack.open(port, self, hosts, listening))
         except BaseException:
             self.release()
             raise
-        self.local = SctpAddress(self.endpoint.hosts, self.endpoint.port, stack.encapsulation_port)
+
+    def serve(self, stack: ISctpStack, endpoint: ISctpEndpoint) -> None:
+        """This is the endpoint, open on that stack."""
+        self.endpoint = endpoint
+        self.local = SctpAddress(endpoint.hosts, endpoint.port, stack.encapsulation_port)
 
     def release(self) -> Deferred[None]:
         """Free the stack, if we have opened it.

@@ -40,8 +40,11 @@ class SctpAddress:
 
 
 @implementer(IConsumer)
-class AssociationTransport(proxyForInterface(ISctpAssociation, "_association")):  # type: ignore[misc]
-    """The association of one protocol; messages go out by L{send}, or by L{write} with PPID 0 on stream 0."""
+class AssociationTransport(proxyForInterface(ISctpAssociation, "association")):  # type: ignore[misc]
+    """The association of one protocol; messages go out by C{send}, or by L{write} with PPID 0 on stream 0.
+
+    @ivar association: the association itself.
+    """
 
     def __init__(self, reactor: Any, association: ISctpAssociation, host: SctpAddress) -> None:
         super().__init__(association)
@@ -61,17 +64,17 @@ class AssociationTransport(proxyForInterface(ISctpAssociation, "_association")):
 
     def close(self) -> None:
         self.disconnecting = True
-        self._association.close()
+        self.association.close()
 
     def abort(self) -> None:
         self.disconnecting = True
-        self._association.abort()
+        self.association.abort()
 
     def loseConnection(self) -> None:
         """L{close}, once a producer that is registered has ended."""
         self.disconnecting = True
         if self._producer is None:
-            self._association.close()
+            self.association.close()
 
     def abortConnection(self) -> None:
         """L{abort}."""
@@ -107,7 +110,7 @@ class AssociationTransport(proxyForInterface(ISctpAssociation, "_association")):
         """The producer has ended."""
         self._producer = None
         if self.disconnecting:
-            self._association.close()
+            self.association.close()
 
     def paused(self) -> None:
         """The association takes no more now."""
