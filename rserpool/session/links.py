@@ -32,31 +32,31 @@ _number = NUMBER.unpack_from
 class LinkOwner(Protocol):
     """Whom a link tells. Nothing is told of a link that was aborted or closed, but C{link_lost}."""
 
-    def link_up(self, link: Any, hello: Hello | None) -> None:
+    def link_up(self, link: Link, hello: Hello | None) -> None:
         """Both sides may speak; C{hello} is the peer's, where there is one."""
 
-    def link_data(self, link: Any, data: bytes) -> None:
+    def link_data(self, link: Link, data: bytes) -> None:
         """A message of the application came."""
 
-    def link_asked(self, link: Any, number: int, data: bytes, repeated: bool) -> None:
+    def link_asked(self, link: Link, number: int, data: bytes, repeated: bool) -> None:
         """A request with a number came."""
 
-    def link_answered(self, link: Any, number: int, data: bytes) -> None:
+    def link_answered(self, link: Link, number: int, data: bytes) -> None:
         """An answer with a number came."""
 
-    def link_control(self, link: Any, message: asap.Message) -> None:
+    def link_control(self, link: Link, message: asap.Message) -> None:
         """An ASAP message came."""
 
-    def link_goodbye(self, link: Any) -> None:
+    def link_goodbye(self, link: Link) -> None:
         """The peer takes its leave."""
 
-    def link_paused(self, link: Any) -> None:
+    def link_paused(self, link: Link) -> None:
         """The link takes no more for now."""
 
-    def link_resumed(self, link: Any) -> None:
+    def link_resumed(self, link: Link) -> None:
         """It takes more."""
 
-    def link_lost(self, link: Any, reason: Failure) -> None:
+    def link_lost(self, link: Link, reason: Failure) -> None:
         """It is gone, or could not be set up."""
 
 
