@@ -86,10 +86,12 @@ class Audits:
         outcomes = self.take(peer, association, message.entries)
         if message.more_to_send:
             return [*outcomes, *self._request(peer, now)]
-        marked = self._marked[peer]
+        # Some may have been removed while the table was on the way.
+        space = self._handlespace
+        marked = [element for element in self._marked[peer] if space.find(element.handle, element.identifier) is element]
         self.forget(peer)
         rules = {element: authority.omits(peer, element) for element in marked}
-        gone = [self._handlespace.deregister(element, rule.why) for element, rule in rules.items() if rule.allowed]
+        gone = [space.deregister(element, rule.why) for element, rule in rules.items() if rule.allowed]
         return [*outcomes, *gone, Notify(Audited(peer, len(gone)))]
 
     def forget(self, peer: int) -> None:
