@@ -5,12 +5,15 @@ RSerPool is imitated.
 """
 
 from rserpool.testing.clock import Time, Timeline
+from rserpool.testing.element import ElementProcess
 from rserpool.testing.network import ScopeNetwork
-from rserpool.testing.process import ElementProcess, Process, RegistrarProcess, UserProcess
+from rserpool.testing.process import Process
 from rserpool.testing.reactor import HostReactor
+from rserpool.testing.registrar import RegistrarProcess
 from rserpool.testing.scope import Scope
 from rserpool.testing.seen import Seen
 from rserpool.testing.trace import Dialled, Entry, Message, Trace
+from rserpool.testing.user import UserProcess
 
 __all__ = [
     "Dialled",

@@ -11,10 +11,13 @@ from twisted.python.failure import Failure
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.testing.clock import PATIENCE, Timeline
+from rserpool.testing.element import ElementProcess
 from rserpool.testing.faults import Faults
 from rserpool.testing.network import ScopeNetwork
-from rserpool.testing.process import ElementProcess, Process, RegistrarProcess, UserProcess
+from rserpool.testing.process import Process
+from rserpool.testing.registrar import RegistrarProcess
 from rserpool.testing.trace import Trace
+from rserpool.testing.user import UserProcess
 
 P = TypeVar("P", bound=Process)
 

@@ -88,7 +88,7 @@ class Audits:
             return [*outcomes, *self._request(peer, now)]
         # Some may have been removed while the table was on the way.
         space = self._handlespace
-        marked = [element for element in self._marked[peer] if space.find(element.handle, element.identifier) is element]
+        marked = [each for each in self._marked[peer] if space.find(each.handle, each.identifier) is each]
         self.forget(peer)
         rules = {element: authority.omits(peer, element) for element in marked}
         gone = [space.deregister(element, rule.why) for element, rule in rules.items() if rule.allowed]
