@@ -97,13 +97,3 @@ class Twistd(ProcessProtocol):
         for _, waiting in awaited:
             waiting.errback(RuntimeError("\n".join([sentence, *self.lines[-5:]])))
         self.ended.callback(sentence)
-
-
-def spawn(
-    reactor: Any, name: str, arguments: list[str], environment: dict[str, str], ended: Callable[[str], None]
-) -> Twistd:
-    """Start a twistd; C{ended} is called with a sentence when it is gone."""
-    twistd = Twistd(name, arguments)
-    twistd.ended.addCallback(ended)
-    twistd.start(reactor, environment)
-    return twistd

@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from rserpool.cli.demo.processes import Twistd, spawn
+from rserpool.cli.demo.processes import Twistd
 from rserpool.cli.demo.screen import Row, Screen
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 from rserpool.core.errors import RSerPoolError
@@ -172,7 +172,9 @@ class Stage:
             if row.state == "draining":
                 row.state = "stopped"
 
-        process = self._processes[row.name] = spawn(self._reactor, row.name, arguments, dict(os.environ), ended)
+        process = self._processes[row.name] = Twistd(row.name, arguments)
+        process.ended.addCallback(ended)
+        process.start(self._reactor, dict(os.environ))
         process.heard = lambda line: self._heard(row, line)
         row.pid = process.pid
 

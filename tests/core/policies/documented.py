@@ -19,7 +19,13 @@ def table() -> str:
     )
 
 
+def parts() -> tuple[str, str, str]:
+    """The page: what stands before the table, the table, and the rest."""
+    before, heading, rest = PAGE.read_text().partition(HEADING)
+    rows, blank, after = rest.partition("\n\n")
+    return before, f"{heading}{rows}\n", f"\n{after}"
+
+
 if __name__ == "__main__":
-    before, _, rest = PAGE.read_text().partition(HEADING)
-    after = rest.partition("\n\n")[2]
-    PAGE.write_text(f"{before}{table()}\n{after}")
+    before, _, after = parts()
+    PAGE.write_text(before + table() + after)
