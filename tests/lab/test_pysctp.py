@@ -32,6 +32,11 @@ SCTP = options.IPPROTO_SCTP
 PATH = "i128sIIIII"
 
 
+def read(thing: Any, names: str) -> tuple[Any, ...]:
+    """Some of its attributes."""
+    return tuple(getattr(thing, name) for name in names.split())
+
+
 class ViewTests(SctpHarness, TestCase):
     """Each row of the table is what the kernel itself answers."""
 
@@ -92,42 +97,24 @@ class ViewTests(SctpHarness, TestCase):
         kernel_path = self.told(association, 15, PATH, address, 0, 0, 0, 0, 0)[1:]
         interval, retransmissions, *_ = self.told(association, 9, "i128sIHIIIIBx", address, 0, 0, 0, 0, 0, 0, 0)[1:]
         streams = struct.unpack("=HHHH", sock.getsockopt(SCTP, 2, 8))
-        started = view.initparams
-        events = view.events
         return {
-            "get_rtoinfo(id)": (self.told(association, 0, "iIII"), (rto.initial, rto.max, rto.min)),
+            "get_rtoinfo(id)": (self.told(association, 0, "iIII"), read(rto, "initial max min")),
             "get_assocparams(id)": (
                 self.told(association, 1, "iHHIII"),
-                (
-                    limits.assocmaxrxt,
-                    limits.number_peer_destinations,
-                    limits.peer_rwnd,
-                    limits.local_rwnd,
-                    limits.cookie_life,
-                ),
+                read(limits, "assocmaxrxt number_peer_destinations peer_rwnd local_rwnd cookie_life"),
             ),
             "get_status(id)": (
-                (state, rwnd, unacked, pending, inbound, outbound, point, primary, peer),
+                (state, rwnd, unacked, pending, inbound, outbound, point, *primary, peer),
                 (
-                    status.state,
-                    status.rwnd,
-                    status.unackdata,
-                    status.penddata,
-                    status.instrms,
-                    status.outstrms,
-                    status.fragmentation_point,
-                    self.numbers(status.primary),
-                    status.primary.sockaddr,
+                    *read(status, "state rwnd unackdata penddata instrms outstrms fragmentation_point"),
+                    *read(status.primary, "state cwnd srtt rto mtu sockaddr"),
                 ),
             ),
-            "get_paddrinfo(id, address)": (list(kernel_path), self.numbers(path)),
-            "get_paddrparams(id, address)": (
-                (interval, retransmissions),
-                (parameters.hbinterval, parameters.pathmaxrxt),
-            ),
+            "get_paddrinfo(id, address)": (kernel_path, read(path, "state cwnd srtt rto mtu")),
+            "get_paddrparams(id, address)": ((interval, retransmissions), read(parameters, "hbinterval pathmaxrxt")),
             "getpaddrs(id)": ((peer,), view.getpaddrs(number)),
             "getladdrs(id)": (tuple(own), view.getladdrs(number)),
-            "initparams": (streams[:3], (started.num_ostreams, started.max_instreams, started.max_attempts)),
+            "initparams": (streams[:3], read(view.initparams, "num_ostreams max_instreams max_attempts")),
             "nodelay": (True, view.nodelay),
             "adaptation": (77, view.adaptation),
             "disable_fragments": (True, view.disable_fragments),
@@ -137,23 +124,13 @@ class ViewTests(SctpHarness, TestCase):
             "get_sndbuf()": (sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF), view.get_sndbuf()),
             "get_rcvbuf()": (sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF), view.get_rcvbuf()),
             "events": (
-                [False, True, True, False, False, True, True, False],
-                [
-                    events.data_io,
-                    events.association,
-                    events.address,
-                    events.send_failure,
-                    events.peer_error,
-                    events.shutdown,
-                    events.partial_delivery,
-                    events.adaptation_layer,
-                ],
+                (False, True, True, False, False, True, True, False),
+                read(
+                    view.events,
+                    "data_io association address send_failure peer_error shutdown partial_delivery adaptation_layer",
+                ),
             ),
         }
-
-    @staticmethod
-    def numbers(path: Any) -> list[int]:
-        return [path.state, path.cwnd, path.srtt, path.rto, path.mtu]
 
     async def test_one_to_one(self) -> None:
         """A port's endpoint and a transport's association can be viewed, too."""
