@@ -118,7 +118,7 @@ class Channel:
         except Exception as error:  # noqa: BLE001
             # For example an address family that this host does not have: the role tries another peer.
             self.driver.log.warn("cannot reach {peer}: {error}", peer=str(peer), error=error)
-            self.driver.loop.call_later(0, self._connect_failed, peer)
+            self.driver.loop.call_later(0, self._attempt_over, peer)
             return
         self._dialled[peer] = carrier
         self._called.setdefault(carrier, []).append(peer)
@@ -126,11 +126,12 @@ class Channel:
 
     def meet(self, peer: TransportAddress) -> None:
         """The association with a peer that was to be dialled is there already."""
-        present = self._dialled.pop(peer, None)
-        if present in self._where:
-            self.driver.perform(self.speaker.association_up(present, peer, self.driver.now(), True))
-        elif present is not None:
+        if self._dialled.pop(peer, None) is None:
+            return
+        if self._with(peer) is None:
             self.connect(peer)
+        else:
+            self._attempt_over(peer)
 
     def stop_connecting(self, peer: TransportAddress) -> None:
         """Give up an attempt."""
@@ -207,7 +208,7 @@ class Channel:
     def moved(self, carrier: Carrier, hosts: tuple[str, ...]) -> None:
         """The IP addresses of a peer are these."""
         peer = self._where.get(carrier)
-        if peer is not None:
+        if peer is not None and hosts:
             self.leave(carrier)
             self._settle(carrier, replace(peer, hosts=hosts))
         if self.addresses_changed is not None:
@@ -230,12 +231,7 @@ class Channel:
             self._given_up.discard(carrier)
         elif wanted := self._answered(carrier):
             for peer in wanted:
-                present = self._with(peer)
-                if present is None:
-                    self._connect_failed(peer)
-                else:
-                    # It failed because the peer has dialled us meanwhile: it was restarted, for example.
-                    self.driver.perform(self.speaker.association_up(present, peer, self.driver.now(), True))
+                self._attempt_over(peer)
         else:
             self.driver.perform(self.speaker.association_lost(carrier, self.driver.now()))
 
@@ -250,8 +246,13 @@ class Channel:
                 del self._under_way[place]
         return wanted
 
-    def _connect_failed(self, peer: TransportAddress) -> None:
-        self.driver.perform(self.speaker.connect_failed(peer, self.driver.now()))
+    def _attempt_over(self, peer: TransportAddress) -> None:
+        """To dial fails, or is not needed, where the peer has dialled us meanwhile: it was restarted, for example."""
+        present, now = self._with(peer), self.driver.now()
+        if present is None:
+            self.driver.perform(self.speaker.connect_failed(peer, now))
+        else:
+            self.driver.perform(self.speaker.association_up(present, peer, now, True))
 
     def _with(self, peer: TransportAddress) -> Carrier | None:
         return next((self._present[place] for place in places(peer) if place in self._present), None)

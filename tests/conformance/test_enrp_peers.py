@@ -174,6 +174,7 @@ class TakeoverTests(SynchronousTestCase):
         [element] = [effect.peer for effect in effects if isinstance(effect, Connect)]
         told = self.scope.registrar.association_up("element", element, self.scope.now, True)
         told += self.scope.pass_time(0.5)
+        told += self.scope.met("element", told)
         keep_alives = [asap.EndpointKeepAlive(SERVER, POOL, True, identifier) for identifier in (1, 2)]
         self.assertEqual(self.scope.sent("element", told), keep_alives)
 

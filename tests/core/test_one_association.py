@@ -5,14 +5,18 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import Connect, PolicyParameter, Send, TcpTransport, TransportAddress
 from rserpool.core.element import PoolElement
 from rserpool.core.policies import parse
 from rserpool.core.profiles import DEFAULT
+from rserpool.core.registrar import Registrar
 from rserpool.core.wire import asap
-from tests.core.registrar.stage import Stage, element
+from rserpool.node.driver import Channel, Driver
+from rserpool.node.reactor import ReactorLoop
+from tests.core.registrar.stage import element
 
 REGISTRAR = TransportAddress(("10.0.0.9", "10.1.0.9"), 3863)
 AS_SEEN = TransportAddress(("10.0.0.9",), 3863, 9899)
@@ -63,35 +67,75 @@ class DialledElementTests(SynchronousTestCase):
         self.assertEqual([], self.registrations(effects))
 
 
+class Line:
+    """An association as a driver has it; keeps what is sent."""
+
+    def __init__(self, peer: TransportAddress, outbound: bool) -> None:
+        self.peer = peer
+        self.outbound = outbound
+        self.sent: list[Any] = []
+
+    def send(self, data: bytes, ppid: int = 0) -> None:
+        self.sent.append(asap.decode(data).message)
+
+    def probe(self) -> None:
+        """Nothing is late here."""
+
+    close = abort = probe
+
+
+class Lines(Channel):
+    """Dials in vain, until the test says otherwise."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.dialled: list[Line] = []
+
+    def dial(self, peer: TransportAddress) -> Line:
+        self.dialled.append(Line(peer, True))
+        return self.dialled[-1]
+
+    def accept(self, port: int = 5000) -> Line:
+        """The element dials."""
+        line = Line(TransportAddress(("10.0.0.1",), port, 9899), False)
+        self.up(line)
+        return line
+
+
 class DialledRegistrarTests(SynchronousTestCase):
     """The element dials the registrar, which wants to know whether it lives."""
 
     def setUp(self) -> None:
-        self.stage = Stage()
-        self.stage.up("old")
-        self.stage.register("old", b"pool", element(7))
+        self.clock = Clock()
+        self.registrar = Registrar(5, profile=DEFAULT, random=Random(1))
+        driver = Driver(ReactorLoop(self.clock), self.registrar, lambda event: None)
+        self.lines = driver.channels["asap"] = Lines(driver, self.registrar, asap, 11)
+        self.old = self.lines.accept()
+        self.lines.received(self.old, asap.encode(asap.Registration(b"pool", element(7))))
 
     def test_before_the_registrar_notices(self) -> None:
         """The new association is asked, instead of dialling."""
-        self.stage.up("new")
-        effects = self.stage.lost("old")
-        self.assertEqual([], self.stage.dialled(effects))
-        self.assertEqual([asap.EndpointKeepAlive], [type(m) for m in self.stage.sent("new", effects)])
+        new = self.lines.accept()
+        self.lines.lost(self.old)
+        self.assertEqual([], self.lines.dialled)
+        self.assertEqual([asap.EndpointKeepAlive], [type(message) for message in new.sent])
 
     def test_while_it_is_dialled(self) -> None:
         """To dial fails, since there is an association by then: the element is asked over that one."""
-        (address,) = self.stage.dialled(self.stage.lost("old"))
-        self.stage.up("new")
-        effects = self.stage.refused(address)
-        self.assertEqual([asap.EndpointKeepAlive], [type(m) for m in self.stage.sent("new", effects)])
-        self.stage.tell("new", asap.EndpointKeepAliveAck(b"pool", 7))
-        self.stage.pass_time(0.2)
-        self.assertEqual(1, len(self.stage.resolve("new", b"pool").elements))
+        self.lines.lost(self.old)
+        new = self.lines.accept()
+        (dialled,) = self.lines.dialled
+        self.lines.lost(dialled)
+        self.assertEqual([asap.EndpointKeepAlive], [type(message) for message in new.sent])
+        self.lines.received(new, asap.encode(asap.EndpointKeepAliveAck(b"pool", 7)))
+        self.clock.advance(0.2)
+        self.lines.received(new, asap.encode(asap.HandleResolution(b"pool")))
+        self.assertEqual(1, len(new.sent[-1].elements))
 
     def test_another_place(self) -> None:
         """Another peer is not asked for it."""
-        (address,) = self.stage.dialled(self.stage.lost("old"))
-        self.stage.up("new", port=5001)
-        effects = self.stage.refused(address)
-        self.assertEqual([], self.stage.sent("new", effects))
-        self.assertEqual(0, len(self.stage.registrar.handlespace))
+        self.lines.lost(self.old)
+        new = self.lines.accept(port=5001)
+        self.lines.lost(self.lines.dialled[0])
+        self.assertEqual([], new.sent)
+        self.assertEqual(0, len(self.registrar.handlespace))

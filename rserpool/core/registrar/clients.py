@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress, scope
+from rserpool.core.addresses import TransportAddress, scope
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element
 from rserpool.core.registrar.limits import Limits, TokenBucket
@@ -66,7 +66,7 @@ class Client:
 
 
 class Clients:
-    """Everybody who is there, by association and by place; the one writer of whose element it is.
+    """Everybody who is there, by association; the one writer of whose element it is.
 
     An element belongs to the client over which it speaks: C{Element.association} and C{Client.elements} say the same.
 
@@ -77,35 +77,26 @@ class Clients:
         self._limits = limits
         self._clients: dict[Association | None, Client] = {}
         self.get = self._clients.get
-        self._places: dict[tuple[str, int, int], Client] = {}
 
     def __len__(self) -> int:
         return len(self._clients)
 
-    def at(self, address: TransportAddress) -> Client | None:
-        """Who is at an address, over SCTP."""
-        return next((self._places[place] for place in _places(address) if place in self._places), None)
-
     def up(self, association: Association, peer: TransportAddress, now: float, outbound: bool) -> Client:
         """An association or connection is up."""
         client = self._clients[association] = Client(association, peer, now, self._limits, outbound)
-        self._settle(client)
         return client
 
     def moved(self, association: Association, hosts: tuple[str, ...]) -> None:
         """Its IP addresses are these now."""
         client = self._clients.get(association)
         if client is not None and hosts:
-            self._unsettle(client)
             client.moved(replace(client.peer, hosts=hosts))
-            self._settle(client)
 
     def lost(self, association: Association) -> tuple[Client | None, list[Element]]:
         """An association is gone; returns who it was, and the elements that have none now."""
         client = self._clients.pop(association, None)
         if client is None:
             return None, []
-        self._unsettle(client)
         orphans = list(client.elements)
         for element in orphans:
             self.release(element)
@@ -124,22 +115,6 @@ class Clients:
         if former is not None:
             former.elements.pop(element, None)
         element.association = None
-
-    def _settle(self, client: Client) -> None:
-        if client.reliable:
-            for place in _places(client.peer):
-                self._places[place] = client
-
-    def _unsettle(self, client: Client) -> None:
-        """Another may be there already."""
-        for place in _places(client.peer):
-            if self._places.get(place) is client:
-                del self._places[place]
-
-
-def _places(address: TransportAddress) -> list[tuple[str, int, int]]:
-    udp = address.encapsulation or ENCAPSULATION_PORT
-    return [(host, address.port, udp) for host in address.hosts]
 
 
 # Which scopes of address a client can use, by the scope of the address that it comes from.

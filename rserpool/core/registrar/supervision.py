@@ -128,10 +128,6 @@ class Supervision:
         address = element.asap_address()
         if address is None:
             return [self._remove(element, Who.NO_WAY)] if watch is not None else []
-        present = self._clients.at(address)
-        if present is not None:
-            # RFC 9260 section 1.3: two endpoints have one association; the element was the first to dial.
-            return [self._over(present, element)]
         waiting = self._dialling.get(address)
         if waiting is not None:
             waiting[element] = None
@@ -153,8 +149,7 @@ class Supervision:
         outcomes: list[Outcome] = []
         for element in self._waiting(peer):
             if element.association is None:
-                present = self._clients.at(peer)
-                outcomes.append(self._remove(element, Who.NO_WAY) if present is None else self._over(present, element))
+                outcomes.append(self._remove(element, Who.NO_WAY))
         return outcomes
 
     def excuse(self, now: float) -> None:

@@ -49,6 +49,7 @@ class OwnerTests(SynchronousTestCase):
         scope.up("element")
         scope.up("user", host="10.0.0.9")
         effects = scope.registrar.receive("user", asap.EndpointUnreachable(POOL, 1), scope.now)
+        effects = scope.met("element", effects)
         self.assertEqual(scope.sent("element", effects), [asap.EndpointKeepAlive(SERVER, POOL, False, 1)])
         found = scope.registrar.handlespace.find(POOL, 1)
         assert found is not None

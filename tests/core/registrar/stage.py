@@ -42,6 +42,11 @@ class Stage:
     def lost(self, name: str) -> list[Any]:
         return self._note(self.registrar.association_lost(name, self.now))
 
+    def met(self, name: str, effects: list[Any]) -> list[Any]:
+        """Who is dialled has dialled us, as C{name}: a driver says so, since two endpoints have one association."""
+        answers = [self.registrar.association_up(name, peer, self.now, True) for peer in self.dialled(effects)]
+        return self._note([effect for answer in answers for effect in answer])
+
     def refused(self, peer: TransportAddress) -> list[Any]:
         return self._note(self.registrar.connect_failed(peer, self.now))
 
