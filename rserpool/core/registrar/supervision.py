@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import inf
 from typing import Final
 
@@ -140,15 +139,18 @@ class Supervision:
         return element.watch is not None and element.watch.answer_by is not None
 
     def connected(self, client: Client, peer: TransportAddress) -> list[Outcome]:
-        """There is an association to C{peer}, which a probe asked for."""
-        effects: list[Outcome] = [self._over(client, element) for element in self._waiting(peer)]
+        """There is an association to C{peer}, which a probe asked for: it asks our elements, and the others' too if
+        their process has dialled us."""
+        waiting = self._dialling.pop(peer, {})
+        asked = [element for element in waiting if element.watch is not None or not client.outbound]
+        effects: list[Outcome] = [self._over(client, element) for element in asked]
         return effects if effects or client.elements or not client.outbound else [Close(client.association)]
 
     def unreachable(self, peer: TransportAddress) -> list[Outcome]:
         """An association that a probe asked for could not be opened: its elements are gone."""
         outcomes: list[Outcome] = []
-        for element in self._waiting(peer):
-            if element.association is None:
+        for element in self._dialling.pop(peer, {}):
+            if element.watch is not None and element.association is None:
                 outcomes.append(self._remove(element, Who.NO_WAY))
         return outcomes
 
@@ -207,10 +209,6 @@ class Supervision:
         if element.association is None and element.watch is not None:
             self._clients.bind(client, element)
         return self._keep_alive(element, client.association)
-
-    def _waiting(self, peer: TransportAddress) -> Iterator[Element]:
-        """The elements for which an address was dialled, and that are still ours."""
-        return (element for element in self._dialling.pop(peer, ()) if element.watch is not None)
 
     def _set(self, element: Element, when: float) -> None:
         self._deadlines.set(element, when)
