@@ -19,8 +19,7 @@ PERCENT = FULL_LOAD // 100
 class PriorityLeastUsedDegradationTests(SynchronousTestCase):
     def test_counts_what_was_selected_and_what_comes(self) -> None:
         # A is at 0 + 30 for its first request, B at 45 + 1
-        selection = filled("PLUD", named([(0, 30), (45, 1)]))
-        self.assertEqual("".join(picks(selection, 5)), "ABBBB")
+        self.assertEqual("".join(picks(filled("PLUD", named([(0, 30), (45, 1)])), 5)), "ABBBB")
 
     def test_registering_again_resets_the_counter(self) -> None:
         members = named([(0, 30), (45, 1)])
@@ -33,12 +32,10 @@ class PriorityLeastUsedDegradationTests(SynchronousTestCase):
 class RandomizedTests(Chance):
     def test_priority_by_what_will_be_left(self) -> None:
         members = named([(0, QUARTER), (QUARTER, QUARTER), (QUARTER * 2, QUARTER)])
-        selection = filled("RPLU", members)
-        self.assert_shares(tally(selection, 10000), {"A": 3.0, "B": 2.0, "C": 1.0})
+        self.assert_shares(tally(filled("RPLU", members), 10000), {"A": 3.0, "B": 2.0, "C": 1.0})
 
     def test_priority_one_that_would_be_full_is_the_last_resort(self) -> None:
-        selection = filled("RPLU", named([(QUARTER, QUARTER * 3), (0, FULL_LOAD)]))
-        self.assertEqual(set(picks(selection, 20)), {"A"})
+        self.assertEqual(set(picks(filled("RPLU", named([(QUARTER, QUARTER * 3), (0, FULL_LOAD)])), 20)), {"A"})
         selection = filled("RPLU", named([(1, FULL_LOAD), (FULL_LOAD, FULL_LOAD)]))
         self.assertEqual(sorted(names(selection.select(5))), ["A", "B"])
 
@@ -79,21 +76,17 @@ class RandomizedTests(Chance):
 class DistanceTests(Chance):
     def test_each_millisecond_takes_its_part_of_the_weight(self) -> None:
         members = named([(1000, PERCENT, 0), (1000, PERCENT, 50), (2000, PERCENT, 50)])
-        selection = filled("WRAND-DPF", members)
-        self.assert_shares(tally(selection, 10000), {"A": 10.0, "B": 5.0, "C": 10.0})
+        self.assert_shares(tally(filled("WRAND-DPF", members), 10000), {"A": 10.0, "B": 5.0, "C": 10.0})
 
     def test_a_weight_never_vanishes_with_distance(self) -> None:
         members = named([(1000, PERCENT, 200), (0, PERCENT, 0)])
-        selection = filled("WRAND-DPF", members)
-        self.assertEqual(picks(selection, 3, 2), ["A"] * 3)
+        self.assertEqual(picks(filled("WRAND-DPF", members), 3, 2), ["A"] * 3)
 
     def test_each_millisecond_adds_to_the_load(self) -> None:
-        selection = filled("LU-DPF", named([(0, 10, 50), (499, 10, 0), (501, 10, 0)]))
-        self.assertEqual(picks(selection, 1, 3), ["BAC"])
+        self.assertEqual(picks(filled("LU-DPF", named([(0, 10, 50), (499, 10, 0), (501, 10, 0)])), 1, 3), ["BAC"])
 
     def test_distance_and_degradation(self) -> None:
-        selection = filled("LUD-DPF", named([(0, 200, 10, 50), (0, 200, 10, 100)]))
-        self.assertEqual("".join(picks(selection, 5)), "AAABA")
+        self.assertEqual("".join(picks(filled("LUD-DPF", named([(0, 200, 10, 50), (0, 200, 10, 100)])), 5)), "AAABA")
 
 
 class MeasuredTests(SynchronousTestCase):

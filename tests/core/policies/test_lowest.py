@@ -14,12 +14,10 @@ from tests.core.policies.members import Named, filled, named, names, picks, tall
 class PriorityTests(SynchronousTestCase):
     @rfc("5356", "4.5.2", "MUST select the pool elements with the highest", "MUST be reported in decreasing order")
     def test_decreasing_order(self) -> None:
-        selection = filled("PRIO", named([(1,), (0xFFFFFFFF,), (0,), (7,)]))
-        self.assertEqual(picks(selection, 2, 4), ["BDAC", "BDAC"])
+        self.assertEqual(picks(filled("PRIO", named([(1,), (0xFFFFFFFF,), (0,), (7,)])), 2, 4), ["BDAC", "BDAC"])
 
     def test_equals_take_turns(self) -> None:
-        selection = filled("PRIO", named([(1,), (7,), (7,)]))
-        self.assertEqual(picks(selection, 3), ["B", "C", "B"])
+        self.assertEqual(picks(filled("PRIO", named([(1,), (7,), (7,)])), 3), ["B", "C", "B"])
 
 
 class LeastUsedTests(SynchronousTestCase):
@@ -31,17 +29,14 @@ class LeastUsedTests(SynchronousTestCase):
         "MUST be sorted in ascending order",
     )
     def test_ascending_order(self) -> None:
-        selection = filled("LU", named([(FULL_LOAD,), (30,), (0,), (20,)]))
-        self.assertEqual(picks(selection, 2, 3), ["CDB", "CDB"])
+        self.assertEqual(picks(filled("LU", named([(FULL_LOAD,), (30,), (0,), (20,)])), 2, 3), ["CDB", "CDB"])
 
     def test_full_ones_are_the_last_resort(self) -> None:
-        selection = filled("LU", named([(FULL_LOAD,), (FULL_LOAD,)]))
-        self.assertEqual(picks(selection, 3), ["A", "B", "A"])
+        self.assertEqual(picks(filled("LU", named([(FULL_LOAD,), (FULL_LOAD,)])), 3), ["A", "B", "A"])
 
     @rfc("5356", "5.1.2", "SHOULD be made among these elements")
     def test_ties_go_round_robin(self) -> None:
-        selection = filled("LU", named([(10,), (10,), (10,), (50,)]))
-        self.assertEqual(picks(selection, 4), ["A", "B", "C", "A"])
+        self.assertEqual(picks(filled("LU", named([(10,), (10,), (10,), (50,)])), 4), ["A", "B", "C", "A"])
 
     def test_ties_go_round_robin_however_many_are_asked_for(self) -> None:
         """As in round robin the head moves by one: also if all are reported, the first is not always the same."""
@@ -81,8 +76,7 @@ class LeastUsedDegradationTests(SynchronousTestCase):
     @rfc("5356", "5.2.2", "MUST be stored", "SHOULD have the lowest possible sum")
     def test_counts_what_was_selected(self) -> None:
         # A may take five requests of 10 before it has reached B
-        selection = filled("LUD", named([(0, 10), (45, 10)]))
-        self.assertEqual("".join(picks(selection, 9)), "AAAAABABA")
+        self.assertEqual("".join(picks(filled("LUD", named([(0, 10), (45, 10)])), 9)), "AAAAABABA")
 
     @rfc("5356", "5.2.2", "MUST be incremented by 1", "SHOULD have the lowest possible sum")
     def test_every_selected_one_counts(self) -> None:
@@ -110,18 +104,15 @@ class LeastUsedDegradationTests(SynchronousTestCase):
         self.assertEqual([member.tally for member in members], [0, 0])
 
     def test_without_degradation_it_is_least_used(self) -> None:
-        selection = filled("LUD", named([(5, 0), (5, 0), (9, 0)]))
-        self.assertEqual(picks(selection, 3, 3), ["ABC", "BAC", "ABC"])
+        self.assertEqual(picks(filled("LUD", named([(5, 0), (5, 0), (9, 0)])), 3, 3), ["ABC", "BAC", "ABC"])
 
     def test_counts_beyond_32_bits(self) -> None:
         members = named([(FULL_LOAD, FULL_LOAD), (FULL_LOAD, FULL_LOAD)])
-        selection = filled("LUD", members)
-        self.assertEqual(tally(selection, 100), Counter(A=50, B=50))
+        self.assertEqual(tally(filled("LUD", members), 100), Counter(A=50, B=50))
 
     def test_load_spreads_by_degradation(self) -> None:
         """One that degrades half as fast is given twice as much."""
-        selection = filled("LUD", named([(0, 10), (0, 20)]))
-        self.assertEqual(tally(selection, 300), Counter(A=200, B=100))
+        self.assertEqual(tally(filled("LUD", named([(0, 10), (0, 20)])), 300), Counter(A=200, B=100))
 
 
 class PriorityLeastUsedTests(SynchronousTestCase):
@@ -129,10 +120,8 @@ class PriorityLeastUsedTests(SynchronousTestCase):
     def test_the_example_of_the_rfc(self) -> None:
         """5.3.1: A at 50 + 10 comes before B at 50 + 50."""
         half, tenth = FULL_LOAD // 2, FULL_LOAD // 10
-        selection = filled("PLU", named([(half, half), (half, tenth)]))
-        self.assertEqual(picks(selection, 2, 2), ["BA", "BA"])
+        self.assertEqual(picks(filled("PLU", named([(half, half), (half, tenth)])), 2, 2), ["BA", "BA"])
 
     @rfc("5356", "5.3.2", "SHOULD select, at most, the requested", "SHOULD be made among these elements")
     def test_equal_sums_go_round_robin(self) -> None:
-        selection = filled("PLU", named([(10, 20), (20, 10), (30, 1)]))
-        self.assertEqual(picks(selection, 3, 2), ["AB", "BA", "AB"])
+        self.assertEqual(picks(filled("PLU", named([(10, 20), (20, 10), (30, 1)])), 3, 2), ["AB", "BA", "AB"])

@@ -42,8 +42,7 @@ class ChanceTests(SynchronousTestCase):
 
 class RandomTests(ChanceTests):
     def test_all_alike(self) -> None:
-        selection = filled("RAND", named([()] * 10))
-        self.assert_shares(tally(selection, 10000), dict.fromkeys("ABCDEFGHIJ", 1.0))
+        self.assert_shares(tally(filled("RAND", named([()] * 10)), 10000), dict.fromkeys("ABCDEFGHIJ", 1.0))
 
     def test_all_alike_after_some_have_gone(self) -> None:
         members = named([()] * 15)
@@ -79,8 +78,7 @@ class WeightedRandomTests(ChanceTests):
         self.assert_shares(tally(selection, 20000), dict(zip("ABCDE", map(float, weights[:5]), strict=True)) | {"F": 0})
 
     def test_equal_weights_are_random(self) -> None:
-        selection = filled("WRAND", named([(7,)] * 10))
-        self.assert_shares(tally(selection, 10000), dict.fromkeys("ABCDEFGHIJ", 1.0))
+        self.assert_shares(tally(filled("WRAND", named([(7,)] * 10)), 10000), dict.fromkeys("ABCDEFGHIJ", 1.0))
 
     def test_pairs_drawn_one_by_one(self) -> None:
         weights = [9, 5, 5, 2, 1, 30, 12, 8, 8, 20]
@@ -122,8 +120,7 @@ class RandomizedLeastUsedTests(ChanceTests):
         self.assert_shares(tally(selection, 10000), {"A": 4.0, "B": 2.0, "C": 1.0})
 
     def test_a_full_one_is_not_selected(self) -> None:
-        selection = filled("RLU", named([(FULL_LOAD,), (FULL_LOAD - 1,)]))
-        self.assertEqual(picks(selection, 5, 2), ["B"] * 5)
+        self.assertEqual(picks(filled("RLU", named([(FULL_LOAD,), (FULL_LOAD - 1,)])), 5, 2), ["B"] * 5)
 
     def test_if_all_are_full_all_are_alike(self) -> None:
         selection = filled("RLU", named([(FULL_LOAD,)] * 10))
@@ -131,5 +128,4 @@ class RandomizedLeastUsedTests(ChanceTests):
         self.assertEqual(sorted(names(selection.select(20))), list("ABCDEFGHIJ"))
 
     def test_peek_is_drawn_alike(self) -> None:
-        selection = filled("RLU", named([(0,), (FULL_LOAD,)]))
-        self.assertEqual(names(selection.peek(2)), "A")
+        self.assertEqual(names(filled("RLU", named([(0,), (FULL_LOAD,)])).peek(2)), "A")

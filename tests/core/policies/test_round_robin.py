@@ -21,12 +21,10 @@ class RoundRobinTests(SynchronousTestCase):
         "SHOULD be advanced by one element",
     )
     def test_head_moves_by_one_a_request(self) -> None:
-        selection = filled("RR", named([()] * 4))
-        self.assertEqual(picks(selection, 5, 3), ["ABC", "BCD", "CDA", "DAB", "ABC"])
+        self.assertEqual(picks(filled("RR", named([()] * 4)), 5, 3), ["ABC", "BCD", "CDA", "DAB", "ABC"])
 
     def test_no_element_twice(self) -> None:
-        selection = filled("RR", named([()] * 3))
-        self.assertEqual(picks(selection, 2, 10), ["ABC", "BCA"])
+        self.assertEqual(picks(filled("RR", named([()] * 3)), 2, 10), ["ABC", "BCA"])
 
     def test_nothing_asked_moves_nothing(self) -> None:
         selection = filled("RR", named([()] * 3))
