@@ -74,7 +74,7 @@ def association_text(association: AssociationReport) -> str:
     return text if association.duration is None else f"{text}, {time_text(association.duration)}"
 
 
-def change_text(change: Change, now: float) -> str:
+def change_text(change: Change) -> str:
     """One line about a component that came, changed or went."""
     known = change.known
     who = f"{change.what} {kind_text(known.report.sender)} {component_text(known.report.sender)}"

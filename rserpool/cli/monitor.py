@@ -157,7 +157,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Cal
         if live or options.once:
             return
         try:
-            lines.show(change_text(change, now()), change=change.what, **component_json(change.known, now()))
+            lines.show(change_text(change), change=change.what, **component_json(change.known, now()))
         except OSError as error:
             failed(Failure(error))
 
