@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from rserpool.core.addresses import TransportAddress, places
 from rserpool.core.effects import (
@@ -27,45 +27,9 @@ from rserpool.core.effects import (
 from rserpool.core.errors import CauseCode, WireError
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
-from rserpool.core.wire.tlv import Decoded
 from rserpool.node.loop import Carrier, Loop, Timer
+from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.strangers import Strangers
-
-
-class Speaker(Protocol):
-    """What a role shows to those who speak one protocol with it."""
-
-    def association_up(
-        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
-    ) -> list[Effect]: ...
-
-    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]: ...
-
-    def association_lost(self, association: Association, now: float) -> list[Effect]: ...
-
-    def association_paused(self, association: Association, now: float) -> list[Effect]: ...
-
-    def association_resumed(self, association: Association, now: float) -> list[Effect]: ...
-
-    def receive(self, association: Association, message: Any, now: float) -> list[Effect]: ...
-
-    def announcement(self, message: Any, source: str, now: float) -> list[Effect]: ...
-
-
-class Role(Speaker, Protocol):
-    """What a driver runs: Registrar, PoolElement or PoolUser; it speaks ASAP."""
-
-    def tick(self, now: float) -> list[Effect]: ...
-
-    def next_deadline(self) -> float | None: ...
-
-
-class Codec(Protocol):
-    """One protocol's messages and their bytes: C{rserpool.core.wire.asap} or C{enrp}."""
-
-    def encode(self, message: Any, /) -> bytes: ...
-
-    def decode(self, data: bytes, /) -> Decoded[Any]: ...
 
 
 class Channel:
@@ -78,7 +42,7 @@ class Channel:
     @ivar addresses_changed: what hears that a peer's addresses are not those that it came with; None for nothing.
     """
 
-    def __init__(self, driver: Driver, speaker: Speaker, codec: Codec, ppid: int) -> None:
+    def __init__(self, driver: Driver, speaker: Speaker[Any], codec: Codec, ppid: int) -> None:
         self.driver = driver
         self.speaker = speaker
         self.codec = codec

@@ -12,11 +12,12 @@ from twisted.python.failure import Failure
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.wire import asap
 from rserpool.node.closing import close
-from rserpool.node.driver import Channel, Codec, Driver, Role, Speaker
+from rserpool.node.driver import Channel, Driver
 from rserpool.node.loop import Carrier
 from rserpool.node.multicast import MulticastGroup
 from rserpool.node.paths import Paths
 from rserpool.node.reactor import ReactorLoop
+from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.tcp import TcpEndpoint, listen_tcp
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
@@ -29,7 +30,7 @@ class NodeChannel(Channel, SctpHandler):
     @ivar tcp: the same for connections (RFC 5352 section 2.1).
     """
 
-    def __init__(self, node: Node, speaker: Speaker, codec: Codec, ppid: int) -> None:
+    def __init__(self, node: Node, speaker: Speaker[Any], codec: Codec, ppid: int) -> None:
         super().__init__(node, speaker, codec, ppid)
         self.sctp: ISctpEndpoint | None = None
         self.tcp: TcpEndpoint | None = None
@@ -125,7 +126,7 @@ class Node(Driver):
         self.paths = Paths(ReactorLoop.log)
         self.asap = self.open_channel("asap", role, asap, PPID_ASAP)
 
-    def open_channel(self, name: str, speaker: Speaker, codec: Codec, ppid: int) -> NodeChannel:
+    def open_channel(self, name: str, speaker: Speaker[Any], codec: Codec, ppid: int) -> NodeChannel:
         """Speak another protocol too, over an endpoint of its own."""
         channel = self.channels[name] = NodeChannel(self, speaker, codec, ppid)
         return channel

@@ -15,7 +15,8 @@ from rserpool.core.deadlines import Deadlines
 from rserpool.core.errors import WireError
 from rserpool.core.wire import asap
 from rserpool.core.wire.stream import whole_messages
-from rserpool.node.driver import Channel, Driver, Speaker
+from rserpool.node.driver import Channel, Driver
+from rserpool.node.role import Speaker
 
 CONNECT = 5.0
 """Seconds that a registrar may take to accept."""
@@ -113,7 +114,7 @@ class _Call:
 class ThreadChannel(Channel):
     """ASAP over TCP connections of one thread."""
 
-    def __init__(self, driver: Driver, loop: ThreadLoop, speaker: Speaker) -> None:
+    def __init__(self, driver: Driver, loop: ThreadLoop, speaker: Speaker[asap.Message]) -> None:
         super().__init__(driver, speaker, asap, PPID)
         self.loop = loop
         self.connections: set[Connection] = set()

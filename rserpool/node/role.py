@@ -1,0 +1,62 @@
+"""What a driver runs: a role, and what speaks one protocol for it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.effects import Association, Effect
+from rserpool.core.wire import asap
+from rserpool.core.wire.tlv import Decoded
+
+M = TypeVar("M", contravariant=True)
+
+
+class Speaker(Protocol[M]):
+    """What a role shows to those who speak one protocol with it; C{now} is monotonic, in seconds.
+
+    Each method returns the effects that are to be performed, in order.
+    """
+
+    def association_up(
+        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
+    ) -> list[Effect]:
+        """An association is up; outbound, if a L{Connect<rserpool.core.effects.Connect>} asked for it."""
+
+    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
+        """What a L{Connect<rserpool.core.effects.Connect>} asked for could not be opened."""
+
+    def association_lost(self, association: Association, now: float) -> list[Effect]:
+        """It is gone."""
+
+    def association_paused(self, association: Association, now: float) -> list[Effect]:
+        """Its peer reads too slowly."""
+
+    def association_resumed(self, association: Association, now: float) -> list[Effect]:
+        """Its peer reads again."""
+
+    def receive(self, association: Association, message: M, now: float) -> list[Effect]:
+        """A message came in."""
+
+    def announcement(self, message: M, source: str, now: float) -> list[Effect]:
+        """A message came in at the multicast group, from the IP address C{source}."""
+
+
+class Role(Speaker[asap.Message], Protocol):
+    """Registrar, PoolElement or PoolUser: it speaks ASAP."""
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due."""
+
+    def next_deadline(self) -> float | None:
+        """When L{tick} is to be called next, or None."""
+
+
+class Codec(Protocol):
+    """One protocol's messages and their bytes: C{rserpool.core.wire.asap} or C{enrp}."""
+
+    def encode(self, message: Any, /) -> bytes:
+        """See L{asap.encode}."""
+
+    def decode(self, data: bytes, /) -> Decoded[Any]:
+        """See L{asap.decode}."""
