@@ -18,7 +18,7 @@ from rserpool.registrar import RegistrarService
 from rserpool.sctp.memory import Network
 from tests.conformance import rfc
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, information, owned, place
-from tests.core.registrar.stage import element
+from tests.core.stage import element
 from tests.sctp.harness import Recorder
 
 POOL = b"pool"

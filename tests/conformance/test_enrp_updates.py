@@ -13,7 +13,7 @@ from rserpool.core.profiles import RFC
 from rserpool.core.wire import asap, enrp
 from tests.conformance import rfc
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, owned
-from tests.core.registrar.stage import element
+from tests.core.stage import element
 
 POOL = b"pool"
 

@@ -12,7 +12,8 @@ from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.conformance import rfc
-from tests.core.registrar.stage import SERVER, Stage, element
+from tests.core.registrar.stage import SERVER, RegistrarStage
+from tests.core.stage import element
 
 POOL = b"www"
 
@@ -28,7 +29,7 @@ class ResolutionTests(SynchronousTestCase):
         "SHOULD list all the PEs currently registered",
     )
     def test_all_elements(self) -> None:
-        stage = Stage()
+        stage = RegistrarStage()
         stage.up("a")
         for identifier in range(1, 51):
             stage.register("a", POOL, element(identifier))
@@ -51,7 +52,7 @@ class SupervisionTests(SynchronousTestCase):
     def test_a_report_about_a_dead_element(self) -> None:
         """It does not answer; or its association is gone, and it cannot be dialled."""
         for dead in (False, True):
-            stage = Stage(profile=RFC)
+            stage = RegistrarStage(profile=RFC)
             stage.up("a")
             stage.up("u", host="10.0.0.9")
             stage.register("a", POOL, element(1))
@@ -65,7 +66,7 @@ class SupervisionTests(SynchronousTestCase):
     @rfc("5352", "3.5", "MUST distribute the ASAP_ENDPOINT_KEEP_ALIVE")
     def test_keep_alives_are_spread(self) -> None:
         """Of a thousand elements that registered at once, no second asks more than a few."""
-        stage = Stage(profile=RFC)
+        stage = RegistrarStage(profile=RFC)
         stage.up("a")
         for identifier in range(1, 1001):
             stage.register("a", POOL, element(identifier, life=3600))
@@ -87,7 +88,7 @@ class AnnouncementTests(SynchronousTestCase):
         """Every T6 alone, every 3 * T6 once two others have been heard; with all transports for ASAP."""
         transports = (SctpTransport(3863, DATA_PLUS_CONTROL, ("10.0.0.1",)), TcpTransport(3863, "10.0.0.1"))
         announcement = Announce(asap.ServerAnnounce(SERVER, transports, 9899))
-        stage = Stage(profile=RFC)
+        stage = RegistrarStage(profile=RFC)
         self.assertEqual(stage.registrar.announce(transports, 9899, stage.now), [announcement])
         for _ in range(3):
             self.assertEqual(stage.pass_time(0.99), [])

@@ -16,7 +16,7 @@ from rserpool.core.registrar import Registrar
 from rserpool.core.wire import asap
 from rserpool.node.driver import Channel, Driver
 from rserpool.node.reactor import ReactorLoop
-from tests.core.registrar.stage import element
+from tests.core.stage import element
 
 REGISTRAR = TransportAddress(("10.0.0.9", "10.1.0.9"), 3863)
 AS_SEEN = TransportAddress(("10.0.0.9",), 3863, 9899)

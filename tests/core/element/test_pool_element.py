@@ -26,6 +26,7 @@ from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 from tests.conformance import rfc
+from tests.core.stage import Stage
 
 POOL = b"www"
 FIRST, SECOND = (TransportAddress(("10.0.0.1",), 3863, udp) for udp in (9899, 9898))
@@ -33,12 +34,11 @@ WEB = TcpTransport(80, "10.0.0.7")
 ROUND_ROBIN = PolicyParameter(1)
 
 
-class ElementTestCase(SynchronousTestCase):
+class ElementTestCase(Stage, SynchronousTestCase):
     """One element, two registrars, effects by hand."""
 
     def setUp(self):
-        self.now = 100.0
-        self.element = PoolElement([FIRST, SECOND], profile=DEFAULT, random=Random(7))
+        self.role = self.element = PoolElement([FIRST, SECOND], profile=DEFAULT, random=Random(7))
 
     def serve(self, **options):
         return self.element.serve(POOL, WEB, ROUND_ROBIN, self.now, **options)
@@ -50,15 +50,6 @@ class ElementTestCase(SynchronousTestCase):
         self.serve(identifier=7)
         self.at_home()
         return self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
-
-    def pass_time(self, seconds):
-        end = self.now + seconds
-        effects = []
-        while (due := self.element.next_deadline()) is not None and due <= end:
-            self.now = max(due, self.now)
-            effects += self.element.tick(self.now)
-        self.now = end
-        return effects
 
     @staticmethod
     def sent(effects, association="home"):

@@ -10,7 +10,8 @@ from rserpool.core.addresses import ENRP_PORT
 from rserpool.core.profiles import RFC
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, ServerInformation
-from tests.core.registrar.stage import SERVER, Stage, element
+from tests.core.registrar.stage import SERVER, RegistrarStage
+from tests.core.stage import element
 
 P, Q, R = 0x1111, 0x2222, 0x7777
 """Server identifiers of peers; ours, 0x5e12, is greater than P and Q, and smaller than R."""
@@ -26,7 +27,7 @@ def information(identifier: int) -> ServerInformation:
     return ServerInformation(identifier, SctpTransport(ENRP_PORT, 0, place(identifier).hosts))
 
 
-class PeeringStage(Stage):
+class PeeringStage(RegistrarStage):
     """Drives one registrar. Associations with peers are named by the peers' server identifiers."""
 
     def __init__(self, *configured: int, **options: Any) -> None:
@@ -36,12 +37,12 @@ class PeeringStage(Stage):
         self.peering = self.registrar.peering
         self.checksums: dict[int, int] = {}
         own = ServerInformation(SERVER, SctpTransport(ENRP_PORT, 0, ("10.0.3.0",)))
-        self.began = self._note(self.enrp.join(own, [place(each) for each in configured], self.now))
+        self.began = self.note(self.enrp.join(own, [place(each) for each in configured], self.now))
 
     def meet(self, identifier: int, outbound: bool = False) -> list[Any]:
         """An association with a peer, which presents itself; what the registrar sends to it."""
         effects = self.enrp.association_up(identifier, place(identifier), self.now, outbound)
-        self._note(effects)
+        self.note(effects)
         return self.to(identifier, effects) + self.hear(
             identifier, enrp.Presence(identifier, SERVER, 0xFFFF, information(identifier))
         )
@@ -53,7 +54,7 @@ class PeeringStage(Stage):
     def all_of(self, identifier: int, message: enrp.Message) -> list[Any]:
         """A message of a peer; every effect."""
         decoded = enrp.decode(enrp.encode(message)).message
-        return self._note(self.enrp.receive(identifier, decoded, self.now))
+        return self.note(self.enrp.receive(identifier, decoded, self.now))
 
     def presence(self, identifier: int, checksum: int | None = None, **options: Any) -> list[Any]:
         """A presence of a peer whose handlespace is as we believe, or has another checksum."""
@@ -63,7 +64,7 @@ class PeeringStage(Stage):
 
     def lose(self, identifier: int) -> list[Any]:
         """The association with a peer is gone."""
-        return self._note(self.enrp.association_lost(identifier, self.now))
+        return self.note(self.enrp.association_lost(identifier, self.now))
 
     def update(self, identifier: int, handle: bytes, parameter: Any, action: int = 0) -> list[Any]:
         """A peer tells of an element; every effect."""

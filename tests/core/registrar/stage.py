@@ -5,72 +5,51 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from rserpool.core import Connect, Notify, PolicyParameter, PoolElementParameter, Send, TcpTransport, TransportAddress
-from rserpool.core.policies import parse
+from rserpool.core import Connect, Notify, PoolElementParameter, Send, TransportAddress
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar import Registrar
 from rserpool.core.wire import asap
+from tests.core.stage import Stage
 
 SERVER = 0x5E12
 
 
-def element(
-    identifier: int, policy: str = "round-robin", host: str = "10.0.0.1", life: int = 60, port: int = 80
-) -> PoolElementParameter:
-    """A pool element as it stands in a registration."""
-    parsed = parse(policy)
-    return PoolElementParameter(
-        identifier, 0, life, TcpTransport(port, host), PolicyParameter(parsed.policy.number, parsed.data)
-    )
-
-
-class Stage:
+class RegistrarStage(Stage):
     """Drives one registrar."""
 
     def __init__(self, **options: Any) -> None:
-        self.now = 1000.0
         options.setdefault("profile", DEFAULT)
-        self.registrar = Registrar(SERVER, random=Random(1), **options)
+        self.role = self.registrar = Registrar(SERVER, random=Random(1), **options)
         self.effects: list[Any] = []
 
     def up(self, name: str, host: str = "10.0.0.1", port: int = 5000, **options: Any) -> None:
         """An association is accepted (or, outbound=True, was opened for us)."""
         outbound = options.pop("outbound", False)
         peer = TransportAddress((host,), port, options.pop("encapsulation", 40000), **options)
-        self._note(self.registrar.association_up(name, peer, self.now, outbound))
+        self.note(self.registrar.association_up(name, peer, self.now, outbound))
 
     def lost(self, name: str) -> list[Any]:
-        return self._note(self.registrar.association_lost(name, self.now))
+        return self.note(self.registrar.association_lost(name, self.now))
 
     def met(self, name: str, effects: list[Any]) -> list[Any]:
         """Who is dialled has dialled us, as C{name}: a driver says so, since two endpoints have one association."""
         answers = [self.registrar.association_up(name, peer, self.now, True) for peer in self.dialled(effects)]
-        return self._note([effect for answer in answers for effect in answer])
+        return self.note([effect for answer in answers for effect in answer])
 
     def refused(self, peer: TransportAddress) -> list[Any]:
-        return self._note(self.registrar.connect_failed(peer, self.now))
+        return self.note(self.registrar.connect_failed(peer, self.now))
 
     def tell(self, name: str, message: Any) -> list[Any]:
         """A message goes over the wire to the registrar; returns what the registrar sends back to the same peer."""
         decoded = asap.decode(asap.encode(message)).message
-        effects = self._note(self.registrar.receive(name, decoded, self.now))
+        effects = self.note(self.registrar.receive(name, decoded, self.now))
         return self.sent(name, effects)
-
-    def pass_time(self, seconds: float) -> list[Any]:
-        """Let the clock run, and call tick exactly when the registrar asked for it."""
-        end = self.now + seconds
-        effects: list[Any] = []
-        while (due := self.registrar.next_deadline()) is not None and due <= end:
-            self.now = max(self.now, due)
-            effects += self._note(self.registrar.tick(self.now))
-        self.now = end
-        return effects
 
     def stall(self, seconds: float) -> list[Any]:
         """The registrar's own loop stands still; then its timer comes, late."""
         self.registrar.next_deadline()
         self.now += seconds
-        return self._note(self.registrar.tick(self.now))
+        return self.note(self.registrar.tick(self.now))
 
     def register(self, name: str, handle: bytes, parameter: PoolElementParameter) -> list[Any]:
         return self.tell(name, asap.Registration(handle, parameter))
@@ -79,7 +58,7 @@ class Stage:
         (answer,) = self.tell(name, asap.HandleResolution(handle, subscribe, items))
         return answer
 
-    def _note(self, effects: list[Any]) -> list[Any]:
+    def note(self, effects: list[Any]) -> list[Any]:
         self.effects += effects
         return effects
 

@@ -13,7 +13,8 @@ from rserpool.core import (
 )
 from rserpool.core.wire import asap
 from tests.conformance import rfc
-from tests.core.registrar.stage import Stage, element
+from tests.core.registrar.stage import RegistrarStage
+from tests.core.stage import element
 
 POOL = b"www"
 
@@ -26,7 +27,7 @@ class ResolutionTests(SynchronousTestCase):
     """3.3: answers, items, scopes."""
 
     def setUp(self):
-        self.stage = Stage()
+        self.stage = RegistrarStage()
         self.stage.up("a")
         self.stage.up("u", host="10.0.0.9")
 
@@ -86,7 +87,7 @@ class SubscriptionTests(SynchronousTestCase):
     """2.2.5: dynamic updates."""
 
     def setUp(self):
-        self.stage = Stage(keep_alives=False)
+        self.stage = RegistrarStage(keep_alives=False)
         self.stage.up("a")
         self.stage.up("u", host="10.0.0.9")
         self.stage.register("a", POOL, element(1))

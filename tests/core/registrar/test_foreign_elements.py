@@ -12,7 +12,8 @@ from rserpool.core.element import PoolElement
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
-from tests.core.registrar.stage import Stage, element
+from tests.core.registrar.stage import RegistrarStage
+from tests.core.stage import element
 
 
 class AcknowledgementTests(SynchronousTestCase):
@@ -20,7 +21,7 @@ class AcknowledgementTests(SynchronousTestCase):
 
     def test_moved_meanwhile(self) -> None:
         """It was asked while it was ours, and answers when it is another's: that binds it to nobody (seed 28)."""
-        stage = Stage()
+        stage = RegistrarStage()
         stage.up("pe")
         stage.register("pe", b"pool", element(7))
         handlespace = stage.registrar.handlespace

@@ -14,7 +14,8 @@ from rserpool.core import (
 from rserpool.core.registrar import Limits
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import OpaqueTransport
-from tests.core.registrar.stage import Stage, element
+from tests.core.registrar.stage import RegistrarStage
+from tests.core.stage import element
 
 POOL = b"www"
 
@@ -27,7 +28,7 @@ class LimitTests(SynchronousTestCase):
     """Each limit refuses clearly, and nothing else changes."""
 
     def stage(self, **limits):
-        stage = Stage(limits=Limits(**limits))
+        stage = RegistrarStage(limits=Limits(**limits))
         stage.up("a")
         return stage
 
@@ -94,7 +95,7 @@ class AnnouncementTests(SynchronousTestCase):
     """3.6: server announcements."""
 
     def test_rate_follows_the_number_of_registrars(self):
-        stage = Stage()
+        stage = RegistrarStage()
         start = stage.now
         stage.registrar.announce((), 0, stage.now)
         self.assertEqual(stage.registrar.next_deadline(), start + 1)

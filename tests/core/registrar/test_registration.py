@@ -16,7 +16,8 @@ from rserpool.core.registrar.events import ElementRegistered
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import DATA_ONLY, OpaqueTransport
 from tests.conformance import rfc
-from tests.core.registrar.stage import SERVER, Stage, element
+from tests.core.registrar.stage import SERVER, RegistrarStage
+from tests.core.stage import element
 
 POOL = b"www"
 
@@ -29,7 +30,7 @@ class RegistrationTests(SynchronousTestCase):
     """3.1: granting and refusing registrations."""
 
     def setUp(self):
-        self.stage = Stage()
+        self.stage = RegistrarStage()
         self.stage.up("a")
 
     @rfc(
@@ -196,7 +197,7 @@ class OwnershipTests(SynchronousTestCase):
     """Who may change or remove a registered element."""
 
     def setUp(self):
-        self.stage = Stage()
+        self.stage = RegistrarStage()
         self.stage.up("a")
         self.stage.register("a", POOL, element(1))
 
@@ -252,7 +253,7 @@ class DeregistrationTests(SynchronousTestCase):
     """3.2."""
 
     def setUp(self):
-        self.stage = Stage()
+        self.stage = RegistrarStage()
         self.stage.up("a")
 
     @rfc(

@@ -12,7 +12,8 @@ from rserpool.core import (
 from rserpool.core.registrar.events import ElementRemoved, SupervisionStretched
 from rserpool.core.wire import asap
 from tests.conformance import rfc
-from tests.core.registrar.stage import SERVER, Stage, element
+from tests.core.registrar.stage import SERVER, RegistrarStage
+from tests.core.stage import element
 
 POOL = b"www"
 
@@ -21,7 +22,7 @@ class SupervisionTests(SynchronousTestCase):
     """3.4, 3.5: keep-alives, reports, lifetimes."""
 
     def setUp(self):
-        self.stage = Stage()
+        self.stage = RegistrarStage()
         self.stage.up("a")
         self.stage.up("u", host="10.0.0.9")
         self.stage.register("a", POOL, element(1))
@@ -142,7 +143,7 @@ class SupervisionTests(SynchronousTestCase):
         self.assertIn(Abort("probe"), effects)
 
     def test_a_life_that_ends_is_told(self):
-        stage = Stage(keep_alives=False)
+        stage = RegistrarStage(keep_alives=False)
         stage.up("a")
         stage.register("a", POOL, element(1, life=5))
         effects = stage.pass_time(4.9)
@@ -152,13 +153,13 @@ class SupervisionTests(SynchronousTestCase):
         self.assertEqual(stage.notified(effects, ElementRemoved), [ElementRemoved(POOL, 1, "expired")])
 
     def test_a_life_of_minus_one_never_ends(self):
-        stage = Stage(keep_alives=False)
+        stage = RegistrarStage(keep_alives=False)
         stage.up("a")
         stage.register("a", POOL, element(1, life=-1))
         self.assertEqual(stage.pass_time(1e9), [])
 
     def test_registering_again_begins_a_new_life(self):
-        stage = Stage(keep_alives=False)
+        stage = RegistrarStage(keep_alives=False)
         stage.up("a")
         for _ in range(5):
             stage.register("a", POOL, element(1, life=5))

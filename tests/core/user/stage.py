@@ -12,21 +12,19 @@ from rserpool.core import (
     Close,
     Connect,
     Notify,
-    PolicyParameter,
     PoolElementParameter,
     Probe,
     Send,
     StopConnecting,
-    TcpTransport,
     TransportAddress,
 )
-from rserpool.core.policies import parse
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user import PoolUser, ResolutionFailed
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 from rserpool.user import Resolved
+from tests.core import stage
 
 
 def registrar(number: int) -> TransportAddress:
@@ -36,14 +34,7 @@ def registrar(number: int) -> TransportAddress:
 
 def element(identifier: int, policy: str = "round-robin") -> PoolElementParameter:
     """A pool element as a registrar hands it out."""
-    parsed = parse(policy)
-    return PoolElementParameter(
-        identifier,
-        1,
-        60,
-        TcpTransport(8000 + identifier, "10.0.1.1"),
-        PolicyParameter(parsed.policy.number, parsed.data),
-    )
+    return stage.element(identifier, policy, "10.0.1.1", port=8000 + identifier, home=1)
 
 
 def answer(handle: bytes, *identifiers: int, policy: str = "round-robin", accepted: bool = False) -> Any:
@@ -57,19 +48,21 @@ def refusal(handle: bytes, cause: int) -> Any:
     return asap.HandleResolutionResponse(handle, causes=(ErrorCause(cause),))
 
 
-class UserStage:
+class UserStage(stage.Stage):
     """Drives one pool user. Associations are named by the address that was dialled."""
 
     def __init__(self, registrars: int = 1, **options: Any) -> None:
-        self.now = 1000.0
         options.setdefault("profile", DEFAULT)
-        self.user = PoolUser([registrar(n + 1) for n in range(registrars)], random=Random(1), **options)
+        self.role = self.user = PoolUser([registrar(n + 1) for n in range(registrars)], random=Random(1), **options)
         self.dialling: list[TransportAddress] = []
         self.sent: list[tuple[Any, Any]] = []
         self.ended: list[Any] = []
         self.events: list[Any] = []
         self.probed: list[Any] = []
-        self.ticks = 0
+
+    def note(self, effects: list[Any]) -> list[Any]:
+        self.do(effects)
+        return effects
 
     def do(self, effects: list[Any]) -> None:
         """Note what the role wants done."""
@@ -119,16 +112,6 @@ class UserStage:
     def subscribe(self, handle: bytes = b"pool", **options: Any) -> None:
         """The application watches."""
         self.do(self.user.subscribe(handle, self.now, **options))
-
-    def pass_time(self, seconds: float) -> None:
-        """Let the clock run, and call tick exactly when the user asked for it."""
-        end = self.now + seconds
-        while (due := self.user.next_deadline()) is not None and due <= end:
-            self.now = max(self.now, due)
-            self.do(self.user.tick(self.now))
-            self.ticks += 1
-            assert self.ticks < 10_000, "the timer runs in circles"
-        self.now = end
 
     def asked(self) -> list[Any]:
         """The messages sent since the last call."""
