@@ -14,6 +14,7 @@ from typing import Any
 
 from rserpool.core import TcpTransport, TransportAddress, authority
 from rserpool.core.authority import RULES, Rule, What, Who
+from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element, Watch
 from tests.core.handlespace.elements import HOME, PEER, handlespace
 
@@ -21,20 +22,15 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "authority.md"
 US, OTHER = HOME, 0x33333333
 
 
-@dataclass(frozen=True)
+@dataclass
 class Speaker:
     """Who asks over ASAP."""
 
-    association: str
+    association: Association
     peer: TransportAddress
 
-    @property
-    def reliable(self) -> bool:
-        return self.peer.protocol == "sctp"
-
-    @property
-    def hosts(self) -> frozenset[str]:
-        return frozenset(self.peer.hosts)
+    def __post_init__(self) -> None:
+        self.hosts = frozenset(self.peer.hosts)
 
 
 def element(home: int, association: str | None = None, confirmed: bool = False) -> Element:
@@ -54,69 +50,68 @@ OVER_TCP = Speaker("tcp", TransportAddress(("10.0.0.1",), 7000, protocol="tcp"))
 OURS, ORPHAN, THEIRS = element(US, "its own", True), element(US), element(PEER)
 HERE = TcpTransport(80, "10.0.0.1")
 
-# For each rule the function that is asked, and what it is asked.
-QUESTIONS: dict[tuple[What, Who], tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = {
-    (what, who): (function, arguments, options)
-    for what, who, function, arguments, options in (
-        (What.REGISTER, Who.SCTP, authority.speaks_for_elements, (AGAIN,), {}),
-        (What.REGISTER, Who.UNREAL, authority.usable, (STRANGER, HERE), {}),
-        (What.REGISTER, Who.TCP, authority.speaks_for_elements, (OVER_TCP,), {}),
-        (What.CHANGE, Who.ITSELF, authority.changes, (ITSELF, OURS), {}),
-        (What.CHANGE, Who.ITS_PLACE, authority.changes, (AGAIN, OURS), {}),
-        (What.CHANGE, Who.RIVAL, authority.changes, (STRANGER, ORPHAN), {}),
-        (What.CHANGE, Who.STRANGER, authority.changes, (STRANGER, OURS), {}),
-        (What.CHANGE, Who.TCP, authority.changes, (OVER_TCP, OURS), {}),
-        (What.DEREGISTER, Who.SCTP, authority.deregisters, (STRANGER, None), {}),
-        (What.DEREGISTER, Who.ITSELF, authority.deregisters, (ITSELF, OURS), {}),
-        (What.DEREGISTER, Who.ITS_PLACE, authority.deregisters, (AGAIN, THEIRS), {}),
-        (What.DEREGISTER, Who.RIVAL, authority.deregisters, (STRANGER, ORPHAN), {}),
-        (What.DEREGISTER, Who.STRANGER, authority.deregisters, (STRANGER, THEIRS), {}),
-        (What.DEREGISTER, Who.TCP, authority.deregisters, (OVER_TCP, None), {}),
-        (What.ACKNOWLEDGE, Who.ITSELF, authority.acknowledges, (ITSELF, OURS), {}),
-        (What.ACKNOWLEDGE, Who.ITS_PLACE, authority.acknowledges, (AGAIN, ORPHAN), {}),
-        (What.ACKNOWLEDGE, Who.RIVAL, authority.acknowledges, (STRANGER, ORPHAN), {}),
-        (What.ACKNOWLEDGE, Who.STRANGER, authority.acknowledges, (STRANGER, OURS), {}),
-        (What.ACKNOWLEDGE, Who.TCP, authority.acknowledges, (OVER_TCP, OURS), {}),
-        (What.ACKNOWLEDGE, Who.NOT_OURS, authority.acknowledges, (AGAIN, THEIRS), {}),
-        (What.REPORT, Who.FEW, authority.reports, (3, 3), {}),
-        (What.REPORT, Who.MANY, authority.reports, (4, 3), {}),
-        (What.SUPERVISE, Who.LIFETIME, authority.supervises, (Who.LIFETIME,), {}),
-        (What.SUPERVISE, Who.SILENCE, authority.supervises, (Who.SILENCE,), {}),
-        (What.SUPERVISE, Who.NO_WAY, authority.supervises, (Who.NO_WAY,), {}),
-        (What.SPEAK, Who.SAME, authority.speaks, (US, PEER, PEER), {}),
-        (What.SPEAK, Who.NEW, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "present": {"a"}}),
-        (What.SPEAK, Who.ELSEWHERE, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "present": {"b"}}),
-        (What.SPEAK, Who.CROWD, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "neighbours": 32}),
-        (What.SPEAK, Who.OTHER, authority.speaks, (US, PEER, OTHER), {}),
-        (What.SPEAK, Who.US, authority.speaks, (US, US, None), {}),
-        (What.SPEAK, Who.NOBODY, authority.speaks, (US, 0, None), {}),
-        (What.ANNOUNCE, Who.FIRST, authority.tells, (What.ANNOUNCE, US, PEER, OTHER, None), {}),
-        (What.ANNOUNCE, Who.HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, THEIRS), {}),
-        (What.ANNOUNCE, Who.NEW_HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, OURS), {}),
-        (What.ANNOUNCE, Who.NOT_HOME, authority.tells, (What.ANNOUNCE, US, OTHER, PEER, THEIRS), {}),
-        (What.ANNOUNCE, Who.OF_OURS, authority.tells, (What.ANNOUNCE, US, PEER, US, OURS), {}),
-        (What.LIST, Who.FIRST, authority.tells, (What.LIST, US, PEER, OTHER, None), {}),
-        (What.LIST, Who.HOME, authority.tells, (What.LIST, US, PEER, PEER, THEIRS), {}),
-        (What.LIST, Who.NEW_HOME, authority.tells, (What.LIST, US, PEER, PEER, ORPHAN), {}),
-        (What.LIST, Who.CLAIMANT, authority.tells, (What.LIST, US, PEER, PEER, OURS), {}),
-        (What.LIST, Who.NOT_HOME, authority.tells, (What.LIST, US, OTHER, PEER, THEIRS), {}),
-        (What.LIST, Who.OF_OURS, authority.tells, (What.LIST, US, PEER, US, ORPHAN), {}),
-        (What.DELETE, Who.HOME, authority.deletes, (US, PEER, THEIRS), {}),
-        (What.DELETE, Who.OF_OURS, authority.deletes, (US, PEER, OURS), {}),
-        (What.DELETE, Who.NOT_HOME, authority.deletes, (US, OTHER, THEIRS), {}),
-        (What.OMIT, Who.HOME, authority.omits, (PEER, THEIRS), {}),
-        (What.OMIT, Who.NOT_HOME, authority.omits, (OTHER, THEIRS), {}),
-        (What.DISSOLVE, Who.PEER, authority.dissolves, (), {}),
-        (What.SUGGEST, Who.HOME, authority.suggests, (PEER, THEIRS), {}),
-        (What.SUGGEST, Who.NOT_HOME, authority.suggests, (OTHER, THEIRS), {}),
-        (What.CLAIM, Who.OF_US, authority.claims, (US, US), {}),
-        (What.CLAIM, Who.UNCLAIMED, authority.claims, (US, PEER), {}),
-        (What.CLAIM, Who.GREATER, authority.gives_way, (US, PEER), {}),
-        (What.CLAIM, Who.SMALLER, authority.gives_way, (PEER, US), {}),
-        (What.ENFORCE, Who.OF_US, authority.enforces, (US, US), {}),
-        (What.ENFORCE, Who.OF_ANOTHER, authority.enforces, (US, PEER), {}),
-    )
-}
+# For each rule the functions that are asked, and what they are asked.
+QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str, Any]], ...] = (
+    (What.REGISTER, Who.SCTP, authority.speaks_for_elements, (AGAIN,), {}),
+    (What.REGISTER, Who.UNREAL, authority.usable, (STRANGER, HERE), {}),
+    (What.REGISTER, Who.TCP, authority.speaks_for_elements, (OVER_TCP,), {}),
+    (What.CHANGE, Who.ITSELF, authority.changes, (ITSELF, OURS), {}),
+    (What.CHANGE, Who.ITSELF, authority.changes, (AGAIN, OURS), {}),
+    (What.CHANGE, Who.RIVAL, authority.changes, (STRANGER, ORPHAN), {}),
+    (What.CHANGE, Who.STRANGER, authority.changes, (STRANGER, OURS), {}),
+    (What.CHANGE, Who.TCP, authority.changes, (OVER_TCP, OURS), {}),
+    (What.DEREGISTER, Who.SCTP, authority.deregisters, (STRANGER, None), {}),
+    (What.DEREGISTER, Who.ITSELF, authority.deregisters, (ITSELF, OURS), {}),
+    (What.DEREGISTER, Who.ITSELF, authority.deregisters, (AGAIN, THEIRS), {}),
+    (What.DEREGISTER, Who.RIVAL, authority.deregisters, (STRANGER, ORPHAN), {}),
+    (What.DEREGISTER, Who.STRANGER, authority.deregisters, (STRANGER, THEIRS), {}),
+    (What.DEREGISTER, Who.TCP, authority.deregisters, (OVER_TCP, None), {}),
+    (What.ACKNOWLEDGE, Who.ITSELF, authority.acknowledges, (ITSELF, OURS), {}),
+    (What.ACKNOWLEDGE, Who.ITSELF, authority.acknowledges, (AGAIN, ORPHAN), {}),
+    (What.ACKNOWLEDGE, Who.RIVAL, authority.acknowledges, (STRANGER, ORPHAN), {}),
+    (What.ACKNOWLEDGE, Who.STRANGER, authority.acknowledges, (STRANGER, OURS), {}),
+    (What.ACKNOWLEDGE, Who.TCP, authority.acknowledges, (OVER_TCP, OURS), {}),
+    (What.ACKNOWLEDGE, Who.NOT_OURS, authority.acknowledges, (AGAIN, THEIRS), {}),
+    (What.REPORT, Who.FEW, authority.reports, (3, 3), {}),
+    (What.REPORT, Who.MANY, authority.reports, (4, 3), {}),
+    (What.REMOVE, Who.LIFETIME, authority.removes, (Who.LIFETIME,), {}),
+    (What.REMOVE, Who.SILENCE, authority.removes, (Who.SILENCE,), {}),
+    (What.REMOVE, Who.NO_WAY, authority.removes, (Who.NO_WAY,), {}),
+    (What.REMOVE, Who.POOL, authority.removes, (Who.POOL,), {}),
+    (What.SPEAK, Who.SAME, authority.speaks, (US, PEER, PEER), {}),
+    (What.SPEAK, Who.NEW, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "present": {"a"}}),
+    (What.SPEAK, Who.ELSEWHERE, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "present": {"b"}}),
+    (What.SPEAK, Who.CROWD, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "neighbours": 32}),
+    (What.SPEAK, Who.OTHER, authority.speaks, (US, PEER, OTHER), {}),
+    (What.SPEAK, Who.US, authority.speaks, (US, US, None), {}),
+    (What.SPEAK, Who.NOBODY, authority.speaks, (US, 0, None), {}),
+    (What.ANNOUNCE, Who.FIRST, authority.tells, (What.ANNOUNCE, US, PEER, OTHER, None), {}),
+    (What.ANNOUNCE, Who.HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, THEIRS), {}),
+    (What.ANNOUNCE, Who.NEW_HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, OURS), {}),
+    (What.ANNOUNCE, Who.NOT_HOME, authority.tells, (What.ANNOUNCE, US, OTHER, PEER, THEIRS), {}),
+    (What.ANNOUNCE, Who.OF_OURS, authority.tells, (What.ANNOUNCE, US, PEER, US, OURS), {}),
+    (What.LIST, Who.FIRST, authority.tells, (What.LIST, US, PEER, OTHER, None), {}),
+    (What.LIST, Who.HOME, authority.tells, (What.LIST, US, PEER, PEER, THEIRS), {}),
+    (What.LIST, Who.NEW_HOME, authority.tells, (What.LIST, US, PEER, PEER, ORPHAN), {}),
+    (What.LIST, Who.CLAIMANT, authority.tells, (What.LIST, US, PEER, PEER, OURS), {}),
+    (What.LIST, Who.NOT_HOME, authority.tells, (What.LIST, US, OTHER, PEER, THEIRS), {}),
+    (What.LIST, Who.OF_OURS, authority.tells, (What.LIST, US, PEER, US, ORPHAN), {}),
+    (What.DELETE, Who.HOME, authority.says, (What.DELETE, US, PEER, THEIRS), {}),
+    (What.DELETE, Who.OF_OURS, authority.says, (What.DELETE, US, PEER, OURS), {}),
+    (What.DELETE, Who.NOT_HOME, authority.says, (What.DELETE, US, OTHER, THEIRS), {}),
+    (What.OMIT, Who.HOME, authority.says, (What.OMIT, US, PEER, THEIRS), {}),
+    (What.OMIT, Who.OF_OURS, authority.says, (What.OMIT, US, PEER, OURS), {}),
+    (What.OMIT, Who.NOT_HOME, authority.says, (What.OMIT, US, OTHER, THEIRS), {}),
+    (What.SUGGEST, Who.HOME, authority.says, (What.SUGGEST, US, PEER, THEIRS), {}),
+    (What.SUGGEST, Who.OF_OURS, authority.says, (What.SUGGEST, US, PEER, OURS), {}),
+    (What.SUGGEST, Who.NOT_HOME, authority.says, (What.SUGGEST, US, OTHER, THEIRS), {}),
+    (What.CLAIM, Who.OF_US, authority.takes_over, (What.CLAIM, US, US), {}),
+    (What.CLAIM, Who.OF_ANOTHER, authority.takes_over, (What.CLAIM, US, PEER), {}),
+    (What.CLAIM, Who.GREATER, authority.gives_way, (US, PEER), {}),
+    (What.CLAIM, Who.SMALLER, authority.gives_way, (PEER, US), {}),
+    (What.ENFORCE, Who.OF_US, authority.takes_over, (What.ENFORCE, US, US), {}),
+    (What.ENFORCE, Who.OF_ANOTHER, authority.takes_over, (What.ENFORCE, US, PEER), {}),
+)
 
 _ABOUT = """\
 # Who may do what to an element
@@ -136,11 +131,11 @@ the RFCs leave it open.
 
 def page() -> str:
     """The document."""
+    deciders = {(what, who): function.__name__ for what, who, function, _, _ in QUESTIONS}
     rows = []
     for what, rules in RULES.items():
         for who, rule in rules.items():
-            function = QUESTIONS[what, who][0].__name__
-            rows.append(f"| {what} | {who} | {_outcome(rule)} | {rule.section} | `{function}` |\n")
+            rows.append(f"| {what} | {who} | {_outcome(rule)} | {rule.section} | `{deciders[what, who]}` |\n")
     return _ABOUT + "".join(rows)
 
 

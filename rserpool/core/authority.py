@@ -32,13 +32,12 @@ class What(StrEnum):
     DEREGISTER = "deregister an element"
     ACKNOWLEDGE = "answer a keep-alive for an element"
     REPORT = "report an element unreachable"
-    SUPERVISE = "remove an element that is ours"
+    REMOVE = "remove an element unasked"
     SPEAK = "speak as a registrar"
     ANNOUNCE = "announce an element (ADD_PE)"
     LIST = "have an element in its handle table"
     DELETE = "announce that an element is gone (DEL_PE)"
     OMIT = "leave an element out of its own table"
-    DISSOLVE = "tell of a pool that has other attributes"
     SUGGEST = "suggest that we take an element over"
     CLAIM = "claim a registrar's elements"
     ENFORCE = "take a registrar's elements over"
@@ -50,16 +49,16 @@ class Who(StrEnum):
     SCTP = "anybody over SCTP"
     TCP = "anybody over TCP"
     UNREAL = "with no address of its own association"
-    ITSELF = "the association over which it registered"
-    ITS_PLACE = "another association, from the ASAP transport that is recorded for it"
+    ITSELF = "the association over which it registered, or another from the ASAP transport recorded for it"
     RIVAL = "another association, while the element is ours and has none"
     STRANGER = "any other association"
     NOT_OURS = "anybody, for an element of another registrar"
     FEW = "users at no more than MAX-BAD-PE-REPORT machines"
     MANY = "users at more than MAX-BAD-PE-REPORT machines"
-    LIFETIME = "we, when its registration life ends"
-    SILENCE = "we, when it does not answer a keep-alive"
-    NO_WAY = "we, when its ASAP transport cannot be reached"
+    LIFETIME = "we, when the registration life of one of ours ends"
+    SILENCE = "we, when one of ours does not answer a keep-alive"
+    NO_WAY = "we, when the ASAP transport of one of ours cannot be reached"
+    POOL = "we, when a registrar tells of its pool with smaller attributes (policy, transport type, transport use)"
     US = "who says that it is us"
     NOBODY = "who says that it is no registrar (identifier 0)"
     SAME = "an association that spoke for it before"
@@ -73,10 +72,8 @@ class Who(StrEnum):
     CLAIMANT = "its new home, of an element of ours that registered over an association that is up"
     NOT_HOME = "any other registrar"
     OF_OURS = "any registrar, of an element that is ours"
-    PEER = "a registrar whose pool has smaller ones (policy, transport type, transport use)"
     OF_US = "any registrar, of us"
     OF_ANOTHER = "any registrar, of another"
-    UNCLAIMED = "any registrar, of another, while we do not claim them"
     GREATER = "a registrar with a greater identifier, while we claim them"
     SMALLER = "a registrar with a smaller identifier, while we claim them"
 
@@ -118,27 +115,19 @@ class Rule:
 
     @property
     def why(self) -> Why:
-        """Why the element is removed.
-
-        @raise ImpossibleEvent: if this rule removes nothing.
-        """
+        """Why the element is removed; L{ImpossibleEvent} is raised if this rule removes nothing."""
         if self.removes is None:
             raise ImpossibleEvent(self, "a removal")
         return self.removes
 
     def demand(self, information: bytes = b"") -> None:
-        """Go on only if it is not refused.
-
-        @raise Rejected: with the cause, and C{information} about it.
-        """
+        """Go on only if it is not refused; else L{Rejected} is raised, with C{information} about it."""
         if self.cause is not None:
             raise Rejected(self.cause, information)
 
 
 _SECURITY = Rule(Ruling.REFUSED, "5352 2.1", CauseCode.REJECTED_FOR_SECURITY)
 _FOREIGN = Rule(Ruling.REFUSED, "5352 3.2", CauseCode.REJECTED_FOR_SECURITY)
-_UPDATE = Rule(Ruling.ALLOWED, "5353 3.3.1")
-_TABLE = Rule(Ruling.ALLOWED, "5353 3.6.3")
 _IGNORED = Rule(Ruling.IGNORED)
 
 RULES: Final[dict[What, dict[Who, Rule]]] = {
@@ -149,7 +138,6 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
     },
     What.CHANGE: {
         Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.1"),
-        Who.ITS_PLACE: Rule(Ruling.ALLOWED, "5352 3.1"),
         Who.RIVAL: Rule(Ruling.WAITS, "5352 3.5"),
         Who.STRANGER: Rule(Ruling.REFUSED, "5354 3.12", CauseCode.NON_UNIQUE_PE_IDENTIFIER),
         Who.TCP: _SECURITY,
@@ -157,27 +145,23 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
     What.DEREGISTER: {
         Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.2"),
         Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.2", removes=Why.DEREGISTERED),
-        Who.ITS_PLACE: Rule(Ruling.ALLOWED, "5352 3.2", removes=Why.DEREGISTERED),
         Who.RIVAL: _FOREIGN,
         Who.STRANGER: _FOREIGN,
         Who.TCP: _SECURITY,
     },
     What.ACKNOWLEDGE: {
         Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.4"),
-        Who.ITS_PLACE: Rule(Ruling.ALLOWED, "5352 3.4"),
-        Who.RIVAL: _IGNORED,
-        Who.STRANGER: _IGNORED,
-        Who.TCP: _IGNORED,
-        Who.NOT_OURS: _IGNORED,
+        **dict.fromkeys((Who.RIVAL, Who.STRANGER, Who.TCP, Who.NOT_OURS), _IGNORED),
     },
     What.REPORT: {
         Who.FEW: Rule(Ruling.PROBED, "5352 3.5"),
         Who.MANY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
     },
-    What.SUPERVISE: {
+    What.REMOVE: {
         Who.LIFETIME: Rule(Ruling.ALLOWED, "5352 2.2.1", removes=Why.EXPIRED),
         Who.SILENCE: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.SILENT),
         Who.NO_WAY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
+        Who.POOL: Rule(Ruling.ALLOWED, "5352 3.1", removes=Why.INCONSISTENT),
     },
     What.SPEAK: {
         Who.SAME: Rule(Ruling.ALLOWED, "5353 3.4.1"),
@@ -189,19 +173,13 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.NOBODY: Rule(Ruling.ANSWERED, "5353 3.1"),
     },
     What.ANNOUNCE: {
-        Who.FIRST: _UPDATE,
-        Who.HOME: _UPDATE,
-        Who.NEW_HOME: _UPDATE,
-        Who.NOT_HOME: _IGNORED,
-        Who.OF_OURS: _IGNORED,
+        **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.3.1")),
+        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
     },
     What.LIST: {
-        Who.FIRST: _TABLE,
-        Who.HOME: _TABLE,
-        Who.NEW_HOME: _TABLE,
+        **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.6.3")),
         Who.CLAIMANT: Rule(Ruling.INSISTED),
-        Who.NOT_HOME: _IGNORED,
-        Who.OF_OURS: _IGNORED,
+        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
     },
     What.DELETE: {
         Who.HOME: Rule(Ruling.ALLOWED, "5353 3.3.2", removes=Why.DELETED),
@@ -210,13 +188,15 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
     },
     What.OMIT: {
         Who.HOME: Rule(Ruling.ALLOWED, "5353 3.6.3", removes=Why.UNMENTIONED),
-        Who.NOT_HOME: _IGNORED,
+        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
     },
-    What.DISSOLVE: {Who.PEER: Rule(Ruling.ALLOWED, "5352 3.1", removes=Why.INCONSISTENT)},
-    What.SUGGEST: {Who.HOME: Rule(Ruling.ALLOWED), Who.NOT_HOME: _IGNORED},
+    What.SUGGEST: {
+        Who.HOME: Rule(Ruling.ALLOWED),
+        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
+    },
     What.CLAIM: {
         Who.OF_US: Rule(Ruling.DENIED, "5353 3.5.1"),
-        Who.UNCLAIMED: Rule(Ruling.ALLOWED, "5353 3.5.1"),
+        Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
         Who.GREATER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
         Who.SMALLER: Rule(Ruling.IGNORED, "5353 3.5.1"),
     },
@@ -225,28 +205,15 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.2"),
     },
 }
-
 _REGISTER, _CHANGE, _ACKNOWLEDGE = RULES[What.REGISTER], RULES[What.CHANGE], RULES[What.ACKNOWLEDGE]
 
 
 class Identity(Protocol):
-    """What is known of whoever speaks ASAP with us.
+    """What is known of whoever speaks ASAP with us; C{hosts} are its IP addresses."""
 
-    @ivar reliable: whether over SCTP.
-    @ivar hosts: its IP addresses.
-    """
-
-    @property
-    def association(self) -> Association: ...
-
-    @property
-    def peer(self) -> TransportAddress: ...
-
-    @property
-    def reliable(self) -> bool: ...
-
-    @property
-    def hosts(self) -> frozenset[str]: ...
+    association: Association
+    peer: TransportAddress
+    hosts: frozenset[str]
 
 
 # ASAP: elements and users
@@ -254,15 +221,13 @@ class Identity(Protocol):
 
 def speaks_for_elements(identity: Identity) -> Rule:
     """Whether it may register and deregister anything at all."""
-    return _REGISTER[Who.SCTP if identity.reliable else Who.TCP]
+    return _REGISTER[_protocol(identity)]
 
 
 def usable(identity: Identity, transport: UserTransport) -> tuple[str, ...]:
-    """Those of an element's addresses that it may register: a subset of those of its association.
+    """Those of an element's addresses that it may register: a subset of those of its association; never none.
 
     SCTP uses only the addresses of which both ends have the family, and rsplib's elements name all that they have.
-
-    @raise Rejected: if there is none.
     """
     addresses = transport.addresses
     if not identity.hosts.issuperset(addresses):
@@ -279,9 +244,7 @@ def changes(identity: Identity, element: Element) -> Rule:
 
 def deregisters(identity: Identity, element: Element | None) -> Rule:
     """Whether it may deregister an element; one that is not there counts as removed."""
-    if element is None:
-        return RULES[What.DEREGISTER][Who.SCTP if identity.reliable else Who.TCP]
-    return RULES[What.DEREGISTER][_who(identity, element)]
+    return RULES[What.DEREGISTER][_protocol(identity) if element is None else _who(identity, element)]
 
 
 def acknowledges(identity: Identity, element: Element) -> Rule:
@@ -294,19 +257,23 @@ def reports(machines: int, most: int) -> Rule:
     return RULES[What.REPORT][Who.FEW if machines <= most else Who.MANY]
 
 
-def supervises(who: Who) -> Rule:
-    """What supervision may do for this reason."""
-    return RULES[What.SUPERVISE][who]
+def removes(who: Who) -> Why:
+    """Why we remove an element that nobody asked us to remove."""
+    return RULES[What.REMOVE][who].why
+
+
+def _protocol(identity: Identity) -> Who:
+    return Who.SCTP if identity.peer.protocol == "sctp" else Who.TCP
 
 
 def _who(identity: Identity, element: Element) -> Who:
-    if not identity.reliable:
+    if identity.peer.protocol != "sctp":
         return Who.TCP
     if element.association == identity.association:
         return Who.ITSELF
-    address = element.asap_address()
-    if address is not None and same_place(identity.peer, address):
-        return Who.ITS_PLACE
+    place = element.asap_address()
+    if place is not None and same_place(identity.peer, place):
+        return Who.ITSELF
     return Who.RIVAL if element.association is None and element.watch is not None else Who.STRANGER
 
 
@@ -322,9 +289,7 @@ def speaks(
     present: Collection[str] | None = None,
     neighbours: int = 0,
 ) -> Rule:
-    """Whether an association may speak as the registrar C{sender}.
-
-    So a stranger speaks for none that is there, and invents none without end.
+    """Whether an association may speak as the registrar C{sender}: no stranger for one that is there, or without end.
 
     @param before: for whom it spoke before, if for anybody.
     @param hosts: its addresses, if we know them.
@@ -348,9 +313,7 @@ def speaks(
 
 
 def tells(what: What, us: int, sender: int, home: int, element: Element | None) -> Rule:
-    """Whether a registrar may tell of an element, by an update (ANNOUNCE) or in its table (LIST).
-
-    An update tells of a registration that is newer than ours.
+    """Whether a registrar may tell of an element, by an update, which is newer than ours (ANNOUNCE), or a table (LIST).
 
     @param home: whose it is, as the message says.
     @param element: the element as we have it.
@@ -370,40 +333,17 @@ def tells(what: What, us: int, sender: int, home: int, element: Element | None) 
     return RULES[what][who]
 
 
-def deletes(us: int, sender: int, element: Element) -> Rule:
-    """Whether a registrar may announce that an element is gone."""
-    return RULES[What.DELETE][Who.OF_OURS if element.home == us else _home(sender, element)]
+def says(what: What, us: int, sender: int, element: Element) -> Rule:
+    """Whether a registrar may say this of an element that is there (DELETE, OMIT, SUGGEST)."""
+    who = Who.HOME if element.home == sender else Who.OF_OURS if element.home == us else Who.NOT_HOME
+    return RULES[what][who]
 
 
-def omits(sender: int, element: Element) -> Rule:
-    """Whether an element is gone that a registrar's own table does not have."""
-    return RULES[What.OMIT][_home(sender, element)]
-
-
-def dissolves() -> Rule:
-    """What happens to the elements of a pool that two registrars created differently, where theirs is preferred."""
-    return RULES[What.DISSOLVE][Who.PEER]
-
-
-def suggests(sender: int, element: Element) -> Rule:
-    """Whether a registrar may suggest that we take an element over."""
-    return RULES[What.SUGGEST][_home(sender, element)]
-
-
-def claims(us: int, target: int) -> Rule:
-    """Whether anybody may claim the elements of C{target}."""
-    return RULES[What.CLAIM][Who.OF_US if target == us else Who.UNCLAIMED]
+def takes_over(what: What, us: int, target: int) -> Rule:
+    """Whether anybody may take the elements of C{target} over, or claim them first (ENFORCE, CLAIM)."""
+    return RULES[what][Who.OF_US if target == us else Who.OF_ANOTHER]
 
 
 def gives_way(us: int, claimant: int) -> bool:
     """Whether we, who claim the same target, abort for another claimant: the smaller one does."""
     return RULES[What.CLAIM][Who.GREATER if us < claimant else Who.SMALLER].allowed
-
-
-def enforces(us: int, target: int) -> Rule:
-    """Whether anybody may take the elements of C{target} over."""
-    return RULES[What.ENFORCE][Who.OF_US if target == us else Who.OF_ANOTHER]
-
-
-def _home(sender: int, element: Element) -> Who:
-    return Who.HOME if element.home == sender else Who.NOT_HOME

@@ -16,15 +16,16 @@ class AuthorityTests(SynchronousTestCase):
         self.assertEqual(PAGE.read_text(encoding="utf-8"), page(), "docs/authority.md is out of date")
 
     def test_every_rule_answers_its_question(self) -> None:
-        self.assertEqual(set(QUESTIONS), {(what, who) for what, rules in RULES.items() for who in rules})
-        self.assertEqual((set(RULES), {who for _, who in QUESTIONS}), (set(What), set(Who)))
-        for (what, who), (function, arguments, options) in QUESTIONS.items():
+        asked = {(what, who) for what, who, _, _, _ in QUESTIONS}
+        self.assertEqual(asked, {(what, who) for what, rules in RULES.items() for who in rules})
+        self.assertEqual((set(RULES), {who for _, who in asked}), (set(What), set(Who)))
+        for what, who, function, arguments, options in QUESTIONS:
             rule = RULES[what][who]
             try:
                 answer = function(*arguments, **options)
             except Rejected as error:
                 answer = error.cause
-            self.assertIn(answer, (rule, rule.allowed, rule.cause), (what, who))
+            self.assertIn(answer, (rule, rule.allowed, rule.cause, rule.removes), (what, who))
 
     def test_every_removal_has_a_rule(self) -> None:
         """And whoever is refused hears why."""

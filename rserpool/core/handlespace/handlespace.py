@@ -51,6 +51,10 @@ class Handlespace:
         """The number of elements."""
         return self._length
 
+    def __contains__(self, element: Element) -> bool:
+        """Whether this very object is registered: who went and came back is another."""
+        return self.find(element.handle, element.identifier) is element
+
     def pool(self, handle: bytes) -> Pool | None:
         """The pool of this handle."""
         return self.pools.get(handle)

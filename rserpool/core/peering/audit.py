@@ -87,11 +87,10 @@ class Audits:
         if message.more_to_send:
             return [*outcomes, *self._request(peer, now)]
         # Some may have been removed while the table was on the way.
-        space = self._handlespace
-        marked = [each for each in self._marked[peer] if space.find(each.handle, each.identifier) is each]
+        marked = [element for element in self._marked[peer] if element in self._handlespace]
         self.forget(peer)
-        rules = {element: authority.omits(peer, element) for element in marked}
-        gone = [space.deregister(element, rule.why) for element, rule in rules.items() if rule.allowed]
+        rules = {element: authority.says(What.OMIT, self._server, peer, element) for element in marked}
+        gone = [self._handlespace.deregister(element, rule.why) for element, rule in rules.items() if rule.allowed]
         return [*outcomes, *gone, Notify(Audited(peer, len(gone)))]
 
     def forget(self, peer: int) -> None:

@@ -116,12 +116,10 @@ class Peering:
         """Something arrived at the multicast group of ENRP from the IP address C{source} (3.1)."""
         if not isinstance(message, enrp.Presence) or message.sender in (0, self._server):
             return []
-        known = self.peers.get(message.sender)
-        if known is not None and known.association is not None:
+        if message.sender in self.peers.connected:
             return []
-        if message.information is None:
-            return self._dials.want(TransportAddress((source,), ENRP_PORT))
-        address = usable_address(message.information, source)
+        told = message.information
+        address = TransportAddress((source,), ENRP_PORT) if told is None else usable_address(told, source)
         return [] if address is None else self._dials.want(address)
 
     def announce(self, action: UpdateAction, element: Element) -> list[Effect]:
@@ -235,10 +233,6 @@ class Peering:
 
     # Time
 
-    def excuse(self, now: float) -> None:
-        """Our own loop stood still: messages may lie unread, so nobody is late yet."""
-        self.peers.refresh(now)
-
     def _heartbeat(self, now: float) -> list[Effect]:
         self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
         presence = enrp.encode(self._ourselves.presence())
@@ -269,9 +263,9 @@ class Peering:
 
     def _list_response(self, peer: Peer, message: enrp.ListResponse, now: float) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        known = {self._server, *self.peers.connected}
         for information in message.servers:
-            known = self.peers.get(information.identifier)
-            if information.identifier != self._server and (known is None or known.association is None):
+            if information.identifier not in known:
                 address = usable_address(information, peer.address.hosts[0]) if peer.address is not None else None
                 if address is not None:
                     outcomes += self._dials.want(address)
@@ -302,7 +296,7 @@ class Peering:
         element, outcomes = self._replica.told(What.ANNOUNCE, sender, association, message.handle, message.element)
         self._audits.mentioned(sender, element)
         suggested = message.takeover_suggested and message.receiver == self._server and self.ready
-        if suggested and element is not None and authority.suggests(sender, element).allowed:
+        if suggested and element is not None and authority.says(What.SUGGEST, self._server, sender, element).allowed:
             # draft-dreibholz-rserpool-enrp-takeover: the peer has more to do than we have.
             outcomes.append(self._handlespace.adopt(element, self._server))
         return outcomes
@@ -337,20 +331,19 @@ class Peering:
 
     def _failed(self, peer: Peer, now: float) -> list[Outcome]:
         self.peers.monitor(peer.identifier, False)
-        others = frozenset(self.peers.connected) - {peer.identifier}
-        failed = arbitration.Failed(others)
+        failed = arbitration.Failed(frozenset(self.peers.connected) - {peer.identifier})
         return [Notify(PeerLost(peer.identifier)), *self.takeovers.happened(peer.identifier, failed, now)]
 
     # 3.5: takeover
 
     def _claim(self, peer: Peer, message: enrp.InitTakeover, now: float) -> list[Outcome]:
-        if authority.claims(self._server, message.target).allowed:
+        if authority.takes_over(What.CLAIM, self._server, message.target).allowed:
             return self.takeovers.happened(message.target, arbitration.Claim(peer.identifier), now)
         # 3.5.1 (1): we live.
         return [*self.peers.to_all(enrp.encode(self._ourselves.presence()))]
 
     def _enforcement(self, peer: Peer, message: enrp.TakeoverServer, now: float) -> list[Outcome]:
-        if authority.enforces(self._server, message.target).allowed:
+        if authority.takes_over(What.ENFORCE, self._server, message.target).allowed:
             return self.takeovers.happened(message.target, arbitration.Enforced(peer.identifier), now)
         # We live, but our elements belong to the peer, unless they tell otherwise.
         moved = self._replica.handed_over(self._server, peer.identifier)

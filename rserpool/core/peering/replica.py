@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from rserpool.core import authority
-from rserpool.core.authority import Ruling, What
+from rserpool.core.authority import Ruling, What, Who
 from rserpool.core.effects import Association
 from rserpool.core.errors import Rejected
 from rserpool.core.handlespace.changes import Change, Insisted, Moved, Outcome, Suspected
@@ -57,7 +57,7 @@ class Replica:
         if pool is not None and _attributes(pool) != _attributes_of(parameter):
             if _attributes_of(parameter) > _attributes(pool):
                 return None, []
-            why = authority.dissolves().why
+            why = authority.removes(Who.POOL)
             outcomes += [self._handlespace.deregister(element, why) for element in list(pool.elements.values())]
         elif present is not None and ruling is Ruling.INSISTED:
             return present, [Insisted(present, self._server)]
@@ -86,7 +86,7 @@ class Replica:
         element = self._handlespace.find(handle, identifier)
         if element is None:
             return []
-        rule = authority.deletes(self._server, sender, element)
+        rule = authority.says(What.DELETE, self._server, sender, element)
         if rule.ruling is Ruling.PROBED:
             return [Suspected(element, self._server)]
         return [self._handlespace.deregister(element, rule.why)] if rule.allowed else []

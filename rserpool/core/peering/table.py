@@ -49,10 +49,8 @@ class TableSessions:
             session = _Session(self._snapshot(own_only), 0.0)
         chosen, size = [], 0
         for element in session.elements:
-            # An element that went and came back is another object, and was announced.
-            if self._handlespace.find(element.handle, element.identifier) is element and (
-                not own_only or element.home == self._server
-            ):
+            # An element that went and came back was announced.
+            if element in self._handlespace and (not own_only or element.home == self._server):
                 chosen.append(element)
                 size += len(element.wire) + len(element.handle) + 8
                 if size >= SIZE:

@@ -186,7 +186,7 @@ class Registrar:
         earliest = self._timers.next()
         if earliest is not None and now - earliest > STALL:
             self.supervision.excuse(now)
-            self.peering.excuse(now)
+            self.peering.peers.refresh(now)
         return [
             effect
             for name, *about in self._timers.due(now)

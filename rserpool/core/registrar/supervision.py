@@ -202,7 +202,7 @@ class Supervision:
         self._set(element, min(watch.alive_until, self._next_keep_alive(now)))
 
     def _remove(self, element: Element, who: Who) -> Removed:
-        return self._handlespace.deregister(element, authority.supervises(who).why)
+        return self._handlespace.deregister(element, authority.removes(who))
 
     def _over(self, client: Client, element: Element) -> Send:
         """A keep-alive over the client's association, which is the element's unless it has another."""
