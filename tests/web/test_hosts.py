@@ -12,6 +12,7 @@ from twisted.web.client import URI
 
 from rserpool.core import ConfigurationError
 from rserpool.web import PoolHosts, WebPool, handle_of_host, host_of, read_hosts
+from tests.core.wire.strategies import DETERMINISTIC
 
 HANDLES = st.one_of(
     st.binary(min_size=1, max_size=70),
@@ -23,6 +24,7 @@ HANDLES = st.one_of(
 class EscapeTests(SynchronousTestCase):
     """Every handle has a host name, unless that would be too long."""
 
+    @DETERMINISTIC
     @given(HANDLES)
     @example(b"x-ray")
     @example(b"x-ray-2e")
@@ -38,6 +40,7 @@ class EscapeTests(SynchronousTestCase):
         seen = URI.fromBytes(url.encode("ascii")).host.decode("ascii")
         self.assertEqual(handle, handle_of_host(seen))
 
+    @DETERMINISTIC
     @given(st.text(max_size=300))
     def test_any_host(self, host: str) -> None:
         """Any text is the host name of one pool, or a mistake."""
