@@ -1,4 +1,4 @@
-"""How the tree of files is kept: no file asks for the package that it is part of."""
+"""How the tree of files is kept: short modules and functions; no file that asks for the package that it is part of."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).resolve().parent.parent
+MODULE, FUNCTION = 350, 60
+"""Lines, at most."""
+TABLES = {"tests/hostile/inputs.py"}
+"""Tests that are tables: a line for each case."""
 
 
 def trees(*folders: str) -> Iterator[tuple[str, int, ast.Module]]:
@@ -21,6 +25,22 @@ def trees(*folders: str) -> Iterator[tuple[str, int, ast.Module]]:
 
 class TreeTests(SynchronousTestCase):
     """What every file keeps to."""
+
+    def test_short(self) -> None:
+        """A module that is longer hides an idea that wants out, and so does a function."""
+        long = []
+        for name, lines, tree in trees("rserpool", "tests"):
+            if name not in TABLES:
+                long += [f"{name}: {lines} lines"] * (lines > MODULE)
+                for node in ast.walk(tree):
+                    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                        lines = (node.end_lineno or 0) - node.lineno + 1
+                        long += [f"{name}: {node.name} has {lines} lines"] * (lines > FUNCTION)
+        self.assertEqual([], long)
+
+    def test_tables_are_there(self) -> None:
+        """No exception outlives its file."""
+        self.assertEqual([], [name for name in TABLES if not (ROOT / name).exists()])
 
     def test_no_face_from_within(self) -> None:
         """A package is made of its files: none of them asks for what it exports. C{make layers} finds other circles."""

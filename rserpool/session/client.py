@@ -36,6 +36,21 @@ class Session:
     The attributes C{received}, C{failed_over}, C{paused}, C{resumed} and C{ended} are the callbacks, and may be set at
     any time.
 
+    @param user: a pool user that runs.
+    @param pool: the pool handle.
+    @param repeat: whether a request that an element left unanswered is given to the next one. It may then be done
+        twice: the next element is told. Without it such a request fails.
+    @param timeout: seconds that a request may take, where the request does not say it; None for ever.
+    @param patience: seconds that the session may be without an element before it ends.
+    @param attempt: seconds that one element may take to accept and say hello; T1 of the profile by default.
+    @param attempts: to so many elements a request is given, with C{repeat}.
+    @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
+    @param drop: leave an element that the registrar removes, whatever its transport says.
+    @param items: how many elements to ask the registrar for; None for all.
+    @param ppid: the SCTP payload protocol identifier of our messages.
+    @param own_pool: the pool in which we are an element ourselves, for our business card (section 3.9).
+    @param own_elements: who goes on in our place, in order of preference.
+    @raise RuntimeError: if the pool user does not run.
     @ivar received: called with each message (C{bytes}) that is no answer to a request.
     @ivar failed_over: called once for each failover, with the old and the new
         L{PoolElementParameter<rserpool.core.wire.parameters.PoolElementParameter>}. Messages that were sent without a
@@ -67,23 +82,6 @@ class Session:
         own_pool: bytes | str | None = None,
         own_elements: Sequence[PoolElementParameter] = (),
     ) -> None:
-        """
-        @param user: a pool user that runs.
-        @param pool: the pool handle.
-        @param repeat: whether a request that an element left unanswered is given to the next one. It may then be done
-            twice: the next element is told. Without it such a request fails.
-        @param timeout: seconds that a request may take, where the request does not say it; None for ever.
-        @param patience: seconds that the session may be without an element before it ends.
-        @param attempt: seconds that one element may take to accept and say hello; T1 of the profile by default.
-        @param attempts: to so many elements a request is given, with C{repeat}.
-        @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
-        @param drop: leave an element that the registrar removes, whatever its transport says.
-        @param items: how many elements to ask the registrar for; None for all.
-        @param ppid: the SCTP payload protocol identifier of our messages.
-        @param own_pool: the pool in which we are an element ourselves, for our business card (section 3.9).
-        @param own_elements: who goes on in our place, in order of preference.
-        @raise RuntimeError: if the pool user does not run.
-        """
         self.received = received
         self.failed_over = failed_over
         self.ended = ended
