@@ -25,8 +25,9 @@ from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 from rserpool.node.node import Node
-from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
+from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 from rserpool.testing import Scope
+from tests.node.talker import Talker, talk
 
 PARAMETER = PoolElementParameter(7, 0, 60, TcpTransport(80, "10.0.0.9"), PolicyParameter(0x1))
 
@@ -51,30 +52,6 @@ def every_message(handle: bytes, extra: int = 0) -> list[Any]:
     ]
 
 
-class Talker(SctpHandler):
-    """Sends what it likes, and collects the answers."""
-
-    def __init__(self) -> None:
-        self.data: list[bytes] = []
-        self.up = False
-        self.lost = False
-
-    def associationUp(self, association: Any) -> None:
-        self.up = True
-
-    def messageReceived(self, association: Any, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
-        self.data.append(data)
-
-    def associationLost(self, association: Any, reason: Any) -> None:
-        self.lost = True
-
-    @property
-    def answers(self) -> list[Any]:
-        """What came, keep-alives left out."""
-        messages = [asap.decode(data).message for data in self.data]
-        return [message for message in messages if not isinstance(message, asap.EndpointKeepAlive)]
-
-
 class NodeTests(SynchronousTestCase):
     """An exception that the node lets out fails these tests: it is logged."""
 
@@ -84,11 +61,7 @@ class NodeTests(SynchronousTestCase):
         self.talker, self.association = self.talk()
 
     def talk(self) -> tuple[Talker, Any]:
-        stack = self.scope.network.stack("10.9.9.9")
-        talker = Talker()
-        association = stack.open(0, talker).connect(self.scope.addresses[0])
-        self.scope.until(lambda: talker.up)
-        return talker, association
+        return talk(self.scope, self.scope.addresses[0])
 
     def send(self, data: bytes, ppid: int = PPID_ASAP) -> list[Any]:
         """The answers."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,26 +10,9 @@ from rserpool.core.registrar import Limits
 from rserpool.core.wire import asap
 from rserpool.node.strangers import MOST
 from rserpool.registrar import RegistrarService
-from rserpool.sctp.base import PPID_ASAP, SctpHandler
-from rserpool.testing import ElementProcess, RegistrarProcess, Scope
-
-
-class Talker(SctpHandler):
-    """Speaks by hand."""
-
-    def __init__(self) -> None:
-        self.messages: list[Any] = []
-        self.up = 0
-        self.lost = 0
-
-    def associationUp(self, association: Any) -> None:
-        self.up += 1
-
-    def messageReceived(self, association: Any, data: bytes, ppid: int, stream: int, unordered: bool) -> None:
-        self.messages.append(asap.decode(data).message)
-
-    def associationLost(self, association: Any, reason: Any) -> None:
-        self.lost += 1
+from rserpool.sctp.base import PPID_ASAP
+from rserpool.testing import ElementProcess, Scope
+from tests.node.talker import talk
 
 
 class RegistrarTests(SynchronousTestCase):
@@ -46,13 +27,6 @@ class RegistrarTests(SynchronousTestCase):
         element = self.scope.element("pool", identifier=identifier)
         self.scope.until(lambda: element.pools[b"pool"])
         return element
-
-    def talk(self, registrar: RegistrarProcess) -> tuple[Talker, Any]:
-        """An association by hand."""
-        talker = Talker()
-        association = self.scope.network.stack("10.9.9.9").open(0, talker).connect(registrar.address)
-        self.scope.until(lambda: talker.up)
-        return talker, association
 
     def test_stop_beside_a_silent_peer(self) -> None:
         """With the timers of the RFC a silent peer would hold its end up for minutes."""
@@ -95,7 +69,7 @@ class RegistrarTests(SynchronousTestCase):
     def test_garbage(self) -> None:
         """Messages that are not ASAP: errors where they are due, and the end of the association when it goes on."""
         registrar = self.scope.registrar()
-        talker, association = self.talk(registrar)
+        talker, association = talk(self.scope, registrar.address)
         association.send(b"\x01\x00\x00\x04", PPID_ASAP)
         association.send(b"nonsense", PPID_ASAP)
         association.send(b"anything", 0)
@@ -103,7 +77,7 @@ class RegistrarTests(SynchronousTestCase):
         self.assertEqual({asap.Error}, {type(message) for message in talker.messages})
         association.send(asap.encode(asap.HandleResolution(b"pool")), PPID_ASAP)
         self.scope.until(lambda: isinstance(talker.messages[-1], asap.HandleResolutionResponse))
-        self.assertEqual(0, talker.lost)
+        self.assertFalse(talker.lost)
         for _ in range(MOST):
             association.send(b"garbage!", PPID_ASAP)
         self.scope.until(lambda: talker.lost)
@@ -112,7 +86,7 @@ class RegistrarTests(SynchronousTestCase):
     def test_limits(self) -> None:
         """A peer that asks too much hears so; it is served again a little later, others at any time."""
         registrar = self.scope.registrar(limits=Limits(requests_per_second=5))
-        talker, association = self.talk(registrar)
+        talker, association = talk(self.scope, registrar.address)
         for _ in range(20):
             association.send(asap.encode(asap.HandleResolution(b"pool")), PPID_ASAP)
         self.scope.until(lambda: len(talker.messages) == 20)
