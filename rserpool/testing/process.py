@@ -104,7 +104,7 @@ class Process:
 
     @property
     def role(self) -> Any:
-        """The pure state machine of its service: L{Registrar<rserpool.core.registrar>} and so on."""
+        """The pure state machine of its service: its registrar, pool element or pool user."""
         raise NotImplementedError
 
     @property

@@ -6,14 +6,14 @@ from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import DNSLookupError
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.protocols.wire import Echo
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import TransportAddress
 from rserpool.core.wire import asap, enrp
 from rserpool.sctp.base import SctpHandler
-from rserpool.testing import Dialled, Scope
+from rserpool.testing import Dialled, Scope, Trace
 from tests.pool_scope import Taking
 
 
@@ -151,6 +151,17 @@ class StandingStillTests(FaultCase):
         scope.jump(element, -3600.0)
         self.assertAlmostEqual(wall + 5.1 - 3600.0, element.wall(), 5)
 
+    def test_dead(self) -> None:
+        """What comes to a dead process is not heard; one that fails at its start is dead at once."""
+        scope = self.scope()
+        element = scope.element("pool")
+        self.assertTrue(element.reactor.getDelayedCalls())
+        scope.kill(element)
+        element.reactor.enter(self.fail)
+        failing: dict[str, Any] = {"setup": lambda element: 1 / 0}
+        self.assertRaises(ZeroDivisionError, scope.element, **failing)
+        self.assertFalse(scope.elements[-1].alive)
+
     def test_one_way(self) -> None:
         """A way may be cut in one direction alone."""
         scope = self.scope(2)
@@ -193,6 +204,8 @@ class AnnouncementTests(FaultCase):
         scope.network.multicast_loss = 0.0
         scope.settle()
         self.assertEqual({"10.0.0.1"}, element.homes)
+        port = element.reactor.listenMulticast(3863, DatagramProtocol())
+        self.assertEqual((element.host, 3863), (port.getHost().host, port.getHost().port))
 
 
 class TraceTests(FaultCase):
@@ -214,6 +227,14 @@ class TraceTests(FaultCase):
         self.assertEqual(home, update.source)
         self.assertLess(registrations[0].when, update.when)
 
+    def test_values(self) -> None:
+        """Whatever an event holds is shown in a word or two."""
+        trace = Trace()
+        for what in (True, b"\xff", 123456, [1, "a"], 2.5):
+            trace.event(1.0, "e1", what)
+        shown = [line.rpartition(": ")[2] for line in trace.lines()]
+        self.assertEqual(["True", "ff", "0x1e240", "[1, a]", "2.5"], shown)
+
     def test_text(self) -> None:
         """Faults, events and attempts over TCP stand in it, too."""
         scope = self.scope()
@@ -232,6 +253,7 @@ class TraceTests(FaultCase):
         for line in ("---: e1 is killed", "u1: dials tcp 10.0.1.1:7", "r1: ElementRemoved(pool", "? -> r1  9 bytes"):
             self.assertIn(line, text)
         self.assertIn("? -> r1  ASAP garbage", text)
+        self.assertEqual([], scope.trace.messages(source="?"))
         self.assertNotIn("HandleResolution", text)
         self.assertIn("u1 -> r1  ASAP HandleResolution", scope.trace.text())
         self.assertIn(("10.0.1.1", 7), scope.trace.dialled("u1"))
