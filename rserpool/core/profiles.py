@@ -67,6 +67,12 @@ class Profile:
     """How long it may take to answer that, a list or table request (C{peering.initialization}, C{audit}), or a claim
     (C{peering.takeover})."""
 
+    @property
+    def resolution(self) -> float:
+        """Seconds that a resolution may take where nothing else is said: as long as all the requests that RFC 5352
+        section 3.7.2 allows, 5 at least."""
+        return max(5.0, (self.max_request_retransmit + 1) * self.t1_enrp_request)
+
 
 RFC = Profile(
     name="rfc",

@@ -64,7 +64,7 @@ class Asker:
     @property
     def default_timeout(self) -> float:
         """Seconds that a resolution may take where nothing else is said."""
-        return max(5.0, (self.profile.max_request_retransmit + 1) * self.profile.t1_enrp_request)
+        return self.profile.resolution
 
     def resolve(self, pool: bytes, *, timeout: float | None = None, fresh: bool = False) -> Future[Resolved]:
         """Find the elements of a pool, in the order in which to try them.

@@ -177,7 +177,7 @@ class PoolUserService(Service):
     @property
     def default_timeout(self) -> float:
         """Seconds that a resolution may take where nothing else is said."""
-        return max(5.0, (self.profile.max_request_retransmit + 1) * self.profile.t1_enrp_request)
+        return self.profile.resolution
 
     def populate(self, pool: bytes | str, *, timeout: float | None = None) -> Deferred[Resolved]:
         """Fill the cache with a pool as the registrar knows it now (RFC 5352 section 6.3).
