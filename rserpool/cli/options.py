@@ -15,7 +15,7 @@ from rserpool.core.profiles import PROFILES
 from rserpool.core.reading import above_0, handle
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 from rserpool.monitor.status import user_status
-from rserpool.node.registrars import registrars_from
+from rserpool.node.candidates import registrars_from
 from rserpool.sctp.stack import BACKENDS
 from rserpool.user.service import TRANSPORTS, PoolUserService
 

@@ -22,7 +22,7 @@ from rserpool.core.errors import NoRegistrar, WireError
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.reading import parse_transport_address
 from rserpool.core.wire import enrp
-from rserpool.node.registrars import local_hosts_towards
+from rserpool.node.candidates import local_hosts_towards
 from rserpool.sctp.base import PPID_ENRP, REGISTRAR_ENCAPSULATION_PORTS, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpStack
 from rserpool.sctp.stack import open_stack

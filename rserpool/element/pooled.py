@@ -17,9 +17,9 @@ from rserpool.core.policies import ParsedPolicy
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, UserTransport
 from rserpool.element.ports import LOOK, ListeningPorts, asap_place, drained, has_control_channel, session_framing
 from rserpool.element.service import PoolElementService
+from rserpool.node.candidates import local_hosts_towards, registrars_from
 from rserpool.node.own_addresses import present_hosts, wildcard
 from rserpool.node.reactor import clock_of
-from rserpool.node.registrars import local_hosts_towards, registrars_from
 
 PATIENCE = 5.0
 """Seconds that the wrapped service may take to open its port."""

@@ -27,7 +27,7 @@ from rserpool.element.ports import (
     user_transport,
 )
 from rserpool.element.service import PoolElementService
-from rserpool.node.registrars import local_host_towards, registrars_from
+from rserpool.node.candidates import local_host_towards, registrars_from
 
 GRACE = 5.0
 """Seconds that connections have to end when the port is closed, where nothing else is said."""

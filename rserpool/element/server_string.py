@@ -29,7 +29,7 @@ from rserpool.core.profiles import profile
 from rserpool.core.reading import YES_OR_NO, any_base, choice, number, parse_transport_address
 from rserpool.element.load import parse_policy
 from rserpool.element.server_endpoint import PoolServerEndpoint
-from rserpool.node.registrars import registrars_from
+from rserpool.node.candidates import registrars_from
 from rserpool.sctp.stack import BACKENDS
 
 T = TypeVar("T")

@@ -22,10 +22,10 @@ from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.load import parse_policy, probe
 from rserpool.element.refusal import refusal
+from rserpool.node.candidates import local_hosts_towards, registrars_from
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
-from rserpool.node.registrars import local_hosts_towards, registrars_from
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
 

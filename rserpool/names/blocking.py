@@ -22,7 +22,7 @@ from rserpool.names.asking import Asker
 from rserpool.names.errors import name_errors
 from rserpool.names.over_tcp import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
-from rserpool.node.registrars import registrars_from
+from rserpool.node.candidates import registrars_from
 
 
 class Resolver:

@@ -19,9 +19,9 @@ from rserpool.core.registrar import Limits, Registrar
 from rserpool.core.registrar.events import SupervisionStretched
 from rserpool.core.wire import enrp as enrp_messages
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
+from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.multicast import ENRP_GROUP, default_group
 from rserpool.node.node import Node
-from rserpool.node.registrars import local_hosts_towards
 from rserpool.plugins import add_policies
 from rserpool.registrar.collector import Garbage
 from rserpool.registrar.log import OperatorLog

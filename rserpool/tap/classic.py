@@ -14,7 +14,7 @@ from twisted.python import usage
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.reading import between, parse_transport_address
 from rserpool.core.session.cookies import SignedCookies
-from rserpool.node.registrars import THIS_HOST
+from rserpool.node.candidates import THIS_HOST
 from rserpool.sctp.one_to_one.endpoints import SctpServerEndpoint
 from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS

@@ -20,7 +20,7 @@ from rserpool.core.monitoring.report import CSP_PORT
 from rserpool.core.profiles import profile
 from rserpool.core.reading import one_of
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
-from rserpool.node.registrars import registrars_from
+from rserpool.node.candidates import registrars_from
 from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
 

@@ -14,7 +14,7 @@ from rserpool.element.load import PROBES, parse_policy
 from rserpool.element.pooled import PooledService
 from rserpool.element.ports import parse_port
 from rserpool.monitor.status import element_status
-from rserpool.node.registrars import local_hosts_towards
+from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.steady import make_steady
 from rserpool.plugins import load_probes
 from rserpool.tap.makers import ClassicMaker

@@ -30,7 +30,7 @@ from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import YES_OR_NO, above_0, choice
 from rserpool.core.user.events import Resolved
-from rserpool.node.registrars import registrars_from
+from rserpool.node.candidates import registrars_from
 from rserpool.sctp.stack import BACKENDS
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService

@@ -25,9 +25,9 @@ from rserpool.core.user.events import PoolChanged, ResolutionFailed, Resolved
 from rserpool.core.user.places import serves_at
 from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.node.candidates import local_hosts_towards, over, registrars_from
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
-from rserpool.node.registrars import local_hosts_towards, over, registrars_from
 from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint

@@ -34,7 +34,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import react
 from rserpool.names.aio import Pools
-from rserpool.node.registrars import registrars_from
+from rserpool.node.candidates import registrars_from
 from rserpool.user.service import PoolUserService
 
 async def ask(user):
