@@ -47,11 +47,12 @@ class Deadlines(Generic[K]):
         self._sequence += 1
         entry = self._live[key] = (when, self._sequence, key)
         heappush(self._heap, entry)
-        self._tidy()
+        if len(self._heap) > 2 * len(self._live) + 16:
+            self._tidy()
 
     def cancel(self, key: K) -> None:
         """Forget the deadline of C{key}, if it has one."""
-        if self._live.pop(key, None) is not None:
+        if self._live.pop(key, None) is not None and len(self._heap) > 2 * len(self._live) + 16:
             self._tidy()
 
     def when(self, key: K) -> float | None:
@@ -92,10 +93,9 @@ class Deadlines(Generic[K]):
         return None
 
     def _tidy(self) -> None:
-        """Keep the heap from holding more dead entries than live ones."""
-        if len(self._heap) > 2 * len(self._live) + 16:
-            self._heap = list(self._live.values())
-            heapify(self._heap)
+        """The heap holds more dead entries than live ones: keep these alone."""
+        self._heap = list(self._live.values())
+        heapify(self._heap)
 
 
 Timers: TypeAlias = Deadlines[tuple[Hashable, ...]]
