@@ -10,7 +10,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from rserpool.core import ConfigurationError, TcpTransport, TransportAddress
+from rserpool.core import ConfigurationError, Rejected, TcpTransport, TransportAddress
 from rserpool.core.monitoring.report import AssociationReport, Component, Kind, Report, decode
 from rserpool.monitor import Status, StatusReporter, element_status, registrar_status, user_status
 from rserpool.monitor.reporting import csp_server, report_interval
@@ -81,7 +81,8 @@ class StatusTests(SynchronousTestCase):
         self.scope.element("www")
         self.scope.settle()
         second = self.scope.element("www", policy="least-used:load=1%").service
-        self.scope.until(lambda: "refused" in element_status(second)[0].text)
+        self.assertRaises(Rejected, self.scope.settle)
+        self.assertIn("refused", element_status(second)[0].text)
         self.assertIn("policy differs", element_status(second)[0].text)
 
     def test_user(self) -> None:
