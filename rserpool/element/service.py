@@ -23,6 +23,7 @@ from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.load import parse_policy, probe
 from rserpool.element.refusal import refusal
 from rserpool.node.candidates import local_hosts_towards, registrars_from
+from rserpool.node.counting import CountedLog
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
@@ -81,6 +82,7 @@ class PoolElementService(Service):
         self._left: dict[bytes, Deferred[None]] = {}
         self._loads: dict[bytes, LoopingCall] = {}
         self._early: list[Effect] = []
+        self._counted = CountedLog(reactor, self._log)
         self.home_since: float | None = None
         random = random or Random(SystemRandom().getrandbits(128))
         self._registrars = tuple(registrars or registrars_from(()))
@@ -229,6 +231,7 @@ class PoolElementService(Service):
             loop.stop()
         self._loads.clear()
         self._look_no_more()
+        self._counted.stop()
         await self.node.close()
 
     def _look_no_more(self) -> None:
@@ -320,6 +323,13 @@ class PoolElementService(Service):
                 self._log.info("home registrar is {registrar}", registrar=str(registrar))
             case events.NoRegistrarFound(tried=tried):
                 self._log.warn("no registrar can be reached at {tried}; trying on", tried=in_short(tried))
+            case events.OutOfPlace(handle=handle, message=message):
+                self._counted.debug(
+                    "messages out of place",
+                    "{pool}: {message} where none is expected, ignored",
+                    pool=handle_text(handle),
+                    message=message,
+                )
             case events.ErrorReceived(causes=causes):
                 self._log.warn(
                     "the registrar reports an error: {causes}",

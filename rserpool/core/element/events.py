@@ -56,6 +56,14 @@ class NoRegistrarFound:
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfPlace:
+    """The home registrar answered what was not asked, or not any more; it is ignored."""
+
+    handle: bytes
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorReceived:
     """A registrar reported an error."""
 

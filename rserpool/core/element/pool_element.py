@@ -10,7 +10,7 @@ from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.element import registration
-from rserpool.core.element.events import ErrorReceived, NoRegistrarFound
+from rserpool.core.element.events import ErrorReceived, NoRegistrarFound, OutOfPlace
 from rserpool.core.element.membership import Membership, check_use
 from rserpool.core.element.registration import Action
 from rserpool.core.errors import ConfigurationError
@@ -204,7 +204,12 @@ class PoolElement:
                     or association != self._hunt.home
                 ):
                     return []
-                return self._step(membership, membership.answer(message), now)
+                before = membership.state
+                effects = self._step(membership, membership.answer(message), now)
+                if membership.state is not before:
+                    return effects
+                response = "" if isinstance(message, asap.RegistrationResponse) else "DE"
+                return [Notify(OutOfPlace(message.handle, f"ASAP_{response}REGISTRATION_RESPONSE"))]
             case asap.Error(causes=causes):
                 return [Notify(ErrorReceived(causes))]
             case _:

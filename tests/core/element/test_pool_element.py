@@ -20,7 +20,7 @@ from rserpool.core import (
     TransportAddress,
 )
 from rserpool.core.element import PoolElement
-from rserpool.core.element.events import Left, NoRegistrarFound, Registered, RegistrationRefused
+from rserpool.core.element.events import Left, NoRegistrarFound, OutOfPlace, Registered, RegistrationRefused
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire import asap
@@ -162,6 +162,12 @@ class RegisteringTests(ElementTestCase):
         effects = self.element.receive("home", asap.RegistrationResponse(POOL, 7, True, other), self.now)
         self.assertEqual(self.events(effects), [RegistrationRefused(POOL, 7, 5)])
         self.assertEqual(self.sent(self.pass_time(3600)), [])
+        # What the registrar says then is ignored, and told.
+        for message, name in (
+            (asap.RegistrationResponse(POOL, 7), "ASAP_REGISTRATION_RESPONSE"),
+            (asap.DeregistrationResponse(POOL, 7), "ASAP_DEREGISTRATION_RESPONSE"),
+        ):
+            self.assertEqual([Notify(OutOfPlace(POOL, name))], self.element.receive("home", message, self.now))
 
     def test_answers_about_others_are_ignored(self):
         self.registered()
