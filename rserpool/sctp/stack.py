@@ -33,8 +33,8 @@ def open_stack(
         at that port, if one is asked for; else usrsctp.
     @param hosts: local IP addresses to receive on; C{0.0.0.0} and C{::} mean all.
     @param encapsulation: the UDP port of SCTP over UDP (RFC 6951), 0 for any; C{None} takes the port that this process
-        has already, else for a registrar the first free one of 9899, 9898, ... 9892, else an ephemeral one. The kernel
-        has one for all processes (C{net.sctp.udp_port}).
+        has already, else for a registrar the first free one of 9899, 9898, ... 9892, else an ephemeral one that is none
+        of these. The kernel has one for all processes (C{net.sctp.udp_port}).
     @param towards_udp: whether a peer is to be reached over UDP: then C{"auto"} takes the kernel only if it speaks SCTP
         over UDP at all.
     @raise SctpUnavailable: if there is no SCTP on this machine; the text says what to install.

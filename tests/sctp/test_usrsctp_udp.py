@@ -8,14 +8,15 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.error import CannotListenError, ConnectionRefusedError, TimeoutError
+from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from rserpool.core import ConfigurationError, SctpUnavailable, TransportAddress
 from rserpool.core.profiles import DEFAULT, FAST
-from rserpool.sctp import open_stack
+from rserpool.sctp import listenSCTP, open_stack
 from rserpool.sctp.base import MAX_MESSAGE, REGISTRAR_ENCAPSULATION_PORTS
-from rserpool.sctp.usrsctp import library
+from rserpool.sctp.usrsctp import library, stack, udp
 from rserpool.sctp.usrsctp.packets import abort_for
 from tests.sctp.usrsctp_case import UsrsctpTestCase
 
@@ -46,6 +47,17 @@ class PortTests(UsrsctpTestCase):
             self.udp(self.host, port)
         with self.assertRaises(CannotListenError):
             await self.makeStack(self.host, encapsulation=None, registrar=True)
+
+    async def test_others(self) -> None:
+        """Servers and clients leave the registrars' ports alone, also where the system would give them one."""
+        for number in range(2):
+            server = listenSCTP(reactor, 0, Factory(), (f"127.0.99.{number}",), backend="usrsctp")
+            self.addCleanup(server.stopListening)
+            self.assertNotIn(server.getHost().encapsulation, REGISTRAR_ENCAPSULATION_PORTS)
+        given = iter((9899, 9892, 9900))
+        self.patch(stack, "bind", lambda host, port: udp.bind(host, port or next(given)))
+        other = await self.makeStack(self.host, encapsulation=0)
+        self.assertEqual(9900, other.encapsulation_port)
 
     async def test_explicit_busy(self) -> None:
         """A port that was asked for and is taken is named."""

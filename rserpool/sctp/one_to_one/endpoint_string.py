@@ -4,8 +4,8 @@ r"""Endpoint strings for SCTP, wherever Twisted takes one.
     - client: C{sctp:HOST:PORT} or
       C{sctp:host=HOST[,HOST...]:port=PORT[:udp=PORT][:timeout=SECONDS][:backend=NAME]}
 
-C{udp} is the port of SCTP over UDP (RFC 6951): at the server its own, at the client the peer's (9899). The colons of an
-IPv6 address are escaped, as in other endpoint strings (C{host=\:\:1}).
+C{udp} is the port of SCTP over UDP (RFC 6951): at the server its own (any), at the client the peer's (9899). The colons
+of an IPv6 address are escaped, as in other endpoint strings (C{host=\:\:1}).
 """
 
 from __future__ import annotations

@@ -107,15 +107,15 @@ def listenSCTP(
     @param port: the SCTP port; 0 lets the stack choose one.
     @param hosts: local IP addresses; none means all.
     @param stack: where to open it; C{None} opens the best stack of this machine.
-    @param encapsulation: the UDP port of SCTP over UDP (RFC 6951) for a stack of its own; C{None} takes the first free
-        one of 9899, 9898, ... 9892, where clients look first.
+    @param encapsulation: the UDP port of SCTP over UDP (RFC 6951) for a stack of its own; C{None} takes any. Only
+        registrars take the well-known ones, 9899 and less, by themselves: clients that are told none look at 9899.
     @param backend: which SCTP a stack of its own is: see L{open_stack<rserpool.sctp.stack.open_stack>}.
     @raise CannotListenError: if a port is taken or an address is not local.
     @raise rserpool.core.errors.SctpUnavailable: if this machine has no SCTP.
     """
 
     def opened(serving: OneToOne) -> None:
-        serving.open(stack, port, hosts, True, backend=backend, encapsulation=encapsulation, registrar=True)
+        serving.open(stack, port, hosts, True, backend=backend, encapsulation=encapsulation)
 
     listening = SctpPort(reactor, factory, opened)
     listening.startListening()

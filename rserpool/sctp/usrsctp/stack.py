@@ -70,6 +70,10 @@ class Shared:
         @raise OSError: if the port is taken, or the address is not ours.
         """
         bound = bind(host, port)
+        if not port and bound.getsockname()[1] in REGISTRAR_ENCAPSULATION_PORTS:
+            # The system's range may be wide: these are for registrars, who are looked for there.
+            with bound:
+                return self.open_udp(host, 0)
         kind = WildcardSocket if host in ("0.0.0.0", "::") else UdpSocket
         udp = kind(self.engine, self.engine.reactor, bound, host)
         self.udp.setdefault(udp.port, {})[host] = udp
