@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from rserpool.core import TcpTransport, TransportAddress, authority
-from rserpool.core.authority import RULES, Rule, What, Who
+from rserpool.core.authority import RULES
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element, Watch
+from rserpool.core.rules import Rule, What, Who
 from tests.core.handlespace.elements import HOME, PEER, handlespace
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "authority.md"
@@ -71,12 +72,15 @@ QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str,
     (What.ACKNOWLEDGE, Who.RIVAL, authority.acknowledges, (STRANGER, ORPHAN), {}),
     (What.ACKNOWLEDGE, Who.STRANGER, authority.acknowledges, (STRANGER, OURS), {}),
     (What.ACKNOWLEDGE, Who.TCP, authority.acknowledges, (OVER_TCP, OURS), {}),
-    (What.ACKNOWLEDGE, Who.NOT_OURS, authority.acknowledges, (AGAIN, THEIRS), {}),
-    (What.REPORT, Who.FEW, authority.reports, (3, 3), {}),
-    (What.REPORT, Who.MANY, authority.reports, (4, 3), {}),
+    (What.ACKNOWLEDGE, Who.NOT_OURS, authority.acknowledges, (STRANGER, THEIRS), {}),
+    (What.ACKNOWLEDGE, Who.ASKED, authority.acknowledges, (AGAIN, THEIRS), {}),
+    (What.REPORT, Who.NOT_OURS, authority.reports, (THEIRS, 4, 3), {}),
+    (What.REPORT, Who.FEW, authority.reports, (OURS, 3, 3), {}),
+    (What.REPORT, Who.MANY, authority.reports, (OURS, 4, 3), {}),
     (What.REMOVE, Who.LIFETIME, authority.removes, (Who.LIFETIME,), {}),
     (What.REMOVE, Who.SILENCE, authority.removes, (Who.SILENCE,), {}),
     (What.REMOVE, Who.NO_WAY, authority.removes, (Who.NO_WAY,), {}),
+    (What.REMOVE, Who.UNANSWERED, authority.doubts, (), {}),
     (What.REMOVE, Who.POOL, authority.removes, (Who.POOL,), {}),
     (What.SPEAK, Who.SAME, authority.speaks, (US, PEER, PEER), {}),
     (What.SPEAK, Who.NEW, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "present": {"a"}}),

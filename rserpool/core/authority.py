@@ -9,122 +9,18 @@ association. Authentication will be decided here.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from enum import Enum, StrEnum
 from typing import Final, Protocol
 
 from rserpool.core.addresses import TransportAddress, same_place
 from rserpool.core.effects import Association
-from rserpool.core.errors import CauseCode, ImpossibleEvent, Rejected
+from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.changes import Why
 from rserpool.core.handlespace.element import Element
+from rserpool.core.rules import Rule, Ruling, What, Who
 from rserpool.core.wire.transports import UserTransport, encode_transport
 
 MOST_OF_A_MACHINE = 32
 """So many registrars may be at one machine."""
-
-
-class What(StrEnum):
-    """What somebody wants. The value: in words."""
-
-    REGISTER = "register a new element"
-    CHANGE = "register an element that is there"
-    DEREGISTER = "deregister an element"
-    ACKNOWLEDGE = "answer a keep-alive for an element"
-    REPORT = "report an element unreachable"
-    REMOVE = "remove an element unasked"
-    SPEAK = "speak as a registrar"
-    ANNOUNCE = "announce an element (ADD_PE)"
-    LIST = "have an element in its handle table"
-    DELETE = "announce that an element is gone (DEL_PE)"
-    OMIT = "leave an element out of its own table"
-    SUGGEST = "suggest that we take an element over"
-    CLAIM = "claim a registrar's elements"
-    ENFORCE = "take a registrar's elements over"
-
-
-class Who(StrEnum):
-    """Who wants it. The value: in words."""
-
-    SCTP = "anybody over SCTP"
-    TCP = "anybody over TCP"
-    UNREAL = "with no address of its own association"
-    ITSELF = "the association over which it registered, or another from the ASAP transport recorded for it"
-    RIVAL = "another association, while the element is ours and has none"
-    STRANGER = "any other association"
-    NOT_OURS = "anybody, for an element of another registrar"
-    FEW = "users at no more than MAX-BAD-PE-REPORT machines"
-    MANY = "users at more than MAX-BAD-PE-REPORT machines"
-    LIFETIME = "we, when the registration life of one of ours ends"
-    SILENCE = "we, when one of ours does not answer a keep-alive"
-    NO_WAY = "we, when the ASAP transport of one of ours cannot be reached"
-    POOL = "we, when a registrar tells of its pool with smaller attributes (policy, transport type, transport use)"
-    US = "who says that it is us"
-    NOBODY = "who says that it is no registrar (identifier 0)"
-    SAME = "an association that spoke for it before"
-    OTHER = "an association that spoke for another before"
-    NEW = "a new association, from its addresses or while it has no other"
-    ELSEWHERE = "a new association from other addresses, while it has one"
-    CROWD = "a new association, for one registrar more than a machine may have"
-    FIRST = "any registrar, of an element that is new to us"
-    HOME = "its home registrar"
-    NEW_HOME = "its new home, of an element that was ours until now"
-    CLAIMANT = "its new home, of an element of ours that registered over an association that is up"
-    NOT_HOME = "any other registrar"
-    OF_OURS = "any registrar, of an element that is ours"
-    OF_US = "any registrar, of us"
-    OF_ANOTHER = "any registrar, of another"
-    GREATER = "a registrar with a greater identifier, while we claim them"
-    SMALLER = "a registrar with a smaller identifier, while we claim them"
-
-
-class Ruling(Enum):
-    """What comes of it. The value: in words."""
-
-    ALLOWED = "allowed"
-    REFUSED = "refused"
-    IGNORED = "ignored"
-    WAITS = "waits while the element is asked: refused if it answers, else allowed"
-    PROBED = "the element is asked whether it lives"
-    INSISTED = "ignored, and the element is announced again"
-    DENIED = "ignored, and we announce that we live"
-    DISOWNED = "they are its, until they register with us again as they are told to; we announce that we live"
-    ANSWERED = "questions are answered, all else is ignored"
-    CLOSED = "the association is closed"
-    ABORTED = "the association is aborted"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One answer.
-
-    @ivar section: the RFC and its section; C{""} where none says it.
-    @ivar cause: what the refusal says.
-    @ivar removes: why an element is removed by this.
-    """
-
-    ruling: Ruling
-    section: str = ""
-    cause: CauseCode | None = None
-    removes: Why | None = None
-
-    @property
-    def allowed(self) -> bool:
-        """Whether it may be done."""
-        return self.ruling is Ruling.ALLOWED
-
-    @property
-    def why(self) -> Why:
-        """Why the element is removed; L{ImpossibleEvent} is raised if this rule removes nothing."""
-        if self.removes is None:
-            raise ImpossibleEvent(self, "a removal")
-        return self.removes
-
-    def demand(self, information: bytes = b"") -> None:
-        """Go on only if it is not refused; else L{Rejected} is raised, with C{information} about it."""
-        if self.cause is not None:
-            raise Rejected(self.cause, information)
-
 
 _SECURITY = Rule(Ruling.REFUSED, "5352 2.1", CauseCode.REJECTED_FOR_SECURITY)
 _FOREIGN = Rule(Ruling.REFUSED, "5352 3.2", CauseCode.REJECTED_FOR_SECURITY)
@@ -151,9 +47,11 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
     },
     What.ACKNOWLEDGE: {
         Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.4"),
+        Who.ASKED: Rule(Ruling.ALLOWED, "5352 3.5"),
         **dict.fromkeys((Who.RIVAL, Who.STRANGER, Who.TCP, Who.NOT_OURS), _IGNORED),
     },
     What.REPORT: {
+        Who.NOT_OURS: Rule(Ruling.PROBED, "5352 3.5"),
         Who.FEW: Rule(Ruling.PROBED, "5352 3.5"),
         Who.MANY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
     },
@@ -161,6 +59,7 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.LIFETIME: Rule(Ruling.ALLOWED, "5352 2.2.1", removes=Why.EXPIRED),
         Who.SILENCE: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.SILENT),
         Who.NO_WAY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
+        Who.UNANSWERED: Rule(Ruling.PASSED_ON, "5352 3.5"),
         Who.POOL: Rule(Ruling.ALLOWED, "5352 3.1", removes=Why.INCONSISTENT),
     },
     What.SPEAK: {
@@ -249,17 +148,27 @@ def deregisters(identity: Identity, element: Element | None) -> Rule:
 
 def acknowledges(identity: Identity, element: Element) -> Rule:
     """Whether it may answer for an element; another registrar's may answer too, where a user had reported it."""
-    return _ACKNOWLEDGE[Who.NOT_OURS if element.watch is None else _who(identity, element)]
+    who = _who(identity, element)
+    if element.watch is None:
+        who = Who.ASKED if who is Who.ITSELF else Who.NOT_OURS
+    return _ACKNOWLEDGE[who]
 
 
-def reports(machines: int, most: int) -> Rule:
+def reports(element: Element, machines: int, most: int) -> Rule:
     """What comes of reports from users at so many machines, where C{most} is MAX-BAD-PE-REPORT."""
+    if element.watch is None:
+        return RULES[What.REPORT][Who.NOT_OURS]
     return RULES[What.REPORT][Who.FEW if machines <= most else Who.MANY]
 
 
 def removes(who: Who) -> Why:
-    """Why we remove an element that nobody asked us to remove."""
+    """Why we remove an element of ours that nobody asked us to remove."""
     return RULES[What.REMOVE][who].why
+
+
+def doubts() -> Rule:
+    """What comes of it that an element of another registrar, which was reported, does not answer us."""
+    return RULES[What.REMOVE][Who.UNANSWERED]
 
 
 def _protocol(identity: Identity) -> Who:

@@ -74,6 +74,11 @@ class Suspected(Change):
 
 
 @dataclass(frozen=True, slots=True)
+class Doubted(Change):
+    """An element of another registrar does not answer us: its home is to hear of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Insisted(Change):
     """An element is ours, and the peers must hear it: one claims it, or we remove it in place of its home."""
 

@@ -17,15 +17,17 @@ class Watch:
     @ivar answer_by: when a keep-alive that is under way counts as failed, or None.
     @ivar claim: whether the element must still be told that we are its home (H flag), after a takeover.
     @ivar reporters: machines whose users reported it unreachable since it last registered.
+    @ivar doubted: whether it must be asked as soon as it may be asked again.
     @ivar over: the association over which it last registered; None after a takeover.
     """
 
-    __slots__ = ("alive_until", "answer_by", "claim", "over", "reporters")
+    __slots__ = ("alive_until", "answer_by", "claim", "doubted", "over", "reporters")
 
     def __init__(self, alive_until: float) -> None:
         self.alive_until = alive_until
         self.answer_by: float | None = None
         self.claim = False
+        self.doubted = False
         self.reporters: set[str] | None = None
         self.over: Association | None = None
 
@@ -43,12 +45,14 @@ class Element(Member):
     @ivar scopes: how far the addresses of its user transport reach.
     @ivar association: over which association it speaks with us; C{None} if over none. Its one writer is
         C{rserpool.core.registrar.clients.Clients}.
+    @ivar asked: when it was last asked whether it lives (monotonic seconds).
     @ivar watch: the state of its supervision; C{None} if it is not ours.
     @ivar wake: when it is due in L{ElementDeadlines<rserpool.core.handlespace.deadlines.ElementDeadlines>}, its owner.
     @ivar queued: for the same: where it stands there.
     """
 
     __slots__ = (
+        "asked",
         "association",
         "handle",
         "home",
@@ -70,6 +74,7 @@ class Element(Member):
         self.values = ()
         self.scopes: frozenset[str] = frozenset()
         self.association: Association | None = None
+        self.asked = -math.inf
         self.watch: Watch | None = None
         self.wake = math.inf
         self.queued: tuple[float, int] | None = None

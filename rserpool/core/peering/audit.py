@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from rserpool.core import authority
-from rserpool.core.authority import What
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Notify
 from rserpool.core.handlespace.changes import Outcome
@@ -15,6 +14,7 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.events import Audited, OutOfPlace
 from rserpool.core.peering.peers import Peer, PeerList
 from rserpool.core.peering.replica import Replica
+from rserpool.core.rules import What
 from rserpool.core.wire import enrp
 from rserpool.core.wire.enrp import PoolEntry
 

@@ -7,7 +7,6 @@ from typing import Final
 
 from rserpool.core import authority
 from rserpool.core.addresses import ENRP_PORT, TransportAddress
-from rserpool.core.authority import Ruling, What
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
@@ -27,6 +26,7 @@ from rserpool.core.peering.suggestion import Suggestions
 from rserpool.core.peering.table import TableSessions
 from rserpool.core.peering.takeover import TAKEOVER, Takeovers
 from rserpool.core.profiles import Profile
+from rserpool.core.rules import Ruling, What
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.enrp import UpdateAction, encode_handle_update
 from rserpool.core.wire.parameters import ServerInformation

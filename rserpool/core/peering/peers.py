@@ -8,10 +8,10 @@ from typing import Final
 
 from rserpool.core import authority
 from rserpool.core.addresses import TransportAddress, machine, scope
-from rserpool.core.authority import Rule
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.profiles import Profile
+from rserpool.core.rules import Rule
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import ServerInformation
 

@@ -19,7 +19,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from rserpool.core import authority
-from rserpool.core.authority import Ruling, What, Who
 from rserpool.core.effects import Association
 from rserpool.core.errors import Rejected
 from rserpool.core.handlespace.changes import Change, Insisted, Moved, Outcome, Suspected
@@ -27,6 +26,7 @@ from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.pool import Pool
+from rserpool.core.rules import Ruling, What, Who
 from rserpool.core.wire.enrp import PoolEntry
 from rserpool.core.wire.parameters import PoolElementParameter
 

@@ -10,6 +10,7 @@ from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.changes import (
     Added,
     Change,
+    Doubted,
     Insisted,
     Moved,
     Outcome,
@@ -25,7 +26,7 @@ from rserpool.core.registrar.clients import Clients
 from rserpool.core.registrar.events import ElementRegistered, ElementRemoved
 from rserpool.core.registrar.home import Home
 from rserpool.core.registrar.supervision import Supervision
-from rserpool.core.wire import asap
+from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.enrp import UpdateAction
 
@@ -73,13 +74,18 @@ class Consequences:
         # The rivals that wait for its identifier.
         if kind is Removed:
             queue += self._home.removed(element, now)
-        elif kind is not Suspected:
+        elif kind not in (Suspected, Doubted):
             effects += self._home.settled(element)
         # The element itself.
         if isinstance(change, Removed):
             effects += self._dismiss(element, change.why.told, change.why is Why.SILENT)
         elif kind is Suspected and element.watch is not None:
             queue += self._supervision.probe(element, now)
+        elif kind is Doubted:
+            told = enrp.HandleUpdate(
+                self._server, change.home, UpdateAction.DEL_PE, element.handle, element.parameter()
+            )
+            effects += self._peering.peers.to(change.home, told)
         elif kind is Moved and ours:
             queue += self._supervision.claim(element, now)
         elif isinstance(change, (Renewed, Moved)) and change.before == self._server and not ours:

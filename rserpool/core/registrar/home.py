@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rserpool.core import authority
-from rserpool.core.authority import Ruling
 from rserpool.core.effects import Effect, Send
 from rserpool.core.errors import CauseCode, Rejected
 from rserpool.core.handlespace.changes import Insisted, Outcome
@@ -15,6 +14,7 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.limits import Limits
 from rserpool.core.registrar.supervision import Supervision
+from rserpool.core.rules import Ruling
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import (
     ErrorCause,
@@ -87,6 +87,8 @@ class Home:
         element = self._handlespace.find(message.handle, message.identifier)
         if element is None or not authority.acknowledges(client, element).allowed:
             return []
+        if element.watch is None:
+            return self._supervision.foreign.answered(client, element)
         self._clients.bind(client, element)
         self._supervision.acknowledged(element, now)
         return [*self.settled(element), *self._measure(client, element)]

@@ -21,6 +21,7 @@ from rserpool.core.registrar.clients import Clients
 from rserpool.core.registrar.consequences import Consequences
 from rserpool.core.registrar.enrp import EnrpSide
 from rserpool.core.registrar.events import ErrorReported
+from rserpool.core.registrar.foreign import FOREIGN
 from rserpool.core.registrar.home import Home
 from rserpool.core.registrar.limits import Limits
 from rserpool.core.registrar.supervision import ELEMENTS, Supervision
@@ -89,6 +90,7 @@ class Registrar:
         # Everything that a registrar waits for, by the first word of its key in the table.
         self._due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {
             ELEMENTS: self.supervision.look,
+            FOREIGN: self.supervision.look_abroad,
             UPDATE: self.answers.update,
             ANNOUNCE: self._announcing.announce,
             **self.peering.due,
@@ -110,7 +112,7 @@ class Registrar:
     ) -> list[Effect]:
         """An association or connection is up; one that a C{Connect} asked for is outbound."""
         client = self._clients.get(association) or self._clients.up(association, peer, now, outbound)
-        return self._follow(self.supervision.connected(client, peer), now) if outbound else []
+        return self._follow(self.supervision.connected(client, peer, now), now) if outbound else []
 
     def addresses_changed(self, association: Association, hosts: tuple[str, ...], now: float) -> list[Effect]:
         """The IP addresses of an association are these: what is registered over it is checked against them."""
@@ -128,7 +130,8 @@ class Registrar:
             return []
         self.answers.client_lost(client)
         self._home.client_lost(client)
-        return self._follow([Suspected(element, element.home) for element in orphans], now)
+        doubted = self.supervision.foreign.lost(client)
+        return self._follow([*doubted, *(Suspected(element, element.home) for element in orphans)], now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The peer reads too slowly: it gets no updates until it resumes."""

@@ -7,7 +7,6 @@ from typing import Final
 
 from rserpool.core import authority
 from rserpool.core.addresses import TransportAddress, machine
-from rserpool.core.authority import Who
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Close, Connect, Effect, Notify, Send
@@ -18,6 +17,8 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.profiles import Profile
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.events import SupervisionStretched
+from rserpool.core.registrar.foreign import Foreign
+from rserpool.core.rules import Who
 from rserpool.core.wire import asap
 
 ELEMENTS: Final = "elements"
@@ -26,6 +27,9 @@ COST = 400e-6
 """Processor time, in seconds, that one keep-alive and its acknowledgement cost the registrar (bench/supervision.py)."""
 SHARE = 0.25
 """The part of one core that supervision may use."""
+QUIET = 0.1
+"""At least so many seconds lie between two questions to one element: what is reported meanwhile is answered by one
+(RFC 5355 section 2.14)."""
 
 
 class Supervision:
@@ -50,6 +54,7 @@ class Supervision:
         self._random = random
         self._keep_alives = keep_alives
         self._deadlines = ElementDeadlines()
+        self.foreign = Foreign(server, timers, profile.keep_alive_timeout, QUIET)
         self._due = inf
         self._watched = 0
         self._dialling: dict[TransportAddress, dict[Element, None]] = {}
@@ -89,6 +94,7 @@ class Supervision:
 
     def forget(self, element: Element) -> None:
         """An element is no longer ours, or gone."""
+        self.foreign.forget(element)
         if element.watch is not None:
             element.watch = None
             self._watched -= 1
@@ -111,22 +117,34 @@ class Supervision:
             if watch.reporters is None:
                 watch.reporters = set()
             watch.reporters.add(machine(reporter.peer.hosts[0]))
-            rule = authority.reports(len(watch.reporters), self._profile.max_bad_pe_reports)
-            if rule.allowed:
-                return [self._handlespace.deregister(element, rule.why)]
+        machines = 0 if watch is None or watch.reporters is None else len(watch.reporters)
+        rule = authority.reports(element, machines, self._profile.max_bad_pe_reports)
+        if rule.allowed:
+            return [self._handlespace.deregister(element, rule.why)]
         return self.probe(element, now)
 
     def probe(self, element: Element, now: float) -> list[Outcome]:
-        """Ask the element now whether it lives (H flag 0), over its association, or by opening one."""
+        """Ask the element whether it lives, over its association, or by opening one: now, or when it is its turn."""
         watch = element.watch
-        if watch is not None and watch.answer_by is None:
+        if watch is None:
+            return self._dial(element) if self.foreign.doubt(element, now) else []
+        over = element.association
+        if watch.answer_by is None:
+            if over is not None and now < element.asked + QUIET:
+                watch.doubted = True
+                self._set(element, min(element.wake, element.asked + QUIET))
+                return []
             watch.answer_by = now + self._profile.keep_alive_timeout
             self._set(element, min(watch.alive_until, watch.answer_by))
-        if element.association is not None:
-            return [self._keep_alive(element, element.association)]
+        elif over is not None:
+            # The question that is under way answers this, too.
+            return []
+        return self._dial(element) if over is None else [self._keep_alive(element, over, now)]
+
+    def _dial(self, element: Element) -> list[Outcome]:
         address = element.asap_address()
         if address is None:
-            return [self._remove(element, Who.NO_WAY)] if watch is not None else []
+            return self.foreign.failed(element) if element.watch is None else [self._remove(element, Who.NO_WAY)]
         waiting = self._dialling.get(address)
         if waiting is not None:
             waiting[element] = None
@@ -138,21 +156,26 @@ class Supervision:
         """Whether an answer of the element is awaited."""
         return element.watch is not None and element.watch.answer_by is not None
 
-    def connected(self, client: Client, peer: TransportAddress) -> list[Outcome]:
-        """There is an association to C{peer}, which a probe asked for: it asks our elements, and the others' too if
-        their process has dialled us."""
+    def connected(self, client: Client, peer: TransportAddress, now: float) -> list[Outcome]:
+        """There is an association to C{peer}, which a probe asked for."""
         waiting = self._dialling.pop(peer, {})
-        asked = [element for element in waiting if element.watch is not None or not client.outbound]
-        effects: list[Outcome] = [self._over(client, element) for element in asked]
+        effects = [effect for element in waiting for effect in self._over(client, element, now)]
         return effects if effects or client.elements or not client.outbound else [Close(client.association)]
 
     def unreachable(self, peer: TransportAddress) -> list[Outcome]:
         """An association that a probe asked for could not be opened: its elements are gone."""
         outcomes: list[Outcome] = []
         for element in self._dialling.pop(peer, {}):
-            if element.watch is not None and element.association is None:
+            if element.watch is None:
+                outcomes += self.foreign.failed(element)
+            elif element.association is None:
                 outcomes.append(self._remove(element, Who.NO_WAY))
         return outcomes
+
+    def look_abroad(self, element: Element, now: float) -> list[Outcome]:
+        """L{FOREIGN} is due: an element of another registrar's does not answer, or may be asked again."""
+        again, outcomes = self.foreign.late(element)
+        return self.probe(element, now) if again else outcomes
 
     def excuse(self, now: float) -> None:
         """Our loop stood still: answers may lie unread, so nobody is late yet."""
@@ -172,7 +195,7 @@ class Supervision:
                     outcomes.append(self._remove(element, Who.LIFETIME if now >= watch.alive_until else Who.SILENCE))
             elif watch.answer_by is not None:
                 self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
-            elif self._keep_alives or watch.claim:
+            elif self._keep_alives or watch.claim or watch.doubted:
                 outcomes += self.probe(element, now)
             else:
                 self._deadlines.set(element, watch.alive_until)
@@ -184,6 +207,7 @@ class Supervision:
         alive_until = now + element.life if element.life >= 0 else inf
         watch = element.watch
         if watch is None:
+            self.foreign.forget(element)
             watch = element.watch = Watch(alive_until)
             self._watched += 1
             self._set(element, min(alive_until, self._next_keep_alive(now)))
@@ -198,17 +222,20 @@ class Supervision:
 
     def _answered(self, element: Element, watch: Watch, now: float) -> None:
         watch.answer_by = None
+        watch.doubted = False
         watch.claim = False
         self._set(element, min(watch.alive_until, self._next_keep_alive(now)))
 
     def _remove(self, element: Element, who: Who) -> Removed:
         return self._handlespace.deregister(element, authority.removes(who))
 
-    def _over(self, client: Client, element: Element) -> Send:
-        """A keep-alive over the client's association, which is the element's unless it has another."""
-        if element.association is None and element.watch is not None:
+    def _over(self, client: Client, element: Element, now: float) -> list[Outcome]:
+        """A keep-alive over the client's association, which is that of an element of ours unless it has another."""
+        if element.watch is None:
+            return self.foreign.over(client, element, now)
+        if element.association is None:
             self._clients.bind(client, element)
-        return self._keep_alive(element, client.association)
+        return [self._keep_alive(element, client.association, now)]
 
     def _set(self, element: Element, when: float) -> None:
         self._deadlines.set(element, when)
@@ -230,7 +257,8 @@ class Supervision:
         self._stretched = interval
         return [Notify(SupervisionStretched(interval, self._watched))]
 
-    def _keep_alive(self, element: Element, association: Association) -> Send:
+    def _keep_alive(self, element: Element, association: Association, now: float) -> Send:
+        element.asked = now
         home = element.watch is not None and element.watch.claim
         return Send(association, asap.EndpointKeepAlive(self._server, element.handle, home, element.identifier))
 

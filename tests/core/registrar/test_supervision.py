@@ -9,6 +9,7 @@ from rserpool.core import (
     Close,
     TransportAddress,
 )
+from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar.events import ElementRemoved, SupervisionStretched
 from rserpool.core.wire import asap
 from tests.conformance import rfc
@@ -94,16 +95,46 @@ class SupervisionTests(SynchronousTestCase):
             self.acknowledge()
         self.assertEqual(self.removed(), [])
 
+    def report(self, name, identifier=1):
+        """Whom that made the registrar ask."""
+        report = asap.EndpointUnreachable(POOL, identifier)
+        return self.stage.sent("a", self.stage.registrar.receive(name, report, self.stage.now))
+
     def test_a_flood_of_reports_is_dropped(self):
-        sent = [
-            message
-            for _ in range(100)
-            for message in self.stage.sent(
-                "a", self.stage.registrar.receive("u", asap.EndpointUnreachable(POOL, 1), self.stage.now)
-            )
-            if self.acknowledge() == []
-        ]
+        for identifier in range(2, 101):
+            self.stage.register("a", POOL, element(identifier))
+        sent = [message for identifier in range(1, 101) for message in self.report("u", identifier)]
         self.assertEqual(len(sent), 20)
+
+    def test_one_question_answers_all_reports(self):
+        """Of 2,500 at once, while it does not answer; and while it answers, ten questions a second at most."""
+        for number in range(100):
+            self.stage.up(f"u{number}", host="10.0.0.9", port=6000 + number)
+        reporters = [f"u{number}" for number in range(100)] * 25
+        self.assertEqual(sum(len(self.report(name)) for name in reporters), 1)
+        self.acknowledge()
+        asked = 0
+        for step in range(1000):
+            asked += len(self.report(reporters[step]))
+            for message in self.stage.sent("a", self.stage.pass_time(0.001)):
+                self.assertIsInstance(message, asap.EndpointKeepAlive)
+                asked += 1
+            self.acknowledge()
+        self.assertIn(asked, range(5, 11))
+        self.assertEqual(self.removed(), [])
+
+    def test_a_report_just_after_an_answer_is_not_forgotten(self):
+        stage = self.stage = RegistrarStage(keep_alives=False)
+        stage.up("a")
+        stage.up("u", host="10.0.0.9")
+        stage.register("a", POOL, element(1))
+        self.assertEqual(len(self.report("u")), 1)
+        self.acknowledge()
+        self.assertEqual(self.report("u"), [])
+        question = asap.EndpointKeepAlive(SERVER, POOL, False, 1)
+        self.assertEqual(stage.sent("a", stage.pass_time(0.11)), [question])
+        stage.pass_time(DEFAULT.keep_alive_timeout)
+        self.assertEqual(self.removed(), [ElementRemoved(POOL, 1, "unreachable")])
 
     @rfc("5352", "3.5", "MUST consider the PE as unreachable", "and MUST remove the PE from its handlespace")
     def test_a_lost_association_is_probed_and_a_refusal_ends_it(self):
