@@ -253,16 +253,18 @@ class PoolElementService(Service):
             before=", ".join(before),
             note="" if told else "; peers are not told: associations keep the addresses that they have",
         )
-        for handle in self.element.pools:
-            transport = moved(self.element.element(handle).user_transport, before, hosts)
-            self.node.perform(self.element.change(handle, self.node.now(), user_transport=transport))
+        self._register_at(hosts, before)
         # What tells the peer of the address may be lost and sent again, and the registration come first.
-        if self._registering_again is None or not self._registering_again.active():
-            self._registering_again = self._reactor.callLater(AGAIN, self._register_again)
+        if self._registering_again is not None and self._registering_again.active():
+            self._registering_again.cancel()
+        self._registering_again = self._reactor.callLater(AGAIN, self._register_at, hosts, before, True)
 
-    def _register_again(self) -> None:
+    def _register_at(self, hosts: tuple[str, ...], before: tuple[str, ...], again: bool = False) -> None:
         for handle in self.element.pools:
-            self.node.perform(self.element.register_again(handle, self.node.now()))
+            now = self.node.now()
+            transport = moved(self.element.element(handle).user_transport, before, hosts)
+            effects = self.element.change(handle, now, user_transport=transport)
+            self.node.perform(self.element.register_again(handle, now) if again and not effects else effects)
 
     def _measure(self, handle: bytes, parsed: ParsedPolicy, measured: dict[str, Callable[[], float]]) -> None:
         last: dict[str, int] = {}
@@ -295,12 +297,12 @@ class PoolElementService(Service):
                         registrar=str(registrar),
                     )
                     registered.callback(identifier)
-            case events.RegistrationRefused(handle=handle, cause=cause, information=information):
-                error = refusal(cause, information)
-                self._log.error("{pool}: the registrar refused: {error}", pool=handle_text(handle), error=str(error))
-                registered = self._registered.pop(handle, None)
-                if registered is not None:
-                    registered.errback(error)
+            case events.RegistrationRefused(handle=handle, cause=cause, information=information, stands=stands):
+                error, what = refusal(cause, information), " a change (the registration stands)" if stands else ""
+                text = f"{handle_text(handle)}: the registrar refused{what}: {error}"
+                self._log.error("{text}", text=text)
+                if handle in self._registered:
+                    self._registered.pop(handle).errback(error)
             case events.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
                 self._log.warn(
                     "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",

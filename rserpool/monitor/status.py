@@ -122,7 +122,9 @@ def _progress(state: registration.State, joining: bool) -> str:
     match state:
         case registration.Registering() if joining:
             return "registering"
-        case registration.Member() | registration.Registering():
+        case registration.Registering():
+            return "registered"
+        case _ if registration.stands(state):
             return "registered"
         case registration.Refused(cause=cause):
             return f"refused: {Rejected(cause)}"

@@ -64,6 +64,18 @@ class ElementTests(SynchronousTestCase):
         # It leaves at once what it never was in.
         self.scope.result(other.leave("pool"), 0.1)
 
+    def test_refused_change(self) -> None:
+        """A change that is refused takes it out of no pool: it lives on there, and can leave."""
+        self.serve(1)
+        _, element, transport = self.serve(2)
+        for change in ({"policy": "random"}, {"transport": TcpTransport(80, "10.99.99.99")}):
+            element.change("pool", **change)
+            self.scope.advance(30.0)
+            self.assertEqual([1, 2], self.registered())
+            self.assertEqual(transport, element.element.element(b"pool").user_transport)
+        self.scope.result(element.leave("pool"))
+        self.assertEqual([1], self.registered())
+
     def test_frozen_registrar(self) -> None:
         """A registrar stands still for 5 s: afterwards every element has it as its home again, and none was removed."""
         elements = [self.serve(number)[1] for number in range(1, 6)]

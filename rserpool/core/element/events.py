@@ -23,12 +23,14 @@ class RegistrationRefused:
 
     @ivar cause: an RFC 5354 cause code.
     @ivar information: its cause-specific information: the policy of the pool, say.
+    @ivar stands: whether an earlier registration stands, with the values that were granted then.
     """
 
     handle: bytes
     identifier: int
     cause: int
     information: bytes = b""
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,13 +62,19 @@ class Membership:
         again = min(profile.t4_reregistration, life - 20 if life > 40 else life / 2)
         self._timers = Timers(profile.t2_registration, profile.t3_deregistration, again)
         self._refused = ErrorCause(CauseCode.UNSPECIFIED)
+        self._sent = self.element
+        self._granted: PoolElementParameter | None = None
         self.state: registration.State = registration.Homeless()
 
     def answer(self, message: asap.RegistrationResponse | asap.DeregistrationResponse) -> registration.Event:
         """What a response of the home registrar means."""
         if isinstance(message, asap.RegistrationResponse):
             self._refused = message.causes[0] if message.causes else ErrorCause(CauseCode.UNSPECIFIED)
-            return registration.Rejection(self._refused.code) if message.rejected else registration.Granted()
+            if message.rejected:
+                others = self._granted is not None and self._sent != self._granted
+                return registration.Rejection(self._refused.code, others)
+            self._granted = self._sent
+            return registration.Granted()
         lack = next((cause for cause in message.causes if cause.code == CauseCode.LACK_OF_RESOURCES), None)
         if lack is None:
             return registration.Deregistered()
@@ -78,8 +84,13 @@ class Membership:
     def step(self, event: registration.Event, now: float) -> tuple[Action, ...]:
         """Something happened to the registration."""
         self.state, actions = registration.step(self.state, event, now, self._timers)
-        if Action.NEW_IDENTIFIER in actions and not self._fixed:
-            self.element = replace(self.element, identifier=self._draw())
+        if Action.NEW_IDENTIFIER in actions:
+            # What stands under the old one is somebody else's.
+            self._granted = None
+            if not self._fixed:
+                self.element = replace(self.element, identifier=self._draw())
+        if Action.RESTORE in actions and self._granted is not None:
+            self.element = self._granted
         return actions
 
     def deadline(self) -> float | None:
@@ -89,6 +100,7 @@ class Membership:
     def ask(self, action: Action, home: Association) -> Send:
         """What is sent to the home registrar."""
         if action is Action.REGISTER:
+            self._sent = self.element
             return Send(home, asap.Registration(self.handle, self.element))
         return Send(home, asap.Deregistration(self.handle, self.element.identifier))
 
@@ -102,7 +114,8 @@ class Membership:
             case Action.TELL_REGISTERED, _:
                 return [Notify(Registered(handle, identifier, registrar))]
             case Action.TELL_REFUSED, _:
-                return [Notify(RegistrationRefused(handle, identifier, why.code, why.information))]
+                stands = registration.stands(self.state)
+                return [Notify(RegistrationRefused(handle, identifier, why.code, why.information, stands))]
             case Action.TELL_POSTPONED, registration.Postponed(pause=pause):
                 return [Notify(RegistrationPostponed(handle, identifier, why.code, pause))]
             case Action.TELL_LEFT, _:

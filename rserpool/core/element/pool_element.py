@@ -82,7 +82,8 @@ class PoolElement:
     def is_registered(self, handle: bytes) -> bool:
         """Whether the element is registered in the pool C{handle}, as far as it knows."""
         membership = self._memberships.get(handle)
-        return membership is not None and isinstance(membership.state, registration.Member | registration.Registering)
+        state = registration.Gone() if membership is None else membership.state
+        return isinstance(state, registration.Registering) or registration.stands(state)
 
     def serve(
         self,
@@ -242,7 +243,7 @@ class PoolElement:
         # KA1: a pool handle that is not ours is discarded silently.
         if membership is None or message.identifier not in (None, membership.element.identifier):
             return []
-        if isinstance(membership.state, registration.Refused):
+        if isinstance(membership.state, registration.Refused) and not registration.stands(membership.state):
             return []
         acknowledgement = asap.EndpointKeepAliveAck(message.handle, membership.element.identifier)
         effects: list[Effect] = [Send(association, acknowledgement)]

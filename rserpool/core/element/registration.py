@@ -28,11 +28,13 @@ class Registering:
 
     @ivar changed: whether the values changed after it was sent.
     @ivar pause: how long the last postponement was, in seconds.
+    @ivar held: when the registration that stands until this one is granted is to be renewed; None if none stands.
     """
 
     answer_by: float
     changed: bool = False
     pause: float = 0.0
+    held: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +46,19 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The registrar refused for good; only changed values or another registrar may help."""
+    """The registrar refused for good; only changed values or another registrar may help. C{held} as before."""
 
     cause: int
+    held: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The registrar lacked resources (or is not ready); tries again at C{again_at}."""
+    """The registrar lacked resources (or is not ready); tries again at C{again_at}. C{held} as before."""
 
     again_at: float
     pause: float
+    held: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,13 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """ASAP_REGISTRATION_RESPONSE with the R flag, or the registrar is too busy for a deregistration."""
+    """ASAP_REGISTRATION_RESPONSE with the R flag, or the registrar is too busy for a deregistration.
+
+    @ivar others: whether other values than these were granted last.
+    """
 
     cause: int
+    others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,8 @@ class Action(Enum):
     """The home registrar does not answer: find another (3.6)."""
     NEW_IDENTIFIER = auto()
     """Draw another PE identifier, if the user did not choose it."""
+    RESTORE = auto()
+    """Go back to the values that were granted last."""
     TELL_REGISTERED = auto()
     TELL_REFUSED = auto()
     TELL_POSTPONED = auto()
@@ -172,7 +182,7 @@ def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State,
 def _wanted(state: State, event: Stop | Changed, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
     """Our user wants something else."""
     match event, state:
-        case Stop(), Registering() | Member():
+        case Stop(), Registering() | Member() | Refused(held=float()) | Postponed(held=float()):
             return Leaving(now + timers.t3), (Action.DEREGISTER,)
         case Stop(), Homeless(known=True):
             # Deregister at whichever registrar the hunt finds.
@@ -180,7 +190,7 @@ def _wanted(state: State, event: Stop | Changed, now: float, timers: Timers) -> 
         case Stop(), Homeless() | Refused() | Postponed():
             return Gone(), (Action.TELL_LEFT,)
         case Changed(), Member() | Refused():
-            return Registering(now + timers.t2), (Action.REGISTER,)
+            return Registering(now + timers.t2, held=_held(state)), (Action.REGISTER,)
         case Changed(), Registering():
             return replace(state, changed=True), ()
         case Stop(), Leaving() | LeavingHomeless():
@@ -197,10 +207,12 @@ def _moved(state: State, event: HomeFound | HomeLost, now: float, timers: Timers
         case HomeFound(), Leaving() | LeavingHomeless():
             # 3.2: after establishing a new home, the deregistration restarts.
             return Leaving(now + timers.t3), (Action.DEREGISTER,)
-        case HomeFound(), Homeless() | Registering() | Member() | Refused() | Postponed():
+        case HomeFound(), Homeless(known=known):
             # 3.1: after establishing a new home, the registration restarts.
-            return Registering(now + timers.t2), (Action.REGISTER,)
-        case HomeLost(), Registering() | Member():
+            return Registering(now + timers.t2, held=now if known else None), (Action.REGISTER,)
+        case HomeFound(), Registering() | Member() | Refused() | Postponed():
+            return Registering(now + timers.t2, held=_held(state)), (Action.REGISTER,)
+        case HomeLost(), Registering() | Member() | Refused(held=float()) | Postponed(held=float()):
             return Homeless(known=True), ()
         case HomeLost(), Refused() | Postponed():
             return Homeless(), ()
@@ -217,20 +229,27 @@ def _answered(
     """The home registrar says something, asked or not."""
     match event, state:
         case Granted(), Registering(changed=True):
-            return Registering(now + timers.t2), (Action.REGISTER,)
+            return Registering(now + timers.t2, held=now + timers.t4), (Action.REGISTER,)
         case Granted(), Registering() | Member() | Postponed():
             return Member(now + timers.t4), (Action.TELL_REGISTERED,)
-        case Rejection(cause), Registering() | Member() | Postponed():
+        case Rejection(cause, others), Registering() | Member() | Postponed():
+            held = _held(state)
             if cause not in (CauseCode.NON_UNIQUE_PE_IDENTIFIER, CauseCode.LACK_OF_RESOURCES):
                 # 3.1: never re-attempt without correcting the error.
-                return Refused(cause), (Action.TELL_REFUSED,)
+                if not others:
+                    return Refused(cause, held), (Action.TELL_REFUSED,)
+                if isinstance(state, Registering) and state.changed:
+                    return Registering(now + timers.t2, held=held), (Action.TELL_REFUSED, Action.REGISTER)
+                if held is None:
+                    return Registering(now + timers.t2), (Action.RESTORE, Action.TELL_REFUSED, Action.REGISTER)
+                return Member(held), (Action.RESTORE, Action.TELL_REFUSED)
             last = 0.0 if isinstance(state, Member) else state.pause
             pause = PAUSES.after(last)
             actions = (Action.TELL_POSTPONED,) if pause > last else ()
             if cause == CauseCode.NON_UNIQUE_PE_IDENTIFIER:
                 # 3.1: re-attempt after correcting the error.
-                actions = (Action.NEW_IDENTIFIER, *actions)
-            return Postponed(now + pause, pause), actions
+                actions, held = (Action.NEW_IDENTIFIER, *actions), None
+            return Postponed(now + pause, pause, held), actions
         case Rejection(CauseCode.LACK_OF_RESOURCES), Leaving():
             # Not ready, or too busy: another registrar may do it sooner.
             return LeavingHomeless(), (Action.HUNT,)
@@ -239,10 +258,14 @@ def _answered(
         case Deregistered(), Member():
             # 3.2: our registration life ended; we still want to serve.
             return Registering(now + timers.t2), (Action.REGISTER,)
+        case Deregistered(), Refused(held=float()):
+            return replace(state, held=None), ()
         case _, Refused():
             return state, ()
-        case Deregistered(), Registering() | Postponed():
+        case Deregistered(), Registering(held=float()) | Postponed(held=float()):
             # We register already.
+            return replace(state, held=None), ()
+        case Deregistered(), Registering() | Postponed():
             return state, ()
         case Granted() | Rejection(), Leaving():
             # Of the last registration.
@@ -260,10 +283,20 @@ def _late(state: State, event: TimeOut, now: float, timers: Timers) -> tuple[Sta
             # 3.2: T3 expired: start the server hunt.
             return LeavingHomeless(), (Action.HUNT,)
         case Member():
-            return Registering(now + timers.t2), (Action.REGISTER,)
-        case Postponed(pause=pause):
-            return Registering(now + timers.t2, pause=pause), (Action.REGISTER,)
+            return Registering(now + timers.t2, held=_held(state)), (Action.REGISTER,)
+        case Postponed(pause=pause, held=held):
+            return Registering(now + timers.t2, pause=pause, held=held), (Action.REGISTER,)
     raise ImpossibleEvent(state, event)
+
+
+def _held(state: Registering | Member | Refused | Postponed) -> float | None:
+    """When the registration that stands is to be renewed; None if none stands."""
+    return state.again_at if isinstance(state, Member) else state.held
+
+
+def stands(state: State) -> bool:
+    """Whether a registration stands, as far as the element knows: also while it changes, or the change was refused."""
+    return isinstance(state, Registering | Member | Refused | Postponed) and _held(state) is not None
 
 
 def deadline(state: State) -> float | None:
