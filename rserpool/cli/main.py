@@ -132,6 +132,23 @@ def explain(error: BaseException | None, named: Sequence[str] | None = None) -> 
     return code, sentence
 
 
+async def _attempt(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
+    try:
+        return int(await options.run(reactor, options, out))
+    except NoRegistrar as error:
+        if not hasattr(options, "transport") or options.registrar:
+            raise
+        from rserpool.cli.elsewhere import elsewhere
+        from rserpool.node.candidates import named_registrars
+
+        options.registrar = named_registrars()
+        where = "" if options.registrar else await elsewhere(reactor, options.backend, options.transport)
+        if not where:
+            raise
+        options.registrar = [where]
+        raise NoRegistrar(f"{error}; {where}") from None
+
+
 def _run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
     from twisted.internet.defer import CancelledError, ensureDeferred
     from twisted.python.failure import Failure
@@ -141,7 +158,7 @@ def _run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
     stopping = False
 
     def start() -> None:
-        running = ensureDeferred(options.run(reactor, options, out))
+        running = ensureDeferred(_attempt(reactor, options, out))
 
         def interrupted() -> Any:
             nonlocal stopping

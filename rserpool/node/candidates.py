@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +13,14 @@ from rserpool.core.reading import parse_transport_address, with_port
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
 
 THIS_HOST = "127.0.0.1"
+REGISTRARS = "RSERPOOL_REGISTRARS"
+"""The environment variable that names registrars, separated by blanks, where nothing else does."""
 _ANY_PORT = 9  # discard; nothing is sent to it
 
 
 def registrars_from(texts: Sequence[str], protocol: str = "sctp") -> tuple[TransportAddress, ...]:
-    """The registrars that options name, or else those that may run on this host.
+    """The registrars that options name; or else the environment (L{REGISTRARS}); or else those that may run on this
+    host.
 
     Several registrars on one host take the UDP ports 9899, 9898 ... 9892 (RFC 6951) in this order.
 
@@ -24,12 +28,25 @@ def registrars_from(texts: Sequence[str], protocol: str = "sctp") -> tuple[Trans
     @param protocol: C{"sctp"} or C{"tcp"}.
     @raise ConfigurationError: if a text is not an address; it names the wrong part.
     """
-    named = [parse_transport_address(text, protocol=protocol) for text in texts]
-    for text, address in zip(texts, named, strict=True):
-        with_port(address, repr(text), "a registrar")
+    named = [_registrar(text, protocol) for text in texts] or named_registrars(protocol)
     if not named:
         named = [TransportAddress((THIS_HOST,), ASAP_PORT, udp) for udp in REGISTRAR_ENCAPSULATION_PORTS]
     return tuple(over(named, protocol))
+
+
+def named_registrars(protocol: str = "sctp") -> list[TransportAddress]:
+    """The registrars that the environment names.
+
+    @raise ConfigurationError: as L{registrars_from} does.
+    """
+    try:
+        return [_registrar(text, protocol) for text in os.environ.get(REGISTRARS, "").split()]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{REGISTRARS}: {error}") from None
+
+
+def _registrar(text: str, protocol: str) -> TransportAddress:
+    return with_port(parse_transport_address(text, protocol=protocol), repr(text), "a registrar")
 
 
 def over(registrars: Sequence[TransportAddress], protocol: str) -> list[TransportAddress]:

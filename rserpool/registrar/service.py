@@ -8,7 +8,7 @@ from random import Random, SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -25,6 +25,7 @@ from rserpool.node.node import Node
 from rserpool.plugins import add_policies
 from rserpool.registrar.collector import Garbage
 from rserpool.registrar.log import OperatorLog
+from rserpool.registrar.neighbours import look_around
 from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
@@ -57,6 +58,7 @@ class RegistrarService(Service):
     """
 
     _log = Logger()
+    _looking: Deferred[None] | None = None
 
     def __init__(
         self,
@@ -170,7 +172,7 @@ class RegistrarService(Service):
         )
         self.node.take(stack, own=self._given_stack is None)
         endpoint = self.node.asap.open(self._asap.port, hosts)
-        self._start_enrp()
+        enrp = self._start_enrp()
         if self._tcp:
             self._tcp_port = self._listen_tcp()
         if self._announce:
@@ -187,6 +189,8 @@ class RegistrarService(Service):
             tcp=f" and {self.tcp_address}" if self._tcp else "",
             profile=self._profile.name,
         )
+        if self._given_stack is None:
+            self._looking = ensureDeferred(self._look_around(stack, enrp))
         if only_this_host(hosts):
             self._log.info(
                 "only this host can reach it: there is no authorization yet; name other addresses with --asap"
@@ -194,7 +198,7 @@ class RegistrarService(Service):
         else:
             self._log.warn("there is no authorization yet: whoever reaches {where} can register", where=where)
 
-    def _start_enrp(self) -> None:
+    def _start_enrp(self) -> TransportAddress:
         registrar, node = self.registrar, self.node
         channel = node.open_channel("enrp", registrar.enrp, enrp_messages, PPID_ENRP)
         endpoint = channel.open(self._enrp.port, self._enrp_hosts)
@@ -206,6 +210,7 @@ class RegistrarService(Service):
         if self._discover:
             channel.join(self._discover_group, hosts[0])
         node.perform(registrar.enrp.join(information, self._peers, node.now(), discover=self._discover))
+        return TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port)
 
     def _listen_tcp(self) -> Any:
         if self._asap_tcp is not None:
@@ -233,7 +238,18 @@ class RegistrarService(Service):
             transports.append(TcpTransport(tcp.port, tcp.hosts[0]))
         self.node.perform(self.registrar.announce(tuple(transports), self.encapsulation_port, self.node.now()))
 
+    async def _look_around(self, stack: ISctpStack, enrp: TransportAddress) -> None:
+        try:
+            identifier, peers = self.registrar.identifier, self.registrar.peering.peers
+            await look_around(self._reactor, stack, enrp, identifier, peers, self._log)
+        except CancelledError:
+            pass
+        except Exception:
+            self._log.failure("cannot look for other registrars of this host")
+
     async def _stop(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         if self._collecting.running:
             self._collecting.stop()
         self._garbage.stop()
