@@ -102,7 +102,7 @@ async def run(
         return error.status
 
 
-class Elsewhere(UserHands):
+class Elsewhere(UserHands[int]):
     """Runs a command at one element after the other; none is tried twice."""
 
     def __init__(
@@ -129,10 +129,10 @@ class Elsewhere(UserHands):
         return self._status
 
     async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
-        resolved = await self.user.resolve(self.handle, timeout=self._options.timeout, fresh=fresh)
-        return [each for each in resolved.elements if each.user_transport.addresses]
+        elements = await super().resolve(self._options.timeout or math.inf, fresh)
+        return [each for each in elements if each.user_transport.addresses]
 
-    async def attempt(self, element: PoolElementParameter, seconds: float) -> int:
+    async def reach(self, element: PoolElementParameter, seconds: float) -> int:
         if self._failed is not None:
             self._say(self._failed, f"trying {describe(element)}")
         self._runs += 1

@@ -7,8 +7,9 @@ thread asks them over TCP (L{rserpool.names.asking}).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import ref
 
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.user.events import Resolved
@@ -99,28 +100,43 @@ class _Hands:
         self._source = source
         self._pool = pool
         self._options = options
+        self._first = 0
         self.now = asyncio.get_running_loop().time
 
     async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
         seconds = min(seconds, self._source.default_timeout)
         with name_errors():
             resolved = await self._pools.resolve(self._pool, timeout=seconds, fresh=fresh)
+        self._first = resolved.first
         return over_tcp(self._pool, resolved.elements)
 
     async def attempt(
         self, element: PoolElementParameter, seconds: float
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
-            return await asyncio.wait_for(asyncio.open_connection(*where(element), **self._options), seconds)
+            streams = await asyncio.wait_for(asyncio.open_connection(*where(element), **self._options), seconds)
         except OSError as error:
             late = isinstance(error, TimeoutError) and not str(error)
             raise NotAccepted(f"no answer within {seconds:g} s" if late else str(error)) from None
+        first, self._first = self._first, 0
+        self._source.begin(self._pool, element, first).accepted(_closing(streams[1]))
+        return streams
 
     def report(self, element: PoolElementParameter) -> None:
         self._source.report(self._pool, element.identifier)
 
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def _closing(writer: asyncio.StreamWriter) -> Callable[[], bool]:
+    there = ref(writer)
+
+    def closing() -> bool:
+        writer = there()
+        return writer is None or writer.is_closing()
+
+    return closing
 
 
 async def getaddrinfo(

@@ -22,6 +22,7 @@ from rserpool.core.profiles import Profile
 from rserpool.core.user.events import ResolutionFailed, Resolved
 from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.node.driver import Driver
 from rserpool.node.threads import ThreadChannel, ThreadLoop
 
@@ -95,6 +96,20 @@ class Asker:
         """Tell the registrar that an element does not serve (RFC 5352 section 3.5), and try it last for a while."""
         self._order(lambda driver: driver.perform(self._role.report(pool, identifier, driver.now())))
 
+    def begin(self, pool: bytes, element: PoolElementParameter, instead_of: int) -> Use:
+        """Count that an element is given something, as L{PoolUserService.begin
+        <rserpool.user.service.PoolUserService.begin>} does; here only when it has accepted."""
+        return Use(self, pool, element.identifier, instead_of)
+
+    def used(self, use: Use, pool: bytes, identifier: int, instead_of: int, over: Callable[[], bool]) -> None:
+        """An element has accepted, and serves until C{over()}."""
+
+        def count(driver: Driver) -> None:
+            self._role.begin(use, pool, identifier, instead_of)
+            self._role.accepted(use, pool, identifier, over)
+
+        self._order(count)
+
     def _order(self, order: _Order) -> None:
         with self._lock:
             self._orders.append(order)
@@ -161,6 +176,18 @@ class Asker:
             else:
                 with suppress(InvalidStateError):
                     future.set_result(event)
+
+
+class Use:
+    """What an element is given."""
+
+    def __init__(self, asker: Asker, pool: bytes, identifier: int, instead_of: int) -> None:
+        self._asker = asker
+        self._what = pool, identifier, instead_of
+
+    def accepted(self, over: Callable[[], bool]) -> None:
+        """The element has accepted, and serves until C{over()}, which is called by another thread."""
+        self._asker.used(self, *self._what, over)
 
 
 def _fail(future: Future[Resolved], error: BaseException) -> None:

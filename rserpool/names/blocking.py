@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from weakref import ref
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import RSerPoolError
@@ -115,13 +116,16 @@ class _Hands:
     def __init__(self, resolver: Resolver, pool: bytes) -> None:
         self._resolver = resolver
         self._pool = pool
+        self._first = 0
 
     def now(self) -> float:
         return time.monotonic()
 
     async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
         seconds = min(seconds, self._resolver.asker.default_timeout)
-        return over_tcp(self._pool, self._resolver.resolve(self._pool, timeout=seconds, fresh=fresh).elements)
+        resolved = self._resolver.resolve(self._pool, timeout=seconds, fresh=fresh)
+        self._first = resolved.first
+        return over_tcp(self._pool, resolved.elements)
 
     async def attempt(self, element: PoolElementParameter, seconds: float) -> socket.socket:
         try:
@@ -129,6 +133,8 @@ class _Hands:
         except OSError as error:
             raise NotAccepted(str(error)) from None
         connection.settimeout(None)
+        first, self._first = self._first, 0
+        self._resolver.asker.begin(self._pool, element, first).accepted(_closed(connection))
         return connection
 
     def report(self, element: PoolElementParameter) -> None:
@@ -136,6 +142,16 @@ class _Hands:
 
     async def pause(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def _closed(connection: socket.socket) -> Callable[[], bool]:
+    there = ref(connection)
+
+    def closed() -> bool:
+        connection = there()
+        return connection is None or connection.fileno() < 0
+
+    return closed
 
 
 _resolvers: dict[tuple[tuple[TransportAddress, ...], str], Resolver] = {}

@@ -45,6 +45,7 @@ from rserpool.session.tcp import FramedLink, PlainLink
 from rserpool.user.dialling import address_of, endpoint_at
 from rserpool.user.drop import Connections, Drop, listed_by
 from rserpool.user.service import PoolUserService
+from rserpool.user.use import Use
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -94,6 +95,8 @@ class SessionDriver:
         self._not_dialled: IDelayedCall | None = None
         self._resolving: Deferred[Any] | None = None
         self._listed_by: float | None = None
+        self._first = 0
+        self._use = Use()
         self._connections = Connections()
         self._drop = Drop(user, session.handle, self._connections, dropped=self._removed) if drop else None
         self._reading = True
@@ -253,8 +256,10 @@ class SessionDriver:
             case ProbeLink() if self.link is not None:
                 self.link.probe()
             case Served(old, new):
-                if self.link is not None:
-                    self._connections.add(new, self.link, self._listed_by)
+                serving = self.link
+                if serving is not None:
+                    self._use.accepted(lambda: serving.over)
+                    self._connections.add(new, serving, self._listed_by)
                     if self._drop is not None:
                         self._drop.watch()
                 self._served(old, new)
@@ -284,6 +289,7 @@ class SessionDriver:
     def _resolve(self, seconds: float, fresh: bool) -> None:
         def resolved(answer: Any) -> None:
             self._listed_by = listed_by(self._user, answer)
+            self._first = answer.first
             self.perform(self._session.resolved(answer.elements, self.now()))
 
         def failed(failure: Failure) -> None:
@@ -297,6 +303,8 @@ class SessionDriver:
         resolving.addErrback(lambda failure: self._log.failure("session with {pool}", failure, pool=handle))
 
     def _dial(self, element: PoolElementParameter, resumed: bool) -> None:
+        self._use.end()
+        self._use, self._first = self._user.begin(self._session.handle, element, self._first), 0
         try:
             endpoint = endpoint_at(self._user, address_of(element), self._attempt)
             link = self._dialled = link_to(element, self, Hello(self._session.handle, resumed), self._ppid)
@@ -310,6 +318,7 @@ class SessionDriver:
             self._not_dialled = self._user.reactor.callLater(0, self._failed, str(error), False)
 
     def _stop(self) -> None:
+        self._use.end()
         if self._resolving is not None:
             self._resolving.cancel()
         if self._drop is not None:

@@ -114,8 +114,9 @@ class Sender:
             case TransportAddress():
                 return ensureDeferred(self._send_to_address(destination, message))
             case PoolElementHandle(pool=handle, element=element):
-                # 6.5.3 B: the cache is filled meanwhile.
-                self._user.resolve(handle).addErrback(lambda failure: None)
+                if self._user.known(handle) is None:
+                    # 6.5.3 B: the cache is filled meanwhile.
+                    self._user.resolve(handle).addErrback(lambda failure: None)
                 return ensureDeferred(self._send(handle, message, element))
             case _:
                 return ensureDeferred(self._send(handle_of(destination), message, None))
@@ -268,7 +269,7 @@ class Sender:
 _WORDS = Words(nothing="it has none that is left")
 
 
-class _Hands(UserHands):
+class _Hands(UserHands[PoolElementHandle]):
     """Those of one message."""
 
     def __init__(self, sender: Sender, user: PoolUserService, handle: bytes, message: Message) -> None:
@@ -276,7 +277,7 @@ class _Hands(UserHands):
         self._sender = sender
         self._message = message
 
-    async def attempt(self, element: PoolElementParameter, seconds: float) -> PoolElementHandle:
+    async def reach(self, element: PoolElementParameter, seconds: float) -> PoolElementHandle:
         peer = PoolElementHandle(self.handle, element)
         try:
             address = address_of(element)

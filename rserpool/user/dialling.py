@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError
@@ -60,7 +60,7 @@ def in_time(reactor: Any, connecting: Deferred[T], seconds: float) -> Deferred[T
     return connecting.addTimeout(seconds, reactor, late)
 
 
-class UserHands:
+class UserHands(Generic[T]):
     """What a L{PoolUserService} does for L{try_elements<rserpool.core.user.trying.try_elements>}.
 
     @ivar resolved: what was heard of the pool last.
@@ -72,6 +72,7 @@ class UserHands:
         self.user = user
         self.handle = handle
         self._items = items
+        self._first = 0
 
     def now(self) -> float:
         return self.user.reactor.seconds()  # type: ignore[no-any-return]
@@ -79,7 +80,28 @@ class UserHands:
     async def resolve(self, seconds: float, fresh: bool) -> Sequence[PoolElementParameter]:
         timeout = seconds if seconds < math.inf else None
         self.resolved = await self.user.resolve(self.handle, items=self._items, timeout=timeout, fresh=fresh)
+        self._first = self.resolved.first
         return self.resolved.elements
+
+    async def attempt(self, element: PoolElementParameter, seconds: float) -> T:
+        """Try an element, and count what it is given (L{PoolUserService.begin})."""
+        first, self._first = self._first, 0
+        use = self.user.begin(self.handle, element, first)
+        try:
+            reached = await self.reach(element, seconds)
+        except BaseException:
+            use.end()
+            raise
+        use.accepted(self.over(reached))
+        return reached
+
+    async def reach(self, element: PoolElementParameter, seconds: float) -> T:
+        """Connect to it; see L{Hands.attempt<rserpool.core.user.trying.Hands.attempt>}."""
+        raise NotImplementedError
+
+    def over(self, reached: T) -> Callable[[], bool]:
+        """What tells whether the element is done with what it was given."""
+        return lambda: True
 
     def report(self, element: PoolElementParameter) -> None:
         self.user.report(self.handle, element.identifier)

@@ -63,7 +63,7 @@ class Connections:
             for each in closed[:-REMEMBERED]:
                 self._connections.remove(each)
         transport = getattr(protocol, "transport", None)
-        self._connections.append(_Connection(element, _weak(protocol), _weak(transport), listed_by))
+        self._connections.append(_Connection(element, weak(protocol), weak(transport), listed_by))
 
     def element_of(self, protocol: Any) -> PoolElementParameter | None:
         """The element that serves this protocol, or that of the same peer, where another protocol wraps ours."""
@@ -204,7 +204,8 @@ def is_open(transport: Any) -> bool:
     return True
 
 
-def _weak(thing: Any) -> Callable[[], Any]:
+def weak(thing: Any) -> Callable[[], Any]:
+    """A reference to a thing that does not keep it alive, if it can be had."""
     try:
         return ref(thing)
     except TypeError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
@@ -17,7 +17,7 @@ from rserpool.core.user.places import describe
 from rserpool.core.user.trying import TIMEOUT, NotAccepted, PassedOver, Trying, rules_of, try_elements
 from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport
 from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time
-from rserpool.user.drop import Connections, Drop, listed_by
+from rserpool.user.drop import Connections, Drop, is_open, listed_by, weak
 from rserpool.user.service import PoolUserService
 
 T = TypeVar("T")
@@ -38,8 +38,8 @@ class PoolClientEndpoint:
     @param attempt: seconds that one element may take to accept; T1 of the profile by default.
     @param items: how many elements to ask the registrar for; None for all.
     @param drop: abort connections to elements that the registrar removes.
-    @param spare: called with a protocol whose connection is to be aborted so: whether it is given 5 s to
-        end by itself, for its element may serve it to the end.
+    @param spare: called with a protocol, whether its element is serving it: a connection that is to be aborted is then
+        given 5 s to end by itself. One that is not is no load for its element.
     @param chosen: called with the L{PoolElementParameter} whenever a connection to it is up.
     @ivar element: the element that was connected to last, or None.
     """
@@ -64,6 +64,7 @@ class PoolClientEndpoint:
         self._rules = rules_of(user.profile, timeout, attempt)
         self._items = items
         self._connections = Connections()
+        self._busy = spare
         self._drop = Drop(user, self.handle, self._connections, spare) if drop else None
         self._chosen = chosen
 
@@ -84,7 +85,7 @@ class PoolClientEndpoint:
             L{NoRegistrar<rserpool.core.errors.NoRegistrar>} if there is nothing to try, and with
             L{NoElement<rserpool.core.errors.NoElement>}, which names what was tried, if nothing accepted in time.
         """
-        hands = _Hands(self.user, self.handle, self._items, connect)
+        hands = _Hands(self.user, self.handle, self._items, connect, self._busy)
 
         def cancel(_: Any) -> None:
             hands.cancelled = True
@@ -137,15 +138,23 @@ class PoolClientEndpoint:
                 self._log.failure("the callback for a chosen element failed")
 
 
-class _Hands(UserHands, Generic[T]):
+class _Hands(UserHands[T]):
     """Those of one call of C{connect}."""
 
-    def __init__(self, user: PoolUserService, handle: bytes, items: int | None, connect: Connect[T]) -> None:
+    def __init__(
+        self,
+        user: PoolUserService,
+        handle: bytes,
+        items: int | None,
+        connect: Connect[T],
+        busy: Callable[[Any], bool] | None,
+    ) -> None:
         super().__init__(user, handle, items)
         self.cancelled = False
         self._connect = connect
+        self._busy = busy
 
-    async def attempt(self, element: PoolElementParameter, seconds: float) -> T:
+    async def reach(self, element: PoolElementParameter, seconds: float) -> T:
         transport = element.user_transport
         if isinstance(transport, SctpTransport) and transport.use != DATA_ONLY:
             raise PassedOver("it wants a session (transport use DATA_PLUS_CONTROL)")
@@ -159,3 +168,19 @@ class _Hands(UserHands, Generic[T]):
                 raise CancelledError() from None
             PoolClientEndpoint._log.info("{element} failed: {error}", element=describe(element), error=error)
             raise NotAccepted(str(error) or type(error).__name__) from error
+
+    def over(self, reached: T) -> Callable[[], bool]:
+        """Whether the connection is; a kept one that is idle is, too."""
+        # A kept HTTP connection comes in a wrapper that lasts for one call.
+        protocol = weak(getattr(reached, "_clientProtocol", reached))
+        busy = self._busy
+
+        def over() -> bool:
+            there = protocol()
+            return (
+                there is None
+                or not is_open(getattr(there, "transport", None))
+                or (busy is not None and not busy(there))
+            )
+
+        return over

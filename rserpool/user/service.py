@@ -33,6 +33,7 @@ from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
 from rserpool.user.subscriptions import Subscription, Subscriptions
+from rserpool.user.use import Use
 
 TRANSPORTS = ("auto", "sctp", "tcp")
 
@@ -213,6 +214,13 @@ class PoolUserService(Service):
                 raise KeyError("no element that is known is there")
         identifier = failed if isinstance(failed, int) else failed.identifier
         self._node.perform(self._user.report(handle, identifier, self._node.now()))
+
+    def begin(self, handle: bytes, element: PoolElementParameter, instead_of: int = 0) -> Use:
+        """Count that an element is given something, for the policies that go by load.
+
+        @param instead_of: C{first} of an answer, if none of it was tried before; 0 for none.
+        """
+        return Use(self._user, handle, element.identifier, instead_of)
 
     def subscribe(self, pool: bytes | str, callback: Callable[[PoolChanged], object]) -> Subscription:
         """Have C{callback} called with each change of the pool, first with its present state.

@@ -96,7 +96,12 @@ class LoopbackCase(TestCase):
         return service.tcp_address.port
 
     async def register(
-        self, transport: UserTransport, pool: str = "pool", identifier: int | None = None, stack: Any = None
+        self,
+        transport: UserTransport,
+        pool: str = "pool",
+        identifier: int | None = None,
+        stack: Any = None,
+        policy: str = "round-robin",
     ) -> int:
         """Register."""
         self._elements += 1
@@ -107,13 +112,13 @@ class LoopbackCase(TestCase):
         service.startService()
         self.addCleanup(service.stopService)
         self.services.append(service)
-        return await service.serve(pool, transport, identifier=identifier or self._elements)
+        return await service.serve(pool, transport, policy, identifier=identifier or self._elements)
 
-    async def server(self, name: bytes) -> Server:
+    async def server(self, name: bytes, policy: str = "round-robin") -> Server:
         """An element of the pool C{pool} that says its name."""
         server = Server(name)
         self.addCleanup(server.port.stopListening)
-        await self.register(TcpTransport(server.number, HOST))
+        await self.register(TcpTransport(server.number, HOST), policy=policy)
         return server
 
     async def dead(self) -> int:

@@ -107,7 +107,11 @@ class WebCase(LoopbackCase):
         self._stacks: dict[Element, Any] = {}
 
     async def element(
-        self, pool: bytes | str = "pool", certificate: PrivateCertificate | None = None, grace: float = 0
+        self,
+        pool: bytes | str = "pool",
+        certificate: PrivateCertificate | None = None,
+        grace: float = 0,
+        **options: Any,
     ) -> Element:
         """Another web server in a pool, which is registered."""
         element = Element(len(self.elements) + 1)
@@ -126,6 +130,7 @@ class WebCase(LoopbackCase):
             identifier=element.number,
             profile=FAST,
             grace=grace,
+            **options,
         )
         element.port = await endpoint.listen(Server(element))
         self.addCleanup(self._stop, element)

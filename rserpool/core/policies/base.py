@@ -77,6 +77,9 @@ UserOrder: TypeAlias = Callable[[Sequence[PoolElementParameter], int, Dice], lis
 """The pool user's side of a policy: C{order(elements, turn, random)} is the order in which to try the elements that the
 registrar returned; the turn is how many requests were made with this answer before, 0 for the first one."""
 
+Estimate: TypeAlias = Callable[[tuple[int, ...], int], int]
+"""What a user expects of an element that it has given requests: C{estimate(values, given)} is its load."""
+
 _U32S: Final = [Struct(f"!{count}I") for count in range(8)]
 
 
@@ -92,6 +95,8 @@ class Policy:
     @ivar user_order: the pool user's side.
     @ivar chosen: what it chooses, in a few words for the documentation.
     @ivar defaults: what a field is where nothing is said; 0 if it is not here.
+    @ivar estimate: with what a user counts its own requests, where C{user_order} alone would give one element all of
+        them until the registrar is asked again; None for a policy whose order is another one each time.
     @ivar fractions: the fields that are a part of the whole, people write them as 0.3 or 30%.
     """
 
@@ -104,6 +109,7 @@ class Policy:
     chosen: str
     defaults: Mapping[str, int] = field(default_factory=lambda: {"weight": 1})
     fractions: frozenset[str] = frozenset({"load", "degradation", "load-dpf", "weight-dpf"})
+    estimate: Estimate | None = None
 
     def decode(self, data: bytes) -> tuple[int, ...]:
         """The values in the policy-specific data; data beyond them are ignored.

@@ -55,6 +55,9 @@ def _of(policy: Policy, origin: str) -> str:
     return f"{policy.name} ({policy.abbreviation}, 0x{policy.number:08x}) of {origin}"
 
 
+_EACH = FULL_LOAD // 20
+"""What a user takes each request to add to an element's load, where the element does not say it: 5 %."""
+
 ROUND_ROBIN = Policy(0x00000001, "round-robin", "RR", (), lambda random: RoundRobin(), rotated, "each in its turn")
 """The default policy (RFC 5356 section 4.1.1)."""
 
@@ -81,22 +84,26 @@ POLICIES = Policies(
             0x00000005, "priority", "PRIO", ("priority",),
             lowest(lambda v: 0xFFFFFFFF - v[0]), highest_first(0x00000005),
             "the highest priority",
+            estimate=lambda v, given: FULL_LOAD - v[0],
         ),
         # RFC 5356 section 5
         Policy(
             0x40000001, "least-used", "LU", ("load",),
             lowest(lambda v: v[0]), as_returned,
             "the lowest load",
+            estimate=lambda v, given: v[0] + given * _EACH,
         ),
         Policy(
             0x40000002, "least-used-degradation", "LUD", ("load", "degradation"),
             lowest_with_degradation(lambda v, given: v[0] + given * v[1]), as_returned,
             "the lowest load; each request counts with `degradation` until the load is told anew",
+            estimate=lambda v, given: v[0] + given * (v[1] or _EACH),
         ),
         Policy(
             0x40000003, "priority-least-used", "PLU", ("load", "degradation"),
             lowest(lambda v: v[0] + v[1]), as_returned,
             "the lowest load after one more request",
+            estimate=lambda v, given: v[0] + v[1] + given * (v[1] or _EACH),
         ),
         Policy(
             0x40000004, "randomized-least-used", "RLU", ("load",),
@@ -118,6 +125,7 @@ POLICIES = Policies(
             0xB0001003, "priority-least-used-degradation", "PLUD", ("load", "degradation"),
             lowest_with_degradation(lambda v, given: v[0] + (given + 1) * v[1]), as_returned,
             "as LUD, by the load after one more request",
+            estimate=lambda v, given: v[0] + v[1] + given * (v[1] or _EACH),
         ),
         Policy(
             0xB0001004, "randomized-priority-least-used-degradation", "RPLUD", ("load", "degradation"),
@@ -134,11 +142,13 @@ POLICIES = Policies(
             0xB0002002, "least-used-dpf", "LU-DPF", ("load", "load-dpf", "distance"),
             lowest(lambda v: v[0] + v[2] * v[1]), as_returned,
             "as LU, with `load-dpf` added for each millisecond of distance",
+            estimate=lambda v, given: v[0] + v[2] * v[1] + given * _EACH,
         ),
         Policy(
             0xB0002003, "least-used-degradation-dpf", "LUD-DPF", ("load", "degradation", "load-dpf", "distance"),
             lowest_with_degradation(lambda v, given: v[0] + given * v[1] + v[3] * v[2]), as_returned,
             "as LUD, with `load-dpf` added for each millisecond of distance",
+            estimate=lambda v, given: v[0] + v[3] * v[2] + given * (v[1] or _EACH),
         ),
     ),
     "rserpool",

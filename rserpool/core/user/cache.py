@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
-from rserpool.core.policies import POLICIES, ROUND_ROBIN
+from rserpool.core.policies import POLICIES, ROUND_ROBIN, Policy
 from rserpool.core.profiles import Profile
 from rserpool.core.user.events import Resolved
+from rserpool.core.user.own import Own, Use, loads_in
+from rserpool.core.user.suspects import Suspects
 from rserpool.core.wire.parameters import PoolElementParameter
 
 NOT_YET = 5.0
@@ -32,6 +34,7 @@ class CachedPool:
     turn: int = 0
     moved: bool = False
     unknown_since: float | None = None
+    loads: dict[int, tuple[int, tuple[int, ...]]] | None = field(default=None, repr=False)
 
     def serves(self, items: int | None) -> bool:
         """Whether it holds all that an answer for C{items} elements would hold."""
@@ -46,13 +49,20 @@ class Cache(dict[bytes, CachedPool]):
         self._timers = timers
         self._profile = profile
         self._random = random
-        self._suspects: set[tuple[bytes, int]] = set()
+        self.suspects = Suspects(timers, profile)
+        self._own: dict[bytes, Own] = {}
+        self._uses: dict[Hashable, Use] = {}
 
-    def store(self, handle: bytes, pool: CachedPool) -> CachedPool:
-        """A registrar said this; the turn goes on where the elements are the same."""
+    def store(self, handle: bytes, pool: CachedPool, asked: bool) -> CachedPool:
+        """A registrar said this, perhaps because it was asked; the turn goes on where the elements are the same."""
         before = self.get(handle)
         if before is not None and before.elements == pool.elements:
             pool.turn = before.turn
+        own = self._own.get(handle)
+        if own is not None:
+            own.told(pool.elements, asked, pool.received)
+        if self.suspects:
+            self.suspects.retain(handle, {element.identifier for element in pool.elements})
         self[handle] = pool
         return pool
 
@@ -61,14 +71,72 @@ class Cache(dict[bytes, CachedPool]):
         return now < pool.received + self._profile.stale_cache_value
 
     def answer(self, request: Hashable, handle: bytes, items: int | None, now: float) -> Resolved:
-        """What the cache says, in the order of the pool's policy; elements that just failed come last."""
+        """What the cache says, in the order of the pool's policy; elements that just failed come last.
+
+        The first one is taken to be given the request, see L{begin}.
+        """
         pool = self[handle]
         policy = POLICIES.get(pool.policy, ROUND_ROBIN)
-        order = policy.user_order(pool.elements, pool.turn, self._random)
+        suspects = self.suspects
+        good: tuple[PoolElementParameter, ...] = pool.elements
+        bad: list[PoolElementParameter] = []
+        if suspects:
+            split: tuple[list[PoolElementParameter], list[PoolElementParameter]] = ([], [])
+            for each in pool.elements:
+                split[suspects.has(handle, each.identifier, now)].append(each)
+            good, bad = tuple(split[0]), split[1]
+        order = policy.user_order(good, pool.turn, self._random)
+        if policy.estimate is not None:
+            order = self._by_load(handle, pool, policy, order, now)
+        if bad:
+            order += policy.user_order(bad, pool.turn, self._random)
         pool.turn += 1
-        if self._suspects:
-            order.sort(key=lambda element: self._suspected(handle, element.identifier, now))
+        if order and suspects:
+            suspects.chosen(handle, order[0].identifier, now)
         return Resolved(request, handle, pool.policy, tuple(order[:items]), now - pool.received)
+
+    def _by_load(
+        self, handle: bytes, pool: CachedPool, policy: Policy, order: list[PoolElementParameter], now: float
+    ) -> list[PoolElementParameter]:
+        """RFC 5356 5.1 to 5.3 count no request of this user before the registrar is asked again; we do."""
+        own = self._own.setdefault(handle, Own())
+        if now >= own.since + self._profile.stale_cache_value:
+            own.forget(now)
+        if pool.loads is None:
+            pool.loads = loads_in(policy.user_order(pool.elements, 0, self._random), policy)
+        order = own.in_order(order, pool.loads, policy)
+        if order:
+            own.give(order[0].identifier)
+        return order
+
+    def begin(self, use: Hashable, handle: bytes, identifier: int, instead_of: int) -> None:
+        """An element is given a request, which is under way now.
+
+        @param instead_of: who came first in the answer, and was not tried; or the same, or 0.
+        """
+        own = self._own.get(handle)
+        if own is not None:
+            if identifier != instead_of:
+                own.take_back(instead_of)
+                own.give(identifier)
+            self._uses[use] = own.begin(identifier)
+
+    def accepted(self, use: Hashable, handle: bytes, identifier: int, over: Callable[[], bool] | None) -> None:
+        """The element can be reached.
+
+        @param over: whether what it was given is not under way any more; None if L{end} will tell that.
+        """
+        self.suspects.remove(handle, identifier)
+        if over is not None:
+            begun, own = self._uses.pop(use, None), self._own.get(handle)
+            if begun is not None and own is not None:
+                own.watch(begun, over)
+
+    def end(self, use: Hashable) -> None:
+        """What an element was given is not under way any more."""
+        begun = self._uses.pop(use, None)
+        if begun is not None:
+            begun.end()
 
     def home_lost(self) -> None:
         """What is known is not the home's any more."""
@@ -83,21 +151,6 @@ class Cache(dict[bytes, CachedPool]):
         if pool.unknown_since is None:
             pool.unknown_since = now
         return now < pool.unknown_since + NOT_YET
-
-    def suspect(self, handle: bytes, identifier: int, now: float) -> bool:
-        """An element could not be reached: it comes last for a while; whether it should be reported (3.5: once)."""
-        before = self._suspected(handle, identifier, now)
-        self._suspects.add((handle, identifier))
-        self._timers.set(("suspect", handle, identifier), now + 2 * self._profile.keep_alive_timeout)
-        return not before
-
-    def forgive(self, handle: bytes, identifier: int) -> None:
-        """The while is over."""
-        self._suspects.discard((handle, identifier))
-
-    def _suspected(self, handle: bytes, identifier: int, now: float) -> bool:
-        until = self._timers.when(("suspect", handle, identifier))
-        return until is not None and until > now
 
 
 def covers(asked: int | None, items: int | None) -> bool:

@@ -25,6 +25,11 @@ class Resolved:
     elements: tuple[PoolElementParameter, ...]
     age: float
 
+    @property
+    def first(self) -> int:
+        """The identifier of the first element, which is taken to be given the request; 0 if there is none."""
+        return self.elements[0].identifier if self.elements else 0
+
 
 @dataclass(frozen=True, slots=True)
 class ResolutionFailed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Deadlines, Timers
@@ -81,9 +81,28 @@ class PoolUser:
 
     def report(self, handle: bytes, identifier: int, now: float) -> list[Effect]:
         """3.5: an element could not be reached."""
-        if self._cache.suspect(handle, identifier, now) and self._hunt.home is not None:
+        if self._cache.suspects.add(handle, identifier, now) and self._hunt.home is not None:
             return [Send(self._hunt.home, asap.EndpointUnreachable(handle, identifier))]
         return []
+
+    def begin(self, use: Hashable, handle: bytes, identifier: int, instead_of: int = 0) -> None:
+        """An element is tried for something: a request, a connection, a session.
+
+        @param use: a token for it, until C{end}.
+        @param instead_of: who came first in the answer, if none of it was tried before.
+        """
+        self._cache.begin(use, handle, identifier, instead_of)
+
+    def accepted(self, use: Hashable, handle: bytes, identifier: int, over: Callable[[], bool] | None = None) -> None:
+        """The element can be reached.
+
+        @param over: tells, whenever it is called, whether it is over; then C{end} need not be called.
+        """
+        self._cache.accepted(use, handle, identifier, over)
+
+    def end(self, use: Hashable) -> None:
+        """It is over, or the element did not accept it."""
+        self._cache.end(use)
 
     def subscribe(self, handle: bytes, now: float, *, items: int | None = None) -> list[Effect]:
         """2.2.5: have every change of the pool notified (L{PoolChanged<rserpool.user.PoolChanged>})."""

@@ -131,7 +131,7 @@ class Resolution:
                 self._questions[handle] = Question()
                 return self._ask(handle, now)
             case ("suspect", bytes(handle), int(identifier)):
-                self._cache.forgive(handle, identifier)
+                self._cache.suspects.remove(handle, identifier)
         return []
 
     def silence(self, now: float) -> list[Effect]:
@@ -187,9 +187,10 @@ class Resolution:
         policy = ROUND_ROBIN.number if message.policy is None else message.policy.type
         watched = self._watched.get(handle)
         items = watched.items if watched is not None else len(message.elements)
+        asked = question is not None and bool(question.asked)
         if question is not None and question.asked:
             items = question.asked.pop(0)
-        pool = self._cache.store(handle, CachedPool(policy, message.elements, now, items))
+        pool = self._cache.store(handle, CachedPool(policy, message.elements, now, items), asked)
         effects: list[Effect] = []
         if question is not None:
             question.unanswered, question.pause = 0, 0.0

@@ -53,7 +53,8 @@ class UserStage(stage.Stage):
 
     def __init__(self, registrars: int = 1, **options: Any) -> None:
         options.setdefault("profile", DEFAULT)
-        self.role = self.user = PoolUser([registrar(n + 1) for n in range(registrars)], random=Random(1), **options)
+        options.setdefault("random", Random(1))
+        self.role = self.user = PoolUser([registrar(n + 1) for n in range(registrars)], **options)
         self.dialling: list[TransportAddress] = []
         self.sent: list[tuple[Any, Any]] = []
         self.ended: list[Any] = []
