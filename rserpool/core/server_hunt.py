@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from rserpool.core.addresses import ASAP_PORT, TransportAddress
+from rserpool.core.addresses import ASAP_PORT, TransportAddress, same_place
 from rserpool.core.backoff import Backoff
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Abort, Association, Close, Connect, Effect, StopConnecting
@@ -17,6 +17,8 @@ AT_ONCE = 3
 """SH1: never more than three associations or connections."""
 PAUSES = Backoff(0.05, 2.0)
 """Between rounds in which every registrar refused."""
+MOST_HEARD = 16
+"""So many registrars are kept that nobody named and that spoke to us, those that did so last."""
 _T5 = ("hunt", "T5")
 _AGAIN = ("hunt", "again")
 
@@ -51,6 +53,7 @@ class ServerHunt:
         self._t5 = profile.t5_server_hunt
         self._pause = 0.0
         self._avoided: TransportAddress | None = None
+        self._heard: dict[TransportAddress, None] = {}
         self.home: Association | None = None
         self.address: TransportAddress | None = None
         self.rounds = 0
@@ -62,8 +65,8 @@ class ServerHunt:
 
     @property
     def known(self) -> list[TransportAddress]:
-        """Every registrar known, configured ones first; one that just failed comes last."""
-        known = list(dict.fromkeys([*self._static, *self._announced]))
+        """Every registrar known: configured, announced, heard of lately; one that just failed comes last."""
+        known = list(dict.fromkeys([*self._static, *self._announced, *reversed(self._heard)]))
         if self._avoided in known:
             known.remove(self._avoided)
             known.append(self._avoided)
@@ -90,6 +93,14 @@ class ServerHunt:
         """3.4 (KA2.4): a registrar wants to be the home."""
         effects: list[Effect] = [Close(self.home)] if self.home not in (None, association) else []
         return effects + self._settle(association, address)
+
+    def heard(self, address: TransportAddress, now: float) -> list[Effect]:
+        """A registrar spoke to us from this address: it is kept, and tried in this and every later hunt."""
+        known = self._remember(address)
+        if known or not self.hunting or address in self._attempts:
+            return []
+        self._queue.append(address)
+        return self._fill(now)
 
     def stop(self) -> list[Effect]:
         """Give up what is under way."""
@@ -152,6 +163,21 @@ class ServerHunt:
                 self._announced.pop(address, None)
         return []
 
+    def _remember(self, address: TransportAddress) -> bool:
+        """Keep an address; whether it was known."""
+        if address in self._heard:
+            if next(reversed(self._heard)) != address:
+                del self._heard[address]
+                self._heard[address] = None
+            return True
+        if any(same_place(address, known) for known in self._static):
+            return True
+        known = address in self._announced
+        self._heard[address] = None
+        if len(self._heard) > MOST_HEARD:
+            del self._heard[next(iter(self._heard))]
+        return known
+
     def _round(self, now: float) -> list[Effect]:
         self._timers.cancel(_AGAIN)
         self._queue = [peer for peer in self.known if peer not in self._attempts]
@@ -176,6 +202,7 @@ class ServerHunt:
         self._pause = 0.0
         self.rounds = 0
         self._avoided = None
+        self._remember(address)
         self.home, self.address = association, address
         return effects
 

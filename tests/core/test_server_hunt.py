@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import Abort, Close, Connect, Effect, SctpTransport, StopConnecting, TcpTransport, TransportAddress
 from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.profiles import RFC
-from rserpool.core.server_hunt import ServerHunt
+from rserpool.core.server_hunt import MOST_HEARD, ServerHunt
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.conformance import rfc
@@ -186,6 +186,51 @@ class HuntTests(SynchronousTestCase):
         hunting.up(1)
         effects = hunting.hunt.fail(hunting.now)
         self.assertEqual(effects, [Abort(registrar(1)), Connect(registrar(1))])
+
+
+class HeardTests(SynchronousTestCase):
+    """Registrars that nobody named, and that spoke to us."""
+
+    def test_claimed(self) -> None:
+        """One that took us over is kept, and tried when it is lost, although only another one was named."""
+        hunting = Hunting(1)
+        hunting.start()
+        hunting.up(1)
+        hunting.do(hunting.hunt.adopt("new", registrar(2), hunting.now))
+        hunting.do(hunting.hunt.association_lost("new", hunting.now))
+        self.assertEqual(numbers(hunting.dialling), [1, 2])
+        hunting.refused(1)
+        hunting.refused(2)
+        hunting.pass_time(0.1)
+        self.assertEqual(numbers(hunting.dialling), [1, 2])
+
+    def test_heard_while_hunting(self) -> None:
+        """One that speaks to us while we hunt is dialled at once, and once."""
+        hunting = Hunting(1)
+        hunting.start()
+        for _ in range(2):
+            hunting.do(hunting.hunt.heard(registrar(2), hunting.now))
+        self.assertEqual(numbers(hunting.dialling), [1, 2])
+        hunting.do(hunting.hunt.heard(TransportAddress(("10.0.0.77", "10.0.0.1"), 3863), hunting.now))
+        self.assertEqual(numbers(hunting.dialling), [1, 2])
+
+    def test_bounded(self) -> None:
+        """Those that were heard last are kept, behind those that were named."""
+        hunting = Hunting(1)
+        for number in (2, *range(3, 100), 2):
+            hunting.do(hunting.hunt.heard(registrar(number), hunting.now))
+            hunting.do(hunting.hunt.heard(registrar(2), hunting.now))
+        self.assertEqual(numbers(hunting.hunt.known), [1, 2, *range(99, 99 - MOST_HEARD + 1, -1)])
+        self.assertEqual(hunting.dialled, [])
+
+    def test_announced_home(self) -> None:
+        """A home that was found by its announcement is known when that is outdated."""
+        hunting = Hunting(0)
+        hunting.start()
+        hunting.announced(asap.ServerAnnounce(1, (SctpTransport(3863, DATA_PLUS_CONTROL, ("10.0.0.1",)),)), "10.0.0.1")
+        hunting.up(1)
+        hunting.pass_time(60)
+        self.assertEqual(numbers(hunting.hunt.known), [1])
 
 
 class AnnouncementTests(SynchronousTestCase):

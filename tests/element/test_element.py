@@ -117,6 +117,20 @@ class ElementTests(SynchronousTestCase):
         self.scope.until(lambda: self.registered(second) == [1] and element.element.home == second.address, 2.0)
         self.assertEqual(second.address, element.element.home)
 
+    def test_who_took_it_over(self) -> None:
+        """It knows one registrar, which dies; another takes it over. When it loses that one too, it finds it again."""
+        other = self.scope.registrar()
+        self.scope.settle()
+        process = self.scope.element("pool", service={"registrars": [self.registrar.address]})
+        self.scope.settle()
+        self.scope.kill(self.registrar)
+        self.scope.until(lambda: other.host in str(process.service.element.home), 10.0)
+        self.scope.silence(process)
+        self.scope.advance(5.0)
+        self.assertEqual([], self.registered(other))
+        self.scope.unsilence(process)
+        self.scope.until(lambda: len(self.registered(other)) == 1, 5.0)
+
     def test_registrar_comes_late(self) -> None:
         """No registrar yet: it waits, and registers when there is one; C{serve} fires then."""
         self.scope.kill(self.registrar)

@@ -247,13 +247,16 @@ class PoolElement:
             return []
         acknowledgement = asap.EndpointKeepAliveAck(message.handle, membership.element.identifier)
         effects: list[Effect] = [Send(association, acknowledgement)]
-        self._said = association, message.server
         address = self._peers.get(association)
-        # An association that was given up before it was up may have brought this.
         if message.home and association != self._hunt.home and address is not None:
             # KA2.4: adopt the sender as the new home registrar.
             effects += self._hunt.adopt(association, address, now)
             effects += self._home_changed(now)
+        elif association != self._hunt.home and address is not None:
+            # An association that was given up before it was up may have brought this: that is no address.
+            effects += self._hunt.heard(address, now)
+        if association == self._hunt.home:
+            self._said = association, message.server
         return effects
 
     def _home_changed(self, now: float) -> list[Effect]:

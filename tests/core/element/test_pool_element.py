@@ -285,6 +285,26 @@ class KeepAliveTests(ElementTestCase):
         self.assertEqual(self.element.home, other)
         self.element.association_lost("home", self.now)
         self.assertEqual(self.element.home, other)
+        # It is kept, and tried when it is lost.
+        effects = self.element.association_lost("new", self.now)
+        self.assertEqual([e.peer for e in effects if isinstance(e, Connect)], [FIRST, SECOND, other])
+
+    def test_who_asks_is_kept(self):
+        """Another registrar asks it whether it lives: the home is the same, and when that is lost, both are tried."""
+        other = TransportAddress(("10.0.0.3",), 3863)
+        self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
+        self.element.association_up("probe", other, self.now)
+        self.element.receive("probe", asap.EndpointKeepAlive(2, POOL, False, 7), self.now)
+        self.assertEqual((self.element.home, self.element.home_identifier), (FIRST, 1))
+        self.element.association_lost("probe", self.now)
+        effects = self.element.association_lost("home", self.now)
+        self.assertEqual([e.peer for e in effects if isinstance(e, Connect)], [SECOND, other, FIRST])
+
+    def test_who_asks_about_another_is_no_registrar(self):
+        other = TransportAddress(("10.0.0.3",), 3863)
+        self.element.association_up("probe", other, self.now)
+        self.element.receive("probe", asap.EndpointKeepAlive(2, b"another", False, 7), self.now)
+        self.assertEqual(self.element.known_registrars, [FIRST, SECOND])
 
 
 class LeavingTests(ElementTestCase):
