@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
-from twisted.trial.unittest import SynchronousTestCase
-
 from rserpool.core import (
     Abort,
     CauseCode,
@@ -14,50 +10,16 @@ from rserpool.core import (
     Connect,
     Notify,
     PolicyParameter,
-    Send,
     StopConnecting,
-    TcpTransport,
     TransportAddress,
 )
-from rserpool.core.element import PoolElement
 from rserpool.core.element.events import Left, NoRegistrarFound, OutOfPlace, Registered, RegistrationRefused
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 from tests.conformance import rfc
-from tests.core.stage import Stage
-
-POOL = b"www"
-FIRST, SECOND = (TransportAddress(("10.0.0.1",), 3863, udp) for udp in (9899, 9898))
-WEB = TcpTransport(80, "10.0.0.7")
-ROUND_ROBIN = PolicyParameter(1)
-
-
-class ElementTestCase(Stage, SynchronousTestCase):
-    """One element, two registrars, effects by hand."""
-
-    def setUp(self):
-        self.role = self.element = PoolElement([FIRST, SECOND], profile=DEFAULT, random=Random(7))
-
-    def serve(self, **options):
-        return self.element.serve(POOL, WEB, ROUND_ROBIN, self.now, **options)
-
-    def at_home(self, association="home", peer=FIRST):
-        return self.element.association_up(association, peer, self.now, True)
-
-    def registered(self):
-        self.serve(identifier=7)
-        self.at_home()
-        return self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
-
-    @staticmethod
-    def sent(effects, association="home"):
-        return [e.message for e in effects if isinstance(e, Send) and e.association == association]
-
-    @staticmethod
-    def events(effects):
-        return [e.event for e in effects if isinstance(e, Notify)]
+from tests.core.element.stage import FIRST, POOL, ROUND_ROBIN, SECOND, WEB, ElementTestCase
 
 
 class RegisteringTests(ElementTestCase):
@@ -168,75 +130,6 @@ class RegisteringTests(ElementTestCase):
             (asap.DeregistrationResponse(POOL, 7), "ASAP_DEREGISTRATION_RESPONSE"),
         ):
             self.assertEqual([Notify(OutOfPlace(POOL, name))], self.element.receive("home", message, self.now))
-
-    def refuse(self, cause=CauseCode.INCONSISTENT_POOLING_POLICY):
-        return self.element.receive("home", asap.RegistrationResponse(POOL, 7, True, (ErrorCause(cause),)), self.now)
-
-    def assert_registered(self):
-        """As before: it answers keep-alives, registers again with what was granted, and can leave."""
-        self.assertTrue(self.element.is_registered(POOL))
-        effects = self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
-        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7)])
-        [again] = self.sent(self.pass_time(DEFAULT.t4_reregistration))
-        self.assertEqual(again.element.policy, ROUND_ROBIN)
-        self.assertEqual(again.element.user_transport, WEB)
-        self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
-        self.assertEqual(self.sent(self.element.leave(POOL, self.now)), [asap.Deregistration(POOL, 7)])
-
-    def test_a_refused_change_leaves_the_registration(self):
-        for cause in (CauseCode.INCONSISTENT_POOLING_POLICY, CauseCode.INVALID_VALUES, CauseCode.REJECTED_FOR_SECURITY):
-            self.setUp()
-            self.registered()
-            self.element.change(POOL, self.now, policy=PolicyParameter(2, b"\0\0\0\5"))
-            told = self.events(self.refuse(cause))
-            self.assertEqual(told, [RegistrationRefused(POOL, 7, cause, stands=True)])
-            self.assertEqual(self.element.element(POOL).policy, ROUND_ROBIN)
-            self.assert_registered()
-
-    def test_a_refused_address_leaves_the_registration(self):
-        self.registered()
-        self.element.change(POOL, self.now, user_transport=TcpTransport(80, "10.0.0.8"))
-        self.refuse(CauseCode.INVALID_VALUES)
-        self.assert_registered()
-
-    def test_a_change_that_waits_leaves_the_registration(self):
-        """Lack of Resources: the element answers keep-alives, and leaves the pool if it wants to."""
-        self.registered()
-        self.pass_time(DEFAULT.t4_reregistration)
-        self.refuse(CauseCode.LACK_OF_RESOURCES)
-        effects = self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
-        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7)])
-        self.assertTrue(self.element.is_registered(POOL))
-        self.assertEqual(self.sent(self.element.leave(POOL, self.now)), [asap.Deregistration(POOL, 7)])
-
-    def test_a_refused_renewal_is_not_repeated(self):
-        """What is registered is refused when it is renewed: it stands until its life is over, and can be left."""
-        self.registered()
-        self.pass_time(DEFAULT.t4_reregistration)
-        self.assertEqual(self.events(self.refuse()), [RegistrationRefused(POOL, 7, 5, stands=True)])
-        effects = self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
-        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7)])
-        self.assertEqual(self.sent(self.pass_time(3600)), [])
-        self.assertEqual(self.sent(self.element.leave(POOL, self.now)), [asap.Deregistration(POOL, 7)])
-
-    def test_a_change_that_is_refused_elsewhere(self):
-        """It changes while it has no home: the next home refuses that, and gets what was granted before."""
-        self.registered()
-        self.element.association_lost("home", self.now)
-        self.element.change(POOL, self.now, policy=PolicyParameter(2, b"\0\0\0\5"))
-        self.at_home("home", SECOND)
-        self.refuse()
-        [again] = self.sent(self.pass_time(0.01))
-        self.assertEqual(again.element.policy, ROUND_ROBIN)
-
-    def test_a_second_change_while_the_first_is_refused(self):
-        self.registered()
-        self.element.change(POOL, self.now, policy=PolicyParameter(2, b"\0\0\0\5"))
-        self.element.change(POOL, self.now, policy=PolicyParameter(1, b""), user_transport=TcpTransport(81, "10.0.0.7"))
-        [second] = self.sent(self.refuse())
-        self.assertEqual(second.element.user_transport.port, 81)
-        self.refuse(CauseCode.INVALID_VALUES)
-        self.assert_registered()
 
     def test_answers_about_others_are_ignored(self):
         self.registered()
