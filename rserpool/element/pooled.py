@@ -5,39 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.application.service import IService, Service
+from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.core.addresses import TransportAddress, only_this_host
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.backoff import Backoff
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.policies import ParsedPolicy
-from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, UserTransport
-from rserpool.element.ports import LOOK, ListeningPorts, asap_place, drained, has_control_channel, session_framing
+from rserpool.element.following import Followed
+from rserpool.element.ports import LOOK, ListeningPorts, Place, drained
 from rserpool.element.service import PoolElementService
-from rserpool.node.candidates import local_hosts_towards, registrars_from
-from rserpool.node.own_addresses import present_hosts, wildcard
+from rserpool.element.serving import Serving
+from rserpool.node.candidates import registrars_from
 from rserpool.node.reactor import clock_of
 
+SELDOM = 0.25
+"""Seconds between two looks while everything is registered."""
 PATIENCE = 5.0
-"""Seconds that the wrapped service may take to open its port."""
+"""Seconds after which it is told that the wrapped service has opened no port yet."""
+TELLING = Backoff(PATIENCE, 600.0)
+"""Seconds between two such lines."""
 
 
 class PooledService(Service):
     """Runs a service, registers the port it listens on in pools, and drains it before it stops.
 
+    What is registered is what serves: when the port closes the service leaves its pools, and when it comes back, or
+    another is opened instead, it is registered again. A service that opens its port late is waited for.
+
     To stop: deregister, wait for the answer, let running requests end (C{grace} seconds at most), stop the service.
 
-    @param wrapped: the service; this service starts and stops it.
+    @param wrapped: the service; this service becomes its parent's parent, and starts and stops it.
     @param pools: pool handles.
     @param policy: for example C{"least-used:load=cpu"}.
-    @param port: C{("tcp", 8080)}, where the port cannot be found by itself.
+    @param port: C{("tcp", 8080)}, where the port cannot be found by itself, since the service opens several or another
+        process listens there; C{("udp", 0)} for the UDP port that it opens. Of several, each is an element of its own.
     @param control: of an SCTP port: whether it carries the control channel, too (Transport Use, RFC 5354 section 3.4).
         A L{SessionFactory<rserpool.session.server.SessionFactory>} is known by itself, and a factory whose attribute
         C{control} is true.
-    @param refused: called with a C{Failure} when a registrar refuses the registration for good.
+    @param refused: called with a C{Failure} when a registrar refuses the registration for good, or it is not known
+        which of several ports is to be registered.
+    @param alone: whether the process is there for this service: then ports whose opener is not known are its own.
     @param options: passed on to L{PoolElementService}.
     """
 
@@ -50,7 +61,7 @@ class PooledService(Service):
         pools: Sequence[bytes | str],
         *,
         policy: ParsedPolicy | str = "round-robin",
-        port: tuple[str, int] | None = None,
+        port: tuple[str, int] | Sequence[tuple[str, int]] | None = None,
         grace: float = 5.0,
         identifier: int | None = None,
         life: int | None = None,
@@ -58,99 +69,99 @@ class PooledService(Service):
         refused: Callable[[Failure], None] | None = None,
         hosts: tuple[str, ...] = (),
         registrars: Sequence[TransportAddress] | None = None,
+        alone: bool = False,
         **options: Any,
     ) -> None:
         self._reactor = reactor
-        self._wrapped: Any = wrapped
-        self._pools = tuple(pools)
-        self._policy = policy
+        self._around: Any = MultiService()
+        wrapped.setServiceParent(self._around)
         self._grace = grace
-        self._identifier = identifier
-        self._life = life
-        self._control = control
         self._refused = refused
-        self._hosts = hosts
-        self._registrars = tuple(registrars or registrars_from(()))
-        self._options = options
         self._now = clock_of(reactor)
-        self._unnamed = port is None
-        self._ports = ListeningPorts(reactor, port)
-        self.element: PoolElementService | None = None
+        self._wanted = _places(port)
+        self._ports = ListeningPorts(reactor, alone=alone)
+        self._looking: Any = None
+        self._told, self._silence = 0.0, 0.0
+        self._all = [
+            Followed(
+                reactor,
+                want,
+                Serving(
+                    reactor,
+                    tuple(pools),
+                    policy=policy,
+                    identifier=identifier,
+                    life=life,
+                    control=control,
+                    hosts=hosts,
+                    registrars=tuple(registrars or registrars_from(())),
+                    refused=self._refuse,
+                    options=options,
+                ),
+            )
+            for want in self._wanted or (None,)
+        ]
+
+    @property
+    def element(self) -> PoolElementService | None:
+        """The element (of several ports: of the first one); None until somebody has served."""
+        return self._all[0].serving.element
 
     def privilegedStartService(self) -> None:
         """Let the wrapped service open its privileged ports."""
         super().privilegedStartService()
-        self._ports.during(self._wrapped.privilegedStartService)
+        self._ports.during(self._around.privilegedStartService)
 
     def startService(self) -> None:
-        """Start the wrapped service; it is registered as soon as its port is known."""
+        """Start the wrapped service; it is registered as soon as it listens."""
         super().startService()
-        self._ports.during(self._wrapped.startService)
-        self._join(self._now() + PATIENCE)
+        self._ports.during(self._around.startService)
+        self._told, self._silence = self._now(), TELLING.after(0.0)
+        self._look()
 
     def stopService(self) -> Deferred[None]:
         """Leave the pools, drain, and stop the wrapped service."""
         super().stopService()
+        if self._looking is not None and self._looking.active():
+            self._looking.cancel()
+        for each in self._all:
+            each.stop()
         return ensureDeferred(self._stop())
 
-    def _join(self, deadline: float) -> None:
-        if not self.running:
-            return
+    def _look(self) -> None:
         self._ports.look()
-        if self._ports.transport("") is None:
-            if self._now() < deadline:
-                self._reactor.callLater(LOOK, self._join_late, deadline)
-            else:
-                self._fail(ConfigurationError("the service opened no port that can be found: name it with --port"))
-            return
-        bound = self._ports.bound_hosts()
-        hosts = present_hosts(self._hosts) or bound or local_hosts_towards(self._registrars[:1])
-        at = tuple(filter(self._ports.reached_at, hosts))
-        if not at:
-            alone = ", ".join(bound) or "IPv4"
-            self._fail(
-                ConfigurationError(f"the service listens on {alone} alone, and the element is at {', '.join(hosts)}")
-            )
-            return
-        port = self._ports.port
-        where: dict[str, Any] = {"hosts": hosts} if port is None else asap_place(port.getHost(), hosts)
-        if wildcard(self._hosts) and "encapsulation" not in where:
-            # It registers what comes and goes.
-            where["hosts"] = self._hosts
-        element = self.element = PoolElementService(
-            self._reactor, registrars=self._registrars, **{**where, **self._options}
-        )
-        element.startService()
-        factory = getattr(port, "factory", None)
-        framing = session_framing(factory, self._pools)
-        transport = self._transport(at, has_control_channel(factory))
-        self._log.info(
-            "serves at {transport}{note}",
-            transport=f"{', '.join(transport.addresses)} port {transport.port}",
-            note=" (this host alone)" if only_this_host(transport.addresses) else "",
-        )
-        for pool in self._pools:
-            element.serve(
-                pool, transport, self._policy, identifier=self._identifier, life=self._life, framing=framing
-            ).addErrback(self._refuse)
+        for each in self._all:
+            before = each.serving.place
+            try:
+                each.look(self._ports)
+            except ConfigurationError as error:
+                self._fail(error)
+                return
+            if before is None and each.serving.place is not None and self._ports.others(each.serving.place):
+                self._log.warn(
+                    "the service opened {count} ports: {port} is registered, of {all}; name others with --port",
+                    count=len(self._ports.ports),
+                    port=str(each.serving.place),
+                    all=self._ports.told(),
+                )
+        waits = [each for each in self._all if each.serving.place is None]
+        if waits:
+            self._tell(waits)
+        self._looking = self._reactor.callLater(LOOK if waits else SELDOM, self._look_late)
 
-    def _join_late(self, deadline: float) -> None:
+    def _look_late(self) -> None:
         try:
-            self._join(deadline)
+            self._look()
         except (CannotListenError, RSerPoolError) as error:
             self._fail(error)
 
-    def _transport(self, hosts: tuple[str, ...], control: bool) -> UserTransport:
-        control = self._control or control
-        transport = self._ports.transport(*hosts, use=DATA_PLUS_CONTROL if control else DATA_ONLY)
-        assert transport is not None
-        if len(self._ports.ports) > 1 and self._unnamed:
-            self._log.warn(
-                "the service opened {count} ports: {port} is registered; name another with --port",
-                count=len(self._ports.ports),
-                port=transport.port,
-            )
-        return transport
+    def _tell(self, waits: Sequence[Followed]) -> None:
+        now = self._now()
+        if now < self._told + self._silence:
+            return
+        self._told, self._silence = now, TELLING.after(self._silence)
+        for each in waits:
+            self._log.warn("{why}; it is registered as soon as it does", why=each.why_not(self._ports))
 
     def _fail(self, error: Exception) -> None:
         self._log.error("{error}", error=error)
@@ -161,9 +172,18 @@ class PooledService(Service):
             self._refused(failure)
 
     async def _stop(self) -> None:
-        if self.element is not None:
-            await self.element.stopService()
+        for each in self._all:
+            if each.serving.element is not None:
+                await each.serving.element.stopService()
+        self._ports.look()
         await drained(self._reactor, self._ports.ports, self._grace, self._log)
-        stopped = self._wrapped.stopService()
+        stopped = self._around.stopService()
         if stopped is not None:
             await stopped
+
+
+def _places(port: tuple[str, int] | Sequence[tuple[str, int]] | None) -> tuple[Place, ...]:
+    if port is None:
+        return ()
+    several: Any = (port,) if isinstance(port[0], str) else port
+    return tuple(Place(kind, number) for kind, number in several)

@@ -3,84 +3,123 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import digits, number
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UdpTransport, UserTransport
+from rserpool.element.openings import claim, is_client, kind_of, note_openers, open_ports, opened_by, opener_of
 from rserpool.node.reactor import clock_of
-from rserpool.sctp.one_to_one.ports import SctpPort, sctp_ports
+from rserpool.sctp.one_to_one.ports import SctpPort
 
 LOOK = 0.05
 """Seconds between two looks at the ports and connections of what is wrapped."""
+KINDS = ("tcp", "udp", "sctp")
+"""Ports that can be registered."""
 ALL_IPV4 = "0.0.0.0"  # noqa: S104
 
 T = TypeVar("T")
 
 
-class ListeningPorts:
-    """The ports that were opened while we looked on, in the order in which they were.
+@dataclass(frozen=True)
+class Place:
+    """Where somebody serves, on one host.
 
-    @param wanted: C{("tcp", 8080)}, the port that matters; by default the first.
+    @ivar kind: C{tcp}, C{udp} or C{sctp}.
+    @ivar number: of the port; 0 for any.
     """
 
-    def __init__(self, reactor: Any, wanted: tuple[str, int] | None = None) -> None:
+    kind: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number}" if self.number else f"a {self.kind} port"
+
+    def matches(self, other: Place) -> bool:
+        """Whether C{other} is this place, or one of these."""
+        return self.kind == other.kind and self.number in (0, other.number)
+
+
+class ListeningPorts:
+    """The ports that a service has opened, in the order in which they were.
+
+    Those that were open when this was made, before the reactor ran, count where the service has no other: it may have
+    opened them while it was made.
+
+    @param alone: whether the process is there for this service: then ports that nobody else has opened are its own.
+    """
+
+    def __init__(self, reactor: Any, *, alone: bool = False) -> None:
         self._reactor = reactor
-        self._wanted = wanted
-        self._before: set[Any] = set()
+        self._alone = alone
+        self._made: list[Any] = []
         self.ports: list[Any] = []
+        note_openers(reactor)
+        if not getattr(reactor, "running", True):
+            self._made = [port for port in open_ports(reactor) if opener_of(reactor, port) is None]
+            for port in self._made:
+                claim(reactor, port, self)
 
     def during(self, start: Callable[[], T]) -> T:
-        """Call C{start}; ports that are open afterwards and were not before are taken down."""
-        before = set(self._open())
+        """Call C{start}; what it opens, now or later, is the service's."""
         try:
-            return start()
+            return opened_by(self, start)
         finally:
-            self._before |= before
             self.look()
 
     def look(self) -> None:
-        """Look again: a service may open its ports later."""
-        self.ports += [port for port in self._open() if port not in self._before and port not in self.ports]
+        """Look again: a service may open ports later, and close them."""
+        found = [port for port in open_ports(self._reactor) if self._is_ours(port)]
+        self.ports = [port for port in self.ports if port in found]
+        self.ports += [port for port in found if port not in self.ports]
 
-    def _open(self) -> list[Any]:
-        # The reactor knows them in no order; the system gives out the lowest number that is free.
-        readers: list[Any] = [
-            reader
-            for reader in self._reactor.getReaders()
-            if IListeningPort.providedBy(reader) and getattr(reader.getHost(), "type", None) in ("TCP", "UDP")
-        ]
-        return sorted(readers, key=lambda reader: reader.fileno()) + sctp_ports(self._reactor)
+    def _is_ours(self, port: Any) -> bool:
+        opener = opener_of(self._reactor, port)
+        return opener is self or (self._alone and opener is None)
 
-    @property
-    def port(self) -> Any:
-        """The port that matters, or None."""
+    def serving(self, kind: str | None = None) -> dict[Place, list[Any]]:
+        """Where the service serves, and by which ports: one for each address.
+
+        @param kind: which ports alone; then a UDP port may be one that the system chose.
+        """
+        places: dict[Place, list[Any]] = {}
         for port in self.ports:
-            address = port.getHost()
-            if self._wanted in (None, (address.type.lower(), address.port)):
-                return port
-        return None
+            if kind_of(port) in (KINDS if kind is None else (kind,)) and (kind is not None or not is_client(port)):
+                places.setdefault(place_of(port), []).append(port)
+        own = {
+            place: ports
+            for place, ports in places.items()
+            if any(opener_of(self._reactor, port) is self and port not in self._made for port in ports)
+        }
+        return own or places
 
-    def bound_hosts(self) -> tuple[str, ...]:
-        """The addresses that the port is bound to; none if it listens on all, or is not known."""
-        return () if self.port is None else bound_hosts(self.port.getHost())
+    def is_a_guess(self, port: Any) -> bool:
+        """Whether it counts only while the service has opened no other."""
+        return port in self._made or opener_of(self._reactor, port) is not self
 
-    def reached_at(self, host: str) -> bool:
-        """Whether the port can be reached at C{host}, one of our own addresses, as far as is known."""
-        return self.port is None or reached_at(self.port.getHost(), host)
+    def others(self, place: Place) -> list[Any]:
+        """Those that are somewhere else."""
+        return [port for port in self.ports if kind_of(port) in KINDS and place_of(port) != place]
 
-    def transport(self, *hosts: str, use: int = DATA_ONLY) -> UserTransport | None:
-        """The port as the user transport of an element at these addresses, of which only SCTP takes several."""
-        if self._wanted is not None:
-            return user_transport(*self._wanted, hosts, use)
-        if self.port is None:
-            return None
-        address = self.port.getHost()
-        return user_transport(address.type, address.port, hosts, use)
+    def told(self) -> str:
+        """All of them, in words."""
+        return ", ".join(_told(port) for port in self.ports)
+
+
+def place_of(port: Any) -> Place:
+    """Where an open port is."""
+    return Place(kind_of(port), port.getHost().port)
+
+
+def _told(port: Any) -> str:
+    kind = kind_of(port)
+    if kind not in KINDS:
+        return f"{kind} {getattr(port.getHost(), 'name', '')}".strip()
+    return f"{place_of(port)}{' (a client, as it seems)' if is_client(port) else ''}"
 
 
 def connections(reactor: Any, ports: Sequence[Any]) -> int:
@@ -162,12 +201,14 @@ def user_transport(kind: str, port: int, hosts: Sequence[str], use: int = DATA_O
 
 
 def parse_port(text: str) -> tuple[str, int]:
-    """Read C{[tcp:|udp:|sctp:]PORT}.
+    """Read C{[tcp:|udp:|sctp:]PORT}, or a kind alone, for a port of that kind: its number is 0.
 
     @raise ConfigurationError: if it is something else.
     """
-    wrong = f"{text!r} is not a port; write for example 8080, tcp:8080, udp:5000 or sctp:5000"
+    if text in KINDS:
+        return text, 0
+    wrong = f"{text!r} is not a port; write for example 8080, tcp:8080, udp:5000, sctp:5000 or udp"
     kind, colon, port = text.rpartition(":")
-    if colon and kind not in ("tcp", "udp", "sctp"):
+    if colon and kind not in KINDS:
         raise ConfigurationError(wrong)
     return kind or "tcp", number(digits, lambda value: 0 < value < 65536, lambda _: wrong)(port)

@@ -19,6 +19,7 @@ from rserpool.node.steady import make_steady
 from rserpool.plugins import load_probes
 from rserpool.tap.makers import ClassicMaker
 from rserpool.tap.options import AskingOptions, Started, read
+from rserpool.tap.parent import parent_for
 
 
 class ElementOptions(AskingOptions):
@@ -28,7 +29,6 @@ class ElementOptions(AskingOptions):
     synopsis = "--pool NAME [options] -- PLUGIN [plugin options]"
     optParameters = [
         ["policy", None, "round-robin", f"NAME[:FIELD=VALUE,...]; a load may be {' or '.join(PROBES)}"],
-        ["port", None, None, "[tcp:|udp:|sctp:]PORT that the service listens on, where it cannot be found"],
         ["address", None, None, "HOST[,HOST...], our own addresses (the one that reaches the registrar)"],
         ["identifier", None, None, "PE identifier, 1 to 0xffffffff (random)"],
         ["life", None, None, "registration life in seconds (that of the profile)"],
@@ -56,11 +56,18 @@ class ElementOptions(AskingOptions):
     def __init__(self) -> None:
         super().__init__()
         self.pools: list[str] = []
+        self.ports: list[str] = []
         self.plugin: tuple[str, ...] = ()
 
     def opt_pool(self, name: str) -> None:
         """NAME of the pool to serve in; may be given several times."""
         self.pools.append(name)
+
+    def opt_port(self, where: str) -> None:
+        """[tcp:|udp:|sctp:]PORT where the service listens, or udp for the one that it opens, where that cannot be
+        found by itself; of several each is an element of its own.
+        """
+        self.ports.append(where)
 
     def parseArgs(self, *plugin: str) -> None:
         """The plugin that serves, and its options."""
@@ -84,6 +91,8 @@ class ElementOptions(AskingOptions):
                 raise usage.UsageError(f"--pool: {pool} is named twice")
         if self["identifier"] is not None and len(self.pools) > 1:
             raise usage.UsageError("--identifier goes with a single --pool")
+        if self["identifier"] is not None and len(self.ports) > 1:
+            raise usage.UsageError("--identifier goes with a single --port")
         self.settings: dict[str, Any] = {
             "policy": read("policy", self["policy"], parse_policy),
             "grace": read("grace", self["grace"], seconds),
@@ -92,7 +101,6 @@ class ElementOptions(AskingOptions):
         }
         given = self.given(
             {
-                "port": parse_port,
                 "identifier": between(1, 2**32 - 1),
                 "life": between(1, 2**31 - 1),
                 "udp-encapsulation": between(1, 65535),
@@ -100,10 +108,15 @@ class ElementOptions(AskingOptions):
                 "address": lambda text: parse_transport_address(text).hosts,
             }
         )
+        if self.ports:
+            self.settings["port"] = [read("port", text, parse_port) for text in self.ports]
+            for text, port in zip(self.ports, self.settings["port"], strict=True):
+                if self.settings["port"].count(port) > 1:
+                    raise usage.UsageError(f"--port: {text} is named twice")
         names = {"udp_encapsulation": "encapsulation", "address": "hosts"}
         self.settings |= {names.get(name, name): value for name, value in given.items()}
         self.inner: Any = self.maker.options()
-        self.inner.parent = self.parent
+        self.inner.parent = parent_for(self.parent, self.plugin[0], self.inner)
         if isinstance(self.maker, ClassicMaker):
             # A port of SCTP and ASAP beside it are of one kind, unless the plugin's own options say otherwise.
             self.inner["backend"] = self["backend"]
@@ -137,7 +150,7 @@ def makeService(options: ElementOptions) -> IService:
     make_steady(reactor)
     wrapped = options.maker.makeService(options.inner)
     started = Started("rserpool-pe")
-    pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, **options.settings)
+    pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, alone=True, **options.settings)
     reported = options.reported(reactor, lambda: element_status(pooled.element), pooled)
     reported.setServiceParent(started)
     return started

@@ -70,8 +70,8 @@ class MemoryPort:
         return address_of(self.interface or "0.0.0.0", self._number or 0)  # noqa: S104
 
     def fileno(self) -> int:
-        """What counts up from port to port."""
-        return self._descriptor
+        """What counts up from port to port; -1 if it is closed."""
+        return -1 if self._number is None else self._descriptor
 
     def accepts(self, host: str) -> bool:
         """Whether connections to this address of its host come to it."""

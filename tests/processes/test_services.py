@@ -15,6 +15,7 @@ from twisted.trial.unittest import SkipTest
 
 from rserpool.core import TcpTransport, UdpTransport
 from rserpool.user import PoolClientEndpoint
+from tests.names.loopback import free_port
 from tests.processes.harness import Client, ProcessTests, all_of, free_address, has_ipv6
 
 
@@ -40,16 +41,19 @@ class PortTests(ProcessTests):
         """TCP, UDP, SCTP, late, several, hidden: each in a pool of its own."""
         registrar = await self.registrar()
         host = free_address()
+        hidden = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(hidden.close)
+        hidden.bind(("127.0.0.1", 0))
+        port = hidden.getsockname()[1]
         only_here = ("--address", host)
         process = {
             kind: self.element(registrar, *options, pool=kind, plugin=plugin)
             for kind, options, plugin in (
                 ("web", (), ("web", "--listen", "tcp:0")),
-                ("udp", (), ("served", "--kind", "udp")),
+                ("udp", ("--port", "udp"), ("served", "--kind", "udp")),
                 ("sctp", (), ("web", "--listen", "sctp:0")),
                 ("late", (), ("served", "--kind", "late")),
-                ("two", (), ("served", "--kind", "two")),
-                ("hidden", ("--port", "udp:5353"), ("served", "--kind", "none")),
+                ("hidden", ("--port", f"udp:{port}"), ("served", "--kind", "none")),
                 ("bound", only_here, ("served", "--interface", host)),
             )
         }
@@ -60,12 +64,11 @@ class PortTests(ProcessTests):
             await pool.until(lambda elements: len(elements) == 1)
             (element,) = (pool.elements or {}).values()
             transports[kind] = element.user_transport
-        self.assertEqual(UdpTransport(5353, "127.0.0.1"), transports["hidden"])
-        for kind in ("late", "two", "bound"):
+        self.assertEqual(UdpTransport(port, "127.0.0.1"), transports["hidden"])
+        for kind in ("late", "bound"):
             (port, *_) = [int(m[1]) for line in process[kind].lines if (m := re.search(r"open at (\d+)", line))]
             where = host if kind == "bound" else "127.0.0.1"
             self.assertEqual(TcpTransport(port, where), transports[kind])
-        self.assertIn("the service opened 2 ports", process["two"].text)
         web = await self.client(transports["web"].addresses[0], transports["web"].port)
         web.transport.write(b"GET / HTTP/1.0\r\n\r\n")
         await web.gets(b"200 OK")
@@ -80,14 +83,38 @@ class PortTests(ProcessTests):
         self.assertEqual(b"echo", await asker.answer)
         self.no_traceback(registrar.process, *process.values())
 
+    async def test_several(self) -> None:
+        """Of several ports the options name what is registered; otherwise a sentence lists them."""
+        registrar = await self.registrar()
+        two = self.element(registrar, plugin=("served", "--kind", "two"))
+        self.assertEqual(1, await two.ended)
+        (first, second) = re.findall(r"open at (\d+)", two.text)
+        await two.says(f"rserpool-pe: the service opened 2 ports, .* of tcp {first}, tcp {second}")
+        listen = [f"tcp:{free_port()}:interface=127.0.0.1" for _ in range(2)]
+        ports = [where.split(":")[1] for where in listen]
+        named = self.element(
+            registrar,
+            *("--port", ports[0], "--port", ports[1]),
+            plugin=("web", "--listen", listen[0], "--listen", listen[1]),
+        )
+        pool = self.watch(self.user(registrar), b"pool")
+        await pool.until(lambda elements: len(elements) == 2)
+        found = {str(element.user_transport.port) for element in (pool.elements or {}).values()}
+        self.assertEqual(set(ports), found)
+        named.signal("TERM")
+        await pool.holds()
+        self.no_traceback(registrar.process, two, named)
+
     async def test_no_port(self) -> None:
-        """A service without a port that can be found, or at an address that is not the element's: a sentence."""
+        """A service without a port that can be found is waited for, one at an address that is not the element's ends:
+        a sentence.
+        """
         registrar = await self.registrar()
         none = self.element(registrar, plugin=("served", "--kind", "none"))
         elsewhere = self.element(registrar, "--address", "127.0.0.1", plugin=("served", "--interface", free_address()))
         only_ipv4 = self.element("[::1]:3863", plugin=("served", "--kind", "late"))
-        self.assertEqual([1, 1, 1], await all_of(none.ended, elsewhere.ended, only_ipv4.ended), none.text)
-        self.assertIn("rserpool-pe: the service opened no port that can be found: name it with --port", none.lines)
+        self.assertEqual([1, 1], await all_of(elsewhere.ended, only_ipv4.ended), none.text)
+        await none.says("the service opened no port that can be found: name it with --port")
         sentence = "rserpool-pe: the service listens on %s alone, and the element is at %s"
         self.assertRegex(elsewhere.text, sentence % ("127[0-9.]+", "127.0.0.1"))
         self.assertRegex(only_ipv4.text, sentence % ("IPv4", "::1"))

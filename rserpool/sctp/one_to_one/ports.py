@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,7 @@ class SctpPort:
     """An SCTP port on which a factory's protocols serve.
 
     @ivar factory: whose protocols.
+    @ivar context: in which it was opened: that tells by whom.
     """
 
     _log = Logger()
@@ -49,6 +51,7 @@ class SctpPort:
         """
         self._opened(self._serving)
         self._stopping = None
+        self.context: Context = copy_context()
         _ports.setdefault(self._reactor, []).append(self)
         host = self.getHost()
         if getattr(self.factory, "noisy", True):

@@ -1,0 +1,103 @@
+"""What serves, of what a service has opened: what is to be registered now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.logger import Logger
+
+from rserpool.core.errors import ConfigurationError
+from rserpool.element.checks import AnotherProcess, Checking, is_open
+from rserpool.element.openings import open_ports, opener_of
+from rserpool.element.ports import KINDS, ListeningPorts, Place, place_of
+from rserpool.element.serving import Serving
+
+
+class Followed:
+    """A port that is registered while it is open.
+
+    @param want: where it is; None for the one that the service opens.
+    @param serving: what registers it.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, want: Place | None, serving: Serving) -> None:
+        self._reactor = reactor
+        self._want = want
+        self._here: list[Any] = []
+        self._elsewhere: Checking | None = None
+        self.serving = serving
+
+    def look(self, ports: ListeningPorts) -> None:
+        """Look at what is open now, and register it.
+
+        @raise ConfigurationError: if nothing was registered yet, and it is not known which port is to be, or users
+            cannot reach it.
+        """
+        if self.serving.leaving or self._as_before(ports):
+            return
+        try:
+            found = self._find(ports)
+            if found is None:
+                self._gone()
+                return
+            place, here = found
+            if (place, here) != (self.serving.place, self._here):
+                self.serving.serves(here, place)
+            self._here = here
+        except ConfigurationError as error:
+            if self.serving.element is None:
+                raise
+            if self.serving.place is not None:
+                self._log.warn("{error}", error=error)
+            self._gone()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._elsewhere is not None:
+            self._elsewhere.stop()
+
+    def why_not(self, ports: ListeningPorts) -> str:
+        """Why nothing is registered, in words."""
+        if self._want is not None and self._want.number:
+            return f"nobody listens on {self._want}"
+        opened = f" ({ports.told()})" if ports.ports else ""
+        others = ", ".join(
+            str(place_of(port))
+            for port in open_ports(self._reactor)
+            if port not in ports.ports and opener_of(self._reactor, port) is None and place_of(port).kind in KINDS
+        )
+        note = f", and it is not known who opened {others}" if others else ""
+        return f"the service opened no port that can be found{opened}{note}: name it with --port"
+
+    def _as_before(self, ports: ListeningPorts) -> bool:
+        open_still = bool(self._here) and all(is_open(self._reactor, port) for port in self._here)
+        return open_still and (self._want is not None or not any(ports.is_a_guess(port) for port in self._here))
+
+    def _gone(self) -> None:
+        self._here = []
+        self.serving.gone()
+
+    def _find(self, ports: ListeningPorts) -> tuple[Place, list[Any]] | None:
+        if self._want is not None and self._want.number:
+            return self._find_named(self._want)
+        places = ports.serving(None if self._want is None else self._want.kind)
+        if len(places) > 1:
+            raise ConfigurationError(
+                f"the service opened {len(places)} ports, and may serve at any: name with --port what is to be "
+                f"registered of {', '.join(map(str, places))}"
+            )
+        return next(iter(places.items()), None)
+
+    def _find_named(self, want: Place) -> tuple[Place, list[Any]] | None:
+        here = [port for port in open_ports(self._reactor) if want.matches(place_of(port))]
+        if here:
+            self.stop()
+            return want, here
+        if self._elsewhere is None:
+            hosts: Sequence[str] = self.serving.addresses()
+            self._elsewhere = Checking(self._reactor, AnotherProcess(self._reactor, want.kind, want.number, hosts))
+        self._elsewhere.start()
+        return (want, []) if self._elsewhere.answer else None
