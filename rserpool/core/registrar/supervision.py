@@ -99,7 +99,8 @@ class Supervision:
             element.watch = None
             self._watched -= 1
             self._deadlines.discard(element)
-            self._rearm()
+            if not self._watched:  # else it may be due too early
+                self._rearm()
 
     def acknowledged(self, element: Element, now: float) -> None:
         """An ASAP_ENDPOINT_KEEP_ALIVE_ACK of the element arrived."""
