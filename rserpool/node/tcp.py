@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import WireError
-from rserpool.core.wire.stream import whole_messages
+from rserpool.core.wire.stream import is_whole, whole_messages
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT, check_message, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 
@@ -127,6 +127,9 @@ class AsapTcpProtocol(Protocol):
             self.resumeProducing()
 
     def dataReceived(self, data: bytes) -> None:
+        if not self._received and is_whole(data):
+            tell(_log, self._handler.messageReceived, self, data, PPID_ASAP, 0, False)
+            return
         self._received += data
         try:
             for message in whole_messages(self._received):

@@ -29,3 +29,9 @@ def whole_messages(received: bytearray) -> Iterator[bytes]:
             yield message
     finally:
         del received[:start]
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether this is one message and nothing else, as most of what comes in is."""
+    length = int.from_bytes(data[2:4], "big")
+    return length >= _HEADER and length + 3 & ~3 == len(data)
