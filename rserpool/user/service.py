@@ -17,11 +17,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.core.errors import ConfigurationError, SctpUnavailable
+from rserpool.core.errors import ConfigurationError, Rejected, SctpUnavailable
 from rserpool.core.handles import handle_of
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.server_hunt import HomeChanged
-from rserpool.core.user.events import PoolChanged, ResolutionFailed, Resolved
+from rserpool.core.user.events import ErrorReceived, PoolChanged, ResolutionFailed, Resolved
 from rserpool.core.user.places import serves_at
 from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -296,6 +296,9 @@ class PoolUserService(Service):
                     waiting.errback(Failure(error))
             case PoolChanged():
                 self._subscriptions.changed(event)
+            case ErrorReceived(causes=causes):
+                text = ", ".join(str(Rejected(cause.code)) for cause in causes)
+                self.log.warn("the registrar reports an error: {text}", text=text)
             case HomeChanged(registrar=registrar):
                 self.home_since = None if registrar is None else self.now()
                 if registrar is None:

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from rserpool.core.errors import RSerPoolError
+from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.parameters import PoolElementParameter
 
 
@@ -38,6 +39,13 @@ class ResolutionFailed:
     request: Hashable
     handle: bytes
     error: RSerPoolError
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReceived:
+    """The home registrar reported an error; a question that it discarded has failed."""
+
+    causes: tuple[ErrorCause, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from rserpool.core.effects import Association, Close, Effect, Notify, Send
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.user.cache import Cache
+from rserpool.core.user.events import ErrorReceived
 from rserpool.core.user.resolution import Resolution
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -148,8 +149,13 @@ class PoolUser:
 
     def receive(self, association: Association, message: asap.Message, now: float) -> list[Effect]:
         """An ASAP message arrived."""
-        if isinstance(message, asap.HandleResolutionResponse) and association == self._hunt.home:
-            return self._resolution.response(message, now)
+        if association != self._hunt.home:
+            return []
+        match message:
+            case asap.HandleResolutionResponse():
+                return self._resolution.response(message, now)
+            case asap.Error(causes=causes):
+                return [Notify(ErrorReceived(causes)), *self._resolution.error(causes, now)]
         return []
 
     def announcement(self, message: asap.Message, source: str, now: float) -> list[Effect]:

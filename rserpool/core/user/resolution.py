@@ -11,10 +11,12 @@ from rserpool.core.errors import CauseCode, NoRegistrar, Rejected, RSerPoolError
 from rserpool.core.policies import ROUND_ROBIN
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
+from rserpool.core.user import complaints
 from rserpool.core.user.cache import Cache, CachedPool, covers
 from rserpool.core.user.events import ResolutionFailed
 from rserpool.core.user.questions import LATE, PAUSES, Question, Request, Watched
 from rserpool.core.wire import asap
+from rserpool.core.wire.causes import ErrorCause
 
 
 class Resolution:
@@ -112,6 +114,26 @@ class Resolution:
             effects = self._not_now(handle, question, now)
         else:
             effects = self._negative(handle, cause, question, now)
+        self._settle(handle)
+        return effects
+
+    def error(self, causes: tuple[ErrorCause, ...], now: float) -> list[Effect]:
+        """2.2.14: an ASAP_ERROR arrived: the question that it is about is not answered any more."""
+        asked = sorted((when, handle) for handle in self._questions if (when := self._timers.when(("answer", handle))))
+        cause = complaints.discarded(causes)
+        handle = None if cause is None else complaints.about(cause, [handle for _, handle in asked])
+        if cause is None or handle is None:
+            return []
+        question = self._questions[handle]
+        if cause.code == CauseCode.LACK_OF_RESOURCES:
+            return self._not_now(handle, question, now)
+        # It says nothing about the pool: what is known of that stands.
+        self._unsent(handle, question)
+        effects = self._last_known_good(handle, question, now)
+        effects += self._fail(handle, question, Rejected(cause.code, cause.information))
+        watched = self._watched.get(handle)
+        if watched is not None and not watched.armed:
+            self._watch_later(handle, watched, now)
         self._settle(handle)
         return effects
 

@@ -92,7 +92,7 @@ class HomeTests(SynchronousTestCase):
         stage.up(1)
         stage.asked()
         stage.says(asap.EndpointKeepAlive(1, b"pool"))
-        stage.says(asap.Error((ErrorCause(0),)))
+        stage.do(stage.user.receive("another", asap.Error((ErrorCause(0),)), stage.now))
         stage.says(asap.HandleResolutionResponse(b"another", None, answer(b"another", 1).elements))
         self.assertEqual((stage.asked(), stage.told()), ([], []))
 
