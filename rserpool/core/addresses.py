@@ -71,6 +71,7 @@ def scope(host: str) -> str:
     return "link" if address.is_link_local else "global"
 
 
+@lru_cache(maxsize=65536)
 def machine(host: str) -> str:
     """Which machine an IP address stands for, as far as the address tells: all of loopback is one, and so is an IPv6
     network of 64 bits, in which a machine has as many addresses as it likes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,34 @@ class Backoff:
     def after(self, pause: float) -> float:
         """The pause that follows C{pause}."""
         return min(max(2 * pause, self.first), self.longest)
+
+
+SOON = 1.0
+"""Who is lost again within so many seconds is not dialled again at once."""
+
+
+class Redial:
+    """When to dial again who was lost: at once, but not who accepts and hangs up, or answers and hangs up, each time.
+
+    A pause ends with a good answer, not with a connection.
+    """
+
+    __slots__ = ("_answered", "_lost_at", "_pause", "_pauses")
+
+    def __init__(self, pauses: Backoff) -> None:
+        self._pauses = pauses
+        self._pause = 0.0
+        self._lost_at = -inf
+        self._answered = False
+
+    def answered(self) -> None:
+        """It gave a good answer."""
+        self._answered = True
+        self._pause = 0.0
+
+    def lost(self, now: float) -> float:
+        """It is lost; how many seconds to wait."""
+        quiet = now - self._lost_at
+        self._pause = 0.0 if quiet >= (SOON if self._answered else inf) else self._pauses.after(self._pause)
+        self._lost_at, self._answered = now, False
+        return self._pause

@@ -68,6 +68,17 @@ class Profile:
     (C{peering.takeover})."""
 
     @property
+    def patience(self) -> float:
+        """Seconds that a user waits for its registrar's answer before it asks another: T1, but at most 4."""
+        return min(self.t1_enrp_request, 4.0)
+
+    @property
+    def idle(self) -> float:
+        """Seconds without a word of its registrar after which a user that watches pools asks whether it is there:
+        silence is noticed within one and a half times T1, and 5 at most."""
+        return min(self.t1_enrp_request / 2, 1.0)
+
+    @property
     def resolution(self) -> float:
         """Seconds that a resolution may take where nothing else is said: as long as all the requests that RFC 5352
         section 3.7.2 allows, 5 at least."""

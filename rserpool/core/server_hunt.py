@@ -6,9 +6,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from rserpool.core.addresses import ASAP_PORT, TransportAddress, same_place
-from rserpool.core.backoff import Backoff
+from rserpool.core.backoff import Backoff, Redial
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Abort, Association, Close, Connect, Effect, StopConnecting
+from rserpool.core.hints import MOST_OF_ONE, Hints
 from rserpool.core.profiles import Profile
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import SctpTransport
@@ -16,11 +17,13 @@ from rserpool.core.wire.parameters import SctpTransport
 AT_ONCE = 3
 """SH1: never more than three associations or connections."""
 PAUSES = Backoff(0.05, 2.0)
-"""Between rounds in which every registrar refused."""
+"""Between rounds in which every registrar refused, and until one is dialled again that accepted and hung up."""
 MOST_HEARD = 16
 """So many registrars are kept that nobody named and that spoke to us, those that did so last."""
 _T5 = ("hunt", "T5")
 _AGAIN = ("hunt", "again")
+_REST = "rest"
+_MOST_REDIALS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class ServerHunt:
 
     @ivar home: the association with the home registrar, or None.
     @ivar address: where the home registrar is, or None.
+    @ivar protocol: how registrars are reached: C{"sctp"} or C{"tcp"}.
     @ivar rounds: how often every known registrar was tried in vain, since there was a home.
     """
 
@@ -44,16 +48,17 @@ class ServerHunt:
         self, registrars: Sequence[TransportAddress], profile: Profile, timers: Timers, protocol: str = "sctp"
     ) -> None:
         self._static = list(dict.fromkeys(registrars))
-        self._announced: dict[TransportAddress, None] = {}
+        self._announced = Hints()
         self._profile = profile
         self._timers = timers
-        self._protocol = protocol
+        self.protocol = protocol
         self._attempts: dict[TransportAddress, None] = {}
         self._queue: list[TransportAddress] = []
         self._t5 = profile.t5_server_hunt
         self._pause = 0.0
         self._avoided: TransportAddress | None = None
         self._heard: dict[TransportAddress, None] = {}
+        self._redials: dict[TransportAddress, Redial] = {}
         self.home: Association | None = None
         self.address: TransportAddress | None = None
         self.rounds = 0
@@ -65,8 +70,8 @@ class ServerHunt:
 
     @property
     def known(self) -> list[TransportAddress]:
-        """Every registrar known: configured, announced, heard of lately; one that just failed comes last."""
-        known = list(dict.fromkeys([*self._static, *self._announced, *reversed(self._heard)]))
+        """Every registrar known: configured, spoke to us lately, announced; one that just failed comes last."""
+        known = list(dict.fromkeys([*self._static, *reversed(self._heard), *self._announced]))
         if self._avoided in known:
             known.remove(self._avoided)
             known.append(self._avoided)
@@ -92,7 +97,15 @@ class ServerHunt:
     def adopt(self, association: Association, address: TransportAddress, now: float) -> list[Effect]:
         """3.4 (KA2.4): a registrar wants to be the home."""
         effects: list[Effect] = [Close(self.home)] if self.home not in (None, association) else []
-        return effects + self._settle(association, address)
+        effects += self._settle(association, address)
+        self.answered()
+        return effects
+
+    def answered(self) -> None:
+        """The home gave a good answer, which no connection is: pauses are short again."""
+        self._pause = 0.0
+        if self.address is not None:
+            self._redial(self.address).answered()
 
     def heard(self, address: TransportAddress, now: float) -> list[Effect]:
         """A registrar spoke to us from this address: it is kept, and tried in this and every later hunt."""
@@ -129,6 +142,8 @@ class ServerHunt:
         """If that was the home, look for another one at once."""
         if association != self.home:
             return []
+        if self.address is not None:
+            self._rest(self.address, now)
         self._avoided = self.address
         self.home = self.address = None
         return self.hunt(now)
@@ -136,15 +151,15 @@ class ServerHunt:
     def announcement(self, message: asap.ServerAnnounce, source: str, now: float) -> list[Effect]:
         """A registrar announced itself from the IP address C{source}."""
         for address in _addresses(message, source):
-            if address.protocol != self._protocol:
+            if address.protocol != self.protocol:
                 continue
-            new = address not in self.known
-            self._announced[address] = None
+            new = address not in self._announced and address not in self._static
+            gone = self._announced.heard(address, source)
+            if gone is not None:
+                self._forget(gone)
             self._timers.set(("hunt", address), now + self._profile.t7_enrp_outdate)
-            if new:
+            if new and self.hunting and address not in self._queue and address not in self._attempts:
                 self._queue.append(address)
-        if not self.hunting:
-            self._queue.clear()
         return self._fill(now) if self._queue else []
 
     def due(self, key: tuple[Hashable, ...], now: float) -> list[Effect]:
@@ -160,7 +175,12 @@ class ServerHunt:
             case ("hunt", "again"):
                 return self._round(now)
             case ("hunt", TransportAddress() as address):
-                self._announced.pop(address, None)
+                self._announced.forget(address)
+            case ("hunt", "rest", TransportAddress() as address):
+                if self.hunting and address not in self._attempts and address not in self._queue:
+                    self._timers.cancel(_AGAIN)
+                    self._queue.append(address)
+                    return self._fill(now)
         return []
 
     def _remember(self, address: TransportAddress) -> bool:
@@ -180,8 +200,28 @@ class ServerHunt:
 
     def _round(self, now: float) -> list[Effect]:
         self._timers.cancel(_AGAIN)
-        self._queue = [peer for peer in self.known if peer not in self._attempts]
+        self._queue = [
+            peer for peer in self.known if peer not in self._attempts and ("hunt", _REST, peer) not in self._timers
+        ]
         return self._fill(now)
+
+    def _rest(self, address: TransportAddress, now: float) -> None:
+        pause = self._redial(address).lost(now)
+        if pause:
+            self._timers.set(("hunt", _REST, address), now + pause)
+
+    def _redial(self, address: TransportAddress) -> Redial:
+        redial = self._redials.get(address)
+        if redial is None:
+            if len(self._redials) >= _MOST_REDIALS:
+                del self._redials[next(iter(self._redials))]
+            redial = self._redials[address] = Redial(PAUSES)
+        return redial
+
+    def _forget(self, address: TransportAddress) -> None:
+        self._timers.cancel(("hunt", address))
+        if address in self._queue:
+            self._queue.remove(address)
 
     def _fill(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
@@ -199,7 +239,6 @@ class ServerHunt:
     def _settle(self, association: Association, address: TransportAddress) -> list[Effect]:
         effects = self.stop()
         self._t5 = self._profile.t5_server_hunt
-        self._pause = 0.0
         self.rounds = 0
         self._avoided = None
         self._remember(address)
@@ -212,7 +251,7 @@ def _addresses(message: asap.ServerAnnounce, source: str) -> list[TransportAddre
         # 3.6: without transport parameters, SCTP at the source address and the IANA port.
         return [TransportAddress((source,), ASAP_PORT, message.encapsulation)]
     addresses = []
-    for transport in message.transports:
+    for transport in message.transports[:MOST_OF_ONE]:
         if isinstance(transport, SctpTransport):
             addresses.append(TransportAddress(transport.addresses, transport.port, message.encapsulation))
         else:

@@ -29,7 +29,7 @@ from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
 from rserpool.node.loop import Carrier, Loop, Timer
 from rserpool.node.role import Codec, Role, Speaker
-from rserpool.node.strangers import Strangers
+from rserpool.node.strangers import Announcers, Strangers
 
 
 class Channel:
@@ -48,6 +48,7 @@ class Channel:
         self.codec = codec
         self.ppid = ppid
         self.strangers = Strangers(driver.log)
+        self.announcers = Announcers()
         self.multicast: Callable[[bytes], None] | None = None
         self.addresses_changed: Callable[[Association, tuple[str, ...], float], list[Effect]] | None = None
         self._dialled: dict[TransportAddress, Carrier] = {}
@@ -162,6 +163,8 @@ class Channel:
 
     def announced(self, data: bytes, source: str) -> None:
         """A datagram came in at the multicast group, from the IP address C{source}."""
+        if not self.announcers.admits(len(data), source, self.driver.now()):
+            return
         try:
             decoded = self.codec.decode(data)
         except WireError as error:

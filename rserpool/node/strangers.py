@@ -1,7 +1,9 @@
-"""Peers that send what cannot be understood: told once, closed when it goes on (RFC 5354 section 4)."""
+"""Peers that send what cannot be understood: told once, closed when it goes on (RFC 5354 section 4); and how much is
+looked at of what anybody may announce by multicast."""
 
 from __future__ import annotations
 
+from rserpool.core.addresses import machine
 from rserpool.node.loop import Carrier, Log
 
 MOST = 100
@@ -32,3 +34,34 @@ class Strangers:
     def forget(self, carrier: Carrier) -> None:
         """It is gone."""
         self._counts.pop(carrier, None)
+
+
+LONGEST_ANNOUNCEMENT = 1500
+"""Bytes: a registrar with fifty addresses announces itself with fewer."""
+OF_ONE = 20
+"""So many announcements a second of one machine are looked at: several registrars may share it."""
+OF_ALL = 200
+"""So many of all together."""
+
+
+class Announcers:
+    """Keeps announcements cheap: who floods the group takes no time from who is served."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._counts: dict[str, int] = {}
+        self._total = 0
+
+    def admits(self, length: int, source: str, now: float) -> bool:
+        """Whether an announcement of so many bytes from the IP address C{source} is looked at."""
+        if now - self._since >= 1.0:
+            self._since, self._total = now, 0
+            self._counts.clear()
+        if length > LONGEST_ANNOUNCEMENT or self._total >= OF_ALL:
+            return False
+        where = machine(source)
+        count = self._counts[where] = self._counts.get(where, 0) + 1
+        if count > OF_ONE:
+            return False
+        self._total += 1
+        return True

@@ -205,6 +205,8 @@ class PoolElement:
                     or association != self._hunt.home
                 ):
                     return []
+                if isinstance(message, asap.DeregistrationResponse) or not message.rejected:
+                    self._hunt.answered()
                 before = membership.state
                 effects = self._step(membership, membership.answer(message), now)
                 if membership.state is not before:

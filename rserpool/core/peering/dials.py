@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rserpool.core.addresses import TransportAddress, same_place
-from rserpool.core.backoff import Backoff
+from rserpool.core.addresses import TransportAddress, machine, same_place
+from rserpool.core.backoff import SOON, Backoff, Redial
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Connect, Effect
@@ -15,17 +15,26 @@ DIAL: Final = "dial"
 """The key of an address that is due to be dialled again."""
 MOST_DIALS = 256
 """So many addresses are dialled, or kept in mind to be, at the same time; what others name beyond that is ignored."""
+MOST_ANNOUNCED = 64
+"""So many of them were announced by multicast, where anybody can speak."""
+MOST_OF_ONE = 8
+"""So many of these by one machine."""
 PAUSES = Backoff(0.2, 5.0)
 
 
 class _Dial:
-    __slots__ = ("association", "kept", "pause", "under_way")
+    __slots__ = ("association", "kept", "origin", "pause", "redial", "resting", "under_way", "wanted")
 
-    def __init__(self, kept: bool) -> None:
+    def __init__(self, kept: bool, origin: str = "") -> None:
         self.kept = kept
+        self.origin = origin
         self.association: Association | None = None
         self.under_way = False
+        # Whether it is not to be dialled before its pause is over, and whether it is to be dialled then.
+        self.resting = False
+        self.wanted = kept
         self.pause = 0.0
+        self.redial = Redial(PAUSES)
 
 
 class Dials:
@@ -35,29 +44,54 @@ class Dials:
         self._random = random
         self._timers = timers
         self._dials: dict[TransportAddress, _Dial] = {}
+        self._silent: set[Association] = set()
 
     def configure(self, addresses: Sequence[TransportAddress]) -> list[Effect]:
         """Keep these addresses for ever."""
         self._dials.update((address, _Dial(True)) for address in addresses)
         return [effect for address in addresses for effect in self._connect(address)]
 
-    def want(self, address: TransportAddress) -> list[Effect]:
-        """Dial an address now, unless there is an association, or will be."""
+    def want(self, address: TransportAddress, announced_from: str = "") -> list[Effect]:
+        """Dial an address now, unless there is an association, or will be.
+
+        @param announced_from: the IP address of who announced it by multicast.
+        """
         if address not in self._dials:
-            if len(self._dials) >= MOST_DIALS:
+            origin = machine(announced_from) if announced_from else ""
+            if len(self._dials) >= MOST_DIALS or (origin and not self._room(origin)):
                 return []
-            self._dials[address] = _Dial(False)
+            self._dials[address] = _Dial(False, origin)
+        dial = self._dials[address]
+        if dial.resting:
+            dial.wanted = True
+            return []
         return self._connect(address)
 
     def again(self, address: TransportAddress, now: float) -> list[Effect]:
         """L{DIAL} is due."""
+        dial = self._dials[address]
+        if not dial.wanted:
+            del self._dials[address]
+            return []
+        dial.resting, dial.wanted = False, dial.kept
         return self._connect(address)
 
     def up(self, association: Association, address: TransportAddress) -> None:
         """We dialled successfully."""
         dial = self._dials.get(address)
         if dial is not None:
-            dial.association, dial.under_way, dial.pause = association, False, 0.0
+            dial.association, dial.under_way = association, False
+            self._silent.add(association)
+
+    def answered(self, association: Association) -> None:
+        """A registrar spoke over it."""
+        if association not in self._silent:
+            return
+        self._silent.discard(association)
+        for dial in self._dials.values():
+            if dial.association == association:
+                dial.pause = 0.0
+                dial.redial.answered()
 
     def failed(self, address: TransportAddress, now: float) -> None:
         """An address could not be reached."""
@@ -71,16 +105,20 @@ class Dials:
         else:
             del self._dials[address]
 
-    def lost(self, association: Association) -> list[Effect]:
+    def lost(self, association: Association, now: float) -> list[Effect]:
         """An association is gone; it may have been wanted by several addresses of one registrar."""
+        self._silent.discard(association)
         effects: list[Effect] = []
         for address, dial in list(self._dials.items()):
             if dial.association == association:
                 dial.association = None
-                if dial.kept:
+                pause = dial.redial.lost(now)
+                if dial.kept and not pause:
                     effects += self._connect(address)
                 else:
-                    del self._dials[address]
+                    # What others named is forgotten if nobody wants it until then.
+                    dial.resting = pause > 0.0
+                    self._timers.set((DIAL, address), now + (pause or SOON))
         return effects
 
     def forget(self, place: TransportAddress | None) -> None:
@@ -89,6 +127,10 @@ class Dials:
             for address in [each for each in self._dials if same_place(place, each)]:
                 del self._dials[address]
                 self._timers.cancel((DIAL, address))
+
+    def _room(self, origin: str) -> bool:
+        announced = [dial.origin for dial in self._dials.values() if dial.origin and dial.association is None]
+        return len(announced) < MOST_ANNOUNCED and announced.count(origin) < MOST_OF_ONE
 
     def _connect(self, address: TransportAddress) -> list[Effect]:
         dial = self._dials[address]

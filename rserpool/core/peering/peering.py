@@ -114,13 +114,11 @@ class Peering:
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ENRP from the IP address C{source} (3.1)."""
-        if not isinstance(message, enrp.Presence) or message.sender in (0, self._server):
-            return []
-        if message.sender in self.peers.connected:
+        if not isinstance(message, enrp.Presence) or self.peers.present(message.sender):
             return []
         told = message.information
         address = TransportAddress((source,), ENRP_PORT) if told is None else usable_address(told, source)
-        return [] if address is None else self._dials.want(address)
+        return [] if address is None else self._dials.want(address, source)
 
     def announce(self, action: UpdateAction, element: Element) -> list[Effect]:
         """3.3: tell all peers about an element of ours."""
@@ -157,7 +155,7 @@ class Peering:
     def association_lost(self, association: Association, now: float) -> list[Outcome]:
         """An association is gone: a reason to probe the peer at once."""
         self._tables.forget(association)
-        outcomes: list[Outcome] = [*self._dials.lost(association)]
+        outcomes: list[Outcome] = [*self._dials.lost(association, now)]
         peer = self.peers.lost(association)
         if peer is None:
             return outcomes
@@ -182,6 +180,7 @@ class Peering:
                 return [Abort(association)]
             case Ruling.IGNORED:
                 return []
+        self._dials.answered(association)
         peer, fresh = self.peers.heard(association, sender, now)
         outcomes: list[Outcome] = []
         if isinstance(message, enrp.Presence) and message.information is not None:

@@ -76,6 +76,11 @@ class PeerList:
         """The peer of this identifier."""
         return self._peers.get(identifier)
 
+    def present(self, identifier: int) -> bool:
+        """Whether there is an association with this peer; 0 is nobody and we are ourselves, and need none."""
+        peer = self._peers.get(identifier)
+        return identifier in (0, self._server) if peer is None else peer.association is not None
+
     @property
     def connected(self) -> tuple[int, ...]:
         """Identifiers of the peers with an association, in order."""

@@ -151,6 +151,7 @@ class PoolUser:
         """An ASAP message arrived."""
         if association != self._hunt.home:
             return []
+        self._resolution.heard(now)
         match message:
             case asap.HandleResolutionResponse():
                 return self._resolution.response(message, now)

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from rserpool.core.addresses import in_short
 from rserpool.core.deadlines import Timers
-from rserpool.core.effects import Effect, Notify, Probe, Send
+from rserpool.core.effects import Association, Effect, Notify, Probe, Send
 from rserpool.core.errors import CauseCode, NoRegistrar, Rejected, RSerPoolError, UnknownPool
 from rserpool.core.policies import ROUND_ROBIN
 from rserpool.core.profiles import Profile
@@ -18,12 +18,16 @@ from rserpool.core.user.questions import LATE, PAUSES, Question, Request, Watche
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
 
+NOBODY = b"\0is anybody there?"
+"""A pool that is never there: whoever answers to it lives."""
+
 
 class Resolution:
     """The open questions of one pool user and its subscriptions.
 
     Its timers are those of its role whose keys begin with C{"request"} (somebody's deadline), C{"answer"} (T1),
-    C{"late"}, C{"again"} (a registrar could not answer yet), C{"watch"} and C{"suspect"}.
+    C{"late"}, C{"again"} (a registrar could not answer yet), C{"watch"}, C{"suspect"} and C{"idle"} (the home said
+    nothing for a while).
     """
 
     def __init__(self, hunt: ServerHunt, cache: Cache, timers: Timers, profile: Profile) -> None:
@@ -35,6 +39,7 @@ class Resolution:
         self._handles: dict[Hashable, bytes] = {}
         self._watched: dict[bytes, Watched] = {}
         self._silent = self._slow = False
+        self._heard = 0.0
 
     # What the user wants
 
@@ -69,6 +74,8 @@ class Resolution:
         if handle in self._watched:
             return []
         self._watched[handle] = Watched(items)
+        if ("idle",) not in self._timers:
+            self._listen(now)
         # A question under way was sent without the S bit: ask once more.
         self._questions.setdefault(handle, Question())
         return self._ask(handle, now)
@@ -86,10 +93,16 @@ class Resolution:
         for handle, watched in self._watched.items():
             if not watched.armed:
                 self._questions.setdefault(handle, Question())
+        self._listen(now)
         return [effect for handle in list(self._questions) for effect in self._ask(handle, now)]
+
+    def heard(self, now: float) -> None:
+        """The home said something."""
+        self._heard = now
 
     def home_lost(self, now: float) -> list[Effect]:
         """Subscriptions are gone; who can be served from the cache is, the others wait for the next registrar."""
+        self._timers.cancel(("idle",))
         for handle, watched in self._watched.items():
             watched.armed = False
             self._timers.cancel(("watch", handle))
@@ -104,8 +117,12 @@ class Resolution:
     def response(self, message: asap.HandleResolutionResponse, now: float) -> list[Effect]:
         """An ASAP_HANDLE_RESOLUTION_RESPONSE arrived: an answer, an update, or both."""
         handle = message.handle
-        question = self._questions.get(handle)
         cause = message.causes[0].code if message.causes else CauseCode.UNSPECIFIED
+        if not (message.causes and cause == CauseCode.LACK_OF_RESOURCES):
+            self._hunt.answered()
+        if handle == NOBODY:
+            return []
+        question = self._questions.get(handle)
         if message.elements and not message.causes:
             effects = self._positive(message, question, now)
         elif cause == CauseCode.LACK_OF_RESOURCES or (
@@ -154,6 +171,8 @@ class Resolution:
                 return self._ask(handle, now)
             case ("suspect", bytes(handle), int(identifier)):
                 self._cache.suspects.remove(handle, identifier)
+            case ("idle",) if self._watched and self._hunt.home is not None:
+                return self._idle(self._hunt.home, now)
         return []
 
     def silence(self, now: float) -> list[Effect]:
@@ -191,6 +210,22 @@ class Resolution:
             effects += self._fail(handle, question, self._none(f"no registrar answered {question.unanswered} requests"))
         self._settle(handle)
         return effects
+
+    def _listen(self, now: float) -> None:
+        """Over TCP, notice when the home falls silent: who watches pools may ask nothing for hours. SCTP has
+        heartbeats."""
+        self._heard = now
+        if self._watched and self._hunt.home is not None and self._hunt.protocol == "tcp":
+            self._timers.set(("idle",), now + self._profile.idle)
+
+    def _idle(self, home: Association, now: float) -> list[Effect]:
+        """Ask it something that any registrar answers in a few bytes, if it said nothing for a while."""
+        ask_at, silent_at = self._heard + self._profile.idle, self._heard + self._profile.idle + self._profile.patience
+        if now >= silent_at:
+            self._silent = True
+            return []
+        self._timers.set(("idle",), silent_at if now >= ask_at else ask_at)
+        return [Send(home, asap.HandleResolution(NOBODY))] if now >= ask_at else []
 
     def _late(self, handle: bytes, now: float) -> None:
         """An answer is late: noticed again and again, each time after twice as long."""
@@ -275,7 +310,7 @@ class Resolution:
         question.asked.append(items)
         question.patience = LATE
         self._timers.cancel(("again", handle))
-        self._timers.set(("answer", handle), now + self._profile.t1_enrp_request)
+        self._timers.set(("answer", handle), now + self._profile.patience)
         self._timers.set(("late", handle), now + LATE)
         return [Send(home, asap.HandleResolution(handle, watched is not None, items))]
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import Abort, Close, Notify, SctpTransport, TransportAddress
 from rserpool.core.addresses import ENRP_PORT
 from rserpool.core.authority import MOST_OF_A_MACHINE
-from rserpool.core.peering.dials import MOST_DIALS
+from rserpool.core.peering.dials import MOST_ANNOUNCED, MOST_DIALS, MOST_OF_ONE
 from rserpool.core.peering.events import Namesake
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import ServerInformation
@@ -89,3 +89,37 @@ class StrangerTests(SynchronousTestCase):
             self.scope.enrp.connect_failed(address, self.scope.now)
         effects = self.say(P, enrp.ListResponse(P, SERVER, servers[MOST_DIALS:][:10]))
         self.assertEqual(len(self.scope.calls(effects)), 10)
+
+    def test_not_everybody_that_is_announced_is_dialled(self) -> None:
+        """One machine announces registrars without end: another's are dialled all the same, and a peer's list is."""
+        calls = []
+        for n in range(1000):
+            lie = ServerInformation(1000 + n, SctpTransport(ENRP_PORT, 0, (f"10.7.{n // 250}.{n % 250}",)))
+            presence = enrp.Presence(1000 + n, 0, 0xFFFF, lie)
+            calls += self.scope.calls(self.scope.enrp.announcement(presence, "10.0.9.9", self.scope.now))
+        self.assertEqual(len(calls), MOST_OF_ONE)
+        for n in range(1000):
+            presence = enrp.Presence(2000 + n, 0, 0xFFFF, None)
+            calls += self.scope.calls(
+                self.scope.enrp.announcement(presence, f"10.8.{n // 250}.{n % 250}", self.scope.now)
+            )
+        self.assertEqual(len(calls), MOST_ANNOUNCED)
+        named = ServerInformation(Q, SctpTransport(ENRP_PORT, 0, ("10.9.0.1",)))
+        self.assertEqual(len(self.scope.calls(self.say(P, enrp.ListResponse(P, SERVER, (named,))))), 1)
+
+    def test_who_accepts_and_hangs_up_is_dialled_less_and_less(self) -> None:
+        """A configured peer that accepts and closes at once, without a word or with one."""
+        for says in (False, True):
+            scope = PeeringStage(Q)
+            dialled, end = 0, scope.now + 10
+            calls = scope.calls(scope.began)
+            while scope.now < end:
+                if calls:
+                    dialled += 1
+                    scope.enrp.association_up(Q, calls[0], scope.now, True)
+                    if says:
+                        scope.presence(Q)
+                    calls = scope.calls(scope.enrp.association_lost(Q, scope.now))
+                else:
+                    calls = scope.calls(scope.pass_time(0.01))
+            self.assertLess(dialled, 60)

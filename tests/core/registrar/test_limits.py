@@ -11,6 +11,7 @@ from rserpool.core import (
     PolicyParameter,
     SctpTransport,
 )
+from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar import Limits
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import OpaqueTransport
@@ -105,3 +106,16 @@ class AnnouncementTests(SynchronousTestCase):
         self.assertEqual(stage.registrar.next_deadline(), start + 4)
         stage.pass_time(60)
         self.assertEqual(stage.registrar.next_deadline() - stage.now <= 1.0, True)
+
+    def test_strangers_do_not_silence_it(self):
+        """Thousands of registrars that do not exist: whoever listens still hears of ours before T7 is over."""
+        stage = RegistrarStage()
+        stage.registrar.announce((), 0, stage.now)
+        for server in range(5000):
+            stage.registrar.announcement(asap.ServerAnnounce(1 + server), "10.0.0.7", stage.now)
+        stage.pass_time(1.0)
+        for _ in range(10):
+            self.assertLess(stage.registrar.next_deadline() - stage.now, DEFAULT.t7_enrp_outdate)
+            stage.pass_time(stage.registrar.next_deadline() - stage.now)
+        stage.pass_time(20)
+        self.assertLessEqual(stage.registrar.next_deadline() - stage.now, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -54,7 +55,10 @@ class UserStage(stage.Stage):
     def __init__(self, registrars: int = 1, **options: Any) -> None:
         options.setdefault("profile", DEFAULT)
         options.setdefault("random", Random(1))
-        self.role = self.user = PoolUser([registrar(n + 1) for n in range(registrars)], **options)
+        protocol = options.get("protocol", "sctp")
+        known = [replace(registrar(n + 1), protocol=protocol) for n in range(registrars)]
+        self.role = self.user = PoolUser(known, **options)
+        self._protocol = protocol
         self.dialling: list[TransportAddress] = []
         self.sent: list[tuple[Any, Any]] = []
         self.ended: list[Any] = []
@@ -86,25 +90,29 @@ class UserStage(stage.Stage):
                 case _:
                     raise AssertionError(effect)
 
+    def peer(self, number: int) -> TransportAddress:
+        """Where the n-th registrar is, by the protocol that this user speaks."""
+        return replace(registrar(number), protocol=self._protocol)
+
     def up(self, number: int = 1) -> None:
         """The association to the n-th registrar, that is being dialled, is up."""
-        peer = registrar(number)
+        peer = self.peer(number)
         self.dialling.remove(peer)
         self.do(self.user.association_up(peer, peer, self.now, True))
 
     def refused(self, number: int = 1) -> None:
         """The association to the n-th registrar, that is being dialled, failed."""
-        peer = registrar(number)
+        peer = self.peer(number)
         self.dialling.remove(peer)
         self.do(self.user.connect_failed(peer, self.now))
 
     def lost(self, number: int = 1) -> None:
         """The association to the n-th registrar is gone."""
-        self.do(self.user.association_lost(registrar(number), self.now))
+        self.do(self.user.association_lost(self.peer(number), self.now))
 
     def says(self, message: Any, number: int = 1) -> None:
         """The n-th registrar sends a message."""
-        self.do(self.user.receive(registrar(number), asap.decode(asap.encode(message)).message, self.now))
+        self.do(self.user.receive(self.peer(number), asap.decode(asap.encode(message)).message, self.now))
 
     def resolve(self, request: str, handle: bytes = b"pool", timeout: float = 10.0, **options: Any) -> None:
         """The application asks."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from rserpool.core import CauseCode, NoRegistrar
-from rserpool.core.profiles import DEFAULT
+from rserpool.core.profiles import DEFAULT, PROFILES, RFC, Profile
 from rserpool.core.wire import asap
 from tests.conformance import rfc
-from tests.core.user.stage import StageCase, answer, refusal
+from tests.core.user.stage import StageCase, UserStage, answer, refusal
 
 
 class SilenceTests(StageCase):
@@ -83,3 +85,59 @@ class SilenceTests(StageCase):
         self.assertLess(self.stage.ticks, 20)
         self.stage.up()
         self.assertEqual(len(self.stage.asked()), 1)
+
+
+class IdleTests(SynchronousTestCase):
+    """Over TCP a subscription that hears nothing asks whether the registrar is there."""
+
+    def watching(self, profile: Profile, protocol: str = "tcp") -> UserStage:
+        stage = UserStage(profile=profile, protocol=protocol)
+        stage.subscribe()
+        stage.up()
+        stage.says(answer(b"pool", 1, accepted=True))
+        stage.asked()
+        return stage
+
+    def test_silent(self) -> None:
+        """It falls silent: that is noticed within one and a half times T1, and within 5 s."""
+        for profile in PROFILES.values():
+            stage = self.watching(profile)
+            stage.pass_time(min(1.5 * profile.t1_enrp_request, 5.0) + 0.001)
+            self.assertEqual(len(stage.ended), 1, profile.name)
+            self.assertEqual(len(stage.dialling), 1)
+
+    def test_alive(self) -> None:
+        """It answers, however it does: nothing ends, and the question disturbs nobody."""
+        stage = self.watching(DEFAULT)
+        for _ in range(1000):
+            stage.pass_time(0.1)
+            for question in stage.asked():
+                stage.says(refusal(question.handle, CauseCode.UNKNOWN_POOL_HANDLE))
+        self.assertEqual(stage.ended, [])
+        self.assertEqual(len(stage.told()), 1)
+
+    def test_updates(self) -> None:
+        """Whatever it says tells that it lives: nothing is asked."""
+        stage = self.watching(DEFAULT)
+        for number in range(100):
+            stage.pass_time(0.4)
+            stage.says(answer(b"pool", 1 + number % 2, accepted=True))
+        self.assertEqual((stage.ended, stage.asked()), ([], []))
+
+    def test_nobody_watches(self) -> None:
+        """Who watches nothing any more asks nothing; SCTP has heartbeats of its own."""
+        stage = self.watching(DEFAULT)
+        stage.user.unsubscribe(b"pool")
+        stage.pass_time(100)
+        self.assertEqual((stage.ended, stage.asked()), ([], []))
+        stage = self.watching(DEFAULT, "sctp")
+        stage.pass_time(4)
+        self.assertEqual((stage.ended, stage.asked()), ([], []))
+
+    def test_question(self) -> None:
+        """A question is put to another registrar after 4 s, also where T1 is longer."""
+        stage = self.watching(RFC)
+        stage.user.unsubscribe(b"pool")
+        stage.resolve("a", b"other")
+        stage.pass_time(4)
+        self.assertEqual(len(stage.ended), 1)
