@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from rserpool.core.addresses import in_short
 from rserpool.core.deadlines import Timers
-from rserpool.core.effects import Association, Effect, Notify, Probe, Send
+from rserpool.core.effects import Effect, Notify, Probe, Send
 from rserpool.core.errors import CauseCode, NoRegistrar, Rejected, RSerPoolError, UnknownPool
 from rserpool.core.policies import ROUND_ROBIN
 from rserpool.core.profiles import Profile
@@ -14,12 +14,10 @@ from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.user import complaints
 from rserpool.core.user.cache import Cache, CachedPool, covers
 from rserpool.core.user.events import ResolutionFailed
+from rserpool.core.user.idle import NOBODY, Idle
 from rserpool.core.user.questions import LATE, PAUSES, Question, Request, Watched
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
-
-NOBODY = b"\0is anybody there?"
-"""A pool that is never there: whoever answers to it lives."""
 
 
 class Resolution:
@@ -39,7 +37,8 @@ class Resolution:
         self._handles: dict[Hashable, bytes] = {}
         self._watched: dict[bytes, Watched] = {}
         self._silent = self._slow = False
-        self._heard = 0.0
+        self._idle = Idle(hunt, timers, profile)
+        self.heard = self._idle.heard
 
     # What the user wants
 
@@ -74,8 +73,7 @@ class Resolution:
         if handle in self._watched:
             return []
         self._watched[handle] = Watched(items)
-        if ("idle",) not in self._timers:
-            self._listen(now)
+        self._idle.listen(now)
         # A question under way was sent without the S bit: ask once more.
         self._questions.setdefault(handle, Question())
         return self._ask(handle, now)
@@ -93,16 +91,13 @@ class Resolution:
         for handle, watched in self._watched.items():
             if not watched.armed:
                 self._questions.setdefault(handle, Question())
-        self._listen(now)
+        if self._watched:
+            self._idle.listen(now)
         return [effect for handle in list(self._questions) for effect in self._ask(handle, now)]
-
-    def heard(self, now: float) -> None:
-        """The home said something."""
-        self._heard = now
 
     def home_lost(self, now: float) -> list[Effect]:
         """Subscriptions are gone; who can be served from the cache is, the others wait for the next registrar."""
-        self._timers.cancel(("idle",))
+        self._idle.stop()
         for handle, watched in self._watched.items():
             watched.armed = False
             self._timers.cancel(("watch", handle))
@@ -171,8 +166,10 @@ class Resolution:
                 return self._ask(handle, now)
             case ("suspect", bytes(handle), int(identifier)):
                 self._cache.suspects.remove(handle, identifier)
-            case ("idle",) if self._watched and self._hunt.home is not None:
-                return self._idle(self._hunt.home, now)
+            case ("idle",) if self._watched:
+                asked = self._idle.due(now)
+                self._silent = self._silent or asked is None
+                return asked or []
         return []
 
     def silence(self, now: float) -> list[Effect]:
@@ -210,22 +207,6 @@ class Resolution:
             effects += self._fail(handle, question, self._none(f"no registrar answered {question.unanswered} requests"))
         self._settle(handle)
         return effects
-
-    def _listen(self, now: float) -> None:
-        """Over TCP, notice when the home falls silent: who watches pools may ask nothing for hours. SCTP has
-        heartbeats."""
-        self._heard = now
-        if self._watched and self._hunt.home is not None and self._hunt.protocol == "tcp":
-            self._timers.set(("idle",), now + self._profile.idle)
-
-    def _idle(self, home: Association, now: float) -> list[Effect]:
-        """Ask it something that any registrar answers in a few bytes, if it said nothing for a while."""
-        ask_at, silent_at = self._heard + self._profile.idle, self._heard + self._profile.idle + self._profile.patience
-        if now >= silent_at:
-            self._silent = True
-            return []
-        self._timers.set(("idle",), silent_at if now >= ask_at else ask_at)
-        return [Send(home, asap.HandleResolution(NOBODY))] if now >= ask_at else []
 
     def _late(self, handle: bytes, now: float) -> None:
         """An answer is late: noticed again and again, each time after twice as long."""
