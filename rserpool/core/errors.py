@@ -136,6 +136,13 @@ class RequestFailed(RSerPoolError):
         self.perhaps_done = perhaps_done
 
 
+class ElementError(RequestFailed):
+    """The element was asked, and its application failed at the request: another one would fail, too.
+
+    An application raises it to say why; the sentence of any other exception is not told to users.
+    """
+
+
 class RequestTimeout(RequestFailed):
     """The deadline of a request came before its answer."""
 

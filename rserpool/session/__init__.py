@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rserpool.core.session.cookies import KeyRing, SignedCookies, UnsignedCookies, parse_keys
+from rserpool.session.asked import Asked
 from rserpool.session.client import Session
-from rserpool.session.element import Asked, ElementSession, SessionProtocol
+from rserpool.session.element import ElementSession, SessionProtocol
 from rserpool.session.keys import KeyFile
 from rserpool.session.lines import PoolElementHandle
 from rserpool.session.primitives import Sender

@@ -25,6 +25,9 @@ from rserpool.user.service import PoolUserService
 TIMEOUT = 30.0
 """Seconds that a request may take, where nothing else is said."""
 
+ATTEMPTS = 3
+"""Over so many elements a request may break, where nothing else is said."""
+
 T = TypeVar("T")
 
 
@@ -43,7 +46,8 @@ class Session:
     @param timeout: seconds that a request may take, where the request does not say it; None for ever.
     @param patience: seconds that the session may be without an element before it ends.
     @param attempt: seconds that one element may take to accept and say hello; T1 of the profile by default.
-    @param attempts: to so many elements a request is given, with C{repeat}.
+    @param attempts: a request that so many elements broke over before they answered is given to no other: it may be
+        what breaks them. Elements that take their leave do not count.
     @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
     @param drop: leave an element that the registrar removes, whatever its transport says.
     @param items: how many elements to ask the registrar for; None for all.
@@ -74,7 +78,7 @@ class Session:
         timeout: float | None = TIMEOUT,
         patience: float = 30.0,
         attempt: float | None = None,
-        attempts: int = 10,
+        attempts: int = ATTEMPTS,
         silence: float | None = None,
         drop: bool = True,
         items: int | None = None,

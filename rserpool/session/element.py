@@ -10,12 +10,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.core.errors import CauseCode, ConfigurationError, CookieRefused
+from rserpool.core.errors import CauseCode, ConfigurationError, CookieRefused, ElementError
 from rserpool.core.session.cookies import Cookies
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.frames import Hello
 from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.session.asked import Asked
 from rserpool.session.links import Link
 
 
@@ -53,6 +54,10 @@ class SessionProtocol:
     def messageReceived(self, data: bytes) -> Any:
         """A message or a request of the user came.
 
+        An exception at a request is told to the user as
+        L{ElementError<rserpool.core.errors.ElementError>}, and the session goes on. At any other message it ends here,
+        and the user goes on at another element.
+
         @return: None, or the answer: C{bytes}, or an awaitable of C{bytes}. See also L{ElementSession.reply}.
         """
 
@@ -67,29 +72,6 @@ class SessionProtocol:
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The session is not here any more."""
-
-
-class Asked:
-    """A request that waits for its answer.
-
-    @ivar number: unique in the session, also after a failover.
-    @ivar repeated: whether another element was given this request before, and may have done what it asks.
-    """
-
-    __slots__ = ("_link", "number", "repeated")
-
-    def __init__(self, link: Link, number: int, repeated: bool) -> None:
-        self._link = link
-        self.number = number
-        self.repeated = repeated
-
-    def reply(self, data: bytes) -> None:
-        """Answer it; nothing happens if the session is not here any more.
-
-        @raise ValueError: if the answer is too long for the transport.
-        """
-        if not self._link.over:
-            self._link.send_reply(self.number, data)
 
 
 class ElementSession:
@@ -260,7 +242,15 @@ class ElementSession:
     def _start(self, state: bytes | None) -> None:
         self._started = True
         self._factory.sessions.add(self)
-        self._call(self._protocol.sessionStarted, state)
+        try:
+            self._protocol.sessionStarted(state)
+        except Exception:
+            if state is None:
+                self._failed(Failure())
+                return
+            self._log.failure("{protocol} failed at the state of a session", protocol=type(self._protocol).__name__)
+            self._refuse("its application failed at the session's state")
+            self._gone(connectionDone)
 
     def _resume(self, cookie: bytes) -> None:
         cookies = self._factory.cookies
@@ -270,11 +260,15 @@ class ElementSession:
             state = cookies.open(cookie, self._factory.pools or (self._pool,), self._factory.wall())
         except CookieRefused as error:
             self._log.warn("{peer} brings a cookie that is refused: {error}", peer=self._link, error=error)
-            assert self._link is not None
-            self._link.send_control(asap.Error((ErrorCause(CauseCode.REJECTED_FOR_SECURITY, str(error).encode()),)))
-            self._link.close()
+            self._refuse(str(error))
             return
         self._start(state)
+
+    def _refuse(self, why: str) -> None:
+        """The user's cookie is not taken: it tries each of the other elements once."""
+        assert self._link is not None
+        self._link.send_control(asap.Error((ErrorCause(CauseCode.REJECTED_FOR_SECURITY, why.encode()),)))
+        self._link.close()
 
     def _take(self, data: bytes, request: Asked | None) -> None:
         if not self._started:
@@ -287,7 +281,7 @@ class ElementSession:
         try:
             answer = self._protocol.messageReceived(data)
         except Exception:
-            self._failed(Failure())
+            self._failed(Failure(), request)
             return
         finally:
             self.request = None
@@ -296,17 +290,29 @@ class ElementSession:
 
     def _answer(self, answer: Any, request: Asked | None) -> None:
         reply = self.send if request is None else request.reply
-        if isinstance(answer, bytes):
-            reply(answer)
+        try:
+            if isinstance(answer, bytes):
+                reply(answer)
+                return
+            later: Deferred[Any] = answer if isinstance(answer, Deferred) else ensureDeferred(answer)
+        except Exception:
+            self._failed(Failure(), request)
             return
-        later: Deferred[Any] = answer if isinstance(answer, Deferred) else ensureDeferred(answer)
         later.addCallback(lambda data: None if data is None else reply(data))
-        later.addErrback(self._failed)
+        later.addErrback(self._failed, request)
 
-    def _failed(self, failure: Failure) -> None:
-        # As a Twisted protocol that raises: a session of which a message was not understood cannot go on here.
-        self._log.failure("{protocol} failed: its session is dropped", failure, protocol=type(self._protocol).__name__)
-        self.abort()
+    def _failed(self, failure: Failure, request: Asked | None = None) -> None:
+        """The application failed, which is not to say that this element is of no use."""
+        protocol = type(self._protocol).__name__
+        if request is None or not request.can_fail:
+            # As a Twisted protocol that raises: a session of which a message was not understood cannot go on here.
+            self._log.failure("{protocol} failed: its session ends here", failure, protocol=protocol)
+            self.go_elsewhere()
+        elif failure.check(ElementError):
+            request.fail(str(failure.value))
+        else:
+            self._log.failure("{protocol} failed: its user is told", failure, protocol=protocol)
+            request.fail("its application failed")
 
     def _send_control(self, message: asap.Cookie | asap.BusinessCard) -> None:
         if self._link is not None and not self._link.over and self._link.traits.control:

@@ -37,6 +37,7 @@ class Message:
     """What is sent.
 
     @ivar again: whether it goes to another element if it is not delivered.
+    @ivar broke: over how many elements it was not.
     """
 
     data: bytes
@@ -44,6 +45,7 @@ class Message:
     stream: int = 0
     unordered: bool = False
     again: bool = False
+    broke: int = 0
 
 
 RECENT = 100

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
@@ -28,6 +29,9 @@ from rserpool.user.service import PoolUserService
 if TYPE_CHECKING:
     # Who is an element has loaded it.
     from rserpool.element.service import PoolElementService
+
+ATTEMPTS = 3
+"""A message that so many elements broke over goes to no other: it may be what breaks them."""
 
 Destination: TypeAlias = bytes | str | PoolElementHandle | TransportAddress
 """Whom a message is for: a pool by its handle, an element, or a transport address."""
@@ -243,7 +247,8 @@ class Sender:
             self._report(peer, message.data, ConnectError(string=f"{peer} is gone"))
             return
         self._user.report(peer.pool, peer.element.identifier)
-        if not message.again or self.closed:
+        message = replace(message, broke=message.broke + 1)
+        if not message.again or self.closed or message.broke >= ATTEMPTS:
             gone = {describe(peer.element): "it is gone"}
             self._report(peer, message.data, NoElement(_WORDS.sentence(peer.pool, gone)))
             return

@@ -7,10 +7,10 @@ from typing import Any
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import RequestFailed, RequestTimeout, SessionEnded
+from rserpool.core import ElementError, RequestFailed, RequestTimeout, SessionEnded
 from rserpool.core.wire.frames import Hello
-from rserpool.session import SessionProtocol
-from tests.session.scope import Echo, SessionCase
+from rserpool.session import SessionProtocol, UnsignedCookies
+from tests.session.scope import Echo, SessionCase, SessionScope
 
 
 class Silent(Protocol):
@@ -51,6 +51,32 @@ class Failing(SessionProtocol):
 
     def messageReceived(self, data: bytes) -> None:
         raise ZeroDivisionError
+
+
+class Dying(SessionProtocol):
+    """Breaks without an answer, as a process that is killed by what it reads."""
+
+    def messageReceived(self, data: bytes) -> None:
+        self.session.abort()
+
+
+class Leaving(SessionProtocol):
+    """Sends everybody elsewhere."""
+
+    def messageReceived(self, data: bytes) -> None:
+        self.session.go_elsewhere()
+
+
+class Poisoned(SessionProtocol):
+    """Leaves a state that no element can go on with."""
+
+    def sessionStarted(self, state: bytes | None) -> None:
+        if state is not None:
+            raise ZeroDivisionError
+
+    def messageReceived(self, data: bytes) -> bytes:
+        self.session.set_state(b"poison")
+        return data
 
 
 class Never(SessionProtocol):
@@ -96,10 +122,34 @@ class Both(SessionCase):
         self.assertIn("failed before it answered", str(error))
 
     def test_an_element_that_fails_at_each_message(self: Any) -> None:
-        self.scope.serve("a", Failing)
-        told = self.scope.session(repeat=True, attempts=3, patience=5.0)
-        self.failure(told.session.request(b"1"), RequestFailed)
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+        """Says so, and the request that it fails at is given to no other."""
+        self.scope.serve_each("abc", Failing)
+        told = self.scope.session(repeat=True, patience=5.0)
+        self.failure(told.session.request(b"1"), ElementError)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_a_request_that_kills_elements(self: Any) -> None:
+        """Three, and not all of them; those that leave are no victims of it."""
+        self.scope.serve_each("abcdef", Dying)
+        told = self.scope.session(repeat=True)
+        error = self.failure(told.session.request(b"1"), RequestFailed)
+        self.assertIn("3 elements were given this request, and none answered", str(error))
+        self.scope = SessionScope(self, self.kind)
+        self.scope.serve_each("abcdef", Leaving)
+        self.scope.serve("g")
+        told = self.scope.session(repeat=True)
+        self.assertEqual(b"g 1", self.scope.result(told.session.request(b"1")))
+
+    def test_a_state_that_elements_fail_at(self: Any) -> None:
+        """Each is tried once, then the session is over."""
+        for name in "abc":
+            self.scope.serve(name, Poisoned, cookies=UnsignedCookies())
+        told = self.scope.session(repeat=True)
+        self.scope.result(told.session.request(b"1"))
+        told.session.fail_over()
+        error = self.failure(told.session.request(b"2"), RequestFailed)
+        self.assertIn("its application failed at the session's state", str(error))
+        self.assertLess(len(self.flushLoggedErrors(ZeroDivisionError)), 4)
 
     def test_an_empty_pool_for_ten_seconds(self: Any) -> None:
         """All elements die, and one comes ten seconds later: nothing is lost."""

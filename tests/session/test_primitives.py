@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import ConnectionRefusedError
 
 from rserpool.core import NoElement, TransportAddress, UdpTransport, UnknownPool
 from rserpool.session import PoolElementHandle, Session, SessionFactory, SessionProtocol, UnsignedCookies
+from rserpool.session.lines import Message
 from rserpool.user.dialling import address_of
 from tests.session.sending import SenderCase
 
@@ -154,6 +155,20 @@ class PrimitiveTests(SenderCase):
             self.scope.kill(*self.scope.elements)
             self.scope.settle()
             self.inbox.clear()
+
+    def test_three_victims(self) -> None:
+        """A message that three elements broke over is reported, and sent to no other."""
+        self.elements(2)
+        sender = self.sender()
+        peer: PoolElementHandle = self.done(sender.send("pool", b"hello"))
+        line = self.scope.result(ensureDeferred(sender.line(address_of(peer.element), peer)))
+        sender.failed(line, Message(b"1", again=True, broke=1))
+        self.assertEqual([], self.reports)
+        sender.failed(line, Message(b"2", again=True, broke=2))
+        self.assertEqual([(peer, b"2")], self.reports)
+        self.scope.advance(1.0)
+        took = [each[0] for received in self.inbox.values() for each in received]
+        self.assertEqual([b"1", b"hello"], sorted(took))
 
     def test_to_last(self) -> None:
         """ASAP_SEND_TO_LAST."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, NotACoroutineError, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import ConfigurationError, RequestFailed
+from rserpool.core import ConfigurationError, ElementError
+from rserpool.core.wire import asap
 from rserpool.session import SessionFactory, SessionProtocol
 from tests.session.scope import Echo, SessionCase
 
@@ -31,6 +32,28 @@ class Slow(SessionProtocol):
 
     async def _later(self, waiting: Deferred[Any]) -> bytes:
         return b"async " + await waiting
+
+
+class Refusing(SessionProtocol):
+    """Refuses what it is asked, in each way."""
+
+    def messageReceived(self, data: bytes) -> Any:
+        error = ElementError("no such record")
+        if data == b"now":
+            raise error
+        if data == b"later":
+            return fail(error)
+        assert self.session.request is not None
+        self.session.request.fail(str(error))
+        return None
+
+
+class Wrong(SessionProtocol):
+    """Answers with what is none."""
+
+    def messageReceived(self, data: bytes) -> Any:
+        long = bytes(1 << 24)
+        return {b"long": long, b"text": "text", b"later": succeed(long)}.get(data, data)
 
 
 class Greeting(Echo):
@@ -87,18 +110,56 @@ class Both(SessionCase):
         self.scope.until(lambda: len(told.received) == 2)
 
     def test_an_answer_that_fails(self: Any) -> None:
-        """Is the element's failure: its session is dropped, and the user goes on elsewhere."""
+        """Is an answer: the request fails, once; the session goes on, and nobody is reported."""
         answers: list[Deferred[Any]] = []
         self.scope.serve("a", lambda: Slow(answers))
-        told = self.scope.session()
-        asked = told.session.request(b"deferred")
-        self.scope.until(lambda: answers)
+        told = self.scope.session(repeat=True)
+        asked, other = (told.session.request(each) for each in (b"deferred", b"coroutine"))
+        self.scope.until(lambda: len(answers) == 2)
         self.scope.serve("b")
-        fail(ZeroDivisionError()).chainDeferred(answers[0])
-        with self.assertRaises(RequestFailed):
+        fail(ZeroDivisionError("a secret")).chainDeferred(answers[0])
+        with self.assertRaises(ElementError) as raised:
             self.scope.result(asked)
-        self.assertEqual(self.scope.result(told.session.request(b"2")), b"b 2")
+        self.assertRegex(str(raised.exception), "element 0x00000061 at 10.0.1.1:80.*: its application failed$")
+        self.assertTrue(raised.exception.perhaps_done)
+        answers[1].callback(b"1")
+        self.assertEqual(self.scope.result(other), b"async 1")
+        self.assertEqual((told.failovers, len(answers)), ([], 2))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual([], self.scope.trace.messages(kind=asap.EndpointUnreachable))
+
+    def test_an_application_says_why(self: Any) -> None:
+        """An L{ElementError} is told as it is, and not logged; so is what a request that was kept says."""
+        self.scope.serve("a", Refusing)
+        session = self.scope.session(repeat=True).session
+        for request in (b"now", b"later", b"kept"):
+            with self.assertRaises(ElementError) as raised:
+                self.scope.result(session.request(request))
+            self.assertIn(": no such record", str(raised.exception))
+
+    def test_answers_that_are_none(self: Any) -> None:
+        """What the transport does not take, and what is no answer at all, fails the request and nothing else."""
+        self.scope.serve("a", lambda: Wrong())
+        session = self.scope.session().session
+        for request in (b"long", b"text", b"later"):
+            with self.assertRaises(ElementError):
+                self.scope.result(session.request(request))
+        self.assertEqual(self.scope.result(session.request(b"fine")), b"fine")
+        self.assertEqual(len(self.flushLoggedErrors(ValueError, TypeError, AttributeError, NotACoroutineError)), 3)
+
+    def test_a_message_that_fails(self: Any) -> None:
+        """It cannot be answered: the session ends here, and goes on elsewhere; nobody is reported over TCP, where a
+        farewell can be said."""
+        self.scope.serve("a", Wrong)
+        told = self.scope.session(repeat=True)
+        self.scope.result(told.session.ready())
+        self.scope.serve("b")
+        told.session.send(b"long")
+        self.scope.until(lambda: told.failovers)
+        self.assertEqual(self.scope.result(told.session.request(b"2")), b"b 2")
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        if self.kind == "tcp":
+            self.assertEqual([], self.scope.trace.messages(kind=asap.EndpointUnreachable))
 
     def test_an_answer_after_the_session_left(self: Any) -> None:
         """Nobody's: nothing happens."""

@@ -29,7 +29,7 @@ class Exchange:
     The methods that return effects are for the caller to perform, in order; C{now} is monotonic seconds.
 
     @param repeat: whether requests are repeated after a failover, where nothing else is said.
-    @param attempts: to so many elements a request is given.
+    @param attempts: a request that so many elements broke over is given to no other.
     @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
     @ivar who: the present element in a few words; empty while there is none.
     @ivar traits: what the present connection, or the last one, can do.
@@ -148,12 +148,12 @@ class Exchange:
         """The present element is asked nothing more."""
         self._taking, self._held = False, True
 
-    def lose(self) -> list[SessionEffect]:
-        """The present element is gone."""
+    def lose(self, broken: bool = True) -> list[SessionEffect]:
+        """The present element is gone, perhaps because of what it was asked."""
         who, self.who = self.who, ""
         self._taking = self._held = False
         self.lateness.forget()
-        return [*self.requests.element_gone(who)]
+        return [*self.requests.element_gone(who, broken)]
 
     def end(self, error: SessionEnded | None) -> list[SessionEffect]:
         """The session is over; C{error} is None if the application closed it."""

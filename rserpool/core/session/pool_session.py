@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from typing import Final
 
 from rserpool.core.deadlines import Deadlines
-from rserpool.core.errors import CauseCode, RSerPoolError, SessionEnded, UnknownPool
+from rserpool.core.errors import CauseCode, ElementError, RSerPoolError, SessionEnded, UnknownPool
 from rserpool.core.handles import handle_text
 from rserpool.core.session import failover
 from rserpool.core.session.effects import (
@@ -25,6 +25,7 @@ from rserpool.core.session.effects import (
     SendControl,
     Served,
     SessionEffect,
+    Unanswered,
 )
 from rserpool.core.session.exchange import Exchange
 from rserpool.core.session.failover import Action, LinkLost
@@ -33,6 +34,7 @@ from rserpool.core.session.successors import Successors
 from rserpool.core.session.traits import Traits
 from rserpool.core.user.trying import Ask, Attempt, GiveUp, Report, Rules, Trying, Words
 from rserpool.core.wire import asap
+from rserpool.core.wire.causes import request_failure
 from rserpool.core.wire.parameters import PoolElementParameter
 
 LEAVING = 1.0
@@ -49,7 +51,7 @@ class PoolSession:
     @param attempt: seconds that one element may take to accept, and to say hello.
     @param patience: seconds that the session may be without an element.
     @param repeat: whether requests are repeated after a failover, where nothing else is said.
-    @param attempts: to so many elements a request is given.
+    @param attempts: a request that so many elements broke over is given to no other.
     @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
     @param card: our own pool, if we are an element ourselves (3.9).
     @ivar exchange: what is said to whoever serves.
@@ -156,6 +158,8 @@ class PoolSession:
                     pool = handle_text(message.handle)
                     return [Notice(f"{self._present()} sent a business card of another pool, {pool!r}: ignored")]
                 self._trying.reorder(self._successors.candidates())
+            case asap.Error(causes=causes) if (failure := request_failure(causes)) is not None:
+                return self.reply(failure[0], b"", now, failure[1])
             case asap.Error(causes=causes):
                 for cause in causes:
                     if cause.code == CauseCode.REJECTED_FOR_SECURITY and self._echoed:
@@ -168,13 +172,15 @@ class PoolSession:
         self.exchange.lateness.heard(now)
         return [*self._progress(now), *self.exchange.message(data)]
 
-    def reply(self, number: int, data: bytes, now: float) -> list[SessionEffect]:
-        """An answer with a number came."""
+    def reply(self, number: int, data: bytes, now: float, failed: str | None = None) -> list[SessionEffect]:
+        """An answer with a number came; or, in its place, why the element's application C{failed} at the request."""
         self.exchange.lateness.heard(now)
+        error = None if failed is None else ElementError(f"{self._present()}: {failed}")
         request = self.exchange.requests.answered(number)
-        # If there is none, its deadline has passed, or it was cancelled.
-        answered = [] if request is None else [Answered(request.token, data)]
-        return [*self._progress(now), *answered, *self._leave(now)]
+        effects = self._progress(now)
+        if request is not None:  # else its deadline has passed, or it was cancelled
+            effects.append(Answered(request.token, data) if error is None else Unanswered(request.token, error))
+        return [*effects, *self._leave(now)]
 
     def taken(self, number: int, now: float) -> Hashable | None:
         """The same as L{reply} where the session goes on undisturbed: a short way.
@@ -246,7 +252,7 @@ class PoolSession:
             case Action.PROVE, _:
                 self._trying.tried.clear()
             case Action.LOSE, _:
-                return self._lose()
+                return self._lose(not isinstance(event, LinkLost) or event.broken)
             case Action.END, _:
                 return self._end(SessionEnded(str(event.error)) if isinstance(event, GiveUp) else None)
         return []
@@ -293,16 +299,18 @@ class PoolSession:
             effects.append(Notice(f"{who} has no control channel: it does not get the session's cookie"))
         return [*effects, *self.exchange.begin(who, traits, now), Served(old, self.element)]
 
-    def _lose(self) -> list[SessionEffect]:
+    def _lose(self, broken: bool) -> list[SessionEffect]:
         if self.element is not None:
             self._successors.gone = self.element.identifier
         self.element = None
-        self._leave_no_more()
-        return self.exchange.lose()
+        self._leaving = False
+        self._deadlines.cancel(LEAVE)
+        return self.exchange.lose(broken)
 
     def _end(self, error: SessionEnded | None) -> list[SessionEffect]:
         self.element = None
-        self._leave_no_more()
+        self._leaving = False
+        self._deadlines.cancel(LEAVE)
         return [*self.exchange.end(error), Over(error)]
 
     # Parts
@@ -315,10 +323,6 @@ class PoolSession:
         if not self._leaving or (self.exchange.requests.patient and not over):
             return []
         return [SayGoodbye(), *self.failed("the registrar removed it", now, broken=False)]
-
-    def _leave_no_more(self) -> None:
-        self._leaving = False
-        self._deadlines.cancel(LEAVE)
 
     def _late(self, now: float) -> list[SessionEffect]:
         lateness = self.exchange.lateness

@@ -22,6 +22,7 @@ class Request:
     @ivar token: by which the application knows it.
     @ivar given: to how many elements it was given.
     @ivar here: whether the present element was given it.
+    @ivar broke: how many elements broke before they answered it.
     """
 
     token: Hashable
@@ -30,12 +31,13 @@ class Request:
     repeat: bool
     given: int = 0
     here: bool = False
+    broke: int = 0
 
 
 class Requests:
     """All of one session.
 
-    @param attempts: to so many elements one request is given.
+    @param attempts: a request that so many elements broke over is given to no other.
     @param deadlines: where those of requests are, by their numbers.
     @ivar asked: how many answers the present element owes.
     """
@@ -112,15 +114,19 @@ class Requests:
                 self._forget(request)
                 break
 
-    def element_gone(self, who: str) -> list[Unanswered]:
-        """The present element is gone; those that fail with it."""
+    def element_gone(self, who: str, broken: bool) -> list[Unanswered]:
+        """The present element is gone; those that fail with it.
+
+        @param broken: whether it broke; a request that breaks whoever is given it must not break them all.
+        """
         self._unnumbered.clear()
         failed: list[Unanswered] = []
         for request in [each for each in self._open.values() if each.here]:
+            request.broke += broken
             if not request.repeat:
                 reason = f"{who} failed before it answered; it may have done what was asked"
-            elif request.given >= self._attempts:
-                reason = f"{request.given} elements were given this request, and none answered; {who} was the last"
+            elif request.broke >= self._attempts:
+                reason = f"{request.broke} elements were given this request, and none answered; {who} was the last"
             else:
                 request.here = False
                 continue

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rserpool.core.errors import CauseCode, WireError
+from rserpool.core.wire.private import REQUEST_FAILED, decode_failure
 from rserpool.core.wire.tlv import LONGEST, OPERATION_ERROR, container, parameter, parameters
 
 
@@ -63,3 +64,9 @@ def unrecognized_parameters(tlvs: Iterable[bytes]) -> tuple[ErrorCause, ...]:
             break
         causes.append(ErrorCause(CauseCode.UNRECOGNIZED_PARAMETER, tlv))
     return tuple(causes)
+
+
+def request_failure(causes: Iterable[ErrorCause]) -> tuple[int, str] | None:
+    """The number of the request at which an element's application failed, and a sentence; None if they say no such."""
+    found = (decode_failure(cause.information) for cause in causes if cause.code == REQUEST_FAILED)
+    return next((each for each in found if each is not None), None)

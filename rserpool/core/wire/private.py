@@ -20,8 +20,13 @@ LAST_WILL: Final = 0x8F03
 """Beside the elements of an ASAP_BUSINESS_CARD: what their order means to who receives it."""
 LAST_WILL_VERSION: Final = 1
 
+REQUEST_FAILED: Final = 0x8F04
+"""An error cause of ASAP_ERROR on the control channel of a session: the element's application failed at a request."""
+REQUEST_FAILED_VERSION: Final = 1
+
 _ENCAPSULATION: Final = Struct("!HHBxH")
 _VERSION_AND_FLAGS: Final = Struct("!HHBBxx")
+_FAILURE: Final = Struct("!BxxxI")
 
 
 def encode_encapsulation(port: int) -> bytes:
@@ -64,3 +69,19 @@ def decode_will(data: bytes, start: int, stop: int) -> bool:
         return False
     _, _, version, flags = _VERSION_AND_FLAGS.unpack_from(data, start)
     return version == LAST_WILL_VERSION and bool(flags & 1)
+
+
+def encode_failure(number: int, reason: str) -> bytes:
+    """The information of the error cause Request Failed: version 1, zeros, the number of the request, a sentence.
+
+    @param reason: cut after 1,000 bytes.
+    """
+    return _FAILURE.pack(REQUEST_FAILED_VERSION, number) + reason.encode("utf-8", "replace")[:1000]
+
+
+def decode_failure(information: bytes) -> tuple[int, str] | None:
+    """The number of the request and the sentence; None if this is another version."""
+    if len(information) < _FAILURE.size or information[0] != REQUEST_FAILED_VERSION:
+        return None
+    number = int(_FAILURE.unpack_from(information)[1])
+    return number, information[_FAILURE.size :].decode("utf-8", "replace")

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import (
     CauseCode,
+    ElementError,
     NoRegistrar,
     PolicyParameter,
     PoolElementParameter,
@@ -39,6 +40,7 @@ from rserpool.core.session.traits import Traits
 from rserpool.core.user.trying import Ask, Report
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
+from rserpool.core.wire.private import REQUEST_FAILED, encode_failure
 from tests.conformance import rfc
 
 FRAMED = Traits(control=True, numbered=True, messages=True)
@@ -275,6 +277,28 @@ class CoreTests(SynchronousTestCase):
         self.to_next()
         [failed] = [effect for effect in session.failed("killed", self.now) if isinstance(effect, Unanswered)]
         self.assertIn("2 elements were given this request", str(failed.error))
+
+    def test_who_leaves_is_no_victim(self) -> None:
+        """An element that took its leave did not break over a request."""
+        session = self.at(FRAMED, 2, 3, repeat=True, attempts=1)
+        session.exchange.request("a", b"1", self.now)
+        effects = session.failed("it took its leave", self.now, broken=False)
+        self.assertEqual([], [effect for effect in effects if isinstance(effect, Unanswered)])
+
+    def test_an_application_that_fails(self) -> None:
+        """The answer is an error; of a version that is not known it is a notice."""
+        session = self.at(FRAMED, 2, repeat=True)
+        session.exchange.request("a", b"1", self.now)
+        unknown = ErrorCause(REQUEST_FAILED, bytes([2]) + encode_failure(1, "no")[1:])
+        [notice] = session.control(asap.Error((unknown,)), self.now)
+        self.assertIn("reports an error", notice.text)
+        failed = asap.Error((ErrorCause(REQUEST_FAILED, encode_failure(1, "no such record")),))
+        failed = asap.decode(asap.encode(failed)).message
+        [told] = session.control(failed, self.now)
+        self.assertIsInstance(told.error, ElementError)
+        self.assertEqual(("a", "element 0x00000001 at 10.0.0.1:80: no such record"), (told.token, str(told.error)))
+        # Nobody waits for it any more.
+        self.assertEqual([], session.control(failed, self.now))
 
     def test_closing(self) -> None:
         session = self.at()
