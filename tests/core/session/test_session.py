@@ -293,12 +293,12 @@ class CoreTests(SynchronousTestCase):
         [notice] = session.control(asap.Error((unknown,)), self.now)
         self.assertIn("reports an error", notice.text)
         failed = asap.Error((ErrorCause(REQUEST_FAILED, encode_failure(1, "no such record")),))
-        failed = asap.decode(asap.encode(failed)).message
-        [told] = session.control(failed, self.now)
+        received: Any = asap.decode(asap.encode(failed)).message
+        [told] = session.control(received, self.now)
         self.assertIsInstance(told.error, ElementError)
         self.assertEqual(("a", "element 0x00000001 at 10.0.0.1:80: no such record"), (told.token, str(told.error)))
         # Nobody waits for it any more.
-        self.assertEqual([], session.control(failed, self.now))
+        self.assertEqual([], session.control(received, self.now))
 
     def test_closing(self) -> None:
         session = self.at()
