@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rserpool.core.errors import ConfigurationError
-from rserpool.core.policies import ParsedPolicy, parse
+from rserpool.core.policies import FULL_LOAD, ParsedPolicy, parse
+from rserpool.core.wire.parameters import PolicyParameter
 from rserpool.plugins import add_policies, load_probes
 
 STAT = Path("/proc/stat")
@@ -71,3 +72,14 @@ def _starting(name: str) -> Callable[[], Callable[[], float]]:
     if name not in probes:
         raise ConfigurationError(f"there is no load probe {name!r}; choose {', '.join(probes)} or a number")
     return probes[name]
+
+
+def policy_parameter(parsed: ParsedPolicy, measured: Mapping[str, Callable[[], float]]) -> PolicyParameter:
+    """A policy with its values, of which some are measured now."""
+    values = {**parsed.values, **{field: share(measure()) for field, measure in measured.items()}}
+    return PolicyParameter(parsed.policy.number, parsed.policy.encode(tuple(values.values())))
+
+
+def share(fraction: float) -> int:
+    """A part of 1.0 as policies have it, where C{FULL_LOAD} is all."""
+    return round(min(1.0, max(0.0, fraction)) * FULL_LOAD)

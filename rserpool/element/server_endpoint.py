@@ -28,7 +28,10 @@ from rserpool.element.ports import (
 )
 from rserpool.element.service import PoolElementService
 from rserpool.node.candidates import local_host_towards, registrars_from
+from rserpool.node.shutdown import Ending
 
+PATIENCE = 5.0
+"""Seconds after which it is told that a port is not in its pool yet."""
 GRACE = 5.0
 """Seconds that connections have to end when the port is closed, where nothing else is said."""
 
@@ -83,6 +86,9 @@ class PoolServerEndpoint:
         self.refused = refused
         self.serving: dict[str, Any] = {"values": values, "identifier": identifier, "life": life}
 
+    def __repr__(self) -> str:
+        return f"<PoolServerEndpoint of pool {handle_text(self.handle)!r} on {self.inner!r}>"
+
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen, and register; the registration goes on while the port is open, whichever registrar there is.
 
@@ -110,8 +116,11 @@ class PoolServerEndpoint:
 class PooledPort:
     """An open port of a pool element.
 
+    It is closed before the reactor shuts down, unless it was before.
+
     @ivar registered: fires with the PE identifier when the element is registered for the first time, and with C{None}
-        if it never is: a registrar refused it, or the port was closed before.
+        if it never is: a registrar refused it, or the port was closed before. Why it is in no pool stands in the log,
+        as a critical line: programs that begin no log see those.
     """
 
     log = Logger()
@@ -121,7 +130,8 @@ class PooledPort:
         self._inner = inner
         self._factory = factory
         self._element: PoolElementService | None = None
-        self._stopping: Deferred[None] | None = None
+        self._ending = Ending(endpoint.reactor, self._stop, self.stopListening)
+        self._patience: Any = None
         self.registered: Deferred[int | None] = Deferred()
 
     def __repr__(self) -> str:
@@ -147,7 +157,6 @@ class PooledPort:
         @raise CannotListenError: if the port is taken.
         """
         self._inner.startListening()
-        self._stopping = None
         self.registered = Deferred()
         self.join()
 
@@ -156,11 +165,7 @@ class PooledPort:
 
         @return: a C{Deferred} that fires with C{None} when the port is closed.
         """
-        if self._stopping is None:
-            self._stopping = ensureDeferred(self._stop())
-        waiting: Deferred[None] = Deferred()
-        self._stopping.chainDeferred(waiting)
-        return waiting
+        return self._ending.begin()
 
     def join(self) -> None:
         """Become an element.
@@ -182,6 +187,8 @@ class PooledPort:
         element = PoolElementService(endpoint.reactor, registrars=endpoint.registrars, **options)
         element.startService()
         self._element = element
+        self._ending.arm()
+        self._patience = endpoint.reactor.callLater(PATIENCE, self._tell)
         framing = session_framing(self._factory, (endpoint.handle,))
         control = endpoint.control or has_control_channel(self._factory)
         transport = user_transport(kind, address.port, at, DATA_PLUS_CONTROL if control else DATA_ONLY)
@@ -200,12 +207,27 @@ class PooledPort:
         self._settle(identifier)
 
     def _refused(self, failure: Failure) -> None:
-        # The element has logged it.
         self._settle(None)
         if self._endpoint.refused is not None:
             self._endpoint.refused(failure)
+        else:
+            self._not_in_the_pool(f"the registrar refused: {failure.value}")
+
+    def _tell(self) -> None:
+        where = ", ".join(map(str, self._endpoint.registrars))
+        home = None if self._element is None else self._element.element.home
+        at = f"no registrar answers at {where}" if home is None else f"the registrar at {home} has not granted it"
+        self._not_in_the_pool(f"{at}; it goes on trying")
+
+    def _not_in_the_pool(self, why: str) -> None:
+        # Programs that begin no log see what is critical.
+        self.log.critical(
+            "{pool}: serves, but is not in the pool: {why}", pool=handle_text(self._endpoint.handle), why=why
+        )
 
     def _settle(self, identifier: int | None) -> None:
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
         if not self.registered.called:
             self.registered.callback(identifier)
 

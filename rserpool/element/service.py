@@ -7,7 +7,7 @@ from random import Random, SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -20,13 +20,14 @@ from rserpool.core.policies import FULL_LOAD, ParsedPolicy
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
-from rserpool.element.load import parse_policy, probe
+from rserpool.element.load import parse_policy, policy_parameter, probe, share
 from rserpool.element.refusal import refusal
 from rserpool.node.candidates import local_hosts_towards, registrars_from
 from rserpool.node.counting import CountedLog
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
+from rserpool.node.shutdown import Ending
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
 
@@ -88,6 +89,7 @@ class PoolElementService(Service):
         self._registrars = tuple(registrars or registrars_from(()))
         self.element = PoolElement(self._registrars, profile=profile, random=random)
         self.node = Node(reactor, self.element, self._notified)
+        self._ending = Ending(reactor, self._stop, self.stopService)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -117,6 +119,7 @@ class PoolElementService(Service):
             self.node.abandon()
             raise
         super().startService()
+        self._ending.arm()
         early, self._early = self._early, []
         self.node.perform(early)
 
@@ -166,7 +169,7 @@ class PoolElementService(Service):
         effects = self.element.serve(
             handle,
             transport,
-            _policy(parsed, measured),
+            policy_parameter(parsed, measured),
             self.node.now(),
             identifier=identifier,
             life=life,
@@ -195,7 +198,7 @@ class PoolElementService(Service):
         """
         handle = handle_of(pool)
         parsed = parse_policy(policy) if isinstance(policy, str) else policy
-        wire = None if parsed is None else _policy(parsed, {})
+        wire = None if parsed is None else policy_parameter(parsed, {})
         self.node.perform(self.element.change(handle, self.node.now(), policy=wire, user_transport=transport))
 
     def leave(self, pool: bytes | str) -> Deferred[None]:
@@ -216,9 +219,12 @@ class PoolElementService(Service):
         return left
 
     def stopService(self) -> Deferred[None]:
-        """Leave every pool, wait for the answers (twice T3 or 10 s at most), and close."""
+        """Leave every pool, wait for the answers (twice T3 or 10 s at most), and close.
+
+        It is called before the reactor shuts down, unless it was before.
+        """
         super().stopService()
-        return ensureDeferred(self._stop())
+        return self._ending.begin()
 
     async def _stop(self) -> None:
         for left in [self.leave(handle) for handle in self.element.pools]:
@@ -227,6 +233,7 @@ class PoolElementService(Service):
 
     async def close(self) -> None:
         """Close without leaving the pools."""
+        self._ending.disarm()
         for loop in self._loads.values():
             loop.stop()
         self._loads.clear()
@@ -270,7 +277,7 @@ class PoolElementService(Service):
         last: dict[str, int] = {}
 
         def sample() -> None:
-            values = {field: _u32(measure()) for field, measure in measured.items()}
+            values = {field: share(measure()) for field, measure in measured.items()}
             if all(abs(values[field] - last.get(field, -FULL_LOAD)) < CHANGE * FULL_LOAD for field in values):
                 return
             last.update(values)
@@ -337,14 +344,3 @@ class PoolElementService(Service):
                     "the registrar reports an error: {causes}",
                     causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
                 )
-
-
-def _policy(parsed: ParsedPolicy, measured: Mapping[str, Callable[[], float]]) -> PolicyParameter:
-    values = dict(parsed.values)
-    for field, measure in measured.items():
-        values[field] = _u32(measure())
-    return PolicyParameter(parsed.policy.number, parsed.policy.encode(tuple(values.values())))
-
-
-def _u32(fraction: float) -> int:
-    return round(min(1.0, max(0.0, fraction)) * FULL_LOAD)

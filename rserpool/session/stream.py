@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.core.errors import SessionEnded
+from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.session.client import Session
@@ -125,6 +126,9 @@ class SessionClientEndpoint:
         self._user = user
         self._pool = pool
         self._options = options
+
+    def __repr__(self) -> str:
+        return f"<SessionClientEndpoint to pool {handle_text(handle_of(self._pool))!r}>"
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Open a session.

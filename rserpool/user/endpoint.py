@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from rserpool.core.handles import handle_of
+from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.user.events import Resolved
 from rserpool.core.user.places import describe
 from rserpool.core.user.trying import TIMEOUT, NotAccepted, PassedOver, Trying, rules_of, try_elements
@@ -67,6 +67,9 @@ class PoolClientEndpoint:
         self._busy = spare
         self._drop = Drop(user, self.handle, self._connections, spare) if drop else None
         self._chosen = chosen
+
+    def __repr__(self) -> str:
+        return f"<PoolClientEndpoint to pool {handle_text(self.handle)!r}>"
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect to an element.

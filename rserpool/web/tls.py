@@ -38,6 +38,9 @@ class TlsEndpoint:
         self._inner = inner
         self._name = name
 
+    def __repr__(self) -> str:
+        return f"<TlsEndpoint for {self._name!r} over {self._inner!r}>"
+
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect.
 

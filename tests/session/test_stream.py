@@ -71,6 +71,7 @@ class Both(SessionCase):
     def connect(self: Any, protocol: Any = Lines, **options: Any) -> Any:
         user = self.scope.user().service
         endpoint = SessionClientEndpoint(user, "pool", **options)
+        self.assertEqual("<SessionClientEndpoint to pool 'pool'>", repr(endpoint))
         return self.scope.result(endpoint.connect(Factory.forProtocol(protocol)))
 
     def test_to_and_fro(self: Any) -> None:

@@ -29,6 +29,10 @@ from tests.user.stage import EndpointCase
 class ConnectTests(EndpointCase):
     """Who is connected to."""
 
+    def test_repr(self) -> None:
+        """It names the pool, as a C{ClientService} does in the log when it tries again."""
+        self.assertEqual("<PoolClientEndpoint to pool 'pool'>", repr(self.endpoint(1)))
+
     @rfc("5352", "6.5.1", "MUST first perform a pool handle")
     def test_element(self) -> None:
         """The endpoint's protocol is connected to an element, and both can be asked which."""
