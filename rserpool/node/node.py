@@ -51,9 +51,9 @@ class NodeChannel(Channel, SctpHandler):
         self.tcp = TcpEndpoint(self._node.reactor, self)
         self._node.endpoints.append(self.tcp)
 
-    def listen_tcp(self, host: str, port: int) -> IListeningPort:
+    def listen_tcp(self, host: str, port: int, most_of_one: int) -> IListeningPort:
         """Accept connections; see L{listen_tcp}."""
-        listening = listen_tcp(self._node.reactor, host, port, self)
+        listening = listen_tcp(self._node.reactor, host, port, self, most_of_one)
         self._node.ports.append(listening)
         return listening
 

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionLost
-from twisted.internet.interfaces import IAddress, IConnector, IListeningPort, IPushProducer
+from twisted.internet.interfaces import (
+    IAddress,
+    IConnector,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IListeningPort,
+    IPushProducer,
+)
 from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress, machine
 from rserpool.core.errors import WireError
 from rserpool.core.wire.stream import is_whole, whole_messages
+from rserpool.node.sockets import notice_vanished, room_for_connections
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT, check_message, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 
 _log = Logger()
 
+MOST_OF_ONE = 1_000
+"""So many connections of one machine are accepted."""
+MOST_TOLD = 100
+"""So many machines are told about that have too many."""
+HALF_CLOSED = 10.0
+"""Seconds that a peer which sends no more may take to read what it asked for."""
 
-@implementer(ISctpAssociation, IPushProducer)
+
+@implementer(ISctpAssociation, IPushProducer, IHalfCloseableProtocol)
 class AsapTcpProtocol(Protocol):
     """One connection, with the face of an association: its handler need not know that it is TCP.
 
@@ -52,6 +67,7 @@ class AsapTcpProtocol(Protocol):
         self._closing = False
         self._aborted = False
         self._lost = False
+        self._ending: IDelayedCall | None = None
 
     # ISctpAssociation
 
@@ -118,8 +134,7 @@ class AsapTcpProtocol(Protocol):
         self.local_addresses = (_host(self.transport.getHost()),)
         self.peer_addresses = (_host(self.transport.getPeer()),)
         self.transport.setTcpNoDelay(True)
-        # A host that falls silent would hold its connection for ever.
-        self.transport.setTcpKeepAlive(True)
+        notice_vanished(self.transport, unread=True)
         self.established = True
         self.transport.registerProducer(self, True)
         tell(_log, self._handler.associationUp, self)
@@ -141,10 +156,26 @@ class AsapTcpProtocol(Protocol):
             _log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
             self.abort()
 
+    # IHalfCloseableProtocol
+
+    def readConnectionLost(self) -> None:
+        """The peer sends no more: it still gets its answers, if it reads them."""
+        self._closing = True
+        if self.outbound:
+            # A registrar that sends no more is none.
+            self._queue.clear()
+        self._ending = self._reactor.callLater(HALF_CLOSED, self.abort)
+        self._finish()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody asks for it."""
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._lost:
             return
         self._lost = True
+        if self._ending is not None and self._ending.active():
+            self._ending.cancel()
         self.established = False
         self.buffered = 0
         if self._aborted:
@@ -171,21 +202,48 @@ class _Accepting(ServerFactory):
 
     noisy = False
 
-    def __init__(self, reactor: Any, handler: ISctpHandler) -> None:
+    def __init__(self, reactor: Any, handler: ISctpHandler, most_of_one: int) -> None:
         self._reactor = reactor
         self._handler = handler
-        self._connections: set[AsapTcpProtocol] = set()
+        self._connections: dict[AsapTcpProtocol, str] = {}
+        self._counts: Counter[str] = Counter()
+        self._refused: set[str] = set()
+        self._most = room_for_connections(reactor)
+        self._most_of_one = min(most_of_one, max(1, self._most // 2))
 
-    def buildProtocol(self, address: Any) -> AsapTcpProtocol:
+    def buildProtocol(self, address: Any) -> AsapTcpProtocol | None:
+        where = machine(address.host)
+        if self._counts[where] >= self._most_of_one or len(self._connections) >= self._most:
+            self._refuse(where)
+            return None
         peer = TransportAddress((address.host,), address.port, protocol="tcp")
         connection = AsapTcpProtocol(self._reactor, self._handler, peer, outbound=False)
-        connection.gone = self._connections.discard
-        self._connections.add(connection)
+        connection.gone = self._gone
+        self._connections[connection] = where
+        self._counts[where] += 1
         return connection
 
     def stopFactory(self) -> None:
         for connection in tuple(self._connections):
             connection.close()
+
+    def _refuse(self, where: str) -> None:
+        """Close it at once; said once, until all of this machine's are gone."""
+        if where not in self._refused and len(self._refused) < MOST_TOLD:
+            self._refused.add(where)
+            _log.warn(
+                "{count} connections of {where}, {all} in all: no more are accepted",
+                count=self._counts[where],
+                where=where,
+                all=len(self._connections),
+            )
+
+    def _gone(self, connection: AsapTcpProtocol) -> None:
+        where = self._connections.pop(connection)
+        self._counts[where] -= 1
+        if not self._counts[where]:
+            del self._counts[where]
+            self._refused.discard(where)
 
 
 class _Connecting(ClientFactory):
@@ -218,12 +276,16 @@ class _Connecting(ClientFactory):
             self._connection.connectionLost(reason)
 
 
-def listen_tcp(reactor: Any, host: str, port: int, handler: ISctpHandler) -> IListeningPort:
+def listen_tcp(
+    reactor: Any, host: str, port: int, handler: ISctpHandler, most_of_one: int = MOST_OF_ONE
+) -> IListeningPort:
     """Serve ASAP over TCP; port 0 lets the system choose. Closing the port closes its connections.
 
+    @param most_of_one: so many connections of one machine are accepted, but never more than half of the file
+        descriptors that this process may have.
     @raise twisted.internet.error.CannotListenError: if the port is taken or the address is not local.
     """
-    return reactor.listenTCP(port, _Accepting(reactor, handler), interface=host)  # type: ignore[no-any-return]
+    return reactor.listenTCP(port, _Accepting(reactor, handler, most_of_one), interface=host)  # type: ignore[no-any-return]
 
 
 def connect_tcp(reactor: Any, peer: TransportAddress, handler: ISctpHandler, timeout: float = 5.0) -> AsapTcpProtocol:

@@ -17,6 +17,7 @@ from rserpool.core.wire import asap
 from rserpool.core.wire.stream import whole_messages
 from rserpool.node.driver import Channel, Driver
 from rserpool.node.role import Speaker
+from rserpool.node.sockets import keep_alive
 
 CONNECT = 5.0
 """Seconds that a registrar may take to accept."""
@@ -216,6 +217,7 @@ class Connection:
         if number:
             raise OSError(number, os.strerror(number))
         self._up = True
+        keep_alive(self._socket, unread=True)
         self._patience.cancel()
 
     def _flush(self) -> None:

@@ -15,6 +15,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rserpool.node.sockets import notice_vanished
+
 
 class Owner(Protocol):
     """Who is told what happens at an end."""
@@ -96,8 +98,7 @@ class End(TwistedProtocol):
         set_no_delay = getattr(self.transport, "setTcpNoDelay", None)
         if set_no_delay is not None and getattr(self.transport.getHost(), "type", "") == "TCP":
             set_no_delay(True)
-            # A host that falls silent would hold its connection for ever.
-            self.transport.setTcpKeepAlive(True)
+            notice_vanished(self.transport)
         # Nothing is read before there is somebody who can take it.
         self.transport.pauseProducing()
         self.owner.up(self)

@@ -101,6 +101,8 @@ class RegistrarService(Service):
         self._discover = discover
         self._discover_group = discover_group
         self._given_stack = stack
+        limits = limits or Limits()
+        self._connections_per_machine = limits.connections_per_machine
         self._tcp_port: Any = None
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
@@ -213,13 +215,14 @@ class RegistrarService(Service):
         return TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port)
 
     def _listen_tcp(self) -> Any:
+        most = self._connections_per_machine
         if self._asap_tcp is not None:
-            return self.node.asap.listen_tcp(self._asap_tcp.hosts[0], self._asap_tcp.port)
+            return self.node.asap.listen_tcp(self._asap_tcp.hosts[0], self._asap_tcp.port, most)
         host, wanted = self._asap.hosts[0], self._asap.port or ASAP_PORT
         try:
-            return self.node.asap.listen_tcp(host, wanted)
+            return self.node.asap.listen_tcp(host, wanted, most)
         except CannotListenError:
-            port: Any = self.node.asap.listen_tcp(host, 0)
+            port: Any = self.node.asap.listen_tcp(host, 0, most)
             self._log.info(
                 "TCP port {taken} is taken: users reach this registrar over TCP at port {port}",
                 taken=wanted,

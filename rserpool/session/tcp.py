@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from rserpool.core.errors import WireError
 from rserpool.core.session.traits import Traits
 from rserpool.core.wire.frames import DATA, LONGEST_FRAME, FrameReader, Hello, frame
+from rserpool.node.sockets import notice_vanished
 from rserpool.session.links import Link, LinkOwner
 
 
@@ -26,6 +27,7 @@ class TcpLink(Link, Protocol):
         no_delay = getattr(self.transport, "setTcpNoDelay", None)
         if no_delay is not None:
             no_delay(True)
+            notice_vanished(self.transport)
         self.transport.registerProducer(self, True)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

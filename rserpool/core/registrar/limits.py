@@ -16,6 +16,7 @@ class Limits:
     @ivar requests_per_second: registrations, deregistrations and resolutions a second of one peer.
     @ivar reports_per_second: unreachable reports a second of one peer; more are dropped without an answer.
     @ivar subscriptions_per_association: pools that one association may subscribe to.
+    @ivar connections_per_machine: TCP connections of one machine; who comes beyond that is closed at once.
     """
 
     pools: int = 100_000
@@ -25,6 +26,7 @@ class Limits:
     requests_per_second: float = 20_000.0
     reports_per_second: float = 20.0
     subscriptions_per_association: int = 1_000
+    connections_per_machine: int = 1_000
 
 
 class TokenBucket:
