@@ -27,6 +27,7 @@ from rserpool.core.effects import (
 from rserpool.core.errors import CauseCode, WireError
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
+from rserpool.core.wire.tlv import LONGEST_INFORMATION, POOL_HANDLE, parameter, whole
 from rserpool.node.loop import Carrier, Loop, Timer
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.strangers import Announcers, Strangers
@@ -39,6 +40,7 @@ class Channel:
 
     @ivar multicast: C{multicast(data)} announces a message; None where announcements are off.
     @ivar strangers: who sends what cannot be understood.
+    @ivar refuse: what answers a request that cannot be decoded; None where an error is all that is due.
     @ivar addresses_changed: what hears that a peer's addresses are not those that it came with; None for nothing.
     """
 
@@ -50,6 +52,7 @@ class Channel:
         self.strangers = Strangers(driver.log)
         self.announcers = Announcers()
         self.multicast: Callable[[bytes], None] | None = None
+        self.refuse: Callable[[bytes, WireError], asap.Message | None] | None = None
         self.addresses_changed: Callable[[Association, tuple[str, ...], float], list[Effect]] | None = None
         self._dialled: dict[TransportAddress, Carrier] = {}
         # One endpoint may be dialled by several addresses: one that was configured, and one that it told.
@@ -121,10 +124,11 @@ class Channel:
                 if self._present.get(place) is carrier:
                     del self._present[place]
 
-    def does_not_fit(self, carrier: Carrier, error: ValueError) -> None:
+    def does_not_fit(self, carrier: Carrier, message: Any, error: ValueError) -> None:
         """A message cannot be encoded: the peer asked with a pool handle so long that no answer can hold it."""
         self.strangers.came(carrier, f"a question whose answer fits no message: {error}")
-        self._report(carrier, 0, (ErrorCause(CauseCode.INVALID_VALUES),))
+        offending = whole(parameter(POOL_HANDLE, getattr(message, "handle", b"")[:LONGEST_INFORMATION]))
+        self._report(carrier, 0, (ErrorCause(CauseCode.INVALID_VALUES, offending),))
 
     # What happens
 
@@ -152,7 +156,10 @@ class Channel:
             decoded = self.codec.decode(data)
         except WireError as error:
             self.strangers.came(carrier, str(error))
-            if error.report:
+            answer = self.refuse(data, error) if self.refuse is not None and error.report else None
+            if answer is not None:
+                self.driver.perform([Send(carrier, answer)])
+            elif error.report:
                 self._report(carrier, 0, (cause_of(error),))
             return
         if decoded.unrecognized:
@@ -281,7 +288,7 @@ class Driver:
                 try:
                     carrier.send(message if type(message) is bytes else channel.codec.encode(message), channel.ppid)
                 except ValueError as error:
-                    channel.does_not_fit(carrier, error)
+                    channel.does_not_fit(carrier, message, error)
             else:
                 self._perform(effect)
         while self.met:

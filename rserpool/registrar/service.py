@@ -19,6 +19,7 @@ from rserpool.core.registrar import Limits, Registrar
 from rserpool.core.registrar.events import SupervisionStretched
 from rserpool.core.wire import enrp as enrp_messages
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
+from rserpool.core.wire.refusing import refuse
 from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.multicast import ENRP_GROUP, default_group
 from rserpool.node.node import Node
@@ -98,8 +99,7 @@ class RegistrarService(Service):
         self._backend = backend
         self._announce = announce
         self._announce_group = announce_group
-        self._discover = discover
-        self._discover_group = discover_group
+        self._discover, self._discover_group = discover, discover_group
         self._given_stack = stack
         limits = limits or Limits()
         self._connections_per_machine = limits.connections_per_machine
@@ -116,10 +116,9 @@ class RegistrarService(Service):
         )
         self.node = Node(reactor, self.registrar, self._notified, server=identifier)
         self.registrar.peering.suggest = suggest_takeover
-        self.node.asap.addresses_changed = self.registrar.addresses_changed
+        self.node.asap.addresses_changed, self.node.asap.refuse = self.registrar.addresses_changed, refuse
         self._operator = OperatorLog(reactor, self._log, identifier)
-        self._tame_garbage = tame_garbage
-        self._garbage = Garbage(lambda: len(self.registrar.handlespace))
+        self._tame_garbage, self._garbage = tame_garbage, Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)
         self._collecting.clock = reactor
 

@@ -27,6 +27,7 @@ from rserpool.core.wire.parameters import ErrorCause
 from rserpool.node.node import Node
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 from rserpool.testing import Scope
+from tests.conformance import rfc
 from tests.node.talker import Talker, talk
 
 PARAMETER = PoolElementParameter(7, 0, 60, TcpTransport(80, "10.0.0.9"), PolicyParameter(0x1))
@@ -161,6 +162,32 @@ class NodeTests(SynchronousTestCase):
         self.assertIsInstance(answer, asap.HandleResolutionResponse)
         (error,) = self.send(b"\x77\x00\x00\x04")
         self.assertEqual(0x2, error.causes[0].code)
+
+    @rfc(
+        "5352", "3.1", "MUST reply to the requesting PE", "setting the R flag in the ASAP_REGISTRATION_RESPONSE to '1'"
+    )
+    def test_requests_that_cannot_be_understood(self) -> None:
+        """They have their responses, as those have that can be: nobody waits for T1, T2 or T3."""
+        registration = asap.encode(asap.Registration(b"pool", PARAMETER))
+        (refused,) = self.send(registration.replace(b"\0\x08\0\x08\0\0\0\1", b"\0\x06\0\x08\0\0\0\1"))
+        assert isinstance(refused, asap.RegistrationResponse)
+        self.assertEqual((b"pool", 7, True, 0x3), (*_of(refused), refused.rejected, refused.causes[0].code))
+        (refused,) = self.send(asap.encode(asap.Deregistration(b"pool", 7))[:-2])
+        assert isinstance(refused, asap.DeregistrationResponse)
+        self.assertEqual((b"pool", 0, 0x3), (*_of(refused), refused.causes[0].code))
+        (refused,) = self.send(asap.encode(asap.HandleResolution(b"pool")) * 2)
+        assert isinstance(refused, asap.HandleResolutionResponse)
+        self.assertEqual((b"pool", 0x3), (refused.handle, refused.causes[0].code))
+        # A parameter that wants to be discarded with its message, and reported; one that wants it in silence.
+        for kind, answers in ((b"\x41\x11", 1), (b"\x01\x11", 0)):
+            data = asap.encode(asap.HandleResolution(b"pool")) + kind + b"\0\4"
+            found = self.send(data[:2] + len(data).to_bytes(2, "big") + data[4:])
+            self.assertEqual([0x1] * answers, [answer.causes[0].code for answer in found])
+        self.alive()
+
+
+def _of(answer: asap.RegistrationResponse | asap.DeregistrationResponse) -> tuple[bytes, int]:
+    return answer.handle, answer.identifier
 
 
 class DialTests(SynchronousTestCase):

@@ -17,12 +17,15 @@ from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.rules import Ruling
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import (
+    DATA_ONLY,
+    DATA_PLUS_CONTROL,
     ErrorCause,
     OpaqueTransport,
     PoolElementParameter,
     SctpTransport,
     UserTransport,
     encode_pool_element,
+    pool_handle,
 )
 from rserpool.core.wire.transports import encode_transport
 
@@ -166,13 +169,15 @@ class Home:
         authority.speaks_for_elements(client).demand()
         if len(message.handle) > self._limits.handle_length:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
-        if not message.handle or not parameter.identifier or parameter.life == 0 or parameter.life < -1:
+        if not message.handle:
+            raise Rejected(CauseCode.INVALID_VALUES, pool_handle(message.handle))
+        if not parameter.identifier or parameter.life == 0 or parameter.life < -1:
             raise Rejected(CauseCode.INVALID_VALUES, encode_pool_element(parameter))
         transport = parameter.user_transport
         if isinstance(transport, OpaqueTransport):
             return transport
         usable = authority.usable(client, transport)
-        if not transport.port:
+        if not transport.port or transport.use not in (DATA_ONLY, DATA_PLUS_CONTROL):
             raise Rejected(CauseCode.INVALID_VALUES, encode_transport(transport))
         if usable != transport.addresses and isinstance(transport, SctpTransport):
             return SctpTransport(transport.port, transport.use, usable)

@@ -40,7 +40,9 @@ def decode_operation_error(data: bytes, start: int, stop: int) -> tuple[ErrorCau
 
     @raise WireError: if a cause does not fit, or there is none.
     """
-    causes = tuple(ErrorCause(code, data[offset + 4 : end]) for code, offset, end in parameters(data, start + 4, stop))
+    causes = tuple(
+        ErrorCause(code, data[offset + 4 : end]) for code, offset, end in parameters(data, start + 4, stop, start)
+    )
     if not causes:
         raise WireError("an Operation Error parameter has no error cause", information=data[start:stop])
     return causes

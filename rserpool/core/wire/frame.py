@@ -8,7 +8,7 @@ from struct import Struct
 from typing import ClassVar, Final, Protocol, Self, TypeVar
 
 from rserpool.core.errors import CauseCode, WireError
-from rserpool.core.wire.tlv import LONGEST, LONGEST_INFORMATION, Decoded
+from rserpool.core.wire.tlv import LONGEST, Decoded, whole
 
 _HEADER: Final = Struct("!BBH")
 
@@ -69,6 +69,11 @@ def decode_message(data: bytes, classes: tuple[type[M], ...], shortest: int) -> 
     except WireError as error:
         if data and data[0] == len(classes):
             error.report = False
+        if error.cause == CauseCode.INVALID_VALUES:
+            # RFC 5354 3.12.4: the offending TLV whole; it is the message where no parameter has the fault alone.
+            error.information = whole(error.information or data)
+            if not error.information:
+                error.cause = CauseCode.UNSPECIFIED
         raise
     if report:
         return Decoded(message, tuple(report) if kind < len(classes) else ())
@@ -84,13 +89,13 @@ def _header(data: bytes, types: int, shortest: int) -> tuple[int, int, int]:
         raise WireError(
             f"unknown message type 0x{kind:02x}",
             cause=CauseCode.UNRECOGNIZED_MESSAGE,
-            information=data[: min(max(length, 4), LONGEST_INFORMATION)],
+            information=whole(data[: max(length, 4)]),
             report=kind >> 6 == 1,
         )
     if not shortest <= length <= len(data) <= length + 3:
         raise WireError(
             f"message type 0x{kind:02x} says {length} bytes, but {len(data)} came",
-            information=data[:LONGEST_INFORMATION],
+            information=data,
         )
     return kind, flags, length
 

@@ -206,7 +206,7 @@ def decode_element(data: bytes, start: int, stop: int, report: list[bytes]) -> P
     policy: PolicyParameter | None = None
     asap: SctpTransport | None = None
     encapsulation = framing = 0
-    for kind, offset, end in parameters(data, start + 16, stop):
+    for kind, offset, end in parameters(data, start + 16, stop, start):
         if user is None and kind in TRANSPORTS:
             user = decode_transport(data, offset, end, report)
         elif kind == POLICY and policy is None:
@@ -253,7 +253,7 @@ def decode_server_information(data: bytes, start: int, stop: int, report: list[b
         raise WireError("a server information parameter is cut short", information=data[start:stop])
     transport: SctpTransport | None = None
     encapsulation = 0
-    for kind, offset, end in parameters(data, start + 8, stop):
+    for kind, offset, end in parameters(data, start + 8, stop, start):
         if kind == SCTP_TRANSPORT and transport is None:
             transport = decode_sctp_transport(data, offset, end, report)
         elif kind == ENCAPSULATION:

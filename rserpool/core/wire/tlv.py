@@ -87,21 +87,28 @@ def container(kind: int, fixed: bytes, nested: Sequence[bytes]) -> bytes:
     return HEADER.pack(kind, 4 + len(fixed) + len(value) - (-nested[-1][3] & 3)) + fixed + value
 
 
-def parameters(data: bytes, offset: int, end: int) -> Iterator[tuple[int, int, int]]:
+def whole(tlv: bytes) -> bytes:
+    """An offending TLV as cause-specific information: as much as fits, with that length; empty if it is none."""
+    tlv = tlv[:LONGEST_INFORMATION]
+    return tlv[:2] + len(tlv).to_bytes(2, "big") + tlv[4:] if len(tlv) >= 4 else b""
+
+
+def parameters(data: bytes, offset: int, end: int, outer: int = 0) -> Iterator[tuple[int, int, int]]:
     """The parameters between two offsets, without looking into them: type, offset, and end without padding.
 
     @param offset: a multiple of 4.
+    @param outer: where the parameter begins that these are in; the message by default.
     @raise WireError: if one does not fit.
     """
     while offset < end:
         if end - offset < 4:
-            raise WireError("a parameter header is cut short", information=data[offset:end])
+            raise WireError("a parameter header is cut short", information=data[outer:end])
         kind, length = _unpack_header(data, offset)
         stop = offset + length
         if length < 4 or stop > end:
             raise WireError(
                 f"parameter 0x{kind:x} says {length} bytes where {end - offset} are left",
-                information=data[offset : min(end, offset + LONGEST_INFORMATION)],
+                information=data[outer:end],
             )
         yield kind, offset, stop
         offset = (stop + 3) & ~3
@@ -118,7 +125,7 @@ def unexpected(data: bytes, kind: int, offset: int, stop: int, report: list[byte
     rule = kind >> 14
     if rule == 2:
         return
-    tlv = data[offset : min(stop, offset + LONGEST_INFORMATION)]
+    tlv = whole(data[offset:stop])
     if rule == 3:
         report.append(tlv)
         return

@@ -218,7 +218,7 @@ def _addresses(data: bytes, start: int, fixed: int, stop: int, report: list[byte
     if stop - start < fixed:
         raise WireError("a transport parameter is cut short", information=data[start:stop])
     addresses = []
-    for kind, offset, end in parameters(data, start + fixed, stop):
+    for kind, offset, end in parameters(data, start + fixed, stop, start):
         if kind == IPV4_ADDRESS or kind == IPV6_ADDRESS:
             if end - offset != (8 if kind == IPV4_ADDRESS else 20):
                 raise WireError("an address parameter has a wrong size", information=data[offset:end])

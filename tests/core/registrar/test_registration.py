@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import (
@@ -172,6 +174,8 @@ class RegistrationTests(SynchronousTestCase):
             element(1, life=0),
             element(1, life=-2),
             element(1, port=0),
+            replace(element(1), user_transport=SctpTransport(80, 7, ("10.0.0.1",))),
+            replace(element(1), user_transport=SctpTransport(80, 2, ("10.0.0.1",))),
             PoolElementParameter(1, 0, 60, element(1).user_transport, PolicyParameter(0x77)),
             PoolElementParameter(1, 0, 60, element(1).user_transport, PolicyParameter(2, b"")),
         ):
@@ -179,6 +183,7 @@ class RegistrationTests(SynchronousTestCase):
             self.assertEqual(causes(answer), [CauseCode.INVALID_VALUES], parameter)
         [answer] = self.stage.register("a", b"", element(1))
         self.assertEqual(causes(answer), [CauseCode.INVALID_VALUES])
+        self.assertEqual(answer.causes[0].information, bytes.fromhex("00090004"))
 
     @rfc("5352", "0", "MUST use the SCTP transport protocol")
     @rfc("5352", "2.1", "MUST use SCTP as transport")
