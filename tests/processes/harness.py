@@ -95,7 +95,7 @@ class Process(ProcessProtocol):
 
     def signal(self, name: str) -> None:
         """Send it a signal, unless it has ended."""
-        if self.status is None:
+        if self.status is None and self.pid is not None:  # it may be gone, with lines that are still to come
             os.kill(self.pid, getattr(signal, f"SIG{name}"))
 
     def says(self, pattern: str, after: int = 0) -> Deferred[re.Match[str]]:
