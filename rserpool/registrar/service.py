@@ -101,8 +101,6 @@ class RegistrarService(Service):
         self._announce_group = announce_group
         self._discover, self._discover_group = discover, discover_group
         self._given_stack = stack
-        limits = limits or Limits()
-        self._connections_per_machine = limits.connections_per_machine
         self._tcp_port: Any = None
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
@@ -214,7 +212,7 @@ class RegistrarService(Service):
         return TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port)
 
     def _listen_tcp(self) -> Any:
-        most = self._connections_per_machine
+        most = self.registrar.limits.connections_per_machine
         if self._asap_tcp is not None:
             return self.node.asap.listen_tcp(self._asap_tcp.hosts[0], self._asap_tcp.port, most)
         host, wanted = self._asap.hosts[0], self._asap.port or ASAP_PORT

@@ -41,6 +41,7 @@ class Registrar:
     @param round_trip: C{round_trip(association)} tells how far away a peer is (seconds there and back; None if that is
         not known), for the policies that count with distances.
     @ivar identifier: its ENRP server identifier (non-zero, 32 bits).
+    @ivar limits: what it accepts.
     @ivar enrp: its side towards other registrars.
     @ivar peering: what it knows of them.
     """
@@ -55,7 +56,7 @@ class Registrar:
         keep_alives: bool = True,
         round_trip: Callable[[Association], float | None] = lambda association: None,
     ) -> None:
-        limits = limits or Limits()
+        self.limits = limits = limits or Limits()
         distances = Distances(round_trip)
         self.identifier = identifier
         self.handlespace = Handlespace(random)
