@@ -157,7 +157,7 @@ class PoolUserService(Service):
     ) -> Deferred[Resolved]:
         """Find elements of a pool (RFC 5352 section 3.3), in the order in which to try them.
 
-        @param items: at most so many; None for all that the registrar gives.
+        @param items: at most so many; None or 0 for all that the registrar gives.
         @param timeout: seconds until it fails; by default as long as MAX-REQUEST-RETRANSMIT requests may take.
         @param fresh: do not accept what the cache holds.
         @return: a C{Deferred} that can be cancelled. It fails with L{UnknownPool<rserpool.core.errors.UnknownPool>},

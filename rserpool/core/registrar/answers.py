@@ -50,13 +50,13 @@ class Answers:
         return sum(map(len, self._subscribers.values()))
 
     def resolve(self, client: Client, message: asap.HandleResolution, now: float) -> list[Effect]:
-        """3.3: up to C{items} elements in the order of the policy; absent: all that fit."""
+        """3.3: up to C{items} elements in the order of the policy; absent or 0: all that fit."""
         handle = message.handle
         pool = self._handlespace.pools.get(handle)
         if pool is None:
             return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]
         accepted = message.subscribe and self._subscribe(client, handle, message.items)
-        items = MOST if message.items is None else min(message.items, MOST)
+        items = min(message.items or MOST, MOST)
         return [Send(client.association, self._answer(client, pool, pool.select, items, accepted))]
 
     def changed(self, handle: bytes, now: float) -> list[Effect]:
@@ -121,7 +121,7 @@ class Answers:
             self._unsubscribe(client.association, handle)
             return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]
         items = self._subscribers.get(handle, {}).get(client.association)
-        items = MOST if items is None else min(items, MOST)
+        items = min(items or MOST, MOST)
         # An update moves no round robin head and no degradation counter.
         return [Send(client.association, self._answer(client, pool, pool.peek, items, True))]
 

@@ -62,10 +62,10 @@ class PoolUser:
 
         @param request: a token that the outcome will carry.
         @param deadline: when to give up (monotonic seconds).
-        @param items: at most so many elements; None for all that the registrar gives.
+        @param items: at most so many elements; None or 0 for all that the registrar gives.
         @param fresh: do not accept what the cache holds.
         """
-        return self._resolution.resolve(request, handle, now, deadline=deadline, items=items, fresh=fresh)
+        return self._resolution.resolve(request, handle, now, deadline=deadline, items=items or None, fresh=fresh)
 
     def cancel(self, request: Hashable) -> None:
         """Nobody waits for this request any more."""
@@ -107,7 +107,7 @@ class PoolUser:
 
     def subscribe(self, handle: bytes, now: float, *, items: int | None = None) -> list[Effect]:
         """2.2.5: have every change of the pool notified (L{PoolChanged<rserpool.user.PoolChanged>})."""
-        return self._resolution.subscribe(handle, now, items)
+        return self._resolution.subscribe(handle, now, items or None)
 
     def unsubscribe(self, handle: bytes) -> None:
         """Changes of the pool are of no interest any more."""

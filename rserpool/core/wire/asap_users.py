@@ -49,7 +49,7 @@ class HandleResolution:
 
     @ivar subscribe: the S bit.
     @ivar items: the most elements that the answer is to hold (draft-dreibholz-rserpool-asap-hropt; 0xffffffff for
-        as many as allowed); C{None} if the parameter is absent.
+        as many as allowed, 0 for as many as the registrar gives by default); C{None} if the parameter is absent.
     """
 
     TYPE: ClassVar[int] = 0x05

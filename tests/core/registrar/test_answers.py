@@ -39,6 +39,17 @@ class ResolutionTests(SynchronousTestCase):
         self.assertGreater(len(answer.elements), 700)
         self.assertEqual(len(self.stage.resolve("u", POOL, items=3).elements), 3)
 
+    def test_no_items_are_as_many_as_without_the_option(self):
+        """0, in answers and in updates: rsplib reads it so."""
+        for identifier in (1, 2, 3):
+            self.stage.register("a", POOL, element(identifier))
+        self.assertEqual(len(self.stage.resolve("u", POOL, items=0, subscribe=True).elements), 3)
+        self.stage.pass_time(1)
+        self.stage.effects.clear()
+        self.stage.register("a", POOL, element(4))
+        [update] = self.stage.sent("u", self.stage.effects)
+        self.assertEqual(len(update.elements), 4)
+
     def test_round_robin_moves_by_one(self):
         for identifier in (1, 2, 3):
             self.stage.register("a", POOL, element(identifier))

@@ -26,6 +26,13 @@ class AnswerTests(StageCase):
         self.assertEqual(ids(event), [1, 2])
         self.assertEqual(event.age, 0.0)
 
+    def test_no_items(self) -> None:
+        """None at all stands for all that the registrar gives, as if nothing had been said."""
+        self.stage.resolve("a", items=0)
+        self.assertEqual(self.stage.asked(), [asap.HandleResolution(b"pool")])
+        self.stage.says(answer(b"pool", 1, 2))
+        self.assertEqual(self.resolved(), [[1, 2]])
+
     def test_no_policy_is_round_robin(self) -> None:
         """2.2.6: without a policy parameter the overall policy is round robin."""
         self.stage.resolve("a")
