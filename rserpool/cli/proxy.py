@@ -11,10 +11,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from rserpool.cli.options import OK, add_reporting_options, add_user_options, number, reporting, user_from
 from rserpool.cli.signals import ENDING, on_signals
 from rserpool.core.errors import ConfigurationError
-from rserpool.core.user.trying import TIMEOUT
+from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import server_endpoint
-from rserpool.proxy.service import GRACE, LIMIT, ProxyService, address_text
+from rserpool.proxy.service import LIMIT, ProxyService, address_text
 from rserpool.user.service import PoolUserService
 
 SUMMARY = "relay connections to the elements of a pool until it is interrupted, for programs that know nothing of pools"
@@ -45,11 +45,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=number(float),
         default=GRACE,
-        help=f"how long connections may take to end when it is interrupted (default: {GRACE:g}); "
+        help=f"how long connections in use may take to end when it is interrupted, or (with --drop) when their element "
+        f"leaves the pool (default: {GRACE:g}); "
         "a second signal ends them at once",
     )
     parser.add_argument(
-        "--drop", action="store_true", help="abort connections to elements that the registrar has removed"
+        "--drop",
+        action="store_true",
+        help="abort connections to elements that the registrar has removed; those in use may take --grace seconds where "
+        "the element left by itself",
     )
 
 

@@ -19,6 +19,8 @@ from rserpool.user.endpoint import PoolClientEndpoint
 
 HALF_CLOSED = 60.0
 """Seconds without a byte after which a connection ends that one side has closed."""
+IDLE = 2.0
+"""A connection is in use while the client waits for an answer, and so many seconds after the last byte."""
 RETRIES = 3
 """An element that accepts and closes before any byte was passed is no good: so many times another is tried."""
 
@@ -144,6 +146,8 @@ class Client:
         self._element: End | None = None
         self._connecting: Deferred[Any] | None = None
         self._moved = 0
+        self._answer_owed = False
+        self._last = clients.reactor.seconds()
         self._timer: Any = None
         self._retries = RETRIES
         self._deadline = clients.reactor.seconds() + clients.timeout
@@ -161,11 +165,19 @@ class Client:
 
     def passed(self, end: End, count: int) -> None:
         self._moved += count
+        self._answer_owed = end is self.end
+        self._last = self._clients.reactor.seconds()
         counters = self._clients.counters
         if end is self.end:
             counters.to_elements += count
         else:
             counters.from_elements += count
+
+    @property
+    def in_use(self) -> bool:
+        """Whether the client seems to wait for something: it spoke last, or bytes came just now."""
+        quiet = self._clients.reactor.seconds() - self._last
+        return bool(self._moved) and (self._answer_owed or quiet < IDLE)
 
     def ended(self, end: End) -> bool:
         """One side sends no more; whether this is taken care of."""
@@ -260,3 +272,8 @@ class Client:
         self._timer = None
         self._clients.failed(self, failure)
         self.end.abort()
+
+
+def in_use(end: End) -> bool:
+    """Whether an element may be sending, or about to send, what a client asked for."""
+    return not isinstance(end.owner, Client) or end.owner.in_use

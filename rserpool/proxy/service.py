@@ -13,15 +13,13 @@ from twisted.logger import Logger
 
 from rserpool.core.handles import handle_text
 from rserpool.core.user.events import PoolChanged
-from rserpool.core.user.trying import TIMEOUT
+from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.node.counting import CountedLog
-from rserpool.proxy.clients import Clients
+from rserpool.proxy.clients import Clients, in_use
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
 from rserpool.user.subscriptions import Subscription
 
-GRACE = 30.0
-"""Seconds that connections have to end when the proxy stops, where nothing else is said."""
 LIMIT = 1000
 """So many connections at once, where nothing else is said; each takes two file descriptors."""
 
@@ -34,7 +32,8 @@ class ProxyService(Service):
     @param user: a L{PoolUserService}; if it does not run it is started and stopped with this service.
     @param pool: the pool handle.
     @param listen: where to accept connections.
-    @param drop: whether to abort connections to elements that the registrar removes.
+    @param drop: whether to abort connections to elements that the registrar removes; those that are in use C{grace}
+        seconds later at most, if the element left by itself.
     @param limit: so many connections at once; who comes beyond that is closed at once.
     @param grace: seconds that connections have to end when the service stops.
     @param timeout: seconds until a client is given up for which no element accepts.
@@ -56,7 +55,7 @@ class ProxyService(Service):
         timeout: float = TIMEOUT,
     ) -> None:
         self.ports: list[IListeningPort] = []
-        self.endpoint = PoolClientEndpoint(user, pool, drop=drop, timeout=timeout)
+        self.endpoint = PoolClientEndpoint(user, pool, drop=drop, timeout=timeout, grace=grace, spare=in_use)
         self.listening: Deferred[None] | None = None
         self._user = user
         self._subscription: Subscription | None = None

@@ -10,12 +10,12 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from rserpool.core.reading import between, one_of, seconds
-from rserpool.core.user.trying import TIMEOUT
+from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.monitor.status import user_status
 from rserpool.node.steady import make_steady
 from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import server_endpoint
-from rserpool.proxy.service import GRACE, LIMIT, ProxyService
+from rserpool.proxy.service import LIMIT, ProxyService
 from rserpool.tap.options import AskingOptions, Started, read
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
@@ -33,7 +33,12 @@ class ProxyOptions(AskingOptions):
         ["pool", None, None, "NAME of the pool"],
         ["transport", None, "auto", "how to speak with registrars: auto, sctp or tcp"],
         ["limit", None, str(LIMIT), "so many connections at once"],
-        ["grace", None, f"{GRACE:g}", "seconds that connections may take to end when it stops"],
+        [
+            "grace",
+            None,
+            f"{GRACE:g}",
+            "seconds that connections in use may take to end when it stops, or (--drop) when their element leaves",
+        ],
         ["timeout", None, f"{TIMEOUT:g}", "seconds until a client is given up for which no element accepts"],
     ]
     optFlags = [["drop", None, "Abort connections to elements that the registrar has removed."]]

@@ -1,7 +1,7 @@
 """Which element serves which open connection; and the end of connections to elements that were removed.
 
 A frozen peer keeps TCP up: only its registrar notices, and removes it. A user that wishes so then loses the connection
-at once, and fails over.
+at once, and fails over. An element that left by itself may finish what it was asked; nothing new is asked of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from rserpool.core.user.events import PoolChanged, Resolved
 from rserpool.core.user.places import serves_at
+from rserpool.core.user.trying import GRACE
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.service import PoolUserService
 from rserpool.user.subscriptions import Subscription
@@ -22,11 +23,16 @@ from rserpool.user.subscriptions import Subscription
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
-GRACE = 5.0
+SETTLING = 5.0
 """A new home registrar may not know every element yet: for so many seconds (or two T2) it is not believed that an
 element is gone which it never listed."""
 CERTAIN = 400
 """An answer with so many elements may have been cut (a message holds 65,535 bytes): others may still be there."""
+
+DYING = 5.0
+"""Seconds that a connection in use has at most, where the registrar says that the element did not answer."""
+LOOK = 0.25
+"""Seconds between two looks at whether a connection is still in use."""
 
 REMEMBERED = 50
 """So many closed connections are remembered, for reports that come after their end."""
@@ -87,10 +93,11 @@ class Connections:
 class Drop:
     """Aborts the connections to elements that the registrar removed.
 
-    An element that the registrar still knows, but never hands out (weight 0, say), counts as removed.
+    An element that the registrar still knows, but never hands out (weight 0, say), counts as one that left.
 
-    @param spare: whether the connection of a protocol is given L{GRACE} seconds to end by itself.
-    @param dropped: called with the protocol of such a connection, instead of aborting it.
+    @param grace: seconds that a connection in use has, when its element has left.
+    @param spare: whether the connection of a protocol is in use; None where that is not known.
+    @param dropped: called with the protocol of such a connection, and whether the element died, instead of all this.
     """
 
     _log = Logger()
@@ -100,18 +107,22 @@ class Drop:
         user: PoolUserService,
         handle: bytes,
         connections: Connections,
+        *,
+        grace: float = GRACE,
         spare: Callable[[Any], bool] | None = None,
-        dropped: Callable[[Any], object] | None = None,
+        dropped: Callable[[Any, bool], object] | None = None,
     ) -> None:
         self._user = user
         self._handle = handle
         self._connections = connections
         self._dropped = dropped
-        self._spare = spare or (lambda protocol: False)
+        self._spare = spare
+        self._grace = grace
+        self._dead: frozenset[int] = frozenset()
         self._subscription: Subscription | None = None
         self._present: frozenset[int] | None = None
         self._again: IDelayedCall | None = None
-        self._grace = max(GRACE, 2 * user.profile.t2_registration)
+        self._settling = max(SETTLING, 2 * user.profile.t2_registration)
 
     def watch(self) -> None:
         """There is a connection: watch the pool, until there is none."""
@@ -120,13 +131,16 @@ class Drop:
 
     def _changed(self, change: PoolChanged) -> None:
         elements = change.elements or ()
+        self._dead |= frozenset(change.dead)
         if len(elements) >= CERTAIN:
             self._present = None
             return
         self._present = frozenset(element.identifier for element in elements)
+        self._dead -= self._present
         self._review()
 
     def _review(self) -> None:
+        self._look_no_more()
         open_ = self._connections.open
         if not open_:
             self.rest()
@@ -137,26 +151,36 @@ class Drop:
         for connection in open_:
             if connection.element.identifier in self._present:
                 connection.listed_by, connection.until = home_since, None
-            elif home_since is not None and (connection.listed_by == home_since or now >= home_since + self._grace):
+            elif home_since is not None and (connection.listed_by == home_since or now >= home_since + self._settling):
                 self._end(connection, now)
             else:
-                self._look_again((now if home_since is None else home_since) + self._grace - now)
+                self._look_again((now if home_since is None else home_since) + self._settling - now)
 
     def _end(self, connection: _Connection, now: float) -> None:
-        if connection.until is None:
-            connection.until = now + GRACE if self._spare(connection.protocol()) else now
-        if now >= connection.until:
-            self._abort(connection)
+        # Who never came to a new registrar did not leave by itself either.
+        dead = connection.element.identifier in self._dead or connection.listed_by != self._user.home_since
+        if self._dropped is not None:
+            self._dropped(connection.protocol(), dead)
+            return
+        in_use = not dead if self._spare is None else self._spare(connection.protocol())
+        until = now + (min(self._grace, DYING) if dead else self._grace)
+        connection.until = until if connection.until is None else min(until, connection.until)
+        if in_use and now < connection.until:
+            left = connection.until - now
+            self._look_again(left if self._spare is None else min(left, LOOK))
         else:
-            self._look_again(connection.until - now)
+            self._abort(connection)
 
     def _look_again(self, seconds: float) -> None:
         if self._again is None:
-            self._again = self._user.reactor.callLater(seconds, self._grace_over)
+            self._again = self._user.reactor.callLater(seconds, self._review)
+        elif self._again.getTime() > self._user.reactor.seconds() + seconds:
+            self._again.reset(seconds)
 
-    def _grace_over(self) -> None:
+    def _look_no_more(self) -> None:
+        if self._again is not None and self._again.active():
+            self._again.cancel()
         self._again = None
-        self._review()
 
     def _abort(self, connection: _Connection) -> None:
         self._log.info(
@@ -164,9 +188,6 @@ class Drop:
             identifier=connection.element.identifier,
             pool=self._handle.decode("utf-8", "backslashreplace"),
         )
-        if self._dropped is not None:
-            self._dropped(connection.protocol())
-            return
         transport = connection.transport()
         abort = getattr(transport, "abortConnection", None) or getattr(transport, "abort", None)
         if abort is not None:
@@ -177,10 +198,8 @@ class Drop:
         if self._subscription is not None:
             self._subscription.stop()
             self._subscription = None
-        self._present = None
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
+        self._present, self._dead = None, frozenset()
+        self._look_no_more()
 
 
 def listed_by(user: PoolUserService, resolved: Resolved) -> float | None:

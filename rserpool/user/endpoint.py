@@ -14,7 +14,7 @@ from zope.interface import implementer
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.user.events import Resolved
 from rserpool.core.user.places import describe
-from rserpool.core.user.trying import TIMEOUT, NotAccepted, PassedOver, Trying, rules_of, try_elements
+from rserpool.core.user.trying import GRACE, TIMEOUT, NotAccepted, PassedOver, Trying, rules_of, try_elements
 from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport
 from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time
 from rserpool.user.drop import Connections, Drop, is_open, listed_by, weak
@@ -38,8 +38,11 @@ class PoolClientEndpoint:
     @param attempt: seconds that one element may take to accept; T1 of the profile by default.
     @param items: how many elements to ask the registrar for; None for all.
     @param drop: abort connections to elements that the registrar removes.
-    @param spare: called with a protocol, whether its element is serving it: a connection that is to be aborted is then
-        given 5 s to end by itself. One that is not is no load for its element.
+    @param grace: with C{drop}, seconds that a connection may go on when its element has left the pool by itself, for it
+        may serve it to the end. One whose element did not answer the registrar is aborted at once.
+    @param spare: called with a protocol, whether its element is serving it: a connection that is to be aborted may then
+        go on for so long, and up to 5 s also where the element did not answer. One that is not is no load for its
+        element. By default all are, and none of the dead.
     @param chosen: called with the L{PoolElementParameter} whenever a connection to it is up.
     @ivar element: the element that was connected to last, or None.
     """
@@ -55,6 +58,7 @@ class PoolClientEndpoint:
         attempt: float | None = None,
         items: int | None = None,
         drop: bool = False,
+        grace: float = GRACE,
         spare: Callable[[Any], bool] | None = None,
         chosen: Callable[[PoolElementParameter], object] | None = None,
     ) -> None:
@@ -65,7 +69,7 @@ class PoolClientEndpoint:
         self._items = items
         self._connections = Connections()
         self._busy = spare
-        self._drop = Drop(user, self.handle, self._connections, spare) if drop else None
+        self._drop = Drop(user, self.handle, self._connections, grace=grace, spare=spare) if drop else None
         self._chosen = chosen
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ The keywords, all of them optional:
     - C{attempt=SECONDS}: how long one element may take to accept (T1 of the profile).
     - C{items=N}: how many elements to ask the registrar for.
     - C{drop=yes|no}: whether to abort connections to elements that the registrar removes.
+    - C{grace=SECONDS}: with C{drop=yes}, how long a connection may go on when its element leaves by itself (30).
     - C{backend=auto|...}: which SCTP.
     - C{announce=yes|no}: whether to look for registrars that announce themselves by multicast, too (no).
 
@@ -72,7 +73,7 @@ def endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolClientEndpoi
     if keywords:
         raise ConfigurationError(
             f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; "
-            "choose from registrar, transport, profile, timeout, attempt, items, drop, backend, announce"
+            "choose from registrar, transport, profile, timeout, attempt, items, drop, grace, backend, announce"
         )
     users = _shared.setdefault(reactor, {})
     settings = (addresses, *asking.values())
@@ -114,4 +115,5 @@ _CONNECTING_KEYWORDS: dict[str, Callable[[str], Any]] = {
     "attempt": _number("attempt", float, "number"),
     "items": _number("items", int, "whole number"),
     "drop": _yes_or_no("drop"),
+    "grace": _number("grace", float, "number"),
 }

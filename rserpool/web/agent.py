@@ -6,11 +6,12 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
 from twisted.internet.error import ConnectError, ConnectionClosed, ConnectionDone
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.client import (
     URI,
     Agent,
@@ -23,7 +24,7 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResp
 from zope.interface import implementer
 
 from rserpool.core.user.places import describe
-from rserpool.core.user.trying import TIMEOUT, PassedOver
+from rserpool.core.user.trying import GRACE, TIMEOUT, PassedOver
 from rserpool.user.service import PoolUserService
 from rserpool.web.body import kept
 from rserpool.web.connections import PoolConnections
@@ -37,6 +38,8 @@ ATTEMPTS = 3
 """To how many elements one request is sent at most; a request that kills its server must not kill them all."""
 LONGEST_KEPT = 2**20
 """Bytes of a body that are kept to be sent again."""
+DEADLINE = 60.0
+"""Seconds that a request may take until it is answered."""
 READ_AHEAD = 2**16
 """Answers of at most so many bytes are read before they are handed out."""
 
@@ -59,6 +62,8 @@ class PoolAgent:
     @param longest_kept: so many bytes of a body are kept to be sent again; requests with longer ones, or with one of
         unknown length, are not repeated.
     @param read_ahead: answers to idempotent requests of at most so many bytes are read before they are handed out.
+    @param grace: seconds that an answer may still take when its element leaves the pool; nothing new is asked of it.
+    @param deadline: seconds that a request may take until it is answered, whatever happens; None for ever.
     @param tls: see L{PoolEndpointFactory}, as for C{timeout}, C{attempt} and C{items}.
     """
 
@@ -77,8 +82,13 @@ class PoolAgent:
         timeout: float = TIMEOUT,
         attempt: float | None = None,
         items: int | None = None,
+        grace: float = GRACE,
+        deadline: float | None = DEADLINE,
     ) -> None:
-        self.endpoints = PoolEndpointFactory(user, hosts, tls=tls, timeout=timeout, attempt=attempt, items=items)
+        self.endpoints = PoolEndpointFactory(
+            user, hosts, tls=tls, timeout=timeout, attempt=attempt, items=items, grace=grace
+        )
+        self._deadline = deadline
         self._reactor = user.reactor
         self._connections = connections or PoolConnections(user.reactor, persistent=False)
         self._attempts = attempts
@@ -93,9 +103,13 @@ class PoolAgent:
         @return: a C{Deferred} of the response, that can be cancelled. It fails as C{Agent}'s does, and with
             L{UnknownPool<rserpool.core.errors.UnknownPool>}, L{NoRegistrar<rserpool.core.errors.NoRegistrar>},
             L{NoElement<rserpool.core.errors.NoElement>} (which names the elements that were tried, and what was wrong
-            with their certificates), or L{ConfigurationError<rserpool.core.errors.ConfigurationError>}.
+            with their certificates), or L{ConfigurationError<rserpool.core.errors.ConfigurationError>}; and with
+            C{twisted.internet.defer.TimeoutError} when the deadline has come.
         """
-        return ensureDeferred(self._request(method, uri, headers, bodyProducer))
+        asking = ensureDeferred(self._request(method, uri, headers, bodyProducer))
+        if self._deadline is not None:
+            asking.addTimeout(self._deadline, self._reactor, _late)
+        return asking
 
     def close(self) -> Deferred[None]:
         """Close the connections that wait for another request, and watch the pools no more.
@@ -126,6 +140,12 @@ class PoolAgent:
         raise AssertionError("unreachable")
 
 
+def _late(result: Any, seconds: float) -> Any:
+    if isinstance(result, Failure):
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    return result
+
+
 @implementer(IAgentEndpointFactory)
 class _Way:
     """The endpoints of one request, to know afterwards who it was sent to."""
@@ -138,7 +158,7 @@ class _Way:
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         endpoint = self._endpoints.endpointForURI(uri)
         if isinstance(endpoint, PoolWebEndpoint):
-            endpoint.fresh = self._fresh
+            endpoint.fresh, endpoint.repeats = self._fresh, True
             self._web = endpoint
         return endpoint
 

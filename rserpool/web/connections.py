@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.web.client import HTTPConnectionPool
+from twisted.web.client import HTTPConnectionPool, _RetryingHTTP11ClientProtocol
 
 from rserpool.web.endpoints import PoolWebEndpoint
 
@@ -33,7 +33,22 @@ class PoolConnections(HTTPConnectionPool):
             if fresh:
                 # This very connection may be used again later.
                 return self._newConnection(own, inner)
-            return super(PoolConnections, self).getConnection(own, inner)
+            return self._kept(own, inner)
+
+        def again() -> Deferred[Any]:
+            # Twisted itself would dial the same element, behind our back: it may be the one that does not answer.
+            return endpoint.connect_by(lambda inner, own: self._newConnection(own, inner))
+
+        def repeated(connection: Any) -> Any:
+            wrapped = self.retryAutomatically and endpoint.reused and not endpoint.repeats
+            return _RetryingHTTP11ClientProtocol(connection, again) if wrapped else connection
 
         fresh = endpoint.fresh
-        return endpoint.connect_by(connect)
+        return endpoint.connect_by(connect).addCallback(repeated)
+
+    def _kept(self, key: Hashable, endpoint: IStreamClientEndpoint) -> Deferred[Any]:
+        retry, self.retryAutomatically = self.retryAutomatically, False
+        try:
+            return super().getConnection(key, endpoint)
+        finally:
+            self.retryAutomatically = retry

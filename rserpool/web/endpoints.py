@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_text
-from rserpool.core.user.trying import TIMEOUT
+from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
@@ -35,7 +35,8 @@ T = TypeVar("T")
 class PoolEndpointFactory:
     """Makes endpoints of C{http://POOL/} and C{https://POOL/}.
 
-    Connections to elements that the registrar removes are dropped; where a response is under way, 5 s later.
+    Connections to elements that the registrar removes are dropped: idle ones at once; where a response is under way,
+    C{grace} seconds later at most if the element left by itself, and 5 s if it did not answer the registrar.
 
     @param user: a L{PoolUserService<rserpool.user.service.PoolUserService>}.
     @param hosts: which host stands for which pool, and which names the certificates bear.
@@ -44,6 +45,7 @@ class PoolEndpointFactory:
     @param timeout: seconds until a connect gives up.
     @param attempt: seconds that one element may take to accept, with TLS; T1 of the profile by default.
     @param items: how many elements to ask the registrar for; None for all.
+    @param grace: seconds that a response may still take when its element leaves the pool.
     """
 
     def __init__(
@@ -55,11 +57,12 @@ class PoolEndpointFactory:
         timeout: float = TIMEOUT,
         attempt: float | None = None,
         items: int | None = None,
+        grace: float = GRACE,
     ) -> None:
         self.user = user
         self.hosts = hosts or PoolHosts()
         self._tls = tls
-        self._options: dict[str, Any] = {"timeout": timeout, "attempt": attempt, "items": items}
+        self._options: dict[str, Any] = {"timeout": timeout, "attempt": attempt, "items": items, "grace": grace}
         self._endpoints: dict[bytes, PoolClientEndpoint] = {}
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
@@ -118,6 +121,7 @@ class PoolWebEndpoint:
     @ivar element: who was connected to last.
     @ivar reused: whether that connection was open before.
     @ivar fresh: whether only a new connection will do.
+    @ivar repeats: whether who connects repeats by himself what an old connection lost.
     """
 
     def __init__(
@@ -127,7 +131,7 @@ class PoolWebEndpoint:
         self.certificate = certificate
         self.element: PoolElementParameter | None = None
         self.reused = False
-        self.fresh = False
+        self.fresh = self.repeats = False
         self._creator = creator
 
     def __repr__(self) -> str:

@@ -128,6 +128,24 @@ class ServiceTests(SynchronousTestCase):
         self.scope.freeze(self.scope.members[1])
         self.scope.until(lambda: client.lost, 10.0)
 
+    def test_left(self) -> None:
+        """With C{drop} an element that leaves may finish what clients wait for; an idle connection ends soon."""
+        self.scope.member(1)
+        self.proxy(drop=True)
+        waiting, idle = self.client(), self.client()
+        self.scope.until(lambda: self.accepted() == {1: 2})
+        served = list(self.scope.servers[1].connections)
+        for client in (waiting, idle):
+            client.transport.write(b"ask")
+        self.scope.until(lambda: all(each.received == b"ask" for each in served))
+        self.scope.members[1].leave("pool")
+        for each in served:
+            if each.transport.getPeer().port == idle.transport.getHost().port:
+                each.transport.write(b"answer")
+        self.scope.advance(8.0)
+        self.assertIsNone(waiting.lost)
+        self.assertEqual(1, sum(each.lost is None for each in (waiting, idle)))
+
 
 class DescriptorTests(SynchronousTestCase):
     """How many connections fit."""

@@ -68,9 +68,9 @@ class DropTests(EndpointCase):
         self.assertIsNone(by_port[8002].lost)
 
     def test_spared(self) -> None:
-        """A connection that is in use may go on for five seconds."""
+        """A connection that is in use may go on for as long as the grace says."""
         busy = True
-        protocol = self.connected(self.endpoint(1, drop=True, spare=lambda protocol: busy))
+        protocol = self.connected(self.endpoint(1, drop=True, grace=5.0, spare=lambda protocol: busy))
         self.scope.advance(1)
         self.scope.members[1].leave("pool")
         self.scope.advance(4.9)
@@ -84,6 +84,34 @@ class DropTests(EndpointCase):
         self.scope.advance(1)
         self.scope.members[1].leave("pool")
         self.scope.until(lambda: protocol.lost, 1.0)
+
+    def test_left_by_itself(self) -> None:
+        """Where nobody knows whether a connection is in use, it may go on for half a minute."""
+        protocol = self.connected(self.endpoint(1, 2, drop=True))
+        self.scope.advance(1)
+        self.scope.members[1].leave("pool")
+        self.scope.advance(29)
+        self.assertIsNone(protocol.lost)
+        self.scope.until(lambda: protocol.lost, 2.0)
+
+    def test_in_use_until_now(self) -> None:
+        """It ends soon after it is not in use any more, and not at the end of the time."""
+        busy = True
+        protocol = self.connected(self.endpoint(1, 2, drop=True, spare=lambda protocol: busy))
+        self.scope.advance(1)
+        self.scope.members[1].leave("pool")
+        self.scope.advance(8)
+        self.assertIsNone(protocol.lost)
+        busy = False
+        self.scope.until(lambda: protocol.lost, 0.5)
+
+    def test_in_use_and_dead(self) -> None:
+        """An element that does not answer its registrar holds nobody for longer than five seconds."""
+        protocol = self.connected(self.endpoint(1, 2, drop=True, spare=lambda protocol: True))
+        self.scope.advance(1)
+        self.scope.freeze(self.scope.members[1])
+        took = self.scope.until(lambda: protocol.lost, 10.0)
+        self.assertLess(took, 8.0)
 
     def test_last_element(self) -> None:
         """The last element takes the pool along."""

@@ -283,7 +283,7 @@ class SctpTests(EndpointCase):
     def test_drop(self) -> None:
         """A connection to an element that was removed is dropped."""
         self.member(1)
-        protocol = self.connected(self.endpoint(drop=True))
+        protocol = self.connected(self.endpoint(drop=True, grace=0.5))
         self.scope.advance(1)
         self.assertIsNone(protocol.lost)
         self.scope.members[1].leave("pool")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.task import deferLater
 from twisted.web.client import (
     Agent,
@@ -13,7 +13,7 @@ from twisted.web.client import (
 )
 
 from rserpool.web import PoolConnections
-from tests.web.world import AgentCase
+from tests.web.world import AgentCase, Element
 
 
 class ConnectionTests(AgentCase):
@@ -99,6 +99,44 @@ class ConnectionTests(AgentCase):
         request.write(b"1")
         request.finish()
         self.assertEqual(1, await asking)
+        while element.open:
+            await deferLater(reactor, 0.01)
+
+    async def frozen(self) -> Element:
+        """An element with a connection that is kept; it accepts more, answers nothing, and its registrar notices."""
+        element = await self.element()
+        await self.get()
+        element.fault = "wait"
+        self.network.crash(self._stacks[element])
+        element.port.element.node.stop()
+        return element
+
+    async def test_frozen(self) -> None:
+        """A request over a connection that was kept goes to another element, and not to the frozen one again."""
+        self.agent = self.new_agent(connections=self.connections, grace=0.1)
+        frozen = await self.frozen()
+        asking = Deferred.fromCoroutine(self.get())
+        await frozen.arrival()
+        await self.element()
+        self.assertEqual(2, await asking)
+        self.assertEqual(1, len(frozen.connections))
+
+    async def test_frozen_and_repeated_by_twisted(self) -> None:
+        """What Twisted's own agent repeats goes where the policy says, too."""
+        frozen = await self.frozen()
+        endpoints = self.new_agent(grace=0.1).endpoints
+        agent = Agent.usingEndpointFactory(reactor, endpoints, self.connections)
+        asking = Deferred.fromCoroutine(self.get(agent=agent))
+        await frozen.arrival()
+        await self.element()
+        self.assertEqual(2, await asking)
+
+    async def test_deadline(self) -> None:
+        """An element that never answers, and lives: the request fails when it is time."""
+        element = await self.element()
+        element.fault = "wait"
+        with self.assertRaisesRegex(TimeoutError, "no answer within 0.1 s"):
+            await self.get(agent=self.new_agent(connections=self.connections, deadline=0.1))
 
 
 class DrainTests(AgentCase):

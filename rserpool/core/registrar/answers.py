@@ -25,6 +25,8 @@ QUIET = 0.1
 """At least so many seconds lie between two updates about one pool; what happens in between goes into one."""
 SMALLEST_ELEMENT = 40
 """Bytes of the smallest Pool Element parameter that a registrar hands out."""
+MEMORY = 2.0
+"""So many seconds an update says that an element did not leave, but died."""
 MOST = 65_535 // SMALLEST_ELEMENT
 
 
@@ -43,6 +45,7 @@ class Answers:
         self._subscribers: dict[bytes, dict[Association, int | None]] = {}
         self._quiet_until: dict[bytes, float] = {}
         self._behind: dict[Association, set[bytes]] = {}
+        self._dead: dict[bytes, dict[int, float]] = {}
 
     @property
     def subscriptions(self) -> int:
@@ -59,10 +62,15 @@ class Answers:
         items = min(message.items or MOST, MOST)
         return [Send(client.association, self._answer(client, pool, pool.select, items, accepted))]
 
-    def changed(self, handle: bytes, now: float) -> list[Effect]:
-        """A pool changed: tell its subscribers now, or soon if they were told just before."""
+    def changed(self, handle: bytes, now: float, dead: int | None = None) -> list[Effect]:
+        """A pool changed: tell its subscribers now, or soon if they were told just before.
+
+        @param dead: the element that is gone because it did not answer.
+        """
         if handle not in self._subscribers:
             return []
+        if dead is not None:
+            self._dead.setdefault(handle, {})[dead] = now + MEMORY
         quiet_until = self._quiet_until.get(handle, now)
         if quiet_until > now:
             self._timers.set((UPDATE, handle), quiet_until)
@@ -73,6 +81,7 @@ class Answers:
         """Tell every subscriber of a pool; L{UPDATE} is due."""
         effects: list[Effect] = []
         self._quiet_until[handle] = now + QUIET
+        dead = self._died(handle, now)
         for association in list(self._subscribers.get(handle, ())):
             client = self._clients.get(association)
             if client is None:
@@ -80,7 +89,7 @@ class Answers:
             if client.paused:
                 self._behind.setdefault(association, set()).add(handle)
             else:
-                effects += self._tell(client, handle)
+                effects += self._tell(client, handle, dead)
         return effects
 
     def resumed(self, client: Client) -> list[Effect]:
@@ -111,22 +120,40 @@ class Answers:
             if not subscribers:
                 del self._subscribers[handle]
                 self._quiet_until.pop(handle, None)
+                self._dead.pop(handle, None)
                 self._timers.cancel((UPDATE, handle))
 
-    def _tell(self, client: Client, handle: bytes) -> list[Effect]:
+    def _died(self, handle: bytes, now: float) -> tuple[int, ...]:
+        """Those of a pool that died just now, and did not come back."""
+        if handle not in self._dead:
+            return ()
+        pool = self._handlespace.pools.get(handle)
+        present = () if pool is None else pool.elements
+        left = {each: until for each, until in self._dead.pop(handle).items() if until > now and each not in present}
+        if left:
+            self._dead[handle] = left
+        return tuple(left)
+
+    def _tell(self, client: Client, handle: bytes, dead: tuple[int, ...] = ()) -> list[Effect]:
         pool = self._handlespace.pools.get(handle)
         if pool is None:
             # 2.2.5: after a negative response no further updates occur.
             client.subscriptions.pop(handle, None)
             self._unsubscribe(client.association, handle)
-            return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]
+            return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE, dead))]
         items = self._subscribers.get(handle, {}).get(client.association)
         items = min(items or MOST, MOST)
         # An update moves no round robin head and no degradation counter.
-        return [Send(client.association, self._answer(client, pool, pool.peek, items, True))]
+        return [Send(client.association, self._answer(client, pool, pool.peek, items, True, dead))]
 
     def _answer(
-        self, client: Client, pool: Pool, choose: Callable[[int, Asker], list[Element]], items: int, accepted: bool
+        self,
+        client: Client,
+        pool: Pool,
+        choose: Callable[[int, Asker], list[Element]],
+        items: int,
+        accepted: bool,
+        dead: tuple[int, ...] = (),
     ) -> bytes | asap.HandleResolutionResponse:
         if client.sees.issuperset(pool.scopes):
             elements = [element.wire for element in choose(items, client.peer)]
@@ -134,8 +161,8 @@ class Answers:
             usable = (_for_peer(element, client.sees) for element in choose(MOST, client.peer))
             elements = [wire for wire in usable if wire is not None][:items]
         if not elements:
-            return _negative(pool.handle, CauseCode.LACK_OF_RESOURCES)
-        return asap.encode_handle_resolution_response(pool.handle, pool.policy_wire, elements, accepted)
+            return _negative(pool.handle, CauseCode.LACK_OF_RESOURCES, dead)
+        return asap.encode_handle_resolution_response(pool.handle, pool.policy_wire, elements, accepted, dead)
 
 
 def _for_peer(element: Element, sees: frozenset[str]) -> bytes | None:
@@ -152,5 +179,5 @@ def _for_peer(element: Element, sees: frozenset[str]) -> bytes | None:
     return element.wire
 
 
-def _negative(handle: bytes, cause: CauseCode) -> asap.HandleResolutionResponse:
-    return asap.HandleResolutionResponse(handle, causes=(ErrorCause(cause),))
+def _negative(handle: bytes, cause: CauseCode, dead: tuple[int, ...] = ()) -> asap.HandleResolutionResponse:
+    return asap.HandleResolutionResponse(handle, causes=(ErrorCause(cause),), dead=dead)

@@ -70,7 +70,8 @@ class Consequences:
             effects += self._peering.announce(_ANNOUNCED[kind], element)
         # The subscribers (RFC 5352 section 2.2.5): what the pool offers.
         if kind in _SEEN:
-            effects += self._answers.changed(element.handle, now)
+            dead = element.identifier if isinstance(change, Removed) and change.why in _DEAD else None
+            effects += self._answers.changed(element.handle, now, dead)
         # The rivals that wait for its identifier.
         if kind is Removed:
             queue += self._home.removed(element, now)
@@ -116,4 +117,6 @@ _ANNOUNCED: Final[dict[type[Change], UpdateAction]] = {
     Insisted: UpdateAction.ADD_PE,
     Removed: UpdateAction.DEL_PE,
 }
+_DEAD: Final = frozenset({Why.SILENT, Why.UNREACHABLE, Why.EXPIRED})
+"""Who is gone for these reasons did not leave by itself, and finishes nothing."""
 _SEEN: Final = frozenset({Added, Renewed, Removed})

@@ -50,8 +50,13 @@ class ErrorReceived:
 
 @dataclass(frozen=True, slots=True)
 class PoolChanged:
-    """A subscribed pool is now like this; C{elements} is None while no registrar knows it."""
+    """A subscribed pool is now like this; C{elements} is None while no registrar knows it.
+
+    @ivar dead: the identifiers of those that are gone because they did not answer, where the registrar says so; others
+        have left by themselves, and may finish what they were asked.
+    """
 
     handle: bytes
     policy: int
     elements: tuple[PoolElementParameter, ...] | None
+    dead: tuple[int, ...] = ()

@@ -67,10 +67,16 @@ class Watched:
     shown: dict[int, PoolElementParameter] | None = None
     told: bool = False
 
-    def show(self, handle: bytes, policy: int, elements: tuple[PoolElementParameter, ...] | None) -> list[Effect]:
+    def show(
+        self,
+        handle: bytes,
+        policy: int,
+        elements: tuple[PoolElementParameter, ...] | None,
+        dead: tuple[int, ...] = (),
+    ) -> list[Effect]:
         """Tell what the pool is like now, if that is new."""
         shown = None if elements is None else {element.identifier: element for element in elements}
         if self.told and shown == self.shown:
             return []
         self.shown, self.told = shown, True
-        return [Notify(PoolChanged(handle, policy, elements))]
+        return [Notify(PoolChanged(handle, policy, elements, dead))]

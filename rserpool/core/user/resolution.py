@@ -125,7 +125,7 @@ class Resolution:
         ):
             effects = self._not_now(handle, question, now)
         else:
-            effects = self._negative(handle, cause, question, now)
+            effects = self._negative(message, cause, question, now)
         self._settle(handle)
         return effects
 
@@ -244,7 +244,7 @@ class Resolution:
                 self._timers.cancel(("watch", handle))
             else:
                 self._timers.set(("watch", handle), now + self._profile.stale_cache_value)
-            effects += watched.show(handle, policy, message.elements)
+            effects += watched.show(handle, policy, message.elements, message.dead)
         return effects
 
     def _not_now(self, handle: bytes, question: Question | None, now: float) -> list[Effect]:
@@ -262,7 +262,10 @@ class Resolution:
         self._timers.set(("again", handle), now + question.pause)
         return self._last_known_good(handle, question, now)
 
-    def _negative(self, handle: bytes, cause: int, question: Question | None, now: float) -> list[Effect]:
+    def _negative(
+        self, message: asap.HandleResolutionResponse, cause: int, question: Question | None, now: float
+    ) -> list[Effect]:
+        handle = message.handle
         unknown = cause == CauseCode.UNKNOWN_POOL_HANDLE
         self._cache.pop(handle, None)
         effects: list[Effect] = []
@@ -275,7 +278,7 @@ class Resolution:
             self._questions.pop(handle, None)
             self._watch_later(handle, watched, now)
             if unknown:
-                effects += watched.show(handle, 0, None)
+                effects += watched.show(handle, 0, None, message.dead)
         return effects
 
     # Who is told what

@@ -19,6 +19,8 @@ from rserpool.core.profiles import Profile
 from rserpool.core.user.places import describe
 from rserpool.core.wire.parameters import PoolElementParameter
 
+GRACE = 30.0
+"""Seconds that what was accepted may still take, when who serves it leaves the pool, where nothing else is said."""
 TIMEOUT = 30.0
 """Seconds until nobody is tried any more, where nothing else is said."""
 PAUSES = Backoff(0.05, 1.0)

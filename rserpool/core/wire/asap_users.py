@@ -19,7 +19,7 @@ from rserpool.core.wire.parameters import (
     pool_element,
     pool_handle,
 )
-from rserpool.core.wire.private import LAST_WILL, decode_will, encode_will
+from rserpool.core.wire.private import DEAD, LAST_WILL, decode_dead, decode_will, encode_dead, encode_will
 from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
     COOKIE,
@@ -78,6 +78,8 @@ class HandleResolutionResponse:
     @ivar policy: the overall policy of the pool; C{None} stands for round robin.
     @ivar accepted: the A bit: updates will follow.
     @ivar causes: if there are any, the answer is negative.
+    @ivar dead: the identifiers of those that were removed because they did not answer (private parameter Dead Elements,
+        docs/interop.md).
     """
 
     TYPE: ClassVar[int] = 0x06
@@ -86,6 +88,7 @@ class HandleResolutionResponse:
     elements: tuple[PoolElementParameter, ...] = ()
     accepted: bool = False
     causes: tuple[ErrorCause, ...] = ()
+    dead: tuple[int, ...] = ()
 
     def _encode(self) -> bytes:
         values = [pool_handle(self.handle)]
@@ -94,6 +97,8 @@ class HandleResolutionResponse:
         values.extend(map(pool_element, self.elements))
         if self.causes:
             values.append(encode_operation_error(self.causes))
+        if self.dead:
+            values.append(encode_dead(self.dead))
         return message(self.TYPE, _FLAG if self.accepted else 0, b"", values)
 
     @classmethod
@@ -102,6 +107,7 @@ class HandleResolutionResponse:
         policy: PolicyParameter | None = None
         elements = []
         causes: tuple[ErrorCause, ...] = ()
+        dead: tuple[int, ...] = ()
         for kind, start, stop in parameters(data, 4, end):
             if kind == POOL_ELEMENT:
                 elements.append(decode_element(data, start, stop, report))
@@ -111,15 +117,17 @@ class HandleResolutionResponse:
                 policy = decode_policy(data, start, stop)
             elif kind == OPERATION_ERROR and not causes:
                 causes = decode_operation_error(data, start, stop)
+            elif kind == DEAD:
+                dead = dead or decode_dead(data, start, stop)
             else:
                 unexpected(data, kind, start, stop, report)
         if handle is None:
             missing("Pool Handle")
-        return cls(handle, policy, tuple(elements), bool(flags & _FLAG), causes)
+        return cls(handle, policy, tuple(elements), bool(flags & _FLAG), causes, dead)
 
 
 def encode_handle_resolution_response(
-    handle: bytes, policy: bytes, elements: Sequence[bytes], accepted: bool = False
+    handle: bytes, policy: bytes, elements: Sequence[bytes], accepted: bool = False, dead: Sequence[int] = ()
 ) -> bytes:
     """A positive ASAP_HANDLE_RESOLUTION_RESPONSE from parameters that are encoded already.
 
@@ -127,13 +135,15 @@ def encode_handle_resolution_response(
 
     @param policy: the overall policy as a padded TLV; empty to leave it out.
     @param elements: Pool Elements as padded TLVs.
+    @param dead: see L{HandleResolutionResponse}.
     @raise ValueError: if not even handle and policy fit.
     """
     try:
         values = [pool_handle(handle)]
         if policy:
             values.append(policy)
-        room = LONGEST - 4 - sum(map(len, values))
+        after = encode_dead(dead) if dead else b""
+        room = LONGEST - 4 - sum(map(len, values)) - len(after)
         if sum(map(len, elements)) <= room:
             values.extend(elements)
         else:
@@ -142,6 +152,8 @@ def encode_handle_resolution_response(
                     break
                 room -= len(element)
                 values.append(element)
+        if after:
+            values.append(after)
         return message(HandleResolutionResponse.TYPE, _FLAG if accepted else 0, b"", values)
     except struct.error as error:
         raise does_not_fit(error) from None

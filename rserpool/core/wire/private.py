@@ -6,7 +6,8 @@ together: a new meaning takes a new version, or a new type, and is never needed 
 
 from __future__ import annotations
 
-from struct import Struct
+from collections.abc import Sequence
+from struct import Struct, pack, unpack_from
 from typing import Final
 
 ENCAPSULATION: Final = 0x8F01
@@ -19,6 +20,11 @@ SESSION_FRAMING_VERSION: Final = 1
 LAST_WILL: Final = 0x8F03
 """Beside the elements of an ASAP_BUSINESS_CARD: what their order means to who receives it."""
 LAST_WILL_VERSION: Final = 1
+DEAD: Final = 0x8F04
+"""Beside the elements of an update: which ones were removed because they did not answer, and did not leave."""
+DEAD_VERSION: Final = 1
+MOST_DEAD: Final = 256
+"""So many are told at once."""
 
 REQUEST_FAILED: Final = 0x8F04
 """An error cause of ASAP_ERROR on the control channel of a session: the element's application failed at a request."""
@@ -56,6 +62,20 @@ def decode_framing(data: bytes, start: int, stop: int) -> int:
         return 0
     _, _, version, _ = _VERSION_AND_FLAGS.unpack_from(data, start)
     return int(version) if version == SESSION_FRAMING_VERSION else 0
+
+
+def encode_dead(identifiers: Sequence[int]) -> bytes:
+    """The Dead Elements parameter: type, length, version 1, zeros, PE identifiers; L{MOST_DEAD} of them at most."""
+    some = identifiers[:MOST_DEAD]
+    return _VERSION_AND_FLAGS.pack(DEAD, 8 + 4 * len(some), DEAD_VERSION, 0) + pack(f"!{len(some)}I", *some)
+
+
+def decode_dead(data: bytes, start: int, stop: int) -> tuple[int, ...]:
+    """The PE identifiers; none if this is another version."""
+    count, rest = divmod(stop - start - 8, 4)
+    if rest or count < 1 or data[start + 4] != DEAD_VERSION:
+        return ()
+    return unpack_from(f"!{count}I", data, start + 8)
 
 
 def encode_will(exclusive: bool) -> bytes:
