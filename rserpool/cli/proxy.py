@@ -52,8 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drop",
         action="store_true",
-        help="abort connections to elements that the registrar has removed; those in use may take --grace seconds where "
-        "the element left by itself",
+        help="abort connections to elements that the registrar has removed; those in use may take --grace seconds "
+        "where the element left by itself",
     )
 
 

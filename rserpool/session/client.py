@@ -16,6 +16,7 @@ from rserpool.core.errors import RSerPoolError, SessionEnded
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.session.effects import Over
 from rserpool.core.session.pool_session import PoolSession
+from rserpool.core.user.trying import GRACE
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.session.driver import SessionDriver
@@ -49,6 +50,8 @@ class Session:
     @param attempts: a request that so many elements broke over before they answered is given to no other: it may be
         what breaks them. Elements that take their leave do not count.
     @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
+    @param grace: seconds that an element which leaves the pool has for what it was asked; new requests go to another
+        meanwhile, but where the element keeps the session's state in cookies they wait.
     @param drop: leave an element that the registrar removes, whatever its transport says.
     @param items: how many elements to ask the registrar for; None for all.
     @param ppid: the SCTP payload protocol identifier of our messages.
@@ -80,6 +83,7 @@ class Session:
         attempt: float | None = None,
         attempts: int = ATTEMPTS,
         silence: float | None = None,
+        grace: float = GRACE,
         drop: bool = True,
         items: int | None = None,
         ppid: int = 0,
@@ -106,6 +110,7 @@ class Session:
             repeat=repeat,
             attempts=attempts,
             silence=silence,
+            grace=grace,
             card=None if own_pool is None else asap.BusinessCard(handle_of(own_pool), tuple(own_elements)),
         )
         self._driver = SessionDriver(

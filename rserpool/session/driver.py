@@ -25,6 +25,8 @@ from rserpool.core.session.effects import (
     Notice,
     Over,
     ProbeLink,
+    Release,
+    Retire,
     SayGoodbye,
     SendControl,
     SendData,
@@ -38,10 +40,10 @@ from rserpool.core.session.pool_session import PoolSession
 from rserpool.core.user.trying import Ask, PassedOver, Report
 from rserpool.core.wire import asap
 from rserpool.core.wire.frames import Hello
-from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, PoolElementParameter, SctpTransport
-from rserpool.session.links import Link, LinkOwner
-from rserpool.session.sctp import SctpLink
-from rserpool.session.tcp import FramedLink, PlainLink
+from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.session.link_to import link_to
+from rserpool.session.links import Link
+from rserpool.session.retired import RetiredLinks
 from rserpool.user.dialling import address_of, endpoint_at
 from rserpool.user.drop import Connections, Drop, listed_by
 from rserpool.user.service import PoolUserService
@@ -99,6 +101,7 @@ class SessionDriver:
         self._use = Use()
         self._connections = Connections()
         self._drop = Drop(user, session.handle, self._connections, dropped=self._removed) if drop else None
+        self._retired = RetiredLinks(session.retirement, self.perform, self.now)
         self._reading = True
         self._timer: IDelayedCall | None = None
         self._timer_at = math.inf
@@ -161,6 +164,8 @@ class SessionDriver:
                 self._delivered(data)
             else:
                 self.perform(self._session.data(data, self.now()))
+        else:
+            self._retired.heard(link, None, data)
 
     def link_asked(self, link: Link, number: int, data: bytes, repeated: bool) -> None:
         """An element asks nothing."""
@@ -173,16 +178,22 @@ class SessionDriver:
                 self.perform(self._session.reply(number, data, now))
             else:
                 answer.callback(data)
+        else:
+            self._retired.heard(link, number, data)
 
     def link_control(self, link: Link, message: asap.Message) -> None:
         if link is self.link:
             self.perform(self._session.control(message, self.now()))
+        else:
+            self._retired.told(link, message)
 
     def link_goodbye(self, link: Link) -> None:
         if link is self.link:
             self.link = None
             link.close()
             self._failed("it took its leave", broken=False)
+        else:
+            self._retired.gone(link)
 
     def link_paused(self, link: Link) -> None:
         if link is self.link:
@@ -200,14 +211,15 @@ class SessionDriver:
         elif link is self._dialled:
             self._dialled = None
         else:
+            self._retired.gone(link)
             return
         # What this machine lacks is not the element's fault.
         broken = reason.check(SctpUnavailable, CannotListenError) is None
         self._failed(reason.getErrorMessage() or type(reason.value).__name__, broken)
 
-    def _removed(self, link: Any) -> None:
+    def _removed(self, link: Any, dead: bool) -> None:
         if link is not None and link is self.link:
-            self.perform(self._session.removed(self.now()))
+            self.perform(self._session.removed(self.now(), dead))
             self._flow_changed()
 
     def _failed(self, why: str, broken: bool = True) -> None:
@@ -248,6 +260,11 @@ class SessionDriver:
                 self._dial(element, resumed)
             case HangUp():
                 self.hang_up()
+            case Retire(retired):
+                link, self.link = self.link, None
+                self._retired.keep(link, retired)
+            case Release(retired):
+                self._retired.release(retired)
             case SayGoodbye() if self.link is not None:
                 link, self.link = self.link, None
                 link.close()
@@ -340,11 +357,3 @@ class SessionDriver:
     def _tick(self) -> None:
         self._timer, self._timer_at = None, math.inf
         self.perform(self._session.tick(self.now()))
-
-
-def link_to(element: PoolElementParameter, owner: LinkOwner, hello: Hello, ppid: int) -> Link:
-    """The link that reaches an element which serves over SCTP or TCP (RFC 5352 section 6.5.1, step C)."""
-    transport, framing = element.user_transport, bool(element.framing)
-    if isinstance(transport, SctpTransport):
-        return SctpLink(owner, ppid, control=transport.use == DATA_PLUS_CONTROL, numbered=framing)
-    return FramedLink(owner, hello) if framing else PlainLink(owner)

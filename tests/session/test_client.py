@@ -72,19 +72,6 @@ class Both(SessionCase):
         self.assertEqual((told.ended, told.failovers), ([None], []))
         self.assertEqual(len(built), 1)
 
-    def test_leaving_in_the_answer_that_was_waited_for(self: Any) -> None:
-        """The element is removed, and owes an answer; when that comes the session goes on, whatever else is said."""
-        kept, told, answer = self.asked()
-        answer.addCallback(lambda data: told.session.fail_over())
-        self.scope.serve("b")
-        self.scope.processes["a"].leave("pool")
-        self.scope.until(lambda: [self.scope.name(each) for each in told.pool] == ["b"])
-        self.assertEqual(self.scope.name(told.session.element), "a")
-        kept[0][1].reply(b"done")
-        self.scope.result(answer)
-        self.scope.until(lambda: told.failovers)
-        self.assertEqual(told.failovers, [("a", "b")])
-
     def test_message_boundaries_are_kept(self: Any) -> None:
         self.scope.serve("a")
         told = self.scope.session()
@@ -218,26 +205,6 @@ class Both(SessionCase):
         self.scope.result(user.stopService())
         self.assertEqual(told.ended, [None])
         self.assertRaises(RuntimeError, Session, user, "pool")
-
-    def test_an_element_that_leaves_finishes_what_only_it_may_answer(self: Any) -> None:
-        kept, told, answer = self.asked()
-        self.scope.serve("b")
-        self.scope.result(self.scope.processes["a"].leave("pool"))
-        self.scope.until(lambda: not told.session.writable)
-        following = told.session.request(b"2")
-        self.scope.advance(0.3)
-        self.assertNoResult(following)
-        kept[0][1].reply(b"done")
-        self.assertEqual(self.scope.result(answer), b"done")
-        self.assertEqual(self.scope.result(following), b"b 2")
-        self.assertEqual(len(kept), 1)
-
-    def test_an_element_that_leaves_and_never_answers_is_left(self: Any) -> None:
-        kept, told, answer = self.asked()
-        self.scope.serve("b")
-        self.scope.result(self.scope.processes["a"].leave("pool"))
-        self.failure(answer, RequestFailed)
-        self.assertEqual(self.scope.result(told.session.request(b"2")), b"b 2")
 
     def test_backpressure(self: Any) -> None:
         """Who sends more than is taken is told, may wait, and is refused in the end; nothing is lost."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from rserpool.core.errors import RequestFailed, SessionEnded
+from rserpool.core.session.retired import Retired
 from rserpool.core.user.trying import Ask, Report
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -32,6 +33,20 @@ class HangUp:
 @dataclass(frozen=True, slots=True)
 class SayGoodbye:
     """Close the connection gracefully; nothing more may come from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """The element leaves the pool: keep the connection for its answers, and send nothing more over it."""
+
+    retired: Retired
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Nothing is expected of it any more: close that connection."""
+
+    retired: Retired
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,8 @@ SessionEffect: TypeAlias = (
     | Dial
     | HangUp
     | SayGoodbye
+    | Retire
+    | Release
     | Report
     | ProbeLink
     | SendControl

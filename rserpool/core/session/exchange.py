@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from rserpool.core.deadlines import Deadlines
-from rserpool.core.errors import RequestFailed, SessionEnded
+from rserpool.core.errors import ElementError, RequestFailed, SessionEnded
 from rserpool.core.session.effects import (
     Answered,
     Deliver,
@@ -18,6 +18,7 @@ from rserpool.core.session.effects import (
 from rserpool.core.session.lateness import Lateness
 from rserpool.core.session.outbox import Outbox
 from rserpool.core.session.requests import Request, Requests
+from rserpool.core.session.retired import Retired
 from rserpool.core.session.traits import Traits
 
 NOTHING = Traits(control=False, numbered=False, messages=False)
@@ -38,7 +39,9 @@ class Exchange:
     @ivar over: why nothing can be said any more.
     """
 
-    def __init__(self, deadlines: Deadlines[int | str], *, repeat: bool, attempts: int, silence: float | None) -> None:
+    def __init__(
+        self, deadlines: Deadlines[int | str | Retired], *, repeat: bool, attempts: int, silence: float | None
+    ) -> None:
         self.who = ""
         self.traits = NOTHING
         self.over: SessionEnded | None = None
@@ -147,6 +150,30 @@ class Exchange:
     def hold(self) -> None:
         """The present element is asked nothing more."""
         self._taking, self._held = False, True
+
+    def retire(self) -> Retired:
+        """The present element leaves the pool, and answers what it was asked; who comes next is asked from now on."""
+        return self.requests.retire(self.who)
+
+    def late_answer(self, retired: Retired, number: int | None, data: bytes) -> list[SessionEffect]:
+        """A message of an element that left came: an answer, with a number or without."""
+        if number is None and not retired.unnumbered:
+            return [Deliver(data)]
+        request = self.requests.answered_late(retired, number)
+        return [] if request is None else [Answered(request.token, data)]
+
+    def late_failure(self, retired: Retired, number: int, why: str) -> list[SessionEffect]:
+        """The application of an element that left failed at a request."""
+        request = self.requests.answered_late(retired, number)
+        return [] if request is None else [Unanswered(request.token, ElementError(f"{retired.who}: {why}"))]
+
+    def retired_gone(self, retired: Retired, now: float, broken: bool) -> list[SessionEffect]:
+        """It answers nothing more: what may be repeated is given to the present element, if there is one."""
+        failed = self.requests.gone(retired, broken)
+        if not self.who or not self.traits.messages:
+            return [*failed]
+        waiting = self._outbox.holds()
+        return [*failed, *(self._give(each, now) for each in self.requests.pending() if each.number not in waiting)]
 
     def lose(self, broken: bool = True) -> list[SessionEffect]:
         """The present element is gone, perhaps because of what it was asked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rserpool.core.deadlines import Deadlines
+from rserpool.core.session.retired import Retired
 
 LATE = 0.01
 """Seconds after which an answer is late: worth asking the transport whether the element is still there."""
@@ -25,7 +26,7 @@ class Lateness:
 
     __slots__ = ("_asked", "_at", "_deadlines", "_heard", "_late", "_patience", "silence")
 
-    def __init__(self, deadlines: Deadlines[int | str], silence: float | None) -> None:
+    def __init__(self, deadlines: Deadlines[int | str | Retired], silence: float | None) -> None:
         self.silence = silence
         self._deadlines = deadlines
         self._at = 0.0

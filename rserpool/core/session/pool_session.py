@@ -30,9 +30,11 @@ from rserpool.core.session.effects import (
 from rserpool.core.session.exchange import Exchange
 from rserpool.core.session.failover import Action, LinkLost
 from rserpool.core.session.lateness import LATENESS
-from rserpool.core.session.successors import Successors
+from rserpool.core.session.retired import Retired
+from rserpool.core.session.retirement import Retirement
+from rserpool.core.session.successors import Successors, name
 from rserpool.core.session.traits import Traits
-from rserpool.core.user.trying import Ask, Attempt, GiveUp, Report, Rules, Trying, Words
+from rserpool.core.user.trying import GRACE, Ask, Attempt, GiveUp, Report, Rules, Trying, Words
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import request_failure
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -53,6 +55,7 @@ class PoolSession:
     @param repeat: whether requests are repeated after a failover, where nothing else is said.
     @param attempts: a request that so many elements broke over is given to no other.
     @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
+    @param grace: seconds that an element which leaves the pool has for what it was asked.
     @param card: our own pool, if we are an element ourselves (3.9).
     @ivar exchange: what is said to whoever serves.
     @ivar element: who serves now.
@@ -69,6 +72,7 @@ class PoolSession:
         repeat: bool = False,
         attempts: int = 10,
         silence: float | None = None,
+        grace: float = GRACE,
         card: asap.BusinessCard | None = None,
     ) -> None:
         self.handle = handle
@@ -76,15 +80,16 @@ class PoolSession:
         self.last: PoolElementParameter | None = None
         self.cookie: bytes | None = None
         self.card = card
-        self._deadlines: Deadlines[int | str] = Deadlines()
+        self._deadlines: Deadlines[int | str | Retired] = Deadlines()
         self.exchange = Exchange(self._deadlines, repeat=repeat, attempts=attempts, silence=silence)
+        self.retirement = Retirement(self.exchange, self._deadlines, grace)
         self._state: failover.State = failover.Seeking()
         self._attempt = attempt
         words = Words(SessionEnded, f"could be used for {patience:g} s", "none was found", name)
         self._trying = Trying(handle, Rules(attempt, patience, hopeful=True), 0.0, words=words)
         self._successors = Successors(handle)
         self._echoed = False
-        self._leaving = False
+        self._leaving = self._finishes = False
 
     @property
     def state(self) -> failover.State:
@@ -127,23 +132,23 @@ class PoolSession:
         return self._step(failover.Connected(traits), now)
 
     def failed(self, reason: str, now: float, *, broken: bool = True) -> list[SessionEffect]:
-        """The attempt failed, or the connection is lost.
-
-        @param broken: whether the registrar should hear of it.
-        """
+        """The attempt failed, or the connection is lost; C{broken}: whether the registrar should hear of it."""
         return self._step(LinkLost(reason, broken), now)
 
-    def removed(self, now: float) -> list[SessionEffect]:
-        """The registrar has removed the element that serves: it has left the pool, or it is of no use any more.
+    def removed(self, now: float, dead: bool = True) -> list[SessionEffect]:
+        """The registrar has removed the element that serves; C{dead}: it did not answer.
 
-        The session goes on elsewhere at once; if only this element may answer what it was asked, within
-        L{LEAVING} seconds, in which it is asked nothing more.
+        It goes on elsewhere at once; if the element died and only it may answer what it was asked, within L{LEAVING}
+        seconds. One that left by itself answers all (L{Retirement}); with a cookie that is waited for: the last counts.
         """
         if self.element is None or self._leaving:
             return []
+        self._finishes = not dead and self.exchange.requests.asked > 0
+        if self._finishes and self.cookie is None:
+            return [self.retirement.begin(now), *self.failed("it leaves the pool", now, broken=False)]
         self._leaving = True
         self.exchange.hold()
-        self._deadlines.set(LEAVE, now + LEAVING)
+        self._deadlines.set(LEAVE, now + (self.retirement.grace if self._finishes else LEAVING))
         return self._leave(now)
 
     def control(self, message: asap.Message, now: float) -> list[SessionEffect]:
@@ -204,9 +209,11 @@ class PoolSession:
                 effects += self._step(failover.TimeOut(), now)
             elif key == LEAVE:
                 effects += self._leave(now, True)
+            elif isinstance(key, Retired):
+                effects += self.retirement.gone(key, now, broken=False)
             elif key == LATENESS and self.exchange.requests.asked:
                 effects += self._late(now)
-        return effects + self._leave(now)
+        return effects + self.retirement.tidy() + self._leave(now)
 
     def next_deadline(self) -> float | None:
         """When L{tick} must be called next (monotonic seconds), or None."""
@@ -243,10 +250,8 @@ class PoolSession:
                 return [event]  # type: ignore[list-item]
             case Action.CONNECT, Attempt(element):
                 return [Dial(element, self.cookie is not None)]
-            case Action.HANG_UP, _:
-                return [HangUp()]
-            case Action.SAY_GOODBYE, _:
-                return [SayGoodbye()]
+            case ((Action.HANG_UP | Action.SAY_GOODBYE), _):
+                return [HangUp() if action is Action.HANG_UP else SayGoodbye()]
             case Action.START, failover.Connected(traits):
                 return self._start(traits, now)
             case Action.PROVE, _:
@@ -278,7 +283,7 @@ class PoolSession:
         if hopeless is not None and fresh:
             trying.give_up(SessionEnded(self._sentence(hopeless)))
         elif hopeless is not None:
-            # Is it so, or is that what we knew some time ago?
+            # That may be what we knew some time ago.
             trying.ask_again()
 
     def _start(self, traits: Traits, now: float) -> list[SessionEffect]:
@@ -302,16 +307,12 @@ class PoolSession:
     def _lose(self, broken: bool) -> list[SessionEffect]:
         if self.element is not None:
             self._successors.gone = self.element.identifier
-        self.element = None
-        self._leaving = False
-        self._deadlines.cancel(LEAVE)
+        self._without_element()
         return self.exchange.lose(broken)
 
     def _end(self, error: SessionEnded | None) -> list[SessionEffect]:
-        self.element = None
-        self._leaving = False
-        self._deadlines.cancel(LEAVE)
-        return [*self.exchange.end(error), Over(error)]
+        self._without_element()
+        return [*self.exchange.end(error), *self.retirement.end(), Over(error)]
 
     # Parts
 
@@ -320,9 +321,14 @@ class PoolSession:
         return [] if type(self._state) is failover.Serving else self._step(failover.Progress(), now)
 
     def _leave(self, now: float, over: bool = False) -> list[SessionEffect]:
-        if not self._leaving or (self.exchange.requests.patient and not over):
+        requests = self.exchange.requests
+        if not self._leaving or (not over and (requests.asked if self._finishes else requests.patient)):
             return []
         return [SayGoodbye(), *self.failed("the registrar removed it", now, broken=False)]
+
+    def _without_element(self) -> None:
+        self.element, self._leaving = None, False
+        self._deadlines.cancel(LEAVE)
 
     def _late(self, now: float) -> list[SessionEffect]:
         lateness = self.exchange.lateness
@@ -342,9 +348,3 @@ class PoolSession:
 
     def _sentence(self, why: str) -> str:
         return f"pool {handle_text(self.handle)!r}: {why}"
-
-
-def name(element: PoolElementParameter) -> str:
-    """An element in a few words."""
-    transport = element.user_transport
-    return f"element 0x{element.identifier:08x} at {', '.join(transport.addresses)}:{getattr(transport, 'port', 0)}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rserpool.core.deadlines import Deadlines
 from rserpool.core.errors import RequestFailed, RequestTimeout
 from rserpool.core.session.effects import Unanswered
+from rserpool.core.session.retired import Retired
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +24,7 @@ class Request:
     @ivar given: to how many elements it was given.
     @ivar here: whether the present element was given it.
     @ivar broke: how many elements broke before they answered it.
+    @ivar before: whether one that leaves the pool was given it, and may still answer.
     """
 
     token: Hashable
@@ -32,6 +34,7 @@ class Request:
     given: int = 0
     here: bool = False
     broke: int = 0
+    before: bool = False
 
 
 class Requests:
@@ -42,7 +45,7 @@ class Requests:
     @ivar asked: how many answers the present element owes.
     """
 
-    def __init__(self, attempts: int, deadlines: Deadlines[int | str]) -> None:
+    def __init__(self, attempts: int, deadlines: Deadlines[int | str | Retired]) -> None:
         self._attempts = attempts
         self._deadlines = deadlines
         self._number = 0
@@ -81,11 +84,11 @@ class Requests:
 
     def pending(self) -> list[Request]:
         """Those that the present element was not given, in order."""
-        return [request for request in self._open.values() if not request.here]
+        return [request for request in self._open.values() if not (request.here or request.before)]
 
     def waits(self, request: Request) -> bool:
         """Whether somebody still waits for it, and the present element was not given it."""
-        return self._open.get(request.number) is request and not request.here
+        return self._open.get(request.number) is request and not (request.here or request.before)
 
     def answered(self, number: int) -> Request | None:
         """An answer with a number came; None if nobody waits for it."""
@@ -96,6 +99,34 @@ class Requests:
         self.asked -= 1
         self._deadlines.cancel(number)
         return request
+
+    def retire(self, who: str) -> Retired:
+        """The present element leaves the pool: it is asked nothing more, and may answer what it was asked."""
+        requests = [request for request in self._open.values() if request.here]
+        for request in requests:
+            request.here, request.before = False, True
+        retired = Retired(who, [request.number for request in requests], self._unnumbered)
+        self._unnumbered, self.asked = deque(), 0
+        return retired
+
+    def owes(self, retired: Retired) -> bool:
+        """Whether somebody still waits for an answer of it."""
+        return any(number in self._open and self._open[number].before for number in retired.numbers)
+
+    def answered_late(self, retired: Retired, number: int | None) -> Request | None:
+        """An answer of it came, with a number or without; None if nobody waits for it."""
+        number = retired.unnumbered.popleft() if number is None else number
+        request = self._open.get(number) if number in retired.numbers else None
+        if request is None or not request.before:
+            return None
+        self._forget(request)
+        return request
+
+    def gone(self, retired: Retired, broken: bool) -> list[Unanswered]:
+        """It answers nothing more, perhaps because it broke; those that fail with it. Others are L{pending} now."""
+        waiting = [self._open[number] for number in retired.numbers if number in self._open]
+        retired.numbers = []
+        return self._left_alone(waiting, retired.who, broken)
 
     def unsent(self, number: int) -> Request | None:
         """The transport did not take it: no answer will come."""
@@ -120,18 +151,22 @@ class Requests:
         @param broken: whether it broke; a request that breaks whoever is given it must not break them all.
         """
         self._unnumbered.clear()
+        failed = self._left_alone([each for each in self._open.values() if each.here], who, broken)
+        self.asked = 0
+        return failed
+
+    def _left_alone(self, requests: list[Request], who: str, broken: bool) -> list[Unanswered]:
         failed: list[Unanswered] = []
-        for request in [each for each in self._open.values() if each.here]:
+        for request in requests:
             request.broke += broken
             if not request.repeat:
                 reason = f"{who} failed before it answered; it may have done what was asked"
             elif request.broke >= self._attempts:
                 reason = f"{request.broke} elements were given this request, and none answered; {who} was the last"
             else:
-                request.here = False
+                request.here = request.before = False
                 continue
             failed.append(self._fail(request, RequestFailed(reason)))
-        self.asked = 0
         return failed
 
     def all_over(self, reason: str) -> list[Unanswered]:
@@ -144,7 +179,11 @@ class Requests:
         request = self._open.get(number)
         if request is None:
             return []
-        reason = f"{who} did not answer in time" if request.here else f"no element could be asked in time ({who})"
+        reason = (
+            f"{who} did not answer in time"
+            if request.here or request.before
+            else f"no element could be asked in time ({who})"
+        )
         return [self._fail(request, RequestTimeout(reason, request.given > 0))]
 
     def _fail(self, request: Request, error: RequestFailed) -> Unanswered:

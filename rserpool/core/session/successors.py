@@ -56,3 +56,9 @@ class Successors:
             why = "; ".join(self.refusals.values()) or "none of them is in the pool any more"
             return f"the last will of its element names {names} alone: {why}"
         return None
+
+
+def name(element: PoolElementParameter) -> str:
+    """An element in a few words."""
+    transport = element.user_transport
+    return f"element 0x{element.identifier:08x} at {', '.join(transport.addresses)}:{getattr(transport, 'port', 0)}"

@@ -116,6 +116,19 @@ class SubscriptionTests(SynchronousTestCase):
         effects = self.stage.registrar.receive("a", asap.Deregistration(POOL, 1), self.stage.now)
         self.assertEqual(self.updates(effects), [[2]])
 
+    def test_who_died_is_told(self):
+        """One that does not answer is dead; one that deregisters is not, and who comes back is not any more."""
+        self.stage = RegistrarStage()
+        for name, host in (("a", "10.0.0.1"), ("b", "10.0.0.2"), ("u", "10.0.0.9")):
+            self.stage.up(name, host=host)
+        self.stage.register("a", POOL, element(1))
+        self.stage.register("b", POOL, element(2, host="10.0.0.2"))
+        self.stage.resolve("u", POOL, subscribe=True)
+        left = self.stage.registrar.receive("b", asap.Deregistration(POOL, 2), self.stage.now)
+        self.assertEqual([()], [message.dead for message in self.stage.sent("u", left)])
+        silent = self.stage.sent("u", self.stage.pass_time(4.0))
+        self.assertEqual([(1,)], [message.dead for message in silent])
+
     def test_without_the_s_bit_nothing_is_told(self):
         self.assertFalse(self.stage.resolve("u", POOL).accepted)
         self.assertEqual(self.updates(self.register(2)), [])

@@ -24,6 +24,8 @@ from rserpool.core.session.effects import (
     HangUp,
     Over,
     ProbeLink,
+    Release,
+    Retire,
     SayGoodbye,
     SendControl,
     SendData,
@@ -65,6 +67,8 @@ class Storm:
         self.traits = TRAITS[0]
         self.outcomes: dict[int, list[Any]] = {}
         self.numbers: list[int] = []
+        self.retired: dict[Any, list[int]] = {}
+        self.retirements = 0
         self.over = 0
         self.failovers = 0
         self.do(self.session.open(self.now))
@@ -80,6 +84,13 @@ class Storm:
                 case HangUp() | SayGoodbye():
                     self.dialling = self.up = False
                     self.numbers = []
+                case Retire(retired=retired):
+                    self.case.assertTrue(self.up)
+                    self.retired[retired] = self.numbers
+                    self.dialling = self.up = False
+                    self.numbers = []
+                case Release(retired=retired):
+                    del self.retired[retired]
                 case SendControl(message):
                     self.case.assertTrue(self.up and self.traits.control)
                     if self.first_control and self.cookie is not None:
@@ -91,6 +102,8 @@ class Storm:
                 case Served(old=old):
                     self.failovers += old is not None
                     self.case.assertTrue(self.up)
+                case Deliver() if self.retired:
+                    pass
                 case SendData() | Deliver() | ProbeLink():
                     self.case.assertTrue(self.up)
                 case Answered(token=token) | Unanswered(token=token):
@@ -102,7 +115,7 @@ class Storm:
     def step(self) -> None:
         """Anything."""
         session, random, now = self.session, self.random, self.now
-        match random.randrange(14):
+        match random.randrange(15):
             case 0:
                 self.do(session.resolved([element(random.randrange(1, 6)) for _ in range(random.randrange(6))], now))
             case 1:
@@ -141,7 +154,15 @@ class Storm:
                     case 1:
                         self.do(session.exchange.resumed(now))
                     case _:
-                        self.do(session.removed(now))
+                        self.do(session.removed(now, random.random() < 0.5))
+            case 13 if self.retired:
+                retired = random.choice(list(self.retired))
+                self.retirements += 1
+                if random.random() < 0.2:
+                    self.do(session.retirement.gone(retired, now))
+                else:
+                    number = random.choice([None, *self.retired[retired]])
+                    self.do(session.retirement.message(retired, number, b"late"))
             case _:
                 self.pass_time()
 
@@ -176,7 +197,7 @@ class StormTests(SynchronousTestCase):
     """By seed."""
 
     def test_storms(self) -> None:
-        ends = failovers = 0
+        ends = failovers = retirements = 0
         for seed in range(300):
             storm = Storm(self, seed)
             for _ in range(400):
@@ -191,5 +212,8 @@ class StormTests(SynchronousTestCase):
             for token, outcomes in storm.outcomes.items():
                 self.assertEqual(len(outcomes), 1, f"seed {seed}, request {token}")
             failovers += storm.failovers
+            retirements += storm.retirements
+            self.assertEqual({}, storm.retired)
         self.assertGreater(ends, 20)
         self.assertGreater(failovers, 1000)
+        self.assertGreater(retirements, 100)

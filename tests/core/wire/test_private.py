@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import decode_pool_element, encode_pool_element
-from rserpool.core.wire.private import encode_framing, encode_will
+from rserpool.core.wire.private import MOST_DEAD, encode_dead, encode_framing, encode_will
 
 ELEMENT = PoolElementParameter(1, 2, 3, TcpTransport(80, "10.0.0.1"), PolicyParameter(1), framing=1)
 
@@ -32,6 +32,26 @@ class FramingTests(SynchronousTestCase):
         wire = head + bytes.fromhex("8f02000401000000")[:4] + tail
         wire = wire[:2] + len(wire).to_bytes(2, "big") + wire[4:]
         self.assertEqual(decode_pool_element(wire).framing, 0)
+
+
+class DeadTests(SynchronousTestCase):
+    """Dead Elements (0x8f04) in an ASAP_HANDLE_RESOLUTION_RESPONSE."""
+
+    def test_round_trip(self) -> None:
+        for elements in ((), (ELEMENT,)):
+            answer = asap.HandleResolutionResponse(b"pool", PolicyParameter(1), elements, True, dead=(1, 0xFFFFFFFF))
+            self.assertEqual(asap.decode(asap.encode(answer)).message, answer)
+
+    def test_layout(self) -> None:
+        self.assertEqual(encode_dead([7, 8]).hex(), "8f040010010000000000000700000008")
+        self.assertEqual(len(encode_dead(range(1000))), 8 + 4 * MOST_DEAD)
+
+    def test_others_are_nothing(self) -> None:
+        """Another version, another length."""
+        wire = asap.encode(asap.HandleResolutionResponse(b"pool", dead=(1,)))
+        for head in ("8f04000c02", "8f04000901"):
+            other = wire.replace(bytes.fromhex("8f04000c01"), bytes.fromhex(head))
+            self.assertEqual(asap.decode(other).message, asap.HandleResolutionResponse(b"pool"))
 
 
 class WillTests(SynchronousTestCase):
