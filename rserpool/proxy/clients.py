@@ -175,9 +175,9 @@ class Client:
 
     @property
     def in_use(self) -> bool:
-        """Whether the client seems to wait for something: it spoke last, or bytes came just now."""
+        """Whether the client seems to wait for something: it came or spoke last, or bytes came just now."""
         quiet = self._clients.reactor.seconds() - self._last
-        return bool(self._moved) and (self._answer_owed or quiet < IDLE)
+        return self._answer_owed or quiet < IDLE
 
     def ended(self, end: End) -> bool:
         """One side sends no more; whether this is taken care of."""
@@ -239,6 +239,7 @@ class Client:
             self._again(end, Failure(ConnectionDone()))
         else:
             self._element = end
+            self._last = self._clients.reactor.seconds()
             self.end.join(end)
 
     def _again(self, end: End, reason: Failure) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
@@ -48,9 +48,6 @@ from rserpool.user.dialling import address_of, endpoint_at
 from rserpool.user.drop import Connections, Drop, listed_by
 from rserpool.user.service import PoolUserService
 from rserpool.user.use import Use
-
-if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
 
 
 class SessionDriver:
@@ -94,7 +91,7 @@ class SessionDriver:
         self._ended = ended
         self._dialled: Link | None = None
         self._connecting: Deferred[Any] | None = None
-        self._not_dialled: IDelayedCall | None = None
+        self._not_dialled: Any = None
         self._resolving: Deferred[Any] | None = None
         self._listed_by: float | None = None
         self._first = 0
@@ -103,7 +100,7 @@ class SessionDriver:
         self._drop = Drop(user, session.handle, self._connections, dropped=self._removed) if drop else None
         self._retired = RetiredLinks(session.retirement, self.perform, self.now)
         self._reading = True
-        self._timer: IDelayedCall | None = None
+        self._timer: Any = None
         self._timer_at = math.inf
 
     def ask(self, answer: Deferred[bytes], data: bytes, seconds: float | None, repeat: bool | None) -> None:
@@ -133,10 +130,7 @@ class SessionDriver:
         """Whether anything is to be received."""
         self._reading = on
         if self.link is not None:
-            if on:
-                self.link.start_reading()
-            else:
-                self.link.stop_reading()
+            (self.link.start_reading if on else self.link.stop_reading)()
 
     def hang_up(self) -> None:
         """Abort the link, or the attempt."""
@@ -293,8 +287,9 @@ class SessionDriver:
             try:
                 self.link.send_data(data)
             except ValueError as error:
-                pool = handle_text(self._session.handle)
-                self._log.error("session with {pool!r}: {error}", pool=pool, error=str(error))
+                self._log.error(
+                    "session with {pool!r}: {error}", pool=handle_text(self._session.handle), error=str(error)
+                )
 
     def _send_request(self, effect: SendRequest) -> None:
         if self.link is not None:
