@@ -158,8 +158,6 @@ class SessionDriver:
                 self._delivered(data)
             else:
                 self.perform(self._session.data(data, self.now()))
-        else:
-            self._retired.heard(link, None, data)
 
     def link_asked(self, link: Link, number: int, data: bytes, repeated: bool) -> None:
         """An element asks nothing."""
@@ -172,22 +170,16 @@ class SessionDriver:
                 self.perform(self._session.reply(number, data, now))
             else:
                 answer.callback(data)
-        else:
-            self._retired.heard(link, number, data)
 
     def link_control(self, link: Link, message: asap.Message) -> None:
         if link is self.link:
             self.perform(self._session.control(message, self.now()))
-        else:
-            self._retired.told(link, message)
 
     def link_goodbye(self, link: Link) -> None:
         if link is self.link:
             self.link = None
             link.close()
             self._failed("it took its leave", broken=False)
-        else:
-            self._retired.gone(link)
 
     def link_paused(self, link: Link) -> None:
         if link is self.link:
@@ -205,7 +197,6 @@ class SessionDriver:
         elif link is self._dialled:
             self._dialled = None
         else:
-            self._retired.gone(link)
             return
         # What this machine lacks is not the element's fault.
         broken = reason.check(SctpUnavailable, CannotListenError) is None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.python.failure import Failure
+
 from rserpool.core.session.effects import SessionEffect
 from rserpool.core.session.retired import Retired
 from rserpool.core.session.retirement import Retirement
 from rserpool.core.wire import asap
+from rserpool.core.wire.frames import Hello
 from rserpool.session.links import Link
 
 
 class RetiredLinks:
-    """Those of one session.
+    """Those of one session: nothing more is sent over them.
 
     @param perform: does what the session asks for.
     """
@@ -26,31 +29,48 @@ class RetiredLinks:
         self._links: dict[Link, Retired] = {}
 
     def keep(self, link: Link | None, retired: Retired) -> None:
-        """Nothing more is sent over it."""
+        """What comes over it is told here from now on."""
         if link is not None:
             self._links[link] = retired
-
-    def heard(self, link: Link, number: int | None, data: bytes) -> None:
-        """A message came over a connection, which may be one of these."""
-        retired = self._links.get(link)
-        if retired is not None:
-            self._perform(self._retirement.message(retired, number, data))
-
-    def told(self, link: Link, message: asap.Message) -> None:
-        """The same of the control channel."""
-        retired = self._links.get(link)
-        if retired is not None:
-            self._perform(self._retirement.control(retired, message))
-
-    def gone(self, link: Link) -> None:
-        """A connection, which may be one of these, is lost, or the element took its leave."""
-        retired = self._links.pop(link, None)
-        if retired is not None:
-            link.close()
-            self._perform(self._retirement.gone(retired, self._now()))
+            link.owner = self
 
     def release(self, retired: Retired) -> None:
         """Nothing more is expected of it."""
         for link in [link for link, each in self._links.items() if each is retired]:
             del self._links[link]
             link.close()
+
+    # What links tell (L{LinkOwner<rserpool.session.links.LinkOwner>})
+
+    def link_up(self, link: Link, hello: Hello | None) -> None:
+        """They are up."""
+
+    def link_data(self, link: Link, data: bytes) -> None:
+        self._perform(self._retirement.message(self._links[link], None, data))
+
+    def link_asked(self, link: Link, number: int, data: bytes, repeated: bool) -> None:
+        """An element asks nothing."""
+
+    def link_answered(self, link: Link, number: int, data: bytes) -> None:
+        self._perform(self._retirement.message(self._links[link], number, data))
+
+    def link_control(self, link: Link, message: asap.Message) -> None:
+        self._perform(self._retirement.control(self._links[link], message))
+
+    def link_goodbye(self, link: Link) -> None:
+        link.close()
+        self._gone(link)
+
+    def link_paused(self, link: Link) -> None:
+        """Nothing is sent."""
+
+    def link_resumed(self, link: Link) -> None:
+        """Nothing is sent."""
+
+    def link_lost(self, link: Link, reason: Failure) -> None:
+        self._gone(link)
+
+    def _gone(self, link: Link) -> None:
+        retired = self._links.pop(link, None)
+        if retired is not None:
+            self._perform(self._retirement.gone(retired, self._now()))
