@@ -23,7 +23,7 @@ from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.load import parse_policy, policy_parameter, probe, share
 from rserpool.element.refusal import refusal
 from rserpool.node.candidates import local_hosts_towards, registrars_from
-from rserpool.node.counting import CountedLog
+from rserpool.node.counting import CountedLog, LimitedLog
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
@@ -89,6 +89,7 @@ class PoolElementService(Service):
         self._registrars = tuple(registrars or registrars_from(()))
         self.element = PoolElement(self._registrars, profile=profile, random=random)
         self.node = Node(reactor, self.element, self._notified)
+        self._limited = LimitedLog(self._log, self.node.now)
         self._ending = Ending(reactor, self._stop, self.stopService)
 
     @property
@@ -326,10 +327,10 @@ class PoolElementService(Service):
                     left.callback(None)
             case HomeChanged(registrar=None):
                 self.home_since = None
-                self._log.warn("no home registrar: looking for one")
+                self._limited.warn("no home registrar: looking for one")
             case HomeChanged(registrar=registrar):
                 self.home_since = self.node.now()
-                self._log.info("home registrar is {registrar}", registrar=str(registrar))
+                self._limited.info("home registrar is {registrar}", registrar=str(registrar))
             case events.NoRegistrarFound(tried=tried):
                 self._log.warn("no registrar can be reached at {tried}; trying on", tried=in_short(tried))
             case events.OutOfPlace(handle=handle, message=message):

@@ -16,7 +16,7 @@ from rserpool.node.driver import Channel, Driver
 from rserpool.node.loop import Carrier
 from rserpool.node.multicast import MulticastGroup
 from rserpool.node.paths import Paths
-from rserpool.node.reactor import ReactorLoop
+from rserpool.node.reactor import LOG, ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.tcp import TcpEndpoint, listen_tcp
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
@@ -123,7 +123,7 @@ class Node(Driver):
         self.endpoints: list[ISctpEndpoint | TcpEndpoint] = []
         self.ports: list[Any] = []
         self._own_stack = False
-        self.paths = Paths(ReactorLoop.log)
+        self.paths = Paths(LOG)
         self.asap = self.open_channel("asap", role, asap, PPID_ASAP)
 
     def open_channel(self, name: str, speaker: Speaker[Any], codec: Codec, ppid: int) -> NodeChannel:

@@ -9,6 +9,11 @@ from typing import Any
 from twisted.internet.base import ReactorBase
 from twisted.logger import Logger
 
+from rserpool.node.counting import LimitedLog
+from rserpool.sctp.steady import make_steady
+
+LOG = Logger(namespace="rserpool.node")
+
 
 def clock_of(reactor: Any) -> Callable[[], float]:
     """The monotonic clock that goes with a reactor: a real one counts wall-clock time, which may jump."""
@@ -18,8 +23,8 @@ def clock_of(reactor: Any) -> Callable[[], float]:
 class ReactorLoop:
     """See L{Loop<rserpool.node.loop.Loop>}."""
 
-    log = Logger(namespace="rserpool.node")
-
     def __init__(self, reactor: Any) -> None:
+        make_steady(reactor)
         self.now = clock_of(reactor)
+        self.log = LimitedLog(LOG, self.now)
         self.call_later = reactor.callLater

@@ -1,34 +1,3 @@
-"""A reactor whose timers hang on the monotonic clock: setting the wall clock neither delays nor hastens them.
+"""Where programs find what lets a reactor's timers hang on the monotonic clock."""
 
-Twisted's own hang on the wall clock. When that is set back by an hour, no timer fires for an hour: no keep-alive, no
-SCTP heartbeat, no retransmission, and everybody takes the process for dead.
-"""
-
-from __future__ import annotations
-
-import time
-from typing import Any
-
-from twisted.internet.base import ReactorBase
-
-
-def make_steady(reactor: Any) -> None:
-    """Let the reactor's clock run evenly from now on; it goes on from the present wall-clock time.
-
-    To be called by the program that owns the process, before it starts the reactor. A clock that tests advance is left
-    as it is.
-    """
-    if isinstance(reactor, ReactorBase) and getattr(reactor.seconds, "steady", None) is None:
-        reactor.seconds = _SteadySeconds()
-
-
-class _SteadySeconds:
-    """Seconds since the epoch, as they were known when this was made."""
-
-    steady = True
-
-    def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
-
-    def __call__(self) -> float:
-        return time.monotonic() + self._offset
+from rserpool.sctp.steady import make_steady as make_steady

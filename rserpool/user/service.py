@@ -26,8 +26,10 @@ from rserpool.core.user.places import serves_at
 from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.node.candidates import local_hosts_towards, over, registrars_from
+from rserpool.node.counting import LimitedLog
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
+from rserpool.node.reactor import clock_of
 from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
@@ -92,6 +94,7 @@ class PoolUserService(Service):
         self._waiting: dict[object, Deferred[Resolved]] = {}
         self._subscriptions = Subscriptions(reactor, self._watch, self._unwatch)
         self._opened: set[Closable] = set()
+        self._limited = LimitedLog(self.log, clock_of(reactor))
 
     @property
     def registrars(self) -> tuple[TransportAddress, ...]:
@@ -302,9 +305,9 @@ class PoolUserService(Service):
             case HomeChanged(registrar=registrar):
                 self.home_since = None if registrar is None else self.now()
                 if registrar is None:
-                    self.log.warn("the registrar is lost: looking for another")
+                    self._limited.warn("the registrar is lost: looking for another")
                 else:
-                    self.log.info("the registrar at {registrar} is the home now", registrar=str(registrar))
+                    self._limited.info("the registrar at {registrar} is the home now", registrar=str(registrar))
 
     def _forget(self, request: object) -> None:
         waiting = self._waiting.pop(request, None)

@@ -7,7 +7,7 @@ from twisted.logger import ILogObserver, LogEvent, Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import provider
 
-from rserpool.node.counting import LINES, CountedLog
+from rserpool.node.counting import LINES, MOST, PERIOD, CountedLog, LimitedLog
 
 
 class CountedLogTests(SynchronousTestCase):
@@ -50,3 +50,25 @@ class CountedLogTests(SynchronousTestCase):
         self.log.stop()
         self.assertEqual(self.lines[-1], "within a second: 1 elements registered")
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class LimitedLogTests(SynchronousTestCase):
+    """So many lines of one kind a minute, and no timer."""
+
+    def test_of_one_kind(self):
+        lines: list[str | None] = []
+
+        @provider(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            lines.append(formatEvent(event))
+
+        clock = Clock()
+        log = LimitedLog(Logger(observer=observe), clock.seconds)
+        for number in range(1000):
+            log.warn("lost {number}", number=number)
+        log.info("another")
+        self.assertEqual(lines, [f"lost {number}" for number in range(MOST)] + ["another"])
+        clock.advance(PERIOD)
+        log.warn("lost {number}", number=7)
+        self.assertEqual(lines[MOST + 1 :], ["980 more lines like the following one were left out", "lost 7"])
+        self.assertEqual(clock.getDelayedCalls(), [])

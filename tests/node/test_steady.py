@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from random import Random
 
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.user import PoolUser
+from rserpool.node.node import Node
 from rserpool.node.steady import make_steady
 
 
@@ -29,6 +33,14 @@ class SteadyTests(SynchronousTestCase):
         self.patch(time, "time", lambda: wall() - 7200)
         reactor.runUntilCurrent()
         self.assertEqual([1], fired)
+        self.assertTrue(0 <= reactor.seconds() - before < 60)
+
+    def test_embedded(self) -> None:
+        """Whatever of ours runs on a program's reactor makes it steady."""
+        reactor = SelectReactor()
+        Node(reactor, PoolUser((), profile=DEFAULT, random=Random(1)), lambda event: None)
+        before, wall = reactor.seconds(), time.time
+        self.patch(time, "time", lambda: wall() - 3600)
         self.assertTrue(0 <= reactor.seconds() - before < 60)
 
     def test_by_hand(self) -> None:

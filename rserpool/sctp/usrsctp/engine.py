@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from rserpool.core.profiles import Profile
 from rserpool.sctp.base import MAX_MESSAGE
+from rserpool.sctp.steady import make_steady
 from rserpool.sctp.usrsctp.library import Library
 from rserpool.sctp.usrsctp.packets import abort_for, ports
 from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
@@ -82,6 +83,7 @@ class Engine:
 
         @raise SctpUnavailable: if it is not the library that we know.
         """
+        make_steady(self.reactor)
         lib = self.library.lib
         if self.running:
             if self._ending is not None:
