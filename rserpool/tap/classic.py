@@ -8,8 +8,12 @@ from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
 from twisted.python import usage
+from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.reading import between, parse_transport_address
@@ -108,7 +112,7 @@ def makeService(options: ServiceOptions) -> IService:
         endpoint = TCP6ServerEndpoint(reactor, place.port, interface=alone or "::")
     else:
         endpoint = TCP4ServerEndpoint(reactor, place.port, interface=alone or "")
-    serving: Any = StreamServerEndpointService(endpoint, options.factory(reactor))
+    serving: Any = StreamServerEndpointService(_Told(endpoint, options.name), options.factory(reactor))
     # A port that is taken ends the process with a sentence.
     serving._raiseSynchronously = True
     if options.key_file is None:
@@ -117,6 +121,28 @@ def makeService(options: ServiceOptions) -> IService:
     options.key_file.setServiceParent(services)
     serving.setServiceParent(services)
     return services
+
+
+@implementer(IStreamServerEndpoint)
+class _Told:
+    """An endpoint that says in the log where it listens."""
+
+    _log = Logger()
+
+    def __init__(self, inner: IStreamServerEndpoint, name: str) -> None:
+        self._inner = inner
+        self._name = name
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """See C{IStreamServerEndpoint.listen}."""
+        return self._inner.listen(protocolFactory).addCallback(self._tell)
+
+    def _tell(self, port: IListeningPort) -> IListeningPort:
+        at: Any = port.getHost()
+        hosts = getattr(at, "hosts", None) or (at.host,)
+        where = TransportAddress(tuple(hosts), at.port, getattr(at, "encapsulation", 0) or 0)
+        self._log.info("{name} listens at {where} ({kind})", name=self._name, where=str(where), kind=at.type.lower())
+        return port
 
 
 def _keys(reactor: Any, path: str) -> KeyFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import getopt
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -25,6 +26,11 @@ from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
 
 T = TypeVar("T")
+ONCE = frozenset(
+    "--address --announce-group --asap --asap-tcp --cookie-keys --csp-server --enrp --identifier --pool --sctp --tcp "
+    "--udp-encapsulation".split()
+)
+"""Options that name one thing, where a second one would be lost in silence."""
 
 
 class Subcommand(usage.Options):
@@ -44,9 +50,18 @@ class Subcommand(usage.Options):
         """
         try:
             add_policies()
+            self._check_once(sys.argv[1:] if options is None else list(options))
             super().parseOptions(options)
         except (usage.UsageError, ConfigurationError) as error:
             raise SystemExit(f"twistd {self.name}: {error} (see twistd {self.name} --help)") from None
+
+    def _check_once(self, words: list[str]) -> None:
+        with suppress(getopt.GetoptError):
+            given: dict[str, str] = {}
+            for option, value in getopt.getopt(words, self.shortOpt, self.longOpt)[0]:
+                several = hasattr(self, "opt_" + option.removeprefix("--").replace("-", "_"))
+                if option in ONCE and not several and given.setdefault(option, value) != value:
+                    raise usage.UsageError(f"{option} names one: {given[option]} or {value}?")
 
     def given(self, parsers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
         """What those of some options say that were given, by their names with C{_} for C{-}.

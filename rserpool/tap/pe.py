@@ -93,6 +93,8 @@ class ElementOptions(AskingOptions):
             raise usage.UsageError("--identifier goes with a single --pool")
         if self["identifier"] is not None and len(self.ports) > 1:
             raise usage.UsageError("--identifier goes with a single --port")
+        if self["announce"] and self["no-announce"]:
+            raise usage.UsageError("--announce and --no-announce exclude each other")
         self.settings: dict[str, Any] = {
             "policy": read("policy", self["policy"], parse_policy),
             "grace": read("grace", self["grace"], seconds),

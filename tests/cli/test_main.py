@@ -58,6 +58,8 @@ class ErrorTests(SynchronousTestCase):
             ("a pool's name is not empty", "resolve", ""),
             ("--items", "resolve", "pool", "--items", "0"),
             ("--items", "resolve", "pool", "--items", "many"),
+            ("--workers: '0' is not a whole number above 0", "demo", "--workers", "0"),
+            ("--phase", "demo", "--phase", "-1"),
             ("--timeout", "watch", "pool", "--timeout", "-1"),
             ("--transport", "resolve", "pool", "--transport", "udp"),
             ("--profile", "resolve", "pool", "--profile", "slow"),

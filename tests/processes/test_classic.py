@@ -44,6 +44,12 @@ class ClassicTests(ProcessTests):
             self.assertLessEqual(figures["replies_skipped"], 1)
             self.assertEqual(0, figures["replies_repeated"])
 
+    async def test_alone(self) -> None:
+        """Alone, in no pool, it says where it listens, over whatever."""
+        for option, kind in (("--tcp", "tcp"), ("--sctp", "sctp")):
+            echo = self.twistd("rserpool-echo", option, "127.0.0.1:0")
+            await echo.says(rf"rserpool-echo listens at 127\.0\.0\.1:[1-9][0-9/]+ \({kind}\)$")
+
     async def test_default_pools(self) -> None:
         """Each has a pool of its own name, as with rsplib; echo echoes, over SCTP and TCP."""
         registrar = await self.registrar()

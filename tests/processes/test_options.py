@@ -10,6 +10,7 @@ from tests.processes.harness import ProcessTests, free_address
 NS = ["-n", "--pidfile=", "rserpool-ns"]
 PE = ["-n", "--pidfile=", "rserpool-pe", "--pool", "p"]
 SERVED = ["--", "served"]
+PROXY = ["-n", "--pidfile=", "rserpool-proxy", "--pool", "p"]
 
 
 class OptionTests(ProcessTests):
@@ -57,6 +58,7 @@ class OptionTests(ProcessTests):
             ([*NS, "--no-such-option"], "option --no-such-option not recognized"),
             ([*NS, "--profile"], "option --profile requires argument"),
             ([*NS, "surplus"], "Wrong number of arguments"),
+            ([*NS, "--asap", "127.0.0.1:1", "--asap", "127.0.0.1:2"], "--asap names one: 127.0.0.1:1 or 127.0.0.1:2?"),
             ([*NS, "--csp-server", "there"], "--csp-server: 'there': 'there' is not an IP address"),
             ([*NS, "--csp-server", "127.0.0.1:0"], "--csp-server: '127.0.0.1:0': a monitor is never at port 0"),
             ([*NS, "--csp-interval", "1"], "--csp-interval goes with --csp-server"),
@@ -87,6 +89,12 @@ class OptionTests(ProcessTests):
             ([*PE, "--registrar", "127.0.0.1:0", *SERVED], "--registrar: '127.0.0.1:0': a registrar is never"),
             ([*PE, "--registrar", "127.0.0.1:3863/x", *SERVED], "--registrar: '127.0.0.1:3863/x': 'x' is not a port"),
             ([*PE, "--pool", "q", "--identifier", "7", *SERVED], "--identifier goes with a single --pool"),
+            ([*PE, "--announce", "--no-announce", *SERVED], "--announce and --no-announce exclude each other"),
+            ([*PE, "--port", "1", "--port", "tcp:1", *SERVED], "--port: 1 is named twice"),
+            ([*PE, "--port", "1", "--port", "2", "--identifier", "7", *SERVED], "goes with a single --port"),
+            ([*PE, "--address", "127.0.0.1", "--address", "127.0.0.2", *SERVED], "--address names one: 127.0.0.1 or "),
+            ([*PE, "--", "rserpool-echo", "--tcp", "1", "--tcp", "2"], "--tcp names one: 1 or 2?"),
+            ([*PROXY, "--pool", "q", "--listen", "0"], "twistd rserpool-proxy: --pool names one: p or q?"),
             ([*PE, "--pool", "", *SERVED], "--pool: a pool has a name"),
             ([*PE, "--pool", "p", *SERVED], "--pool: p is named twice"),
             (["-n", "--pidfile=", "rserpool-pe", *SERVED], "--pool NAME is needed"),

@@ -11,6 +11,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from rserpool.cli.demo.screen import Screen
 from rserpool.cli.demo.stage import POOL, Stage
 from rserpool.cli.demo.traffic import DEADLINE, Requests, Traffic
+from rserpool.cli.options import number as above_0
 from rserpool.core.profiles import PROFILES, Profile
 from rserpool.user.service import PoolUserService
 
@@ -148,8 +149,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of C{rserpool demo}."""
     parser.set_defaults(quiet=True)
     parser.add_argument("--profile", default="default", choices=list(PROFILES), help="timers (default)")
-    parser.add_argument("--phase", type=float, default=3.0, metavar="SECONDS", help="time between two faults (3)")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="requests at the same time, a user (2)")
+    seconds, whole = above_0(float), above_0(int)
+    parser.add_argument("--phase", type=seconds, default=3.0, metavar="SECONDS", help="time between two faults (3)")
+    parser.add_argument("--workers", type=whole, default=2, metavar="N", help="requests at the same time, a user (2)")
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
