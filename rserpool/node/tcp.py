@@ -51,6 +51,7 @@ class AsapTcpProtocol(Protocol):
         self.peer = peer
         self.peer_addresses = peer.hosts
         self.local_addresses: tuple[str, ...] = ()
+        self.encapsulated = False
         self.smoothed_round_trip: float | None = None
         self.outbound = outbound
         self.established = False

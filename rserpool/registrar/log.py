@@ -74,6 +74,14 @@ class OperatorLog:
                     address=str(address),
                     identifier=self._identifier,
                 )
+            case peering.PeerUnreachable(address=address, attempts=attempts):
+                self._log.warn(
+                    "cannot reach the peer {address} ({attempts} attempts): is it there, and does it speak ENRP?",
+                    address=str(address),
+                    attempts=attempts,
+                )
+            case peering.PeerSilent(address=address):
+                self._log.warn("the peer {address} accepts us, and says nothing", address=str(address))
             case peering.PeerLost(identifier=identifier):
                 self._log.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
             case peering.TakenOver(target=target, by=by, elements=elements):

@@ -111,6 +111,7 @@ class RegistrarService(Service):
             limits=limits,
             keep_alives=keep_alives,
             round_trip=attrgetter("smoothed_round_trip"),
+            encapsulated=attrgetter("encapsulated"),
         )
         self.node = Node(reactor, self.registrar, self._notified, server=identifier)
         self.registrar.peering.suggest = suggest_takeover

@@ -22,6 +22,8 @@ _log = Logger()
 class BufferedAssociation:
     """The queue of an association; see L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}."""
 
+    encapsulated = True
+
     __slots__ = (
         "_closing", "_ended", "_lost", "_paused", "_queue", "buffered", "endpoint", "established", "outbound", "peer",
     )  # fmt: skip

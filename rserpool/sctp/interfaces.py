@@ -91,6 +91,7 @@ class ISctpAssociation(Interface):
         "L{TransportAddress<rserpool.core.addresses.TransportAddress>}: for an association that C{connect} opened the"
         " very address given to it; for an accepted one the peer's addresses, SCTP port and encapsulation port as seen."
     )
+    encapsulated = Attribute("C{bool}: whether it is encapsulated in UDP (RFC 6951).")
     peer_addresses = Attribute("C{tuple} of C{str}: the IP addresses of the peer that belong to the association.")
     local_addresses = Attribute("C{tuple} of C{str}: our IP addresses that belong to it.")
     outbound = Attribute("C{bool}: whether our C{connect} opened it.")

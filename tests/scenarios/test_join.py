@@ -37,7 +37,9 @@ class MentorTests(ScenarioTestCase):
         listing = cluster.trace.messages(enrp.ListRequest, source="r2", target="r1")[0]
         request = cluster.trace.messages(enrp.HandleTableRequest, source="r2", target="r1")[0]
         self.assertFalse(request.message.own_children_only)
-        self.assertEqual(listing.message.receiver, first.identifier)
+        # Before it has said who it is.
+        self.assertEqual(listing.message.receiver, 0)
+        self.assertEqual(request.message.receiver, first.identifier)
         self.assert_settled(cluster, 1.0)
 
     def test_list(self) -> None:

@@ -48,7 +48,7 @@ class Audits:
 
     def compare(self, peer: Peer, checksum: int | None, now: float) -> list[Effect]:
         """3.6.1 (3) to (5): a presence told the peer's own checksum; if ours of it differs, re-synchronise."""
-        if checksum is None or checksum == self._handlespace.checksum_of(peer.identifier):
+        if checksum is None or self._handlespace.checksum_of(peer.identifier) in (checksum, _swapped(checksum)):
             return []
         return self.start(peer, now)
 
@@ -106,3 +106,8 @@ class Audits:
     def _request(self, peer: int, now: float) -> list[Effect]:
         self._timers.set((AUDIT, peer), now + self._no_response)
         return self._peers.to(peer, enrp.HandleTableRequest(self._server, peer, True))
+
+
+def _swapped(checksum: int) -> int:
+    # There are registrars that send it in the byte order of their machine.
+    return (checksum & 0xFF) << 8 | checksum >> 8

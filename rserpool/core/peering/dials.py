@@ -9,7 +9,8 @@ from rserpool.core.addresses import TransportAddress, machine, same_place
 from rserpool.core.backoff import SOON, Backoff, Redial
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Association, Connect, Effect
+from rserpool.core.effects import Association, Connect, Effect, Notify
+from rserpool.core.peering.events import PeerUnreachable
 
 DIAL: Final = "dial"
 """The key of an address that is due to be dialled again."""
@@ -20,10 +21,12 @@ MOST_ANNOUNCED = 64
 MOST_OF_ONE = 8
 """So many of these by one machine."""
 PAUSES = Backoff(0.2, 5.0)
+TELL_AFTER: Final = (2, 10, 100, 1000)
+"""After so many attempts in a row at a configured address the operator is told."""
 
 
 class _Dial:
-    __slots__ = ("association", "kept", "origin", "pause", "redial", "resting", "under_way", "wanted")
+    __slots__ = ("association", "attempts", "kept", "origin", "pause", "redial", "resting", "under_way", "wanted")
 
     def __init__(self, kept: bool, origin: str = "") -> None:
         self.kept = kept
@@ -34,6 +37,7 @@ class _Dial:
         self.resting = False
         self.wanted = kept
         self.pause = 0.0
+        self.attempts = 0
         self.redial = Redial(PAUSES)
 
 
@@ -76,12 +80,14 @@ class Dials:
         dial.resting, dial.wanted = False, dial.kept
         return self._connect(address)
 
-    def up(self, association: Association, address: TransportAddress) -> None:
-        """We dialled successfully."""
+    def up(self, association: Association, address: TransportAddress) -> bool:
+        """We dialled successfully; whether it is a configured address."""
         dial = self._dials.get(address)
-        if dial is not None:
-            dial.association, dial.under_way = association, False
-            self._silent.add(association)
+        if dial is None:
+            return False
+        dial.association, dial.under_way, dial.attempts = association, False, 0
+        self._silent.add(association)
+        return dial.kept
 
     def answered(self, association: Association) -> None:
         """A registrar spoke over it."""
@@ -93,17 +99,19 @@ class Dials:
                 dial.pause = 0.0
                 dial.redial.answered()
 
-    def failed(self, address: TransportAddress, now: float) -> None:
+    def failed(self, address: TransportAddress, now: float) -> list[Effect]:
         """An address could not be reached."""
         dial = self._dials.get(address)
         if dial is None:
-            return
+            return []
         dial.under_way = False
+        dial.attempts += 1
         if dial.kept:
             dial.pause = PAUSES.after(dial.pause)
             self._timers.set((DIAL, address), now + dial.pause * self._random.uniform(0.75, 1.25))
-        else:
-            del self._dials[address]
+            return [Notify(PeerUnreachable(address, dial.attempts))] if dial.attempts in TELL_AFTER else []
+        del self._dials[address]
+        return []
 
     def lost(self, association: Association, now: float) -> list[Effect]:
         """An association is gone; it may have been wanted by several addresses of one registrar."""

@@ -25,6 +25,21 @@ class PeerFound:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerUnreachable:
+    """A configured peer could not be reached, C{attempts} times since it last was."""
+
+    address: TransportAddress
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSilent:
+    """A registrar that we dialled does not say who it is."""
+
+    address: TransportAddress
+
+
+@dataclass(frozen=True, slots=True)
 class PeerLost:
     """A peer is considered dead (RFC 5353 section 3.4.3)."""
 

@@ -46,12 +46,27 @@ class Initialization:
         self._profile = profile
         self._random = random
         self._state: mentor.State = mentor.Ready()
+        self._asked: set[int] = set()
         self.ready = True
 
     def begin(self, now: float) -> None:
         """Look for a mentor."""
         patience = self._profile.max_time_no_response * self._random.uniform(2.0, 3.0)
         self._enter(mentor.Searching(now + patience))
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a mentor is asked at present."""
+        return isinstance(self._state, mentor.Listing | mentor.Downloading)
+
+    def met(self, peer: int, asked: bool, now: float) -> list[Effect]:
+        """A peer is known and connected.
+
+        @param asked: whether it got ENRP_LIST_REQUEST before it said who it is, which it may answer twice now.
+        """
+        if asked:
+            self._asked.add(peer)
+        return self.happened(mentor.PeerUp(peer), now)
 
     def downloads_from(self, peer: int) -> bool:
         """Whether the peer is giving us its handlespace."""
@@ -68,7 +83,8 @@ class Initialization:
         before = self._state
         state, actions = mentor.step(before, event, now, self._profile.max_time_no_response, others)
         self._enter(state)
-        if not actions and state == before and not self.ready and type(event) in _ANSWERS:
+        expected = isinstance(event, mentor.Listed) and about in self._asked
+        if not actions and state == before and not self.ready and not expected and type(event) in _ANSWERS:
             return [Notify(OutOfPlace(about, _ANSWERS[type(event)]))]
         return [effect for action in actions for effect in self._act(action, state, now)]
 

@@ -18,17 +18,18 @@ from rserpool.core.peering import arbitration, mentor
 from rserpool.core.peering.audit import AUDIT, Audits
 from rserpool.core.peering.dials import DIAL, Dials
 from rserpool.core.peering.events import PeerError, PeerFound, PeerLost
+from rserpool.core.peering.greetings import GREET, Greetings
 from rserpool.core.peering.initialization import MENTOR, Initialization
 from rserpool.core.peering.peers import PEER, Peer, PeerList, usable_address
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
-from rserpool.core.peering.suggestion import Suggestions
 from rserpool.core.peering.table import TableSessions
 from rserpool.core.peering.takeover import TAKEOVER, Takeovers
+from rserpool.core.peering.updates import Updates
 from rserpool.core.profiles import Profile
 from rserpool.core.rules import Ruling, What
 from rserpool.core.wire import asap, enrp
-from rserpool.core.wire.enrp import UpdateAction, encode_handle_update
+from rserpool.core.wire.enrp import UpdateAction
 from rserpool.core.wire.parameters import ServerInformation
 
 HEARTBEAT: Final = "heartbeat"
@@ -58,15 +59,16 @@ class Peering:
         profile: Profile,
         random: Dice,
         distances: Distances,
+        encapsulated: Callable[[Association], bool],
     ) -> None:
         self._server = server
         self._handlespace = handlespace
         self._timers = timers
         self._profile = profile
-        self.suggest = False
         self._asked = 0
-        self._ourselves = Ourselves(server, handlespace)
-        self.peers = PeerList(server, profile, timers)
+        self.peers = peers = PeerList(server, profile, timers)
+        self._ourselves = Ourselves(server, handlespace, lambda over: peers.private(over) and encapsulated(over))
+        self._greetings = Greetings(self._ourselves, timers, profile, lambda: not self.initialization.occupied)
         self._dials = Dials(random, timers)
         self._replica = Replica(server, handlespace, distances)
         self._tables = TableSessions(server, handlespace, 2 * profile.max_time_no_response)
@@ -74,7 +76,8 @@ class Peering:
         self.initialization = Initialization(
             server, handlespace, self.peers, self._audits, timers, profile=profile, random=random
         )
-        self._suggestions = Suggestions(server, handlespace, self.peers)
+        self.suggest = False
+        self._updates = Updates(server, handlespace, peers)
         self.takeovers = Takeovers(
             self._ourselves, handlespace, self._replica, self.peers, timers, profile=profile, random=random
         )
@@ -83,6 +86,7 @@ class Peering:
             ORPHANS: self._look_around,
             PEER: self._silent,
             DIAL: self._dials.again,
+            GREET: self._greetings.again,
             MENTOR: self.initialization.time_out,
             AUDIT: self._audits.give_up,
             TAKEOVER: self.takeovers.time_out,
@@ -112,41 +116,43 @@ class Peering:
             self.initialization.begin(now)
         return self._ourselves.announced() + self._dials.configure(configured)
 
-    def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
+    def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Outcome]:
         """Something arrived at the multicast group of ENRP from the IP address C{source} (3.1)."""
-        if not isinstance(message, enrp.Presence) or self.peers.present(message.sender):
+        if not isinstance(message, enrp.Presence):
+            return []
+        peer = self.peers.get(message.sender)
+        if peer is not None and self.peers.is_at(peer, source):
+            # 3.4.1, 3.6.1: as good as one over the association.
+            self.peers.alive(peer, now)
+            return [*self._lives(peer.identifier, now), *self._compare(peer, message.checksum, now)]
+        if self.peers.present(message.sender):
             return []
         told = message.information
         address = TransportAddress((source,), ENRP_PORT) if told is None else usable_address(told, source)
-        return [] if address is None else self._dials.want(address, source)
+        return [] if address is None else [*self._dials.want(address, source)]
 
     def announce(self, action: UpdateAction, element: Element) -> list[Effect]:
         """3.3: tell all peers about an element of ours."""
-        if not len(self.peers):
-            return []
-        effects = self.peers.to_all(encode_handle_update(self._server, 0, action, element.handle, element.wire))
-        if self.suggest and action is UpdateAction.ADD_PE:
-            better = self._suggestions.for_element(element)
-            if better is not None and better.association is not None:
-                message = encode_handle_update(
-                    self._server, better.identifier, action, element.handle, element.wire, takeover_suggested=True
-                )
-                effects.append(Send(better.association, message))
-        return effects
+        return self._updates.announce(action, element, self.suggest)
 
     # The associations
 
-    def association_up(self, association: Association, peer: TransportAddress, outbound: bool) -> list[Effect]:
+    def association_up(
+        self, association: Association, peer: TransportAddress, outbound: bool, now: float
+    ) -> list[Effect]:
         """An association with another registrar is up: each presents itself, and asks who the other is."""
-        new = self.peers.up(association, peer)
+        effects: list[Effect] = []
+        if self.peers.up(association, peer):
+            effects.append(self._ourselves.presence(association, reply_required=True))
         if outbound:
-            self._dials.up(association, peer)
-        return [Send(association, self._ourselves.presence(reply_required=True))] if new else []
+            configured = self._dials.up(association, peer)
+            if not self.peers.identified(association):
+                effects += self._greetings.begin(association, peer, configured, now)
+        return effects
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Outcome]:
         """A registrar could not be reached; one that we lost before is dead."""
-        self._dials.failed(peer, now)
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome] = [*self._dials.failed(peer, now)]
         for expected in self.peers.expected_at(peer):
             if expected.monitored and expected.answer_by is not None:
                 outcomes += self._failed(expected, now)
@@ -155,6 +161,7 @@ class Peering:
     def association_lost(self, association: Association, now: float) -> list[Outcome]:
         """An association is gone: a reason to probe the peer at once."""
         self._tables.forget(association)
+        self._greetings.over(association)
         outcomes: list[Outcome] = [*self._dials.lost(association, now)]
         peer = self.peers.lost(association)
         if peer is None:
@@ -171,8 +178,9 @@ class Peering:
         sender = message.sender
         match self.peers.speaks(association, sender).ruling:
             case Ruling.CLOSED:
-                self._dials.forget(self.peers.address_of(association))
-                return [*self._ourselves.mirrored(message), Close(association)]
+                place = self.peers.address_of(association)
+                self._dials.forget(place)
+                return [*self._ourselves.mirrored(message, place), Close(association)]
             case Ruling.ANSWERED:
                 # Not a registrar, but a tool that looks on: it is answered, and is no peer.
                 return self._question(Peer(0, now), association, message, now)
@@ -182,23 +190,28 @@ class Peering:
                 return []
         self._dials.answered(association)
         peer, fresh = self.peers.heard(association, sender, now)
-        outcomes: list[Outcome] = []
+        peer.private = peer.private or enrp.private(message)
         if isinstance(message, enrp.Presence) and message.information is not None:
-            peer.learn(message.information)
-        if sender in self.takeovers:
-            outcomes += self.takeovers.happened(sender, arbitration.TargetHeard(), now)
-        outcomes += self.takeovers.everywhere(arbitration.Heard(sender), now)
+            peer.learn(message.information, self.peers.address_of(association))
+        outcomes = self._lives(sender, now)
+        asked = self._greetings.over(association)
         if fresh:
-            outcomes += self._met(peer, now)
+            outcomes += self._met(peer, asked, now)
         return [*outcomes, *self._procedure(peer, association, message, now)]
 
-    def _met(self, peer: Peer, now: float) -> list[Effect]:
+    def _lives(self, identifier: int, now: float) -> list[Outcome]:
+        heard = (
+            self.takeovers.happened(identifier, arbitration.TargetHeard(), now) if identifier in self.takeovers else []
+        )
+        return [*heard, *self.takeovers.everywhere(arbitration.Heard(identifier), now)]
+
+    def _met(self, peer: Peer, asked: bool, now: float) -> list[Effect]:
         found = Notify(PeerFound(peer.identifier, peer.address))
         if not self.ready:
-            return [found, *self.initialization.happened(mentor.PeerUp(peer.identifier), now)]
+            return [found, *self.initialization.met(peer.identifier, asked, now)]
         # Whom it knows, and what it owns: after a split both may differ from what we have.
-        asked = self.peers.to(peer.identifier, enrp.ListRequest(self._server, peer.identifier))
-        return [found, *asked, *self._audits.start(peer, now)]
+        request = self.peers.to(peer.identifier, enrp.ListRequest(self._server, peer.identifier))
+        return [found, *([] if asked else request), *self._audits.start(peer, now)]
 
     def _procedure(self, peer: Peer, association: Association, message: enrp.Message, now: float) -> list[Outcome]:
         match message:
@@ -209,11 +222,11 @@ class Peering:
             case enrp.ListResponse():
                 return self._list_response(peer, message, now)
             case enrp.InitTakeover():
-                return self._claim(peer, message, now)
+                return self.takeovers.claimed(peer.identifier, message.target, now)
             case enrp.InitTakeoverAck(target=target):
                 return self.takeovers.happened(target, arbitration.Acknowledged(peer.identifier), now)
             case enrp.TakeoverServer():
-                return self._enforcement(peer, message, now)
+                return self.takeovers.enforced(peer.identifier, message.target, now)
             case enrp.Error(causes=causes):
                 return [Notify(PeerError(peer.identifier, causes))]
         return self._question(peer, association, message, now)
@@ -227,15 +240,16 @@ class Peering:
             case enrp.HandleTableRequest(own_children_only=own_only):
                 if not self.ready:
                     return [Send(association, enrp.HandleTableResponse(self._server, peer.identifier, rejected=True))]
-                return [Send(association, self._tables.respond(association, peer.identifier, own_only, now))]
+                table = self._tables.respond(association, peer.identifier, own_only, now, peer.private)
+                return [Send(association, table)]
         return []
 
     # Time
 
     def _heartbeat(self, now: float) -> list[Effect]:
         self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
-        presence = enrp.encode(self._ourselves.presence())
-        return self.peers.to_all(presence) + self.peers.to_removed(presence) + self._ourselves.announced()
+        over = self.peers.associations + self.peers.of_removed
+        return self._ourselves.presences(over) + self._ourselves.announced()
 
     def _look_around(self, now: float) -> list[Outcome]:
         """Take orphans over, and ask one peer after the other whom it knows: two that lost each other may have a third
@@ -253,12 +267,9 @@ class Peering:
     def _list_for(self, peer: Peer) -> enrp.ListResponse:
         if not self.ready:
             return enrp.ListResponse(self._server, peer.identifier, rejected=True)
-        servers = tuple(
-            other.information
-            for other in self.peers
-            if other.information is not None and other.identifier != peer.identifier and other.monitored
-        )
-        return enrp.ListResponse(self._server, peer.identifier, servers)
+        others = (other for other in self.peers if other is not peer and other.monitored)
+        told = (other.described(peer.private) for other in others)
+        return enrp.ListResponse(self._server, peer.identifier, tuple(each for each in told if each is not None))
 
     def _list_response(self, peer: Peer, message: enrp.ListResponse, now: float) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -305,10 +316,11 @@ class Peering:
     def _presence(self, peer: Peer, association: Association, message: enrp.Presence, now: float) -> list[Outcome]:
         outcomes: list[Outcome] = []
         if message.reply_required:
-            outcomes.append(Send(association, self._ourselves.presence(peer.identifier)))
-        if self.ready and peer.identifier:
-            outcomes += self._audits.compare(peer, message.checksum, now)
-        return outcomes
+            outcomes.append(self._ourselves.presence(association, peer.identifier))
+        return outcomes + self._compare(peer, message.checksum, now)
+
+    def _compare(self, peer: Peer, checksum: int | None, now: float) -> list[Effect]:
+        return self._audits.compare(peer, checksum, now) if self.ready and peer.identifier else []
 
     def _silent(self, identifier: int, now: float) -> list[Outcome]:
         """L{PEER} is due."""
@@ -325,25 +337,10 @@ class Peering:
         peer.answer_by = now + self._profile.max_time_no_response
         self.peers.watch(peer)
         if peer.association is not None:
-            return [Send(peer.association, self._ourselves.presence(peer.identifier, reply_required=True))]
+            return self._ourselves.ask(peer)
         return [] if peer.address is None else self._dials.want(peer.address)
 
     def _failed(self, peer: Peer, now: float) -> list[Outcome]:
         self.peers.monitor(peer.identifier, False)
         failed = arbitration.Failed(frozenset(self.peers.connected) - {peer.identifier})
         return [Notify(PeerLost(peer.identifier)), *self.takeovers.happened(peer.identifier, failed, now)]
-
-    # 3.5: takeover
-
-    def _claim(self, peer: Peer, message: enrp.InitTakeover, now: float) -> list[Outcome]:
-        if authority.takes_over(What.CLAIM, self._server, message.target).allowed:
-            return self.takeovers.happened(message.target, arbitration.Claim(peer.identifier), now)
-        # 3.5.1 (1): we live.
-        return [*self.peers.to_all(enrp.encode(self._ourselves.presence()))]
-
-    def _enforcement(self, peer: Peer, message: enrp.TakeoverServer, now: float) -> list[Outcome]:
-        if authority.takes_over(What.ENFORCE, self._server, message.target).allowed:
-            return self.takeovers.happened(message.target, arbitration.Enforced(peer.identifier), now)
-        # We live, but our elements belong to the peer, unless they tell otherwise.
-        moved = self._replica.handed_over(self._server, peer.identifier)
-        return [*moved, *self.peers.to_all(enrp.encode(self._ourselves.presence()))]

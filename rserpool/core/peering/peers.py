@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -13,7 +14,7 @@ from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.profiles import Profile
 from rserpool.core.rules import Rule
 from rserpool.core.wire import enrp
-from rserpool.core.wire.parameters import ServerInformation
+from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport, ServerInformation
 
 PEER: Final = "peer"
 """The key of a peer that may be silent: it may be due too early, since whatever it says puts it off."""
@@ -27,11 +28,13 @@ class Peer:
     @ivar origin: the machine that it was first heard from.
     @ivar last_heard: RFC 5353 section 4.1: when anything came from it (monotonic seconds).
     @ivar answer_by: when a probe that is under way counts as failed, or None.
+    @ivar private: whether it showed that it knows our private parameters; until then it is sent none.
     @ivar monitored: False while its takeover is under way, ours or another's (3.5.1: "not active").
     """
 
     __slots__ = (
         "address", "answer_by", "association", "identifier", "information", "last_heard", "monitored", "origin",
+        "private",
     )  # fmt: skip
 
     def __init__(self, identifier: int, now: float, origin: str = "") -> None:
@@ -43,13 +46,29 @@ class Peer:
         self.last_heard = now
         self.answer_by: float | None = None
         self.monitored = True
+        self.private = False
 
-    def learn(self, information: ServerInformation) -> None:
-        """It told who and where it is."""
+    def learn(self, information: ServerInformation, place: TransportAddress | None) -> None:
+        """It told who and where it is; without a UDP port, that of C{place} counts, where it was seen or dialled."""
+        if not information.encapsulation and place is not None:
+            information = replace(information, encapsulation=place.encapsulation)
         self.information = information
         self.address = TransportAddress(
             information.transport.addresses, information.transport.port, information.encapsulation
         )
+
+    def described(self, private: bool) -> ServerInformation | None:
+        """What others are told of it: what it said itself, or where we speak with it; None if we know neither.
+
+        @param private: whether the UDP port is told.
+        """
+        told, address = self.information, self.address
+        if told is None:
+            if address is None:
+                return None
+            transport = SctpTransport(address.port, DATA_ONLY, address.hosts)
+            told = ServerInformation(self.identifier, transport, address.encapsulation)
+        return told if private else replace(told, encapsulation=0)
 
 
 class PeerList:
@@ -92,13 +111,23 @@ class PeerList:
         """An announcement: a copy over the association to each peer (3.1)."""
         return [Send(peer.association, message) for peer in self._peers.values() if peer.association is not None]
 
-    def to_removed(self, message: enrp.Message | bytes) -> list[Effect]:
-        """A copy over each association that is up with a registrar that is no peer any more.
+    @property
+    def associations(self) -> list[Association]:
+        """One with each peer that has any."""
+        return [peer.association for peer in self._peers.values() if peer.association is not None]
+
+    @property
+    def of_removed(self) -> list[Association]:
+        """Each association that is up with a registrar that is no peer any more.
 
         Another registrar took it over where not all can reach all. It may live, and we may be no peer of its either.
         """
-        removed = (a for a, sender in self._senders.items() if sender not in self._peers)
-        return [Send(association, message) for association in removed]
+        return [association for association, sender in self._senders.items() if sender not in self._peers]
+
+    def private(self, association: Association) -> bool:
+        """Whether who speaks over an association knows our private parameters."""
+        peer = self._peers.get(self._senders.get(association, 0))
+        return peer is not None and peer.private
 
     def to(self, identifier: int, message: enrp.Message) -> list[Effect]:
         """A message for one peer, if there is an association with it."""
@@ -160,12 +189,24 @@ class PeerList:
         self._senders[association] = sender
         if peer.address is None:
             peer.address = place
-        peer.last_heard = now
-        peer.answer_by = None
+        self.alive(peer, now)
         if peer.association is None:
             peer.association = association
             return peer, True
         return peer, False
+
+    def identified(self, association: Association) -> bool:
+        """Whether somebody has spoken over an association."""
+        return association in self._senders
+
+    def alive(self, peer: Peer, now: float) -> None:
+        """3.4.1: a peer gave a sign of life."""
+        peer.last_heard = now
+        peer.answer_by = None
+
+    def is_at(self, peer: Peer, host: str) -> bool:
+        """Whether a peer that has an association is at this IP address."""
+        return host in self._hosts(peer)
 
     # Whether they live
 

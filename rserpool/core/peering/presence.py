@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
 from rserpool.core.addresses import TransportAddress
-from rserpool.core.effects import Announce, Effect, Notify
+from rserpool.core.effects import Announce, Association, Effect, Notify, Send
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.events import Namesake
+from rserpool.core.peering.peers import Peer
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import ServerInformation
 
@@ -13,40 +17,69 @@ from rserpool.core.wire.parameters import ServerInformation
 class Ourselves:
     """Our own presence.
 
+    The UDP port of SCTP over UDP is a private parameter, of which a registrar that does not know it may end. So it goes
+    only to who knows it, and never by multicast; who learns of us without it takes the port that it sees.
+
+    @param tells_port: whether the UDP port is told over an association.
     @ivar server: our server identifier.
     """
 
-    def __init__(self, server: int, handlespace: Handlespace) -> None:
+    def __init__(self, server: int, handlespace: Handlespace, tells_port: Callable[[Association], bool]) -> None:
         self.server = server
         self._handlespace = handlespace
+        self._tells_port = tells_port
         self._information: ServerInformation | None = None
+        self._plain: ServerInformation | None = None
         self._discover = False
         self._namesake = False
 
     def settle(self, information: ServerInformation, discover: bool) -> None:
         """Where we are, and whether to look for others by multicast."""
         self._information = information
+        self._plain = replace(information, encapsulation=0)
         self._discover = discover
 
-    def presence(self, receiver: int = 0, *, reply_required: bool = False) -> enrp.Presence:
-        """ENRP_PRESENCE, with our checksum as it is now."""
-        checksum = self._handlespace.checksum_of(self.server)
-        return enrp.Presence(self.server, receiver, checksum, self._information, reply_required)
+    def presence(self, association: Association, receiver: int = 0, *, reply_required: bool = False) -> Effect:
+        """ENRP_PRESENCE over an association, with our checksum as it is now."""
+        information = self._information if self._tells_port(association) else self._plain
+        return Send(association, self._presence(information, receiver, reply_required))
+
+    def presences(self, associations: Iterable[Association]) -> list[Effect]:
+        """The same over each of these."""
+        return [self.presence(association) for association in associations]
+
+    def ask(self, peer: Peer) -> list[Effect]:
+        """3.4.3: ask a peer that has an association whether it lives.
+
+        A registrar that does not know the Reply-required flag answers a request for its list.
+        """
+        if peer.association is None:
+            return []
+        presence = self.presence(peer.association, peer.identifier, reply_required=True)
+        if peer.private:
+            return [presence]
+        return [presence, Send(peer.association, enrp.ListRequest(self.server, peer.identifier))]
 
     def announced(self) -> list[Effect]:
         """The same by multicast, if that is wanted."""
-        return [Announce(self.presence(), "enrp")] if self._discover else []
+        return [Announce(self._presence(self._plain, 0, False), "enrp")] if self._discover else []
 
-    def mirrored(self, message: enrp.Message) -> list[Effect]:
-        """Somebody speaks as us: another registrar with our identifier, unless we dialled ourselves."""
+    def mirrored(self, message: enrp.Message, place: TransportAddress | None) -> list[Effect]:
+        """Somebody at C{place} speaks as us: another registrar with our identifier, unless we dialled ourselves."""
         theirs = message.information if isinstance(message, enrp.Presence) else None
         ours = self._information
         if theirs is None or ours is None or self._namesake:
             return []
         hosts = theirs.transport.addresses
-        place = theirs.transport.port, theirs.encapsulation
-        if place == (ours.transport.port, ours.encapsulation) and not set(hosts).isdisjoint(ours.transport.addresses):
+        seen = 0 if place is None else place.encapsulation
+        udp = theirs.encapsulation or seen or ours.encapsulation
+        where = theirs.transport.port, udp
+        if where == (ours.transport.port, ours.encapsulation) and not set(hosts).isdisjoint(ours.transport.addresses):
             return []
         # It dials for ever: once said is enough.
         self._namesake = True
-        return [Notify(Namesake(TransportAddress(hosts, *place)))]
+        return [Notify(Namesake(TransportAddress(hosts, *where)))]
+
+    def _presence(self, information: ServerInformation | None, receiver: int, reply_required: bool) -> enrp.Presence:
+        checksum = self._handlespace.checksum_of(self.server)
+        return enrp.Presence(self.server, receiver, checksum, information, reply_required, private=True)

@@ -8,6 +8,7 @@ from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.wire.enrp import encode_handle_table_response
+from rserpool.core.wire.parameters import without_private
 
 SIZE = 16_384
 """Bytes of elements in one response: small enough that resolutions get their turn in between."""
@@ -38,8 +39,11 @@ class TableSessions:
         self._timeout = timeout
         self._sessions: dict[tuple[Association, bool], _Session] = {}
 
-    def respond(self, association: Association, receiver: int, own_only: bool, now: float) -> bytes:
-        """The next ENRP_HANDLE_TABLE_RESPONSE, encoded."""
+    def respond(self, association: Association, receiver: int, own_only: bool, now: float, private: bool) -> bytes:
+        """The next ENRP_HANDLE_TABLE_RESPONSE, encoded.
+
+        @param private: whether the elements' private parameters are in it.
+        """
         self._sessions = {key: session for key, session in self._sessions.items() if session.until > now}
         key = (association, own_only)
         session = self._sessions.pop(key, None)
@@ -58,7 +62,7 @@ class TableSessions:
                     self._sessions[key] = session
                     break
         more = key in self._sessions
-        return encode_handle_table_response(self._server, receiver, _entries(chosen), more=more)
+        return encode_handle_table_response(self._server, receiver, _entries(chosen, private), more=more)
 
     def forget(self, association: Association) -> None:
         """An association is gone."""
@@ -71,10 +75,10 @@ class TableSessions:
         return [element for element in elements if not own_only or element.home == self._server]
 
 
-def _entries(elements: list[Element]) -> list[tuple[bytes, list[bytes]]]:
+def _entries(elements: list[Element], private: bool) -> list[tuple[bytes, list[bytes]]]:
     entries: list[tuple[bytes, list[bytes]]] = []
     for element in elements:
         if not entries or entries[-1][0] != element.handle:
             entries.append((element.handle, []))
-        entries[-1][1].append(element.wire)
+        entries[-1][1].append(element.wire if private else without_private(element.wire))
     return entries

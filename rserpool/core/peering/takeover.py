@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
+from rserpool.core import authority
 from rserpool.core.authority import gives_way
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
@@ -19,6 +20,7 @@ from rserpool.core.peering.peers import PeerList
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
 from rserpool.core.profiles import Profile
+from rserpool.core.rules import What
 from rserpool.core.wire import enrp
 
 TAKEOVER: Final = "takeover"
@@ -101,6 +103,23 @@ class Takeovers:
         self._orphans = {home: since for home, since in self._orphans.items() if home in lost}
         return outcomes
 
+    # What registrars say about each other
+
+    def claimed(self, by: int, target: int, now: float) -> list[Outcome]:
+        """ENRP_INIT_TAKEOVER of the peer C{by}."""
+        if authority.takes_over(What.CLAIM, self._ourselves.server, target).allowed:
+            return self.happened(target, arbitration.Claim(by), now)
+        # 3.5.1 (1): we live.
+        return [*self._ourselves.presences(self._peers.associations)]
+
+    def enforced(self, by: int, target: int, now: float) -> list[Outcome]:
+        """ENRP_TAKEOVER_SERVER of the peer C{by}."""
+        if authority.takes_over(What.ENFORCE, self._ourselves.server, target).allowed:
+            return self.happened(target, arbitration.Enforced(by), now)
+        # We live, but our elements belong to the peer, unless they tell otherwise.
+        moved = self._replica.handed_over(self._ourselves.server, by)
+        return [*moved, *self._ourselves.presences(self._peers.associations)]
+
     def _act(
         self, action: Action, target: int, state: arbitration.State, event: arbitration.Event, now: float
     ) -> list[Outcome]:
@@ -112,9 +131,8 @@ class Takeovers:
                 peers.monitor(target, False)
                 return [*peers.to(state.to, enrp.InitTakeoverAck(server, state.to, target))]
             case Action.PROBE if isinstance(state, arbitration.Probing):
-                pending = sorted(state.pending)
-                presences = {peer: self._ourselves.presence(peer, reply_required=True) for peer in pending}
-                return [send for peer, presence in presences.items() for send in peers.to(peer, presence)]
+                pending = (peers.get(peer) for peer in sorted(state.pending))
+                return [effect for peer in pending if peer is not None for effect in self._ourselves.ask(peer)]
             case Action.ENFORCE:
                 # 3.5.2: tell all, remove the target, own its elements.
                 told = peers.to_all(enrp.encode(enrp.TakeoverServer(server, 0, target)))

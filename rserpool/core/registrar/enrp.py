@@ -34,7 +34,7 @@ class EnrpSide:
         self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
     ) -> list[Effect]:
         """See L{Peering.association_up}."""
-        return self._consequences.follow(self._peering.association_up(association, peer, outbound), now)
+        return self._consequences.follow(self._peering.association_up(association, peer, outbound, now), now)
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """See L{Peering.connect_failed}."""

@@ -40,6 +40,7 @@ class Registrar:
 
     @param round_trip: C{round_trip(association)} tells how far away a peer is (seconds there and back; None if that is
         not known), for the policies that count with distances.
+    @param encapsulated: whether an association is encapsulated in UDP: our UDP port is told over no other.
     @ivar identifier: its ENRP server identifier (non-zero, 32 bits).
     @ivar limits: what it accepts.
     @ivar enrp: its side towards other registrars.
@@ -55,6 +56,7 @@ class Registrar:
         limits: Limits | None = None,
         keep_alives: bool = True,
         round_trip: Callable[[Association], float | None] = lambda association: None,
+        encapsulated: Callable[[Association], bool] = lambda association: True,
     ) -> None:
         self.limits = limits = limits or Limits()
         distances = Distances(round_trip)
@@ -75,7 +77,13 @@ class Registrar:
         self._home = Home(identifier, self.handlespace, self.supervision, self._clients, limits, distances)
         self._announcing = Announcing(identifier, profile, self._timers)
         self.peering = Peering(
-            identifier, self.handlespace, self._timers, profile=profile, random=random, distances=distances
+            identifier,
+            self.handlespace,
+            self._timers,
+            profile=profile,
+            random=random,
+            distances=distances,
+            encapsulated=encapsulated,
         )
         consequences = Consequences(
             identifier,

@@ -38,6 +38,7 @@ from rserpool.core.wire.tlv import (
 
 _FLAG: Final = 0x01
 _MORE_TO_SEND: Final = 0x02
+_PRIVATE: Final = 0x80
 _SERVERS: Final = Struct("!II")
 _UPDATE: Final = Struct("!IIHH")
 _TAKEOVER: Final = Struct("!III")
@@ -76,12 +77,14 @@ class Presence(_Between):
 
     @ivar checksum: PE checksum of the sender's own elements (RFC 5353 section 3.6.2).
     @ivar reply_required: bit 0x01, which the figure of the RFC leaves out.
+    @ivar private: whether the sender knows our private parameters; bit 0x80, which others ignore (docs/interop.md).
     """
 
     TYPE: ClassVar[int] = 0x01
     checksum: int | None = None
     information: ServerInformation | None = None
     reply_required: bool = False
+    private: bool = False
 
     def _encode(self) -> bytes:
         values = []
@@ -89,7 +92,8 @@ class Presence(_Between):
             values.append(parameter(PE_CHECKSUM, _U16.pack(self.checksum)))
         if self.information is not None:
             values.append(server_information(self.information))
-        return self._made(_FLAG if self.reply_required else 0, values)
+        flags = (_FLAG if self.reply_required else 0) | (_PRIVATE if self.private else 0)
+        return self._made(flags, values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
@@ -102,7 +106,7 @@ class Presence(_Between):
             checksum = _U16.unpack_from(data, start + 4)[0]
         place = found.get(SERVER_INFORMATION)
         information = decode_server_information(data, *place, report) if place else None
-        return cls(*_parties(data), checksum, information, bool(flags & _FLAG))
+        return cls(*_parties(data), checksum, information, bool(flags & _FLAG), bool(flags & _PRIVATE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +318,20 @@ Message: TypeAlias = (
 
 MESSAGES: Final[tuple[type[Message], ...]] = get_args(Message)
 """All message classes; the type of each is its place, counted from 1."""
+
+
+def private(message: Message) -> bool:
+    """Whether a message shows that its sender knows our private parameters."""
+    match message:
+        case Presence(private=said, information=information):
+            return said or (information is not None and bool(information.encapsulation))
+        case ListResponse(servers=servers):
+            return any(server.encapsulation for server in servers)
+        case HandleUpdate(element=element):
+            return bool(element.encapsulation or element.framing)
+        case HandleTableResponse(entries=entries):
+            return any(each.encapsulation or each.framing for entry in entries for each in entry.elements)
+    return False
 
 
 def encode(message: Message) -> bytes:

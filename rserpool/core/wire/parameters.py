@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from struct import Struct
 from typing import Final
@@ -66,6 +66,7 @@ __all__ = [
     "decode_pool_element",
     "encode_policy",
     "encode_pool_element",
+    "without_private",
 ]
 
 _POLICY_HEAD: Final = Struct("!HHI")
@@ -234,6 +235,14 @@ def decode_pool_element(tlv: bytes) -> PoolElementParameter:
             return decode_element(tlv, start, stop, [])
         break
     raise WireError("this is not one pool element parameter")
+
+
+def without_private(tlv: bytes) -> bytes:
+    """The same Pool Element without our private parameters, for who never showed that it knows them."""
+    element = decode_pool_element(tlv)
+    if not (element.encapsulation or element.framing):
+        return tlv
+    return pool_element(replace(element, encapsulation=0, framing=0))
 
 
 def server_information(information: ServerInformation) -> bytes:

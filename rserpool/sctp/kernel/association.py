@@ -46,6 +46,10 @@ class KernelAssociation(SocketAssociation[KernelSocket]):
     # What users call.
 
     @property
+    def encapsulated(self) -> bool:  # type: ignore[override]
+        return bool(self.peer.encapsulation or (self.outbound and self.socket.settings.encap_port))
+
+    @property
     def peer_addresses(self) -> tuple[str, ...]:
         return self._peer_addresses
 

@@ -28,7 +28,12 @@ def information(identifier: int) -> ServerInformation:
 
 
 class PeeringStage(RegistrarStage):
-    """Drives one registrar. Associations with peers are named by the peers' server identifiers."""
+    """Drives one registrar. Associations with peers are named by the peers' server identifiers.
+
+    @ivar private: whether the peers say that they know our private parameters.
+    """
+
+    private = True
 
     def __init__(self, *configured: int, **options: Any) -> None:
         options.setdefault("profile", RFC)
@@ -44,7 +49,7 @@ class PeeringStage(RegistrarStage):
         effects = self.enrp.association_up(identifier, place(identifier), self.now, outbound)
         self.note(effects)
         return self.to(identifier, effects) + self.hear(
-            identifier, enrp.Presence(identifier, SERVER, 0xFFFF, information(identifier))
+            identifier, enrp.Presence(identifier, SERVER, 0xFFFF, information(identifier), private=self.private)
         )
 
     def hear(self, identifier: int, message: enrp.Message) -> list[Any]:
@@ -60,6 +65,7 @@ class PeeringStage(RegistrarStage):
         """A presence of a peer whose handlespace is as we believe, or has another checksum."""
         if checksum is None:
             checksum = self.registrar.handlespace.checksum_of(identifier)
+        options.setdefault("private", self.private)
         return self.hear(identifier, enrp.Presence(identifier, SERVER, checksum, information(identifier), **options))
 
     def lose(self, identifier: int) -> list[Any]:

@@ -1,0 +1,36 @@
+"""What peers are told when an element of ours comes, changes or goes (RFC 5353 section 3.3)."""
+
+from __future__ import annotations
+
+from rserpool.core.effects import Effect, Send
+from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.peering.peers import PeerList
+from rserpool.core.peering.suggestion import Suggestions
+from rserpool.core.wire.enrp import UpdateAction, encode_handle_update
+from rserpool.core.wire.parameters import without_private
+
+
+class Updates:
+    """One ENRP_HANDLE_UPDATE to each peer, without private parameters to those that do not know them."""
+
+    def __init__(self, server: int, handlespace: Handlespace, peers: PeerList) -> None:
+        self._server = server
+        self._peers = peers
+        self._suggestions = Suggestions(server, handlespace, peers)
+
+    def announce(self, action: UpdateAction, element: Element, suggest: bool) -> list[Effect]:
+        """Tell all peers about an element of ours; C{suggest} a takeover (draft-dreibholz-rserpool-enrp-takeover)."""
+        connected = [peer for peer in self._peers if peer.association is not None]
+        updates = {private: self._update(action, element, private) for private in {peer.private for peer in connected}}
+        effects: list[Effect] = [Send(peer.association, updates[peer.private]) for peer in connected]
+        if suggest and action is UpdateAction.ADD_PE:
+            better = self._suggestions.for_element(element)
+            if better is not None and better.association is not None:
+                suggestion = self._update(action, element, better.private, better.identifier)
+                effects.append(Send(better.association, suggestion))
+        return effects
+
+    def _update(self, action: UpdateAction, element: Element, private: bool, suggested_to: int = 0) -> bytes:
+        wire = element.wire if private else without_private(element.wire)
+        return encode_handle_update(self._server, suggested_to, action, element.handle, wire, bool(suggested_to))
