@@ -165,12 +165,12 @@ def one_place(text: str, default_port: int) -> TransportAddress:
     return address
 
 
-def multicast_group(text: str) -> TransportAddress:
+def multicast_group(text: str, default_port: int = ASAP_PORT) -> TransportAddress:
     """Read C{HOST[:PORT]} of a multicast group.
 
     @raise ConfigurationError: with a sentence that says what is wrong.
     """
-    group = parse_transport_address(text)
+    group = parse_transport_address(text, default_port=default_port)
     if len(group.hosts) > 1 or not ipaddress.ip_address(group.hosts[0].partition("%")[0]).is_multicast:
         raise ConfigurationError(f"{text} is not a multicast group")
     return with_port(group, text, "a group")

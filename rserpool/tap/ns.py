@@ -31,10 +31,11 @@ class RegistrarOptions(RoleOptions):
         ["udp-encapsulation", None, None, f"[HOST:]PORT of SCTP over UDP (first free from {ENCAPSULATION_PORT} down)"],
         ["identifier", None, None, "server identifier, 1 to 0xffffffff (random)"],
         ["announce-group", None, None, "HOST[:PORT] of the multicast group; rsplib's is 239.0.0.50 (224.0.1.185:3863)"],
+        ["discover-group", None, None, "HOST[:PORT] of the multicast group of ENRP (239.0.0.51:9901)"],
     ]
     optFlags = [
         ["announce", None, "Announce this registrar by multicast."],
-        ["discover", None, "Find other registrars by multicast (ENRP, group 239.0.0.51 port 9901, as rsplib does)."],
+        ["discover", None, "Find other registrars by multicast (ENRP), as rsplib does."],
         ["suggest-takeover", None, "Suggest to less busy registrars that they take over elements of this one."],
         ["no-announce", None, "Do not announce it (the default)."],
         ["no-keep-alive", None, "Do not ask elements whether they live, unless somebody reports them."],
@@ -55,7 +56,7 @@ class RegistrarOptions(RoleOptions):
             **self.read_role(),
             "announce": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
             "keep_alives": not self["no-keep-alive"],
-            "discover": bool(self["discover"]),
+            "discover": bool(self["discover"] or self["discover-group"]),
             "suggest_takeover": bool(self["suggest-takeover"]),
         }
         if self["announce"] and self["no-announce"]:
@@ -71,6 +72,7 @@ class RegistrarOptions(RoleOptions):
                 "enrp": _enrp_address,
                 "identifier": between(1, 2**32 - 1),
                 "announce-group": multicast_group,
+                "discover-group": lambda text: multicast_group(text, ENRP_PORT),
             }
         )
         if self["udp-encapsulation"] is not None:

@@ -38,6 +38,7 @@ class ReadingTests(SynchronousTestCase):
             (parse_transport_address, "10.0.0.1,[::1]:80/9899", TransportAddress(("10.0.0.1", "::1"), 80, 9899)),
             (parse_transport_address, "localhost", TransportAddress(("127.0.0.1",), 3863)),
             (multicast_group, "239.0.0.50", TransportAddress(("239.0.0.50",), 3863)),
+            (lambda text: multicast_group(text, 9901), "239.0.0.51", TransportAddress(("239.0.0.51",), 9901)),
             (udp_encapsulation, "9899", ((), 9899)),
             (udp_encapsulation, "[::1]:9899", (("::1",), 9899)),
         ]

@@ -49,6 +49,7 @@ class OptionTests(ProcessTests):
             ([*NS, "--backend", "dccp"], "--backend: there is no backend 'dccp'"),
             ([*NS, "--announce", "--no-announce"], "--announce and --no-announce exclude each other"),
             ([*NS, "--announce-group", "group"], "--announce-group: 'group': 'group' is not an IP address"),
+            ([*NS, "--discover-group", "127.0.0.1"], "--discover-group: 127.0.0.1 is not a multicast group"),
             ([*NS, "--announce-group", "127.0.0.1"], "--announce-group: 127.0.0.1 is not a multicast group"),
             ([*NS, "--announce-group", "239.0.0.50:0"], "--announce-group: 239.0.0.50:0: a group is never at port 0"),
             ([*NS, "--enrp", "nonsense"], "--enrp: 'nonsense': 'nonsense' is not an IP address"),

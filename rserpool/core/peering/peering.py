@@ -20,7 +20,7 @@ from rserpool.core.peering.dials import DIAL, Dials
 from rserpool.core.peering.events import PeerError, PeerFound, PeerLost
 from rserpool.core.peering.greetings import GREET, Greetings
 from rserpool.core.peering.initialization import MENTOR, Initialization
-from rserpool.core.peering.peers import PEER, Peer, PeerList, usable_address
+from rserpool.core.peering.peers import PEER, Peer, PeerList, knows_private, usable_address
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
 from rserpool.core.peering.table import TableSessions
@@ -190,7 +190,7 @@ class Peering:
                 return []
         self._dials.answered(association)
         peer, fresh = self.peers.heard(association, sender, now)
-        peer.private = peer.private or enrp.private(message)
+        peer.private = peer.private or knows_private(message)
         if isinstance(message, enrp.Presence) and message.information is not None:
             peer.learn(message.information, self.peers.address_of(association))
         outcomes = self._lives(sender, now)

@@ -254,3 +254,17 @@ def usable_address(information: ServerInformation, source: str) -> TransportAddr
     local = scope(source) == "loopback"
     hosts = tuple(host for host in information.transport.addresses if local or scope(host) == "global")
     return TransportAddress(hosts, information.transport.port, information.encapsulation) if hosts else None
+
+
+def knows_private(message: enrp.Message) -> bool:
+    """Whether a message shows that its sender knows our private parameters."""
+    match message:
+        case enrp.Presence(private=said, information=information):
+            return said or (information is not None and bool(information.encapsulation))
+        case enrp.ListResponse(servers=servers):
+            return any(server.encapsulation for server in servers)
+        case enrp.HandleUpdate(element=element):
+            return bool(element.encapsulation or element.framing)
+        case enrp.HandleTableResponse(entries=entries):
+            return any(each.encapsulation or each.framing for entry in entries for each in entry.elements)
+    return False

@@ -77,7 +77,7 @@ class Presence(_Between):
 
     @ivar checksum: PE checksum of the sender's own elements (RFC 5353 section 3.6.2).
     @ivar reply_required: bit 0x01, which the figure of the RFC leaves out.
-    @ivar private: whether the sender knows our private parameters; bit 0x80, which others ignore (docs/interop.md).
+    @ivar private: whether the sender knows our private parameters; bit 0x80, which others ignore.
     """
 
     TYPE: ClassVar[int] = 0x01
@@ -87,13 +87,10 @@ class Presence(_Between):
     private: bool = False
 
     def _encode(self) -> bytes:
-        values = []
-        if self.checksum is not None:
-            values.append(parameter(PE_CHECKSUM, _U16.pack(self.checksum)))
+        values = [] if self.checksum is None else [parameter(PE_CHECKSUM, _U16.pack(self.checksum))]
         if self.information is not None:
             values.append(server_information(self.information))
-        flags = (_FLAG if self.reply_required else 0) | (_PRIVATE if self.private else 0)
-        return self._made(flags, values)
+        return self._made(_FLAG * self.reply_required | _PRIVATE * self.private, values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
@@ -164,12 +161,8 @@ class HandleTableResponse(_Between):
                 entries.append((data[start + 4 : stop], []))
             else:
                 unexpected(data, kind, start, stop, report)
-        return cls(
-            *_parties(data),
-            tuple(PoolEntry(handle, tuple(elements)) for handle, elements in entries),
-            bool(flags & _MORE_TO_SEND),
-            bool(flags & _FLAG),
-        )
+        pools = tuple(PoolEntry(handle, tuple(elements)) for handle, elements in entries)
+        return cls(*_parties(data), pools, bool(flags & _MORE_TO_SEND), bool(flags & _FLAG))
 
 
 class UpdateAction(IntEnum):
@@ -318,20 +311,6 @@ Message: TypeAlias = (
 
 MESSAGES: Final[tuple[type[Message], ...]] = get_args(Message)
 """All message classes; the type of each is its place, counted from 1."""
-
-
-def private(message: Message) -> bool:
-    """Whether a message shows that its sender knows our private parameters."""
-    match message:
-        case Presence(private=said, information=information):
-            return said or (information is not None and bool(information.encapsulation))
-        case ListResponse(servers=servers):
-            return any(server.encapsulation for server in servers)
-        case HandleUpdate(element=element):
-            return bool(element.encapsulation or element.framing)
-        case HandleTableResponse(entries=entries):
-            return any(each.encapsulation or each.framing for entry in entries for each in entry.elements)
-    return False
 
 
 def encode(message: Message) -> bytes:
