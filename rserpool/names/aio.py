@@ -41,15 +41,16 @@ class Pools:
         self._user = user
 
     def resolve(
-        self, pool: bytes | str, *, timeout: float | None = None, fresh: bool = False
+        self, pool: bytes | str, *, timeout: float | None = None, fresh: bool = False, patience: float = 0.0
     ) -> asyncio.Future[Resolved]:
         """The elements of a pool in the order in which to try them (RFC 5352 section 3.3).
 
         @param timeout: seconds until it fails.
         @param fresh: do not accept what was heard before.
+        @param patience: seconds to wait for a pool that is unknown (for one that was never known 5 at most).
         @return: an C{asyncio.Future}; it fails with L{UnknownPool}, L{NoRegistrar} or another L{RSerPoolError}.
         """
-        asked = self._source.resolve(handle_of(pool), timeout=timeout, fresh=fresh)
+        asked = self._source.resolve(handle_of(pool), timeout=timeout, fresh=fresh, patience=patience)
         if self._user is None:
             return asyncio.wrap_future(asked)
         return asked.asFuture(asyncio.get_running_loop())  # type: ignore[no-any-return]
@@ -70,8 +71,9 @@ class Pools:
         The parameters, what it returns and what it raises: see
         L{Resolver.getaddrinfo<rserpool.names.blocking.Resolver.getaddrinfo>}.
         """
+        patience = self._source.default_timeout if timeout is None else timeout
         with name_errors():
-            resolved = await self.resolve(pool, timeout=timeout)
+            resolved = await self.resolve(pool, timeout=timeout, patience=patience)
         name = handle_text(handle_of(pool))
         return address_infos(name, resolved.elements, family=family, type=type, proto=proto, flags=flags)
 
@@ -104,9 +106,9 @@ class _Hands:
         self.now = asyncio.get_running_loop().time
 
     async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
-        seconds = min(seconds, self._source.default_timeout)
+        timeout, patience = min(seconds, self._source.default_timeout), 0 if fresh else seconds
         with name_errors():
-            resolved = await self._pools.resolve(self._pool, timeout=seconds, fresh=fresh)
+            resolved = await self._pools.resolve(self._pool, timeout=timeout, fresh=fresh, patience=patience)
         self._first = resolved.first
         return over_tcp(self._pool, resolved.elements)
 

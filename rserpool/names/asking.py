@@ -67,11 +67,15 @@ class Asker:
         """Seconds that a resolution may take where nothing else is said."""
         return self.profile.resolution
 
-    def resolve(self, pool: bytes, *, timeout: float | None = None, fresh: bool = False) -> Future[Resolved]:
+    def resolve(
+        self, pool: bytes, *, timeout: float | None = None, fresh: bool = False, patience: float = 0.0
+    ) -> Future[Resolved]:
         """Find the elements of a pool, in the order in which to try them.
 
         @param timeout: seconds until it fails.
         @param fresh: do not accept what the cache holds.
+        @param patience: seconds to wait for a pool that is unknown; see L{PoolUserService.resolve
+            <rserpool.user.service.PoolUserService.resolve>}.
         @return: a C{concurrent.futures.Future}, which may be cancelled; it fails as
             L{PoolUserService.resolve<rserpool.user.service.PoolUserService.resolve>} does.
         """
@@ -87,7 +91,9 @@ class Asker:
             request = object()
             self._waiting[request] = future
             now = driver.now()
-            driver.perform(self._role.resolve(request, pool, now, deadline=now + seconds, fresh=fresh))
+            driver.perform(
+                self._role.resolve(request, pool, now, deadline=now + seconds, fresh=fresh, patience=patience)
+            )
 
         self._order(ask)
         return future

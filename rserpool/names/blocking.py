@@ -37,14 +37,17 @@ class Resolver:
     def __init__(self, registrars: Sequence[str] = (), profile: str = "default") -> None:
         self.asker = Asker(registrars_from(registrars, "tcp"), profile_named(profile))
 
-    def resolve(self, pool: bytes | str, *, timeout: float | None = None, fresh: bool = False) -> Resolved:
+    def resolve(
+        self, pool: bytes | str, *, timeout: float | None = None, fresh: bool = False, patience: float = 0.0
+    ) -> Resolved:
         """The elements of a pool in the order in which to try them (RFC 5352 section 3.3).
 
         @param timeout: seconds until it fails; by default 5, or what the profile's requests may take.
         @param fresh: do not accept what was heard before.
+        @param patience: seconds to wait for a pool that is unknown (for one that was never known 5 at most).
         @raise PoolNameError: if there are none; see L{rserpool.names.errors}.
         """
-        future = self.asker.resolve(handle_of(pool), timeout=timeout, fresh=fresh)
+        future = self.asker.resolve(handle_of(pool), timeout=timeout, fresh=fresh, patience=patience)
         try:
             with name_errors():
                 return future.result()
@@ -71,7 +74,8 @@ class Resolver:
             L{address_infos<rserpool.names.tuples.address_infos>} for C{family} and the others.
         @raise PoolNameError: a C{socket.gaierror}, with a sentence; see L{rserpool.names.errors}.
         """
-        elements = self.resolve(pool, timeout=timeout).elements
+        patience = self.asker.default_timeout if timeout is None else timeout
+        elements = self.resolve(pool, timeout=timeout, patience=patience).elements
         return address_infos(handle_text(handle_of(pool)), elements, family=family, type=type, proto=proto, flags=flags)
 
     def create_connection(
@@ -122,8 +126,8 @@ class _Hands:
         return time.monotonic()
 
     async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
-        seconds = min(seconds, self._resolver.asker.default_timeout)
-        resolved = self._resolver.resolve(self._pool, timeout=seconds, fresh=fresh)
+        timeout, patience = min(seconds, self._resolver.asker.default_timeout), 0 if fresh else seconds
+        resolved = self._resolver.resolve(self._pool, timeout=timeout, fresh=fresh, patience=patience)
         self._first = resolved.first
         return over_tcp(self._pool, resolved.elements)
 

@@ -49,8 +49,9 @@ def getaddrinfo(
     """
 
     async def infos() -> list[AddressInfo]:
+        patience = user.default_timeout if timeout is None else timeout
         with name_errors():
-            resolved = await user.resolve(pool, timeout=timeout)
+            resolved = await user.resolve(pool, timeout=timeout, patience=patience)
         name = handle_text(handle_of(pool))
         return address_infos(name, resolved.elements, family=family, type=type, proto=proto, flags=flags)
 

@@ -94,8 +94,7 @@ class SessionDriver:
         self._not_dialled: Any = None
         self._resolving: Deferred[Any] | None = None
         self._listed_by: float | None = None
-        self._first = 0
-        self._use = Use()
+        self._first, self._use = 0, Use()
         self._connections = Connections()
         self._drop = Drop(user, session.handle, self._connections, dropped=self._removed) if drop else None
         self._retired = RetiredLinks(session.retirement, self.perform, self.now)
@@ -291,8 +290,7 @@ class SessionDriver:
 
     def _resolve(self, seconds: float, fresh: bool) -> None:
         def resolved(answer: Any) -> None:
-            self._listed_by = listed_by(self._user, answer)
-            self._first = answer.first
+            self._listed_by, self._first = listed_by(self._user, answer), answer.first
             self.perform(self._session.resolved(answer.elements, self.now()))
 
         def failed(failure: Failure) -> None:
@@ -300,8 +298,10 @@ class SessionDriver:
                 error = failure.value if isinstance(failure.value, RSerPoolError) else RSerPoolError(str(failure.value))
                 self.perform(self._session.unresolved(error, self.now()))
 
-        handle, seconds = self._session.handle, max(0.01, min(seconds, self._user.default_timeout))
-        self._resolving = resolving = self._user.resolve(handle, items=self._items, timeout=seconds, fresh=fresh)
+        handle, timeout = self._session.handle, max(0.01, min(seconds, self._user.default_timeout))
+        self._resolving = resolving = self._user.resolve(
+            handle, items=self._items, timeout=timeout, fresh=fresh, patience=0 if fresh else seconds
+        )
         resolving.addCallbacks(resolved, failed)
         resolving.addErrback(lambda failure: self._log.failure("session with {pool}", failure, pool=handle))
 

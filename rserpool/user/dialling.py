@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.user.events import Resolved
-from rserpool.core.user.trying import PassedOver
+from rserpool.core.user.trying import TIMEOUT, PassedOver
 from rserpool.core.wire.parameters import PoolElementParameter, SctpTransport, TcpTransport
 from rserpool.user.service import PoolUserService
 
@@ -79,7 +79,10 @@ class UserHands(Generic[T]):
 
     async def resolve(self, seconds: float, fresh: bool) -> Sequence[PoolElementParameter]:
         timeout = seconds if seconds < math.inf else None
-        self.resolved = await self.user.resolve(self.handle, items=self._items, timeout=timeout, fresh=fresh)
+        # When all have failed they are tried again, rather than waited for.
+        self.resolved = await self.user.resolve(
+            self.handle, items=self._items, timeout=timeout, fresh=fresh, patience=0 if fresh else min(seconds, TIMEOUT)
+        )
         self._first = self.resolved.first
         return self.resolved.elements
 

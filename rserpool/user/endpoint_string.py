@@ -45,12 +45,18 @@ class SharedPoolUser(PoolUserService):
     """A pool user that starts with the first question, and stops with its reactor."""
 
     def resolve(
-        self, pool: bytes | str, *, items: int | None = None, timeout: float | None = None, fresh: bool = False
+        self,
+        pool: bytes | str,
+        *,
+        items: int | None = None,
+        timeout: float | None = None,
+        fresh: bool = False,
+        patience: float = 0.0,
     ) -> Deferred[Resolved]:
         if not self.running:
             self.startService()
             self.reactor.addSystemEventTrigger("before", "shutdown", self.stopService)
-        return super().resolve(pool, items=items, timeout=timeout, fresh=fresh)
+        return super().resolve(pool, items=items, timeout=timeout, fresh=fresh, patience=patience)
 
 
 def endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolClientEndpoint:

@@ -156,13 +156,21 @@ class PoolUserService(Service):
         return 0.0 if self._node is None else self._node.now()
 
     def resolve(
-        self, pool: bytes | str, *, items: int | None = None, timeout: float | None = None, fresh: bool = False
+        self,
+        pool: bytes | str,
+        *,
+        items: int | None = None,
+        timeout: float | None = None,
+        fresh: bool = False,
+        patience: float = 0.0,
     ) -> Deferred[Resolved]:
         """Find elements of a pool (RFC 5352 section 3.3), in the order in which to try them.
 
         @param items: at most so many; None or 0 for all that the registrar gives.
         @param timeout: seconds until it fails; by default as long as MAX-REQUEST-RETRANSMIT requests may take.
         @param fresh: do not accept what the cache holds.
+        @param patience: seconds to wait for a pool that is unknown, past C{timeout} if need be: its only element may be
+            about to come again. For one that was never known 5 at most.
         @return: a C{Deferred} that can be cancelled. It fails with L{UnknownPool<rserpool.core.errors.UnknownPool>},
             L{NoRegistrar<rserpool.core.errors.NoRegistrar>} (which names those that were tried) or another
             L{Rejected<rserpool.core.errors.Rejected>}.
@@ -175,7 +183,9 @@ class PoolUserService(Service):
         deadline = now + (self.default_timeout if timeout is None else timeout)
         waiting: Deferred[Resolved] = Deferred(lambda _: self._forget(request))
         self._waiting[request] = waiting
-        self._node.perform(self._user.resolve(request, handle, now, deadline=deadline, items=items, fresh=fresh))
+        self._node.perform(
+            self._user.resolve(request, handle, now, deadline=deadline, items=items, fresh=fresh, patience=patience)
+        )
         return waiting
 
     @property

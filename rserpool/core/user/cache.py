@@ -16,7 +16,11 @@ from rserpool.core.wire.parameters import PoolElementParameter
 
 NOT_YET = 5.0
 """Where an earlier registrar knew a pool, "unknown" means "not yet" for so many seconds: all registrars may have been
-restarted, and the elements register again by themselves."""
+restarted, and the elements register again by themselves. So long is a pool waited for, too, that was never there."""
+
+
+SEEN = 1000
+"""So many pools are remembered that were there once."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,7 @@ class Cache(dict[bytes, CachedPool]):
         self._random = random
         self.suspects = Suspects(timers, profile)
         self._own: dict[bytes, Own] = {}
+        self._seen: dict[bytes, None] = {}
         self._uses: dict[Hashable, Use] = {}
 
     def store(self, handle: bytes, pool: CachedPool, asked: bool) -> CachedPool:
@@ -64,11 +69,19 @@ class Cache(dict[bytes, CachedPool]):
         if self.suspects:
             self.suspects.retain(handle, {element.identifier for element in pool.elements})
         self[handle] = pool
+        self._seen.pop(handle, None)
+        self._seen[handle] = None
+        if len(self._seen) > SEEN:
+            del self._seen[next(iter(self._seen))]
         return pool
 
     def current(self, pool: CachedPool, now: float) -> bool:
         """C2: whether it is not stale yet."""
         return now < pool.received + self._profile.stale_cache_value
+
+    def patience(self, handle: bytes, seconds: float) -> float:
+        """How long to wait for a pool that is unknown: so long if it was there once, else L{NOT_YET} at most."""
+        return seconds if handle in self._seen else min(seconds, NOT_YET)
 
     def answer(self, request: Hashable, handle: bytes, items: int | None, now: float) -> Resolved:
         """What the cache says, in the order of the pool's policy; elements that just failed come last.

@@ -57,6 +57,7 @@ class PoolUser:
         deadline: float,
         items: int | None = None,
         fresh: bool = False,
+        patience: float = 0.0,
     ) -> list[Effect]:
         """3.3: find elements of the pool C{handle}.
 
@@ -64,8 +65,12 @@ class PoolUser:
         @param deadline: when to give up (monotonic seconds).
         @param items: at most so many elements; None or 0 for all that the registrar gives.
         @param fresh: do not accept what the cache holds.
+        @param patience: seconds to wait for a pool that is unknown, past the deadline if need be: its only element may
+            be about to come again. For one that was never known, L{NOT_YET<rserpool.core.user.cache.NOT_YET>} at most.
         """
-        return self._resolution.resolve(request, handle, now, deadline=deadline, items=items or None, fresh=fresh)
+        return self._resolution.resolve(
+            request, handle, now, deadline=deadline, items=items or None, fresh=fresh, patience=patience
+        )
 
     def cancel(self, request: Hashable) -> None:
         """Nobody waits for this request any more."""

@@ -12,6 +12,8 @@ from rserpool.core.wire.parameters import PoolElementParameter
 
 PAUSES = Backoff(0.1, 2.0)
 """Until a registrar is asked again that could not answer yet."""
+UNKNOWN = Backoff(0.1, 0.5)
+"""Until a registrar is asked again for a pool that it does not know, while somebody waits for that."""
 LATE = 0.03
 """Seconds after which an answer is late: worth asking the transport whether the registrar is still there, which finds
 out sooner than SCTP's retransmissions, and costs a slow registrar next to nothing."""
@@ -19,10 +21,16 @@ out sooner than SCTP's retransmissions, and costs a slow registrar next to nothi
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who waits for an answer: for how many elements, and whether the cache will not do."""
+    """Who waits for an answer.
+
+    @ivar items: for how many elements; None for all.
+    @ivar fresh: whether the cache will not do.
+    @ivar until: until when a pool that is unknown is waited for (monotonic seconds).
+    """
 
     items: int | None
     fresh: bool
+    until: float = 0.0
 
 
 @dataclass(slots=True)
@@ -33,6 +41,7 @@ class Question:
     @ivar asked: how many elements each request asked for that was sent and not answered, oldest first.
     @ivar unanswered: how many times T1 expired.
     @ivar pause: how long the last pause was after which a registrar was asked again that could not answer; 0 for none.
+    @ivar unknown: whether a registrar said that there is no such pool, and somebody waits for it all the same.
     @ivar patience: how long the answer may still take before it is late once more.
     """
 
@@ -41,6 +50,7 @@ class Question:
     unanswered: int = 0
     pause: float = 0.0
     patience: float = LATE
+    unknown: bool = False
 
     def items(self, watched: Watched | None) -> int | None:
         """How many elements serve everybody; None for all."""

@@ -16,6 +16,7 @@ from rserpool.core.user.cache import Cache, CachedPool, covers
 from rserpool.core.user.events import ResolutionFailed
 from rserpool.core.user.idle import NOBODY, Idle
 from rserpool.core.user.questions import LATE, PAUSES, Question, Request, Watched
+from rserpool.core.user.waiting import Questions
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
 
@@ -33,8 +34,7 @@ class Resolution:
         self._cache = cache
         self._timers = timers
         self._profile = profile
-        self._questions: dict[bytes, Question] = {}
-        self._handles: dict[Hashable, bytes] = {}
+        self._questions = Questions(timers, cache)
         self._watched: dict[bytes, Watched] = {}
         self._silent = self._slow = False
         self._idle = Idle(hunt, timers, profile)
@@ -43,7 +43,15 @@ class Resolution:
     # What the user wants
 
     def resolve(
-        self, request: Hashable, handle: bytes, now: float, *, deadline: float, items: int | None, fresh: bool
+        self,
+        request: Hashable,
+        handle: bytes,
+        now: float,
+        *,
+        deadline: float,
+        items: int | None,
+        fresh: bool,
+        patience: float,
     ) -> list[Effect]:
         """C1 to C4: answer from the cache if that is allowed, or ask."""
         home = self._hunt.home
@@ -54,18 +62,17 @@ class Resolution:
             if home is None or (current and pool.serves(items)):
                 answer = Notify(self._cache.answer(request, handle, items, now))
                 return [answer, *self._hunt.hunt(now)]
-        question = self._questions.setdefault(handle, Question())
-        question.requests[request] = Request(items, fresh)
-        self._handles[request] = handle
-        self._timers.set(("request", request), deadline)
-        pending = ("again", handle) in self._timers or any(covers(asked, items) for asked in question.asked)
+        until = now + self._cache.patience(handle, patience)
+        question = self._questions.add(request, handle, Request(items, fresh, until), deadline)
+        again = ("again", handle) in self._timers and not question.unknown
+        pending = again or any(covers(asked, items) for asked in question.asked)
         return self._hunt.hunt(now) if pending else self._ask(handle, now)
 
     def cancel(self, request: Hashable) -> None:
         """Nobody waits for this request any more."""
-        handle = self._handles.get(request)
+        handle = self._questions.handles.get(request)
         if handle is not None:
-            self._take(self._questions[handle], request)
+            self._questions.take(handle, request)
             self._settle(handle)
 
     def subscribe(self, handle: bytes, now: float, items: int | None) -> list[Effect]:
@@ -103,9 +110,9 @@ class Resolution:
             self._timers.cancel(("watch", handle))
         self._cache.home_lost()
         effects: list[Effect] = [Notify(HomeChanged(None))]
-        for handle, question in list(self._questions.items()):
-            self._unsent(handle, question)
-            effects += self._last_known_good(handle, question, now)
+        for handle in list(self._questions):
+            self._questions.unsent(handle)
+            effects += self._questions.last_known_good(handle, now)
             self._settle(handle)
         return effects
 
@@ -140,9 +147,9 @@ class Resolution:
         if cause.code == CauseCode.LACK_OF_RESOURCES:
             return self._not_now(handle, question, now)
         # It says nothing about the pool: what is known of that stands.
-        self._unsent(handle, question)
-        effects = self._last_known_good(handle, question, now)
-        effects += self._fail(handle, question, Rejected(cause.code, cause.information))
+        self._questions.unsent(handle)
+        effects = self._questions.last_known_good(handle, now)
+        effects += self._questions.fail(handle, Rejected(cause.code, cause.information))
         watched = self._watched.get(handle)
         if watched is not None and not watched.armed:
             self._watch_later(handle, watched, now)
@@ -185,26 +192,28 @@ class Resolution:
 
     def _overdue(self, request: Hashable, now: float) -> list[Effect]:
         """Somebody's deadline has come: the last known good is better than nothing."""
-        handle = self._handles[request]
+        handle = self._questions.handles[request]
         question = self._questions[handle]
-        waiting = self._take(question, request)
+        waiting = self._questions.take(handle, request)
         self._settle(handle)
         if handle in self._cache and not waiting.fresh:
             return [Notify(self._cache.answer(request, handle, waiting.items, now))]
-        error = Rejected(CauseCode.LACK_OF_RESOURCES) if question.pause else self._none("no registrar answered in time")
+        error: RSerPoolError = self._none("no registrar answered in time")
+        if question.pause:
+            error = UnknownPool(handle) if question.unknown else Rejected(CauseCode.LACK_OF_RESOURCES)
         return [Notify(ResolutionFailed(request, handle, error))]
 
     def _unanswered(self, handle: bytes, now: float) -> list[Effect]:
         """T1 expired."""
         question = self._questions[handle]
-        self._unsent(handle, question)
+        self._questions.unsent(handle)
         question.unanswered += 1
         # Where nobody is waiting, its silence is not worth a hunt.
         self._silent = self._silent or bool(question.requests) or handle in self._watched
-        effects = self._last_known_good(handle, question, now)
+        effects = self._questions.last_known_good(handle, now)
         if question.unanswered > self._profile.max_request_retransmit:
             # 3.7.2: after MAX-REQUEST-RETRANSMIT the request is given up.
-            effects += self._fail(handle, question, self._none(f"no registrar answered {question.unanswered} requests"))
+            effects += self._questions.fail(handle, self._none(f"no registrar answered {question.unanswered} requests"))
         self._settle(handle)
         return effects
 
@@ -236,7 +245,7 @@ class Resolution:
             for request, waiting in list(question.requests.items()):
                 # Who wants more than this request asked for waits for the answer of the next.
                 if not question.asked or pool.serves(waiting.items):
-                    self._take(question, request)
+                    self._questions.take(handle, request)
                     effects.append(Notify(self._cache.answer(request, handle, waiting.items, now)))
         if watched is not None and pool.serves(watched.items):
             watched.armed, watched.pause = message.accepted, 0.0
@@ -256,11 +265,11 @@ class Resolution:
             if watched is not None:
                 self._watch_later(handle, watched, now)
             return []
-        self._unsent(handle, question)
-        question.unanswered = 0
+        self._questions.unsent(handle)
+        question.unanswered, question.unknown = 0, False
         question.pause = PAUSES.after(question.pause)
         self._timers.set(("again", handle), now + question.pause)
-        return self._last_known_good(handle, question, now)
+        return self._questions.last_known_good(handle, now)
 
     def _negative(
         self, message: asap.HandleResolutionResponse, cause: int, question: Question | None, now: float
@@ -270,12 +279,15 @@ class Resolution:
         self._cache.pop(handle, None)
         effects: list[Effect] = []
         if question is not None:
-            self._unsent(handle, question)
-            effects += self._fail(handle, question, UnknownPool(handle) if unknown else Rejected(cause))
+            self._questions.unsent(handle)
+            effects += (
+                self._questions.unknown(handle, now) if unknown else self._questions.fail(handle, Rejected(cause))
+            )
         watched = self._watched.get(handle)
         if watched is not None:
             # 2.2.5: no updates follow a negative response: ask again until the pool exists.
-            self._questions.pop(handle, None)
+            if question is None or not question.requests:
+                self._questions.pop(handle, None)
             self._watch_later(handle, watched, now)
             if unknown:
                 effects += watched.show(handle, 0, None, message.dead)
@@ -304,36 +316,10 @@ class Resolution:
         watched.pause = PAUSES.after(watched.pause)
         self._timers.set(("watch", handle), now + watched.pause)
 
-    def _last_known_good(self, handle: bytes, question: Question, now: float) -> list[Effect]:
-        if handle not in self._cache:
-            return []
-        content = [(request, waiting) for request, waiting in question.requests.items() if not waiting.fresh]
-        for request, _ in content:
-            self._take(question, request)
-        return [Notify(self._cache.answer(request, handle, waiting.items, now)) for request, waiting in content]
-
-    def _fail(self, handle: bytes, question: Question, error: RSerPoolError) -> list[Effect]:
-        requests = list(question.requests)
-        for request in requests:
-            self._take(question, request)
-        return [Notify(ResolutionFailed(request, handle, error)) for request in requests]
-
     def _none(self, why: str) -> NoRegistrar:
         """The error that names those that were tried."""
         tried = in_short(self._hunt.known)
         return NoRegistrar(f"{why} (tried: {tried})" if tried else "no registrar is known")
-
-    def _take(self, question: Question, request: Hashable) -> Request:
-        """Nobody waits for this request any more."""
-        del self._handles[request]
-        self._timers.cancel(("request", request))
-        return question.requests.pop(request)
-
-    def _unsent(self, handle: bytes, question: Question) -> None:
-        """What was sent is not waited for any more."""
-        question.asked.clear()
-        for name in ("answer", "again", "late"):
-            self._timers.cancel((name, handle))
 
     def _settle(self, handle: bytes) -> None:
         """A question is over when nobody waits and no answer is due."""
@@ -342,4 +328,5 @@ class Resolution:
             return
         watched = self._watched.get(handle)
         if watched is None or watched.armed or ("watch", handle) in self._timers:
-            self._unsent(handle, self._questions.pop(handle))
+            self._questions.unsent(handle)
+            del self._questions[handle]

@@ -237,3 +237,97 @@ class CacheTests(StageCase):
         self.stage.pass_time(2 * DEFAULT.keep_alive_timeout)
         self.stage.resolve("c")
         self.assertEqual(self.resolved(), [[2, 1]])
+
+
+class WaitingTests(StageCase):
+    """A pool that is unknown, and perhaps about to come again."""
+
+    def told_unknown(self, seconds: float) -> int:
+        """The registrar is asked for so long, and never knows it; how often it was."""
+        asked = 0
+        end = self.stage.now + seconds - 0.001
+        while self.stage.now < end and not self.stage.events:
+            for _ in self.stage.asked():
+                asked += 1
+                self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+            self.stage.pass_time(0.01)
+        return asked
+
+    def test_never_known(self) -> None:
+        """It is waited for five seconds, or less if that is all the patience there is."""
+        for patience, waits in ((30.0, 5.0), (2.0, 2.0)):
+            began = self.stage.now
+            self.stage.resolve("a", patience=patience, timeout=30.0)
+            self.assertLess(self.told_unknown(40.0), 15)
+            self.assertApproximates(self.stage.now - began, waits, 0.05)
+            self.assertIsInstance(self.error(), UnknownPool)
+
+    def test_known_once(self) -> None:
+        """As long as there is patience, though less time was given to an answer."""
+        self.stage.resolve("warm up")
+        self.stage.says(answer(b"pool", 1))
+        self.stage.told()
+        began = self.stage.now
+        self.stage.resolve("a", patience=30.0, timeout=5.0, fresh=True)
+        self.told_unknown(29.9)
+        self.assertEqual([], self.stage.told())
+        self.told_unknown(1.0)
+        self.assertApproximates(self.stage.now - began, 30.0, 0.05)
+        self.assertIsInstance(self.error(), UnknownPool)
+
+    def test_comes(self) -> None:
+        """Everybody is told when it is there; who had no patience was told that it is not."""
+        self.stage.resolve("a", patience=30.0)
+        self.stage.resolve("b")
+        self.stage.resolve("c", patience=3.0)
+        self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+        (event,) = self.stage.told()
+        self.assertEqual("b", event.request)
+        self.stage.asked()
+        self.stage.pass_time(0.2)
+        self.stage.says(answer(b"pool", 1, 2))
+        self.assertEqual([[1, 2], [2, 1]], self.resolved())
+
+    def test_asked_anew(self) -> None:
+        """Who asks while others wait gets an answer of its own."""
+        self.stage.resolve("a", patience=30.0)
+        self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+        self.stage.asked()
+        self.stage.resolve("b")
+        self.assertEqual(1, len(self.stage.asked()))
+        self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+        self.assertIsInstance(self.error(), UnknownPool)
+
+    def test_watched(self) -> None:
+        """Also where the pool is watched."""
+        self.stage.subscribe()
+        self.stage.resolve("a", patience=30.0)
+        self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+        self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+        (changed,) = self.stage.told()
+        self.assertIsNone(changed.elements)
+        self.stage.pass_time(0.2)
+        self.stage.asked()
+        self.stage.says(answer(b"pool", 1, accepted=True))
+        resolved, changed = self.stage.told()
+        self.assertEqual(("a", [1], 1), (resolved.request, ids(resolved), len(changed.elements)))
+
+    def test_cancelled(self) -> None:
+        """Nobody waits any more: nobody asks."""
+        self.stage.resolve("a", patience=30.0)
+        self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+        self.stage.user.cancel("a")
+        self.stage.asked()
+        self.stage.pass_time(10.0)
+        self.assertEqual([], self.stage.asked())
+
+    def test_silence_meanwhile(self) -> None:
+        """The registrar is lost while somebody waits: the next one is asked."""
+        self.stage.resolve("a", patience=30.0)
+        self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+        self.stage.asked()
+        self.stage.lost()
+        self.stage.up()
+        self.assertEqual(1, len(self.stage.asked()))
+        self.stage.says(answer(b"pool", 7))
+        self.assertEqual([[7]], self.resolved())
