@@ -35,6 +35,7 @@ class OldRegistrar(SctpHandler):
 
     @param strict: whether it ends at a parameter that it does not know; else it drops the message.
     @param presences: whether it tells of itself at all.
+    @ivar reborn: whether somebody starts it again when it ends.
     @ivar deaf: whether it does nothing with what it hears.
     @ivar met: what it could not read: the kinds of the parameters.
     @ivar heard: every message that it understood.
@@ -50,22 +51,28 @@ class OldRegistrar(SctpHandler):
         self.met: list[int] = []
         self.heard: list[Any] = []
         self.alive = True
-        self.deaf = False
+        self.deaf = self.reborn = False
         self._peers: dict[int, ISctpAssociation] = {}
         self._information: dict[int, ServerInformation] = {}
         self._handlespace = Handlespace(cluster.random)
         self.host = host
-        self._stack = cluster.network.stack(host, registrar=True)
         self.address = TransportAddress((host,), ENRP_PORT)
         self.asap = TransportAddress((host,), ASAP_PORT)
-        self._enrp = self._stack.open(ENRP_PORT, self, (host,))
-        self._asap_endpoint = self._stack.open(ASAP_PORT, self, (host,))
+        self._start()
         cluster.clock.callLater(HEARTBEAT, self._beat)
 
     def end(self) -> None:
         """Its process is gone."""
         self.alive = False
         self._cluster.network.crash(self._stack)
+        if self.reborn:
+            self._cluster.clock.callLater(0.5, self._start)
+
+    def _start(self) -> None:
+        self.alive = True
+        self._stack = self._cluster.network.stack(self.host, registrar=True)
+        self._enrp = self._stack.open(ENRP_PORT, self, (self.host,))
+        self._stack.open(ASAP_PORT, self, (self.host,))
 
     def dial(self, peer: TransportAddress) -> None:
         """Join: a presence, and requests for list and table."""

@@ -95,6 +95,20 @@ class OldTests(ScenarioTestCase):
             self.assertNotEqual(element.parameter().encapsulation, 0)
         self.assert_at_peace(old, ours[0], 2)
 
+    def test_an_element_registers(self) -> None:
+        """What is not answered is sent again without private parameters, and so it goes on."""
+        old = self.old()
+        old.reborn = self.strict
+        element = self.scope.element(service={"registrars": [old.asap]})
+        element.serve("sessions", framing=1)
+        element.serve(POOL)
+        self.scope.until(lambda: len(old.elements) == 2, 30.0)
+        before = len(old.met)
+        self.assertTrue(2 <= before <= 3, old.met)
+        self.scope.advance(60.0)
+        self.assertEqual((old.alive, len(old.met)), (True, before))
+        self.assertTrue(all(element.pools.values()))
+
     def test_it_ends(self) -> None:
         """When it is killed, its elements are taken over."""
         old = self.old(2)

@@ -9,6 +9,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.element import registration
 from rserpool.core.element.events import Left, Registered, RegistrationPostponed, RegistrationRefused
+from rserpool.core.element.plain import Plain
 from rserpool.core.element.registration import Action, Timers
 from rserpool.core.errors import CauseCode, ConfigurationError
 from rserpool.core.profiles import Profile
@@ -64,11 +65,13 @@ class Membership:
         self._refused = ErrorCause(CauseCode.UNSPECIFIED)
         self._sent = self.element
         self._granted: PoolElementParameter | None = None
+        self._plain = Plain()
         self.state: registration.State = registration.Homeless()
 
     def answer(self, message: asap.RegistrationResponse | asap.DeregistrationResponse) -> registration.Event:
         """What a response of the home registrar means."""
         if isinstance(message, asap.RegistrationResponse):
+            self._plain.answered()
             self._refused = message.causes[0] if message.causes else ErrorCause(CauseCode.UNSPECIFIED)
             if message.rejected:
                 others = self._granted is not None and self._sent != self._granted
@@ -83,6 +86,8 @@ class Membership:
 
     def step(self, event: registration.Event, now: float) -> tuple[Action, ...]:
         """Something happened to the registration."""
+        if isinstance(self.state, registration.Registering) and isinstance(event, _UNANSWERED):
+            self._plain.unanswered()
         self.state, actions = registration.step(self.state, event, now, self._timers)
         if Action.NEW_IDENTIFIER in actions:
             # What stands under the old one is somebody else's.
@@ -97,11 +102,13 @@ class Membership:
         """When the state's deadline is (monotonic seconds)."""
         return registration.deadline(self.state)
 
-    def ask(self, action: Action, home: Association) -> Send:
-        """What is sent to the home registrar."""
+    def ask(self, action: Action, home: Association, place: TransportAddress | None) -> Send:
+        """What is sent to the home registrar, which is at C{place}."""
         if action is Action.REGISTER:
-            self._sent = self.element
-            return Send(home, asap.Registration(self.handle, self.element))
+            self._sent = element = self.element
+            if self._plain.asks(place) and element.framing:
+                element = replace(element, framing=0)
+            return Send(home, asap.Registration(self.handle, element))
         return Send(home, asap.Deregistration(self.handle, self.element.identifier))
 
     def tell(self, action: Action, identifier: int, registrar: TransportAddress | None) -> list[Effect]:
@@ -121,6 +128,9 @@ class Membership:
             case Action.TELL_LEFT, _:
                 return [Notify(Left(handle))]
         return []
+
+
+_UNANSWERED = registration.TimeOut, registration.HomeLost
 
 
 def check_use(transport: UserTransport) -> None:

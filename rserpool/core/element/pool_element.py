@@ -274,7 +274,7 @@ class PoolElement:
         for action in membership.step(event, now):
             match action:
                 case Action.REGISTER | Action.DEREGISTER if home is not None:
-                    effects.append(membership.ask(action, home))
+                    effects.append(membership.ask(action, home, self._hunt.address))
                 case Action.HUNT:
                     effects += self._hunt.fail(now) + self._home_changed(now)
                 case _:

@@ -183,7 +183,9 @@ class Peering:
                 return [*self._ourselves.mirrored(message, place), Close(association)]
             case Ruling.ANSWERED:
                 # Not a registrar, but a tool that looks on: it is answered, and is no peer.
-                return self._question(Peer(0, now), association, message, now)
+                looker = Peer(0, now)
+                looker.private = True
+                return self._question(looker, association, message, now)
             case Ruling.ABORTED:
                 return [Abort(association)]
             case Ruling.IGNORED:
