@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from rserpool.core.errors import ConfigurationError
+
 ASAP_PORT = 3863
 """IANA: asap-sctp and asap-tcp (RFC 5352 section 8.2)."""
 ENRP_PORT = 9901
@@ -79,6 +81,28 @@ def machine(host: str) -> str:
     if address.is_loopback:
         return "loopback"
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+@lru_cache(maxsize=1024)
+def is_name(host: str) -> bool:
+    """Whether this is a host's name, and no IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
+
+
+def check_registrable(hosts: Sequence[str]) -> None:
+    """Refuse what others cannot reach.
+
+    @raise ConfigurationError: if one is an IPv6 address of a link: a registration has no room for its interface.
+    """
+    for host in hosts:
+        if ":" in host and scope(host) == "link":
+            raise ConfigurationError(
+                f"{host} cannot be registered: it means another host on each link; name another of our addresses"
+            )
 
 
 def only_this_host(hosts: Sequence[str]) -> bool:

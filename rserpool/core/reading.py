@@ -6,10 +6,11 @@ A parser takes a text, and raises L{ConfigurationError} with a sentence that say
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
-from rserpool.core.addresses import ASAP_PORT, TransportAddress
+from rserpool.core.addresses import ASAP_PORT, TransportAddress, is_name
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_of
 
@@ -20,6 +21,11 @@ Sentence: TypeAlias = Callable[[str], str]
 """What is wrong with a text."""
 
 PORTS = range(65536)
+LONGEST_NAME = 253
+"""Characters of a host's name (RFC 1035 section 2.3.4)."""
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"({_LABEL}\.)*(?![0-9]+\.?$){_LABEL}\.?", re.IGNORECASE)
+"""A host's name (RFC 1123 section 2.1): its last label is not a number alone."""
 
 
 def any_base(text: str) -> int:
@@ -116,7 +122,8 @@ seconds = number(float, lambda value: 0.0 <= value < 1e9, lambda text: f"{text!r
 
 
 def parse_transport_address(text: str, *, default_port: int = ASAP_PORT, protocol: str = "sctp") -> TransportAddress:
-    """Read C{HOST[,HOST...][:PORT][/UDPPORT]}; an IPv6 address stands in brackets.
+    """Read C{HOST[,HOST...][:PORT][/UDPPORT]}; an IPv6 address stands in brackets. A HOST may be a name, which whoever
+    dials looks up.
 
     @raise ConfigurationError: with a sentence that names the wrong part.
     """
@@ -166,12 +173,13 @@ def one_place(text: str, default_port: int) -> TransportAddress:
 
 
 def multicast_group(text: str, default_port: int = ASAP_PORT) -> TransportAddress:
-    """Read C{HOST[:PORT]} of a multicast group.
+    """Read C{GROUP[:PORT]} of a multicast group, an IP address.
 
     @raise ConfigurationError: with a sentence that says what is wrong.
     """
     group = parse_transport_address(text, default_port=default_port)
-    if len(group.hosts) > 1 or not ipaddress.ip_address(group.hosts[0].partition("%")[0]).is_multicast:
+    host = group.hosts[0]
+    if len(group.hosts) > 1 or is_name(host) or not ipaddress.ip_address(host.partition("%")[0]).is_multicast:
         raise ConfigurationError(f"{text} is not a multicast group")
     return with_port(group, text, "a group")
 
@@ -189,11 +197,18 @@ def _host(host: str, text: str) -> str:
     if host == "localhost":
         return "127.0.0.1"
     try:
-        return str(ipaddress.ip_address(host))
+        address = ipaddress.ip_address(host)
     except ValueError:
+        pass
+    else:
+        if address.version == 6 and address.is_link_local and not address.scope_id:
+            raise ConfigurationError(f"{text!r}: {host} means another host on each link: write {host}%INTERFACE")
+        return str(address)
+    if not _NAME.fullmatch(host) or len(host) > LONGEST_NAME:
         raise ConfigurationError(
-            f"{text!r}: {host!r} is not an IP address (write 127.0.0.1, or [::1] for IPv6)"
-        ) from None
+            f"{text!r}: {host!r} is neither an IP address (write 127.0.0.1, or [::1] for IPv6) nor a host's name"
+        )
+    return host.lower().removesuffix(".")
 
 
 def _port(port: str, text: str) -> int:

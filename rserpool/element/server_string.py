@@ -30,6 +30,7 @@ from rserpool.core.reading import YES_OR_NO, any_base, choice, number, parse_tra
 from rserpool.element.load import parse_policy
 from rserpool.element.server_endpoint import PoolServerEndpoint
 from rserpool.node.candidates import registrars_from
+from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import BACKENDS
 
 T = TypeVar("T")
@@ -95,7 +96,7 @@ _KEYWORDS: dict[str, Callable[[str], Any]] = {
     "identifier": _number(1, 2**32 - 1),
     "life": _number(1, 2**31 - 1),
     "grace": _seconds,
-    "address": lambda text: parse_transport_address(text).hosts,
+    "address": lambda text: own(parse_transport_address(text)).hosts,
     "profile": profile,
     "backend": _choice({name: name for name in BACKENDS}),
     "udp": _number(1, 65535),

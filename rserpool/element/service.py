@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.core.addresses import TransportAddress, in_short
+from rserpool.core.addresses import TransportAddress, check_registrable, in_short
 from rserpool.core.effects import Effect
 from rserpool.core.element import PoolElement, events
 from rserpool.core.errors import ConfigurationError, Rejected
@@ -161,6 +161,7 @@ class PoolElementService(Service):
         @raise ConfigurationError: if a value is wrong, or the element serves in this pool already.
         """
         handle = handle_of(pool)
+        check_registrable(transport.addresses)
         parsed = parse_policy(policy) if isinstance(policy, str) else policy
         measured = {field: probe(name) for field, name in parsed.probes.items()}
         for field, measure in (values or {}).items():

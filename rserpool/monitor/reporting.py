@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import IService, MultiService
@@ -13,14 +14,17 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress, is_name
 from rserpool.core.monitoring.report import CSP_PORT, Component, Report, encode
 from rserpool.core.reading import number, one_place, with_port
 from rserpool.monitor.status import Describe, Status
 from rserpool.node.reactor import clock_of
+from rserpool.sctp.lookup import look_up, own
 
 INTERVAL = 1.0
 """Seconds between two reports, where nothing else is said."""
+LOOK_UP = 30.0
+"""Seconds between two looks at what the monitor's name stands for."""
 
 
 SHORTEST, LONGEST = 0.1, 60.0
@@ -38,7 +42,8 @@ def csp_address(text: str) -> TransportAddress:
 
     @raise ConfigurationError: with a sentence that says what is wrong.
     """
-    return one_place(text, CSP_PORT)
+    address = own(one_place(text, CSP_PORT))
+    return replace(address, hosts=address.hosts[:1])
 
 
 def csp_server(text: str) -> TransportAddress:
@@ -46,7 +51,7 @@ def csp_server(text: str) -> TransportAddress:
 
     @raise ConfigurationError: with a sentence that says what is wrong.
     """
-    return with_port(csp_address(text), repr(text), "a monitor")
+    return with_port(one_place(text, CSP_PORT), repr(text), "a monitor")
 
 
 class StatusReporter(MultiService):
@@ -76,6 +81,8 @@ class StatusReporter(MultiService):
         self._now = clock_of(reactor)
         self._started = 0.0
         self._port: Any = None
+        self._host = ""
+        self._looking: Any = None
         self._present: set[Component] = set()
         self._loop = LoopingCall(self._report)
         self._loop.clock = reactor
@@ -89,9 +96,28 @@ class StatusReporter(MultiService):
         """
         super().startService()
         self._started = self._now()
-        interface = "::" if ":" in self._server.hosts[0] else ""
-        self._port = self._reactor.listenUDP(0, DatagramProtocol(), interface=interface)
+        (host,) = self._server.hosts
+        if is_name(host):
+            self._look_up()
+        else:
+            self._aim([host])
         self._loop.start(self._interval)
+
+    def _look_up(self) -> None:
+        """Ask now and then where the monitor is."""
+        self._looking = self._reactor.callLater(LOOK_UP, self._look_up)
+        look_up(self._reactor, self._server.hosts[0], self._aim)
+
+    def _aim(self, hosts: list[str]) -> None:
+        """The monitor is at the first of these addresses."""
+        if not hosts or not self.running or self._host == hosts[0]:
+            return
+        host = hosts[0]
+        if self._port is None or (":" in host) != (":" in self._host):
+            if self._port is not None:
+                self._port.stopListening()
+            self._port = self._reactor.listenUDP(0, DatagramProtocol(), interface="::" if ":" in host else "")
+        self._host = host
 
     def stopService(self) -> Deferred[None]:
         """Stop the services, report meanwhile, and say goodbye."""
@@ -103,6 +129,9 @@ class StatusReporter(MultiService):
         finally:
             if self._loop.running:
                 self._loop.stop()
+            if self._looking is not None:
+                self._looking.cancel()
+                self._looking = None
             if self._port is not None:
                 self._send(())
                 port, self._port = self._port, None
@@ -115,7 +144,8 @@ class StatusReporter(MultiService):
             # A monitor that shows nothing is better than a server that does not serve.
             self._log.failure("there is no status to report")
             return
-        self._send(described)
+        if self._port is not None:
+            self._send(described)
 
     def _send(self, described: Iterable[Status]) -> None:
         uptime = self._now() - self._started
@@ -137,7 +167,7 @@ class StatusReporter(MultiService):
         self._present = present
         for report in (*reports, *(Report(one, uptime, self._interval, final=True) for one in gone)):
             try:
-                self._port.write(encode(report), (self._server.hosts[0], self._server.port))
+                self._port.write(encode(report), (self._host, self._server.port))
             except (OSError, MessageLengthError) as error:
                 # The network may come up later.
                 self._log.debug("cannot report to {server}: {error}", server=str(self._server), error=error)

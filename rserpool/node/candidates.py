@@ -11,6 +11,7 @@ from rserpool.core.addresses import ASAP_PORT, TransportAddress, scope
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import parse_transport_address, with_port
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
+from rserpool.sctp.lookup import addresses_of
 
 THIS_HOST = "127.0.0.1"
 REGISTRARS = "RSERPOOL_REGISTRARS"
@@ -59,20 +60,33 @@ def over(registrars: Sequence[TransportAddress], protocol: str) -> list[Transpor
 
 
 def local_host_towards(host: str) -> str:
-    """Our own IP address from which packets to C{host} would leave; no packet is sent.
+    """Our own IP address from which packets to C{host} would leave; no packet is sent. A name is looked up at once.
 
     @raise ConfigurationError: if there is no way to this address.
     """
+    host = addresses_of(host)[0]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if scope(host) == "loopback":
         return "::1" if ":" in host else THIS_HOST
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((host, _ANY_PORT))
+            # With the zone of a link-local address, which a pair of host and port has no room for.
+            probe.connect(socket.getaddrinfo(host, _ANY_PORT, family, flags=socket.AI_NUMERICHOST)[0][4])
             own: str = probe.getsockname()[0]
     except OSError as error:
         raise ConfigurationError(f"there is no way to {host}: {error.strerror or error}") from None
-    return own
+    zone = host.partition("%")[2]
+    return f"{own}%{zone}" if zone and scope(own) == "link" else own
+
+
+def any_hosts() -> tuple[str, ...]:
+    """What stands for all addresses of this host."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return ("0.0.0.0",)  # noqa: S104
+    return ("0.0.0.0", "::")  # noqa: S104
 
 
 def local_hosts_towards(registrars: Sequence[TransportAddress]) -> tuple[str, ...]:

@@ -69,8 +69,6 @@ class Channel:
         """
         raise NotImplementedError
 
-    # What the driver wants
-
     def connect(self, peer: TransportAddress) -> None:
         """Have an association with this peer; the role hears how that went, after this call."""
         if peer in self._dialled:
@@ -79,10 +77,14 @@ class Channel:
         if present is not None:
             self._dialled[peer] = present
             self.driver.met.append((self, peer))
-            return
-        carrier = next((self._under_way[place] for place in places(peer) if place in self._under_way), None)
+        else:
+            self.begin(peer, peer)
+
+    def begin(self, peer: TransportAddress, there: TransportAddress) -> None:
+        """Dial a peer, at what its names stand for."""
+        carrier = next((self._under_way[place] for place in places(there) if place in self._under_way), None)
         try:
-            carrier = carrier or self.dial(peer)
+            carrier = carrier or self.dial(there)
         except Exception as error:  # noqa: BLE001
             # For example an address family that this host does not have: the role tries another peer.
             self.driver.log.warn("cannot reach {peer}: {error}", peer=str(peer), error=error)
@@ -90,7 +92,7 @@ class Channel:
             return
         self._dialled[peer] = carrier
         self._called.setdefault(carrier, []).append(peer)
-        self._under_way.update(dict.fromkeys(places(peer), carrier))
+        self._under_way.update(dict.fromkeys(places(there), carrier))
 
     def meet(self, peer: TransportAddress) -> None:
         """The association with a peer that was to be dialled is there already."""
@@ -165,8 +167,7 @@ class Channel:
         if decoded.unrecognized:
             sender = getattr(decoded.message, "sender", 0)
             self._report(carrier, sender, unrecognized_parameters(decoded.unrecognized))
-        driver = self.driver
-        driver.perform(self.speaker.receive(carrier, decoded.message, driver.now()))
+        self.driver.perform(self.speaker.receive(carrier, decoded.message, self.driver.now()))
 
     def announced(self, data: bytes, source: str) -> None:
         """A datagram came in at the multicast group, from the IP address C{source}."""
@@ -215,7 +216,7 @@ class Channel:
         wanted = [peer for peer in called if self._dialled.get(peer) is carrier]
         for peer in wanted:
             del self._dialled[peer]
-        for place in (place for peer in called for place in places(peer)):
+        for place in (place for peer in (carrier.peer, *called) for place in places(peer)):
             if self._under_way.get(place) is carrier:
                 del self._under_way[place]
         return wanted

@@ -12,18 +12,20 @@ from twisted.python.failure import Failure
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.wire import asap
 from rserpool.node.closing import close
-from rserpool.node.driver import Channel, Driver
+from rserpool.node.driver import Driver
 from rserpool.node.loop import Carrier
 from rserpool.node.multicast import MulticastGroup
+from rserpool.node.naming import NamingChannel
 from rserpool.node.paths import Paths
 from rserpool.node.reactor import LOG, ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.tcp import TcpEndpoint, listen_tcp
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
+from rserpool.sctp.lookup import look_up
 
 
-class NodeChannel(Channel, SctpHandler):
+class NodeChannel(NamingChannel, SctpHandler):
     """One protocol of a Node; hears of its associations as an L{ISctpHandler<rserpool.sctp.interfaces.ISctpHandler>}.
 
     @ivar sctp: the endpoint over which associations are opened; None where this channel opens none.
@@ -72,6 +74,15 @@ class NodeChannel(Channel, SctpHandler):
         if endpoint is None:
             raise RuntimeError(f"this node speaks no {peer.protocol.upper()}")
         return endpoint.connect(peer)
+
+    def look_up(self, host: str, found: Callable[[list[str]], object]) -> None:
+        # Only what can be dialled from here counts.
+        families = None if self.sctp is None else {":" in own for own in self.sctp.hosts}
+        look_up(
+            self._node.reactor,
+            host,
+            lambda hosts: found([each for each in hosts if families is None or (":" in each) in families]),
+        )
 
     # ISctpHandler
 

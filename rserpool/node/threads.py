@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import selectors
 import socket
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Deadlines
-from rserpool.core.errors import WireError
+from rserpool.core.errors import ConfigurationError, WireError
 from rserpool.core.wire import asap
 from rserpool.core.wire.stream import whole_messages
-from rserpool.node.driver import Channel, Driver
+from rserpool.node.driver import Driver
+from rserpool.node.naming import NamingChannel
 from rserpool.node.role import Speaker
 from rserpool.node.sockets import keep_alive
+from rserpool.sctp.lookup import addresses_of
 
 CONNECT = 5.0
 """Seconds that a registrar may take to accept."""
@@ -43,6 +47,7 @@ class ThreadLoop:
     def __init__(self) -> None:
         self._timers: Deadlines[_Call] = Deadlines()
         self._ready: dict[Any, Callable[[int], None]] = {}
+        self._from_threads: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = socket.socketpair()
         for end in (self._woken, self._wake):
@@ -73,6 +78,11 @@ class ThreadLoop:
         with suppress(OSError):
             self._wake.send(b"!")
 
+    def call_from_thread(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call in the thread of this loop; from any thread."""
+        self._from_threads.append((function, arguments))
+        self.wake()
+
     def turn(self, patience: float) -> None:
         """Wait until something happens, at most C{patience} seconds, and let it happen."""
         due = self._timers.next()
@@ -83,6 +93,9 @@ class ThreadLoop:
             # One may have been closed by the one before it.
             if ready is not None:
                 ready(events)
+        while self._from_threads:
+            function, arguments = self._from_threads.popleft()
+            function(*arguments)
         for call in self._timers.due(self.now()):
             call.function(*call.arguments)
 
@@ -112,7 +125,7 @@ class _Call:
         self._timers.cancel(self)
 
 
-class ThreadChannel(Channel):
+class ThreadChannel(NamingChannel):
     """ASAP over TCP connections of one thread."""
 
     def __init__(self, driver: Driver, loop: ThreadLoop, speaker: Speaker[asap.Message]) -> None:
@@ -122,6 +135,16 @@ class ThreadChannel(Channel):
 
     def dial(self, peer: TransportAddress) -> Connection:
         return Connection(self, peer)
+
+    def look_up(self, host: str, found: Callable[[list[str]], object]) -> None:
+        # The resolver of the system blocks, as long as it likes.
+        def look() -> None:
+            addresses: list[str] = []
+            with suppress(ConfigurationError):
+                addresses = addresses_of(host)
+            self.loop.call_from_thread(found, addresses)
+
+        threading.Thread(target=look, name=f"rserpool: {host}", daemon=True).start()
 
     def abandon(self) -> None:
         """Close what is left; the role hears of it now."""
@@ -154,7 +177,8 @@ class Connection:
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with suppress(BlockingIOError):
-                self._socket.connect((host, peer.port))
+                where = socket.getaddrinfo(host, peer.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+                self._socket.connect(where[0][4])
         except OSError:
             self._socket.close()
             raise

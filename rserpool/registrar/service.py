@@ -201,6 +201,7 @@ class RegistrarService(Service):
     def _start_enrp(self) -> TransportAddress:
         registrar, node = self.registrar, self.node
         channel = node.open_channel("enrp", registrar.enrp, enrp_messages, PPID_ENRP)
+        channel.addresses_changed = registrar.peering.peers.moved
         endpoint = channel.open(self._enrp.port, self._enrp_hosts)
         hosts = endpoint.hosts
         if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104

@@ -19,6 +19,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.reading import between, parse_transport_address
 from rserpool.core.session.cookies import SignedCookies
 from rserpool.node.candidates import THIS_HOST
+from rserpool.sctp.lookup import own
 from rserpool.sctp.one_to_one.endpoints import SctpServerEndpoint
 from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS
@@ -58,7 +59,7 @@ class ServiceOptions(Subcommand):
 
     def _place(self, text: str) -> TransportAddress:
         if ":" in text:
-            return parse_transport_address(text)
+            return own(parse_transport_address(text))
         return replace(parse_transport_address(f"{THIS_HOST}:{text}"), hosts=self.hosts)
 
     def factory(self, reactor: Any) -> Any:

@@ -8,10 +8,11 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from rserpool.core.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress
-from rserpool.core.reading import between, multicast_group, parse_transport_address, udp_encapsulation, with_port
+from rserpool.core.reading import between, multicast_group, parse_transport_address, with_port
 from rserpool.monitor.status import registrar_status
 from rserpool.node.steady import make_steady
 from rserpool.registrar.service import LOOPBACK, RegistrarService
+from rserpool.sctp.lookup import own, own_udp
 from rserpool.tap.options import RoleOptions, Started, read
 
 
@@ -30,8 +31,8 @@ class RegistrarOptions(RoleOptions):
         ["enrp", None, None, f"HOST[,HOST...]:PORT for ENRP, with other registrars (port {ENRP_PORT})"],
         ["udp-encapsulation", None, None, f"[HOST:]PORT of SCTP over UDP (first free from {ENCAPSULATION_PORT} down)"],
         ["identifier", None, None, "server identifier, 1 to 0xffffffff (random)"],
-        ["announce-group", None, None, "HOST[:PORT] of the multicast group; rsplib's is 239.0.0.50 (224.0.1.185:3863)"],
-        ["discover-group", None, None, "HOST[:PORT] of the multicast group of ENRP (239.0.0.51:9901)"],
+        ["announce-group", None, None, "GROUP[:PORT] of multicast; rsplib's is 239.0.0.50 (224.0.1.185:3863)"],
+        ["discover-group", None, None, "GROUP[:PORT] of multicast for ENRP (239.0.0.51:9901)"],
     ]
     optFlags = [
         ["announce", None, "Announce this registrar by multicast."],
@@ -67,16 +68,16 @@ class RegistrarOptions(RoleOptions):
             self.settings["tcp"] = False
         self.settings |= self.given(
             {
-                "asap": parse_transport_address,
-                "asap-tcp": parse_transport_address,
-                "enrp": _enrp_address,
+                "asap": lambda text: own(parse_transport_address(text)),
+                "asap-tcp": lambda text: own(parse_transport_address(text)),
+                "enrp": lambda text: own(_enrp_address(text)),
                 "identifier": between(1, 2**32 - 1),
                 "announce-group": multicast_group,
                 "discover-group": lambda text: multicast_group(text, ENRP_PORT),
             }
         )
         if self["udp-encapsulation"] is not None:
-            hosts, port = read("udp-encapsulation", self["udp-encapsulation"], udp_encapsulation)
+            hosts, port = read("udp-encapsulation", self["udp-encapsulation"], own_udp)
             self.settings.update(encapsulation=port, encapsulation_hosts=hosts)
 
 

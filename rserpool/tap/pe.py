@@ -17,6 +17,7 @@ from rserpool.monitor.status import element_status
 from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.steady import make_steady
 from rserpool.plugins import load_probes
+from rserpool.sctp.lookup import own
 from rserpool.tap.makers import ClassicMaker
 from rserpool.tap.options import AskingOptions, Started, read
 from rserpool.tap.parent import parent_for
@@ -34,7 +35,7 @@ class ElementOptions(AskingOptions):
         ["life", None, None, "registration life in seconds (that of the profile)"],
         ["grace", None, "5", "seconds that running requests may take when it stops"],
         ["udp-encapsulation", None, None, "UDP port of SCTP over UDP (any free one)"],
-        ["announce-group", None, None, "HOST[:PORT] of the multicast group to listen to"],
+        ["announce-group", None, None, "GROUP[:PORT] of the multicast group to listen to"],
     ]
     optFlags = [
         ["announce", None, "Also look for registrars that announce themselves by multicast."],
@@ -107,7 +108,7 @@ class ElementOptions(AskingOptions):
                 "life": between(1, 2**31 - 1),
                 "udp-encapsulation": between(1, 65535),
                 "announce-group": multicast_group,
-                "address": lambda text: parse_transport_address(text).hosts,
+                "address": lambda text: own(parse_transport_address(text)).hosts,
             }
         )
         if self.ports:

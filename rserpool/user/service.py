@@ -16,7 +16,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress, is_name
 from rserpool.core.errors import ConfigurationError, Rejected, SctpUnavailable
 from rserpool.core.handles import handle_of
 from rserpool.core.profiles import DEFAULT, Profile
@@ -25,7 +25,7 @@ from rserpool.core.user.events import ErrorReceived, PoolChanged, ResolutionFail
 from rserpool.core.user.places import serves_at
 from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.node.candidates import local_hosts_towards, over, registrars_from
+from rserpool.node.candidates import any_hosts, local_hosts_towards, over, registrars_from
 from rserpool.node.counting import LimitedLog
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
@@ -265,6 +265,9 @@ class PoolUserService(Service):
     def _local_hosts(self) -> tuple[str, ...]:
         if self._given_stack is not None:
             return ()
+        if any(is_name(host) for registrar in self._registrars for host in registrar.hosts):
+            # What they stand for is known when they are dialled, and may change.
+            return any_hosts()
         try:
             return local_hosts_towards(self._registrars)
         except ConfigurationError as error:

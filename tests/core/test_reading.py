@@ -21,6 +21,14 @@ from rserpool.core.reading import (
     udp_encapsulation,
 )
 
+_LONG = ".".join(["a" * 60] * 5)
+_FE80 = "'[fe80::1]': fe80::1 means another host on each link: write fe80::1%INTERFACE"
+
+
+def _no_host(text: str) -> str:
+    return f"{text!r}: {text!r} is neither an IP address (write 127.0.0.1, or [::1] for IPv6) nor a host's name"
+
+
 small = number(digits, lambda value: value < 10, lambda text: f"{text!r} is not small")
 
 
@@ -37,6 +45,8 @@ class ReadingTests(SynchronousTestCase):
             (handle, "gr\u00fcn", b"gr\xc3\xbcn"),
             (parse_transport_address, "10.0.0.1,[::1]:80/9899", TransportAddress(("10.0.0.1", "::1"), 80, 9899)),
             (parse_transport_address, "localhost", TransportAddress(("127.0.0.1",), 3863)),
+            (parse_transport_address, "ns1.Example.org.:1", TransportAddress(("ns1.example.org",), 1)),
+            (parse_transport_address, "[fe80::1%eth0]", TransportAddress(("fe80::1%eth0",), 3863)),
             (multicast_group, "239.0.0.50", TransportAddress(("239.0.0.50",), 3863)),
             (lambda text: multicast_group(text, 9901), "239.0.0.51", TransportAddress(("239.0.0.51",), 9901)),
             (udp_encapsulation, "9899", ((), 9899)),
@@ -48,6 +58,10 @@ class ReadingTests(SynchronousTestCase):
     def test_sentences(self) -> None:
         """What is wrong, and what is told of it."""
         rows: list[tuple[Callable[[str], Any], str, str]] = [
+            (parse_transport_address, "10.0.0", _no_host("10.0.0")),
+            (parse_transport_address, "a" * 64, _no_host("a" * 64)),
+            (parse_transport_address, _LONG, _no_host(_LONG)),
+            (parse_transport_address, "[fe80::1]", _FE80),
             (small, "10", "'10' is not small"),
             (small, "-1", "'-1' is not small"),
             (small, " 1", "' 1' is not small"),

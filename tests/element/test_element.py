@@ -51,6 +51,8 @@ class ElementTests(SynchronousTestCase):
         self.scope.result(element.serve("b", transport, "least-used:load=0.5", identifier=1))
         with self.assertRaisesRegex(ConfigurationError, "serves in pool b'a' already"):
             element.serve("a", transport)
+        with self.assertRaisesRegex(ConfigurationError, "fe80::1%eth0 cannot be registered"):
+            element.serve("c", TcpTransport(80, "fe80::1%eth0"))
         self.scope.result(element.leave("a"))
         self.assertEqual(([], [1]), (self.registered(pool="a"), self.registered(pool="b")))
         self.scope.result(element.leave("never"))

@@ -301,7 +301,7 @@ class StringTests(SynchronousTestCase):
             ("rserpool:A:", "where does it listen"),
             ("rserpool:A:tcp:0", r"tcp\:0"),
             (r"rserpool:A:tcp\:0:registrar=127.0.0.1:3863", "escaped"),
-            (r"rserpool:A:tcp\:0:registrar=host", "host"),
+            (r"rserpool:A:tcp\:0:registrar=ho st", "ho st"),
             (r"rserpool:A:tcp\:0:policy=weighted-round-robin:weight=5", "weight"),
             (r"rserpool:A:tcp\:0:policy=best", "best"),
             (r"rserpool:A:tcp\:0:policy=least-used\:load=colour", "colour"),

@@ -249,7 +249,8 @@ class OptionTests(SynchronousTestCase):
     def test_server(self) -> None:
         self.assertEqual(csp_server("127.0.0.1"), TransportAddress(("127.0.0.1",), 2960))
         self.assertEqual(csp_server("[::1]:77"), TransportAddress(("::1",), 77))
-        for wrong in ("", "example.org", "127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1,127.0.0.2", "127.0.0.1:1/2"):
+        self.assertEqual(csp_server("Example.org."), TransportAddress(("example.org",), 2960))
+        for wrong in ("", "example..org", "127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1,127.0.0.2", "127.0.0.1:1/2"):
             self.assertRaises(ConfigurationError, csp_server, wrong)
 
     def test_interval(self) -> None:

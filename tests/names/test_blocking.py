@@ -51,6 +51,11 @@ class AddressTests(LoopbackCase):
         tuples = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (HOST, port)) for port in ports]
         self.assertEqual(sorted(tuples), sorted(first))
         self.assertEqual(first[::-1], second)
+        # The dot hinders us from knowing by ourselves what localhost is.
+        by_name = await self.in_thread(
+            getaddrinfo, "pool", registrars=[f"nowhere.invalid:{free_port()}", self.where.replace(HOST, "localhost.")]
+        )
+        self.assertEqual(sorted(tuples), sorted(by_name))
         named = await self.in_thread(
             getaddrinfo, "pool", flags=socket.AI_CANONNAME, type=socket.SOCK_STREAM, registrars=[self.where]
         )

@@ -48,7 +48,7 @@ class NamedTests(SynchronousTestCase):
 
     def test_wrong(self) -> None:
         """The wrong text is named."""
-        for text in ("example.org", "10.0.0.1:x", "10.0.0.1:0", "[::1", ""):
+        for text in ("example..org", "10.0.0.1:x", "10.0.0.1:0", "[::1", ""):
             with self.assertRaises(ConfigurationError) as raised:
                 registrars_from(["127.0.0.1:3863", text])
             self.assertIn(repr(text), str(raised.exception))

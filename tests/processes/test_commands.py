@@ -57,7 +57,7 @@ class CommandTests(ProcessTests):
                 ("nothing", *over_tcp),
                 ("pool", *nobody),
                 ("pool", *nobody, "--transport", "tcp"),
-                ("pool", "--registrar", "somewhere"),
+                ("pool", "--registrar", "some where"),
                 ("pool", "--items", "0", *at),
             )
         ]
@@ -71,7 +71,7 @@ class CommandTests(ProcessTests):
             (unknown, "rserpool resolve: no pool is named 'nothing'"),
             (no_registrar, "rserpool resolve: no registrar answered"),
             (no_tcp, "rserpool resolve: no registrar answered"),
-            (bad, "rserpool resolve: argument --registrar: 'somewhere'"),
+            (bad, "rserpool resolve: argument --registrar: 'some where'"),
             (worse, "rserpool resolve: argument --items: '0' is not a whole number above 0"),
         ):
             self.assertEqual("", process.output)

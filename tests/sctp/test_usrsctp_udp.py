@@ -59,6 +59,13 @@ class PortTests(UsrsctpTestCase):
         other = await self.makeStack(self.host, encapsulation=0)
         self.assertEqual(9900, other.encapsulation_port)
 
+    def test_zone(self) -> None:
+        """A link-local address is told with its interface, others as they are."""
+        index, name = socket.if_nameindex()[0]
+        self.assertEqual(f"fe80::1%{name}", udp.with_zone("fe80::1", 9899, 0, index))
+        self.assertEqual("2001:db8::1", udp.with_zone("2001:db8::1", 9899, 0, 0))
+        self.assertEqual("10.0.0.1", udp.with_zone("10.0.0.1", 9899))
+
     async def test_explicit_busy(self) -> None:
         """A port that was asked for and is taken is named."""
         stranger = self.udp(self.host)

@@ -79,7 +79,7 @@ class StringTests(SynchronousTestCase):
             ("rserpool", "which pool"),
             ("rserpool:", "which pool"),
             ("rserpool:A:127.0.0.1:3863", "127.0.0.1:3863"),
-            ("rserpool:A:registrar=host:3863", "host"),
+            ("rserpool:A:registrar=ho st:3863", "ho st"),
             ("rserpool:A:registrar=127.0.0.1:99999", "99999"),
             ("rserpool:A:transport=udp", "udp"),
             ("rserpool:A:profile=slow", "slow"),

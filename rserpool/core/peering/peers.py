@@ -142,6 +142,12 @@ class PeerList:
         self._associations[association] = address
         return new
 
+    def moved(self, association: Association, hosts: tuple[str, ...], now: float) -> list[Effect]:
+        """A peer is at these IP addresses, whatever it was dialled by."""
+        if association in self._associations:
+            self._associations[association] = replace(self._associations[association], hosts=hosts)
+        return []
+
     def address_of(self, association: Association) -> TransportAddress | None:
         """Where an association leads to."""
         return self._associations.get(association)

@@ -15,6 +15,7 @@ from typing import Any
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import PORTS, digits, number, parse_transport_address
+from rserpool.sctp.lookup import own
 from rserpool.sctp.one_to_one.connector import TIMEOUT
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint, SctpServerEndpoint
 from rserpool.sctp.stack import check_backend
@@ -28,7 +29,7 @@ def server_from(
     @raise ConfigurationError: with a sentence that names what is wrong.
     """
     _reject(unknown, "port, interface, udp and backend")
-    hosts = ",".join(_hosts(interface)) if interface else ""
+    hosts = ",".join(own(TransportAddress(_hosts(interface), 0)).hosts) if interface else ""
     encapsulation = _port("udp", udp) if udp else None
     return SctpServerEndpoint(reactor, _port("port", port), hosts, encapsulation, backend=check_backend(backend))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute, fail
-from twisted.internet.error import NoProtocol
+from twisted.internet.error import DNSLookupError, NoProtocol
 from twisted.internet.interfaces import (
     IAddress,
     IConnector,
@@ -20,8 +20,10 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress, is_name
+from rserpool.core.errors import ConfigurationError
 from rserpool.sctp.interfaces import ISctpStack
+from rserpool.sctp.lookup import with_addresses
 from rserpool.sctp.one_to_one.connector import TIMEOUT, SctpConnector
 from rserpool.sctp.one_to_one.ports import listenSCTP
 
@@ -79,6 +81,8 @@ class SctpClientEndpoint:
         @return: a C{Deferred} of the factory's protocol, that can be cancelled; it fails with a C{ConnectError},
             C{NoProtocol}, or L{SctpUnavailable<rserpool.core.errors.SctpUnavailable>}.
         """
+        if any(map(is_name, self.peer.hosts)):
+            return Deferred.fromCoroutine(self._connect_by_name(factory))
         connecting = _Connecting(factory)
         connecting.connector = connector = SctpConnector(
             self.reactor, self.peer, connecting, self.timeout, (), self.stack, self.backend, connecting.connectionMade
@@ -88,6 +92,13 @@ class SctpClientEndpoint:
         except Exception:
             return fail()
         return connecting.connected
+
+    async def _connect_by_name(self, factory: IProtocolFactory) -> IProtocol:
+        try:
+            peer = await with_addresses(self.reactor, self.peer)
+        except ConfigurationError as error:
+            raise DNSLookupError(str(error)) from None
+        return await replace(self, peer=peer).connect(factory)
 
 
 class _Connecting(ClientFactory):

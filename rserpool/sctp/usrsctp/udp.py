@@ -62,6 +62,11 @@ def family_of(host: str) -> int:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
+def with_zone(host: str, port: int, flow: int = 0, zone: int = 0) -> str:
+    """The host of an address of the socket module, with the interface where a link-local one means something."""
+    return f"{host}%{socket.if_indextoname(zone)}" if zone else host
+
+
 def routed(host: str) -> str:
     """Our own address from which the system would reach C{host}; empty if there is no route."""
     try:
@@ -121,14 +126,11 @@ class UdpSocket:
 
     def address(self, host: str, port: int) -> Any:
         """The address of a peer just as L{doRead} will see it."""
-        found = socket.getaddrinfo(host, port, self.family, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
-        if self.family == socket.AF_INET6:
-            return (socket.getnameinfo(found, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0], *found[1:])
-        return found
+        return socket.getaddrinfo(host, port, self.family, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
 
     def names(self, address: Any) -> tuple[str, int, str]:
         """The peer's host and port, and our own host as the peer sees it."""
-        return address[0], address[1], self.host
+        return with_zone(*address), address[1], self.host
 
     def peer(self, address: Any) -> UdpPeer:
         """The peer at this address; one is made if there is none."""
@@ -224,9 +226,9 @@ class WildcardSocket(UdpSocket):
         return super().address(host, port), self._packed(socket.inet_pton(self.family, routed(host).partition("%")[0]))
 
     def names(self, address: Any) -> tuple[str, int, str]:
-        (host, port, *_), packed = address
+        there, packed = address
         own = packed[4:8] if self.family == socket.AF_INET else packed[:16]
-        return host, port, socket.inet_ntop(self.family, own)
+        return with_zone(*there), there[1], socket.inet_ntop(self.family, own)
 
     def _receive_packed(self, room: Any) -> tuple[int, Any]:
         length, ancillary, _, address = self._socket.recvmsg_into([room], 128)

@@ -1,0 +1,92 @@
+"""A channel whose peers may be named: a name is looked up each time that it is dialled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from rserpool.core.addresses import TransportAddress, is_name
+from rserpool.node.driver import Channel, Driver
+from rserpool.node.loop import Carrier
+from rserpool.node.role import Codec, Speaker
+
+
+class NamingChannel(Channel):
+    """Looks names up before it dials.
+
+    All addresses of a name are tried, and with each look-up another one comes first.
+    """
+
+    def __init__(self, driver: Driver, speaker: Speaker[Any], codec: Codec, ppid: int) -> None:
+        super().__init__(driver, speaker, codec, ppid)
+        self._turns: dict[TransportAddress, int] = {}
+
+    def look_up(self, host: str, found: Callable[[list[str]], object]) -> None:
+        """Find the IP addresses of a host's name, and call C{found} with them (none: there is no such name)."""
+        raise NotImplementedError
+
+    def begin(self, peer: TransportAddress, there: TransportAddress) -> None:
+        if any(map(is_name, there.hosts)):
+            looking = self._dialled[peer] = _LookUp(self, peer)
+            looking.start()
+        else:
+            super().begin(peer, there)
+
+    def up(self, carrier: Carrier) -> bool:
+        wanted = super().up(carrier)
+        peer = self._where.get(carrier)
+        if peer is not None and is_name(peer.hosts[0]):
+            self.moved(carrier, carrier.peer.hosts)
+        return wanted
+
+    def looked_up(self, looking: _LookUp, hosts: tuple[str, ...]) -> None:
+        """A peer's names stand for these addresses now."""
+        peer = looking.peer
+        if self._dialled.get(peer) is not looking:
+            return
+        del self._dialled[peer]
+        there = replace(peer, hosts=hosts)
+        present = self._with(there)
+        if present is not None:
+            self.driver.perform(self.speaker.association_up(present, peer, self.driver.now(), True))
+        elif hosts:
+            turn = self._turns[peer] = (self._turns.get(peer, -1) + 1) % len(hosts)
+            self.begin(peer, replace(there, hosts=hosts[turn:] + hosts[:turn]))
+        else:
+            self.driver.log.warn("cannot reach {peer}: no address of that name is known", peer=str(peer))
+            self._attempt_over(peer)
+
+
+class _LookUp:
+    """The look-up of a peer's names, in place of the L{Carrier<rserpool.node.loop.Carrier>} that comes of it."""
+
+    outbound = True
+
+    def __init__(self, channel: NamingChannel, peer: TransportAddress) -> None:
+        self.peer = peer
+        self._channel = channel
+        self._found = {host: [host] for host in peer.hosts if not is_name(host)}
+
+    def start(self) -> None:
+        """Begin; L{NamingChannel.looked_up} follows, never during this call."""
+        for host in dict.fromkeys(filter(is_name, self.peer.hosts)):
+            self._channel.look_up(host, lambda addresses, host=host: self._heard(host, addresses))  # type: ignore[misc]
+
+    def send(self, data: bytes, ppid: int = 0) -> None:
+        """Nobody is there yet."""
+
+    def probe(self) -> None:
+        """Nobody is there yet."""
+
+    def abort(self) -> None:
+        """It is wanted no more."""
+        self._channel.driver.loop.call_later(0, self._channel.lost, self)
+
+    close = abort
+
+    def _heard(self, host: str, addresses: list[str]) -> None:
+        self._found[host] = addresses
+        if len(self._found) == len(set(self.peer.hosts)):
+            hosts = dict.fromkeys(address for each in self.peer.hosts for address in self._found[each])
+            self._channel.driver.loop.call_later(0, self._channel.looked_up, self, tuple(hosts))
