@@ -43,15 +43,15 @@ class Twistd(ProcessProtocol):
         self.alive = True
 
     @property
-    def pid(self) -> int:
-        """The process id, while it lives."""
+    def pid(self) -> int | None:
+        """The process id, while it lives: its output may end later than the process."""
         transport: Any = self.transport
         return transport.pid  # type: ignore[no-any-return]
 
     def signal(self, name: str) -> None:
         """Send it a signal: C{"KILL"}, C{"TERM"}, C{"STOP"}, C{"CONT"}."""
-        if self.alive:
-            os.kill(self.pid, getattr(signal, f"SIG{name}"))
+        if self.alive and (pid := self.pid) is not None:
+            os.kill(pid, getattr(signal, f"SIG{name}"))
 
     def says(self, pattern: str) -> Deferred[re.Match[str]]:
         """Fires when the process has printed a line that matches; fails if it ends first."""

@@ -176,7 +176,7 @@ class Stage:
         process.ended.addCallback(ended)
         process.start(self._reactor, dict(os.environ))
         process.heard = lambda line: self._heard(row, line)
-        row.pid = process.pid
+        row.pid = process.pid or 0
 
     def _heard(self, row: Row, line: str) -> None:
         match = re.search(r"home registrar is \S+?:\d+(?:/(\d+))?$", line)
