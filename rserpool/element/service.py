@@ -11,19 +11,19 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.core.addresses import TransportAddress, check_registrable, in_short
+from rserpool.core.addresses import TransportAddress, check_registrable
 from rserpool.core.effects import Effect
 from rserpool.core.element import PoolElement, events
-from rserpool.core.errors import ConfigurationError, Rejected
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.policies import FULL_LOAD, ParsedPolicy
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.load import parse_policy, policy_parameter, probe, share
+from rserpool.element.log import ElementLog
 from rserpool.element.refusal import refusal
 from rserpool.node.candidates import local_hosts_towards, registrars_from
-from rserpool.node.counting import CountedLog, LimitedLog
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
@@ -83,13 +83,12 @@ class PoolElementService(Service):
         self._left: dict[bytes, Deferred[None]] = {}
         self._loads: dict[bytes, LoopingCall] = {}
         self._early: list[Effect] = []
-        self._counted = CountedLog(reactor, self._log)
         self.home_since: float | None = None
         random = random or Random(SystemRandom().getrandbits(128))
         self._registrars = tuple(registrars or registrars_from(()))
         self.element = PoolElement(self._registrars, profile=profile, random=random)
         self.node = Node(reactor, self.element, self._notified)
-        self._limited = LimitedLog(self._log, self.node.now)
+        self._told = ElementLog(reactor, self._log, self.node.now)
         self._ending = Ending(reactor, self._stop, self.stopService)
 
     @property
@@ -240,7 +239,7 @@ class PoolElementService(Service):
             loop.stop()
         self._loads.clear()
         self._look_no_more()
-        self._counted.stop()
+        self._told.stop()
         await self.node.close()
 
     def _look_no_more(self) -> None:
@@ -312,37 +311,12 @@ class PoolElementService(Service):
                 self._log.error("{text}", text=text)
                 if handle in self._registered:
                     self._registered.pop(handle).errback(error)
-            case events.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
-                self._log.warn(
-                    "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",
-                    pool=handle_text(handle),
-                    identifier=identifier,
-                    error=str(Rejected(cause)),
-                    pause=pause,
-                )
             case events.Left(handle=handle):
                 self._log.info("{pool}: left", pool=handle_text(handle))
                 self._registered.pop(handle, None)
                 left = self._left.pop(handle, None)
                 if left is not None and not left.called:
                     left.callback(None)
-            case HomeChanged(registrar=None):
-                self.home_since = None
-                self._limited.warn("no home registrar: looking for one")
             case HomeChanged(registrar=registrar):
-                self.home_since = self.node.now()
-                self._limited.info("home registrar is {registrar}", registrar=str(registrar))
-            case events.NoRegistrarFound(tried=tried):
-                self._log.warn("no registrar can be reached at {tried}; trying on", tried=in_short(tried))
-            case events.OutOfPlace(handle=handle, message=message):
-                self._counted.debug(
-                    "messages out of place",
-                    "{pool}: {message} where none is expected, ignored",
-                    pool=handle_text(handle),
-                    message=message,
-                )
-            case events.ErrorReceived(causes=causes):
-                self._log.warn(
-                    "the registrar reports an error: {causes}",
-                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
-                )
+                self.home_since = None if registrar is None else self.node.now()
+        self._told.tell(event)

@@ -27,6 +27,7 @@ from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.node.candidates import any_hosts, local_hosts_towards, over, registrars_from
 from rserpool.node.counting import LimitedLog
+from rserpool.node.homes import Homes
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.reactor import clock_of
@@ -95,6 +96,7 @@ class PoolUserService(Service):
         self._subscriptions = Subscriptions(reactor, self._watch, self._unwatch)
         self._opened: set[Closable] = set()
         self._limited = LimitedLog(self.log, clock_of(reactor))
+        self._homes = Homes()
 
     @property
     def registrars(self) -> tuple[TransportAddress, ...]:
@@ -303,6 +305,7 @@ class PoolUserService(Service):
     def _notified(self, event: Any) -> None:
         match event:
             case Resolved(request=request):
+                self._homes.answered()
                 waiting = self._waiting.pop(request, None)
                 if waiting is not None:
                     waiting.callback(event)
@@ -314,9 +317,11 @@ class PoolUserService(Service):
                 self._subscriptions.changed(event)
             case ErrorReceived(causes=causes):
                 text = ", ".join(str(Rejected(cause.code)) for cause in causes)
-                self.log.warn("the registrar reports an error: {text}", text=text)
+                self._limited.warn("the registrar reports an error: {text}", text=text)
             case HomeChanged(registrar=registrar):
                 self.home_since = None if registrar is None else self.now()
+                if not self._homes.new(registrar):
+                    return
                 if registrar is None:
                     self._limited.warn("the registrar is lost: looking for another")
                 else:

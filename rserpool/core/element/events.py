@@ -44,6 +44,24 @@ class RegistrationPostponed:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationUnanswered:
+    """So many registrations were not answered since one was (3.1); the element goes on."""
+
+    handle: bytes
+    identifier: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationWarned:
+    """The registrar granted the registration, but not all of it (2.2.3): addresses were left out, say."""
+
+    handle: bytes
+    identifier: int
+    causes: tuple[ErrorCause, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """The element is not in the pool any more, as it wanted."""
 

@@ -8,7 +8,14 @@ from dataclasses import replace
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.element import registration
-from rserpool.core.element.events import Left, Registered, RegistrationPostponed, RegistrationRefused
+from rserpool.core.element.events import (
+    Left,
+    Registered,
+    RegistrationPostponed,
+    RegistrationRefused,
+    RegistrationUnanswered,
+    RegistrationWarned,
+)
 from rserpool.core.element.plain import Plain
 from rserpool.core.element.registration import Action, Timers
 from rserpool.core.errors import CauseCode, ConfigurationError
@@ -22,6 +29,9 @@ from rserpool.core.wire.parameters import (
     PoolElementParameter,
     UserTransport,
 )
+
+TELL_AFTER = (2, 10, 100, 1000)
+"""After so many attempts without success the user is told."""
 
 
 class Membership:
@@ -63,6 +73,8 @@ class Membership:
         again = min(profile.t4_reregistration, life - 20 if life > 40 else life / 2)
         self._timers = Timers(profile.t2_registration, profile.t3_deregistration, again)
         self._refused = ErrorCause(CauseCode.UNSPECIFIED)
+        self._unanswered = 0
+        self._warned: tuple[ErrorCause, ...] = ()
         self._sent = self.element
         self._granted: PoolElementParameter | None = None
         self._plain = Plain()
@@ -84,11 +96,25 @@ class Membership:
         self._refused = lack
         return registration.Rejection(lack.code)
 
+    def warned(self, message: asap.RegistrationResponse) -> list[Effect]:
+        """2.2.3: an error without the R flag is a warning; the same is told once."""
+        if message.rejected or message.causes == self._warned:
+            return []
+        self._warned = message.causes
+        warned = RegistrationWarned(self.handle, self.element.identifier, message.causes)
+        return [Notify(warned)] if message.causes else []
+
     def step(self, event: registration.Event, now: float) -> tuple[Action, ...]:
         """Something happened to the registration."""
-        if isinstance(self.state, registration.Registering) and isinstance(event, _UNANSWERED):
+        before = self.state
+        self.state, actions = registration.step(before, event, now, self._timers)
+        if isinstance(event, registration.Granted | registration.Rejection):
+            self._unanswered = 0
+        elif isinstance(before, registration.Registering) and isinstance(event, _UNANSWERED):
             self._plain.unanswered()
-        self.state, actions = registration.step(self.state, event, now, self._timers)
+            self._unanswered += 1
+            if self._unanswered in TELL_AFTER:
+                actions = (Action.TELL_UNANSWERED, *actions)
         if Action.NEW_IDENTIFIER in actions:
             # What stands under the old one is somebody else's.
             self._granted = None
@@ -125,6 +151,8 @@ class Membership:
                 return [Notify(RegistrationRefused(handle, identifier, why.code, why.information, stands))]
             case Action.TELL_POSTPONED, registration.Postponed(pause=pause):
                 return [Notify(RegistrationPostponed(handle, identifier, why.code, pause))]
+            case Action.TELL_UNANSWERED, _:
+                return [Notify(RegistrationUnanswered(handle, identifier, self._unanswered))]
             case Action.TELL_LEFT, _:
                 return [Notify(Left(handle))]
         return []

@@ -11,16 +11,13 @@ from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.element import registration
 from rserpool.core.element.events import ErrorReceived, NoRegistrarFound, OutOfPlace
-from rserpool.core.element.membership import Membership, check_use
+from rserpool.core.element.membership import TELL_AFTER, Membership, check_use
 from rserpool.core.element.registration import Action
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PolicyParameter, PoolElementParameter, UserTransport
-
-_TELL_AFTER = (2, 10, 100, 1000)
-"""After so many rounds of the hunt without success the user is told."""
 
 
 class PoolElement:
@@ -173,7 +170,7 @@ class PoolElement:
         """A registrar could not be reached."""
         rounds = self._hunt.rounds
         effects = self._hunt.connect_failed(peer, now)
-        if self._hunt.rounds > rounds and self._hunt.rounds in _TELL_AFTER:
+        if self._hunt.rounds > rounds and self._hunt.rounds in TELL_AFTER:
             effects.append(Notify(NoRegistrarFound(tuple(self._hunt.known))))
         return effects
 
@@ -209,6 +206,8 @@ class PoolElement:
                     self._hunt.answered()
                 before = membership.state
                 effects = self._step(membership, membership.answer(message), now)
+                if isinstance(message, asap.RegistrationResponse):
+                    effects += membership.warned(message)
                 if membership.state is not before:
                     return effects
                 response = "" if isinstance(message, asap.RegistrationResponse) else "DE"

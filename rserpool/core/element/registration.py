@@ -146,6 +146,7 @@ class Action(Enum):
     TELL_REGISTERED = auto()
     TELL_REFUSED = auto()
     TELL_POSTPONED = auto()
+    TELL_UNANSWERED = auto()
     TELL_LEFT = auto()
 
 

@@ -150,7 +150,10 @@ class Home:
         element = change.element
         self._clients.bind(client, element)
         self._supervision.registered(element, now)
-        response = asap.RegistrationResponse(handle, element.identifier)
+        # 2.2.3: without the R flag an error is a warning.
+        cut = transport is not wanted.user_transport
+        causes = (ErrorCause(CauseCode.INVALID_VALUES, encode_transport(wanted.user_transport)),) if cut else ()
+        response = asap.RegistrationResponse(handle, element.identifier, False, causes)
         return [Send(client.association, response), change]
 
     def _measure(self, client: Client, element: Element) -> list[Outcome]:

@@ -13,7 +13,15 @@ from rserpool.core import (
     StopConnecting,
     TransportAddress,
 )
-from rserpool.core.element.events import Left, NoRegistrarFound, OutOfPlace, Registered, RegistrationRefused
+from rserpool.core.element.events import (
+    Left,
+    NoRegistrarFound,
+    OutOfPlace,
+    Registered,
+    RegistrationRefused,
+    RegistrationUnanswered,
+    RegistrationWarned,
+)
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire import asap
@@ -130,6 +138,37 @@ class RegisteringTests(ElementTestCase):
             (asap.DeregistrationResponse(POOL, 7), "ASAP_DEREGISTRATION_RESPONSE"),
         ):
             self.assertEqual([Notify(OutOfPlace(POOL, name))], self.element.receive("home", message, self.now))
+
+    @rfc("5352", "3.1", "SHOULD keep a record of the number")
+    def test_registrations_that_nobody_answers_are_told(self):
+        """A registrar accepts and says nothing: told after 2, 10, 100 registrations; an answer begins anew."""
+        self.serve(identifier=7)
+        self.at_home("0")
+        told = []
+        for attempt in range(1, 121):
+            effects = self.pass_time(DEFAULT.t2_registration)
+            told += [event for event in self.events(effects) if isinstance(event, RegistrationUnanswered)]
+            effects = self.at_home(str(attempt))
+            self.assertEqual(len(self.sent(effects, str(attempt))), 1)
+        self.assertEqual(told, [RegistrationUnanswered(POOL, 7, attempts) for attempts in (2, 10, 100)])
+        self.element.receive("120", asap.RegistrationResponse(POOL, 7), self.now)
+        # One that closes instead.
+        self.element.register_again(POOL, self.now)
+        told = self.events(self.element.association_lost("120", self.now))
+        self.assertEqual(told, [HomeChanged(None)])
+        self.at_home("121")
+        told = self.events(self.element.association_lost("121", self.now))
+        self.assertEqual(told, [HomeChanged(None), RegistrationUnanswered(POOL, 7, 2)])
+
+    def test_a_warning_is_told_once(self):
+        """R=0 with an error."""
+        self.registered()
+        cut = (ErrorCause(CauseCode.INVALID_VALUES, b"0005"),)
+        for expected in ([RegistrationWarned(POOL, 7, cut)], []):
+            self.element.register_again(POOL, self.now)
+            effects = self.element.receive("home", asap.RegistrationResponse(POOL, 7, False, cut), self.now)
+            self.assertEqual(self.events(effects), [Registered(POOL, 7, FIRST), *expected])
+        self.assertTrue(self.element.is_registered(POOL))
 
     def test_answers_about_others_are_ignored(self):
         self.registered()

@@ -16,7 +16,8 @@ from rserpool.core import (
 )
 from rserpool.core.registrar.events import ElementRegistered
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import DATA_ONLY, OpaqueTransport
+from rserpool.core.wire.parameters import DATA_ONLY, ErrorCause, OpaqueTransport
+from rserpool.core.wire.transports import encode_transport
 from tests.conformance import rfc
 from tests.core.registrar.stage import SERVER, RegistrarStage
 from tests.core.stage import element
@@ -161,6 +162,10 @@ class RegistrationTests(SynchronousTestCase):
         self.assertFalse(answer.rejected)
         found = self.stage.registrar.handlespace.find(POOL, 1).parameter()
         self.assertEqual(found.user_transport, SctpTransport(80, DATA_ONLY, addresses[:1]))
+        # 2.2.3: that is told by a warning, with what was asked for.
+        self.assertEqual(answer.causes, (ErrorCause(CauseCode.INVALID_VALUES, encode_transport(transport)),))
+        whole = PoolElementParameter(1, 0, 60, SctpTransport(80, DATA_ONLY, addresses[:1]), PolicyParameter(1))
+        self.assertEqual(self.stage.register("a", POOL, whole), [asap.RegistrationResponse(POOL, 1)])
 
     def test_opaque_transports_have_no_addresses_to_check(self):
         [answer] = self.stage.register(

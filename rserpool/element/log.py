@@ -1,0 +1,77 @@
+"""What an element tells its operator: events of its role as log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+
+from rserpool.core.addresses import in_short
+from rserpool.core.element import events
+from rserpool.core.errors import Rejected
+from rserpool.core.handles import handle_text
+from rserpool.core.server_hunt import HomeChanged
+from rserpool.core.wire.causes import ErrorCause
+from rserpool.node.counting import CountedLog, LimitedLog
+from rserpool.node.homes import Homes
+
+
+class ElementLog:
+    """Logs events; those that a registrar can cause at will are counted up (L{CountedLog})."""
+
+    def __init__(self, reactor: Any, log: Logger, now: Callable[[], float]) -> None:
+        self._log = log
+        self._counted = CountedLog(reactor, log)
+        self._limited = LimitedLog(log, now)
+        self._homes = Homes()
+
+    def tell(self, event: Any) -> None:
+        """Something happened."""
+        match event:
+            case events.Registered():
+                self._homes.answered()
+            case events.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
+                self._log.warn(
+                    "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",
+                    pool=handle_text(handle),
+                    identifier=identifier,
+                    error=str(Rejected(cause)),
+                    pause=pause,
+                )
+            case events.RegistrationUnanswered(handle=handle, attempts=attempts):
+                self._log.warn(
+                    "{pool}: {attempts} registrations were not answered; trying on",
+                    pool=handle_text(handle),
+                    attempts=attempts,
+                )
+            case events.RegistrationWarned(handle=handle, causes=causes):
+                self._limited.warn("{pool}: registered, but {why}", pool=handle_text(handle), why=_sentences(causes))
+            case HomeChanged(registrar=None):
+                if self._homes.new(None):
+                    self._limited.warn("no home registrar: looking for one")
+            case HomeChanged(registrar=registrar):
+                if self._homes.new(registrar):
+                    self._limited.info("home registrar is {registrar}", registrar=str(registrar))
+            case events.NoRegistrarFound(tried=tried):
+                self._log.warn("no registrar can be reached at {tried}; trying on", tried=in_short(tried))
+            case events.OutOfPlace(handle=handle, message=message):
+                self._counted.debug(
+                    "messages out of place",
+                    "{pool}: {message} where none is expected, ignored",
+                    pool=handle_text(handle),
+                    message=message,
+                )
+            case events.ErrorReceived(causes=causes):
+                self._limited.warn(
+                    "the registrar reports an error: {causes}",
+                    causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
+                )
+
+    def stop(self) -> None:
+        """Log no more."""
+        self._counted.stop()
+
+
+def _sentences(causes: tuple[ErrorCause, ...]) -> str:
+    return ", ".join(str(Rejected(cause.code)) for cause in causes)
