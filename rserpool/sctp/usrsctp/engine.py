@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from errno import EAGAIN
 from time import monotonic
 from typing import Any, Protocol
@@ -48,6 +48,7 @@ class Engine:
     @ivar endpoints: all endpoints of the process, by SCTP port.
     @ivar room: where a datagram is read to; C{packet} is the same for the library.
     @ivar sent: while it is a list, what goes out is also noted in it.
+    @ivar watched: what reads the error queues of sockets.
     """
 
     log = Logger()
@@ -75,6 +76,8 @@ class Engine:
         self._last = 0.0
         self._call: IDelayedCall | None = None
         self._ending: Deferred[None] | None = None
+        self.watched: dict[Callable[[], object], None] = {}
+        self._erroneous = False
         self._output = self._make_output()
         self.running = False
 
@@ -187,18 +190,29 @@ class Engine:
             self.input(peer.handle, answer, len(answer), 0)
             endpoint.drain()
 
-    @staticmethod
-    def _send(peer: UdpPeer, packet: Any) -> None:
+    def _send(self, peer: UdpPeer, packet: Any) -> None:
         """Send; what cannot be sent is as good as lost on the way, and SCTP sends it again."""
         try:
             peer.sendto(packet, peer.address)
         except OSError as error:
             if error.errno != EAGAIN:
-                # It may be the ICMP error of an earlier packet, which is told only once.
+                # It may be the ICMP error of an earlier packet, which is told only once: nobody else hears of it.
+                self._notice_errors()
                 try:
                     peer.sendto(packet, peer.address)
                 except OSError:
                     pass
+
+    def _notice_errors(self) -> None:
+        """Sockets have errors to tell; not now, while the library is sending."""
+        if not self._erroneous:
+            self._erroneous = True
+            self.reactor.callLater(0, self._look_at_errors)
+
+    def _look_at_errors(self) -> None:
+        self._erroneous = False
+        for look in tuple(self.watched):
+            look()
 
     def _make_output(self) -> Any:
         """The function that the library calls to send; it must live as long as the library, and raise nothing."""
@@ -216,6 +230,7 @@ class Engine:
                 try:
                     peer.sendto(packet, peer.address)
                 except OSError:
+                    self._notice_errors()
                     send(peer, packet)
             return 0
 

@@ -111,6 +111,7 @@ class UdpSocket:
 
     def close(self) -> None:
         """Stop reading, free the port."""
+        self.engine.watched.pop(self.look_at_errors, None)
         self._reactor.removeReader(self)
         self._socket.close()
         self.engine.peers.forget(self.peers)
@@ -119,6 +120,7 @@ class UdpSocket:
         """Have the system queue the ICMP errors that concern this socket; only Linux does."""
         if sys.platform == "linux" and not self._watching:
             self._watching = True
+            self.engine.watched[self.look_at_errors] = None
             if self.family == socket.AF_INET:
                 self._socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
             else:
@@ -145,15 +147,19 @@ class UdpSocket:
         receive = self._receive
         room, packet, endpoints, input_ = engine.room, engine.packet, engine.endpoints, engine.input
         peers = self.peers
-        for _ in range(BATCH):
+        for count in range(BATCH):
             try:
                 length, address = receive(room)
             except BlockingIOError:
+                if not count and self._watching:
+                    # What woke us may be an error that was told to who sent.
+                    self.look_at_errors()
                 return
             except OSError as error:
                 # A pending ICMP error is told once by any call.
                 if self._socket.fileno() < 0 or not self._drained(error):
                     return
+                self._read_on()
                 continue
             if length < SHORTEST:
                 continue
@@ -174,8 +180,18 @@ class UdpSocket:
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor calls this for an error that it saw: ICMP, which leaves the socket as it was."""
+        self.look_at_errors()
+
+    def look_at_errors(self) -> None:
+        """Read the error queue, and go on reading."""
         if self._socket.fileno() >= 0:
             self._drained(None)
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Some loops (uvloop's) take a socket with an error for dead, and look at it no more until they are told to."""
+        if self._socket.fileno() >= 0:
+            self._reactor.removeReader(self)
             self._reactor.addReader(self)
 
     def _drained(self, error: OSError | None) -> bool:
