@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+from contextlib import suppress
 from typing import Any
 
 from rserpool.core.errors import ConfigurationError, SctpUnavailable
@@ -13,6 +15,21 @@ BACKENDS = ("auto", "kernel", "usrsctp")
 
 check_backend = one_of("SCTP backend", BACKENDS)
 """A parser of the names of backends."""
+
+
+def load_stack(backend: str) -> None:
+    """Load what L{open_stack} will want, while the process may: before it changes its root directory or its user."""
+    import rserpool.sctp.kernel.stack  # noqa: F401
+
+    # Sockets want it for every address that is a string.
+    codecs.lookup("idna")
+
+    if backend != "kernel":
+        import rserpool.sctp.usrsctp.stack  # noqa: F401
+        from rserpool.sctp.usrsctp.library import load
+
+        with suppress(SctpUnavailable):
+            load()
 
 
 def open_stack(

@@ -21,6 +21,7 @@ from rserpool.core.session.cookies import SignedCookies
 from rserpool.node.candidates import THIS_HOST
 from rserpool.sctp.lookup import own
 from rserpool.sctp.one_to_one.endpoints import SctpServerEndpoint
+from rserpool.sctp.stack import load_stack
 from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS
 from rserpool.services.pingpong import PingPongFactory
@@ -108,6 +109,7 @@ def makeService(options: ServiceOptions) -> IService:
     alone = place.hosts[0] if len(place.hosts) == 1 else None
     endpoint: Any
     if options.protocol == "sctp":
+        load_stack(options.backend)
         endpoint = SctpServerEndpoint(reactor, place.port, ",".join(place.hosts), backend=options.backend)
     elif any(":" in host for host in place.hosts):
         endpoint = TCP6ServerEndpoint(reactor, place.port, interface=alone or "::")

@@ -13,6 +13,7 @@ from rserpool.monitor.status import registrar_status
 from rserpool.node.steady import make_steady
 from rserpool.registrar.service import LOOPBACK, RegistrarService
 from rserpool.sctp.lookup import own, own_udp
+from rserpool.sctp.stack import load_stack
 from rserpool.tap.options import RoleOptions, Started, read
 
 
@@ -98,5 +99,6 @@ def makeService(options: RegistrarOptions) -> IService:
     from twisted.internet import reactor
 
     make_steady(reactor)
+    load_stack(options.settings["backend"])
     registrar = RegistrarService(reactor, **options.settings)
     return Started("rserpool-ns", options.reported(reactor, lambda: registrar_status(registrar), registrar))

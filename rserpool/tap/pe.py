@@ -18,6 +18,7 @@ from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.steady import make_steady
 from rserpool.plugins import load_probes
 from rserpool.sctp.lookup import own
+from rserpool.sctp.stack import load_stack
 from rserpool.tap.makers import ClassicMaker
 from rserpool.tap.options import AskingOptions, Started, read
 from rserpool.tap.parent import parent_for
@@ -151,6 +152,7 @@ def makeService(options: ElementOptions) -> IService:
     from twisted.internet import reactor
 
     make_steady(reactor)
+    load_stack(options.settings["backend"])
     wrapped = options.maker.makeService(options.inner)
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, alone=True, **options.settings)

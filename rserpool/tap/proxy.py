@@ -16,6 +16,7 @@ from rserpool.node.steady import make_steady
 from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import LIMIT, ProxyService
+from rserpool.sctp.stack import load_stack
 from rserpool.tap.options import AskingOptions, Started, read
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
@@ -78,6 +79,7 @@ def makeService(options: ProxyOptions) -> IService:
     from twisted.internet import reactor
 
     make_steady(reactor)
+    load_stack(options.user["backend"])
     try:
         endpoints = [read("listen", text, lambda text: server_endpoint(reactor, text)) for text in options.listen]
     except usage.UsageError as error:
