@@ -71,6 +71,10 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.US: Rule(Ruling.CLOSED),
         Who.NOBODY: Rule(Ruling.ANSWERED, "5353 3.1"),
     },
+    What.TELL: {
+        Who.TO_US: Rule(Ruling.ALLOWED, "5353 2.1"),
+        Who.TO_ANOTHER: _IGNORED,
+    },
     What.ANNOUNCE: {
         **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.3.1")),
         **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
@@ -219,6 +223,11 @@ def speaks(
     else:
         who = Who.NEW
     return RULES[What.SPEAK][who]
+
+
+def heeds(us: int, receiver: int) -> bool:
+    """Whether what a registrar says is meant for us."""
+    return RULES[What.TELL][Who.TO_US if receiver in (0, us) else Who.TO_ANOTHER].allowed
 
 
 def tells(what: What, us: int, sender: int, home: int, element: Element | None) -> Rule:

@@ -17,7 +17,7 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering import arbitration, mentor
 from rserpool.core.peering.audit import AUDIT, Audits
 from rserpool.core.peering.dials import DIAL, Dials
-from rserpool.core.peering.events import PeerError, PeerFound, PeerLost
+from rserpool.core.peering.events import OutOfPlace, PeerError, PeerFound, PeerLost
 from rserpool.core.peering.greetings import GREET, Greetings
 from rserpool.core.peering.initialization import MENTOR, Initialization
 from rserpool.core.peering.peers import PEER, Peer, PeerList, knows_private, usable_address
@@ -175,7 +175,7 @@ class Peering:
 
     def receive(self, association: Association, message: enrp.Message, now: float) -> list[Outcome]:
         """An ENRP message arrived."""
-        sender = message.sender
+        sender, heeded = message.sender, authority.heeds(self._server, message.receiver)
         match self.peers.speaks(association, sender).ruling:
             case Ruling.CLOSED:
                 place = self.peers.address_of(association)
@@ -185,7 +185,7 @@ class Peering:
                 # Not a registrar, but a tool that looks on: it is answered, and is no peer.
                 looker = Peer(0, now)
                 looker.private = True
-                return self._question(looker, association, message, now)
+                return self._question(looker, association, message, now) if heeded else []
             case Ruling.ABORTED:
                 return [Abort(association)]
             case Ruling.IGNORED:
@@ -199,6 +199,8 @@ class Peering:
         asked = self._greetings.over(association)
         if fresh:
             outcomes += self._met(peer, asked, now)
+        if not heeded:
+            return [*outcomes, Notify(OutOfPlace(sender, "a message for another registrar"))]
         return [*outcomes, *self._procedure(peer, association, message, now)]
 
     def _lives(self, identifier: int, now: float) -> list[Outcome]:

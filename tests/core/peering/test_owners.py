@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import CauseCode, Notify
+from rserpool.core import CauseCode, Notify, TransportAddress
 from rserpool.core.peering.events import OutOfPlace
 from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.causes import ErrorCause
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, element, owned
 
 POOL = b"pool"
@@ -54,6 +57,36 @@ class OwnerTests(SynchronousTestCase):
         found = scope.registrar.handlespace.find(POOL, 1)
         assert found is not None
         self.assertEqual((found.home, found.association), (P, None))
+
+    def test_for_another_registrar(self) -> None:
+        """What names another receiver is not obeyed, and told; a sign of life it is."""
+        scope = PeeringStage().ready(P, Q)
+        scope.update(P, POOL, owned(P, 1))
+        deletion = enrp.HandleUpdate(P, Q, enrp.UpdateAction.DEL_PE, POOL, owned(P, 1))
+        for message in (
+            enrp.HandleUpdate(P, Q, enrp.UpdateAction.ADD_PE, POOL, owned(P, 2)),
+            deletion,
+            enrp.ListRequest(P, Q),
+            enrp.HandleTableRequest(P, Q),
+            enrp.HandleTableResponse(P, Q),
+            enrp.Presence(P, Q, 0x1234, reply_required=True),
+            enrp.InitTakeover(P, Q, R),
+            enrp.TakeoverServer(P, Q, SERVER),
+            enrp.Error(P, Q, (ErrorCause(CauseCode.UNSPECIFIED),)),
+        ):
+            told = Notify(OutOfPlace(P, "a message for another registrar"))
+            self.assertEqual(scope.all_of(P, message), [told], message)
+            self.assertEqual(scope.elements(POOL), {1: P})
+            scope.pass_time(30)
+            scope.presence(Q)
+        self.assertIn(P, scope.peering.peers.connected)
+        # A tool that looks on has to ask us.
+        scope.enrp.association_up("tool", TransportAddress(("10.0.0.50",), 1), scope.now)
+        self.assertEqual(scope.enrp.receive("tool", enrp.ListRequest(0, Q), scope.now), [])
+        self.assertEqual(len(scope.enrp.receive("tool", enrp.ListRequest(0, SERVER), scope.now)), 1)
+        # For us, or for whoever gets it, it is obeyed.
+        scope.all_of(P, replace(deletion, receiver=0))
+        self.assertEqual(scope.elements(POOL), {})
 
     def test_answers_that_nobody_asked_for(self) -> None:
         """They change nothing, and are told."""
