@@ -55,8 +55,9 @@ def _of(policy: Policy, origin: str) -> str:
     return f"{policy.name} ({policy.abbreviation}, 0x{policy.number:08x}) of {origin}"
 
 
-_EACH = FULL_LOAD // 20
-"""What a user takes each request to add to an element's load, where the element does not say it: 5 %."""
+_EACH = FULL_LOAD // 5
+"""What a user takes each request to add to an element's load where the element does not say it: a fifth of it all. Much
+more is round robin, much less is a flood upon who was idle a while ago."""
 
 ROUND_ROBIN = Policy(0x00000001, "round-robin", "RR", (), lambda random: RoundRobin(), rotated, "each in its turn")
 """The default policy (RFC 5356 section 4.1.1)."""

@@ -117,7 +117,7 @@ class Cache(dict[bytes, CachedPool]):
             own.forget(now)
         if pool.loads is None:
             pool.loads = loads_in(policy.user_order(pool.elements, 0, self._random), policy)
-        order = own.in_order(order, pool.loads, policy)
+        order = own.in_order(order, pool.loads, policy, now)
         if order:
             own.give(order[0].identifier)
         return order

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from rserpool.core.policies import Policy
 from rserpool.core.wire.parameters import PoolElementParameter
 
+LOOK = 0.05
+"""Seconds after which those that cannot tell when they are over are looked at again: there may be a thousand."""
 _UNKNOWN = 1 << 40
 """A load above all that can be told: that of an element of another policy."""
 
@@ -60,6 +62,7 @@ class Own:
         self.since = 0.0
         self._shares: dict[int, _Share] = {}
         self._open: list[Use] = []
+        self._looked = 0.0
         self._turn = 0
 
     def told(self, elements: Iterable[PoolElementParameter], asked: bool, now: float) -> None:
@@ -79,6 +82,7 @@ class Own:
     def forget(self, now: float) -> None:
         """Count anew; what is under way still counts."""
         self.since = now
+        self._look(now)
         for share in self._shares.values():
             share.tell()
 
@@ -102,18 +106,23 @@ class Own:
         return Use(share, share.told)
 
     def watch(self, use: Use, over: Callable[[], bool]) -> None:
-        """It is under way until C{over()}, which is looked at before the next request."""
+        """It is under way until C{over()}, which is looked at now and then."""
         use.over = over
         self._open.append(use)
 
     def in_order(
-        self, elements: list[PoolElementParameter], loads: Mapping[int, tuple[int, tuple[int, ...]]], policy: Policy
+        self,
+        elements: list[PoolElementParameter],
+        loads: Mapping[int, tuple[int, tuple[int, ...]]],
+        policy: Policy,
+        now: float,
     ) -> list[PoolElementParameter]:
         """The elements by their load as it was told and what was added by us.
 
         @param loads: see L{loads_in}.
         """
-        self._look()
+        if now >= self._looked + LOOK:
+            self._look(now)
         estimate = policy.estimate
         assert estimate is not None
 
@@ -128,8 +137,9 @@ class Own:
 
         return sorted(elements, key=key)
 
-    def _look(self) -> None:
+    def _look(self, now: float) -> None:
         """Which of those that are watched are over."""
+        self._looked = now
         going = []
         for use in self._open:
             assert use.over is not None
