@@ -15,8 +15,9 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.backoff import Backoff
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.policies import ParsedPolicy
+from rserpool.element.draining import drained
 from rserpool.element.following import Followed
-from rserpool.element.ports import LOOK, ListeningPorts, Place, drained
+from rserpool.element.ports import LOOK, ListeningPorts, Place
 from rserpool.element.service import PoolElementService
 from rserpool.element.serving import Serving
 from rserpool.node.candidates import registrars_from

@@ -6,15 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from twisted.internet.task import deferLater
-from twisted.logger import Logger
-
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import digits, number
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UdpTransport, UserTransport
 from rserpool.element.openings import claim, is_client, kind_of, note_openers, open_ports, opened_by, opener_of
-from rserpool.node.reactor import clock_of
-from rserpool.sctp.one_to_one.ports import SctpPort
 
 LOOK = 0.05
 """Seconds between two looks at the ports and connections of what is wrapped."""
@@ -120,23 +115,6 @@ def _told(port: Any) -> str:
     if kind not in KINDS:
         return f"{kind} {getattr(port.getHost(), 'name', '')}".strip()
     return f"{place_of(port)}{' (a client, as it seems)' if is_client(port) else ''}"
-
-
-def connections(reactor: Any, ports: Sequence[Any]) -> int:
-    """How many connections to these ports are open, over TCP and SCTP, as far as the reactor knows."""
-    readers = [*reactor.getReaders(), *reactor.getWriters()]
-    associations = sum(port.associations for port in ports if isinstance(port, SctpPort))
-    return associations + len({reader for reader in readers if getattr(reader, "server", None) in ports})
-
-
-async def drained(reactor: Any, ports: Sequence[Any], grace: float, log: Logger) -> None:
-    """Wait until the connections to these ports have ended, C{grace} seconds at most."""
-    now = clock_of(reactor)
-    deadline = now() + grace
-    if count := connections(reactor, ports):
-        log.info("{count} connections: draining", count=count)
-    while connections(reactor, ports) and now() < deadline:
-        await deferLater(reactor, LOOK)
 
 
 def bound_hosts(address: Any) -> tuple[str, ...]:

@@ -16,11 +16,11 @@ from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.policies import ParsedPolicy
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
+from rserpool.element.draining import drained
 from rserpool.element.load import parse_policy
 from rserpool.element.ports import (
     asap_place,
     bound_hosts,
-    drained,
     has_control_channel,
     reached_at,
     session_framing,

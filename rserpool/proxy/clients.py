@@ -90,6 +90,11 @@ class Clients(Factory):
         for client in list(self._clients):
             client.abort()
 
+    def end_idle(self) -> None:
+        """End politely what is not in use."""
+        for client in [client for client in self._clients if not client.in_use]:
+            client.end.close()
+
     def pool_is_back(self) -> None:
         """There is an element again."""
         waiting, self.waiting = self.waiting, set()
@@ -177,7 +182,7 @@ class Client:
     def in_use(self) -> bool:
         """Whether the client seems to wait for something: it came or spoke last, or bytes came just now."""
         quiet = self._clients.reactor.seconds() - self._last
-        return self._answer_owed or quiet < IDLE
+        return self._element is None or self._answer_owed or quiet < IDLE
 
     def ended(self, end: End) -> bool:
         """One side sends no more; whether this is taken care of."""

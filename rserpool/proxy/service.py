@@ -9,6 +9,7 @@ from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from rserpool.core.handles import handle_text
@@ -20,6 +21,8 @@ from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
 from rserpool.user.subscriptions import Subscription
 
+LOOK = 0.25
+"""Seconds between two looks at whether connections are in use, when the proxy stops."""
 LIMIT = 1000
 """So many connections at once, where nothing else is said; each takes two file descriptors."""
 
@@ -102,10 +105,15 @@ class ProxyService(Service):
             await maybeDeferred(port.stopListening)
         if self.counters.open:
             self._log.info("waiting for {count} connections", count=self.counters.open)
+            idle = LoopingCall(self._clients.end_idle)
+            idle.clock = self._user.reactor
+            idle.start(LOOK)
             try:
                 await self._clients.empty().addTimeout(self._grace, self._user.reactor)
             except defer.TimeoutError:
                 self.hurry()
+            finally:
+                idle.stop()
         self._lines.stop()
         self._log.info("{counters}", counters=str(self.counters))
         if self._subscription is not None:

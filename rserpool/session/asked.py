@@ -37,6 +37,7 @@ class Asked:
         """
         if not self._link.over:
             failed = ErrorCause(REQUEST_FAILED, encode_failure(self.number, reason))
+            self._link.answered += 1
             self._link.send_control(asap.Error((failed,)))
 
     @property

@@ -87,6 +87,7 @@ class ElementSession:
         self._factory = factory
         self._protocol = protocol
         self._link: Link | None = None
+        self._asked = self._working = 0
         self._started = False
         self._ended = False
         self._paused = False
@@ -115,6 +116,11 @@ class ElementSession:
     def writable(self) -> bool:
         """Whether the user takes more now."""
         return not self._paused
+
+    @property
+    def idle(self) -> bool:
+        """Whether no answer is owed, as far as is known: not to messages without a number that are answered later."""
+        return self._link is not None and not self._working and self._asked <= self._link.answered
 
     def stop_reading(self) -> None:
         """Receive nothing for a while: the user is held back in its turn."""
@@ -206,6 +212,7 @@ class ElementSession:
         self._take(data, None)
 
     def link_asked(self, link: Link, number: int, data: bytes, repeated: bool) -> None:
+        self._asked += 1
         self._take(data, Asked(link, number, repeated))
 
     def link_answered(self, link: Link, number: int, data: bytes) -> None:
@@ -298,8 +305,13 @@ class ElementSession:
         except Exception:
             self._failed(Failure(), request)
             return
+        self._working += 1
         later.addCallback(lambda data: None if data is None else reply(data))
         later.addErrback(self._failed, request)
+        later.addBoth(self._done)
+
+    def _done(self, _: object) -> None:
+        self._working -= 1
 
     def _failed(self, failure: Failure, request: Asked | None = None) -> None:
         """The application failed, which is not to say that this element is of no use."""

@@ -66,6 +66,7 @@ class Link:
 
     @ivar traits: what it can do.
     @ivar over: whether it was aborted, closed or lost.
+    @ivar answered: how many requests were answered over it.
     """
 
     _log = Logger()
@@ -76,6 +77,7 @@ class Link:
     def __init__(self, owner: LinkOwner) -> None:
         self.owner = owner
         self.over = False
+        self.answered = 0
         self._complaints = 0
 
     def say(self, kind: int, data: bytes) -> None:
@@ -98,6 +100,7 @@ class Link:
 
     def send_reply(self, number: int, data: bytes) -> None:
         """Send an answer; raises as L{say}."""
+        self.answered += 1
         self.say(REPLY, _pack(number) + data)
 
     def send_control(self, message: asap.Message) -> None:

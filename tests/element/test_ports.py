@@ -14,13 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from rserpool.core import ConfigurationError, SctpTransport, TcpTransport, TransportAddress, UdpTransport
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from rserpool.element.checks import is_open
+from rserpool.element.draining import connections
 from rserpool.element.openings import claim
 from rserpool.element.ports import (
     ListeningPorts,
     Place,
     asap_place,
     bound_hosts,
-    connections,
     parse_port,
     reached_at,
     user_transport,

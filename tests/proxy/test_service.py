@@ -146,6 +146,24 @@ class ServiceTests(SynchronousTestCase):
         self.assertIsNone(waiting.lost)
         self.assertEqual(1, sum(each.lost is None for each in (waiting, idle)))
 
+    def test_stops_with_an_idle_connection(self) -> None:
+        """One that waits for nothing does not cost the whole grace; one that waits for an answer does."""
+        self.scope.member(1)
+        proxy = self.proxy(grace=30.0)
+        waiting, idle = self.client(), self.client()
+        self.scope.until(lambda: self.accepted() == {1: 2})
+        waiting.transport.write(b"ask")
+        self.scope.advance(1.0)
+        stopped = proxy.stopService()
+        self.scope.until(lambda: idle.lost, 5.0)
+        self.scope.advance(20.0)
+        self.assertIsNone(waiting.lost)
+        self.assertNoResult(stopped)
+        self.scope.servers[1].connections[0].transport.write(b"answer")
+        self.scope.servers[1].connections[-1].transport.write(b"answer")
+        self.scope.until(lambda: waiting.lost, 5.0)
+        self.scope.result(stopped)
+
 
 class DescriptorTests(SynchronousTestCase):
     """How many connections fit."""

@@ -32,6 +32,19 @@ class Both(SessionCase):
         self.scope.until(lambda: kept)
         return kept, told, answer
 
+    def test_idle(self: Any) -> None:
+        """An element that stops knows which of its sessions owe nothing, and sends those elsewhere."""
+        kept, told, answer = self.asked()
+        [session] = self.scope.factories["a"].sessions
+        self.assertFalse(session.idle)
+        kept[0][1].reply(b"done")
+        self.assertTrue(session.idle)
+        told.session.request(b"2").addErrback(lambda _: None)
+        self.scope.until(lambda: len(kept) == 2)
+        self.assertFalse(session.idle)
+        kept[1][1].fail("no")
+        self.assertTrue(session.idle)
+
     def test_leaving_in_the_answer_that_was_waited_for(self: Any) -> None:
         """The element is removed, and owes an answer; when that comes the session goes on, whatever else is said."""
         kept, told, answer = self.asked(Stateful, cookies=UnsignedCookies())

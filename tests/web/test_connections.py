@@ -6,6 +6,9 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
+from twisted.internet.protocol import Protocol
+from twisted.internet.ssl import optionsForClientTLS, trustRootFromCertificates
 from twisted.internet.task import deferLater
 from twisted.web.client import (
     Agent,
@@ -13,7 +16,19 @@ from twisted.web.client import (
 )
 
 from rserpool.web import PoolConnections
+from tests.web.certificates import Authority
 from tests.web.world import AgentCase, Element
+
+
+class Reading(Protocol):
+    """A client that reads, and does not hang up."""
+
+    def __init__(self) -> None:
+        self.read: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self.read.called:
+            self.read.callback(data)
 
 
 class ConnectionTests(AgentCase):
@@ -159,3 +174,35 @@ class DrainTests(AgentCase):
         request.finish()
         self.assertEqual(1, await asking)
         await stopping
+
+    async def test_idle(self) -> None:
+        """A connection that somebody keeps and does not use costs no grace, with TLS or without."""
+        authority = Authority()
+        for certificate in (None, authority.server("element.example")):
+            element = await self.element(grace=60, certificate=certificate)
+            client: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", element.port.getHost().port)
+            if certificate is not None:
+                roots = trustRootFromCertificates([authority.trusted])
+                client = wrapClientTLS(optionsForClientTLS("element.example", roots), client)
+            reading = await connectProtocol(client, Reading())
+            reading.transport.write(b"GET / HTTP/1.1\r\nHost: pool\r\n\r\n")
+            self.assertIn(b"200 OK", await reading.read)
+            await element.port.stopListening().addTimeout(10, reactor)
+
+    async def test_idle_after_an_answer(self) -> None:
+        """So does one whose request was under way."""
+        element = await self.element(grace=60)
+        element.fault = "wait"
+        arrival = element.arrival()
+        kept = HTTPConnectionPool(reactor)
+        self.addCleanup(kept.closeCachedConnections)
+        agent = Agent(reactor, pool=kept)
+        asking = Deferred.fromCoroutine(self.get(f"http://127.0.0.1:{element.port.getHost().port}/", agent=agent))
+        request = await arrival
+        stopping = element.port.stopListening()
+        await deferLater(reactor, 0.7)
+        self.assertFalse(stopping.called)
+        request.write(b"1")
+        request.finish()
+        self.assertEqual(1, await asking)
+        await stopping.addTimeout(10, reactor)
