@@ -15,6 +15,8 @@ ENRP_PORT = 9901
 """IANA: enrp-sctp (RFC 5353 section 5.3)."""
 ENCAPSULATION_PORT = 9899
 """UDP port of SCTP over UDP (RFC 6951 section 4.1)."""
+REGISTRAR_ENCAPSULATION_PORTS = tuple(range(ENCAPSULATION_PORT, ENCAPSULATION_PORT - 8, -1))
+"""The UDP ports that a registrar tries, in this order, and where others look for one: announcements name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ class TransportAddress:
         if self.encapsulation:
             text += f"/{self.encapsulation}"
         return text if self.protocol == "sctp" else f"{text} ({self.protocol})"
+
+
+def next_guess(address: TransportAddress) -> TransportAddress | None:
+    """Where else a registrar may be that was announced without a UDP port, once C{address} was tried in vain."""
+    ports = (0, *REGISTRAR_ENCAPSULATION_PORTS)
+    if address.encapsulation not in ports[:-1]:
+        return None
+    return replace(address, encapsulation=ports[ports.index(address.encapsulation) + 1])
 
 
 def in_short(addresses: Sequence[TransportAddress], most: int = 4) -> str:

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.core.addresses import ENCAPSULATION_PORT
+from rserpool.core.addresses import REGISTRAR_ENCAPSULATION_PORTS as REGISTRAR_ENCAPSULATION_PORTS
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 
 PPID_ASAP = 11
@@ -26,8 +26,6 @@ LOW_WATER = 64 * 1024
 """So many bytes or fewer, after a pause: C{associationResumed}."""
 SEND_LIMIT = 16 * 1024 * 1024
 """More bytes than this in an association's own buffer: the peer reads nothing, and the association is aborted."""
-REGISTRAR_ENCAPSULATION_PORTS = tuple(range(ENCAPSULATION_PORT, ENCAPSULATION_PORT - 8, -1))
-"""The UDP ports that a registrar tries, in this order, and where others look for one on their own host."""
 
 
 def check_message(data: bytes, stream: int) -> None:

@@ -20,7 +20,7 @@ from rserpool.core.peering.dials import DIAL, Dials
 from rserpool.core.peering.events import OutOfPlace, PeerError, PeerFound, PeerLost
 from rserpool.core.peering.greetings import GREET, Greetings
 from rserpool.core.peering.initialization import MENTOR, Initialization
-from rserpool.core.peering.peers import PEER, Peer, PeerList, knows_private, usable_address
+from rserpool.core.peering.peers import PEER, Peer, PeerList, usable_address
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
 from rserpool.core.peering.table import TableSessions
@@ -191,8 +191,7 @@ class Peering:
             case Ruling.IGNORED:
                 return []
         self._dials.answered(association)
-        peer, fresh = self.peers.heard(association, sender, now)
-        peer.private = peer.private or knows_private(message)
+        peer, fresh = self.peers.heard(association, message, now)
         if isinstance(message, enrp.Presence) and message.information is not None:
             peer.learn(message.information, self.peers.address_of(association))
         outcomes = self._lives(sender, now)

@@ -81,6 +81,8 @@ class PeerList:
         self._peers: dict[int, Peer] = {}
         self._associations: dict[Association, TransportAddress] = {}
         self._senders: dict[Association, int] = {}
+        # Over which private parameters were shown to be known; a peer may be removed, and be one again over the same.
+        self._knowing: set[Association] = set()
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -159,6 +161,7 @@ class PeerList:
     def lost(self, association: Association) -> Peer | None:
         """An association is gone; returns the peer that has none left."""
         self._associations.pop(association, None)
+        self._knowing.discard(association)
         peer = self._peers.get(self._senders.pop(association, 0))
         if peer is None or peer.association != association:
             return None
@@ -182,19 +185,22 @@ class PeerList:
             neighbours=sum(where == each.origin for each in self._peers.values()),
         )
 
-    def heard(self, association: Association, sender: int, now: float) -> tuple[Peer, bool]:
+    def heard(self, association: Association, message: enrp.Message, now: float) -> tuple[Peer, bool]:
         """A message came (3.4.1, 3.4.3).
 
         @return: its sender, and whether that is a new peer, or one that had no association.
         """
-        place = self._associations.get(association)
+        place, sender = self._associations.get(association), message.sender
         peer = self._peers.get(sender)
+        if association not in self._knowing and knows_private(message):
+            self._knowing.add(association)
         if peer is None:
             peer = self._peers[sender] = Peer(sender, now, "" if place is None else machine(place.hosts[0]))
             self.watch(peer)
         self._senders[association] = sender
         if peer.address is None:
             peer.address = place
+        peer.private = peer.private or association in self._knowing
         self.alive(peer, now)
         if peer.association is None:
             peer.association = association

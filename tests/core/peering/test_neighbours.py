@@ -64,6 +64,16 @@ class PrivateTests(SynchronousTestCase):
                 self.assertEqual(bool(element.encapsulation), private)
                 self.assertEqual(element.identifier, 1)
 
+    def test_one_that_was_removed(self) -> None:
+        """A peer that was taken over and lives is known as before, over the same association."""
+        scope = PeeringStage().ready(P, Q)
+        scope.up("a")
+        scope.register("a", POOL, owned(0, 1))
+        scope.hear(Q, enrp.TakeoverServer(Q, 0, P))
+        self.assertNotIn(P, scope.peering.peers)
+        tables = scope.to(P, scope.all_of(P, enrp.HandleTableRequest(P, SERVER)), enrp.HandleTableResponse)
+        self.assertNotEqual(tables[0].entries[0].elements[0].encapsulation, 0)
+
     def test_one_that_was_heard_is_known_by_the_port_that_is_seen(self) -> None:
         scope = Old()
         scope.enrp.association_up(P, SEEN, scope.now)
