@@ -39,7 +39,8 @@ def human_text(resolved: Resolved, registrar: str) -> str:
     """The answer as a heading and a table, a row for each element."""
     count = len(resolved.elements)
     heading = (
-        f"pool {handle_text(resolved.handle)}: {count} element{'' if count == 1 else 's'}, "
+        f"pool {handle_text(resolved.handle)}: {count} element{'' if count == 1 else 's'}"
+        f"{' (as many as an answer holds: there may be more)' if resolved.cut else ''}, "
         f"{policy_name(resolved.policy)}, says the registrar at {registrar}"
     )
     return "\n".join([heading, *table([HEADING, *map(row, resolved.elements)])])
@@ -52,6 +53,7 @@ def json_text(resolved: Resolved, registrar: str) -> str:
             "pool": handle_text(resolved.handle),
             "policy": {"type": resolved.policy, "name": policy_name(resolved.policy)},
             "registrar": registrar,
+            **({"cut": True} if resolved.cut else {}),
             "elements": [element_json(element) for element in resolved.elements],
         }
     )

@@ -27,7 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 class Watcher:
-    """Finds out what changed, and prints a line for it: C{+} came, C{-} went, C{~} changed."""
+    """Finds out what changed, and prints a line for it: C{=} was there at the start, C{+} came, C{-} went, C{~} is
+    other than it was."""
 
     def __init__(self, out: TextIO, as_json: bool, clock: Callable[[], float]) -> None:
         self._lines = Lines(out, as_json, clock)
@@ -43,9 +44,10 @@ class Watcher:
         for identifier, element in self._elements.items():
             if identifier not in elements:
                 self._print("-", change, "  ".join(row(element)), element)
+        first = self._exists is None
         for identifier, element in elements.items():
             if identifier not in self._elements:
-                self._print("+", change, "  ".join(row(element)), element)
+                self._print("=" if first else "+", change, "  ".join(row(element)), element)
             elif element != self._elements[identifier]:
                 self._print("~", change, "  ".join(row(element)), element)
         if not exists and self._exists is not False:

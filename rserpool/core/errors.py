@@ -81,6 +81,16 @@ class WireError(RSerPoolError):
         self.report = report
 
 
+NONE_TO_SELECT = "the pool has elements, but none for us: their weights are 0, or nobody here reaches their addresses"
+"""What Lack of Resources means in an answer about a pool, where L{NOT_SELECTED} is with it."""
+NOT_SELECTED = b"none to select  "
+"""What this package's registrars put into the cause then (docs/interop.md); it has no information in RFC 5354."""
+
+
+def _none_to_select(cause: int, information: bytes) -> bool:
+    return cause == CauseCode.LACK_OF_RESOURCES and information == NOT_SELECTED
+
+
 class Rejected(RSerPoolError):
     """A request broke a rule of the registrar, or a registrar answered so.
 
@@ -93,7 +103,7 @@ class Rejected(RSerPoolError):
         self.information = information
         if not reason:
             try:
-                reason = CauseCode(cause).sentence
+                reason = NONE_TO_SELECT if _none_to_select(cause, information) else CauseCode(cause).sentence
             except ValueError:
                 reason = "a cause that RFC 5354 does not name"
         super().__init__(f"{reason} (cause 0x{cause:x})")

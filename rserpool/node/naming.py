@@ -20,7 +20,8 @@ class NamingChannel(Channel):
 
     def __init__(self, driver: Driver, speaker: Speaker[Any], codec: Codec, ppid: int) -> None:
         super().__init__(driver, speaker, codec, ppid)
-        self._turns: dict[TransportAddress, int] = {}
+        # Which of its addresses came first; None after its name was not known, which is told once.
+        self._turns: dict[TransportAddress, int | None] = {}
 
     def look_up(self, host: str, found: Callable[[list[str]], object]) -> None:
         """Find the IP addresses of a host's name, and call C{found} with them (none: there is no such name)."""
@@ -51,10 +52,13 @@ class NamingChannel(Channel):
         if present is not None:
             self.driver.perform(self.speaker.association_up(present, peer, self.driver.now(), True))
         elif hosts:
-            turn = self._turns[peer] = (self._turns.get(peer, -1) + 1) % len(hosts)
+            last = self._turns.get(peer)
+            turn = self._turns[peer] = 0 if last is None else (last + 1) % len(hosts)
             self.begin(peer, replace(there, hosts=hosts[turn:] + hosts[:turn]))
         else:
-            self.driver.log.warn("cannot reach {peer}: no address of that name is known", peer=str(peer))
+            if self._turns.get(peer, 0) is not None:
+                self.driver.log.warn("cannot reach {peer}: no address of that name is known", peer=str(peer))
+            self._turns[peer] = None
             self._attempt_over(peer)
 
 

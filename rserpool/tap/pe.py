@@ -49,7 +49,7 @@ class ElementOptions(AskingOptions):
         text = (
             "Runs a twistd plugin as a pool element of RSerPool: finds the port that it listens on, registers it in "
             "the pool (RFC 5352), and keeps it registered. Example: "
-            "twistd -n --pidfile= rserpool-pe --pool www -- web --listen tcp:0 --path docs. "
+            "twistd -n --pidfile= rserpool-pe --pool www -- web --listen tcp:0:interface=127.0.0.1 --path docs. "
             f"Policies: {', '.join(policy.name for policy in POLICIES.values())}."
         )
         added = load_probes(tuple(PROBES))
@@ -79,7 +79,8 @@ class ElementOptions(AskingOptions):
         """Read every value, and the options of the plugin, so that a mistake shows before anything starts."""
         if not self.plugin:
             raise usage.UsageError(
-                "say what serves, after --: for example rserpool-pe --pool www -- web --listen tcp:0 --path docs"
+                "say what serves, after --: for example "
+                "rserpool-pe --pool www -- web --listen tcp:0:interface=127.0.0.1 --path docs"
             )
         self.maker = _maker(self.plugin[0])
         if not self.pools and isinstance(self.maker, ClassicMaker):

@@ -12,8 +12,20 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.cli import resolve, watch
 from rserpool.cli.main import explain, make_parser
 from rserpool.cli.show import policy_text
-from rserpool.core import ConfigurationError, NoRegistrar, PolicyParameter, SctpUnavailable, UnknownPool
+from rserpool.core import (
+    ConfigurationError,
+    NoRegistrar,
+    PolicyParameter,
+    PoolElementParameter,
+    Rejected,
+    SctpUnavailable,
+    TcpTransport,
+    UnknownPool,
+)
 from rserpool.core.handles import handle_text
+from rserpool.core.user.events import Resolved
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import encode_pool_element
 from tests.pool_scope import PoolScope
 
 
@@ -57,6 +69,25 @@ class ResolveTests(CommandCase):
             ],
         )
         self.assertFalse(self.user.running)
+
+    def test_weight_0(self) -> None:
+        """Nobody is to be selected: that is no limit of the registrar."""
+        self.scope.member(1, policy="weighted-random:weight=0")
+        with self.assertRaisesRegex(Rejected, "^the pool has elements, but none for us: their weights are 0"):
+            self.scope.result(self.start(resolve, "pool", "--timeout", "1"))
+
+    def test_cut(self) -> None:
+        """An answer that was full does not look like the whole pool."""
+        transport = TcpTransport(80, "10.0.1.1")
+        for count, cut in ((3000, True), (1000, False)):
+            elements = [PoolElementParameter(n, 1, 60, transport, PolicyParameter(1)) for n in range(count)]
+            wire = asap.encode_handle_resolution_response(b"pool", b"", [encode_pool_element(one) for one in elements])
+            answered = asap.decode(wire).message
+            assert isinstance(answered, asap.HandleResolutionResponse)
+            resolved = Resolved(1, b"pool", 1, answered.elements, 0.0)
+            self.assertEqual(cut, len(answered.elements) < count)
+            self.assertEqual(cut, "as many as an answer holds" in resolve.human_text(resolved, "there"))
+            self.assertEqual(cut, json.loads(resolve.json_text(resolved, "there")).get("cut", False))
 
     def test_json(self) -> None:
         """One JSON object on one line."""
@@ -137,7 +168,7 @@ class WatchTests(CommandCase):
             [line.partition(" ")[2] for line in lines],
             [
                 "= pool pool: least-used",
-                "+ 0x00000001  tcp 10.0.1.1:8001  least-used:load=10.0%  0x00000001",
+                "= 0x00000001  tcp 10.0.1.1:8001  least-used:load=10.0%  0x00000001",
                 "+ 0x00000002  tcp 10.0.1.2:8002  least-used:load=0.0%  0x00000001",
                 "~ 0x00000001  tcp 10.0.1.1:8001  least-used:load=50.0%  0x00000001",
                 "- 0x00000001  tcp 10.0.1.1:8001  least-used:load=50.0%  0x00000001",
@@ -174,8 +205,19 @@ class WatchTests(CommandCase):
         watching.cancel()
         self.scope.result(watching)
         marks = [line.split()[1:3] for line in self.lines()]
-        self.assertEqual(marks[:2], [["=", "pool"], ["+", "0x00000001"]])
+        self.assertEqual(marks[:2], [["=", "pool"], ["=", "0x00000001"]])
         self.assertEqual(marks[-1], ["+", "0x00000002"])
+
+    def test_json_at_the_start(self) -> None:
+        """What was there, and what came."""
+        self.scope.member(1)
+        watching = self.watch("pool", "--json")
+        self.scope.advance(0.5)
+        self.scope.member(2)
+        self.scope.advance(0.5)
+        watching.cancel()
+        self.scope.result(watching)
+        self.assertEqual(["pool", "=", "+"], [json.loads(line)["change"] for line in self.lines()])
 
     def test_json(self) -> None:
         """One JSON object a line."""

@@ -74,7 +74,7 @@ class ErrorTests(SynchronousTestCase):
 
     def test_wrong_registrar(self) -> None:
         """A registrar that is no address: exit code 2, and what would be right."""
-        self.check(2, "write 127.0.0.1", "resolve", "pool", "--registrar", "example.org:3863")
+        self.check(2, "write 127.0.0.1", "resolve", "pool", "--registrar", "example..org:3863")
 
     def test_no_registrar(self) -> None:
         """Exit code 4, and those that were tried, over SCTP and over TCP."""

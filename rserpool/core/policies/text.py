@@ -10,6 +10,9 @@ from rserpool.core.policies.base import FULL_LOAD, Policy
 from rserpool.core.policies.table import POLICIES
 from rserpool.core.reading import any_base, number
 
+TOO_SMALL = 1 << 16
+"""A load in decimal below this, less than 0.002 %, was meant to be something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedPolicy:
@@ -32,9 +35,9 @@ class ParsedPolicy:
 def parse(text: str) -> ParsedPolicy:
     """Read C{NAME[:FIELD=VALUE,...]}.
 
-    A load, a degradation or a penalty factor is a fraction (C{0.3}), a percentage (C{30%}), or a whole number above 1
-    or in hexadecimal as it stands on the wire (C{0x40000000}); or, the load, the name of a probe (C{cpu}). Any other
-    value is a whole number. Names may be abbreviations, as in RFC 5356.
+    A load, a degradation or a penalty factor is a fraction (C{0.3}), a percentage (C{30%}), or a number as it stands on
+    the wire (C{0x40000000}; in decimal not below 65,536: C{50} is nobody's load); or, the load, the name of a probe
+    (C{cpu}). Any other value is a whole number. Names may be abbreviations, as in RFC 5356.
 
     @raise ConfigurationError: with a sentence that names the wrong part.
     """
@@ -78,9 +81,9 @@ def _fraction(value: str, field: str, text: str) -> int:
             return round(fraction * FULL_LOAD)
     if re.fullmatch(r"0[xX][0-9a-fA-F]{1,8}|\d{1,10}", value, re.ASCII):
         whole = int(value, 16 if value[:2] in ("0x", "0X") else 10)
-        if whole <= FULL_LOAD:
+        if whole <= FULL_LOAD and (whole >= TOO_SMALL or not value.isdigit()):
             return whole
     raise ConfigurationError(
-        f"{text!r}: {field} must be a fraction from 0 to 1, a percentage, or a number as it stands on the wire"
+        f"{text!r}: {field} must be a fraction from 0 to 1, a percentage (50%), or a number as it stands on the wire"
         f" (0x0 to 0xffffffff), not {value!r}"
     )

@@ -9,7 +9,7 @@ from typing import Final
 from rserpool.core.addresses import scope
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Send
-from rserpool.core.errors import CauseCode
+from rserpool.core.errors import NOT_SELECTED, CauseCode
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.pool import Pool
@@ -161,7 +161,7 @@ class Answers:
             usable = (_for_peer(element, client.sees) for element in choose(MOST, client.peer))
             elements = [wire for wire in usable if wire is not None][:items]
         if not elements:
-            return _negative(pool.handle, CauseCode.LACK_OF_RESOURCES, dead)
+            return _negative(pool.handle, CauseCode.LACK_OF_RESOURCES, dead, NOT_SELECTED)
         return asap.encode_handle_resolution_response(pool.handle, pool.policy_wire, elements, accepted, dead)
 
 
@@ -179,5 +179,7 @@ def _for_peer(element: Element, sees: frozenset[str]) -> bytes | None:
     return element.wire
 
 
-def _negative(handle: bytes, cause: CauseCode, dead: tuple[int, ...] = ()) -> asap.HandleResolutionResponse:
-    return asap.HandleResolutionResponse(handle, causes=(ErrorCause(cause),), dead=dead)
+def _negative(
+    handle: bytes, cause: CauseCode, dead: tuple[int, ...] = (), information: bytes = b""
+) -> asap.HandleResolutionResponse:
+    return asap.HandleResolutionResponse(handle, causes=(ErrorCause(cause, information),), dead=dead)

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from rserpool.core.errors import RSerPoolError
+from rserpool.core.wire.asap_users import fills_answer
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.parameters import PoolElementParameter
 
@@ -30,6 +31,11 @@ class Resolved:
     def first(self) -> int:
         """The identifier of the first element, which is taken to be given the request; 0 if there is none."""
         return self.elements[0].identifier if self.elements else 0
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer was full (65,535 bytes), so that the pool may have more elements."""
+        return fills_answer(self.handle, self.elements)
 
 
 @dataclass(frozen=True, slots=True)

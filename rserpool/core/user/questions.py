@@ -42,6 +42,7 @@ class Question:
     @ivar unanswered: how many times T1 expired.
     @ivar pause: how long the last pause was after which a registrar was asked again that could not answer; 0 for none.
     @ivar unknown: whether a registrar said that there is no such pool, and somebody waits for it all the same.
+    @ivar information: what a registrar that could not answer said beside that.
     @ivar patience: how long the answer may still take before it is late once more.
     """
 
@@ -51,6 +52,7 @@ class Question:
     pause: float = 0.0
     patience: float = LATE
     unknown: bool = False
+    information: bytes = b""
 
     def items(self, watched: Watched | None) -> int | None:
         """How many elements serve everybody; None for all."""

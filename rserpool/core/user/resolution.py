@@ -130,6 +130,8 @@ class Resolution:
         elif cause == CauseCode.LACK_OF_RESOURCES or (
             cause == CauseCode.UNKNOWN_POOL_HANDLE and self._cache.not_yet(handle, now)
         ):
+            if question is not None:
+                question.information = message.causes[0].information if message.causes else b""
             effects = self._not_now(handle, question, now)
         else:
             effects = self._negative(message, cause, question, now)
@@ -200,7 +202,8 @@ class Resolution:
             return [Notify(self._cache.answer(request, handle, waiting.items, now))]
         error: RSerPoolError = self._none("no registrar answered in time")
         if question.pause:
-            error = UnknownPool(handle) if question.unknown else Rejected(CauseCode.LACK_OF_RESOURCES)
+            lack = Rejected(CauseCode.LACK_OF_RESOURCES, question.information)
+            error = UnknownPool(handle) if question.unknown else lack
         return [Notify(ResolutionFailed(request, handle, error))]
 
     def _unanswered(self, handle: bytes, now: float) -> list[Effect]:

@@ -126,6 +126,10 @@ class HandleResolutionResponse:
         return cls(handle, policy, tuple(elements), bool(flags & _FLAG), causes, dead)
 
 
+_LONGEST_POLICY = 20
+"""Bytes of the longest Policy parameter of RFC 5356."""
+
+
 def encode_handle_resolution_response(
     handle: bytes, policy: bytes, elements: Sequence[bytes], accepted: bool = False, dead: Sequence[int] = ()
 ) -> bytes:
@@ -157,6 +161,13 @@ def encode_handle_resolution_response(
         return message(HandleResolutionResponse.TYPE, _FLAG if accepted else 0, b"", values)
     except struct.error as error:
         raise does_not_fit(error) from None
+
+
+def fills_answer(handle: bytes, elements: Sequence[PoolElementParameter]) -> bool:
+    """Whether an answer with these elements had no room for one more: then there may be others that it leaves out."""
+    sizes = [len(pool_element(element)) for element in elements]
+    room = LONGEST - 4 - len(pool_handle(handle)) - _LONGEST_POLICY - sum(sizes)
+    return bool(sizes) and room < max(sizes)
 
 
 @dataclass(frozen=True, slots=True)
