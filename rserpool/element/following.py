@@ -54,6 +54,11 @@ class Followed:
                 self._log.warn("{error}", error=error)
             self._gone()
 
+    def begin(self) -> None:
+        """Look anew, as if nothing had been there before."""
+        self._here, self._elsewhere = [], None
+        self.serving.begin()
+
     def stop(self) -> None:
         """Look no more."""
         if self._elsewhere is not None:

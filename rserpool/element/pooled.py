@@ -21,6 +21,7 @@ from rserpool.element.ports import LOOK, ListeningPorts, Place
 from rserpool.element.service import PoolElementService
 from rserpool.element.serving import Serving
 from rserpool.node.candidates import registrars_from
+from rserpool.node.lifetime import Lifetime
 from rserpool.node.reactor import clock_of
 
 SELDOM = 0.25
@@ -82,6 +83,7 @@ class PooledService(Service):
         self._wanted = _places(port)
         self._ports = ListeningPorts(reactor, alone=alone)
         self._looking: Any = None
+        self._life = Lifetime("the service", self._begin)
         self._told, self._silence = 0.0, 0.0
         self._all = [
             Followed(
@@ -113,8 +115,16 @@ class PooledService(Service):
         super().privilegedStartService()
         self._ports.during(self._around.privilegedStartService)
 
+    def _begin(self) -> None:
+        for each in self._all:
+            each.begin()
+
     def startService(self) -> None:
-        """Start the wrapped service; it is registered as soon as it listens."""
+        """Start the wrapped service; it is registered as soon as it listens.
+
+        @raise RuntimeError: if it was stopped, and has not ended yet.
+        """
+        self._life.begin()
         super().startService()
         self._ports.during(self._around.startService)
         self._told, self._silence = self._now(), TELLING.after(0.0)
@@ -127,7 +137,7 @@ class PooledService(Service):
             self._looking.cancel()
         for each in self._all:
             each.stop()
-        return ensureDeferred(self._stop())
+        return ensureDeferred(self._life.end(self._stop()))
 
     def _look(self) -> None:
         self._ports.look()

@@ -24,6 +24,7 @@ from rserpool.element.load import parse_policy, policy_parameter, probe, share
 from rserpool.element.log import ElementLog
 from rserpool.element.refusal import refusal
 from rserpool.node.candidates import local_hosts_towards, registrars_from
+from rserpool.node.lifetime import Lifetime
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
@@ -84,12 +85,17 @@ class PoolElementService(Service):
         self._loads: dict[bytes, LoopingCall] = {}
         self._early: list[Effect] = []
         self.home_since: float | None = None
-        random = random or Random(SystemRandom().getrandbits(128))
+        self._random = random or Random(SystemRandom().getrandbits(128))
         self._registrars = tuple(registrars or registrars_from(()))
-        self.element = PoolElement(self._registrars, profile=profile, random=random)
-        self.node = Node(reactor, self.element, self._notified)
-        self._told = ElementLog(reactor, self._log, self.node.now)
-        self._ending = Ending(reactor, self._stop, self.stopService)
+        self._begin()
+        self._life = Lifetime("the element", self._begin)
+        self._ending = Ending(reactor, lambda: self._life.end(self._stop()), self.stopService)
+
+    def _begin(self) -> None:
+        """An element that serves in no pool yet."""
+        self.element = PoolElement(self._registrars, profile=self._profile, random=self._random)
+        self.node = Node(self._reactor, self.element, self._notified)
+        self._told = ElementLog(self._reactor, self._log, self.node.now)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -107,7 +113,9 @@ class PoolElementService(Service):
 
         @raise twisted.internet.error.CannotListenError: if a port is taken or an address is not of this host.
         @raise rserpool.core.errors.SctpUnavailable: if there is no SCTP on this machine.
+        @raise RuntimeError: if it was stopped, and has not ended yet.
         """
+        self._life.begin()
         try:
             # With a UDP port (RFC 6951) it shares the stack of a port that is open at these addresses already.
             if wildcard(self._hosts) and not self._encapsulation:
@@ -158,7 +166,9 @@ class PoolElementService(Service):
         @return: a C{Deferred} that fires with the PE identifier when the element is registered for the first time, or
             fails with L{Rejected} when a registrar refuses it for good. It waits as long as no registrar is found.
         @raise ConfigurationError: if a value is wrong, or the element serves in this pool already.
+        @raise RuntimeError: if it was stopped, and has not ended yet.
         """
+        self._life.begin()
         handle = handle_of(pool)
         check_registrable(transport.addresses)
         parsed = parse_policy(policy) if isinstance(policy, str) else policy
@@ -234,6 +244,9 @@ class PoolElementService(Service):
 
     async def close(self) -> None:
         """Close without leaving the pools."""
+        await self._life.end(self._close())
+
+    async def _close(self) -> None:
         self._ending.disarm()
         for loop in self._loads.values():
             loop.stop()

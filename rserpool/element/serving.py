@@ -68,6 +68,10 @@ class Serving:
         self.element: PoolElementService | None = None
         self.place: Place | None = None
 
+    def begin(self) -> None:
+        """Nobody serves there yet, or any more."""
+        self.element = self.place = self._leaving = None
+
     @property
     def leaving(self) -> bool:
         """Whether it is about to leave: it cannot be registered yet."""

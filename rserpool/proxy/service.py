@@ -16,6 +16,7 @@ from rserpool.core.handles import handle_text
 from rserpool.core.user.events import PoolChanged
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.node.counting import CountedLog
+from rserpool.node.lifetime import Lifetime
 from rserpool.proxy.clients import Clients, in_use
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
@@ -68,11 +69,16 @@ class ProxyService(Service):
         self._lines = CountedLog(user.reactor, self._log)
         self._clients = Clients(self.endpoint, limit, timeout, self._lines)
         self.counters = self._clients.counters
+        self._life = Lifetime("the proxy", lambda: None)
 
     def startService(self) -> None:
-        """Begin to accept connections; C{listening} fires when it does, or fails with C{CannotListenError}."""
+        """Begin to accept connections; C{listening} fires when it does, or fails with C{CannotListenError}.
+
+        @raise RuntimeError: if it was stopped, and has not ended yet.
+        """
         if self.running:
             return
+        self._life.begin()
         super().startService()
         self._clients.welcome = True
         if not self._user.running:
@@ -97,7 +103,7 @@ class ProxyService(Service):
             return defer.succeed(None)
         super().stopService()
         self._clients.welcome = False
-        return ensureDeferred(self._stop())
+        return ensureDeferred(self._life.end(self._stop()))
 
     async def _stop(self) -> None:
         ports, self.ports = self.ports, []

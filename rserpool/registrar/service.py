@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from operator import attrgetter
 from random import Random, SystemRandom
 from typing import Any
@@ -21,6 +22,7 @@ from rserpool.core.wire import enrp as enrp_messages
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
 from rserpool.core.wire.refusing import refuse
 from rserpool.node.candidates import local_hosts_towards
+from rserpool.node.lifetime import Lifetime
 from rserpool.node.multicast import ENRP_GROUP, default_group
 from rserpool.node.node import Node
 from rserpool.plugins import add_policies
@@ -104,7 +106,9 @@ class RegistrarService(Service):
         self._tcp_port: Any = None
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
-        self.registrar = Registrar(
+        self._suggest = suggest_takeover
+        self._role = partial(
+            Registrar,
             identifier,
             profile=profile,
             random=random,
@@ -113,13 +117,19 @@ class RegistrarService(Service):
             round_trip=attrgetter("smoothed_round_trip"),
             encapsulated=attrgetter("encapsulated"),
         )
-        self.node = Node(reactor, self.registrar, self._notified, server=identifier)
-        self.registrar.peering.suggest = suggest_takeover
-        self.node.asap.addresses_changed, self.node.asap.refuse = self.registrar.addresses_changed, refuse
+        self._begin()
+        self._life = Lifetime("the registrar", self._begin)
         self._operator = OperatorLog(reactor, self._log, identifier)
         self._tame_garbage, self._garbage = tame_garbage, Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)
         self._collecting.clock = reactor
+
+    def _begin(self) -> None:
+        """A registrar that knows nothing yet."""
+        self.registrar = self._role()
+        self.node = Node(self._reactor, self.registrar, self._notified, server=self.registrar.identifier)
+        self.registrar.peering.suggest = self._suggest
+        self.node.asap.addresses_changed, self.node.asap.refuse = self.registrar.addresses_changed, refuse
 
     def startService(self) -> None:
         """Listen; by now the policies of plugins are known.
@@ -127,7 +137,9 @@ class RegistrarService(Service):
         @raise twisted.internet.error.CannotListenError: if a port is taken or an address is not of this host.
         @raise rserpool.core.errors.SctpUnavailable: if there is no SCTP on this machine.
         @raise rserpool.core.errors.ConfigurationError: if two plugins bring one policy.
+        @raise RuntimeError: if it was stopped, and has not ended yet.
         """
+        self._life.begin()
         add_policies()
         try:
             self._start()
@@ -139,7 +151,7 @@ class RegistrarService(Service):
     def stopService(self) -> Deferred[None]:
         """Close every association, and free the ports."""
         super().stopService()
-        return ensureDeferred(self._stop())
+        return ensureDeferred(self._life.end(self._stop()))
 
     @property
     def encapsulation_port(self) -> int:
