@@ -23,7 +23,7 @@ from rserpool.core.peering.initialization import MENTOR, Initialization
 from rserpool.core.peering.peers import PEER, Peer, PeerList, usable_address
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
-from rserpool.core.peering.table import TableSessions
+from rserpool.core.peering.table import TABLE, TableSessions
 from rserpool.core.peering.takeover import TAKEOVER, Takeovers
 from rserpool.core.peering.updates import Updates
 from rserpool.core.profiles import Profile
@@ -65,18 +65,17 @@ class Peering:
         self._handlespace = handlespace
         self._timers = timers
         self._profile = profile
-        self._asked = 0
+        self.suggest, self._asked = False, 0
         self.peers = peers = PeerList(server, profile, timers)
         self._ourselves = Ourselves(server, handlespace, lambda over: peers.private(over) and encapsulated(over))
         self._greetings = Greetings(self._ourselves, timers, profile, lambda: not self.initialization.occupied)
         self._dials = Dials(random, timers)
         self._replica = Replica(server, handlespace, distances)
-        self._tables = TableSessions(server, handlespace, 2 * profile.max_time_no_response)
+        self._tables = TableSessions(server, handlespace, timers, 2 * profile.max_time_no_response)
         self._audits = Audits(server, handlespace, self._replica, self.peers, timers, profile.max_time_no_response)
         self.initialization = Initialization(
             server, handlespace, self.peers, self._audits, timers, profile=profile, random=random
         )
-        self.suggest = False
         self._updates = Updates(server, handlespace, peers)
         self.takeovers = Takeovers(
             self._ourselves, handlespace, self._replica, self.peers, timers, profile=profile, random=random
@@ -89,6 +88,7 @@ class Peering:
             GREET: self._greetings.again,
             MENTOR: self.initialization.time_out,
             AUDIT: self._audits.give_up,
+            TABLE: self._tables.expire,
             TAKEOVER: self.takeovers.time_out,
         }
 

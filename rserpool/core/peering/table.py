@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from rserpool.core.effects import Association
+from rserpool.core.deadlines import Timers
+from rserpool.core.effects import Association, Effect
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.wire.enrp import encode_handle_table_response
 from rserpool.core.wire.parameters import without_private
 
+TABLE: Final = "table"
+"""The key of a download session that nobody continues: with the association, and whether it is of our own elements."""
 SIZE = 16_384
 """Bytes of elements in one response: small enough that resolutions get their turn in between."""
 MOST_SESSIONS = 64
 """Download sessions at the same time; more are rejected (3.2.3)."""
-
-
-class _Session:
-    __slots__ = ("elements", "until")
-
-    def __init__(self, elements: list[Element], until: float) -> None:
-        self.elements: Iterator[Element] = iter(elements)
-        self.until = until
 
 
 class TableSessions:
@@ -33,41 +29,48 @@ class TableSessions:
     @param timeout: seconds until a session that nobody continues is forgotten.
     """
 
-    def __init__(self, server: int, handlespace: Handlespace, timeout: float) -> None:
+    def __init__(self, server: int, handlespace: Handlespace, timers: Timers, timeout: float) -> None:
         self._server = server
         self._handlespace = handlespace
+        self._timers = timers
         self._timeout = timeout
-        self._sessions: dict[tuple[Association, bool], _Session] = {}
+        self._sessions: dict[tuple[Association, bool], Iterator[Element]] = {}
 
     def respond(self, association: Association, receiver: int, own_only: bool, now: float, private: bool) -> bytes:
         """The next ENRP_HANDLE_TABLE_RESPONSE, encoded.
 
         @param private: whether the elements' private parameters are in it.
         """
-        self._sessions = {key: session for key, session in self._sessions.items() if session.until > now}
         key = (association, own_only)
-        session = self._sessions.pop(key, None)
-        if session is None:
+        elements = self._sessions.get(key)
+        self.expire(*key, now)
+        if elements is None:
             if len(self._sessions) >= MOST_SESSIONS:
                 return encode_handle_table_response(self._server, receiver, (), rejected=True)
-            session = _Session(self._snapshot(own_only), 0.0)
+            elements = iter(self._snapshot(own_only))
         chosen, size = [], 0
-        for element in session.elements:
+        for element in elements:
             # An element that went and came back was announced.
             if element in self._handlespace and (not own_only or element.home == self._server):
                 chosen.append(element)
                 size += len(element.wire) + len(element.handle) + 8
                 if size >= SIZE:
-                    session.until = now + self._timeout
-                    self._sessions[key] = session
+                    self._sessions[key] = elements
+                    self._timers.set((TABLE, *key), now + self._timeout)
                     break
         more = key in self._sessions
         return encode_handle_table_response(self._server, receiver, _entries(chosen, private), more=more)
 
+    def expire(self, association: Association, own_only: bool, now: float) -> list[Effect]:
+        """L{TABLE} is due, or the session goes on, or is over."""
+        self._sessions.pop((association, own_only), None)
+        self._timers.cancel((TABLE, association, own_only))
+        return []
+
     def forget(self, association: Association) -> None:
         """An association is gone."""
         for own_only in (False, True):
-            self._sessions.pop((association, own_only), None)
+            self.expire(association, own_only, 0.0)
 
     def _snapshot(self, own_only: bool) -> list[Element]:
         # By pool, so that each handle is sent once in a response.

@@ -1,0 +1,74 @@
+"""What a registrar keeps of what is gone: nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import SctpTransport
+from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
+from tests.core.peering.stage import SERVER, P, PeeringStage, Q, element, owned
+
+POOL = b"pool"
+
+
+class LeftoverTests(SynchronousTestCase):
+    """Timers, and download sessions."""
+
+    def stage(self) -> PeeringStage:
+        """With a table that takes more than one response."""
+        scope = PeeringStage().ready(P, Q)
+        scope.up("element")
+        for identifier in range(1, 1001):
+            scope.register("element", POOL, element(identifier))
+        return scope
+
+    def test_download_that_nobody_continues(self) -> None:
+        """It ends by itself, and not only when somebody else asks."""
+        scope = self.stage()
+        before = len(scope.registrar._timers)
+        [table] = scope.hear(P, enrp.HandleTableRequest(P, SERVER))
+        self.assertTrue(table.more_to_send)
+        self.assertEqual(len(scope.registrar._timers), before + 1)
+        scope.silence(30, P, Q)
+        self.assertEqual(len(scope.registrar._timers), before)
+        self.assertEqual(scope.peering._tables._sessions, {})
+        # Then it begins anew.
+        [table] = scope.hear(P, enrp.HandleTableRequest(P, SERVER))
+        self.assertEqual(table.entries[0].elements[0].identifier, 1)
+
+    def test_download_of_a_lost_peer(self) -> None:
+        scope = self.stage()
+        for own_only in (False, True):
+            scope.hear(P, enrp.HandleTableRequest(P, SERVER, own_only))
+        before = len(scope.registrar._timers)
+        scope.lose(P)
+        self.assertEqual(len(scope.registrar._timers), before - 2)
+
+    def test_timers(self) -> None:
+        """Peers, elements, users, questions: when all are gone, their timers are."""
+        fresh = len(PeeringStage().registrar._timers)
+        scope = self.stage()
+        at = SctpTransport(5001, DATA_PLUS_CONTROL, ("10.0.0.8",))
+        scope.update(P, POOL, replace(owned(P, 5000), asap_transport=at))
+        for name in ("user", "rival"):
+            scope.up(name, host="10.0.0.9")
+        scope.resolve("user", POOL, subscribe=True)
+        scope.tell("user", asap.EndpointUnreachable(POOL, 5000))
+        scope.tell("user", asap.EndpointUnreachable(POOL, 1))
+        scope.hear(P, enrp.HandleTableRequest(P, SERVER))
+        scope.presence(Q, checksum=0x1234)
+        for name in ("element", "user", "rival"):
+            for peer in scope.dialled(scope.lost(name)):
+                scope.refused(peer)
+        scope.lose(P)
+        scope.lose(Q)
+        for _ in range(200):
+            for peer in scope.dialled(scope.pass_time(1.0)):
+                scope.note(scope.enrp.connect_failed(peer, scope.now))
+                scope.refused(peer)
+        self.assertEqual(len(scope.registrar.handlespace), 0)
+        self.assertEqual(len(scope.peering.peers), 0)
+        self.assertEqual(len(scope.registrar._timers), fresh)
