@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import DeferredList, ensureDeferred, gatherResults
+from twisted.internet.endpoints import clientFromString
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -27,6 +28,22 @@ POLICIES = (
     "least-used-degradation:load=0.1,degradation=0.01",
     "priority-least-used:load=0.1,degradation=0.01",
 )
+
+
+BY_ASYNCIO = """
+import asyncio, sys
+from rserpool.names.aio import open_connection
+
+async def main(where):
+    done = 0
+    for _ in range(3):
+        for reader, writer in await asyncio.gather(*(open_connection("pool", registrars=[where]) for _ in range(10))):
+            done += bool(await reader.read())
+            writer.close()
+    print(done)
+
+asyncio.run(main(sys.argv[1]))
+"""
 
 
 def unfair(shares: Counter[Any], total: int) -> str | None:
@@ -149,6 +166,24 @@ class LoopbackTests(LoopbackCase):
             for service in self.services:
                 await service.stopService()
             self.assertEqual(30, sum(server.asked for server in servers))
+
+    async def three(self) -> list[Any]:
+        return [await self.server(name, "least-used:load=0.1") for name in (b"1", b"2", b"3")]
+
+    async def test_asyncio(self) -> None:
+        servers = await self.three()
+        self.assertEqual(["30"], await self.run_program(BY_ASYNCIO))
+        self.assertIsNone(unfair(Counter({server.name: server.asked for server in servers}), 30))
+
+    async def test_string(self) -> None:
+        """C{rserpool:POOL}."""
+        servers = await self.three()
+        endpoint: Any = clientFromString(reactor, f"rserpool:pool:registrar={self.where}:transport=tcp:profile=fast")
+        for _ in range(30):
+            protocol = await endpoint.connect(Factory.forProtocol(Taking))
+            protocol.transport.abortConnection()
+        await endpoint.user.stopService()
+        self.assertIsNone(unfair(Counter({server.name: server.asked for server in servers}), 30))
 
 
 class ProxyTests(ProxyCase):
