@@ -32,7 +32,7 @@ class Place:
     number: int
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.number}" if self.number else f"a {self.kind} port"
+        return f"{self.kind}:{self.number}" if self.number else f"a {self.kind} port"
 
     def matches(self, other: Place) -> bool:
         """Whether C{other} is this place, or one of these."""
@@ -85,16 +85,16 @@ class ListeningPorts:
         for port in self.ports:
             if kind_of(port) in (KINDS if kind is None else (kind,)) and (kind is not None or not is_client(port)):
                 places.setdefault(place_of(port), []).append(port)
-        own = {
-            place: ports
-            for place, ports in places.items()
-            if any(opener_of(self._reactor, port) is self and port not in self._made for port in ports)
-        }
-        return own or places
+        own = {place: ports for place, ports in places.items() if any(map(self._is_own, ports))}
+        # Of a process that is there for the service every port is as good; but a UDP port may be one of ours.
+        return (own or places) if kind is not None or not self._alone else places
 
     def is_a_guess(self, port: Any) -> bool:
         """Whether it counts only while the service has opened no other."""
-        return port in self._made or opener_of(self._reactor, port) is not self
+        return not self._alone and not self._is_own(port)
+
+    def _is_own(self, port: Any) -> bool:
+        return port not in self._made and opener_of(self._reactor, port) is self
 
     def others(self, place: Place) -> list[Any]:
         """Those that are somewhere else."""

@@ -175,7 +175,7 @@ class PooledTests(SynchronousTestCase):
         """Of several nobody chooses by chance: the owner is told which there are, and nothing is registered."""
         self.pooled([Port(25), Port(110)])
         self.scope.advance(3.0)
-        self.assertRegex(str(self.refusals.pop().value), "opened 2 ports, and .* --port .* of tcp 25, tcp 110$")
+        self.assertRegex(str(self.refusals.pop().value), "opened 2 ports, and .* --port .* of tcp:25, tcp:110$")
         self.assertEqual({}, self.seen.elements)
         self.flushLoggedErrors()
 

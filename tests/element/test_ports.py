@@ -76,6 +76,24 @@ class ListeningPortsTests(TestCase):
         first.look()
         self.assertEqual([own], list(*first.serving().values()))
 
+    def test_equals(self) -> None:
+        """In a process that is there for the service its ports are equals, whoever opened them; none is left for
+        another.
+        """
+        clock: Any = MemoryReactorClock()
+        clock.running = True
+        readers = [self.listen()]
+        clock.getReaders = lambda: readers
+        alone = ListeningPorts(clock, alone=True)
+        alone.look()
+        self.assertFalse(alone.is_a_guess(readers[0]))
+        own = self.listen()
+        claim(clock, own, alone)
+        readers.append(own)
+        alone.look()
+        self.assertEqual([[readers[0]], [own]], list(alone.serving().values()))
+        self.assertEqual([[own]], list(ListeningPorts.serving(alone, "tcp").values()))
+
     def test_in_order(self) -> None:
         """Several are known in the order in which they were opened, every time."""
         for _ in range(5):
@@ -90,7 +108,7 @@ class ListeningPortsTests(TestCase):
         number = port.getHost().port
         self.assertEqual({}, ports.serving())
         self.assertEqual({Place("udp", number): [port]}, ports.serving("udp"))
-        self.assertEqual(f"udp {number} (a client, as it seems)", ports.told())
+        self.assertEqual(f"udp:{number} (a client, as it seems)", ports.told())
         self.assertEqual(UdpTransport(number, "127.0.0.1"), user_transport("udp", number, ("127.0.0.1",)))
 
     def test_udp_server(self) -> None:

@@ -89,7 +89,7 @@ class PortTests(ProcessTests):
         two = self.element(registrar, plugin=("served", "--kind", "two"))
         self.assertEqual(1, await two.ended)
         (first, second) = re.findall(r"open at (\d+)", two.text)
-        await two.says(f"rserpool-pe: the service opened 2 ports, .* of tcp {first}, tcp {second}")
+        await two.says(f"rserpool-pe: the service opened 2 ports, .* of tcp:{first}, tcp:{second}")
         listen = [f"tcp:{free_port()}:interface=127.0.0.1" for _ in range(2)]
         ports = [where.split(":")[1] for where in listen]
         named = self.element(
