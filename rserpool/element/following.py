@@ -38,6 +38,7 @@ class Followed:
         """
         if self.serving.leaving or self._as_before(ports):
             return
+        ports.look()
         try:
             found = self._find(ports)
             if found is None:

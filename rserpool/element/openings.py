@@ -31,17 +31,29 @@ LATER = {"callLater": 1, "callWhenRunning": 0, "addSystemEventTrigger": 2}
 
 T = TypeVar("T")
 _opener: ContextVar[object | None] = ContextVar("opener", default=None)
-_noted: WeakKeyDictionary[Any, WeakKeyDictionary[Any, object]] = WeakKeyDictionary()
+_noted: WeakKeyDictionary[Any, _Notes] = WeakKeyDictionary()
+
+
+class _Notes:
+    """What is known of one reactor's ports.
+
+    @ivar openers: who opened them.
+    @ivar opened: how many were.
+    """
+
+    def __init__(self) -> None:
+        self.openers: WeakKeyDictionary[Any, object] = WeakKeyDictionary()
+        self.opened = 0
 
 
 def note_openers(reactor: Any) -> None:
     """From now on note who opens the ports of this reactor."""
     if reactor in _noted:
         return
-    openers = _noted[reactor] = WeakKeyDictionary()
+    notes = _noted[reactor] = _Notes()
     for name in LISTENING:
         if hasattr(reactor, name):
-            setattr(reactor, name, _noting(getattr(reactor, name), openers))
+            setattr(reactor, name, _noting(getattr(reactor, name), notes))
     for name, position in LATER.items():
         if hasattr(reactor, name):
             setattr(reactor, name, _handing_on(getattr(reactor, name), position))
@@ -58,8 +70,8 @@ def opened_by(opener: object, function: Callable[..., T], *args: Any, **kwargs: 
 
 def opener_of(reactor: Any, port: Any) -> object | None:
     """Who opened a port; None if it is not known."""
-    noted = _noted.get(reactor)
-    opener = None if noted is None else noted.get(port)
+    notes = _noted.get(reactor)
+    opener = None if notes is None else notes.openers.get(port)
     if opener is None and isinstance(port, SctpPort):
         return port.context.get(_opener)
     return opener
@@ -68,7 +80,12 @@ def opener_of(reactor: Any, port: Any) -> object | None:
 def claim(reactor: Any, port: Any, opener: object) -> None:
     """From now on the port is this opener's."""
     note_openers(reactor)
-    _noted[reactor][port] = opener
+    _noted[reactor].openers[port] = opener
+
+
+def opened_so_far(reactor: Any) -> int:
+    """A number that changes when a port is opened; L{note_openers} begins to count."""
+    return _noted[reactor].opened + len(sctp_ports(reactor))
 
 
 def open_ports(reactor: Any) -> list[Any]:
@@ -95,12 +112,13 @@ def is_client(port: Any) -> bool:
     return bool(group) or getattr(port, "port", None) == 0
 
 
-def _noting(method: Callable[..., Any], openers: WeakKeyDictionary[Any, object]) -> Callable[..., Any]:
+def _noting(method: Callable[..., Any], notes: _Notes) -> Callable[..., Any]:
     @wraps(method)
     def listen(*args: Any, **kwargs: Any) -> Any:
         port = method(*args, **kwargs)
+        notes.opened += 1
         if (opener := _opener.get()) is not None:
-            openers[port] = opener
+            notes.openers[port] = opener
         return port
 
     return listen

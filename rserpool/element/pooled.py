@@ -17,6 +17,7 @@ from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.policies import ParsedPolicy
 from rserpool.element.draining import drained
 from rserpool.element.following import Followed
+from rserpool.element.openings import opened_so_far
 from rserpool.element.ports import LOOK, ListeningPorts, Place
 from rserpool.element.service import PoolElementService
 from rserpool.element.serving import Serving
@@ -84,6 +85,8 @@ class PooledService(Service):
         self._ports = ListeningPorts(reactor, alone=alone)
         self._looking: Any = None
         self._life = Lifetime("the service", self._begin)
+        self._opened = -1
+        self._others_told = False
         self._told, self._silence = 0.0, 0.0
         self._all = [
             Followed(
@@ -116,6 +119,7 @@ class PooledService(Service):
         self._ports.during(self._around.privilegedStartService)
 
     def _begin(self) -> None:
+        self._opened = -1
         for each in self._all:
             each.begin()
 
@@ -140,25 +144,33 @@ class PooledService(Service):
         return ensureDeferred(self._life.end(self._stop()))
 
     def _look(self) -> None:
-        self._ports.look()
+        opened = opened_so_far(self._reactor)
         for each in self._all:
-            before = each.serving.place
             try:
                 each.look(self._ports)
             except ConfigurationError as error:
                 self._fail(error)
                 return
-            if before is None and each.serving.place is not None and self._ports.others(each.serving.place):
-                self._log.warn(
-                    "the service opened {count} ports: {port} is registered, of {all}; name others with --port",
-                    count=len(self._ports.ports),
-                    port=str(each.serving.place),
-                    all=self._ports.told(),
-                )
+        if opened != self._opened:
+            self._tell_of_others()
+        self._opened = opened
         waits = [each for each in self._all if each.serving.place is None]
         if waits:
             self._tell(waits)
         self._looking = self._reactor.callLater(LOOK if waits else SELDOM, self._look_late)
+
+    def _tell_of_others(self) -> None:
+        places = {each.serving.place for each in self._all}
+        self._ports.look()
+        if None in places or self._others_told or not self._ports.others(places):
+            return
+        self._others_told = True
+        self._log.warn(
+            "the service opened {count} ports: {port} is registered, of {all}; name others with --port",
+            count=len(self._ports.ports),
+            port=" and ".join(map(str, places)),
+            all=self._ports.told(),
+        )
 
     def _look_late(self) -> None:
         try:

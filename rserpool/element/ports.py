@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -96,9 +96,9 @@ class ListeningPorts:
     def _is_own(self, port: Any) -> bool:
         return port not in self._made and opener_of(self._reactor, port) is self
 
-    def others(self, place: Place) -> list[Any]:
+    def others(self, places: Collection[Place | None]) -> list[Any]:
         """Those that are somewhere else."""
-        return [port for port in self.ports if kind_of(port) in KINDS and place_of(port) != place]
+        return [port for port in self.ports if kind_of(port) in KINDS and place_of(port) not in places]
 
     def told(self) -> str:
         """All of them, in words."""

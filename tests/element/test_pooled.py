@@ -83,6 +83,11 @@ class PooledTests(SynchronousTestCase):
         self.readers.append(port)
         return port
 
+    def open_now(self, port: Port) -> None:
+        """A service opens it."""
+        network: Any = self.process.reactor
+        network.adoptStreamPort(port)
+
     def open_after(self, network: Any, after: float, port: Port) -> None:
         """A service opens it late, and keeps no reference."""
         network.callLater(after, lambda: network.adoptStreamPort(port))
@@ -185,6 +190,18 @@ class PooledTests(SynchronousTestCase):
         client.port = 0  # type: ignore[attr-defined]
         pooled, wrapped, host = self.pooled([client, Port(80)], after=1.0)
         self.sees(TcpTransport(80, host))
+
+    def test_another_later(self) -> None:
+        """A port that is opened later changes nothing; the log lists both, once."""
+        pooled, _, host = self.pooled([Port(80)])
+        self.sees(TcpTransport(80, host))
+        with capturedLogs() as logs:
+            for number in (81, 82):
+                pooled._ports.during(partial(self.open_now, Port(number)))
+                self.scope.advance(1.0)
+        (line,) = [formatEvent(event) for event in logs if "name others" in formatEvent(event)]
+        self.assertRegex(line, "opened 2 ports: tcp:80 is registered, of tcp:80, tcp:81; name others with --port")
+        self.assertEqual([TcpTransport(80, host)], self.transports())
 
     def test_late_neighbours(self) -> None:
         """Of two services that open late, each is registered with its own port."""

@@ -181,7 +181,7 @@ class ListeningPortsTests(TestCase):
         self.assertEqual({place: opened}, ports.serving())
         other = ports.during(self.listen)
         self.assertEqual([place, Place("tcp", other.getHost().port)], list(ports.serving()))
-        self.assertEqual([other], ports.others(place))
+        self.assertEqual([other], ports.others({place}))
 
     def test_bound_host(self) -> None:
         """The one address, or none where it listens on all."""

@@ -105,6 +105,24 @@ class PortTests(ProcessTests):
         await pool.holds()
         self.no_traceback(registrar.process, two, named)
 
+    async def test_another_process(self) -> None:
+        """C{--port} is checked: another process's port is registered while it is open there."""
+        registrar = await self.registrar()
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        port = server.getsockname()[1]
+        server.close()
+        element = self.element(registrar, "--port", str(port), plugin=("served", "--kind", "none"))
+        await element.says("starting up")
+        pool = self.watch(self.user(registrar))
+        for _ in range(2):
+            server = socket.create_server(("127.0.0.1", port))
+            await pool.until(lambda elements: len(elements) == 1)
+            server.close()
+            await pool.holds()
+        await element.says(f"nobody listens on tcp:{port} any more: left the pool until somebody does")
+        self.no_traceback(registrar.process, element)
+
     async def test_no_port(self) -> None:
         """A service without a port that can be found is waited for, one at an address that is not the element's ends:
         a sentence.
