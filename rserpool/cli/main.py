@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     @param argv: the arguments, without the program's name; those of the process by default.
     @return: the exit code.
     """
+    _usable_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = words[0] if words and words[0] in COMMANDS else None
     parser = make_parser(chosen)
@@ -50,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.command = command
     except SystemExit as exited:
         return int(exited.code or OK)
+    except OSError as error:
+        return _unwritable("rserpool", error)
     from twisted.internet import reactor
 
     if not getattr(options, "quiet", False):
@@ -58,10 +62,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(reactor, options, sys.stdout)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output had enough; the interpreter must not try to flush it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output had enough.
+        _discard_output()
         code = OK
+    except OSError as error:
+        code = _unwritable(options.prog, error)
     return code
+
+
+def _usable_streams() -> None:
+    """Let output be written whatever it is: nowhere, if it is closed, and escaped where the terminal has no such
+    characters."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Else the first socket that is opened would get what is printed.
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _unwritable(program: str, error: OSError) -> int:
+    """Our output cannot be written, since the disk is full for example."""
+    _discard_output()
+    print(f"{program}: {error}", file=sys.stderr)
+    return OTHER
+
+
+def _discard_output() -> None:
+    """The interpreter must not try to flush it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

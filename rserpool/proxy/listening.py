@@ -12,13 +12,16 @@ def server_endpoint(reactor: Any, text: str) -> Any:
 
     @raise ConfigurationError: if it is none.
     """
-    if text.isascii() and text.isdigit():
-        text = f"tcp:{text}:interface=127.0.0.1"
+    where = f"tcp:{text}:interface=127.0.0.1" if text.isascii() and text.isdigit() else text
     # It loads TLS: only who listens pays for it.
     from twisted.internet.endpoints import serverFromString
 
     try:
-        return serverFromString(reactor, text)
+        endpoint = serverFromString(reactor, where)
+        port = getattr(endpoint, "_port", 0)
+        if isinstance(port, int) and not 0 <= port < 65536:
+            raise ValueError("a port is a number from 0 to 65535")
+        return endpoint
     except Exception as error:
         raise ConfigurationError(
             f"{text!r} is no server endpoint; write for example tcp:8080 or unix:/run/www ({error})"

@@ -32,6 +32,9 @@ ONCE = frozenset(
 )
 """Options that name one thing, where a second one would be lost in silence."""
 
+MISTAKES = (CannotListenError, RSerPoolError, usage.UsageError, OSError, OverflowError, ValueError)
+"""What comes of options that cannot be: told in a sentence."""
+
 
 class Subcommand(usage.Options):
     """Options of a subcommand; a mistake in them ends the process with one sentence and status 1.
@@ -193,7 +196,7 @@ class Started(MultiService):
         self._starting = True
         try:
             start()
-        except (CannotListenError, RSerPoolError) as error:
+        except MISTAKES as error:
             raise CannotStart(self._tell(sentence_of(error))) from None
         finally:
             self._starting = False
@@ -209,7 +212,7 @@ class Started(MultiService):
 
 def _end() -> None:
     """Let the process end with status 1, when twistd has tidied up."""
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(1)
@@ -222,4 +225,4 @@ def sentence_of(error: Exception) -> str:
         cause = getattr(reason, "strerror", None) or str(reason)
         host = error.interface or "any address"
         return f"cannot listen on {host} port {error.port}: {cause}"
-    return str(error)
+    return str(error) or type(error).__name__

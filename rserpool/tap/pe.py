@@ -20,7 +20,7 @@ from rserpool.plugins import load_probes
 from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.makers import ClassicMaker
-from rserpool.tap.options import AskingOptions, Started, read
+from rserpool.tap.options import MISTAKES, AskingOptions, Started, read, sentence_of
 from rserpool.tap.parent import parent_for
 
 
@@ -154,7 +154,11 @@ def makeService(options: ElementOptions) -> IService:
 
     make_steady(reactor)
     load_stack(options.settings["backend"])
-    wrapped = options.maker.makeService(options.inner)
+    try:
+        wrapped = options.maker.makeService(options.inner)
+    except MISTAKES as error:
+        # For example an endpoint of a kind that does not exist: many plugins read it only now.
+        raise SystemExit(f"twistd rserpool-pe: {options.plugin[0]}: {sentence_of(error)}") from None
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, alone=True, **options.settings)
     reported = options.reported(reactor, lambda: element_status(pooled.element), pooled)

@@ -69,6 +69,8 @@ class OptionTests(ProcessTests):
     async def test_element(self) -> None:
         """Every option of the element."""
         await self.refused(
+            ([*PE, "--", "web", "--listen", "frob:0"], "web: Unknown endpoint type: 'frob'"),
+            ([*PE, "--", "web", "--listen", "tcp:abc"], "web: invalid literal for int()"),
             ([*PE, "--policy", "best", *SERVED], "--policy: there is no policy 'best'"),
             ([*PE, "--policy", "weighted-round-robin:weight=heavy", *SERVED], "--policy: "),
             ([*PE, "--policy", "least-used:load=moon", *SERVED], "--policy: "),

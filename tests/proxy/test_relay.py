@@ -284,7 +284,7 @@ class EndpointTests(LoopbackCase):
         """A port alone is on this host; other strings are Twisted's; nonsense gets a sentence."""
         self.assertEqual(HOST, server_endpoint(reactor, "8080")._interface)
         self.assertEqual("", server_endpoint(reactor, "tcp:8080")._interface)
-        for wrong in ("", "nonsense:1", "tcp:x", "8080:x", "tcp:1:backlog=x"):
+        for wrong in ("", "nonsense:1", "tcp:x", "8080:x", "tcp:1:backlog=x", "99999", "tcp:65536"):
             with self.assertRaisesRegex(ConfigurationError, "is no server endpoint; write for example tcp:8080"):
                 server_endpoint(reactor, wrong)
         self.assertIsNotNone(serverFromString(reactor, "unix:/run/www"))
