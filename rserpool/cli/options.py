@@ -15,7 +15,7 @@ from rserpool.core.profiles import PROFILES
 from rserpool.core.reading import above_0, handle
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 from rserpool.monitor.status import user_status
-from rserpool.node.candidates import registrars_from
+from rserpool.node.candidates import REGISTRARS, registrars_from
 from rserpool.sctp.stack import BACKENDS
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
@@ -55,7 +55,7 @@ def add_user_options(
         metavar="HOST[,HOST...]:PORT[/UDPPORT]",
         action="append",
         default=[],
-        help="where a registrar is; may be repeated (default: on this host)",
+        help=f"where a registrar is; may be repeated (default: those of {REGISTRARS}, else on this host)",
     )
     parser.add_argument(
         "--transport",

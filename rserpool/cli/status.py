@@ -18,7 +18,7 @@ from rserpool.core.reading import parse_transport_address
 from rserpool.node.candidates import REGISTRARS, THIS_HOST, local_hosts_towards, named_registrars
 from rserpool.node.neighbours import Answer, ask, on_this_host, reachable, scopes
 from rserpool.sctp.interfaces import ISctpStack
-from rserpool.sctp.lookup import with_addresses
+from rserpool.sctp.lookup import each_place
 from rserpool.sctp.stack import open_stack
 
 SUMMARY = "show whether registrars are ready, and their peers (the checksum is over each one's own elements)"
@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISctpStack | None = None) -> int:
     """Ask, print, and tell by the exit code: 0 if every registrar that answered is ready, 4 if none answered."""
     named = options.registrar or [replace(registrar, port=ENRP_PORT) for registrar in named_registrars()]
-    named = [await with_addresses(reactor, address) for address in named]
+    named = [one for address in named for one in await each_place(reactor, address)]
     addresses = named or on_this_host()
     hosts = local_hosts_towards(addresses)
     opened = stack or open_stack(reactor, backend=options.backend, profile=DEFAULT, hosts=hosts)

@@ -45,7 +45,7 @@ CHANGE = 0.05
 class PoolElementService(Service):
     """One process's membership in any number of pools.
 
-    @param registrars: where registrars are; by default on this host.
+    @param registrars: where registrars are; by default as L{registrars_from} says without a text.
     @param hosts: our own IP addresses, which the registered transports must be at; by default those that reach
         the first registrar. C{0.0.0.0} and C{::} stand for all addresses of a family that reach beyond this host:
         when one of them comes or goes, associations follow where the kernel may (RFC 5061), and the transports that

@@ -59,6 +59,16 @@ async def with_addresses(reactor: Any, address: TransportAddress) -> TransportAd
     return replace(address, hosts=tuple(hosts))
 
 
+async def each_place(reactor: Any, address: TransportAddress) -> list[TransportAddress]:
+    """What a person means by an address: behind a name stands one host, or several, each with one address.
+
+    @raise ConfigurationError: if a name is not known.
+    """
+    if not any(map(is_name, address.hosts)):
+        return [address]
+    return [replace(address, hosts=(host,)) for host in (await with_addresses(reactor, address)).hosts]
+
+
 def addresses_of(host: str) -> list[str]:
     """All addresses of a name, or an address itself; this blocks.
 

@@ -123,7 +123,7 @@ class AskingOptions(RoleOptions):
         self.registrars: list[str] = []
 
     def opt_registrar(self, where: str) -> None:
-        """HOST:PORT[/UDPPORT] of a registrar (this host); may be given several times."""
+        """HOST:PORT[/UDPPORT] of a registrar (RSERPOOL_REGISTRARS, else this host); may be repeated."""
         self.registrars.append(where)
 
     def read_role(self) -> dict[str, Any]:

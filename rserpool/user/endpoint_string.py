@@ -4,7 +4,7 @@ The keywords, all of them optional:
 
     - C{registrar=HOST[,HOST...]:PORT[/UDPPORT]}: where a registrar is; several are joined by C{+}. IPv6 addresses stand
       in brackets. Colons may be written as they are, or escaped as in other endpoint strings (C{127.0.0.1\:3863}).
-      By default the registrars of this host.
+      By default those that the environment names (RSERPOOL_REGISTRARS), else those of this host.
     - C{transport=auto|sctp|tcp}: how to speak with the registrar.
     - C{profile=fast|default|rfc}: the timers.
     - C{timeout=SECONDS}: how long a connect may take.

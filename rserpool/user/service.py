@@ -51,7 +51,7 @@ class Closable(Protocol):
 class PoolUserService(Service):
     """A pool user on one reactor; any number of pools and requests at once.
 
-    @param registrars: where registrars are; by default those of this host.
+    @param registrars: where registrars are; by default as L{registrars_from} says without a text.
     @param transport: how to speak ASAP with the registrar: C{"sctp"}, C{"tcp"} (RFC 5352 section 2.1 lets users do
         so), or C{"auto"}: SCTP if this machine has it, else TCP.
     @param profile: the timers.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import ConfigurationError, TransportAddress
 from rserpool.core.addresses import in_short
-from rserpool.node.candidates import local_host_towards, local_hosts_towards, over, registrars_from
+from rserpool.node.candidates import REGISTRARS, local_host_towards, local_hosts_towards, over, registrars_from
 
 NOWHERE = "255.255.255.255"
 """No socket may be connected to it."""
@@ -30,6 +32,17 @@ class NamedTests(SynchronousTestCase):
         """Without a name: this host, at the UDP ports that registrars take, or over TCP."""
         self.assertEqual(registrars_from([]), tuple(TransportAddress(("127.0.0.1",), 3863, 9899 - n) for n in range(8)))
         self.assertEqual(registrars_from([], "tcp"), (TransportAddress(("127.0.0.1",), 3863, 0, "tcp"),))
+
+    def test_environment(self) -> None:
+        """The environment names them where nothing else does; a mistake in it is told as its."""
+        self.patch(os, "environ", {REGISTRARS: " 10.0.0.1:3864/9898  reg.example\n"})
+        named = (TransportAddress(("10.0.0.1",), 3864, 9898), TransportAddress(("reg.example",), 3863))
+        self.assertEqual(named, registrars_from(()))
+        self.assertEqual(("10.0.0.1", "reg.example"), tuple(one.hosts[0] for one in registrars_from((), "tcp")))
+        self.assertEqual("10.0.0.2", registrars_from(["10.0.0.2"])[0].hosts[0])
+        os.environ[REGISTRARS] = "10.0.0.1:x"
+        with self.assertRaisesRegex(ConfigurationError, "^RSERPOOL_REGISTRARS: '10.0.0.1:x'"):
+            registrars_from(())
 
     def test_in_short(self) -> None:
         """Many registrars are told of in a few words."""

@@ -40,6 +40,18 @@ class NeighbourTests(ProcessTests):
         self.assertNotIn("scopes", joined.text + third.process.text + first.process.text)
         self.no_traceback(first.process, second.process, third.process, people, programs, joined)
 
+    async def test_started_last(self) -> None:
+        """Elements that serve over SCTP leave the registrars' ports alone: whoever starts first."""
+        host = free_address()
+        plugin = ("rserpool-pingpong", "--sctp", f"{host}:0")
+        where = ("--registrar", f"{host}:3863/9898", "--address", host)
+        elements = [self.element(f"{host}:3863/9899", *where, plugin=plugin) for _ in range(3)]
+        await all_of(*(element.says("serves at") for element in elements))
+        first = await self.registrar(asap=f"{host}:3863")
+        second = await self.registrar("--peer", f"{host}:9901/9899", asap=f"{host}:3863")
+        self.assertEqual([9899, 9898], [first.address.encapsulation, second.address.encapsulation])
+        await all_of(*(element.says("registered as") for element in elements))
+
     async def test_elsewhere(self) -> None:
         """A registrar that listens where nobody looks by himself: where, and how to name it."""
         registrar = await self.registrar()

@@ -146,6 +146,7 @@ def connectSCTP(
 ) -> SctpConnector:
     """Open an association.
 
+    @param peer: its IP addresses; client endpoints look names up, too.
     @param timeout: seconds that it may take.
     @param hosts: local IP addresses; none means those that fit the peer's.
     @param stack: where to open it; C{None} opens one with C{backend}.
