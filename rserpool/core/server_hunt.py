@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rserpool.core.addresses import ASAP_PORT, TransportAddress, same_place
+from rserpool.core.addresses import ASAP_PORT, TransportAddress, next_guess, same_place
 from rserpool.core.backoff import Backoff, Redial
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Abort, Association, Close, Connect, Effect, StopConnecting
@@ -40,6 +40,7 @@ class ServerHunt:
 
     @ivar home: the association with the home registrar, or None.
     @ivar address: where the home registrar is, or None.
+    @ivar guesses: whether one that was announced without a UDP port is looked for at those that registrars take.
     @ivar protocol: how registrars are reached: C{"sctp"} or C{"tcp"}.
     @ivar rounds: how often every known registrar was tried in vain, since there was a home.
     """
@@ -59,6 +60,7 @@ class ServerHunt:
         self._avoided: TransportAddress | None = None
         self._heard: dict[TransportAddress, None] = {}
         self._redials: dict[TransportAddress, Redial] = {}
+        self.guesses = False
         self.home: Association | None = None
         self.address: TransportAddress | None = None
         self.rounds = 0
@@ -136,6 +138,9 @@ class ServerHunt:
         if peer not in self._attempts:
             return []
         del self._attempts[peer]
+        guess = next_guess(peer) if self.guesses and replace(peer, encapsulation=0) in self._announced else None
+        if guess is not None and guess not in self._attempts and guess not in self._queue:
+            self._queue.insert(0, guess)
         return self._fill(now)
 
     def association_lost(self, association: Association, now: float) -> list[Effect]:

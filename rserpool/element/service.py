@@ -141,6 +141,7 @@ class PoolElementService(Service):
         )
         self.node.take(stack, own=self._given_stack is None)
         self.node.asap.open(0, hosts)
+        self.element.guess_ports(bool(stack.encapsulation_port))
         if self._announcements:
             self.node.asap.join(self._announce_group or default_group(hosts[0]), hosts[0])
 

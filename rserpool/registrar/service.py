@@ -14,7 +14,13 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress, only_this_host
+from rserpool.core.addresses import (
+    ASAP_PORT,
+    ENRP_PORT,
+    REGISTRAR_ENCAPSULATION_PORTS,
+    TransportAddress,
+    only_this_host,
+)
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.registrar import Limits, Registrar
 from rserpool.core.registrar.events import SupervisionStretched
@@ -241,6 +247,16 @@ class RegistrarService(Service):
             )
             return port
 
+    def _check_announced(self) -> None:
+        port = self.encapsulation_port
+        if (self._announce or self._discover) and port and port not in REGISTRAR_ENCAPSULATION_PORTS:
+            self._log.warn(
+                "announcements name no UDP port: who hears them tries {first} to {last}, and this registrar has {port}",
+                first=REGISTRAR_ENCAPSULATION_PORTS[0],
+                last=REGISTRAR_ENCAPSULATION_PORTS[-1],
+                port=port,
+            )
+
     def _start_announcing(self, endpoint: ISctpEndpoint) -> None:
         interface = self._asap.hosts[0]
         self.node.asap.join(self._announce_group or default_group(interface), interface)
@@ -250,7 +266,8 @@ class RegistrarService(Service):
         tcp = self.tcp_address
         if tcp is not None:
             transports.append(TcpTransport(tcp.port, tcp.hosts[0]))
-        self.node.perform(self.registrar.announce(tuple(transports), self.encapsulation_port, self.node.now()))
+        # A UDP port is a private parameter, which those who hear this may not know.
+        self.node.perform(self.registrar.announce(tuple(transports), 0, self.node.now()))
 
     async def _look_around(self, stack: ISctpStack, enrp: TransportAddress) -> None:
         try:

@@ -137,6 +137,7 @@ class PoolUserService(Service):
         else:
             node.take(stack, own=stack is not self._given_stack)
             node.asap.open(0, hosts, listening=False)
+            self._user.guess_ports(bool(stack.encapsulation_port))
         super().startService()
         if self._announcements:
             interface = hosts[0] if hosts else local_hosts_towards(self._registrars)[0]

@@ -252,6 +252,20 @@ class AnnouncementTests(SynchronousTestCase):
         hunting.announced(asap.ServerAnnounce(1), "10.0.0.9")
         self.assertEqual(hunting.dialling, [registrar(9)])
 
+    def test_without_a_udp_port(self) -> None:
+        """Where SCTP over UDP is spoken, the ports that registrars take are tried in turn, each once in a round."""
+        for guesses in (True, False):
+            hunting = Hunting(0)
+            hunting.hunt.guesses = guesses
+            hunting.start()
+            hunting.announced(asap.ServerAnnounce(1), "10.0.0.9")
+            while hunting.dialling:
+                peer = hunting.dialling.pop()
+                hunting.do(hunting.hunt.connect_failed(peer, hunting.now))
+            ports = [peer.encapsulation for _, peer in hunting.dialled]
+            self.assertEqual(ports, [0, *(range(9899, 9891, -1) if guesses else ())])
+            self.assertEqual(hunting.hunt.known, [registrar(9)])
+
     def test_protocol(self) -> None:
         """A user over TCP takes no interest in SCTP transports, and one over SCTP none in TCP."""
         message = asap.ServerAnnounce(

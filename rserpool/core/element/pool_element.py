@@ -45,6 +45,10 @@ class PoolElement:
         """The server identifier of the home registrar; 0 until a keep-alive has told it."""
         return self._said[1] if self._said is not None and self._said[0] == self._hunt.home else 0
 
+    def guess_ports(self, wanted: bool) -> None:
+        """Whether registrars that are announced without a UDP port are looked for at those that registrars take."""
+        self._hunt.guesses = wanted
+
     @property
     def known_registrars(self) -> list[TransportAddress]:
         """Every registrar that a hunt would try."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rserpool.core.addresses import TransportAddress, machine, same_place
+from rserpool.core.addresses import TransportAddress, machine, next_guess, same_place
 from rserpool.core.backoff import SOON, Backoff, Redial
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
@@ -42,13 +42,17 @@ class _Dial:
 
 
 class Dials:
-    """Configured addresses are dialled for ever, with back-off; others once."""
+    """Configured addresses are dialled for ever, with back-off; others once.
+
+    @ivar guesses: whether one that was announced by multicast is looked for at further UDP ports.
+    """
 
     def __init__(self, random: Dice, timers: Timers) -> None:
         self._random = random
         self._timers = timers
         self._dials: dict[TransportAddress, _Dial] = {}
         self._silent: set[Association] = set()
+        self.guesses = False
 
     def configure(self, addresses: Sequence[TransportAddress]) -> list[Effect]:
         """Keep these addresses for ever."""
@@ -111,7 +115,11 @@ class Dials:
             self._timers.set((DIAL, address), now + dial.pause * self._random.uniform(0.75, 1.25))
             return [Notify(PeerUnreachable(address, dial.attempts))] if dial.attempts in TELL_AFTER else []
         del self._dials[address]
-        return []
+        guess = next_guess(address) if dial.origin and self.guesses else None
+        if guess is None or guess in self._dials:
+            return []
+        self._dials[guess] = _Dial(False, dial.origin)
+        return self._connect(guess)
 
     def lost(self, association: Association, now: float) -> list[Effect]:
         """An association is gone; it may have been wanted by several addresses of one registrar."""

@@ -110,6 +110,7 @@ class Peering:
         @param discover: announce ourselves to the multicast group of ENRP, and look for others there.
         """
         self._ourselves.settle(information, discover)
+        self._dials.guesses = bool(information.encapsulation)
         self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
         self._timers.set((ORPHANS,), now + self._profile.max_time_last_heard)
         if configured or discover:

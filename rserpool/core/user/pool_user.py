@@ -43,6 +43,10 @@ class PoolUser:
         """Where the home registrar is."""
         return self._hunt.address
 
+    def guess_ports(self, wanted: bool) -> None:
+        """Whether registrars that are announced without a UDP port are looked for at those that registrars take."""
+        self._hunt.guesses = wanted
+
     @property
     def known_registrars(self) -> list[TransportAddress]:
         """Every registrar that a hunt would try."""

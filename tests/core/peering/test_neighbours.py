@@ -114,6 +114,20 @@ class MulticastTests(SynchronousTestCase):
                 effects += self.announce(0xFFFF, host)
             self.assertEqual(any(getattr(each, "event", None) == PeerLost(P) for each in effects), lost)
 
+    def test_without_a_udp_port(self) -> None:
+        """A stranger that was announced is looked for at the UDP ports that registrars take, where we have one."""
+        for ours, ports in ((OURS, [0, *range(9899, 9891, -1)]), (replace(OURS, encapsulation=0), [0])):
+            scope = PeeringStage()
+            scope.enrp.join(ours, [], scope.now, discover=True)
+            message = enrp.Presence(Q, 0, 0xFFFF, information(Q))
+            effects = scope.enrp.announcement(message, place(Q).hosts[0], scope.now)
+            tried = []
+            while dialled := scope.calls(effects):
+                (address,) = dialled
+                tried.append(address.encapsulation)
+                effects = scope.note(scope.enrp.connect_failed(address, scope.now))
+            self.assertEqual(tried, ports)
+
     def test_a_checksum(self) -> None:
         """One that differs has the peer's elements asked for; in the wrong byte order it is the same."""
         self.scope.update(P, POOL, owned(P, 1))
