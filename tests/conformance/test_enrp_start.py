@@ -76,6 +76,20 @@ class MentorTests(SynchronousTestCase):
         self.assertFalse(scope.peering.ready)
         self.assertIn(enrp.ListRequest(SERVER, P), scope.meet(P, True))
 
+    @rfc("5353", "3.2.2.2", "MUST send an ENRP_LIST_REQUEST message to the mentor")
+    @rfc("5353", "3.2.3", "MUST request a copy of the current handlespace")
+    def test_before_it_says_who_it_is(self) -> None:
+        """A configured peer is asked when its association is up; one that answers no presence is a mentor, too."""
+        scope = PeeringStage(P)
+        effects = scope.note(scope.enrp.association_up(P, place(P), scope.now, True))
+        self.assertIn(enrp.ListRequest(SERVER, 0), scope.to(P, effects))
+        again = scope.to(P, scope.pass_time(RFC.max_time_no_response))
+        self.assertEqual([type(message) for message in again], [enrp.Presence, enrp.ListRequest])
+        self.assertIn(enrp.HandleTableRequest(SERVER, P), scope.hear(P, enrp.ListResponse(P, SERVER)))
+        scope.hear(P, enrp.HandleTableResponse(P, SERVER, (entry(1),)))
+        self.assertTrue(scope.peering.ready)
+        self.assertEqual(scope.elements(POOL), {1: Q})
+
     @rfc("5353", "3.2.2.1", "MUST pick one of them as its mentor server and keep the others")
     @rfc(
         "5353",
