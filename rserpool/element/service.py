@@ -24,6 +24,7 @@ from rserpool.element.load import parse_policy, policy_parameter, probe, share
 from rserpool.element.log import ElementLog
 from rserpool.element.refusal import refusal
 from rserpool.node.candidates import local_hosts_towards, registrars_from
+from rserpool.node.closing import fire_within
 from rserpool.node.lifetime import Lifetime
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
@@ -36,6 +37,8 @@ SAMPLE = 1.0
 """Seconds between two readings of the load."""
 LONGEST_GOODBYE = 10.0
 """Seconds after which an element that is to leave waits for no registrar any more."""
+ALONE = 0.8
+"""The same while it has no home registrar: another one may be found, or the last one has just stopped, too."""
 AGAIN = 1.0
 """Seconds after a change of addresses until transports are registered once more."""
 CHANGE = 0.05
@@ -216,7 +219,8 @@ class PoolElementService(Service):
     def leave(self, pool: bytes | str) -> Deferred[None]:
         """Deregister.
 
-        @return: a C{Deferred} that fires when a registrar has answered, or after twice T3 (10 s) at the latest.
+        @return: a C{Deferred} that fires when a registrar has answered, or after twice T3 (10 s) at the latest;
+            while no registrar is found, after L{ALONE} seconds.
         """
         handle = handle_of(pool)
         loop = self._loads.pop(handle, None)
@@ -228,6 +232,8 @@ class PoolElementService(Service):
         self.node.perform(self.element.leave(handle, self.node.now()))
         if handle not in self.element.pools and not left.called:
             left.callback(None)
+        if self.home_since is None:
+            fire_within(self._reactor, left, ALONE)
         return left
 
     def stopService(self) -> Deferred[None]:
@@ -333,4 +339,6 @@ class PoolElementService(Service):
                     left.callback(None)
             case HomeChanged(registrar=registrar):
                 self.home_since = None if registrar is None else self.node.now()
+                for left in list(self._left.values()) if registrar is None else ():
+                    fire_within(self._reactor, left, ALONE)
         self._told.tell(event)

@@ -36,3 +36,19 @@ async def in_time(reactor: Any, done: Deferred[None]) -> bool:
     except defer.TimeoutError:
         return False
     return True
+
+
+def fire_within(reactor: Any, waiting: Deferred[None], seconds: float) -> None:
+    """Let it fire after so many seconds, if it has not by then."""
+
+    def fire() -> None:
+        if not waiting.called:
+            waiting.callback(None)
+
+    def fired(result: Any) -> Any:
+        if late.active():
+            late.cancel()
+        return result
+
+    late = reactor.callLater(seconds, fire)
+    waiting.addBoth(fired)

@@ -46,6 +46,15 @@ class RegistrarTests(SynchronousTestCase):
         stopped = element.service.stopService()
         self.assertLess(self.scope.until(lambda: stopped.called), 6.0)
 
+    def test_both_stop(self) -> None:
+        """A registrar and its element stop at once, whoever is told first: it takes no second."""
+        for registrar_first in (True, False):
+            registrar, element = self.scope.registrar(), self.member(1)
+            services = [registrar.service, element.service]
+            stopped = [each.stopService() for each in (services if registrar_first else reversed(services))]
+            took = self.scope.until(lambda stopped=stopped: all(each.called for each in stopped))  # type: ignore[misc]
+            self.assertLess(took, 1.0)
+
     def test_silent_element(self) -> None:
         """A host falls silent: its element is gone within 2 s, and back when the host is."""
         self.scope.registrar()
