@@ -70,7 +70,7 @@ class PoolSession:
         attempt: float = 1.0,
         patience: float = 30.0,
         repeat: bool = False,
-        attempts: int = 10,
+        attempts: int = 3,
         silence: float | None = None,
         grace: float = GRACE,
         card: asap.BusinessCard | None = None,

@@ -72,9 +72,14 @@ class Suspects:
     def chosen(self, handle: bytes, identifier: int, now: float) -> None:
         """An element comes first: if it is one of these, others wait for what comes of that."""
         suspect = self._suspects.get((handle, identifier))
-        if suspect is not None and suspect.until <= now:
-            suspect.tried = True
-            self._set(handle, identifier, suspect, now + self._trial)
+        if suspect is None or suspect.until > now:
+            return
+        if suspect.tried:
+            # It was tried, and nobody complained: not all who resolve a pool say what became of it.
+            self.remove(handle, identifier)
+            return
+        suspect.tried = True
+        self._set(handle, identifier, suspect, now + self._trial)
 
     def _set(self, handle: bytes, identifier: int, suspect: _Suspect, until: float) -> None:
         suspect.until = until

@@ -274,6 +274,17 @@ class SuspectTests(ShareCase):
         self.stage.pass_time(2 * DEFAULT.keep_alive_timeout)
         self.assertIn(2, self.requests(3))
 
+    def test_nobody_says(self) -> None:
+        """Who only resolves does not say that an element was reached; who could not reach it would have said so."""
+        self.elements = [self.elements[1], self.elements[0], self.elements[2]]
+        self.stage.do(self.stage.user.report(b"pool", 2, self.stage.now))
+        self.stage.pass_time(2 * DEFAULT.keep_alive_timeout)
+        self.stage.resolve("a", fresh=True)
+        self.stage.says(told(*self.elements))
+        self.assertEqual(2, self.resolved()[0][0])
+        self.stage.pass_time(2 * DEFAULT.t1_enrp_request)
+        self.assertEqual({1: 10, 2: 10, 3: 10}, self.requests(30))
+
     def test_another_one(self) -> None:
         """It has left the pool: what comes back is another one."""
         self.stage.do(self.stage.user.report(b"pool", 2, self.stage.now))
