@@ -5,11 +5,7 @@ A check is anything that answers that question once; L{Checking} asks it at a bo
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.internet.base import ReactorBase
@@ -17,6 +13,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.logger import Logger
 
+from rserpool.element.system_ports import listens
 from rserpool.node.reactor import clock_of
 from rserpool.sctp.one_to_one.ports import SctpPort, sctp_ports
 
@@ -26,8 +23,6 @@ SHARE = 0.01
 """No question takes more than this part of the time."""
 DIAL = 2.0
 """Seconds in which a connection must be accepted."""
-_LISTENS = "0A"
-_NET = Path("/proc/net")
 
 Check = Callable[[], Awaitable[bool]]
 """Answers whether somebody serves there."""
@@ -146,55 +141,3 @@ class _HangUp(Protocol):
         transport: Any = self.transport
         transport.loseConnection()
         self._answer.callback(True)
-
-
-def listens(kind: str, port: int, hosts: Sequence[str]) -> bool | None:
-    """Whether a process of this system has a port open at one of these addresses; None where the system does not say.
-
-    On Linux C{/proc/net} says it.
-    """
-    if kind == "sctp":
-        return _sctp_listens(port)
-    said = False
-    for family in ("", "6"):
-        with suppress(OSError):
-            text = (_NET / f"{kind}{family}").read_text("ascii")
-            said = True
-            if any(_reaches(bound, host) for bound in _bound(text, kind, port) for host in hosts):
-                return True
-    return False if said else None
-
-
-def _bound(text: str, kind: str, port: int) -> Iterator[IPv4Address | IPv6Address]:
-    ending = f":{port:04X}"
-    for line in text.splitlines()[1:]:
-        _, local, remote, state, *_ = line.split(None, 4)
-        if local.endswith(ending) and (state == _LISTENS if kind == "tcp" else remote.endswith(":0000")):
-            yield _address(local.removesuffix(ending))
-
-
-def _address(text: str) -> IPv4Address | IPv6Address:
-    # Words in the byte order of the host.
-    words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
-    packed = b"".join(socket.htonl(word).to_bytes(4, "big") for word in words)
-    return IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)
-
-
-def _reaches(bound: IPv4Address | IPv6Address, host: str) -> bool:
-    if bound.version == 6:
-        mapped = bound.ipv4_mapped
-        return int(bound) == 0 or bound == _parsed(host) or (mapped is not None and mapped == _parsed(host))
-    return bound == _parsed(host) or (int(bound) == 0 and ":" not in host)
-
-
-def _parsed(host: str) -> IPv4Address | IPv6Address:
-    return IPv6Address(host) if ":" in host else IPv4Address(host)
-
-
-def _sctp_listens(port: int) -> bool | None:
-    try:
-        lines = (_NET / "sctp/eps").read_text("ascii").splitlines()
-    except OSError:
-        return None
-    # A port that is not the kernel's may be that of a stack in some process.
-    return True if any(line.split()[5:6] == [str(port)] for line in lines[1:]) else None

@@ -76,7 +76,7 @@ class PooledService(Service):
         **options: Any,
     ) -> None:
         self._reactor = reactor
-        self._around: Any = MultiService()
+        self._around: Any = _Around()
         wrapped.setServiceParent(self._around)
         self._grace = grace
         self._refused = refused
@@ -203,6 +203,20 @@ class PooledService(Service):
         stopped = self._around.stopService()
         if stopped is not None:
             await stopped
+
+
+class _Around(MultiService):
+    """The parent of what is wrapped."""
+
+    _log = Logger()
+
+    def startService(self) -> None:
+        Service.startService(self)
+        for service in self:
+            # Twisted drops it, and the failure with it.
+            started: Any = service.startService()
+            if isinstance(started, Deferred):
+                started.addErrback(lambda failure: self._log.failure("the service does not start", failure))
 
 
 def _places(port: tuple[str, int] | Sequence[tuple[str, int]] | None) -> tuple[Place, ...]:

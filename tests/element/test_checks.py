@@ -12,7 +12,8 @@ from twisted.internet.task import Clock
 from twisted.protocols.wire import Echo
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
-from rserpool.element.checks import AnotherProcess, Checking, accepts, listens
+from rserpool.element.checks import AnotherProcess, Checking, accepts
+from rserpool.element.system_ports import listens
 from rserpool.testing import Scope
 from tests.names.loopback import free_port
 
@@ -85,58 +86,17 @@ class CheckingTests(SynchronousTestCase):
         self.assertEqual([], self.clock.getDelayedCalls())
 
 
-class SystemTests(TestCase):
-    """Sockets of this system, as any process may have them."""
-
-    def setUp(self) -> None:
-        if listens("tcp", 1, ("127.0.0.1",)) is None:
-            raise SkipTest("this system does not say what listens")
-
-    def bound(self, host: str, kind: int, family: int = socket.AF_INET) -> tuple[socket.socket, int]:
-        bound = socket.socket(family, kind)
-        self.addCleanup(bound.close)
-        bound.bind((host, 0))
-        return bound, bound.getsockname()[1]
-
-    def test_tcp(self) -> None:
-        """One that listens, at this address or at all; not one that is bound alone."""
-        for host, elsewhere in (("127.0.0.1", False), ("0.0.0.0", True)):  # noqa: S104
-            server, port = self.bound(host, socket.SOCK_STREAM)
-            self.assertIs(False, listens("tcp", port, ("127.0.0.1",)))
-            server.listen()
-            self.assertIs(True, listens("tcp", port, ("127.0.0.1",)))
-            self.assertIs(elsewhere, listens("tcp", port, ("10.1.2.3",)))
-            self.assertIs(False, listens("udp", port, ("127.0.0.1",)))
-
-    def test_tcp6(self) -> None:
-        """Over IPv6; at all its addresses it is at all IPv4 addresses, too."""
-        try:
-            server, port = self.bound("::", socket.SOCK_STREAM, socket.AF_INET6)
-            server.listen()
-            mine, own = self.bound("::1", socket.SOCK_STREAM, socket.AF_INET6)
-            mine.listen()
-        except OSError:
-            raise SkipTest("this host has no IPv6") from None
-        for host in ("::1", "127.0.0.1", "2001:db8::1"):
-            self.assertIs(True, listens("tcp", port, (host,)))
-        self.assertIs(True, listens("tcp", own, ("::1",)))
-        self.assertIs(False, listens("tcp", own, ("127.0.0.1", "2001:db8::1")))
-
-    def test_udp(self) -> None:
-        """One that is bound; not one that has a peer."""
-        server, port = self.bound("127.0.0.1", socket.SOCK_DGRAM)
-        self.assertIs(True, listens("udp", port, ("127.0.0.1",)))
-        server.connect(("127.0.0.1", 9))
-        self.assertIs(False, listens("udp", port, ("127.0.0.1",)))
-
-    def test_unknown(self) -> None:
-        """What no system knows."""
-        self.assertIsNone(listens("sctp", 1, ("127.0.0.1",)))
-        self.assertIsNone(listens("dccp", 1, ("127.0.0.1",)))
+class AnotherProcessTests(TestCase):
+    """A port that is none of this reactor."""
 
     async def test_another_process(self) -> None:
         """What the system lists is not connected to."""
-        server, port = self.bound("127.0.0.1", socket.SOCK_STREAM)
+        if listens("tcp", 1, ("127.0.0.1",)) is None:
+            raise SkipTest("this system does not say what listens")
+        server = socket.socket()
+        self.addCleanup(server.close)
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
         check = AnotherProcess(reactor, "tcp", port, ("127.0.0.1",))
         self.assertFalse(await check())
         server.listen()

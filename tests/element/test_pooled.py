@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from twisted.application.service import IServiceCollection, Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
 from twisted.logger import capturedLogs, formatEvent
@@ -232,6 +232,25 @@ class PooledTests(SynchronousTestCase):
         self.scope.until(lambda: self.seen.elements, 1.0)
         self.assertEqual([identifier], list(self.seen.elements))
 
+    def test_closed_without_a_registrar(self) -> None:
+        """Also while no registrar answers: what is registered in the end is what is open in the end."""
+        port = Port(8080)
+        _, _, host = self.pooled([port])
+        self.scope.until(lambda: self.seen.elements, 3.0)
+        self.scope.kill(*self.scope.registrars)
+        self.closes(port)
+        self.scope.advance(30.0)
+        self.opens(port)
+        self.scope.advance(30.0)
+        self.closes(port)
+        self.scope.advance(1.0)
+        self.opens(port)
+        self.scope.restart(*self.scope.registrars)
+        user = self.scope.user().watch("pool")
+        self.scope.until(lambda: user.elements, 40.0)
+        self.assertEqual([TcpTransport(8080, host)], [it.user_transport for it in user.elements.values()])
+        self.assertEqual([], self.refusals)
+
     def test_moved(self) -> None:
         """When another is opened instead, that is registered, by the same element."""
         first, second = Port(1), Port(2)
@@ -254,6 +273,19 @@ class PooledTests(SynchronousTestCase):
         self.assertEqual(1, sum("opened no port that can be found: name it" in formatEvent(event) for event in logs))
         self.assertEqual([], self.refusals)
         self.sees(TcpTransport(8080, host), 10.0)
+
+    def test_fails_to_start(self) -> None:
+        """What goes wrong in a start that takes time is told, and not dropped."""
+
+        class Failing(Service):
+            def startService(self) -> Any:
+                super().startService()
+                return fail(ValueError("the database is down"))
+
+        process = self.scope.element()
+        pooled = process.run(Failing(), "pool")
+        self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))
+        self.assertTrue(pooled.running)
 
     def test_disowned(self) -> None:
         """The wrapped service has a parent; it may leave it, and then it is stopped, and no element any more."""
