@@ -11,11 +11,16 @@ from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Connect, Effect, Notify
 from rserpool.core.peering.events import PeerUnreachable
+from rserpool.core.peering.peers import Peer
 
 DIAL: Final = "dial"
 """The key of an address that is due to be dialled again."""
 MOST_DIALS = 256
 """So many addresses are dialled, or kept in mind to be, at the same time; what others name beyond that is ignored."""
+MOST_HEARD = 32
+"""So many addresses of registrars that spoke with us are kept while there is no association with them, and each for
+L{TRIES} attempts: two that lost each other may have nobody in common any more."""
+TRIES = 1000
 MOST_ANNOUNCED = 64
 """So many of them were announced by multicast, where anybody can speak."""
 MOST_OF_ONE = 8
@@ -26,10 +31,22 @@ TELL_AFTER: Final = (2, 10, 100, 1000)
 
 
 class _Dial:
-    __slots__ = ("association", "attempts", "kept", "origin", "pause", "redial", "resting", "under_way", "wanted")
+    __slots__ = (
+        "association",
+        "attempts",
+        "heard",
+        "kept",
+        "origin",
+        "pause",
+        "redial",
+        "resting",
+        "under_way",
+        "wanted",
+    )
 
     def __init__(self, kept: bool, origin: str = "") -> None:
         self.kept = kept
+        self.heard = False
         self.origin = origin
         self.association: Association | None = None
         self.under_way = False
@@ -42,7 +59,8 @@ class _Dial:
 
 
 class Dials:
-    """Configured addresses are dialled for ever, with back-off; others once.
+    """Configured addresses are dialled for ever, with back-off; so are for long those of registrars that spoke with us;
+    others once.
 
     @ivar guesses: whether one that was announced by multicast is looked for at further UDP ports.
     """
@@ -66,7 +84,9 @@ class Dials:
         """
         if address not in self._dials:
             origin = machine(announced_from) if announced_from else ""
-            if len(self._dials) >= MOST_DIALS or (origin and not self._room(origin)):
+            if sum(not dial.heard for dial in self._dials.values()) >= MOST_DIALS or (
+                origin and not self._room(origin)
+            ):
                 return []
             self._dials[address] = _Dial(False, origin)
         dial = self._dials[address]
@@ -74,6 +94,20 @@ class Dials:
             dial.wanted = True
             return []
         return self._connect(address)
+
+    def remember(self, peer: Peer) -> list[Effect]:
+        """A registrar spoke with us: it is dialled when it is lost."""
+        address = peer.address
+        if address is None or any(dial.kept and same_place(address, each) for each, dial in self._dials.items()):
+            return []
+        lost = [each for each, dial in self._dials.items() if dial.heard and dial.association is None]
+        for each in lost[: len(lost) - MOST_HEARD + 1]:
+            del self._dials[each]
+            self._timers.cancel((DIAL, each))
+        dial = self._dials.setdefault(address, _Dial(True))
+        dial.kept = dial.heard = dial.wanted = True
+        dial.origin, dial.association = "", peer.association
+        return []
 
     def again(self, address: TransportAddress, now: float) -> list[Effect]:
         """L{DIAL} is due."""
@@ -91,7 +125,7 @@ class Dials:
             return False
         dial.association, dial.under_way, dial.attempts = association, False, 0
         self._silent.add(association)
-        return dial.kept
+        return dial.kept and not dial.heard
 
     def answered(self, association: Association) -> None:
         """A registrar spoke over it."""
@@ -112,8 +146,12 @@ class Dials:
         dial.attempts += 1
         if dial.kept:
             dial.pause = PAUSES.after(dial.pause)
+            if dial.heard and dial.attempts >= TRIES:
+                del self._dials[address]
+                return []
             self._timers.set((DIAL, address), now + dial.pause * self._random.uniform(0.75, 1.25))
-            return [Notify(PeerUnreachable(address, dial.attempts))] if dial.attempts in TELL_AFTER else []
+            told = dial.attempts in TELL_AFTER and not dial.heard
+            return [Notify(PeerUnreachable(address, dial.attempts))] if told else []
         del self._dials[address]
         guess = next_guess(address) if dial.origin and self.guesses else None
         if guess is None or guess in self._dials:

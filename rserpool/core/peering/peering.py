@@ -210,12 +210,12 @@ class Peering:
         return [*heard, *self.takeovers.everywhere(arbitration.Heard(identifier), now)]
 
     def _met(self, peer: Peer, asked: bool, now: float) -> list[Effect]:
-        found = Notify(PeerFound(peer.identifier, peer.address))
+        found = [*self._dials.remember(peer), Notify(PeerFound(peer.identifier, peer.address))]
         if not self.ready:
-            return [found, *self.initialization.met(peer.identifier, asked, now)]
+            return [*found, *self.initialization.met(peer.identifier, asked, now)]
         # Whom it knows, and what it owns: after a split both may differ from what we have.
         request = self.peers.to(peer.identifier, enrp.ListRequest(self._server, peer.identifier))
-        return [found, *([] if asked else request), *self._audits.start(peer, now)]
+        return [*found, *([] if asked else request), *self._audits.start(peer, now)]
 
     def _procedure(self, peer: Peer, association: Association, message: enrp.Message, now: float) -> list[Outcome]:
         match message:
