@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import pkgutil
+import signal
 import subprocess
 import sys
 import time
@@ -180,6 +181,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--workers", type=int, default=WORKERS, metavar="N", help="processes that share all tests")
     parser.add_argument("names", nargs="*", metavar="NAME", help="run these tests alone, in one process")
     options = parser.parse_args(arguments)
+    # A shell has those that it starts in the background ignore it, and so would those that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(ROOT)
     # In place of the directory of this script.
     sys.path[0] = str(ROOT)
