@@ -13,6 +13,7 @@ from rserpool.core.errors import Rejected
 from rserpool.core.handles import handle_text
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.causes import ErrorCause
+from rserpool.node.candidates import THIS_HOST
 from rserpool.node.counting import CountedLog, LimitedLog
 from rserpool.node.homes import Homes
 
@@ -54,7 +55,12 @@ class ElementLog:
                 if self._homes.new(registrar):
                     self._limited.info("home registrar is {registrar}", registrar=str(registrar))
             case events.NoRegistrarFound(tried=tried):
-                self._log.warn("no registrar can be reached at {tried}; trying on", tried=in_short(tried))
+                here = all(each.hosts == (THIS_HOST,) for each in tried)
+                self._log.warn(
+                    "no registrar can be reached at {tried}; trying on{note}",
+                    tried=in_short(tried),
+                    note=" ('rserpool status' says where those of this host listen)" if here else "",
+                )
             case events.OutOfPlace(handle=handle, message=message):
                 self._counted.debug(
                     "messages out of place",

@@ -27,6 +27,10 @@ class NamingChannel(Channel):
         """Find the IP addresses of a host's name, and call C{found} with them (none: there is no such name)."""
         raise NotImplementedError
 
+    def is_own(self, place: TransportAddress) -> bool:
+        """Whether we would dial ourselves: a name may stand for all registrars, ours among them."""
+        return False
+
     def begin(self, peer: TransportAddress, there: TransportAddress) -> None:
         if any(map(is_name, there.hosts)):
             looking = self._dialled[peer] = _LookUp(self, peer)
@@ -47,6 +51,7 @@ class NamingChannel(Channel):
         if self._dialled.get(peer) is not looking:
             return
         del self._dialled[peer]
+        hosts = tuple(host for host in hosts if not self.is_own(replace(peer, hosts=(host,))))
         there = replace(peer, hosts=hosts)
         present = self._with(there)
         if present is not None:

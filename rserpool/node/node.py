@@ -9,13 +9,15 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress
 from rserpool.core.wire import asap
+from rserpool.node.candidates import local_host_towards
 from rserpool.node.closing import close
 from rserpool.node.driver import Driver
 from rserpool.node.loop import Carrier
 from rserpool.node.multicast import MulticastGroup
 from rserpool.node.naming import NamingChannel
+from rserpool.node.own_addresses import wildcard
 from rserpool.node.paths import Paths
 from rserpool.node.reactor import LOG, ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
@@ -83,6 +85,15 @@ class NodeChannel(NamingChannel, SctpHandler):
             host,
             lambda hosts: found([each for each in hosts if families is None or (":" in each) in families]),
         )
+
+    def is_own(self, place: TransportAddress) -> bool:
+        own, stack = self.sctp, self._node.stack
+        if own is None or stack is None or place.port != own.port:
+            return False
+        if (place.encapsulation or ENCAPSULATION_PORT) != (stack.encapsulation_port or ENCAPSULATION_PORT):
+            return False
+        (host,) = place.hosts
+        return host in own.hosts or (wildcard(own.hosts) and host == local_host_towards(host))
 
     # ISctpHandler
 

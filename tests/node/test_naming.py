@@ -100,6 +100,15 @@ class NameTests(SynchronousTestCase):
         self.scope.registrars[0].start()
         self.scope.until(lambda: len(third.peers) == 2)
 
+    def test_one_name_for_all(self) -> None:
+        """A name that stands for all registrars: none dials itself, and they meet."""
+        self.scope.registrar(peers=[])
+        third = self.scope.registrars[-1]
+        self.names["registrars.example"] = [third.host, self.first]
+        self.scope.kill(third)
+        third.start(peers=[TransportAddress(("registrars.example",), 9901)])
+        self.scope.until(lambda: len(third.peers) == 2)
+
     def test_one_to_one(self) -> None:
         """An SCTP client endpoint looks its peer's name up."""
         element = self.scope.element("pool", Factory.forProtocol(Protocol), protocol="sctp", identifier=1)

@@ -8,7 +8,7 @@ from math import inf
 from typing import Final
 
 from rserpool.core import authority
-from rserpool.core.addresses import TransportAddress, machine, scope
+from rserpool.core.addresses import TransportAddress, is_name, machine, scope
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.profiles import Profile
@@ -145,9 +145,10 @@ class PeerList:
         return new
 
     def moved(self, association: Association, hosts: tuple[str, ...], now: float) -> list[Effect]:
-        """A peer is at these IP addresses, whatever it was dialled by."""
-        if association in self._associations:
-            self._associations[association] = replace(self._associations[association], hosts=hosts)
+        """A peer that was dialled by its name is at these IP addresses."""
+        where = self._associations.get(association)
+        if where is not None and is_name(where.hosts[0]):
+            self._associations[association] = replace(where, hosts=hosts)
         return []
 
     def address_of(self, association: Association) -> TransportAddress | None:
