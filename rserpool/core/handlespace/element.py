@@ -18,16 +18,18 @@ class Watch:
     @ivar claim: whether the element must still be told that we are its home (H flag), after a takeover.
     @ivar reporters: machines whose users reported it unreachable since it last registered.
     @ivar doubted: whether it must be asked as soon as it may be asked again.
+    @ivar dialled: when it was last dialled, to be asked.
     @ivar over: the association over which it last registered; None after a takeover.
     """
 
-    __slots__ = ("alive_until", "answer_by", "claim", "doubted", "over", "reporters")
+    __slots__ = ("alive_until", "answer_by", "claim", "dialled", "doubted", "over", "reporters")
 
     def __init__(self, alive_until: float) -> None:
         self.alive_until = alive_until
         self.answer_by: float | None = None
         self.claim = False
         self.doubted = False
+        self.dialled = -math.inf
         self.reporters: set[str] | None = None
         self.over: Association | None = None
 

@@ -130,6 +130,13 @@ class Supervision:
         if watch is None:
             return self._dial(element) if self.foreign.doubt(element, now) else []
         over = element.association
+        if over is None:
+            if now < watch.dialled + QUIET:
+                # It accepts and hangs up, each time.
+                watch.doubted = True
+                self._set(element, min(element.wake, watch.dialled + QUIET))
+                return []
+            watch.dialled, watch.doubted = now, False
         if watch.answer_by is None:
             if over is not None and now < element.asked + QUIET:
                 watch.doubted = True
@@ -194,7 +201,7 @@ class Supervision:
                     self._deadlines.set(element, self._excused_until)
                 else:
                     outcomes.append(self._remove(element, Who.LIFETIME if now >= watch.alive_until else Who.SILENCE))
-            elif watch.answer_by is not None:
+            elif watch.answer_by is not None and (element.association is not None or not watch.doubted):
                 self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
             elif self._keep_alives or watch.claim or watch.doubted:
                 outcomes += self.probe(element, now)

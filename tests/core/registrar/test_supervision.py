@@ -152,6 +152,26 @@ class SupervisionTests(SynchronousTestCase):
         self.assertEqual(self.removed(), [])
         self.assertTrue(self.stage.sent("probe", self.stage.effects))
 
+    def test_who_accepts_and_hangs_up_is_not_dialled_without_end(self):
+        """Whether it acknowledges before it hangs up or not; if not, it is gone in time."""
+        for acknowledges in (True, False):
+            stage = RegistrarStage()
+            stage.up("a")
+            stage.register("a", POOL, element(1))
+            stage.lost("a")
+            dialled, end = 0, stage.now + 2
+            while stage.now < end:
+                calls, stage.effects = stage.dialled(stage.effects), []
+                for _ in calls:
+                    dialled += 1
+                    stage.up("a", outbound=True)
+                    if acknowledges:
+                        stage.tell("a", asap.EndpointKeepAliveAck(POOL, 1))
+                    stage.lost("a")
+                stage.pass_time(0.001)
+            self.assertTrue(1 < dialled < 30, dialled)
+            self.assertEqual(POOL in stage.registrar.handlespace.pools, acknowledges)
+
     def test_elements_behind_one_address_share_one_probe(self):
         self.stage.register("a", POOL, element(2))
         self.assertEqual(len(self.stage.dialled(self.stage.lost("a"))), 1)
