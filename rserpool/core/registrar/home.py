@@ -188,5 +188,6 @@ class Home:
 
 
 def _refusal(client: Client, message: asap.Registration, error: Rejected) -> Effect:
-    causes = (ErrorCause(error.cause, error.information),)
+    # The TLV itself: its padding is the cause's.
+    causes = (ErrorCause(error.cause, error.information[: int.from_bytes(error.information[2:4], "big")]),)
     return Send(client.association, asap.RegistrationResponse(message.handle, message.element.identifier, True, causes))

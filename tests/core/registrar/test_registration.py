@@ -183,9 +183,14 @@ class RegistrationTests(SynchronousTestCase):
             replace(element(1), user_transport=SctpTransport(80, 2, ("10.0.0.1",))),
             PoolElementParameter(1, 0, 60, element(1).user_transport, PolicyParameter(0x77)),
             PoolElementParameter(1, 0, 60, element(1).user_transport, PolicyParameter(2, b"")),
+            PoolElementParameter(1, 0, 60, element(1).user_transport, PolicyParameter(2, b"1")),
+            PoolElementParameter(0, 0, 60, element(1).user_transport, PolicyParameter(2, b"12345")),
         ):
             [answer] = self.stage.register("a", POOL, parameter)
             self.assertEqual(causes(answer), [CauseCode.INVALID_VALUES], parameter)
+            # 5354 3.12.4: the offending TLV, and nothing beside it.
+            tlv = answer.causes[0].information
+            self.assertEqual(len(tlv), int.from_bytes(tlv[2:4], "big"))
         [answer] = self.stage.register("a", b"", element(1))
         self.assertEqual(causes(answer), [CauseCode.INVALID_VALUES])
         self.assertEqual(answer.causes[0].information, bytes.fromhex("00090004"))
