@@ -125,6 +125,8 @@ class OldRegistrar(SctpHandler):
         if isinstance(message, enrp.Presence):
             new = message.sender not in self._peers
             self._peers[message.sender] = association
+            if message.checksum != _swapped(self._handlespace.checksum_of(message.sender)):
+                self._send(association, enrp.HandleTableRequest(self.identifier, message.sender, True))
             if message.information is not None:
                 self._information[message.sender] = message.information
             if new and association.outbound:
@@ -166,8 +168,7 @@ class OldRegistrar(SctpHandler):
                     self._present(association)
 
     def _present(self, association: ISctpAssociation) -> None:
-        right = self._handlespace.checksum_of(self.identifier)
-        wrong = (right & 0xFF) << 8 | right >> 8
+        wrong = _swapped(self._handlespace.checksum_of(self.identifier))
         ours = ServerInformation(self.identifier, SctpTransport(ENRP_PORT, DATA_ONLY, (self.host,)))
         self._send(association, enrp.Presence(self.identifier, 0, wrong, ours))
 
@@ -178,6 +179,10 @@ class OldRegistrar(SctpHandler):
     @staticmethod
     def _send(association: ISctpAssociation, message: enrp.Message) -> None:
         association.send(enrp.encode(message), PPID_ENRP)
+
+
+def _swapped(checksum: int) -> int:
+    return (checksum & 0xFF) << 8 | checksum >> 8
 
 
 def _unknown(data: bytes, start: int, stop: int) -> list[int]:

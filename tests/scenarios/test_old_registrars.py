@@ -44,6 +44,8 @@ class OldTests(ScenarioTestCase):
         self.assertEqual(self.scope.trace.events(PeerLost), [])
         self.assertEqual(self.scope.trace.events(TakenOver), [])
         self.assertLessEqual(len(self.requests(old)) - before, 1)
+        asked = self.scope.trace.messages(enrp.HandleTableRequest, target=ours.name)
+        self.assertLessEqual(len([each for each in asked if each.message.sender == old.identifier]), 6)
 
     def requests(self, old: OldRegistrar) -> list[object]:
         return [message for message in old.heard if isinstance(message, enrp.HandleTableRequest)]

@@ -12,7 +12,7 @@ from rserpool.core.handlespace.changes import Outcome
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.events import Audited, OutOfPlace
-from rserpool.core.peering.peers import Peer, PeerList
+from rserpool.core.peering.peers import Peer, PeerList, swapped
 from rserpool.core.peering.replica import Replica
 from rserpool.core.rules import What
 from rserpool.core.wire import enrp
@@ -48,7 +48,10 @@ class Audits:
 
     def compare(self, peer: Peer, checksum: int | None, now: float) -> list[Effect]:
         """3.6.1 (3) to (5): a presence told the peer's own checksum; if ours of it differs, re-synchronise."""
-        if checksum is None or self._handlespace.checksum_of(peer.identifier) in (checksum, _swapped(checksum)):
+        known = self._handlespace.checksum_of(peer.identifier)
+        if checksum is not None and known != swapped(known):
+            peer.swaps = checksum == swapped(known) or (peer.swaps and checksum != known)
+        if checksum is None or known in (checksum, swapped(checksum)):
             return []
         return self.start(peer, now)
 
@@ -106,8 +109,3 @@ class Audits:
     def _request(self, peer: int, now: float) -> list[Effect]:
         self._timers.set((AUDIT, peer), now + self._no_response)
         return self._peers.to(peer, enrp.HandleTableRequest(self._server, peer, True))
-
-
-def _swapped(checksum: int) -> int:
-    # There are registrars that send it in the byte order of their machine.
-    return (checksum & 0xFF) << 8 | checksum >> 8

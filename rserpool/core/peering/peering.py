@@ -66,8 +66,8 @@ class Peering:
         self._timers = timers
         self._profile = profile
         self.suggest, self._asked = False, 0
-        self.peers = peers = PeerList(server, profile, timers)
-        self._ourselves = Ourselves(server, handlespace, lambda over: peers.private(over) and encapsulated(over))
+        self.peers = PeerList(server, profile, timers)
+        self._ourselves = Ourselves(server, handlespace, self.peers, encapsulated)
         self._greetings = Greetings(self._ourselves, timers, profile, lambda: not self.initialization.occupied)
         self._dials = Dials(random, timers)
         self._replica = Replica(server, handlespace, distances)
@@ -76,7 +76,7 @@ class Peering:
         self.initialization = Initialization(
             server, handlespace, self.peers, self._audits, timers, profile=profile, random=random
         )
-        self._updates = Updates(server, handlespace, peers)
+        self._updates = Updates(server, handlespace, self.peers)
         self.takeovers = Takeovers(
             self._ourselves, handlespace, self._replica, self.peers, timers, profile=profile, random=random
         )

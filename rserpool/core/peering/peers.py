@@ -29,12 +29,13 @@ class Peer:
     @ivar last_heard: RFC 5353 section 4.1: when anything came from it (monotonic seconds).
     @ivar answer_by: when a probe that is under way counts as failed, or None.
     @ivar private: whether it showed that it knows our private parameters; until then it is sent none.
+    @ivar swaps: whether it tells checksums in the wrong byte order; it is told them so, too.
     @ivar monitored: False while its takeover is under way, ours or another's (3.5.1: "not active").
     """
 
     __slots__ = (
         "address", "answer_by", "association", "identifier", "information", "last_heard", "monitored", "origin",
-        "private",
+        "private", "swaps",
     )  # fmt: skip
 
     def __init__(self, identifier: int, now: float, origin: str = "") -> None:
@@ -47,6 +48,7 @@ class Peer:
         self.answer_by: float | None = None
         self.monitored = True
         self.private = False
+        self.swaps = False
 
     def learn(self, information: ServerInformation, place: TransportAddress | None) -> None:
         """It told who and where it is; without a UDP port, that of C{place} counts, where it was seen or dialled."""
@@ -126,10 +128,9 @@ class PeerList:
         """
         return [association for association, sender in self._senders.items() if sender not in self._peers]
 
-    def private(self, association: Association) -> bool:
-        """Whether who speaks over an association knows our private parameters."""
-        peer = self._peers.get(self._senders.get(association, 0))
-        return peer is not None and peer.private
+    def over(self, association: Association) -> Peer | None:
+        """The peer that speaks over an association."""
+        return self._peers.get(self._senders.get(association, 0))
 
     def to(self, identifier: int, message: enrp.Message) -> list[Effect]:
         """A message for one peer, if there is an association with it."""
@@ -281,3 +282,8 @@ def knows_private(message: enrp.Message) -> bool:
         case enrp.HandleTableResponse(entries=entries):
             return any(each.encapsulation or each.framing for entry in entries for each in entry.elements)
     return False
+
+
+def swapped(checksum: int) -> int:
+    """The same checksum for registrars that compute it in the byte order of their machine."""
+    return (checksum & 0xFF) << 8 | checksum >> 8

@@ -9,7 +9,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Announce, Association, Effect, Notify, Send
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.events import Namesake
-from rserpool.core.peering.peers import Peer
+from rserpool.core.peering.peers import Peer, PeerList, swapped
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import ServerInformation
 
@@ -20,14 +20,17 @@ class Ourselves:
     The UDP port of SCTP over UDP is a private parameter, of which a registrar that does not know it may end. So it goes
     only to who knows it, and never by multicast; who learns of us without it takes the port that it sees.
 
-    @param tells_port: whether the UDP port is told over an association.
+    @param encapsulated: whether an association is encapsulated in UDP.
     @ivar server: our server identifier.
     """
 
-    def __init__(self, server: int, handlespace: Handlespace, tells_port: Callable[[Association], bool]) -> None:
+    def __init__(
+        self, server: int, handlespace: Handlespace, peers: PeerList, encapsulated: Callable[[Association], bool]
+    ) -> None:
         self.server = server
         self._handlespace = handlespace
-        self._tells_port = tells_port
+        self._peers = peers
+        self._encapsulated = encapsulated
         self._information: ServerInformation | None = None
         self._plain: ServerInformation | None = None
         self._discover = False
@@ -41,8 +44,12 @@ class Ourselves:
 
     def presence(self, association: Association, receiver: int = 0, *, reply_required: bool = False) -> Effect:
         """ENRP_PRESENCE over an association, with our checksum as it is now."""
-        information = self._information if self._tells_port(association) else self._plain
-        return Send(association, self._presence(information, receiver, reply_required))
+        peer = self._peers.over(association)
+        told = peer is not None and peer.private and self._encapsulated(association)
+        presence = self._presence(self._information if told else self._plain, receiver, reply_required)
+        if peer is not None and peer.swaps and presence.checksum is not None:
+            presence = replace(presence, checksum=swapped(presence.checksum))
+        return Send(association, presence)
 
     def presences(self, associations: Iterable[Association]) -> list[Effect]:
         """The same over each of these."""
