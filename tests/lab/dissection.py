@@ -45,6 +45,7 @@ FLAGS = {
     "subscribe": 1,
     "accepted": 1,
     "reply_required": 1,
+    "private": 0x80,
     "own_children_only": 1,
     "takeover_suggested": 1,
     "more_to_send": 2,
