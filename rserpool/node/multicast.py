@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
-from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
+from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress, scope
 
 IPV4_GROUP = "224.0.1.185"
 """RFC 5352 section 8.4."""
@@ -36,6 +36,7 @@ class MulticastGroup(DatagramProtocol):
         self._group = group
         self._interface = interface
         self._received = received
+        self._zone = ""
         self._port: Any = None
 
     def start(self, reactor: Any) -> IListeningPort:
@@ -53,7 +54,9 @@ class MulticastGroup(DatagramProtocol):
         if ":" in self._interface:
             # Twisted's own methods join at whichever interface the system prefers, or know IPv4 alone.
             try:
-                _join_ipv6(transport.getHandle(), group, self._interface)
+                index = _interface_index(self._interface)
+                self._zone = f"%{socket.if_indextoname(index)}" if index else ""
+                _join_ipv6(transport.getHandle(), group, index)
             except OSError as error:
                 self._not_joined(str(error.strerror or error))
             return
@@ -81,7 +84,11 @@ class MulticastGroup(DatagramProtocol):
             self._log.debug("cannot announce: {error}", error=error)
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        self._received(datagram, addr[0])
+        host = addr[0]
+        if ":" in host and "%" not in host and scope(host) == "link":
+            # Who answers there needs to know on which link.
+            host += self._zone
+        self._received(datagram, host)
 
 
 def default_group(interface: str) -> TransportAddress:
@@ -89,8 +96,7 @@ def default_group(interface: str) -> TransportAddress:
     return TransportAddress((IPV6_GROUP if ":" in interface else IPV4_GROUP,), ASAP_PORT)
 
 
-def _join_ipv6(handle: socket.socket, group: str, interface: str) -> None:
-    index = _interface_index(interface)
+def _join_ipv6(handle: socket.socket, group: str, index: int) -> None:
     request = socket.inet_pton(socket.AF_INET6, group.partition("%")[0]) + struct.pack("@I", index)
     handle.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
     handle.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)

@@ -17,7 +17,15 @@ from rserpool.core.addresses import ASAP_PORT
 from rserpool.core.element import PoolElement
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
-from rserpool.node.multicast import IF_INET6, IPV4_GROUP, IPV6_GROUP, MulticastGroup, _join_ipv6, default_group
+from rserpool.node.multicast import (
+    IF_INET6,
+    IPV4_GROUP,
+    IPV6_GROUP,
+    MulticastGroup,
+    _interface_index,
+    _join_ipv6,
+    default_group,
+)
 from rserpool.node.node import Node
 
 PORT = 20000 + os.getpid() % 20000
@@ -94,6 +102,16 @@ class ChannelTests(TestCase):
             raise SkipTest("no interface of this host has IPv6 multicast")
         await self.exchange(TransportAddress((group,), PORT), interface)
 
+    def test_link_local_source(self) -> None:
+        """It is told with its link: otherwise nobody could dial it."""
+        if not has_ipv6():
+            raise SkipTest("this host has no IPv6")
+        heard = Heard()
+        channel = self.channel(TransportAddress(("ff01::133",), PORT + 2), "::1", heard)
+        for source in ("fe80::5", "2001:db8::5", "fe80::6%lo"):
+            channel.datagramReceived(b"", (source, 1))
+        self.assertEqual(["fe80::5%lo", "2001:db8::5", "fe80::6%lo"], [source for _, source in heard.datagrams])
+
     def test_cannot_join(self) -> None:
         """An address that is no group: a line in the log, and nothing else."""
         for group, interface in (("127.0.0.1", "127.0.0.1"), ("::1", "::1")):
@@ -156,7 +174,7 @@ def multicast(group: str, interface: str) -> bool:
         if ":" in interface:
             with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as six:
                 six.bind(("::", 0))
-                _join_ipv6(six, group, interface)
+                _join_ipv6(six, group, _interface_index(interface))
                 six.settimeout(2)
                 six.sendto(b"?", (group, six.getsockname()[1]))
                 return six.recv(1) == b"?"

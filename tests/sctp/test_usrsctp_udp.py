@@ -45,7 +45,7 @@ class PortTests(UsrsctpTestCase):
         """When all are taken, that is an error."""
         for port in REGISTRAR_ENCAPSULATION_PORTS:
             self.udp(self.host, port)
-        with self.assertRaises(CannotListenError):
+        with self.assertRaisesRegex(CannotListenError, "9899 to 9892, are taken"):
             await self.makeStack(self.host, encapsulation=None, registrar=True)
 
     async def test_others(self) -> None:

@@ -131,7 +131,13 @@ class UsrsctpStack(SocketStack[UsrsctpEndpoint]):
             except CannotListenError as error:
                 if error.socketError.errno != EADDRINUSE:
                     raise
-        self._open(hosts, candidates[-1])
+        try:
+            self._open(hosts, candidates[-1])
+        except CannotListenError as error:
+            if candidates is REGISTRAR_ENCAPSULATION_PORTS and error.socketError.errno == EADDRINUSE:
+                all_taken = "all UDP ports of registrars, 9899 to 9892, are taken; choose another"
+                raise CannotListenError(error.interface, error.port, OSError(EADDRINUSE, all_taken)) from None
+            raise
 
     def _open(self, hosts: tuple[str, ...], port: int) -> None:
         opened: list[UdpSocket] = []
