@@ -29,7 +29,7 @@ from rserpool.core.profiles import profile
 from rserpool.core.reading import YES_OR_NO, any_base, choice, number, parse_transport_address
 from rserpool.element.load import parse_policy
 from rserpool.element.server_endpoint import PoolServerEndpoint
-from rserpool.node.candidates import registrars_from
+from rserpool.node.candidates import lent_by, registrars_from
 from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import BACKENDS
 
@@ -43,7 +43,7 @@ def server_endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolServe
     @raise ValueError: of Twisted, if it does not know the inner endpoint.
     """
     pool, inner, keywords = _inner(args, keywords)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = lent_by(reactor)
     for name, parse in _KEYWORDS.items():
         text = keywords.pop(name, None)
         if text is not None:

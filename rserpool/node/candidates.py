@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from rserpool.core.addresses import ASAP_PORT, TransportAddress, scope
 from rserpool.core.errors import ConfigurationError
@@ -17,6 +18,12 @@ THIS_HOST = "127.0.0.1"
 REGISTRARS = "RSERPOOL_REGISTRARS"
 """The environment variable that names registrars, separated by blanks, where nothing else does."""
 _ANY_PORT = 9  # discard; nothing is sent to it
+
+
+def lent_by(reactor: Any) -> dict[str, Any]:
+    """What a reactor in memory (L{rserpool.testing}) has for who runs on it, where nothing else is said: its C{stack},
+    the C{registrars} and C{profile} of its scope, and its own C{hosts}; nothing for any other reactor."""
+    return dict(getattr(reactor, "lends", ()))
 
 
 def registrars_from(texts: Sequence[str], protocol: str = "sctp") -> tuple[TransportAddress, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, succeed
 
 from rserpool.core.errors import ConfigurationError, SctpUnavailable
 from rserpool.core.profiles import DEFAULT, Profile
@@ -30,6 +32,19 @@ def load_stack(backend: str) -> None:
 
         with suppress(SctpUnavailable):
             load()
+
+
+class Lent:
+    """The stack of a reactor in memory (L{rserpool.testing}), for who opens one there: its process closes it."""
+
+    def __init__(self, stack: ISctpStack) -> None:
+        self._stack = stack
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stack, name)
+
+    def close(self) -> Deferred[None]:
+        return succeed(None)
 
 
 def open_stack(
@@ -59,6 +74,9 @@ def open_stack(
     @raise ConfigurationError: if there is no such backend, or the kernel receives SCTP over UDP at another port.
     """
     check_backend(backend)
+    lent = getattr(reactor, "lends", {}).get("stack")
+    if lent is not None:
+        return cast(ISctpStack, Lent(lent))
     if backend != "usrsctp":
         from rserpool.sctp.kernel.stack import open_kernel
 

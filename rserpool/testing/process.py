@@ -94,6 +94,9 @@ class Process:
         self.reactor = HostReactor(
             scope.clock, scope.network, self.stack, self.host, name=self.name, trace=scope.trace, ahead=ahead
         )
+        self.reactor.lends.update(
+            stack=self.stack, registrars=scope.addresses, profile=scope.profile, hosts=(self.host,)
+        )
         self.alive = True
         self.born = scope.now
         try:

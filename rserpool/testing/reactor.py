@@ -6,7 +6,13 @@ from itertools import count
 from typing import Any
 
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver, IReactorTCP, IReactorTime
+from twisted.internet.interfaces import (
+    IHostnameResolver,
+    IReactorPluggableNameResolver,
+    IReactorSSL,
+    IReactorTCP,
+    IReactorTime,
+)
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
@@ -20,7 +26,7 @@ from rserpool.testing.tcp import Address, TcpEnd, address_of
 from rserpool.testing.trace import Dialled, Trace
 
 
-@implementer(IReactorTime, IReactorTCP, IReactorPluggableNameResolver)
+@implementer(IReactorTime, IReactorTCP, IReactorSSL, IReactorPluggableNameResolver)
 class HostReactor(Loop):
     """What services of one process take as their reactor.
 
@@ -31,6 +37,8 @@ class HostReactor(Loop):
     @ivar stack: its SCTP.
     @ivar name: what its scope calls it.
     @ivar trace: where its attempts to connect are noted.
+    @ivar lends: what services and endpoints take that are told nothing else: see
+        L{rserpool.node.candidates.lent_by}.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class HostReactor(Loop):
         self.name = name or host
         self.trace = trace or Trace()
         self.running = True
+        self.lends: dict[str, Any] = {}
         self.nameResolver: IHostnameResolver = Names(network)
         self._ports: dict[int, MemoryPort] = {}
         self._ends: dict[TcpEnd, None] = {}
@@ -106,6 +115,33 @@ class HostReactor(Loop):
         connector = MemoryConnector(self, host, port, factory, timeout)
         connector.connect()
         return connector
+
+    # IReactorSSL
+
+    def listenSSL(
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> MemoryPort:
+        """See C{IReactorSSL.listenSSL}, and L{listenTCP}."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        clock: Any = self
+        return self.listenTCP(port, TLSMemoryBIOFactory(contextFactory, False, factory, clock), backlog, interface)
+
+    def connectSSL(
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        timeout: float = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> MemoryConnector:
+        """See C{IReactorSSL.connectSSL}, and L{connectTCP}."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        clock: Any = self
+        tls = TLSMemoryBIOFactory(contextFactory, True, factory, clock)
+        return self.connectTCP(host, port, tls, timeout, bindAddress)
 
     def getReaders(self) -> list[Any]:
         """Ports that listen, and connections."""

@@ -103,6 +103,11 @@ class PoolClientEndpoint:
         running.chainDeferred(connected)
         return connected
 
+    @property
+    def connected(self) -> bool:
+        """Whether a connection that it made is open."""
+        return bool(self._connections.open)
+
     def element_of(self, protocol: Any) -> PoolElementParameter | None:
         """The element that serves a protocol which this endpoint connected; None if there is none.
 

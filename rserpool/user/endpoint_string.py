@@ -16,47 +16,23 @@ The keywords, all of them optional:
     - C{announce=yes|no}: whether to look for registrars that announce themselves by multicast, too (no).
 
 Endpoints with the same registrars, transport, profile, backend and announcements share a pool user for each
-reactor. It starts with the first connect and stops when the reactor does.
+reactor: see L{rserpool.user.shared}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
-
-from twisted.internet.defer import Deferred
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import YES_OR_NO, above_0, choice
-from rserpool.core.user.events import Resolved
-from rserpool.node.candidates import registrars_from
+from rserpool.node.candidates import lent_by, registrars_from
 from rserpool.sctp.stack import BACKENDS
 from rserpool.user.endpoint import PoolClientEndpoint
-from rserpool.user.service import PoolUserService
+from rserpool.user.shared import shared_user
 
 N = TypeVar("N", int, float)
-
-_shared: WeakKeyDictionary[Any, dict[tuple[Any, ...], SharedPoolUser]] = WeakKeyDictionary()
-
-
-class SharedPoolUser(PoolUserService):
-    """A pool user that starts with the first question, and stops with its reactor."""
-
-    def resolve(
-        self,
-        pool: bytes | str,
-        *,
-        items: int | None = None,
-        timeout: float | None = None,
-        fresh: bool = False,
-        patience: float = 0.0,
-    ) -> Deferred[Resolved]:
-        if not self.running:
-            self.startService()
-            self.reactor.addSystemEventTrigger("before", "shutdown", self.stopService)
-        return super().resolve(pool, items=items, timeout=timeout, fresh=fresh, patience=patience)
 
 
 def endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolClientEndpoint:
@@ -73,20 +49,20 @@ def endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolClientEndpoi
         if not registrars:
             raise ConfigurationError(f"rserpool:{pool}: what is {':'.join(rest)!r}? write registrar=HOST:PORT")
         registrars = ":".join([registrars, *rest])
-    addresses = registrars_from(registrars.split("+") if registrars else ())
-    asking = _ASKING | _taken(keywords, _ASKING_KEYWORDS)
+    lent = lent_by(reactor)
+    lent.pop("hosts", None)
+    addresses = registrars_from(registrars.split("+")) if registrars else lent.pop("registrars", registrars_from(()))
+    asking = _ASKING | lent | _taken(keywords, _ASKING_KEYWORDS) | {"registrars": addresses}
     connecting = _taken(keywords, _CONNECTING_KEYWORDS)
     if keywords:
         raise ConfigurationError(
             f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; "
             "choose from registrar, transport, profile, timeout, attempt, items, drop, grace, backend, announce"
         )
-    users = _shared.setdefault(reactor, {})
-    settings = (addresses, *asking.values())
-    user = users.get(settings)
-    if user is None:
-        user = users[settings] = SharedPoolUser(reactor, addresses, **asking)
-    return PoolClientEndpoint(user, pool, **connecting)
+    user = shared_user(reactor, asking)
+    endpoint = PoolClientEndpoint(user, pool, **connecting)
+    user.endpoints.add(endpoint)
+    return endpoint
 
 
 def _taken(keywords: dict[str, str], parsers: dict[str, Callable[[str], Any]]) -> dict[str, Any]:

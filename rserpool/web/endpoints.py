@@ -155,7 +155,7 @@ class PoolWebEndpoint:
         def attempt(endpoint: IStreamClientEndpoint, element: PoolElementParameter) -> Deferred[T]:
             self.element, self.reused = element, True
             if self._creator is not None and self.certificate is not None:
-                endpoint = TlsEndpoint(self._creator, endpoint, self.certificate)
+                endpoint = TlsEndpoint(self._creator, endpoint, self.certificate, self.pool.user.reactor)
             key = ("rserpool", self.pool.handle, self.certificate, element.identifier, element.user_transport)
             return connect(_New(self, endpoint), key)
 

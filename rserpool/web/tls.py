@@ -31,9 +31,13 @@ class TlsEndpoint:
     @param creator: what C{twisted.internet.ssl.optionsForClientTLS} returns.
     @param inner: the endpoint.
     @param name: the name that the certificate is checked against; for errors.
+    @param clock: the reactor: by itself TLS takes the one that is installed.
     """
 
-    def __init__(self, creator: IOpenSSLClientConnectionCreator, inner: IStreamClientEndpoint, name: str) -> None:
+    def __init__(
+        self, creator: IOpenSSLClientConnectionCreator, inner: IStreamClientEndpoint, name: str, clock: Any = None
+    ) -> None:
+        self._clock = clock
         self._creator = creator
         self._inner = inner
         self._name = name
@@ -50,7 +54,7 @@ class TlsEndpoint:
         """
         done: Deferred[IProtocol] = Deferred(lambda _: give_up())
         factory = _Handshaking(protocolFactory, done, self._name)
-        connecting = self._inner.connect(TLSMemoryBIOFactory(self._creator, True, factory))
+        connecting = self._inner.connect(TLSMemoryBIOFactory(self._creator, True, factory, self._clock))
 
         def give_up() -> None:
             if factory.transport is None:
