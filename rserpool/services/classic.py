@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -31,7 +31,7 @@ class Echo(SctpProtocol):
             self.transport.send(data, ppid, stream, unordered)
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class EchoStream(Protocol):
     """Sends everything back; reads nothing while its client reads nothing."""
 
@@ -42,6 +42,14 @@ class EchoStream(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.transport.write(data)
+
+    def readConnectionLost(self) -> None:
+        """The client has said everything, and may still read."""
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody asks for it."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.transport.unregisterProducer()

@@ -75,6 +75,16 @@ class ClassicTests(SynchronousTestCase):
         self.scope.until(lambda: len(client.received) == len(data))
         self.assertEqual(data, client.received)
 
+    def test_half_closed(self) -> None:
+        """Who has said everything still gets all of it back, and then the end."""
+        client = self.client("echo", "tcp")
+        data = bytes(range(256)) * 4096
+        client.transport.write(data)
+        client.transport.loseWriteConnection()
+        self.scope.until(lambda: client.lost)
+        self.assertTrue(client.lost.check(ConnectionDone))
+        self.assertEqual(data, client.received)
+
     def test_discard(self) -> None:
         """Nothing comes back."""
         for protocol, send in (("sctp", "send"), ("tcp", "write")):

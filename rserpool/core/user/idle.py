@@ -1,6 +1,7 @@
-"""Over TCP, a registrar that falls silent is noticed also where nothing is asked (RFC 5352 section 2.1).
+"""A registrar that falls silent is noticed also where nothing is asked (RFC 5352 section 2.1).
 
-Who watches pools may ask nothing for hours, and TCP tells of no silence. SCTP has heartbeats.
+Who watches pools may ask nothing for hours, and TCP tells of no silence. SCTP has heartbeats, but those of the profile
+C{rfc} take minutes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from rserpool.core.wire import asap
 
 NOBODY = b"\0is anybody there?"
 """A pool that is never there: whoever answers to it lives."""
+HEARTBEATS = 5.0
+"""SCTP whose heartbeats are no more than so many seconds apart notices silence by itself."""
 _IDLE = ("idle",)
 
 
@@ -31,7 +34,9 @@ class Idle:
 
     def listen(self, now: float) -> None:
         """Somebody watches a pool at the home."""
-        if self._hunt.protocol == "tcp" and self._hunt.home is not None and _IDLE not in self._timers:
+        if self._hunt.protocol != "tcp" and self._profile.heartbeat_interval <= HEARTBEATS:
+            return
+        if self._hunt.home is not None and _IDLE not in self._timers:
             self._heard = now
             self._timers.set(_IDLE, now + self._profile.idle)
 
