@@ -162,7 +162,7 @@ class PooledService(Service):
     def _tell_of_others(self) -> None:
         places = {each.serving.place for each in self._all}
         self._ports.look()
-        if None in places or self._others_told or not self._ports.others(places):
+        if self._wanted or None in places or self._others_told or not self._ports.others(places):
             return
         self._others_told = True
         self._log.warn(
