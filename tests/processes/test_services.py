@@ -75,6 +75,7 @@ class PortTests(ProcessTests):
         over_sctp: Any = await PoolClientEndpoint(user, "sctp").connect(Factory.forProtocol(Client))
         over_sctp.transport.write(b"GET / HTTP/1.0\r\n\r\n")
         await over_sctp.gets(b"200 OK")
+        await over_sctp.lost
         self.assertIsInstance(transports["udp"], UdpTransport)
         asker = Asker((transports["udp"].addresses[0], transports["udp"].port))
         network: Any = reactor
