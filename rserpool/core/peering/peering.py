@@ -121,16 +121,15 @@ class Peering:
         """Something arrived at the multicast group of ENRP from the IP address C{source} (3.1)."""
         if not isinstance(message, enrp.Presence):
             return []
-        peer = self.peers.get(message.sender)
-        if peer is not None and self.peers.is_at(peer, source):
-            # 3.4.1, 3.6.1: as good as one over the association.
+        peer, outcomes = self.peers.get(message.sender), list[Outcome]()
+        if peer is not None and self.peers.is_at(peer, source):  # 3.4.1, 3.6.1: as good as one over an association
             self.peers.alive(peer, now)
-            return [*self._lives(peer.identifier, now), *self._compare(peer, message.checksum, now)]
+            outcomes = [*self._lives(peer.identifier, now), *self._compare(peer, message.checksum, now)]
         if self.peers.present(message.sender):
-            return []
+            return outcomes
         told = message.information
         address = TransportAddress((source,), ENRP_PORT) if told is None else usable_address(told, source)
-        return [] if address is None else [*self._dials.want(address, source)]
+        return outcomes if address is None else [*outcomes, *self._dials.want(address, source)]
 
     def announce(self, action: UpdateAction, element: Element) -> list[Effect]:
         """3.3: tell all peers about an element of ours."""

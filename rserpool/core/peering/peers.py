@@ -219,8 +219,8 @@ class PeerList:
         peer.answer_by = None
 
     def is_at(self, peer: Peer, host: str) -> bool:
-        """Whether a peer that has an association is at this IP address."""
-        return host in self._hosts(peer)
+        """Whether a peer is at this IP address."""
+        return host in (self._hosts(peer) or (() if peer.address is None else peer.address.hosts))
 
     # Whether they live
 

@@ -114,6 +114,17 @@ class MulticastTests(SynchronousTestCase):
                 effects += self.announce(0xFFFF, host)
             self.assertEqual(any(getattr(each, "event", None) == PeerLost(P) for each in effects), lost)
 
+    def test_a_sign_of_life_without_an_association(self) -> None:
+        """A peer that cannot be dialled now, and is heard, is not dead; it is dialled again."""
+        for host, lost in ((None, False), ("10.9.9.9", True)):
+            self.setUp()
+            self.scope.lose(P)
+            effects = self.announce(0xFFFF, host)
+            effects += self.scope.note(self.scope.enrp.connect_failed(place(P), self.scope.now))
+            self.assertEqual(any(getattr(each, "event", None) == PeerLost(P) for each in effects), lost)
+            if not lost:
+                self.assertEqual(self.scope.calls(self.announce(0xFFFF)), [place(P)])
+
     def test_without_a_udp_port(self) -> None:
         """A stranger that was announced is looked for at the UDP ports that registrars take, where we have one."""
         for ours, ports in ((OURS, [0, *range(9899, 9891, -1)]), (replace(OURS, encapsulation=0), [0])):
