@@ -63,6 +63,7 @@ class PortTests(UsrsctpTestCase):
         """A link-local address is told with its interface, others as they are."""
         index, name = socket.if_nameindex()[0]
         self.assertEqual(f"fe80::1%{name}", udp.with_zone("fe80::1", 9899, 0, index))
+        self.assertEqual("fe80::1%65000", udp.with_zone("fe80::1", 9899, 0, 65000))
         self.assertEqual("2001:db8::1", udp.with_zone("2001:db8::1", 9899, 0, 0))
         self.assertEqual("10.0.0.1", udp.with_zone("10.0.0.1", 9899))
 

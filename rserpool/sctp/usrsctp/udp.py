@@ -64,7 +64,13 @@ def family_of(host: str) -> int:
 
 def with_zone(host: str, port: int, flow: int = 0, zone: int = 0) -> str:
     """The host of an address of the socket module, with the interface where a link-local one means something."""
-    return f"{host}%{socket.if_indextoname(zone)}" if zone else host
+    if not zone:
+        return host
+    try:
+        return f"{host}%{socket.if_indextoname(zone)}"
+    except OSError:
+        # The interface is gone.
+        return f"{host}%{zone}"
 
 
 def routed(host: str) -> str:
