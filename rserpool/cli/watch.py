@@ -15,6 +15,7 @@ from rserpool.cli.show import Lines, element_json, policy_name, row
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
 from rserpool.core.user.events import PoolChanged
+from rserpool.core.wire.asap_users import fills_answer
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.service import PoolUserService
 
@@ -34,6 +35,7 @@ class Watcher:
         self._lines = Lines(out, as_json, clock)
         self._elements: dict[int, PoolElementParameter] = {}
         self._exists: bool | None = None
+        self._cut = False
 
     def changed(self, change: PoolChanged) -> None:
         """The pool is like this now."""
@@ -50,6 +52,10 @@ class Watcher:
                 self._print("=" if first else "+", change, "  ".join(row(element)), element)
             elif element != self._elements[identifier]:
                 self._print("~", change, "  ".join(row(element)), element)
+        cut = fills_answer(change.handle, change.elements or ())
+        if cut and not self._cut:
+            self._print("cut", change, "this is as many as an answer holds: there may be more")
+        self._cut = cut
         if not exists and self._exists is not False:
             self._print("no pool", change, f"no pool is named {handle_text(change.handle)}; waiting for it")
         self._elements, self._exists = elements, exists

@@ -23,7 +23,7 @@ from rserpool.core import (
     UnknownPool,
 )
 from rserpool.core.handles import handle_text
-from rserpool.core.user.events import Resolved
+from rserpool.core.user.events import PoolChanged, Resolved
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import encode_pool_element
 from tests.pool_scope import PoolScope
@@ -207,6 +207,18 @@ class WatchTests(CommandCase):
         marks = [line.split()[1:3] for line in self.lines()]
         self.assertEqual(marks[:2], [["=", "pool"], ["=", "0x00000001"]])
         self.assertEqual(marks[-1], ["+", "0x00000002"])
+
+    def test_cut(self) -> None:
+        """Once it is said that there may be more than what is seen."""
+        transport = TcpTransport(80, "10.0.1.1")
+        elements = [PoolElementParameter(n, 1, 60, transport, PolicyParameter(1)) for n in range(1700)]
+        wire = asap.encode_handle_resolution_response(b"pool", b"", [encode_pool_element(one) for one in elements])
+        seen: Any = asap.decode(wire).message
+        watcher = watch.Watcher(self.out, True, lambda: 0.0)
+        for each in (seen.elements, seen.elements[:-1], seen.elements[:9]):
+            watcher.changed(PoolChanged(b"pool", 1, each))
+        changes = [json.loads(line)["change"] for line in self.lines()]
+        self.assertEqual(1, changes.count("cut"))
 
     def test_json_at_the_start(self) -> None:
         """What was there, and what came."""
