@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from twisted.internet.defer import CancelledError, Deferred
 
 from rserpool.cli.options import OK, add_reporting_options, add_user_options, number, reporting, user_from
-from rserpool.cli.signals import ENDING, on_signals
+from rserpool.cli.signals import ENDING, RELOADING, on_signals
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.proxy.descriptors import room_for
@@ -70,6 +70,8 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
         print(f"{options.prog}: no more than {limit} connections fit the limit of file descriptors", file=out)
     proxy = ProxyService(user, options.pool, endpoints, drop=options.drop, limit=limit, grace=options.grace, **timeout)
     restore = on_signals(reactor, (signal.SIGUSR1,), lambda _: print(proxy.counters, file=out, flush=True))
+    nothing = f"{options.prog}: SIGHUP: nothing is to be loaded anew"
+    keep = on_signals(reactor, RELOADING, lambda _: print(nothing, file=out, flush=True))
     service = reporting(reactor, options, user, proxy)
     service.startService()
     try:
@@ -79,11 +81,12 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
             print(f"{options.prog}: relays {address_text(port)}", file=out, flush=True)
         await Deferred()
     except CancelledError:
-        on_signals(reactor, ENDING, lambda _: proxy.hurry())
+        on_signals(reactor, tuple(set(ENDING) - set(RELOADING)), lambda _: proxy.hurry())
         if proxy.counters.open:
             print(f"{options.prog}: waiting for {proxy.counters.open} connections", file=out, flush=True)
     finally:
         await service.stopService()
         restore()
+        keep()
     print(f"{options.prog}: {proxy.counters}", file=out, flush=True)
     return OK

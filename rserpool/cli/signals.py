@@ -9,6 +9,8 @@ from typing import Any
 from twisted.internet.base import ReactorBase
 from twisted.internet.error import ReactorNotRunning
 
+RELOADING = tuple(getattr(signal, name) for name in ("SIGHUP",) if hasattr(signal, name))
+"""Signals that ask a service to load anew what it can, and never end it."""
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 """Signals that ask a process to end."""
 

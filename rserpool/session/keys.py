@@ -51,6 +51,12 @@ class KeyFile(Service):
         if self._loop.running:
             self._loop.stop()
 
+    what = "the keys of cookies"
+
+    def reload(self) -> None:
+        """Look at the file now, as SIGHUP asks for."""
+        self.look()
+
     def look(self) -> None:
         """Take the keys anew if the file has changed; if it is wrong, the keys stay, and the log says why."""
         try:

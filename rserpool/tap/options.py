@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python import usage
@@ -24,6 +25,7 @@ from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, rep
 from rserpool.node.candidates import registrars_from
 from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
+from rserpool.tap.signals import Signals
 
 T = TypeVar("T")
 ONCE = frozenset(
@@ -166,6 +168,7 @@ class Started(MultiService):
         super().__init__()
         self._name = name
         self._starting = False
+        self._signals = Signals(name, self)
         for one in services:
             one.setServiceParent(self)
 
@@ -190,7 +193,17 @@ class Started(MultiService):
         self._attempt(super().privilegedStartService)
 
     def startService(self) -> None:
+        from twisted.internet import reactor
+
         self._attempt(super().startService)
+        self._signals.take(reactor)
+
+    def stopService(self) -> Any:
+        return maybeDeferred(super().stopService).addBoth(self._stopped)
+
+    def _stopped(self, result: Any) -> Any:
+        self._signals.give_back()
+        return result
 
     def _attempt(self, start: Callable[[], None]) -> None:
         self._starting = True

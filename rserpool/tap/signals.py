@@ -1,0 +1,75 @@
+"""What SIGHUP and SIGUSR1 do to a process of twistd: load anew what can be, and tell what was done; neither ends it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.application.service import IServiceCollection
+from twisted.internet.base import ReactorBase
+from twisted.logger import Logger
+
+_log = Logger()
+
+
+class Signals:
+    """Those of one process.
+
+    @param service: what runs; each service in it may have C{reload()}, and C{counters}.
+    """
+
+    def __init__(self, name: str, service: Any) -> None:
+        self._name = name
+        self._service = service
+        self._before: dict[int, Any] = {}
+
+    def take(self, reactor: Any) -> None:
+        """From now on they come here. SIGHUP that is ignored from the start (as C{nohup} does it) stays so."""
+        if not isinstance(reactor, ReactorBase) or self._before:
+            return
+        for what, act in (("SIGHUP", self.reload), ("SIGUSR1", self.tell)):
+            number = getattr(signal, what, None)
+            try:
+                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._handler(reactor, act))
+            except ValueError:
+                # Not in the main thread: nobody will send them here.
+                return
+
+    def give_back(self) -> None:
+        """What was before is again; but who was killed by them still is not."""
+        before, self._before = self._before, {}
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if handler is signal.SIG_DFL else handler)
+
+    def _handler(self, reactor: Any, act: Callable[[], None]) -> Callable[[int, Any], None]:
+        def handle(number: int, frame: Any) -> None:
+            # twistd turns its log file over at SIGUSR1.
+            before = self._before.get(number)
+            if callable(before):
+                before(number, frame)
+            reactor.callFromThread(act)
+
+        return handle
+
+    def reload(self) -> None:
+        """Load anew."""
+        reloaded = [each for each in services_in(self._service) if hasattr(each, "reload")]
+        for each in reloaded:
+            each.reload()
+        what = "; ".join(each.what for each in reloaded) or "nothing is to be"
+        _log.info("{name}: SIGHUP: {what} loaded anew", name=self._name, what=what)
+
+    def tell(self) -> None:
+        """Log the counters."""
+        counters = [str(each.counters) for each in services_in(self._service) if hasattr(each, "counters")]
+        _log.info("{name}: {counters}", name=self._name, counters="; ".join(counters) or "nothing is counted")
+
+
+def services_in(service: Any) -> Iterator[Any]:
+    """A service, those in it, and those that it wraps."""
+    yield service
+    inner = list(service) if IServiceCollection.providedBy(service) else []
+    for each in [*inner, *filter(None, [getattr(service, "_around", None)])]:
+        yield from services_in(each)
