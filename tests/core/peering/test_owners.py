@@ -88,6 +88,19 @@ class OwnerTests(SynchronousTestCase):
         scope.all_of(P, replace(deletion, receiver=0))
         self.assertEqual(scope.elements(POOL), {})
 
+    def test_many_reports_of_ours(self) -> None:
+        """A peer says again and again that an element of ours is gone: one question answers that."""
+        scope = PeeringStage().ready(P)
+        scope.up("element")
+        scope.register("element", POOL, element(1))
+        found = scope.registrar.handlespace.find(POOL, 1)
+        assert found is not None
+        deletion = enrp.HandleUpdate(P, 0, enrp.UpdateAction.DEL_PE, POOL, found.parameter())
+        asked = [message for _ in range(100) for message in scope.sent("element", scope.all_of(P, deletion))]
+        self.assertEqual(asked, [asap.EndpointKeepAlive(SERVER, POOL, False, 1)])
+        scope.tell("element", asap.EndpointKeepAliveAck(POOL, 1))
+        self.assertEqual(scope.elements(POOL), {1: SERVER})
+
     def test_answers_that_nobody_asked_for(self) -> None:
         """They change nothing, and are told."""
         scope = PeeringStage().ready(P)
