@@ -24,6 +24,7 @@ from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user.events import ErrorReceived, PoolChanged, ResolutionFailed, Resolved
 from rserpool.core.user.places import serves_at
 from rserpool.core.user.pool_user import PoolUser
+from rserpool.core.user.suspects import Memory
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.node.candidates import any_hosts, local_hosts_towards, over, registrars_from
 from rserpool.node.counting import LimitedLog
@@ -91,6 +92,7 @@ class PoolUserService(Service):
         self._random = random or Random(SystemRandom().getrandbits(128))
         self._given_stack = stack
         self._user: PoolUser | None = None
+        self._memory = Memory()
         self._node: Node | None = None
         self._waiting: dict[object, Deferred[Resolved]] = {}
         self._subscriptions = Subscriptions(reactor, self._watch, self._unwatch)
@@ -130,7 +132,8 @@ class PoolUserService(Service):
         hosts = self._local_hosts()
         transport, stack = self._open(hosts)
         registrars = over(self._registrars, transport)
-        self._user = PoolUser(registrars, profile=self.profile, random=self._random, protocol=transport)
+        options: Any = {"profile": self.profile, "random": self._random, "protocol": transport}
+        self._user = PoolUser(registrars, **options, memory=self._memory)
         node = self._node = Node(self.reactor, self._user, self._notified)
         if stack is None:
             node.asap.open_tcp()
@@ -232,10 +235,7 @@ class PoolUserService(Service):
         self._node.perform(self._user.report(handle, identifier, self._node.now()))
 
     def begin(self, handle: bytes, element: PoolElementParameter, instead_of: int = 0) -> Use:
-        """Count that an element is given something, for the policies that go by load.
-
-        @param instead_of: C{first} of an answer, if none of it was tried before; 0 for none.
-        """
+        """Count that an element is given something, for the policies that go by load; see L{PoolUser.begin}."""
         return Use(self._user, handle, element.identifier, instead_of)
 
     def subscribe(self, pool: bytes | str, callback: Callable[[PoolChanged], object]) -> Subscription:

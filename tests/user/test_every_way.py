@@ -150,6 +150,37 @@ class MemoryTests(SynchronousTestCase):
             self.scope.advance(0.5)
         self.assertLess(slow, 9)
 
+    def test_after_a_rest(self) -> None:
+        """A user that was stopped and started again, as that of endpoint strings is when it is idle, still knows whom
+        it cannot reach, and which pools there were."""
+        self.scope = PoolScope(self)
+        user = self.user = self.scope.client.service
+        for number in (1, 2):
+            self.scope.member(number)
+        endpoint = PoolClientEndpoint(user, b"pool")
+        self.connect_and_keep_trying(endpoint)
+        self.scope.close(2)
+        self.connect_and_keep_trying(endpoint)
+        for _ in range(3):
+            self.scope.result(user.stopService())
+            user.startService()
+            self.scope.tried()
+            self.connect_and_keep_trying(endpoint)
+            self.assertNotIn(8002, self.scope.tried())
+        self.scope.result(user.stopService())
+        for member in self.scope.members.values():
+            self.scope.result(member.stop())
+        user.startService()
+        waiting = endpoint.connect(Factory.forProtocol(Taking))
+        self.scope.advance(20.0)
+        self.assertNoResult(waiting)
+        self.scope.member(3)
+        self.scope.result(waiting)
+
+    def connect_and_keep_trying(self, endpoint: PoolClientEndpoint) -> None:
+        for _ in range(4):
+            self.scope.result(endpoint.connect(Factory.forProtocol(Taking)))
+
 
 class LoopbackTests(LoopbackCase):
     """Programs without a reactor."""

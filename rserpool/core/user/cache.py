@@ -11,7 +11,7 @@ from rserpool.core.policies import POLICIES, ROUND_ROBIN, Policy
 from rserpool.core.profiles import Profile
 from rserpool.core.user.events import Resolved
 from rserpool.core.user.own import Own, Use, loads_in
-from rserpool.core.user.suspects import Suspects
+from rserpool.core.user.suspects import Memory, Suspects
 from rserpool.core.wire.parameters import PoolElementParameter
 
 NOT_YET = 5.0
@@ -48,14 +48,14 @@ class CachedPool:
 class Cache(dict[bytes, CachedPool]):
     """The pools, by their handles."""
 
-    def __init__(self, timers: Timers, profile: Profile, random: Dice) -> None:
+    def __init__(self, timers: Timers, profile: Profile, random: Dice, memory: Memory) -> None:
         super().__init__()
         self._timers = timers
         self._profile = profile
         self._random = random
-        self.suspects = Suspects(timers, profile)
+        self.suspects = Suspects(timers, profile, memory)
         self._own: dict[bytes, Own] = {}
-        self._seen: dict[bytes, None] = {}
+        self._seen = memory.seen
         self._uses: dict[Hashable, Use] = {}
 
     def store(self, handle: bytes, pool: CachedPool, asked: bool) -> CachedPool:

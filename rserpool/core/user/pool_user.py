@@ -13,6 +13,7 @@ from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.user.cache import Cache
 from rserpool.core.user.events import ErrorReceived
 from rserpool.core.user.resolution import Resolution
+from rserpool.core.user.suspects import Memory
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
 
@@ -32,10 +33,14 @@ class PoolUser:
         profile: Profile,
         random: Dice,
         protocol: str = "sctp",
+        memory: Memory | None = None,
     ) -> None:
+        """
+        @param memory: what an earlier one knew, on the same clock; it is kept up to date.
+        """
         self._timers: Timers = Deadlines()
         self._hunt = ServerHunt(registrars, profile, self._timers, protocol)
-        self._cache = Cache(self._timers, profile, random)
+        self._cache = Cache(self._timers, profile, random, memory or Memory())
         self._resolution = Resolution(self._hunt, self._cache, self._timers, profile)
 
     @property

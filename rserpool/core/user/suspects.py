@@ -5,7 +5,7 @@ An element that its registrar reaches and its user does not stays in the pool. O
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rserpool.core.backoff import Backoff
 from rserpool.core.deadlines import Timers
@@ -31,15 +31,29 @@ class _Suspect:
     tried: bool = True
 
 
-class Suspects:
-    """Those of one user, by pool and PE identifier. Its timers are those whose keys begin with C{"suspect"}."""
+@dataclass(slots=True)
+class Memory:
+    """What a user knows that outlives its association with a registrar, and its service's rest.
 
-    def __init__(self, timers: Timers, profile: Profile) -> None:
+    @ivar suspects: elements that could not be reached, by pool and PE identifier.
+    @ivar seen: the pools that were there once, in the order in which they were seen last.
+    """
+
+    suspects: dict[tuple[bytes, int], _Suspect] = field(default_factory=dict)
+    seen: dict[bytes, None] = field(default_factory=dict)
+
+
+class Suspects:
+    """Those of one user. Its timers are those whose keys begin with C{"suspect"}."""
+
+    def __init__(self, timers: Timers, profile: Profile, memory: Memory) -> None:
         self._timers = timers
         first = 2 * profile.keep_alive_timeout
         self._pauses = Backoff(first, max(first, LONGEST))
         self._trial = 2 * profile.t1_enrp_request
-        self._suspects: dict[tuple[bytes, int], _Suspect] = {}
+        self._suspects = memory.suspects
+        for (handle, identifier), suspect in self._suspects.items():
+            self._set(handle, identifier, suspect, suspect.until)
 
     def __bool__(self) -> bool:
         return bool(self._suspects)
