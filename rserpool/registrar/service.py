@@ -31,6 +31,7 @@ from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.lifetime import Lifetime
 from rserpool.node.multicast import ENRP_GROUP, default_group
 from rserpool.node.node import Node
+from rserpool.node.shutdown import Ending
 from rserpool.plugins import add_policies
 from rserpool.registrar.collector import Garbage
 from rserpool.registrar.log import OperatorLog
@@ -105,8 +106,7 @@ class RegistrarService(Service):
         self._hosts = encapsulation_hosts or asap.hosts
         self._profile = profile
         self._backend = backend
-        self._announce = announce
-        self._announce_group = announce_group
+        self._announce, self._announce_group = announce, announce_group
         self._discover, self._discover_group = discover, discover_group
         self._given_stack = stack
         self._tcp_port: Any = None
@@ -125,6 +125,7 @@ class RegistrarService(Service):
         )
         self._begin()
         self._life = Lifetime("the registrar", self._begin)
+        self._ending = Ending(reactor, lambda: self._life.end(self._stop()), self.stopService)
         self._operator = OperatorLog(reactor, self._log, identifier)
         self._tame_garbage, self._garbage = tame_garbage, Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)
@@ -153,11 +154,15 @@ class RegistrarService(Service):
             self.node.abandon()
             raise
         super().startService()
+        self._ending.arm()
 
     def stopService(self) -> Deferred[None]:
-        """Close every association, and free the ports."""
+        """Close every association, and free the ports.
+
+        It is called before the reactor shuts down, unless it was before: elements find another registrar at once.
+        """
         super().stopService()
-        return ensureDeferred(self._life.end(self._stop()))
+        return self._ending.begin()
 
     @property
     def encapsulation_port(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.processes.harness import Process, ProcessTests, Registrar, all_of
+from tests.processes.harness import Process, ProcessTests, Registrar, all_of, free_address
 
 RUNS = """
 import sys
@@ -24,6 +24,16 @@ async def main(reactor):
     await serverFromString(reactor, sys.argv[1]).listen(Factory.forProtocol(Echo))
     await Deferred()
 react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+"""
+
+SERVES = """
+import sys
+from twisted.internet import reactor
+from rserpool.core import parse_transport_address
+from rserpool.registrar import RegistrarService
+RegistrarService(reactor, asap=parse_transport_address(sys.argv[1] + ":3863"), encapsulation=9899).startService()
+print("ready", flush=True)
+reactor.run()
 """
 
 
@@ -60,3 +70,14 @@ class EndlessTests(ProcessTests):
         nobody.signal("TERM")
         await nobody.ended
         self.no_traceback(other, nobody)
+
+    async def test_registrar(self) -> None:
+        """A registrar says goodbye, too: its elements look for another at once."""
+        host = free_address()
+        program = self.spawn("-c", SERVES, host)
+        await program.says("ready")
+        element = self.element(f"{host}:3863")
+        await element.says("pool: registered as")
+        program.signal("TERM")
+        await all_of(program.ended, element.says("no home registrar: looking for one"))
+        self.assertEqual("ready", program.text)
