@@ -86,12 +86,14 @@ class ServerHunt:
         self._timers.set(_T5, now + self._t5)
         return self._round(now)
 
-    def fail(self, now: float) -> list[Effect]:
-        """The home registrar does not answer: leave it and look for another."""
+    def fail(self, now: float, refused: bool = False) -> list[Effect]:
+        """The home registrar does not answer, or refuses for now and rests: leave it and look for another."""
         effects: list[Effect] = []
         if self.home is not None:
             # It may be the only one: a shutdown that it does not answer would keep us from dialling it again.
             effects.append(Abort(self.home))
+            if refused and self.address is not None:
+                self._rest(self.address, now)
             self._avoided = self.address
         self.home = self.address = None
         return effects + self.hunt(now)

@@ -206,7 +206,7 @@ class PoolElement:
                     or association != self._hunt.home
                 ):
                     return []
-                if isinstance(message, asap.DeregistrationResponse) or not message.rejected:
+                if not (message.causes if isinstance(message, asap.DeregistrationResponse) else message.rejected):
                     self._hunt.answered()
                 before = membership.state
                 effects = self._step(membership, membership.answer(message), now)
@@ -278,8 +278,9 @@ class PoolElement:
             match action:
                 case Action.REGISTER | Action.DEREGISTER if home is not None:
                     effects.append(membership.ask(action, home, self._hunt.address))
-                case Action.HUNT:
-                    effects += self._hunt.fail(now) + self._home_changed(now)
+                case Action.HUNT | Action.HUNT_ELSEWHERE:
+                    refused = action is Action.HUNT_ELSEWHERE
+                    effects += self._hunt.fail(now, refused) + self._home_changed(now)
                 case _:
                     effects += membership.tell(action, identifier, self._hunt.address)
         timer, deadline = ("registration", membership.handle), membership.deadline()

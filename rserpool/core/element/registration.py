@@ -139,6 +139,8 @@ class Action(Enum):
     """Send ASAP_DEREGISTRATION to the home registrar."""
     HUNT = auto()
     """The home registrar does not answer: find another (3.6)."""
+    HUNT_ELSEWHERE = auto()
+    """It refuses for now: let it rest, and find another (3.6)."""
     NEW_IDENTIFIER = auto()
     """Draw another PE identifier, if the user did not choose it."""
     RESTORE = auto()
@@ -253,7 +255,7 @@ def _answered(
             return Postponed(now + pause, pause, held), actions
         case Rejection(CauseCode.LACK_OF_RESOURCES), Leaving():
             # Not ready, or too busy: another registrar may do it sooner.
-            return LeavingHomeless(), (Action.HUNT,)
+            return LeavingHomeless(), (Action.HUNT_ELSEWHERE,)
         case Deregistered(), Leaving():
             return Gone(), (Action.TELL_LEFT,)
         case Deregistered(), Member():

@@ -170,7 +170,7 @@ MOVES = {
     ("leaving", "home found"): (Leaving(103.0), DEREGISTER),
     ("leaving", "home lost"): (LeavingHomeless(), ()),
     ("leaving", "deregistered"): (Gone(), (Action.TELL_LEFT,)),
-    ("leaving", "no resources"): (LeavingHomeless(), HUNT),
+    ("leaving", "no resources"): (LeavingHomeless(), (Action.HUNT_ELSEWHERE,)),
     ("leaving", "time-out"): (LeavingHomeless(), HUNT),
     ("leaving, homeless", "home found"): (Leaving(103.0), DEREGISTER),
 }
