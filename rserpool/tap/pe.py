@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import rserpool.tap.interrupts  # noqa: F401  # isort: skip
+
 from typing import Any
 
 from twisted.application.service import IService, IServiceMaker

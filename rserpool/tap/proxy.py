@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import rserpool.tap.interrupts  # noqa: F401  # isort: skip
+
 from random import SystemRandom
 from typing import Any
 

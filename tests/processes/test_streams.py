@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 
 from twisted.trial.unittest import SkipTest
@@ -62,3 +63,9 @@ class StreamTests(ProcessTests):
         second = self.rserpool("monitor", "--listen", host)
         self.assertEqual(await second.ended, 1, second.text)
         self.assertEqual(len(second.lines), 1, second.text)
+
+    async def test_interrupted(self) -> None:
+        """Who interrupts a subcommand of twistd while it is being loaded gets no traceback."""
+        for name in ("ns", "pe", "proxy", "classic"):
+            process = self.spawn("-c", f"import rserpool.tap.{name}; raise KeyboardInterrupt")
+            self.assertEqual((await process.ended, process.text), (-signal.SIGINT, ""))
