@@ -70,7 +70,9 @@ class Foreign:
         return False, outcomes
 
     def failed(self, element: Element) -> list[Outcome]:
-        """It cannot be asked, or does not answer: its home must hear of that."""
+        """It cannot be asked, or does not answer: its home must hear of that, once."""
+        if element not in self._asked:
+            return []
         self.forget(element)
         told = authority.doubts().ruling is Ruling.PASSED_ON
         return [Doubted(element, element.home)] if told else []

@@ -105,6 +105,15 @@ class ReportTests(SynchronousTestCase):
         late = self.stage.registrar.association_up("pe", peer, self.stage.now, True)
         self.assertEqual(late, [Close("pe")])
 
+    def test_the_dial_fails_late(self) -> None:
+        """Its home has heard of it already; one that is gone by then is of no interest."""
+        [peer] = self.stage.dialled(self.report())
+        self.assert_home_hears(self.stage.pass_time(DEFAULT.keep_alive_timeout + 0.01))
+        self.assertEqual(self.stage.refused(peer), [])
+        [peer] = self.stage.dialled(self.report())
+        self.told(enrp.UpdateAction.DEL_PE)
+        self.assertEqual(self.stage.refused(peer), [])
+
     def test_its_association_is_lost(self) -> None:
         self.asked()
         self.assert_home_hears(self.stage.lost("pe"))
