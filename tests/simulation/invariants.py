@@ -126,6 +126,8 @@ def _users(cluster: Cluster) -> list[str]:
     faults = []
     expected = wanted(cluster)
     for user in cluster.users:
+        if user.alive and user.role.hunting:
+            faults.append(f"{user.name} looks for a registrar")
         for handle, seen in user.seen.items() if user.alive else ():
             there = {identifier for pool, identifier in expected if pool == handle}
             if set(seen.elements) != there:

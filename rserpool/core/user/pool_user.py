@@ -48,6 +48,11 @@ class PoolUser:
         """Where the home registrar is."""
         return self._hunt.address
 
+    @property
+    def hunting(self) -> bool:
+        """Whether a registrar is looked for (3.6)."""
+        return self._hunt.hunting
+
     def guess_ports(self, wanted: bool) -> None:
         """Whether registrars that are announced without a UDP port are looked for at those that registrars take."""
         self._hunt.guesses = wanted
