@@ -33,7 +33,7 @@ class OptionTests(SynchronousTestCase):
         for sentence, *words in (
             ("--pool NAME is needed", "--listen", "8080"),
             ("--listen ENDPOINT is needed", "--pool", "www"),
-            ("--registrar: 'nowhere'", *at, "--registrar", "nowhere"),
+            ("--registrar: 'no:where'", *at, "--registrar", "no:where"),
             ("--transport: there is no transport 'udp'", *at, "--transport", "udp"),
             ("--limit: 0 is not between", *at, "--limit", "0"),
             ("--grace: 'x' is not a number of seconds", *at, "--grace", "x"),
