@@ -64,7 +64,10 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
 
 def _once(answered: Sequence[Answer]) -> list[Answer]:
     """Each registrar at the first of its addresses."""
-    return list({answer.identifier: answer for answer in reversed(answered)}.values())[::-1]
+    once: dict[int | None, Answer] = {}
+    for answer in answered:
+        once.setdefault(answer.identifier, answer)
+    return list(once.values())
 
 
 def _remarks(answered: Sequence[Answer], here: bool) -> list[str]:

@@ -164,11 +164,13 @@ def reachable(one: TransportAddress, other: TransportAddress) -> bool:
 def scopes(answers: Sequence[Answer]) -> list[list[Answer]]:
     """Who knows whom: registrars that know each other, also by others, stand together, in the order of C{answers}."""
     groups: list[tuple[set[int], list[Answer]]] = []
-    for answer in {each.identifier: each for each in answers if each.identifier is not None}.values():
+    for answer in {each.identifier: each for each in reversed(answers) if each.identifier is not None}.values():
         known, members = {answer.identifier or 0, *answer.peers}, [answer]
         for group in [group for group in groups if group[0] & known]:
             groups.remove(group)
             known |= group[0]
-            members = group[1] + members
+            members += group[1]
         groups.append((known, members))
-    return [members for _, members in groups]
+    return sorted(
+        (sorted(members, key=answers.index) for _, members in groups), key=lambda group: answers.index(group[0])
+    )

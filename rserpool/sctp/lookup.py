@@ -36,8 +36,12 @@ class _Receiver:
 
 
 def look_up(reactor: Any, host: str, found: Callable[[list[str]], object]) -> None:
-    """Find all addresses of a name by the reactor's resolver; none if there is no such name."""
-    reactor.nameResolver.resolveHostName(_Receiver(found), host, addressTypes=[IPv4Address, IPv6Address])
+    """Find all addresses of a name by the reactor's resolver; none if there is no such name, or resolver."""
+    resolver = getattr(reactor, "nameResolver", None)
+    if resolver is None:
+        found([])
+        return
+    resolver.resolveHostName(_Receiver(found), host, addressTypes=[IPv4Address, IPv6Address])
 
 
 async def with_addresses(reactor: Any, address: TransportAddress) -> TransportAddress:
