@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -113,8 +114,8 @@ def place_of(port: Any) -> Place:
 def _told(port: Any) -> str:
     kind = kind_of(port)
     if kind not in KINDS:
-        return f"{kind} {getattr(port.getHost(), 'name', '')}".strip()
-    return f"{place_of(port)}{' (a client, as it seems)' if is_client(port) else ''}"
+        return f"{kind} {os.fsdecode(getattr(port.getHost(), 'name', None) or '')}".strip()
+    return f"{place_of(port)}{' (of a client, as it seems)' if is_client(port) else ''}"
 
 
 def bound_hosts(address: Any) -> tuple[str, ...]:

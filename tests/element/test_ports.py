@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import Any
 
@@ -108,8 +109,23 @@ class ListeningPortsTests(TestCase):
         number = port.getHost().port
         self.assertEqual({}, ports.serving())
         self.assertEqual({Place("udp", number): [port]}, ports.serving("udp"))
-        self.assertEqual(f"udp:{number} (a client, as it seems)", ports.told())
+        self.assertEqual(f"udp:{number} (of a client, as it seems)", ports.told())
         self.assertEqual(UdpTransport(number, "127.0.0.1"), user_transport("udp", number, ("127.0.0.1",)))
+
+    def test_unix_and_multicast(self) -> None:
+        """UNIX ports cannot be registered, and what belongs to a multicast group is none that serves; they are told."""
+        network: Any = reactor
+        ports = ListeningPorts(reactor)
+        path = self.mktemp()
+        unix = ports.during(lambda: network.listenUNIX(path, Factory.forProtocol(Protocol)))
+        self.addCleanup(unix.stopListening)
+        group = ports.during(lambda: network.listenMulticast(0, DatagramProtocol(), listenMultiple=True))
+        self.addCleanup(group.stopListening)
+        self.assertEqual(({}, {}), (ports.serving(), ports.serving("tcp")))
+        number = group.getHost().port
+        self.assertEqual(
+            {f"unix {path}", f"udp:{number} (of a client, as it seems)"}, set(re.split(", (?=u)", ports.told()))
+        )
 
     def test_udp_server(self) -> None:
         """One with a number of its own serves."""
