@@ -1,9 +1,9 @@
 """Runs the tests with trial, and closes with one plain line: C{N passed, M failed, K skipped}.
 
 C{python tests/run.py [--no-coverage] [--workers N] [NAME ...]}: a name is what trial takes (C{tests.core.wire},
-C{tests/test_package.py}); without one, every test runs but those of the lab (C{make lab}), shared by two processes,
-and 200 seeds of the simulated cluster. Branch coverage is measured (but for the seeds) if the coverage package is
-there, and no names are given.
+C{tests/test_package.py}); without one, every test runs but those of the lab (C{make lab}) and of the field (C{make
+field}), shared by two processes, and 200 seeds of the simulated cluster. Branch coverage is measured (but for the
+seeds) if the coverage package is there, and no names are given.
 """
 
 from __future__ import annotations
@@ -79,9 +79,10 @@ class Count:
 
 
 def everything() -> list[str]:
-    """All modules of tests, but those that need the lab. Those that wait for processes are first."""
+    """All modules of tests, but those of the lab and the field. Those that wait for processes are first."""
     found = [one.name for one in pkgutil.walk_packages([str(ROOT / "tests")], "tests.") if not one.ispkg]
-    names = [name for name in found if name.rpartition(".")[2].startswith("test_") and name.split(".")[1] != "lab"]
+    apart = ("lab", "field")
+    names = [name for name in found if name.rpartition(".")[2].startswith("test_") and name.split(".")[1] not in apart]
     return sorted(names, key=lambda name: (not name.startswith("tests.processes."), name))
 
 
