@@ -14,7 +14,18 @@ from twisted.internet.error import ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-TWISTD = "from twisted.scripts.twistd import run; run()"
+TWISTD = """
+import ctypes, os, signal, sys, threading
+os.setsid()  # what is typed at the terminal is for the demonstration alone, which ends its processes
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nobody outlives it, not even who is frozen
+def alone():
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=alone, daemon=True).start()
+from twisted.scripts.twistd import run
+run()
+"""
 KEPT = 200
 """So many lines of what a process printed are kept, to show them if something goes wrong."""
 

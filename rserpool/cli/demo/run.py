@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TextIO
 
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater
 
 from rserpool.cli.demo.screen import Screen
 from rserpool.cli.demo.stage import POOL, Stage
 from rserpool.cli.demo.traffic import DEADLINE, Requests, Traffic
 from rserpool.cli.options import number as above_0
+from rserpool.cli.signals import ENDING, on_signals
 from rserpool.core.profiles import PROFILES, Profile
 from rserpool.user.service import PoolUserService
 
@@ -56,6 +60,9 @@ class Demo:
             for traffic in traffics:
                 await traffic.stop()
         finally:
+            # They would ask a user that is stopped, again and again.
+            for traffic in traffics:
+                traffic.cancel()
             if drawing.running:
                 drawing.stop()
             for user in users:
@@ -81,6 +88,10 @@ class Demo:
     async def stop(self) -> None:
         """End every process that was started."""
         await self._stage.end()
+
+    def kill(self) -> None:
+        """End them at once."""
+        self._stage.kill()
 
     async def _story(self) -> None:
         stage = self._stage
@@ -156,11 +167,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
     """Run the demonstration; 1 if a request was lost."""
-    demo = Demo(reactor, Screen(out), profile=PROFILES[options.profile], phase=options.phase, workers=options.workers)
+    screen = Screen(out)
+    demo = Demo(reactor, screen, profile=PROFILES[options.profile], phase=options.phase, workers=options.workers)
+    running = ensureDeferred(demo.run())
+    screen.lost = lambda: reactor.callLater(0, running.cancel)
     try:
-        return await demo.run()
+        return await running
+    except CancelledError:
+        if screen.error is not None:
+            raise screen.error from None
+        raise
     finally:
-        await demo.stop()
+        # Who cannot wait ends them at once.
+        restore = on_signals(reactor, ENDING, lambda _: demo.kill())
+        await to_the_end(demo.stop())
+        restore()
+
+
+async def to_the_end(ending: Coroutine[Any, Any, None]) -> None:
+    """Do it, however often it is cancelled."""
+    done = ensureDeferred(ending)
+    while not done.called:
+        waiting: Deferred[None] = Deferred()
+        done.addBoth(_passed_on, waiting)
+        with suppress(CancelledError):
+            await waiting
+
+
+def _passed_on(result: Any, waiting: Deferred[None]) -> Any:
+    if not waiting.called:
+        waiting.callback(None)
+    return result
 
 
 def _ms(seconds: float) -> str:

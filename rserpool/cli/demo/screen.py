@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -39,7 +39,11 @@ class Row:
 
 
 class Screen:
-    """Shows servers, requests and events."""
+    """Shows servers, requests and events.
+
+    @ivar error: why nothing can be shown any more: whoever read it had enough, or the disk is full.
+    @ivar lost: called when that is so.
+    """
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
@@ -49,6 +53,8 @@ class Screen:
         self._drawn = 0
         self._last = 0.0
         self._before: dict[int, int] = {}
+        self.error: OSError | None = None
+        self.lost: Callable[[], object] = lambda: None
 
     def event(self, text: str) -> None:
         """Tell of something that happened, with the seconds since the start."""
@@ -56,7 +62,16 @@ class Screen:
         if self._live:
             self._events.append(line)
         else:
-            print(line, file=self._out, flush=True)
+            self._print(line)
+
+    def _print(self, *lines: str, end: str = "\n") -> None:
+        if self.error is not None:
+            return
+        try:
+            print(*lines, sep="\n", end=end, file=self._out, flush=True)
+        except OSError as error:
+            self.error = error
+            self.lost()
 
     def draw(self, rows: Sequence[Row], requests: Requests) -> None:
         """Show how things stand: redrawn on a terminal, one line a second elsewhere."""
@@ -64,21 +79,17 @@ class Screen:
         if not self._live:
             if now - self._last >= 1.0:
                 self._last = now
-                print(f"{now - self._start:6.2f} s  {self._line(rows, requests)}", file=self._out, flush=True)
+                self._print(f"{now - self._start:6.2f} s  {self._line(rows, requests)}")
             return
         lines = [*self._picture(rows, requests), "", *self._events[-EVENTS:]]
         if self._drawn:
-            print(f"\x1b[{self._drawn}F\x1b[J", end="", file=self._out)
-        print("\n".join(lines), file=self._out, flush=True)
+            self._print(f"\x1b[{self._drawn}F\x1b[J", end="")
+        self._print(*lines)
         self._drawn = len(lines)
 
     def summary(self, rows: Sequence[Row], requests: Requests, figures: Sequence[tuple[str, str]]) -> None:
         """The table for the last time, and the figures, each a name and a value."""
-        print("", *self._table(rows, requests), sep="\n", file=self._out)
-        print("", file=self._out)
-        for name, value in figures:
-            print(f"  {name:<52}{value}", file=self._out)
-        self._out.flush()
+        self._print("", *self._table(rows, requests), "", *(f"  {name:<52}{value}" for name, value in figures))
 
     def _line(self, rows: Sequence[Row], requests: Requests) -> str:
         parts = []

@@ -143,6 +143,11 @@ class Stage:
             row.listed = row.identifier in listed
         self._look()
 
+    def kill(self) -> None:
+        """End every process at once."""
+        for process in self._processes.values():
+            process.signal("KILL")
+
     async def end(self) -> None:
         """End every process that was started, the servers first, so that they can say goodbye."""
         for servers in (True, False):
@@ -151,11 +156,12 @@ class Stage:
             for process in alive:
                 process.signal("CONT")
                 process.signal("TERM")
+            late = [self._reactor.callLater(5.0, process.signal, "KILL") for process in alive]
             for process in alive:
-                late = self._reactor.callLater(5.0, process.signal, "KILL")
                 await self.gone(process.name)
-                if late.active():
-                    late.cancel()
+            for one in late:
+                if one.active():
+                    one.cancel()
 
     def _present(self, name: str, identifier: int) -> Row:
         for row in self.rows:

@@ -75,6 +75,7 @@ class Traffic:
         self._pool = pool
         self._pages = pages
         self._running = True
+        self._cancelled = False
         self._done: Deferred[Any] | None = None
 
     def start(self, workers: int, pause: float) -> None:
@@ -91,6 +92,13 @@ class Traffic:
         self._running = False
         assert self._done is not None
         return self._done
+
+    def cancel(self) -> None:
+        """Send no more requests, and wait for nothing."""
+        self._running, self._cancelled = False, True
+        if self._done is not None:
+            self._done.addErrback(lambda _: None)
+            self._done.cancel()
 
     async def _work(self, number: int, pause: float) -> None:
         chosen: list[PoolElementParameter] = []
@@ -114,7 +122,7 @@ class Traffic:
         """The identifier of the element that answered; None if the request is lost."""
         deadline = time.monotonic() + DEADLINE
         attempts = 0
-        while (left := deadline - time.monotonic()) > 0:
+        while not self._cancelled and (left := deadline - time.monotonic()) > 0:
             chosen.clear()
             try:
                 fetching = Deferred.fromCoroutine(self._fetch(agent, page))
@@ -132,7 +140,7 @@ class Traffic:
                 self.requests.repeated += attempts > 0
                 return chosen[-1].identifier
             attempts += 1
-        self.requests.lost += 1
+        self.requests.lost += not self._cancelled
         return None
 
     async def _fetch(self, agent: Agent, page: str) -> bytes:
