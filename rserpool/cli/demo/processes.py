@@ -20,7 +20,8 @@ os.setsid()  # what is typed at the terminal is for the demonstration alone, whi
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nobody outlives it, not even who is frozen
 def alone():
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # sys.stdin has a lock, which the end of the interpreter wants
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 threading.Thread(target=alone, daemon=True).start()
 from twisted.scripts.twistd import run
