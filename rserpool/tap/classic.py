@@ -135,12 +135,12 @@ class _Told:
     _log = Logger()
 
     def __init__(self, inner: IStreamServerEndpoint, name: str) -> None:
-        self._inner = inner
+        self.inner = inner
         self._name = name
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """See C{IStreamServerEndpoint.listen}."""
-        return self._inner.listen(protocolFactory).addCallback(self._tell)
+        return self.inner.listen(protocolFactory).addCallback(self._tell)
 
     def _tell(self, port: IListeningPort) -> IListeningPort:
         at: Any = port.getHost()

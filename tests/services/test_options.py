@@ -51,9 +51,9 @@ class OptionTests(SynchronousTestCase):
         from rserpool.tap import classic
 
         service: Any = classic.makeService(self.options("rserpool-chargen", "--sctp", "127.0.0.1:9"))
-        self.assertIsInstance(service.endpoint, SctpServerEndpoint)
+        self.assertIsInstance(service.endpoint.inner, SctpServerEndpoint)
         service = classic.makeService(self.options("rserpool-pingpong", "--tcp", "[::1]:9", "--fail-after", "3"))
-        self.assertIsInstance(service.endpoint, TCP6ServerEndpoint)
+        self.assertIsInstance(service.endpoint.inner, TCP6ServerEndpoint)
         self.assertEqual(3, service.factory.fail_after)
         self.assertIsInstance(service.factory.cookies, UnsignedCookies)
 
