@@ -21,6 +21,8 @@ class Updates:
 
     def announce(self, action: UpdateAction, element: Element, suggest: bool) -> list[Effect]:
         """Tell all peers about an element of ours; C{suggest} a takeover (draft-dreibholz-rserpool-enrp-takeover)."""
+        if not len(self._peers):
+            return []
         connected = [peer for peer in self._peers if peer.association is not None]
         updates = {private: self._update(action, element, private) for private in {peer.private for peer in connected}}
         effects: list[Effect] = [Send(peer.association, updates[peer.private]) for peer in connected]
