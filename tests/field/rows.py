@@ -15,8 +15,9 @@ from tests.processes.harness import ROOT
 PAGE = ROOT / "docs" / "field.md"
 BEGIN, END = "<!-- rows: begin -->\n", "<!-- rows: end -->\n"
 Test = TypeVar("Test", bound=Callable)
-AGAIN = "the request under way may fail; the next is answered by another element"
-NONE = "no request fails; the next are answered by another element"
+AGAIN = "fails over"
+NONE = "nothing is lost"
+CUT = "may cut one request"
 
 
 @dataclass(frozen=True)
