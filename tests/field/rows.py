@@ -16,8 +16,8 @@ PAGE = ROOT / "docs" / "field.md"
 BEGIN, END = "<!-- rows: begin -->\n", "<!-- rows: end -->\n"
 Test = TypeVar("Test", bound=Callable)
 AGAIN = "fails over"
-NONE = "nothing is lost"
-CUT = "may cut one request"
+NONE = "finishes what it has"
+CUT = "cuts what it has"
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class OtherTests(FieldTests):
     async def supervised_and_proxied(self, kind: str, ask: Callable[[int], str]) -> None:
         """Programs that cut what is under way when they are asked to end."""
         await self.begin()
-        await self.fail_over(lambda name: self.supervised(kind, name), await self.proxied(ask), drains=False)
+        await self.fail_over(lambda name: self.supervised(kind, name), await self.proxied(ask))
 
     @row("autobahn, WebSocket", STRING, "websockets through `rserpool proxy`")
     async def test_autobahn(self) -> None:
@@ -110,7 +110,7 @@ class OtherTests(FieldTests):
             protocol.transport.abortConnection()
             return name
 
-        await self.fail_over(lambda name: self.supervised("websockets", name), ask, drains=False)
+        await self.fail_over(lambda name: self.supervised("websockets", name), ask)
 
     @row("ldaptor, LDAP", STRING, "ldaptor's client on `rserpool:POOL`")
     async def test_ldaptor(self) -> None:
@@ -132,16 +132,12 @@ class OtherTests(FieldTests):
     @row("pymodbus, Modbus TCP", PROCMON, "pymodbus through `rserpool proxy`", drained=CUT)
     async def test_pymodbus(self) -> None:
         await self.begin()
-        await self.fail_over(
-            lambda name: self.supervised("pymodbus", name), await self.proxied(by_pymodbus), drains=False
-        )
+        await self.fail_over(lambda name: self.supervised("pymodbus", name), await self.proxied(by_pymodbus))
 
     @row("aiosmtpd, SMTP", PROCMON, "smtplib through `rserpool proxy`", drained=CUT)
     async def test_aiosmtpd(self) -> None:
         await self.begin()
-        await self.fail_over(
-            lambda name: self.supervised("aiosmtpd", name), await self.proxied(by_smtplib), drains=False
-        )
+        await self.fail_over(lambda name: self.supervised("aiosmtpd", name), await self.proxied(by_smtplib))
 
     @row("aMQTT, a broker of MQTT", PROCMON, "paho-mqtt through `rserpool proxy`", drained=CUT)
     async def test_amqtt(self) -> None:
@@ -150,6 +146,4 @@ class OtherTests(FieldTests):
     @row("fakeredis, Redis", PROCMON, "redis-py through `rserpool proxy`", drained=CUT)
     async def test_fakeredis(self) -> None:
         await self.begin()
-        await self.fail_over(
-            lambda name: self.supervised("fakeredis", name), await self.proxied(by_redis), drains=False
-        )
+        await self.fail_over(lambda name: self.supervised("fakeredis", name), await self.proxied(by_redis))
