@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.task import deferLater
+from twisted.internet.tcp import Port
 from twisted.logger import Logger
 
 from rserpool.node.reactor import clock_of
@@ -29,9 +30,18 @@ async def drained(reactor: Any, ports: Sequence[Any], grace: float, log: Logger)
     since: dict[Any, float] = {}
     if count := connections(reactor, ports):
         log.info("{count} connections: draining", count=count)
+    _accept(ports)
     while connections(reactor, ports) and now() < deadline:
         _end_idle(_idle(reactor, ports), since, now())
         await deferLater(reactor, LOOK)
+        _accept(ports)
+
+
+def _accept(ports: Sequence[Any]) -> None:
+    """Take the connections that wait: they would be reset when the port closes, with what users have sent."""
+    for port in ports:
+        if isinstance(port, Port) and port.connected:
+            port.doRead()
 
 
 def connections(reactor: Any, ports: Sequence[Any]) -> int:
