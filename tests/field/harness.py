@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
@@ -36,9 +37,9 @@ class FieldTests(ProcessTests):
         self.addCleanup(self._end_programs)
 
     def _end_programs(self) -> None:
-        for process in list(self._programs):
-            if process.status is None:
-                self.kill(process)
+        for pid in self._programs.values():
+            with suppress(ProcessLookupError):
+                os.kill(pid, SIGKILL)
 
     def kill(self, process: Process) -> None:
         """C{kill -9}: a server, and the program that it supervises."""
