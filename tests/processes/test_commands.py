@@ -147,7 +147,7 @@ class CommandTests(ProcessTests):
         registrar = await self.registrar()
         element = self.element(registrar)
         watching = self.rserpool("watch", "pool", "--registrar", registrar.text)
-        await watching.says(r"\+ 0x")
+        await watching.says(r"[=+] 0x")
         watching.transport.closeStdout()
         element.signal("TERM")
         self.assertEqual(-signal.SIGTERM, await element.ended)
