@@ -7,6 +7,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from rserpool.core import SctpUnavailable
 from rserpool.sctp import ISctpStack, open_stack
+from rserpool.sctp.notifications import AddressChange
 from tests.sctp.contract import SctpContract
 
 
@@ -25,6 +26,12 @@ class UsrsctpContractTests(SctpContract, TestCase):
             return open_stack(reactor, backend="usrsctp", hosts=hosts, encapsulation=self.encapsulation)
         except SctpUnavailable as error:
             raise SkipTest(str(error)) from None
+
+    async def test_the_only_path(self) -> None:
+        """libusrsctp names no address where a peer has one alone: it is that one."""
+        association, connecting, _, _ = await self.pair()
+        association.endpoint.notified(AddressChange(association.identifier, "", "unreachable"))
+        self.assertEqual([(association.peer_addresses[0], False)], connecting.paths[-1:])
 
 
 class SharedPortContractTests(UsrsctpContractTests):
