@@ -75,7 +75,8 @@ def _remarks(answered: Sequence[Answer], here: bool) -> list[str]:
     first, *others = scopes(answered) or [[]]
     remarks = []
     for other in others:
-        remark = f"{_names(first)} and {_names(other)} do not know each other: these are two scopes"
+        sides = ("", "") if len(first) == len(other) == 1 else (" on one side", " on the other")
+        remark = f"{_names(first)}{sides[0]} and {_names(other)}{sides[1]} do not know each other: these are two scopes"
         pairs = ((one, another) for one in first for another in other if reachable(one.address, another.address))
         one, another = next(pairs, (None, None))
         if one and another:

@@ -36,8 +36,8 @@ class Profile:
     (C{registrar.supervision})."""
     # RFC 5352 section 7
     t1_enrp_request: float
-    """How long a registrar may take to answer a resolution (C{user.resolution}); also how long an element may take to
-    accept (C{user.trying})."""
+    """How long a registrar may take to answer a resolution before another is asked, but see L{patience}
+    (C{user.resolution}); also how long an element may take to accept, where nothing else is said (C{user.trying})."""
     t2_registration: float
     """How long a registrar may take to answer a registration (C{element.registration})."""
     t3_deregistration: float

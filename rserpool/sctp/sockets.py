@@ -229,7 +229,7 @@ class SocketEndpoint(SctpEndpoint[A], Generic[A, K]):
 
     def _address_changed(self, association: A, host: str, state: str) -> None:
         if state in ("available", "confirmed", "unreachable") and association.established:
-            self.tell("addressChanged", association, host or association.peer_addresses[0], state != "unreachable")
+            self.tell("addressChanged", association, host, state != "unreachable")
 
     def _changed(self, association: A | None, change: AssociationChange) -> None:
         identifier, socket = change.association, self.socket

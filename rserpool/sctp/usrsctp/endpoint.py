@@ -163,6 +163,10 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         finally:
             self._draining = False
 
+    def _address_changed(self, association: UsrsctpAssociation, host: str, state: str) -> None:
+        # A peer has one address here, which the library does not name.
+        super()._address_changed(association, association.peer_addresses[0], state)
+
     def _drain(self) -> None:
         engine = self.engine
         lib = engine.library.lib
