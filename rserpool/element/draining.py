@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.task import deferLater
-from twisted.internet.tcp import Port
 from twisted.logger import Logger
 
 from rserpool.node.reactor import clock_of
@@ -39,6 +38,9 @@ async def drained(reactor: Any, ports: Sequence[Any], grace: float, log: Logger)
 
 def _accept(ports: Sequence[Any]) -> None:
     """Take the connections that wait: they would be reset when the port closes, with what users have sent."""
+    # It loads TLS.
+    from twisted.internet.tcp import Port
+
     for port in ports:
         if isinstance(port, Port) and port.connected:
             port.doRead()

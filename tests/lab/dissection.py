@@ -20,7 +20,7 @@ from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, 
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.parameters import DccpTransport, OpaqueTransport, ServerInformation, UdpLiteTransport
-from rserpool.core.wire.private import encode_encapsulation, encode_framing, encode_will
+from rserpool.core.wire.private import encode_dead, encode_encapsulation, encode_framing, encode_will
 from rserpool.core.wire.tlv import Decoded
 
 PORTS = range(9892, 9900)
@@ -121,6 +121,8 @@ def facts_of(message: Any) -> Facts:
         facts["cookie", message.cookie] += 1
     if getattr(message, "exclusive", False):
         facts["parameter_value", encode_will(True)[4:]] += 1
+    if getattr(message, "dead", ()):
+        facts["parameter_value", encode_dead(message.dead)[4:]] += 1
     if getattr(message, "encapsulation", 0):
         facts["parameter_value", encode_encapsulation(message.encapsulation)[4:]] += 1
     for field in ("element", "elements", "entries", "policy", "information", "servers", "transports", "causes"):

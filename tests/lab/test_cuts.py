@@ -77,7 +77,7 @@ class CutTests(ScopeTests):
 
         await self.cut_each(resolve, *processes)
         self.assertEqual(answers, [[10]] * len(answers))
-        self.assertEqual(re.findall(r'"change": "(.*?)"', watching.output), ["pool", "+"])
+        self.assertEqual(re.findall(r'"change": "(.*?)"', watching.output), ["pool", "="])
         self.assertEqual(pool.history, [[10]])
         self.nothing_lost(*processes)
         self.no_traceback(element)
