@@ -18,14 +18,19 @@ import ctypes
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
 CLONE_NEWNET = 0x40000000
 HMAC = Path("/proc/sys/net/sctp/cookie_hmac_alg")
 NAMESPACES = Path("/run/netns")
+UDP_PORT = Path("/proc/sys/net/sctp/udp_port")
 _numbers = count(1)
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -226,3 +231,12 @@ class Networks:
         """The link comes up again."""
         with self._root:
             ip(f"link set {self._port(host, network)} up")
+
+
+async def receive_over_udp(host: Host) -> None:
+    """Let a host's kernel receive SCTP over UDP at 9899; now and then the port of a new host is free a moment later."""
+    while True:
+        with host, suppress(OSError):
+            UDP_PORT.write_text("9899")
+            return
+        await deferLater(reactor, 0.1)

@@ -16,7 +16,7 @@ from rserpool.element import PoolElementService
 from rserpool.registrar import RegistrarService
 from rserpool.sctp import ISctpStack, open_stack
 from rserpool.user import PoolUserService
-from tests.lab.networks import Host, Networks
+from tests.lab.networks import Host, Networks, receive_over_udp
 from tests.sctp.harness import Recorder, SctpHarness
 
 UDP_PORT = Path("/proc/sys/net/sctp/udp_port")
@@ -25,13 +25,12 @@ UDP_PORT = Path("/proc/sys/net/sctp/udp_port")
 class EncapsulationCase(SctpHarness, TestCase):
     """Hosts of both kinds; those with the kernel's SCTP receive it over UDP, too."""
 
-    def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         networks = Networks(self, 1)
         self.kernels, self.usrsctps = networks.hosts(2), networks.hosts(2)
         for host in self.kernels:
-            with host:
-                UDP_PORT.write_text("9899")
+            await receive_over_udp(host)
 
     def backend(self, host: Host) -> str:
         """What speaks SCTP at a host."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from rserpool.core import PoolElementParameter
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import ServerInformation
-from tests.lab.networks import Host
+from tests.lab.networks import Host, receive_over_udp
 from tests.lab.rsplib import RsplibTests
 
 OURS = 9898
@@ -18,16 +18,16 @@ ELEMENTS = 9897
 class PrivateParameterTests(RsplibTests):
     """What only we understand."""
 
-    def encapsulate(self, host: Host, remote: int) -> None:
+    async def encapsulate(self, host: Host, remote: int) -> None:
         """The kernel of a host receives SCTP over UDP at 9899, and dials at that port of others."""
+        await receive_over_udp(host)
         with host:
-            Path("/proc/sys/net/sctp/udp_port").write_text("9899")
             Path("/proc/sys/net/sctp/encap_port").write_text(str(remote))
 
     async def test_encapsulation(self) -> None:
         """It stands inside Server Information of our presences, and inside Pool Element of our tables."""
         ours, theirs, there, onlooker = self.networks.hosts(4)
-        self.encapsulate(theirs, OURS)
+        await self.encapsulate(theirs, OURS)
         self.their_registrar(theirs, 2)
         registrar = await self.our_registrar(ours, 1, theirs, backend="usrsctp", encapsulation=OURS)
         with there:
