@@ -143,10 +143,11 @@ class Supervision:
                 self._set(element, min(element.wake, element.asked + QUIET))
                 return []
             watch.answer_by = now + self._profile.keep_alive_timeout
-            self._set(element, min(watch.alive_until, watch.answer_by))
         elif over is not None:
             # The question that is under way answers this, too.
             return []
+        # Also where it is dialled again: else nobody would look whether it has answered.
+        self._set(element, min(watch.alive_until, watch.answer_by))
         return self._dial(element) if over is None else [self._keep_alive(element, over, now)]
 
     def _dial(self, element: Element) -> list[Outcome]:
