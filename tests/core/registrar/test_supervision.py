@@ -172,6 +172,18 @@ class SupervisionTests(SynchronousTestCase):
             self.assertTrue(1 < dialled < 30, dialled)
             self.assertEqual(POOL in stage.registrar.handlespace.pools, acknowledges)
 
+    def test_who_is_dialled_again_and_says_nothing_is_gone_in_time(self):
+        stage = RegistrarStage()
+        stage.up("a")
+        stage.register("a", POOL, element(1))
+        stage.lost("a")
+        stage.up("b", outbound=True)
+        stage.lost("b")
+        stage.pass_time(0.2)
+        stage.up("c", outbound=True)
+        stage.pass_time(5)
+        self.assertNotIn(POOL, stage.registrar.handlespace.pools)
+
     def test_elements_behind_one_address_share_one_probe(self):
         self.stage.register("a", POOL, element(2))
         self.assertEqual(len(self.stage.dialled(self.stage.lost("a"))), 1)
