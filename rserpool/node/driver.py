@@ -136,7 +136,7 @@ class Channel:
 
     def up(self, carrier: Carrier) -> bool:
         """An association is up; whether it is wanted."""
-        peer, outbound = carrier.peer, carrier.outbound
+        peer, outbound, now = carrier.peer, carrier.outbound, self.driver.now()
         if outbound:
             wanted = self._answered(carrier)
             if not wanted:
@@ -149,7 +149,7 @@ class Channel:
                 self.driver.met.append((self, other))
         self._settle(carrier, peer)
         self.driver.belongs(carrier, self)
-        self.driver.perform(self.speaker.association_up(carrier, peer, self.driver.now(), outbound))
+        self.driver.perform(self.speaker.association_up(carrier, peer, now, outbound, carrier.credentials))
         return True
 
     def received(self, carrier: Carrier, data: bytes) -> None:
@@ -227,7 +227,7 @@ class Channel:
         if present is None:
             self.driver.perform(self.speaker.connect_failed(peer, now))
         else:
-            self.driver.perform(self.speaker.association_up(present, peer, now, True))
+            self.driver.perform(self.speaker.association_up(present, peer, now, True, present.credentials))
 
     def _with(self, peer: TransportAddress) -> Carrier | None:
         return next((self._present[place] for place in places(peer) if place in self._present), None)

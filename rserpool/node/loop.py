@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.identity import Credentials
 
 
 class Timer(Protocol):
@@ -54,6 +55,10 @@ class Carrier(Protocol):
     @property
     def outbound(self) -> bool:
         """Whether we dialled."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """What the peer has proved to be; None in the clear."""
 
     def send(self, data: bytes, ppid: int = 0) -> None:
         """Send one message, or nothing if the peer is gone.

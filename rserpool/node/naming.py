@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rserpool.core.addresses import TransportAddress, is_name
+from rserpool.core.identity import Credentials
 from rserpool.node.driver import Channel, Driver
 from rserpool.node.loop import Carrier
 from rserpool.node.role import Codec, Speaker
@@ -55,7 +56,8 @@ class NamingChannel(Channel):
         there = replace(peer, hosts=hosts)
         present = self._with(there)
         if present is not None:
-            self.driver.perform(self.speaker.association_up(present, peer, self.driver.now(), True))
+            now, credentials = self.driver.now(), present.credentials
+            self.driver.perform(self.speaker.association_up(present, peer, now, True, credentials))
         elif hosts:
             last = self._turns.get(peer)
             turn = self._turns[peer] = 0 if last is None else (last + 1) % len(hosts)
@@ -71,6 +73,7 @@ class _LookUp:
     """The look-up of a peer's names, in place of the L{Carrier<rserpool.node.loop.Carrier>} that comes of it."""
 
     outbound = True
+    credentials: Credentials = None
 
     def __init__(self, channel: NamingChannel, peer: TransportAddress) -> None:
         self.peer = peer

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect
+from rserpool.core.identity import Credentials
 from rserpool.core.wire import asap
 from rserpool.core.wire.tlv import Decoded
 
@@ -19,9 +20,17 @@ class Speaker(Protocol[M]):
     """
 
     def association_up(
-        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
+        self,
+        association: Association,
+        peer: TransportAddress,
+        now: float,
+        outbound: bool = False,
+        credentials: Credentials = None,
     ) -> list[Effect]:
-        """An association is up; outbound, if a L{Connect<rserpool.core.effects.Connect>} asked for it."""
+        """An association is up; outbound, if a L{Connect<rserpool.core.effects.Connect>} asked for it.
+
+        @param credentials: what the peer has proved to be.
+        """
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """What a L{Connect<rserpool.core.effects.Connect>} asked for could not be opened."""

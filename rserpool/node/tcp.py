@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress, machine
 from rserpool.core.errors import WireError
+from rserpool.core.identity import Credentials
 from rserpool.core.wire.stream import is_whole, whole_messages
 from rserpool.node.sockets import notice_vanished, room_for_connections
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT, check_message, tell
@@ -46,6 +47,7 @@ class AsapTcpProtocol(Protocol):
     """
 
     transport: Any
+    credentials: Credentials = None
 
     def __init__(self, reactor: Any, handler: ISctpHandler, peer: TransportAddress, outbound: bool) -> None:
         self.peer = peer

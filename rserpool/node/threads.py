@@ -15,6 +15,7 @@ from typing import Any
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Deadlines
 from rserpool.core.errors import ConfigurationError, WireError
+from rserpool.core.identity import Credentials
 from rserpool.core.wire import asap
 from rserpool.core.wire.stream import whole_messages
 from rserpool.node.driver import Driver
@@ -160,6 +161,7 @@ class Connection:
     """
 
     outbound = True
+    credentials: Credentials = None
 
     def __init__(self, channel: ThreadChannel, peer: TransportAddress) -> None:
         """Begin to connect.

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.identity import Credentials
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
 from rserpool.sctp.endpoint import SctpEndpoint
 
@@ -23,6 +24,7 @@ class BufferedAssociation:
     """The queue of an association; see L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}."""
 
     encapsulated = True
+    credentials: Credentials = None
 
     __slots__ = (
         "_closing", "_ended", "_lost", "_paused", "_queue", "buffered", "endpoint", "established", "outbound", "peer",

@@ -95,6 +95,9 @@ class ISctpAssociation(Interface):
     peer_addresses = Attribute("C{tuple} of C{str}: the IP addresses of the peer that belong to the association.")
     local_addresses = Attribute("C{tuple} of C{str}: our IP addresses that belong to it.")
     outbound = Attribute("C{bool}: whether our C{connect} opened it.")
+    credentials = Attribute(
+        "L{Credentials<rserpool.core.identity.Credentials>}: what the peer has proved to be; None in the clear."
+    )
     established = Attribute("C{bool}: whether it is up.")
     buffered = Attribute("C{int}: bytes accepted by C{send} and not yet taken by the stack.")
     smoothed_round_trip = Attribute(

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import Connect, PolicyParameter, Send, TcpTransport, TransportAddress
 from rserpool.core.element import PoolElement
+from rserpool.core.identity import Credentials
 from rserpool.core.policies import parse
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar import Registrar
@@ -69,6 +70,8 @@ class DialledElementTests(SynchronousTestCase):
 
 class Line:
     """An association as a driver has it; keeps what is sent."""
+
+    credentials: Credentials = None
 
     def __init__(self, peer: TransportAddress, outbound: bool) -> None:
         self.peer = peer

@@ -199,7 +199,9 @@ class DialTests(SynchronousTestCase):
         def __init__(self) -> None:
             self.told: list[Any] = []
 
-        def association_up(self, association: Any, peer: Any, now: float, outbound: bool = False) -> list[Any]:
+        def association_up(
+            self, association: Any, peer: Any, now: float, outbound: bool = False, credentials: Any = None
+        ) -> list[Any]:
             self.told.append(("up", peer, outbound))
             return []
 

@@ -14,6 +14,7 @@ from rserpool.core.element.events import ErrorReceived, NoRegistrarFound, OutOfP
 from rserpool.core.element.membership import TELL_AFTER, Membership, check_use
 from rserpool.core.element.registration import Action
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.identity import Credentials
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.wire import asap
@@ -157,7 +158,12 @@ class PoolElement:
         return [] if membership is None else self._step(membership, registration.Stop(), now)
 
     def association_up(
-        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
+        self,
+        association: Association,
+        peer: TransportAddress,
+        now: float,
+        outbound: bool = False,
+        credentials: Credentials = None,
     ) -> list[Effect]:
         """An association is up: one that the hunt opened, or a registrar's."""
         self._peers[association] = peer

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect
+from rserpool.core.identity import Credentials
 from rserpool.core.peering.peering import Peering
 from rserpool.core.registrar.consequences import Consequences
 from rserpool.core.wire import asap, enrp
@@ -31,7 +32,12 @@ class EnrpSide:
         return self._consequences.follow(self._peering.join(information, configured, now, discover=discover), now)
 
     def association_up(
-        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
+        self,
+        association: Association,
+        peer: TransportAddress,
+        now: float,
+        outbound: bool = False,
+        credentials: Credentials = None,
     ) -> list[Effect]:
         """See L{Peering.association_up}."""
         return self._consequences.follow(self._peering.association_up(association, peer, outbound, now), now)

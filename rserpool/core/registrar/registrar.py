@@ -13,6 +13,7 @@ from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.changes import Outcome, Suspected
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.identity import Credentials
 from rserpool.core.peering.peering import Peering
 from rserpool.core.profiles import Profile
 from rserpool.core.registrar.announcing import ANNOUNCE, Announcing
@@ -117,7 +118,12 @@ class Registrar:
         return self._announcing.start(transports, encapsulation, now)
 
     def association_up(
-        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
+        self,
+        association: Association,
+        peer: TransportAddress,
+        now: float,
+        outbound: bool = False,
+        credentials: Credentials = None,
     ) -> list[Effect]:
         """An association or connection is up; one that a C{Connect} asked for is outbound."""
         client = self._clients.get(association) or self._clients.up(association, peer, now, outbound)

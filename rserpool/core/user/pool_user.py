@@ -8,6 +8,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Close, Effect, Notify, Send
+from rserpool.core.identity import Credentials
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.user.cache import Cache
@@ -138,7 +139,12 @@ class PoolUser:
         return [*self._hunt.stop(), *([] if home is None else [Close(home)])]
 
     def association_up(
-        self, association: Association, peer: TransportAddress, now: float, outbound: bool = False
+        self,
+        association: Association,
+        peer: TransportAddress,
+        now: float,
+        outbound: bool = False,
+        credentials: Credentials = None,
     ) -> list[Effect]:
         """An association or connection that the hunt opened is up."""
         if not outbound:
