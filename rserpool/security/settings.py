@@ -1,0 +1,184 @@
+"""How one process is secured: a directory, or the options of a table C{[security]} (RFC 5352 section 9)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from rserpool.core.errors import ConfigurationError
+from rserpool.security.files import read_public, read_secret
+from rserpool.security.keys import Key, Keyring, read_keys, read_own_key
+
+
+class State(Enum):
+    """How far a scope has come from nothing to TLS alone."""
+
+    PLAIN = "plain"
+    """Nothing is secured."""
+    OFFERED = "offered"
+    """TLS is spoken with whoever can, and the rest is believed in the clear: the scope is not secure."""
+    REQUIRED = "required"
+    """Nothing in the clear is believed, sent or dialled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate with what leads to its issuer, and its private key.
+
+    @ivar chain: PEM, the own certificate first.
+    @ivar private_key: PEM, without a passphrase.
+    """
+
+    chain: bytes
+    private_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What one process has to prove who it is, and to check who others are.
+
+    @ivar state: plain, offered or required.
+    @ivar scope: the name of the scope: a dNSName that the certificate of each of its registrars has.
+    @ivar registrars: the keys of other registrars; its C{own} is the key by which this process is known.
+    @ivar elements: the keys of elements (and of others that speak ASAP with a key); its C{own} is the same.
+    @ivar certificate: the own one, if there is one.
+    @ivar server_ca: PEM of who issues the certificates of registrars, and of elements where sessions are secured.
+    @ivar client_ca: PEM of who issues the certificates of those that dial; another setting, since who may serve is
+        not who may ask.
+    @ivar access: what is in the access file (TOML), if there is one.
+    @ivar lowest_tls: C{"1.2"} or C{"1.3"}.
+    @ivar static_rsa: whether TLS_RSA_WITH_AES_128_CBC_SHA is taken (RFC 5352 section 9.2), which RFC 9325 forbids.
+    @ivar plain_users: whether users in the clear are answered in a secured scope (RFC 5352 section 9.3).
+    """
+
+    state: State = State.REQUIRED
+    scope: str | None = None
+    registrars: Keyring = field(default_factory=Keyring)
+    elements: Keyring = field(default_factory=Keyring)
+    certificate: Certificate | None = None
+    server_ca: bytes | None = None
+    client_ca: bytes | None = None
+    access: Mapping[str, Any] | None = None
+    lowest_tls: str = "1.2"
+    static_rsa: bool = False
+    plain_users: bool = False
+
+    @property
+    def own(self) -> Key | None:
+        """The key by which this process is known."""
+        return self.registrars.own
+
+
+TABLE: Final = "security.toml"
+"""The file of a directory that has the table C{[security]}; without it, the files alone say all."""
+FILES: Final = {
+    "own-key": "own.key",
+    "registrar-keys": "registrars.keys",
+    "element-keys": "elements.keys",
+    "certificate": "certificate.pem",
+    "private-key": "private-key.pem",
+    "server-ca": "server-ca.pem",
+    "client-ca": "client-ca.pem",
+    "access": "access.toml",
+}
+"""The settings that are files, and how these are named in a directory; which of them are there is used."""
+WORDS: Final = ("state", "scope", "lowest-tls")
+FLAGS: Final = ("static-rsa", "plain-users")
+NAMES: Final = (*WORDS, *FILES, *FLAGS)
+"""Every setting, as it is named in the table, in options and in endpoint strings."""
+
+
+def security_of(directory: Path | None, options: Mapping[str, Any] | None = None) -> Security:
+    """Read how this process is secured.
+
+    @param directory: with files as in L{FILES}, and perhaps L{TABLE}; None if options name all.
+    @param options: settings by name, which come before those of the directory; files are relative to the working
+        directory.
+    @raise ConfigurationError: if something is wrong; the text names the file, and what to do.
+    """
+    table: dict[str, Any] = {}
+    if directory is not None:
+        if not directory.is_dir():
+            raise ConfigurationError(f"{directory}: there is no such directory; rserpool keys make one")
+        written = directory / TABLE
+        if written.exists():
+            table = _table(written)
+        for name, file in FILES.items():
+            if name in table:
+                table[name] = str(directory / table[name])
+            elif (directory / file).exists():
+                table[name] = str(directory / file)
+    given = dict(options or {})
+    check_table(given, "the options of security")
+    return _security(table | given, str(directory) if directory else "the options of security")
+
+
+def check_table(table: Mapping[str, Any], where: str) -> None:
+    """
+    @raise ConfigurationError: if the table has a name that there is not, or a value of the wrong kind.
+    """
+    for name, value in table.items():
+        if name not in NAMES:
+            raise ConfigurationError(f"{where}: there is no setting {name!r}; there are {', '.join(NAMES)}")
+        if name in FLAGS and not isinstance(value, bool):
+            raise ConfigurationError(f"{where}: {name} is true or false, not {value!r}")
+        if name not in FLAGS and not (isinstance(value, str) and value):
+            raise ConfigurationError(f'{where}: {name} is a text, as in {name} = "...", not {value!r}')
+    state, lowest = table.get("state", "required"), table.get("lowest-tls", "1.2")
+    if state not in [each.value for each in State]:
+        raise ConfigurationError(f"{where}: state is plain, offered or required, not {state!r}")
+    if lowest not in ("1.2", "1.3"):
+        raise ConfigurationError(f"{where}: lowest-tls is 1.2 or 1.3, not {lowest!r}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """
+    @raise ConfigurationError: if the file cannot be read, others may write it, or it is not TOML.
+    """
+    try:
+        return tomllib.loads(read_public(path).decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: this is not TOML: {error}") from None
+
+
+def _table(path: Path) -> dict[str, Any]:
+    whole = read_toml(path)
+    table = whole.get("security")
+    if not isinstance(table, dict) or len(whole) > 1:
+        raise ConfigurationError(f"{path}: one table [security] is expected here")
+    check_table(table, str(path))
+    return table
+
+
+def _security(table: Mapping[str, Any], where: str) -> Security:
+    paths = {name: Path(table[name]) for name in FILES if name in table}
+    own = read_own_key(paths["own-key"]) if "own-key" in paths else None
+    registrars = read_keys(paths["registrar-keys"], own) if "registrar-keys" in paths else ()
+    elements = read_keys(paths["element-keys"], own) if "element-keys" in paths else ()
+    try:
+        Keyring((*registrars, *elements), own)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{paths['registrar-keys']} and {paths['element-keys']}: {error}") from None
+    for one, other in (("certificate", "private-key"), ("private-key", "certificate")):
+        if one in paths and other not in paths:
+            raise ConfigurationError(f"{where}: {one} goes with {other}")
+    certificate = None
+    if "certificate" in paths:
+        certificate = Certificate(read_public(paths["certificate"]), read_secret(paths["private-key"]))
+    return Security(
+        state=State(table.get("state", "required")),
+        scope=table.get("scope"),
+        registrars=Keyring(registrars, own),
+        elements=Keyring(elements, own),
+        certificate=certificate,
+        server_ca=read_public(paths["server-ca"]) if "server-ca" in paths else None,
+        client_ca=read_public(paths["client-ca"]) if "client-ca" in paths else None,
+        access=read_toml(paths["access"]) if "access" in paths else None,
+        lowest_tls=table.get("lowest-tls", "1.2"),
+        static_rsa=table.get("static-rsa", False),
+        plain_users=table.get("plain-users", False),
+    )
