@@ -1,4 +1,4 @@
-"""Conformance: which test proves which sentence of RFC 5352, 5353, 5354 and 5356.
+"""Conformance: which test proves which sentence of RFC 5352 to 5356.
 
 C{python -m tests.conformance} compares docs/conformance with what the tests say; C{--update} writes it.
 """

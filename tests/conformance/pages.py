@@ -6,13 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from tests.conformance.table import CATEGORIES, LEVELS, ROOT, Requirement, Table
+from tests.conformance.table import CATEGORIES, IN_PART, LEVELS, PROCEDURE, ROOT, Requirement, Table
 
 DIRECTORY = ROOT / "docs" / "conformance"
 TITLES = {
     "5352": "ASAP",
     "5353": "ENRP",
     "5354": "common parameters",
+    "5355": "threats",
     "5356": "policies",
 }
 STATES = ("proved", *CATEGORIES)
@@ -34,7 +35,9 @@ def index(rows: list[Requirement]) -> str:
         GENERATED,
         "# Conformance\n",
         "One row for each capitalised keyword of the RFCs, with the tests that prove its sentence, or with the reason",
-        "why there is none. Sentences are shortened; the RFC says the whole. A check fails when a row has neither.\n",
+        "why there is none; and rows for sentences without a keyword that say what is to be done (*procedure*).",
+        "Sentences are shortened; the RFC says the whole. A check fails when a row has neither. What is kept *in part*",
+        "has tests and says where, on purpose, we do otherwise; [](../interop.md) says why.\n",
         "```{toctree}",
         *(f"rfc{number}" for number in TITLES),
         "```\n",
@@ -42,14 +45,16 @@ def index(rows: list[Requirement]) -> str:
         f"| --- | --- |{' --: |' * (len(STATES) + 1)}",
     ]
     for number in TITLES:
-        for level in LEVELS:
+        for level in (*LEVELS, PROCEDURE):
             of_level = [row for row in rows if (row.rfc, row.level) == (number, level)]
             if of_level:
                 lines.append(f"| [{number}](rfc{number}.md) | {level} | {counts(of_level)} |")
-    lines += [f"| all | | {counts(rows)} |", "", "## Not done\n"]
-    undone = [row for row in rows if row.state == "not done"]
-    lines += [f"- {row.identifier}, {row.level}: {text(row.sentence)} **{text(row.words)}**" for row in undone]
-    lines += [] if undone else ["Nothing."]
+    lines.append(f"| all | | {counts(rows)} |")
+    for state, title in (("not done", "Not done"), (IN_PART, "In part")):
+        lines += ["", f"## {title}\n"]
+        told = [row for row in rows if row.state == state]
+        lines += [f"- {row.identifier}, {row.level}: {text(row.sentence)} **{text(row.words)}**" for row in told]
+        lines += [] if told else ["Nothing."]
     return "\n".join(lines) + "\n"
 
 
@@ -74,7 +79,9 @@ def page(number: str, rows: list[Requirement]) -> str:
                 "| row | level | sentence | test or reason |",
                 "| --- | --- | --- | --- |",
             ]
-        proof = "<br>".join(f"`{test}`" for test in row.tests) or f"*{row.category}*: {text(row.words)}"
+        proof = "<br>".join(
+            [f"`{test}`" for test in row.tests] + ([f"*{row.category}*: {text(row.words)}"] if row.category else [])
+        )
         lines.append(f"| {row.identifier} | {row.level} | {text(row.sentence)} | {proof} |")
     return "\n".join(lines) + "\n"
 

@@ -12,14 +12,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-# What a reason may be; the words say the rest.
-CATEGORIES = ("not applicable", "later: TLS", "later: kernel SCTP", "not done")
+# What a reason may be; the words say the rest. A row that is kept in part has tests as well, the others have none.
+IN_PART = "in part"
+CATEGORIES = (IN_PART, "not applicable", "later: TLS", "not done")
 LEVELS = ("MUST", "MUST NOT", "SHALL", "SHOULD", "SHOULD NOT", "RECOMMENDED")
+PROCEDURE = "procedure"
+"""The level of a sentence without a keyword."""
 
 
 @dataclass(slots=True)
 class Requirement:
-    """One capitalised keyword of one sentence."""
+    """One capitalised keyword of one sentence, or a sentence without one that says what is to be done."""
 
     identifier: str
     level: str
@@ -38,8 +41,8 @@ class Requirement:
 
     @property
     def state(self) -> str:
-        """Proved, a category, or nothing."""
-        return "proved" if self.tests else self.category
+        """A category, proved, or nothing."""
+        return self.category or ("proved" if self.tests else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,12 @@ class Table:
                 row = self.requirements.get(identifier)
                 if row is None:
                     self.problems.append(f"reasons.toml names {identifier}, which does not exist")
-                elif row.state:
-                    self.problems.append(f"{identifier} has a reason to have no test, and {row.tests or row.category}")
+                elif row.category:
+                    self.problems.append(f"{identifier} has two reasons: {row.category}, {category}")
+                elif category == IN_PART and not row.tests:
+                    self.problems.append(f"{identifier} is kept in part, and no test shows which")
+                elif category != IN_PART and row.tests:
+                    self.problems.append(f"{identifier} has a reason to have no test, and {row.tests}")
                 else:
                     row.category, row.words = category, words
 
@@ -103,7 +110,8 @@ def requirements() -> Iterator[Requirement]:
     for line in (HERE / "requirements.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             identifier, level, sentence = line.split(" | ", 2)
-            if not re.fullmatch(r"\d{4}-[\d.]+-\d\d", identifier) or level not in LEVELS or level not in sentence:
+            keyword = level in LEVELS and level in sentence and re.fullmatch(r"\d{4}-[\d.]+-\d\d", identifier)
+            if not keyword and not (level == PROCEDURE and re.fullmatch(r"\d{4}-[\d.]+-p\d", identifier)):
                 raise ValueError(line)
             yield Requirement(identifier, level, sentence)
 

@@ -81,6 +81,7 @@ class ElementTests(SynchronousTestCase):
         self.assertEqual(registration.element.user_transport.addresses, ("10.0.1.1", "10.0.2.1"))
         self.assertLessEqual({"10.0.1.1", "10.0.2.1"}, set(association.peer_addresses))
 
+    @rfc("5352", "4", "[PE] Furthermore")
     @rfc("5352", "2.2.14", "SHOULD send back an ASAP_ERROR message")
     def test_reports_what_it_does_not_know(self) -> None:
         [association] = self.registrar.up

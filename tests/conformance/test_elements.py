@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from rserpool.core import CauseCode, ConfigurationError, PolicyParameter, SctpTransport, Send
+from rserpool.core import CauseCode, ConfigurationError, Connect, PolicyParameter, SctpTransport, Send
 from rserpool.core.element.events import ErrorReceived, RegistrationRefused
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, ErrorCause
 from rserpool.core.wire.tlv import Decoded
 from tests.conformance import rfc
-from tests.core.element.test_pool_element import POOL, ROUND_ROBIN, WEB, ElementTestCase
+from tests.core.element.stage import FIRST, POOL, ROUND_ROBIN, SECOND, WEB, ElementTestCase
 
 
 class RegistrationTests(ElementTestCase):
@@ -30,6 +30,18 @@ class RegistrationTests(ElementTestCase):
         self.assertNotEqual(first.element.identifier, second.element.identifier)
         for message in (first, second):
             self.assertEqual(asap.decode(asap.encode(message)), Decoded(message))
+
+    @rfc("5352", "3.1", "MUST be followed to register")
+    def test_r1_to_r4(self) -> None:
+        """It is sent once, to the home alone, and T2 starts with it: then, and not before, the hunt begins."""
+        self.serve(identifier=7)
+        effects = self.at_home()
+        self.assertEqual([e.association for e in effects if isinstance(e, Send)], ["home"])
+        [message] = self.sent(effects)
+        self.assertIsInstance(message, asap.Registration)
+        self.assertEqual(self.pass_time(DEFAULT.t2_registration - 0.01), [])
+        effects = self.pass_time(0.01)
+        self.assertEqual({e.peer for e in effects if isinstance(e, Connect)}, {FIRST, SECOND})
 
     @rfc("5354", "3.4", "Transport Use: The field MUST be populated")
     def test_transport_use(self) -> None:
@@ -101,3 +113,5 @@ class RegistrationTests(ElementTestCase):
         self.assertEqual(self.events(effects), [ErrorReceived(causes)])
         for message in (asap.EndpointKeepAliveAck(POOL, 7), asap.EndpointUnreachable(POOL, 7)):
             self.assertEqual(self.element.receive("home", message, self.now), [])
+        self.assertTrue(self.element.is_registered(POOL))
+        self.assertEqual(self.element.home, FIRST)

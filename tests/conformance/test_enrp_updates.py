@@ -6,13 +6,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import CauseCode, Notify
+from rserpool.core import Announce, CauseCode, Notify, SctpTransport
 from rserpool.core.handlespace.checksum import fold, handle_sum, identifier_sum
 from rserpool.core.peering.events import Audited
 from rserpool.core.profiles import RFC
 from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.parameters import ServerInformation
 from tests.conformance import rfc
-from tests.core.peering.stage import SERVER, P, PeeringStage, Q, owned
+from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, owned
 from tests.core.stage import element
 
 POOL = b"pool"
@@ -109,6 +110,32 @@ class HomeTests(SynchronousTestCase):
         self.assertEqual(self.scope.elements(POOL), {1: Q})
         self.assertEqual((len(handlespace.owned_by(SERVER)), len(handlespace.owned_by(Q))), (0, 1))
         self.assertEqual(self.scope.registrar.supervision.watched, 0)
+
+
+class GroupTests(SynchronousTestCase):
+    """What goes to all."""
+
+    @rfc("5353", "2.1", "this field MUST be sent with all 0s")
+    def test_nobody_is_the_receiver(self) -> None:
+        """Presences, by multicast too, updates, claims and takeovers: each kind that is announced."""
+        scope = PeeringStage()
+        own = ServerInformation(SERVER, SctpTransport(9901, 0, ("10.0.3.0",)))
+        scope.note(scope.enrp.join(own, [], scope.now, discover=True))
+        scope.pass_time(3 * RFC.max_time_no_response)
+        scope.ready(P, Q, R)
+        scope.up("a")
+        scope.register("a", POOL, element(1))
+        scope.tell("a", asap.Deregistration(POOL, 1))
+        scope.silence(RFC.peer_heartbeat_cycle, P, Q, R)
+        scope.all_of(P, enrp.InitTakeover(P, 0, SERVER))
+        scope.silence(RFC.max_time_last_heard + RFC.max_time_no_response, P, R)
+        for peer in (P, R):
+            scope.all_of(peer, enrp.InitTakeoverAck(peer, SERVER, Q))
+        told = [message for message in scope.to(P, scope.effects) if message in scope.to(R, scope.effects)]
+        told += [effect.message for effect in scope.effects if isinstance(effect, Announce)]
+        kinds = {type(message) for message in told}
+        self.assertEqual(kinds, {enrp.Presence, enrp.HandleUpdate, enrp.InitTakeover, enrp.TakeoverServer})
+        self.assertEqual({message.receiver for message in told}, {0})
 
 
 class PeerTests(SynchronousTestCase):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import Announce, SctpTransport, TcpTransport
+from rserpool.core import Announce, CauseCode, SctpTransport, TcpTransport
 from rserpool.core.profiles import RFC
 from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
+from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
 from tests.conformance import rfc
 from tests.core.registrar.stage import SERVER, RegistrarStage
 from tests.core.stage import element
@@ -38,6 +39,28 @@ class ResolutionTests(SynchronousTestCase):
         self.assertEqual([found.identifier for found in answer.elements], list(range(1, 51)))
         stage.tell("a", asap.Deregistration(POOL, 7))
         self.assertEqual(len(stage.resolve("a", POOL).elements), 49)
+
+
+class TransportUseTests(SynchronousTestCase):
+    """RFC 5354 section 3.4."""
+
+    @rfc("5354", "3.4", "Transport Use: The field MUST be populated")
+    def test_only_two_uses(self) -> None:
+        """Of an element data only, or data plus control: another is refused. What the registrar adds is data only."""
+        stage = RegistrarStage()
+        stage.up("a")
+        for use in (DATA_ONLY, DATA_PLUS_CONTROL):
+            wanted = replace(element(1 + use), user_transport=SctpTransport(80, use, ("10.0.0.1",)))
+            [answer] = stage.register("a", b"pool %d" % use, wanted)
+            self.assertFalse(answer.rejected)
+            [found] = stage.resolve("a", b"pool %d" % use).elements
+            self.assertEqual((found.user_transport.use, found.asap_transport.use), (use, DATA_ONLY))
+        for use in (2, 0x8000, 0xFFFF):
+            wanted = replace(element(7), user_transport=SctpTransport(80, use, ("10.0.0.1",)))
+            [answer] = stage.register("a", POOL, wanted)
+            self.assertTrue(answer.rejected)
+            self.assertEqual([cause.code for cause in answer.causes], [CauseCode.INVALID_VALUES])
+        self.assertNotIn(POOL, stage.registrar.handlespace.pools)
 
 
 class SupervisionTests(SynchronousTestCase):

@@ -42,12 +42,27 @@ class RuleTests(SynchronousTestCase):
         self.assertEqual(self.table.problems, ["here: 'MUST' of 5356 4.5.2 stands in 5356-4.5.2-01, 5356-4.5.2-02"])
 
     def test_a_test_takes_the_reason_away(self) -> None:
-        for row in self.table.requirements.values():
-            if row.category:
-                row.tests, row.category = ["here"], ""
-                break
+        row = self.forget("not done")
+        row.tests = ["here"]
         self.table._reasons()
         self.assertIn(f"{row.identifier} has a reason to have no test, and ['here']", self.table.problems)
+
+    def test_what_is_kept_in_part_has_a_test(self) -> None:
+        """Which shows what part."""
+        row = self.forget("in part")
+        row.tests = []
+        self.table._reasons()
+        self.assertIn(f"{row.identifier} is kept in part, and no test shows which", self.table.problems)
+
+    def test_two_reasons(self) -> None:
+        self.table._reasons()
+        self.assertIn("5352-3.3-02 has two reasons: not done, not done", self.table.problems)
+
+    def forget(self, category: str) -> Requirement:
+        """The first row of a category, without it."""
+        row = next(each for each in self.table.requirements.values() if each.category == category)
+        row.category = ""
+        return row
 
     def test_neither(self) -> None:
         self.assertEqual(Requirement("5352-3.1-01", "MUST", "MUST").state, "")

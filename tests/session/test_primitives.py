@@ -11,6 +11,7 @@ from rserpool.core import NoElement, TransportAddress, UdpTransport, UnknownPool
 from rserpool.session import PoolElementHandle, Session, SessionFactory, SessionProtocol, UnsignedCookies
 from rserpool.session.lines import Message
 from rserpool.user.dialling import address_of
+from tests.conformance import rfc
 from tests.session.sending import SenderCase
 
 
@@ -102,6 +103,7 @@ class PrimitiveTests(SenderCase):
 
     # 6.5.4
 
+    @rfc("5352", "6.6", "B) If there is no local cache")
     def test_to_an_address(self) -> None:
         """Past all of RSerPool."""
         (element,) = self.elements(1)
@@ -131,6 +133,7 @@ class PrimitiveTests(SenderCase):
         with self.assertRaisesRegex(NoElement, "could be used: 0x"):
             self.done(sender.send(first, b"3", failover=False))
 
+    @rfc("5352", "6.7", "An error.report should be generated")
     def test_undelivered(self) -> None:
         """What SCTP gives back goes to another element, or is reported with the message (6.7)."""
         for failover in (True, False):

@@ -11,6 +11,7 @@ from rserpool.core import ConfigurationError, RequestFailed, SessionEnded
 from rserpool.core.wire import asap
 from rserpool.session import KeyRing, SessionProtocol, SignedCookies, UnsignedCookies
 from rserpool.session.links import MOST_COMPLAINTS
+from tests.conformance import rfc
 from tests.session.scope import SessionCase
 
 KEY = b"k" * 32
@@ -68,6 +69,7 @@ class Both(SessionCase):
         self.assertEqual(counts, [1, 2, 3, 4, 5, 6, 7, 8])
         self.assertEqual(sorted(sum(self.seen.values(), []), key=lambda state: state or b""), [None, b"2", b"4", b"6"])
 
+    @rfc("5352", "3.8", "a cookie should be signed")
     def test_a_cookie_that_is_refused_is_refused_clearly(self: Any) -> None:
         """Elements with other keys take nobody's word; the session ends, and says why."""
         self.counter("a")
@@ -184,6 +186,7 @@ class Both(SessionCase):
         self.scope.until(lambda: len(told.pool) == len(names) + 1)
         return told
 
+    @rfc("5352", "3.9", "BC2) Unpack")
     def test_users_follow_the_order_of_the_card(self: Any) -> None:
         told = self.with_elements("bcde")
         self.will(told, "d", "b")
@@ -275,6 +278,7 @@ class Both(SessionCase):
         self.count(told)
         self.assertEqual(told.failovers, [("a", "b"), ("b", "c")])
 
+    @rfc("5352", "3.8", "SHOULD send the latest received cookie")
     def test_a_user_that_is_an_element_introduces_itself(self: Any) -> None:
         """At the start, after a failover (behind the cookie), and when it changes."""
         cards: dict[str, list[Any]] = {"a": [], "b": []}

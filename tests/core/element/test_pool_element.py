@@ -5,13 +5,11 @@ from __future__ import annotations
 from rserpool.core import (
     Abort,
     CauseCode,
-    Close,
     ConfigurationError,
     Connect,
     Notify,
     PolicyParameter,
     StopConnecting,
-    TransportAddress,
 )
 from rserpool.core.element.events import (
     Left,
@@ -84,6 +82,7 @@ class RegisteringTests(ElementTestCase):
         self.assertEqual(self.sent(self.pass_time(4.9)), [])
         self.assertEqual(len(self.sent(self.pass_time(0.2))), 1)
 
+    @rfc("5352", "3.1", "If the T2-registration timer expires")
     @rfc("5352", "3.1", "SHOULD restart the registration procedure")
     @rfc("5352", "3.6", "MUST establish a new Home ENRP")
     def test_a_lost_answer_leads_to_another_registrar(self):
@@ -160,6 +159,7 @@ class RegisteringTests(ElementTestCase):
         told = self.events(self.element.association_lost("121", self.now))
         self.assertEqual(told, [HomeChanged(None), RegistrationUnanswered(POOL, 7, 2)])
 
+    @rfc("5352", "2.2.3", "serves as a warning to the registering PE")
     def test_a_warning_is_told_once(self):
         """R=0 with an error."""
         self.registered()
@@ -182,61 +182,6 @@ class RegisteringTests(ElementTestCase):
         self.serve()
         with self.assertRaises(ConfigurationError):
             self.serve()
-
-
-class KeepAliveTests(ElementTestCase):
-    """3.4."""
-
-    def setUp(self):
-        super().setUp()
-        self.registered()
-
-    @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
-    @rfc("5352", "3.4", "MUST be taken")
-    def test_acknowledged_on_the_association_that_asked(self):
-        self.element.association_up("probe", TransportAddress(("10.0.0.3",), 3863), self.now)
-        for association in ("home", "probe"):
-            effects = self.element.receive(association, asap.EndpointKeepAlive(1, POOL), self.now)
-            self.assertEqual(self.sent(effects, association), [asap.EndpointKeepAliveAck(POOL, 7)])
-
-    @rfc("5352", "3.4", "MUST silently discard the message")
-    def test_other_pools_and_identifiers_are_discarded(self):
-        for message in (asap.EndpointKeepAlive(1, b"other"), asap.EndpointKeepAlive(1, POOL, identifier=8)):
-            self.assertEqual(self.element.receive("home", message, self.now), [])
-
-    @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
-    @rfc("5352", "1.1", "MUST know and keep track of this")
-    @rfc("5353", "1.1", "MUST only have one Home ENRP")
-    def test_h_flag_makes_the_sender_the_home(self):
-        other = TransportAddress(("10.0.0.3",), 3863)
-        self.element.association_up("new", other, self.now)
-        effects = self.element.receive("new", asap.EndpointKeepAlive(1, POOL, True, 7), self.now)
-        self.assertEqual(self.sent(effects, "new")[0], asap.EndpointKeepAliveAck(POOL, 7))
-        self.assertIn(Close("home"), effects)
-        self.assertEqual(self.events(effects), [HomeChanged(other)])
-        self.assertEqual(self.element.home, other)
-        self.element.association_lost("home", self.now)
-        self.assertEqual(self.element.home, other)
-        # It is kept, and tried when it is lost.
-        effects = self.element.association_lost("new", self.now)
-        self.assertEqual([e.peer for e in effects if isinstance(e, Connect)], [FIRST, SECOND, other])
-
-    def test_who_asks_is_kept(self):
-        """Another registrar asks it whether it lives: the home is the same, and when that is lost, both are tried."""
-        other = TransportAddress(("10.0.0.3",), 3863)
-        self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
-        self.element.association_up("probe", other, self.now)
-        self.element.receive("probe", asap.EndpointKeepAlive(2, POOL, False, 7), self.now)
-        self.assertEqual((self.element.home, self.element.home_identifier), (FIRST, 1))
-        self.element.association_lost("probe", self.now)
-        effects = self.element.association_lost("home", self.now)
-        self.assertEqual([e.peer for e in effects if isinstance(e, Connect)], [SECOND, other, FIRST])
-
-    def test_who_asks_about_another_is_no_registrar(self):
-        other = TransportAddress(("10.0.0.3",), 3863)
-        self.element.association_up("probe", other, self.now)
-        self.element.receive("probe", asap.EndpointKeepAlive(2, b"another", False, 7), self.now)
-        self.assertEqual(self.element.known_registrars, [FIRST, SECOND])
 
 
 class LeavingTests(ElementTestCase):
@@ -279,6 +224,7 @@ class LeavingTests(ElementTestCase):
         self.assertEqual(self.events(self.element.leave(POOL, self.now)), [])
         self.assertEqual(self.sent(self.at_home("second", SECOND), "second"), [asap.Deregistration(POOL, 7)])
 
+    @rfc("5352", "3.2", "If the T3-Deregistration timer expires")
     @rfc("5352", "3.2", "MUST take the following actions", "SHOULD restart the de-registration procedure")
     def test_a_silent_registrar_is_left_for_another(self):
         self.registered()

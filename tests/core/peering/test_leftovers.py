@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import SctpTransport
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
+from tests.conformance import rfc
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, element, owned
 
 POOL = b"pool"
@@ -25,6 +26,7 @@ class LeftoverTests(SynchronousTestCase):
             scope.register("element", POOL, element(identifier))
         return scope
 
+    @rfc("5353", "3.2.3", "SHOULD abort the session, cleaning out")
     def test_download_that_nobody_continues(self) -> None:
         """It ends by itself, and not only when somebody else asks."""
         scope = self.stage()

@@ -89,10 +89,22 @@ class ReportTests(SynchronousTestCase):
         assert found is not None
         self.assertEqual((found.home, found.watch, found.association), (99, None, None))
 
+    @rfc(
+        "5352",
+        "3.5",
+        "MUST consider the PE as truly unreachable",
+        "If this ASAP_ENDPOINT_KEEP_ALIVE fails ..., the ENRP server ... MUST remove",
+    )
     def test_nobody_accepts(self) -> None:
         [peer] = self.stage.dialled(self.report())
         self.assert_home_hears(self.stage.refused(peer))
 
+    @rfc(
+        "5352",
+        "3.5",
+        "MUST consider the PE as truly unreachable",
+        "If this ASAP_ENDPOINT_KEEP_ALIVE fails ..., the ENRP server ... MUST remove",
+    )
     def test_it_does_not_answer(self) -> None:
         self.asked()
         effects = self.stage.pass_time(DEFAULT.keep_alive_timeout + 0.01)
@@ -133,6 +145,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(self.stage.tell("pe", asap.EndpointKeepAliveAck(b"pool", 7)), [])
         self.assertEqual(self.stage.pass_time(0.9), [])
 
+    @rfc("5355", "2.14.3", "MUST limit the frequency")
     def test_many_reports(self) -> None:
         """One question answers them, and there are ten a second at most."""
         dialled = 0

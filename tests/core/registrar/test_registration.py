@@ -36,6 +36,7 @@ class RegistrationTests(SynchronousTestCase):
         self.stage = RegistrarStage()
         self.stage.up("a")
 
+    @rfc("5352", "2.2.3", "this parameter is not included")
     @rfc(
         "5352",
         "3.1",

@@ -100,12 +100,15 @@ class SupervisionTests(SynchronousTestCase):
         report = asap.EndpointUnreachable(POOL, identifier)
         return self.stage.sent("a", self.stage.registrar.receive(name, report, self.stage.now))
 
+    @rfc("5355", "2.13.3", "SHOULD be limited")
     def test_a_flood_of_reports_is_dropped(self):
         for identifier in range(2, 101):
             self.stage.register("a", POOL, element(identifier))
         sent = [message for identifier in range(1, 101) for message in self.report("u", identifier)]
         self.assertEqual(len(sent), 20)
 
+    @rfc("5352", "3.5", "MUST immediately send a point-to-point")
+    @rfc("5355", "2.14.3", "MUST limit the frequency")
     def test_one_question_answers_all_reports(self):
         """Of 2,500 at once, while it does not answer; and while it answers, ten questions a second at most."""
         for number in range(100):
@@ -205,6 +208,7 @@ class SupervisionTests(SynchronousTestCase):
         effects = self.stage.pass_time(1.2)
         self.assertIn(Abort("probe"), effects)
 
+    @rfc("5352", "3.2", "[When its registration life ends]")
     def test_a_life_that_ends_is_told(self):
         stage = RegistrarStage(keep_alives=False)
         stage.up("a")

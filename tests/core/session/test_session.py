@@ -135,6 +135,8 @@ class CoreTests(SynchronousTestCase):
 
     # 3.8 and 6.5.5: failover
 
+    @rfc("5355", "2.9.3", "SHOULD be notified when failover occurs")
+    @rfc("5352", "3.8", "discards an older cookie")
     @rfc("5352", "3.8", "SHOULD send the latest received cookie")
     @rfc("5352", "6.5.5", "SHOULD re-select an alternate PE")
     def test_failover(self) -> None:
@@ -170,6 +172,7 @@ class CoreTests(SynchronousTestCase):
         [asked] = session.tick(self.now)
         self.assertTrue(asked.fresh)
 
+    @rfc("5352", "3.9", "A PU should send an ASAP_BUSINESS_CARD")
     @rfc("5352", "3.9", "MUST ONLY be sent if a control channel exists")
     def test_no_control_channel(self) -> None:
         """No cookie and no card is sent; whoever runs this is told about the cookie."""
@@ -184,6 +187,7 @@ class CoreTests(SynchronousTestCase):
         self.assertEqual(served, Served(element(1), element(2)))
         self.assertEqual(session.introduce(card), [])
 
+    @rfc("5352", "3.9", "BC2) Unpack")
     @rfc("5352", "3.9", "the receiving ASAP Endpoint SHOULD")
     @rfc("5352", "4", "SHOULD support the handling of ASAP_COOKIE")
     def test_a_business_card_is_the_list_of_alternates(self) -> None:

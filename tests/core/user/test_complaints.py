@@ -9,6 +9,7 @@ from rserpool.core.user.events import ErrorReceived
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 from rserpool.core.wire.tlv import parameter
+from tests.conformance import rfc
 from tests.core.user.stage import StageCase, answer
 
 INVALID = ErrorCause(CauseCode.INVALID_VALUES)
@@ -28,6 +29,7 @@ class ComplaintTests(StageCase):
             self.assertEqual(event.error.cause, causes[0].code)
         return [event.request for event in events]
 
+    @rfc("5352", "4", "[PU] Furthermore")
     def test_the_question_fails_at_once(self) -> None:
         """Whatever the cause, also one that nobody knows."""
         for cause in (*CauseCode, 0x7777):
@@ -40,6 +42,7 @@ class ComplaintTests(StageCase):
         self.stage.pass_time(30)
         self.assertEqual((self.stage.asked(), self.stage.told()), ([], []))
 
+    @rfc("5352", "4", "[PU] Furthermore")
     def test_not_ready(self) -> None:
         """Lack of Resources: asked again soon, as after a response that says so."""
         self.stage.resolve("a")
@@ -48,6 +51,7 @@ class ComplaintTests(StageCase):
         self.stage.pass_time(0.2)
         self.assertEqual(self.stage.asked(), [asap.HandleResolution(b"pool")])
 
+    @rfc("5352", "4", "[PU] Furthermore")
     def test_whose_question(self) -> None:
         """That which the cause quotes; else the one that was asked first, since a registrar answers in order."""
         for handle in (b"one", b"two", b"three"):

@@ -84,7 +84,6 @@ class HomeTests(SynchronousTestCase):
         stage.do(stage.user.association_up("peer", registrar(7), stage.now))
         self.assertIsNone(stage.user.home)
 
-    @rfc("5352", "4", "[PU] Furthermore")
     def test_other_messages(self) -> None:
         """Messages that are not for users are ignored."""
         stage = UserStage(1)
@@ -176,6 +175,7 @@ class ReportTests(SynchronousTestCase):
         self.report(1)
         self.assertEqual(self.stage.asked(), [asap.EndpointUnreachable(b"pool", 1)])
 
+    @rfc("5355", "2.13.3", "SHOULD be limited")
     @rfc("5352", "3.5", "MUST report no more than once")
     def test_once(self) -> None:
         """A hundred connections that fail are one report; another element is another report."""

@@ -14,6 +14,7 @@ from tests.core.user.stage import StageCase, UserStage, answer, refusal
 class SilenceTests(StageCase):
     """3.7.2: T1, and deadlines."""
 
+    @rfc("5352", "3.7.2", "should begin the ENRP server hunt")
     @rfc("5352", "3.3", "SHOULD take the steps described in Section", "SHOULD restart the handle resolution procedure")
     def test_t1(self) -> None:
         """T1 expires: the home is left, the hunt begins, the request goes to who answers."""
@@ -36,6 +37,7 @@ class SilenceTests(StageCase):
         self.stage.pass_time(DEFAULT.t1_enrp_request)
         self.assertEqual(self.resolved(), [[1], [1]])
 
+    @rfc("5352", "3.7.2", "This should be repeated up to MAX-REQUEST-RETRANSMIT")
     def test_max_request_retransmit(self) -> None:
         """After MAX-REQUEST-RETRANSMIT the request is given up."""
         self.stage.resolve("a", timeout=100)

@@ -46,7 +46,8 @@ FULL_ELEMENT_TLV = (
 SERVER = ServerInformation(0x11223344, SctpTransport(9901, 0, ("10.11.12.1",)))
 SERVER_TLV = f"000b 0018 11223344 0004 0010 26ad 0000 {IPV4}"
 FAR_SERVER_TLV = f"000b 0020 11223344 0004 0010 26ad 0000 {IPV4} 8f01 0008 01 00 26aa"
-PARTIES = "11111111 22222222"
+SENDER, RECEIVER, TARGET = 0x1A2B3C4D, 0x5E6F7081, 0x92A3B4C5
+PARTIES = "1a2b3c4d 5e6f7081"
 
 ASAP: list[tuple[asap.Message, str]] = [
     (asap.Registration(HANDLE, ELEMENT), f"01 00 0038 {HANDLE_TLV} {ELEMENT_TLV}"),
@@ -101,43 +102,41 @@ ASAP: list[tuple[asap.Message, str]] = [
 
 ENRP: list[tuple[enrp.Message, str]] = [
     (
-        enrp.Presence(0x11111111, 0x22222222, 0xABCD, SERVER, True),
+        enrp.Presence(SENDER, RECEIVER, 0xABCD, SERVER, True),
         f"01 01 002c {PARTIES} 000f 0006 abcd 0000 {SERVER_TLV}",
     ),
-    (enrp.Presence(0x11111111, 0x22222222, 0xFFFF), f"01 00 0012 {PARTIES} 000f 0006 ffff 0000"),
-    (enrp.Presence(0x11111111, 0x22222222), f"01 00 000c {PARTIES}"),
-    (enrp.HandleTableRequest(0x11111111, 0x22222222), f"02 00 000c {PARTIES}"),
-    (enrp.HandleTableRequest(0x11111111, 0x22222222, True), f"02 01 000c {PARTIES}"),
-    (enrp.HandleTableResponse(0x11111111, 0x22222222, rejected=True), f"03 01 000c {PARTIES}"),
+    (enrp.Presence(SENDER, RECEIVER, 0xFFFF), f"01 00 0012 {PARTIES} 000f 0006 ffff 0000"),
+    (enrp.Presence(SENDER, RECEIVER), f"01 00 000c {PARTIES}"),
+    (enrp.HandleTableRequest(SENDER, RECEIVER), f"02 00 000c {PARTIES}"),
+    (enrp.HandleTableRequest(SENDER, RECEIVER, True), f"02 01 000c {PARTIES}"),
+    (enrp.HandleTableResponse(SENDER, RECEIVER, rejected=True), f"03 01 000c {PARTIES}"),
     (
         enrp.HandleTableResponse(
-            0x11111111,
-            0x22222222,
+            SENDER,
+            RECEIVER,
             (enrp.PoolEntry(HANDLE, (ELEMENT, ELEMENT)), enrp.PoolEntry(b"x", (ELEMENT,))),
             True,
         ),
         f"03 02 0098 {PARTIES} {HANDLE_TLV} {ELEMENT_TLV} {ELEMENT_TLV} 0009 0005 78 000000 {ELEMENT_TLV}",
     ),
     (
-        enrp.HandleUpdate(0x11111111, 0x22222222, enrp.UpdateAction.ADD_PE, HANDLE, ELEMENT),
+        enrp.HandleUpdate(SENDER, RECEIVER, enrp.UpdateAction.ADD_PE, HANDLE, ELEMENT),
         f"04 00 0044 {PARTIES} 0000 0000 {HANDLE_TLV} {ELEMENT_TLV}",
     ),
     (
-        enrp.HandleUpdate(0x11111111, 0x22222222, enrp.UpdateAction.DEL_PE, HANDLE, ELEMENT),
+        enrp.HandleUpdate(SENDER, RECEIVER, enrp.UpdateAction.DEL_PE, HANDLE, ELEMENT),
         f"04 00 0044 {PARTIES} 0001 0000 {HANDLE_TLV} {ELEMENT_TLV}",
     ),
-    (enrp.ListRequest(0x11111111, 0x22222222), f"05 00 000c {PARTIES}"),
-    (enrp.ListResponse(0x11111111, 0x22222222, rejected=True), f"06 01 000c {PARTIES}"),
+    (enrp.ListRequest(SENDER, RECEIVER), f"05 00 000c {PARTIES}"),
+    (enrp.ListResponse(SENDER, RECEIVER, rejected=True), f"06 01 000c {PARTIES}"),
     (
-        enrp.ListResponse(
-            0x11111111, 0x22222222, (SERVER, ServerInformation(SERVER.identifier, SERVER.transport, 9898))
-        ),
+        enrp.ListResponse(SENDER, RECEIVER, (SERVER, ServerInformation(SERVER.identifier, SERVER.transport, 9898))),
         f"06 00 0044 {PARTIES} {SERVER_TLV} {FAR_SERVER_TLV}",
     ),
-    (enrp.InitTakeover(0x11111111, 0x22222222, 0x33333333), f"07 00 0010 {PARTIES} 33333333"),
-    (enrp.InitTakeoverAck(0x11111111, 0x22222222, 0x33333333), f"08 00 0010 {PARTIES} 33333333"),
-    (enrp.TakeoverServer(0x11111111, 0x22222222, 0x33333333), f"09 00 0010 {PARTIES} 33333333"),
-    (enrp.Error(0x11111111, 0x22222222, (ErrorCause(6),)), f"0a 00 0014 {PARTIES} 000c 0008 0006 0004"),
+    (enrp.InitTakeover(SENDER, RECEIVER, TARGET), f"07 00 0010 {PARTIES} 92a3b4c5"),
+    (enrp.InitTakeoverAck(SENDER, RECEIVER, TARGET), f"08 00 0010 {PARTIES} 92a3b4c5"),
+    (enrp.TakeoverServer(SENDER, RECEIVER, TARGET), f"09 00 0010 {PARTIES} 92a3b4c5"),
+    (enrp.Error(SENDER, RECEIVER, (ErrorCause(6),)), f"0a 00 0014 {PARTIES} 000c 0008 0006 0004"),
 ]
 
 TRANSPORTS: list[tuple[UserTransport, str]] = [

@@ -1,0 +1,121 @@
+"""Keep-alives at the pool element: acknowledged, and who is its home by them (RFC 5352 section 3.4)."""
+
+from __future__ import annotations
+
+from rserpool.core import CauseCode, Close, Connect, TransportAddress
+from rserpool.core.server_hunt import HomeChanged
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import ErrorCause
+from tests.conformance import rfc
+from tests.core.element.stage import FIRST, POOL, ROUND_ROBIN, SECOND, WEB, ElementTestCase
+
+
+class KeepAliveTests(ElementTestCase):
+    """3.4."""
+
+    def setUp(self):
+        super().setUp()
+        self.registered()
+
+    @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
+    @rfc("5352", "3.4", "MUST be taken")
+    def test_acknowledged_on_the_association_that_asked(self):
+        self.element.association_up("probe", TransportAddress(("10.0.0.3",), 3863), self.now)
+        for association in ("home", "probe"):
+            effects = self.element.receive(association, asap.EndpointKeepAlive(1, POOL), self.now)
+            self.assertEqual(self.sent(effects, association), [asap.EndpointKeepAliveAck(POOL, 7)])
+
+    @rfc("5352", "3.4", "MUST be taken")
+    @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
+    def test_acknowledged_whatever_it_does(self):
+        """While it registers, is a member, changes, is put off, leaves, has no home: with the H flag and without."""
+        lack = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
+        homes = 0
+
+        def registering():
+            self.element.register_again(POOL, self.now)
+
+        def put_off():
+            self.element.receive(f"home {homes}", asap.RegistrationResponse(POOL, 7, True, lack), self.now)
+
+        def member():
+            self.element.receive(f"home {homes}", asap.RegistrationResponse(POOL, 7), self.now)
+
+        def homeless():
+            self.element.association_lost(f"home {homes}", self.now)
+
+        def leaving():
+            self.element.leave(POOL, self.now)
+
+        self.at_home("home 0", FIRST)
+        for number, step in enumerate((member, registering, put_off, member, homeless, leaving, homeless)):
+            step()
+            for home in (False, True):
+                if home:
+                    homes = number + 1
+                asker = f"home {number + 1}"
+                self.element.association_up(asker, TransportAddress(("10.0.0.3",), 4000 + number), self.now)
+                effects = self.element.receive(asker, asap.EndpointKeepAlive(3, POOL, home, 7), self.now)
+                acknowledgement = asap.EndpointKeepAliveAck(POOL, 7)
+                self.assertEqual([m for m in self.sent(effects, asker) if m == acknowledgement], [acknowledgement])
+
+    def test_who_was_refused_does_not_answer(self):
+        """It is in no pool; whoever asks it is to find that out."""
+        refused = (ErrorCause(CauseCode.INCONSISTENT_POOLING_POLICY),)
+        self.setUp()
+        self.element.leave(POOL, self.now)
+        self.element.receive("home", asap.DeregistrationResponse(POOL, 7), self.now)
+        self.serve(identifier=7)
+        self.element.receive("home", asap.RegistrationResponse(POOL, 7, True, refused), self.now)
+        self.assertEqual(self.element.receive("home", asap.EndpointKeepAlive(1, POOL), self.now), [])
+
+    @rfc("5352", "3.4", "MUST be taken")
+    def test_each_pool_by_its_own_name(self):
+        """KA2.1, KA2.2: in two pools it has two identifiers; a keep-alive is acknowledged for its pool alone."""
+        self.element.serve(b"other", WEB, ROUND_ROBIN, self.now, identifier=8)
+        for handle, identifier in ((POOL, 7), (b"other", 8)):
+            for told in (None, identifier):
+                effects = self.element.receive("home", asap.EndpointKeepAlive(1, handle, False, told), self.now)
+                self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(handle, identifier)])
+
+    @rfc("5352", "3.4", "MUST silently discard the message")
+    def test_other_pools_and_identifiers_are_discarded(self):
+        for message in (asap.EndpointKeepAlive(1, b"other"), asap.EndpointKeepAlive(1, POOL, identifier=8)):
+            self.assertEqual(self.element.receive("home", message, self.now), [])
+
+    @rfc("5353", "1.1", "MUST keep track of this master/slave relationship")
+    @rfc("5352", "3.4", "MUST be taken")
+    @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
+    @rfc("5352", "1.1", "MUST know and keep track of this")
+    @rfc("5353", "1.1", "MUST only have one Home ENRP")
+    def test_h_flag_makes_the_sender_the_home(self):
+        other = TransportAddress(("10.0.0.3",), 3863)
+        self.element.association_up("new", other, self.now)
+        effects = self.element.receive("new", asap.EndpointKeepAlive(1, POOL, True, 7), self.now)
+        self.assertEqual(self.sent(effects, "new")[0], asap.EndpointKeepAliveAck(POOL, 7))
+        self.assertIn(Close("home"), effects)
+        self.assertEqual(self.events(effects), [HomeChanged(other)])
+        self.assertEqual(self.element.home, other)
+        self.element.association_lost("home", self.now)
+        self.assertEqual(self.element.home, other)
+        # It is kept, and tried when it is lost.
+        effects = self.element.association_lost("new", self.now)
+        self.assertEqual([e.peer for e in effects if isinstance(e, Connect)], [FIRST, SECOND, other])
+
+    @rfc("5353", "1.1", "MUST keep track of this master/slave relationship")
+    def test_who_asks_is_kept(self):
+        """Another registrar asks it whether it lives: the home is the same, and when that is lost, both are tried."""
+        other = TransportAddress(("10.0.0.3",), 3863)
+        self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
+        self.element.association_up("probe", other, self.now)
+        self.element.receive("probe", asap.EndpointKeepAlive(2, POOL, False, 7), self.now)
+        self.assertEqual((self.element.home, self.element.home_identifier), (FIRST, 1))
+        self.element.association_lost("probe", self.now)
+        effects = self.element.association_lost("home", self.now)
+        self.assertEqual([e.peer for e in effects if isinstance(e, Connect)], [SECOND, other, FIRST])
+
+    def test_who_asks_about_another_is_no_registrar(self):
+        other = TransportAddress(("10.0.0.3",), 3863)
+        self.element.association_up("probe", other, self.now)
+        self.element.receive("probe", asap.EndpointKeepAlive(2, b"another", False, 7), self.now)
+        self.assertEqual(self.element.known_registrars, [FIRST, SECOND])
