@@ -5,24 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
+from rserpool.core.access import State
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.files import read_public, read_secret
 from rserpool.security.keys import Key, Keyring, read_keys, read_own_key
-
-
-class State(Enum):
-    """How far a scope has come from nothing to TLS alone."""
-
-    PLAIN = "plain"
-    """Nothing is secured."""
-    OFFERED = "offered"
-    """TLS is spoken with whoever can, and the rest is believed in the clear: the scope is not secure."""
-    REQUIRED = "required"
-    """Nothing in the clear is believed, sent or dialled."""
 
 
 @dataclass(frozen=True, slots=True)

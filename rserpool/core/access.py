@@ -1,0 +1,190 @@
+"""Who may be what in a scope: registrar, element of these pools, operator, user (RFC 5355 sections 2.4 and 2.5).
+
+Whoever proves an identity that may be a registrar is none yet for elements, and the other way round: without that, any
+element could pose as a registrar. What follows from it is in L{rserpool.core.authority}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.identity import Credentials, Identity
+
+
+class State(Enum):
+    """How far a scope has come from nothing to TLS alone."""
+
+    PLAIN = "plain"
+    """Nothing is secured."""
+    OFFERED = "offered"
+    """TLS is spoken with whoever can, and the rest is believed in the clear: the scope is not secure."""
+    REQUIRED = "required"
+    """Nothing in the clear is believed, sent or dialled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """One whom the operator knows, by one identity, or by several while keys and certificates are changed.
+
+    @ivar name: what the operator calls it.
+    @ivar identities: by which it is known; what it registered by one of them it may change by another.
+    @ivar registrar: whether it may speak ENRP.
+    @ivar element: whether it may serve.
+    @ivar pools: the handles of the pools in which it may serve; None for any.
+    @ivar operator: whether registrars answer its questions over ENRP.
+    """
+
+    name: str
+    identities: frozenset[Identity]
+    registrar: bool = False
+    element: bool = False
+    pools: frozenset[bytes] | None = None
+    operator: bool = False
+
+    def serves(self, handle: bytes) -> bool:
+        """Whether it may serve in a pool."""
+        return self.element and (self.pools is None or handle in self.pools)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a peer may be in this scope, by all that it has proved.
+
+    @ivar credentials: what it has proved.
+    @ivar judged: whether it is judged by its identity; False in a plain scope, and for who comes in the clear while
+        TLS is only offered.
+    @ivar principals: whom of those that the operator knows it has proved to be.
+    """
+
+    credentials: Credentials
+    judged: bool
+    principals: tuple[Principal, ...] = ()
+    own: bool = False
+
+    @property
+    def clear(self) -> bool:
+        """Whether it comes in the clear where that is not believed."""
+        return self.judged and self.credentials is None
+
+    @property
+    def registrar(self) -> bool:
+        """Whether it may speak ENRP: who proves to us that it has our own key may, too, since we dialled it."""
+        return not self.judged or self.own or any(each.registrar for each in self.principals)
+
+    @property
+    def operator(self) -> bool:
+        """Whether its questions over ENRP are answered."""
+        return self.registrar or any(each.operator for each in self.principals)
+
+    @property
+    def element(self) -> bool:
+        """Whether it may serve in any pool at all."""
+        return any(each.element for each in self.principals)
+
+    def owner(self, handle: bytes) -> Identity | None:
+        """The identity by which it serves in a pool; None if it may not, or in the clear."""
+        for each in self.principals:
+            if each.serves(handle):
+                return next(identity for identity in self.credentials or () if identity in each.identities)
+        return None
+
+    def owns(self, owner: Identity | None) -> bool:
+        """Whether an element that this identity registered is its own."""
+        return any(owner in each.identities for each in self.principals if each.element)
+
+    def __str__(self) -> str:
+        if self.credentials is None:
+            return "in the clear"
+        return ", ".join(map(str, self.credentials)) or "anonymous"
+
+
+class Access:
+    """Who may be what, and how far the scope is.
+
+    @ivar state: plain, offered or required.
+    @ivar identities: every one that is known.
+    @ivar own: our own identity; who proves to have that key is a registrar that we dialled.
+    @ivar plain_users: whether users in the clear are answered where TLS is required (RFC 5352 section 9.3).
+    """
+
+    def __init__(
+        self,
+        principals: Iterable[Principal] = (),
+        state: State = State.REQUIRED,
+        *,
+        own: Identity | None = None,
+        plain_users: bool = False,
+    ) -> None:
+        """
+        @raise ConfigurationError: if two principals have one identity, or one of them has ours.
+        """
+        self.state = state
+        self.own = own
+        self.plain_users = plain_users
+        self._principals: dict[Identity, Principal] = {}
+        for principal in principals:
+            for identity in sorted(principal.identities):
+                other = self._principals.setdefault(identity, principal)
+                if other is not principal:
+                    raise ConfigurationError(f"{identity} is {other.name} and {principal.name}: it can be one of them")
+        if own in self._principals and own is not None:
+            raise ConfigurationError(
+                f"{own} is our own identity, and {self._principals[own].name}'s: give each its own"
+            )
+        self._unknown = Standing(None, state is State.REQUIRED)
+
+    @property
+    def secured(self) -> bool:
+        """Whether identities count at all."""
+        return self.state is not State.PLAIN
+
+    @property
+    def identities(self) -> frozenset[Identity]:
+        """Every identity that may be anything."""
+        return frozenset(self._principals)
+
+    def standing(self, credentials: Credentials) -> Standing:
+        """What a peer may be that has proved this."""
+        if credentials is None or not self.secured:
+            return self._unknown
+        found = (self._principals[each] for each in credentials if each in self._principals)
+        return Standing(credentials, True, tuple(dict.fromkeys(found)), self.own in credentials)
+
+    def serves(self, owner: Identity, handle: bytes) -> bool | None:
+        """Whether an identity may serve in a pool; None if we have never heard of it: others may know it already."""
+        principal = self._principals.get(owner)
+        return None if principal is None else principal.serves(handle)
+
+
+def access_by_keys(
+    registrars: Iterable[str] = (),
+    elements: Iterable[str] = (),
+    state: State = State.REQUIRED,
+    *,
+    own: str | None = None,
+    plain_users: bool = False,
+) -> Access:
+    """The default, where only pre-shared keys say who is who: registrars, and elements that may join any pool.
+
+    The first owner of a pool's PE identifier keeps it, and nobody is an operator.
+
+    @param registrars: the identities of the keys of other registrars.
+    @param elements: those of elements.
+    @param own: that of our own key.
+    @raise ConfigurationError: if a name is in both, or is our own.
+    """
+    principals = [Principal(f"registrar {name}", _keys(name), registrar=True) for name in registrars]
+    principals += [Principal(f"element {name}", _keys(name), element=True) for name in elements]
+    return Access(principals, state, own=None if own is None else Identity("psk", own), plain_users=plain_users)
+
+
+def _keys(*names: str) -> frozenset[Identity]:
+    return frozenset(Identity("psk", name) for name in names)
+
+
+PLAIN: Final = Access(state=State.PLAIN)
+"""A scope in which nobody has an identity."""
