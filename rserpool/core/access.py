@@ -132,9 +132,7 @@ class Access:
                 if other is not principal:
                     raise ConfigurationError(f"{identity} is {other.name} and {principal.name}: it can be one of them")
         if own in self._principals and own is not None:
-            raise ConfigurationError(
-                f"{own} is our own identity, and {self._principals[own].name}'s: give each its own"
-            )
+            raise ConfigurationError(f"{own} is our own identity, and that of {self._principals[own].name}")
         self._unknown = Standing(None, state is State.REQUIRED)
 
     @property

@@ -60,7 +60,7 @@ class AccessTests(SynchronousTestCase):
         self.access = Access(
             (
                 principal("web", "psk:old", "psk:new", element=True, pools=frozenset({b"www"})),
-                principal("mail", "dns:mail.example", element=True),
+                principal("mail", "dns:mail.example", element=True, pools=frozenset({b"mail"})),
                 principal("desk", "psk:desk", operator=True),
             )
         )

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.core.access import State
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.keys import Key
-from rserpool.security.settings import Certificate, State, security_of
+from rserpool.security.settings import Certificate, security_of
 
 ONE, TWO, THREE = (os.urandom(32) for _ in range(3))
 
