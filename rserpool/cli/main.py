@@ -22,6 +22,7 @@ COMMANDS = {
     "echo": "rserpool.cli.echo",
     "exec": "rserpool.cli.execute",
     "proxy": "rserpool.cli.proxy",
+    "keys": "rserpool.cli.keys",
     "demo": "rserpool.cli.demo.run",
 }
 """The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function

@@ -89,21 +89,25 @@ def security_of(directory: Path | None, options: Mapping[str, Any] | None = None
         directory.
     @raise ConfigurationError: if something is wrong; the text names the file, and what to do.
     """
+    where = "the options of security" if directory is None else str(directory)
+    return _security(settled(directory, options), where)
+
+
+def settled(directory: Path | None, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All settings by name, each file with its path; see L{security_of}."""
     table: dict[str, Any] = {}
     if directory is not None:
         if not directory.is_dir():
-            raise ConfigurationError(f"{directory}: there is no such directory; rserpool keys make one")
+            raise ConfigurationError(f"{directory}: there is no such directory; rserpool keys make makes one")
         written = directory / TABLE
         if written.exists():
             table = _table(written)
         for name, file in FILES.items():
-            if name in table:
-                table[name] = str(directory / table[name])
-            elif (directory / file).exists():
-                table[name] = str(directory / file)
+            if name in table or (directory / file).exists():
+                table[name] = str(directory / table.get(name, file))
     given = dict(options or {})
     check_table(given, "the options of security")
-    return _security(table | given, str(directory) if directory else "the options of security")
+    return table | given
 
 
 def check_table(table: Mapping[str, Any], where: str) -> None:
@@ -158,16 +162,31 @@ def _security(table: Mapping[str, Any], where: str) -> Security:
     certificate = None
     if "certificate" in paths:
         certificate = Certificate(read_public(paths["certificate"]), read_secret(paths["private-key"]))
+    anchors: dict[str, bytes] = {name: read_public(paths[name]) for name in ("server-ca", "client-ca") if name in paths}
+    if certificate or anchors:
+        _check_certificates(certificate, anchors, paths)
     return Security(
         state=State(table.get("state", "required")),
         scope=table.get("scope"),
         registrars=Keyring(registrars, own),
         elements=Keyring(elements, own),
         certificate=certificate,
-        server_ca=read_public(paths["server-ca"]) if "server-ca" in paths else None,
-        client_ca=read_public(paths["client-ca"]) if "client-ca" in paths else None,
+        server_ca=anchors.get("server-ca"),
+        client_ca=anchors.get("client-ca"),
         access=read_toml(paths["access"]) if "access" in paths else None,
         lowest_tls=table.get("lowest-tls", "1.2"),
         static_rsa=table.get("static-rsa", False),
         plain_users=table.get("plain-users", False),
     )
+
+
+def _check_certificates(
+    certificate: Certificate | None, anchors: Mapping[str, bytes], paths: Mapping[str, Path]
+) -> None:
+    # It loads what only those with certificates need.
+    from rserpool.security.certificates import check_pair, describe
+
+    for name, pem in anchors.items():
+        describe(pem, str(paths[name]))
+    if certificate is not None:
+        check_pair(certificate.chain, certificate.private_key, str(paths["certificate"]), str(paths["private-key"]))

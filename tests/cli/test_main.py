@@ -56,6 +56,7 @@ class ErrorTests(SynchronousTestCase):
             ("frobnicate", "frobnicate"),
             ("POOL", "resolve"),
             ("a pool's name is not empty", "resolve", ""),
+            ("not a name as DNS has them", "keys", "make", "d", "--scope", "192.0.2.1", "--registrar", "reg1"),
             ("--items", "resolve", "pool", "--items", "0"),
             ("--items", "resolve", "pool", "--items", "many"),
             ("--workers: '0' is not a whole number above 0", "demo", "--workers", "0"),

@@ -1,0 +1,203 @@
+"""C{rserpool keys}: makes the keys and certificates of a scope, changes them, and says what is wrong with them."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rserpool.cli.options import OK, OTHER, configured, number
+from rserpool.core import reading
+from rserpool.core.addresses import is_name
+from rserpool.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rserpool.security.scope_directory import Member
+
+SUMMARY = "make the keys and certificates of a scope, change them, and check them"
+EPILOG = "exit codes: 0 all is well, 1 something is wrong (also: a certificate ends soon), 2 a wrong option"
+WIDTH = 80
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+    make = actions.add_parser("make", help="make all keys and certificates of a new scope", allow_abbrev=False)
+    _directory(make, "a new directory; it gets a folder for each process")
+    make.add_argument(
+        "--scope", metavar="NAME", required=True, type=configured(_dns_name), help="its name, as in pools.example.org"
+    )
+    _members(make, "registrar", "a registrar, by the name and addresses by which others name it; may be repeated", True)
+    _members(make, "element", "an element of pools, by a name and perhaps its host's addresses; may be repeated", False)
+    _certificates(make)
+    add = actions.add_parser(
+        "add", help="add members; to those that are there, a second key and a new certificate", allow_abbrev=False
+    )
+    _directory(add, "what rserpool keys make has made")
+    _members(add, "registrar", "as in rserpool keys make", False)
+    _members(add, "element", "as in rserpool keys make", False)
+    _certificates(add)
+    remove = actions.add_parser("remove", help="take keys away: who has no other one is cut off", allow_abbrev=False)
+    _directory(remove, "what rserpool keys make has made")
+    remove.add_argument("identity", metavar="IDENTITY", nargs="+", help="web1 or web1@2, for example")
+    check = actions.add_parser("check", help="say what is wrong, and when certificates end", allow_abbrev=False)
+    _directory(check, "the directory of a process (--security), or of a whole scope")
+    check.add_argument(
+        "--days", metavar="N", type=number(int), default=30, help="tell who ends within so many days (default: 30)"
+    )
+
+
+async def run(
+    reactor: Any, options: argparse.Namespace, out: TextIO, clock: Callable[[], datetime] | None = None
+) -> int:
+    """Do it.
+
+    @param clock: tells the time; that of this host by default.
+    @return: the exit code.
+    """
+    now = (clock or _now)()
+    if options.action == "check":
+        return _check(options, out, now)
+    try:
+        if options.action == "make":
+            _make(options, out, now)
+        elif options.action == "add":
+            _add(options, out, now)
+        else:
+            _remove(options, out)
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename or options.directory}: {error.strerror or error}") from None
+    return OK
+
+
+def _make(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
+    from rserpool.security.scope_directory import CA_KEY, USERS, ScopeDirectory
+
+    directory: Path = options.directory
+    registrars, elements = options.registrar, options.element
+    ScopeDirectory(directory).make(options.scope, registrars, elements, now, options.days, options.rsa)
+    _tell(out, f"{directory}: the scope {options.scope}. Copy each folder to where it belongs, and nowhere else:")
+    print(file=out)
+    peers = {each.name: [other.name for other in registrars if other != each] for each in registrars}
+    for each in registrars:
+        known = f" (and --peer {', '.join(peers[each.name])})" if peers[each.name] else ""
+        _entry(out, each.name, f"the registrar: twistd rserpool-ns --security {each.name}{known}")
+    for each in elements:
+        _entry(out, each.name, f"the element: twistd rserpool-pe --security {each.name}")
+    _entry(out, USERS, f"users, all of them; it has no secret: rserpool resolve --security {USERS} POOL")
+    print(file=out)
+    _tell(out, f"{CA_KEY} makes new certificates: keep it where none of these processes runs.")
+    _tell(out, f"Certificates end in {options.days} days; rserpool keys check {directory} says when.")
+
+
+def _add(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
+    from rserpool.security.scope_directory import ScopeDirectory
+
+    registrars, elements = options.registrar, options.element
+    if not registrars and not elements:
+        raise ConfigurationError("name --registrar or --element")
+    names = [each.name for each in (*registrars, *elements)]
+    changed = ScopeDirectory(options.directory).add(registrars, elements, now, options.days, options.rsa)
+    first = {folder: files for folder, files in changed.items() if folder.name not in names}
+    own = {folder: files for folder, files in changed.items() if folder.name in names}
+    if first:
+        _tell(out, "Copy these first; they count within seconds, and the old keys stay good:")
+        _files(out, first)
+        _tell(out, "Then these:" if own else "")
+    else:
+        _tell(out, "Copy these:")
+    _files(out, own)
+    _tell(out, "When all is well, take old keys away: rserpool keys remove.")
+
+
+def _remove(options: argparse.Namespace, out: TextIO) -> None:
+    from rserpool.security.scope_directory import ScopeDirectory
+
+    changed = ScopeDirectory(options.directory).remove(options.identity)
+    _tell(out, "Copy these; they count within seconds, and who has no other key is then cut off:")
+    _files(out, changed)
+
+
+def _check(options: argparse.Namespace, out: TextIO, now: datetime) -> int:
+    from rserpool.security.checking import check
+
+    findings = check(options.directory, now, options.days)
+    for where, ends in findings.ends:
+        _tell(out, f"{where}: good until {ends:%Y-%m-%d %H:%M} UTC")
+    for sentence in findings.soon:
+        _tell(out, f"SOON: {sentence}")
+    for sentence in findings.wrong:
+        _tell(out, f"WRONG: {sentence}")
+    if findings.wrong or findings.soon:
+        return OTHER
+    print("all is well", file=out)
+    return OK
+
+
+def _directory(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("directory", metavar="DIR", type=Path, help=text)
+
+
+def _members(parser: argparse.ArgumentParser, kind: str, text: str, required: bool) -> None:
+    parser.add_argument(
+        f"--{kind}",
+        metavar="NAME[,HOST...]",
+        action="extend",
+        nargs="+",
+        default=[],
+        required=required,
+        type=configured(_member),
+        help=text,
+    )
+
+
+def _certificates(parser: argparse.ArgumentParser) -> None:
+    days = configured(reading.between(1, 3650))
+    parser.add_argument("--days", metavar="N", type=days, default=365, help="how long certificates are good (365)")
+    parser.add_argument(
+        "--rsa",
+        metavar="BITS",
+        type=configured(reading.between(2048, 8192)),
+        default=0,
+        help="certificates with RSA keys (default: on the curve P-256)",
+    )
+
+
+def _member(text: str) -> Member:
+    from rserpool.security.scope_directory import member_of
+
+    hosts = [reading.parse_transport_address(_bracketed(host)).hosts[0] for host in text.split(",")]
+    return member_of(",".join(hosts))
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _dns_name(text: str) -> str:
+    address = reading.parse_transport_address(text)
+    if len(address.hosts) > 1 or not is_name(address.hosts[0]) or ":" in text or "/" in text:
+        raise ConfigurationError(f"{text!r} is not a name as DNS has them: pools.example.org")
+    return address.hosts[0]
+
+
+def _files(out: TextIO, changed: Mapping[Path, Iterable[Path]]) -> None:
+    for folder, files in changed.items():
+        _entry(out, folder.name, " ".join(path.name for path in files))
+
+
+def _entry(out: TextIO, name: str, text: str) -> None:
+    print(textwrap.fill(text, WIDTH, initial_indent=f"  {name}/  ", subsequent_indent="      ", **_WHOLE), file=out)
+
+
+def _tell(out: TextIO, text: str) -> None:
+    print(textwrap.fill(text, WIDTH, subsequent_indent="  ", **_WHOLE), file=out)
+
+
+_WHOLE: Any = {"break_long_words": False, "break_on_hyphens": False}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
