@@ -14,6 +14,7 @@ from rserpool.core.wire import asap
 from rserpool.node.candidates import local_host_towards
 from rserpool.node.closing import close
 from rserpool.node.driver import Driver
+from rserpool.node.listening import listen_tcp
 from rserpool.node.loop import Carrier
 from rserpool.node.multicast import MulticastGroup
 from rserpool.node.naming import NamingChannel
@@ -21,10 +22,14 @@ from rserpool.node.own_addresses import wildcard
 from rserpool.node.paths import Paths
 from rserpool.node.reactor import LOG, ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
-from rserpool.node.tcp import TcpEndpoint, listen_tcp
+from rserpool.node.tcp import TcpEndpoint
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
+from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 from rserpool.sctp.lookup import look_up
+
+MOST = 256
+"""So many associations that others opened are accepted, where nothing else is said: registrars ask elements."""
 
 
 class NodeChannel(NamingChannel, SctpHandler):
@@ -32,12 +37,15 @@ class NodeChannel(NamingChannel, SctpHandler):
 
     @ivar sctp: the endpoint over which associations are opened; None where this channel opens none.
     @ivar tcp: the same for connections (RFC 5352 section 2.1).
+    @ivar guests: those of its associations that others opened.
     """
 
     def __init__(self, node: Node, speaker: Speaker[Any], codec: Codec, ppid: int) -> None:
         super().__init__(node, speaker, codec, ppid)
         self.sctp: ISctpEndpoint | None = None
         self.tcp: TcpEndpoint | None = None
+        self.guests = Guests(node.reactor, "associations", MOST, MOST)
+        self._mute: set[ISctpAssociation] = set()
         self._node = node
 
     def open(self, port: int, hosts: tuple[str, ...], listening: bool = True) -> ISctpEndpoint:
@@ -98,6 +106,13 @@ class NodeChannel(NamingChannel, SctpHandler):
     # ISctpHandler
 
     def associationUp(self, association: ISctpAssociation) -> None:
+        if not association.outbound and association.peer.protocol == "sctp":
+            host = association.peer.hosts[0]
+            if not self.guests.room(host):
+                association.abort()
+                return
+            self.guests.comes(association, host)
+            self._mute.add(association)
         if self.up(association) and association.outbound and association.established:
             if set(association.peer_addresses) != set(association.peer.hosts):
                 self.moved(association, association.peer_addresses)
@@ -105,6 +120,9 @@ class NodeChannel(NamingChannel, SctpHandler):
     def messageReceived(
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
     ) -> None:
+        if self._mute and association in self._mute:
+            self._mute.discard(association)
+            self.guests.speaks(association)
         if ppid == self.ppid:
             self.received(association, data)
         else:
@@ -125,6 +143,8 @@ class NodeChannel(NamingChannel, SctpHandler):
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
         self._node.paths.forget(association)
+        self._mute.discard(association)
+        self.guests.goes(association)
         self.lost(association)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -13,28 +13,23 @@ from twisted.internet.interfaces import (
     IConnector,
     IDelayedCall,
     IHalfCloseableProtocol,
-    IListeningPort,
     IPushProducer,
 )
-from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory, connectionDone
+from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.core.addresses import TransportAddress, machine
+from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import WireError
 from rserpool.core.identity import Credentials
 from rserpool.core.wire.stream import is_whole, whole_messages
-from rserpool.node.sockets import notice_vanished, room_for_connections
+from rserpool.node.sockets import notice_vanished
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT, check_message, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 
 _log = Logger()
 
-MOST_OF_ONE = 1_000
-"""So many connections of one machine are accepted."""
-MOST_TOLD = 100
-"""So many machines are told about that have too many."""
 HALF_CLOSED = 10.0
 """Seconds that a peer which sends no more may take to read what it asked for."""
 
@@ -60,6 +55,8 @@ class AsapTcpProtocol(Protocol):
         self.buffered = 0
         self.connector: IConnector | None = None
         self.gone: Callable[[AsapTcpProtocol], object] = lambda connection: None
+        # Called once, with its first message; None afterwards.
+        self.speaks: Callable[[AsapTcpProtocol], object] | None = None
         self._reactor = reactor
         self._handler = handler
         self._received = bytearray()
@@ -146,11 +143,14 @@ class AsapTcpProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if not self._received and is_whole(data):
+            if self.speaks is not None:
+                self._speak()
             tell(_log, self._handler.messageReceived, self, data, PPID_ASAP, 0, False)
             return
         self._received += data
         try:
             for message in whole_messages(self._received):
+                self._speak()
                 tell(_log, self._handler.messageReceived, self, message, PPID_ASAP, 0, False)
                 if self._aborted:
                     break
@@ -190,6 +190,11 @@ class AsapTcpProtocol(Protocol):
         tell(_log, self._handler.associationLost, self, reason)
         self.gone(self)
 
+    def _speak(self) -> None:
+        speaks, self.speaks = self.speaks, None
+        if speaks is not None:
+            speaks(self)
+
     def _write(self, data: bytes) -> None:
         self.transport.write(data + bytes(-len(data) % 4))
 
@@ -198,55 +203,6 @@ class AsapTcpProtocol(Protocol):
         if self.established and not self._queue:
             self.transport.unregisterProducer()
             self.transport.loseConnection()
-
-
-class _Accepting(ServerFactory):
-    """Gives each connection to the handler; when the port is closed they are closed, too."""
-
-    noisy = False
-
-    def __init__(self, reactor: Any, handler: ISctpHandler, most_of_one: int) -> None:
-        self._reactor = reactor
-        self._handler = handler
-        self._connections: dict[AsapTcpProtocol, str] = {}
-        self._counts: Counter[str] = Counter()
-        self._refused: set[str] = set()
-        self._most = room_for_connections(reactor)
-        self._most_of_one = min(most_of_one, max(1, self._most // 2))
-
-    def buildProtocol(self, address: Any) -> AsapTcpProtocol | None:
-        where = machine(address.host)
-        if self._counts[where] >= self._most_of_one or len(self._connections) >= self._most:
-            self._refuse(where)
-            return None
-        peer = TransportAddress((address.host,), address.port, protocol="tcp")
-        connection = AsapTcpProtocol(self._reactor, self._handler, peer, outbound=False)
-        connection.gone = self._gone
-        self._connections[connection] = where
-        self._counts[where] += 1
-        return connection
-
-    def stopFactory(self) -> None:
-        for connection in tuple(self._connections):
-            connection.close()
-
-    def _refuse(self, where: str) -> None:
-        """Close it at once; said once, until all of this machine's are gone."""
-        if where not in self._refused and len(self._refused) < MOST_TOLD:
-            self._refused.add(where)
-            _log.warn(
-                "{count} connections of {where}, {all} in all: no more are accepted",
-                count=self._counts[where],
-                where=where,
-                all=len(self._connections),
-            )
-
-    def _gone(self, connection: AsapTcpProtocol) -> None:
-        where = self._connections.pop(connection)
-        self._counts[where] -= 1
-        if not self._counts[where]:
-            del self._counts[where]
-            self._refused.discard(where)
 
 
 class _Connecting(ClientFactory):
@@ -277,18 +233,6 @@ class _Connecting(ClientFactory):
             self.connect()
         else:
             self._connection.connectionLost(reason)
-
-
-def listen_tcp(
-    reactor: Any, host: str, port: int, handler: ISctpHandler, most_of_one: int = MOST_OF_ONE
-) -> IListeningPort:
-    """Serve ASAP over TCP; port 0 lets the system choose. Closing the port closes its connections.
-
-    @param most_of_one: so many connections of one machine are accepted, but never more than half of the file
-        descriptors that this process may have.
-    @raise twisted.internet.error.CannotListenError: if the port is taken or the address is not local.
-    """
-    return reactor.listenTCP(port, _Accepting(reactor, handler, most_of_one), interface=host)  # type: ignore[no-any-return]
 
 
 def connect_tcp(reactor: Any, peer: TransportAddress, handler: ISctpHandler, timeout: float = 5.0) -> AsapTcpProtocol:

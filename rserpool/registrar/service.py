@@ -37,6 +37,7 @@ from rserpool.registrar.collector import Garbage
 from rserpool.registrar.log import OperatorLog
 from rserpool.registrar.neighbours import look_around
 from rserpool.sctp.base import PPID_ENRP
+from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 
@@ -137,6 +138,12 @@ class RegistrarService(Service):
         self.node = Node(self._reactor, self.registrar, self._notified, server=self.registrar.identifier)
         self.registrar.peering.suggest = self._suggest
         self.node.asap.addresses_changed, self.node.asap.refuse = self.registrar.addresses_changed, refuse
+        self.node.asap.guests = self._guests()
+
+    def _guests(self) -> Guests:
+        """Those who may speak one of the two protocols with it."""
+        limits = self.registrar.limits
+        return Guests(self._reactor, "associations", limits.associations, limits.associations_per_machine)
 
     def startService(self) -> None:
         """Listen; by now the policies of plugins are known.
@@ -224,6 +231,7 @@ class RegistrarService(Service):
     def _start_enrp(self) -> TransportAddress:
         registrar, node = self.registrar, self.node
         channel = node.open_channel("enrp", registrar.enrp, enrp_messages, PPID_ENRP)
+        channel.guests = self._guests()
         channel.addresses_changed = registrar.peering.peers.moved
         endpoint = channel.open(self._enrp.port, self._enrp_hosts)
         hosts = endpoint.hosts

@@ -18,7 +18,8 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from rserpool.core import TransportAddress
-from rserpool.node.tcp import AsapTcpProtocol, connect_tcp, listen_tcp
+from rserpool.node.listening import listen_tcp
+from rserpool.node.tcp import AsapTcpProtocol, connect_tcp
 from rserpool.sctp import ISctpAssociation
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT
 from tests.sctp.harness import Recorder, SctpHarness

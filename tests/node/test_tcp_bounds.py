@@ -16,7 +16,8 @@ from twisted.trial.unittest import TestCase
 
 from rserpool.core import TransportAddress
 from rserpool.node import tcp
-from rserpool.node.tcp import connect_tcp, listen_tcp
+from rserpool.node.listening import listen_tcp
+from rserpool.node.tcp import connect_tcp
 from tests.node.test_tcp import message
 from tests.sctp.harness import Recorder, SctpHarness
 

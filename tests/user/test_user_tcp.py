@@ -25,8 +25,8 @@ from rserpool.core import (
 )
 from rserpool.core.profiles import FAST
 from rserpool.core.registrar import Registrar
+from rserpool.node.listening import listen_tcp
 from rserpool.node.node import Node
-from rserpool.node.tcp import listen_tcp
 from rserpool.user import PoolClientEndpoint, PoolUserService
 
 

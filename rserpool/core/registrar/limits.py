@@ -17,6 +17,8 @@ class Limits:
     @ivar reports_per_second: unreachable reports a second of one peer; more are dropped without an answer.
     @ivar subscriptions_per_association: pools that one association may subscribe to.
     @ivar connections_per_machine: TCP connections of one machine; who comes beyond that is closed at once.
+    @ivar associations_per_machine: SCTP associations of one machine; the same for them.
+    @ivar associations: SCTP associations of all machines together.
     """
 
     pools: int = 100_000
@@ -27,6 +29,8 @@ class Limits:
     reports_per_second: float = 20.0
     subscriptions_per_association: int = 1_000
     connections_per_machine: int = 1_000
+    associations_per_machine: int = 10_000
+    associations: int = 50_000
 
 
 class TokenBucket:

@@ -19,7 +19,7 @@ from rserpool.sctp.usrsctp.notifications import EVENTS
 
 SOCKET_BUFFER = 256 * 1024
 """Bytes that the library keeps for each direction of an association."""
-MAX_INBOUND_STREAMS = 2048
+MAX_INBOUND_STREAMS = 64
 
 _log = Logger()
 

@@ -1,0 +1,101 @@
+"""Who is let in, of those who need no permission (RFC 5352 section 9.1, threat 8): so many in all, so many of one
+machine, and nobody for long who says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from rserpool.core.addresses import machine
+
+HELLO = 10.0
+"""Seconds that somebody may say nothing, where many of its machine say nothing."""
+SILENT = 32
+"""So many of one machine may say nothing for longer: an honest one may have nothing to say yet."""
+MOMENT = 1.0
+"""Seconds that somebody may say nothing where there is no room left."""
+
+W = TypeVar("W", bound=Hashable)
+
+
+class Admission(Generic[W]):
+    """Those who are there, by machine.
+
+    Where all room is taken, who comes from a machine with fewer gets the place of somebody of the machine with most.
+
+    @param most: so many at once.
+    @param most_of_one: so many of one machine.
+    """
+
+    def __init__(self, most: int, most_of_one: int) -> None:
+        self.most = most
+        self.most_of_one = most_of_one
+        self._where: dict[W, str] = {}
+        # In the order in which they came.
+        self._there: dict[str, dict[W, None]] = {}
+        self._silent: dict[str, dict[W, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def of(self, host: str) -> int:
+        """How many there are of the machine with this address."""
+        return len(self._there.get(machine(host), ()))
+
+    def room(self, host: str, now: float) -> tuple[bool, W | None]:
+        """Whether one more may come from this address, and who has to go for it first."""
+        where = machine(host)
+        own = len(self._there.get(where, ()))
+        if own >= self.most_of_one:
+            victim = self._mute(where, now)
+            return victim is not None, victim
+        if len(self._where) < self.most:
+            return True, None
+        crowd = max(self._there, key=lambda each: len(self._there[each]))
+        victim = self._mute(crowd, now)
+        if victim is None and len(self._there[crowd]) > own + 1:
+            victim = next(iter(self._there[crowd]))
+        return victim is not None, victim
+
+    def comes(self, who: W, host: str, now: float) -> None:
+        """Somebody is let in."""
+        where = self._where[who] = machine(host)
+        self._there.setdefault(where, {})[who] = None
+        self._silent.setdefault(where, {})[who] = now
+
+    def speaks(self, who: W) -> None:
+        """Somebody says its first word."""
+        where = self._where.get(who)
+        silent = self._silent.get(where) if where is not None else None
+        if where is not None and silent is not None:
+            silent.pop(who, None)
+            if not silent:
+                del self._silent[where]
+
+    def goes(self, who: W) -> None:
+        """Somebody is gone."""
+        self.speaks(who)
+        where = self._where.pop(who, None)
+        if where is not None:
+            there = self._there[where]
+            del there[who]
+            if not there:
+                del self._there[where]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there is a machine of which more than L{SILENT} say nothing."""
+        return any(len(silent) > SILENT for silent in self._silent.values())
+
+    def mute(self, now: float) -> list[W]:
+        """Those that have said nothing for too long."""
+        return [
+            who
+            for silent in self._silent.values()
+            for who, since in list(silent.items())[: max(0, len(silent) - SILENT)]
+            if now - since >= HELLO
+        ]
+
+    def _mute(self, where: str, now: float) -> W | None:
+        who, since = next(iter(self._silent.get(where, {}).items()), (None, now))
+        return who if now - since >= MOMENT else None

@@ -1,0 +1,60 @@
+"""Where users connect over TCP (RFC 5352 section 2.1): no machine takes all the room, nobody keeps it in silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import ServerFactory
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.node.sockets import room_for_connections
+from rserpool.node.tcp import AsapTcpProtocol
+from rserpool.sctp.guests import Guests
+from rserpool.sctp.interfaces import ISctpHandler
+
+MOST_OF_ONE = 1_000
+"""So many connections of one machine are accepted."""
+
+
+class _Accepting(ServerFactory):
+    """Gives each connection to the handler; when the port is closed they are closed, too."""
+
+    noisy = False
+
+    def __init__(self, reactor: Any, handler: ISctpHandler, most_of_one: int) -> None:
+        self._reactor = reactor
+        self._handler = handler
+        self._connections: dict[AsapTcpProtocol, None] = {}
+        most = room_for_connections(reactor)
+        self._guests = Guests(reactor, "connections", most, min(most_of_one, max(1, most // 2)))
+
+    def buildProtocol(self, address: Any) -> AsapTcpProtocol | None:
+        if not self._guests.room(address.host):
+            return None
+        peer = TransportAddress((address.host,), address.port, protocol="tcp")
+        connection = AsapTcpProtocol(self._reactor, self._handler, peer, outbound=False)
+        connection.gone, connection.speaks = self._gone, self._guests.speaks
+        self._connections[connection] = None
+        self._guests.comes(connection, address.host)
+        return connection
+
+    def stopFactory(self) -> None:
+        for connection in tuple(self._connections):
+            connection.close()
+
+    def _gone(self, connection: AsapTcpProtocol) -> None:
+        del self._connections[connection]
+        self._guests.goes(connection)
+
+
+def listen_tcp(
+    reactor: Any, host: str, port: int, handler: ISctpHandler, most_of_one: int = MOST_OF_ONE
+) -> IListeningPort:
+    """Serve ASAP over TCP; port 0 lets the system choose. Closing the port closes its connections.
+
+    @param most_of_one: so many connections of one machine are accepted, but never more than half of the file
+        descriptors that this process may have.
+    @raise twisted.internet.error.CannotListenError: if the port is taken or the address is not local.
+    """
+    return reactor.listenTCP(port, _Accepting(reactor, handler, most_of_one), interface=host)  # type: ignore[no-any-return]
