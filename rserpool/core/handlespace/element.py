@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association
+from rserpool.core.identity import Identity
 from rserpool.core.policies import Member
-from rserpool.core.wire.parameters import PoolElementParameter, decode_pool_element
+from rserpool.core.wire.parameters import PoolElementParameter, decode_pool_element, with_owner, without_private
 
 
 class Watch:
@@ -43,7 +45,8 @@ class Element(Member):
     @ivar identifier: the PE identifier.
     @ivar home: the identifier of its home registrar.
     @ivar life: the registration life in seconds; negative is for ever.
-    @ivar wire: the encoded Pool Element parameter, padded, as it is sent to users and registrars.
+    @ivar wire: the encoded Pool Element parameter, padded, as it is sent to users; registrars hear of the owner, too.
+    @ivar owner: the identity that registered it; None if nobody proved one.
     @ivar scopes: how far the addresses of its user transport reach.
     @ivar association: over which association it speaks with us; C{None} if over none. Its one writer is
         C{rserpool.core.registrar.clients.Clients}.
@@ -60,6 +63,7 @@ class Element(Member):
         "home",
         "identifier",
         "life",
+        "owner",
         "queued",
         "scopes",
         "wake",
@@ -72,6 +76,7 @@ class Element(Member):
         self.identifier = identifier
         self.home = 0
         self.life = 0
+        self.owner: Identity | None = None
         self.wire = b""
         self.values = ()
         self.scopes: frozenset[str] = frozenset()
@@ -91,8 +96,16 @@ class Element(Member):
         return watch is not None and watch.over is not None and watch.over == self.association
 
     def parameter(self) -> PoolElementParameter:
-        """The Pool Element parameter, decoded."""
-        return decode_pool_element(self.wire)
+        """The Pool Element parameter, decoded, with the owner."""
+        parameter = decode_pool_element(self.wire)
+        return parameter if self.owner is None else replace(parameter, owner=self.owner)
+
+    def told(self, private: bool) -> bytes:
+        """The Pool Element parameter as a registrar gets it.
+
+        @param private: whether private parameters are in it.
+        """
+        return with_owner(self.wire, self.owner) if private else without_private(self.wire)
 
     def asap_address(self) -> TransportAddress | None:
         """Where the element speaks ASAP; C{None} if its home did not say."""

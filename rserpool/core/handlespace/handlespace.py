@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import lru_cache
 
 from rserpool.core.addresses import scope
@@ -84,7 +85,8 @@ class Handlespace:
         else:
             policy = _policy(parameter, any_policy)
         values = _values(policy, parameter)
-        wire = encode_pool_element(parameter)
+        owner = parameter.owner
+        wire = encode_pool_element(parameter if owner is None else replace(parameter, owner=None))
         if pool is None:  # rule 1
             transport = parameter.user_transport
             pool = Pool(handle, policy, transport.TYPE, transport.use, self._random)
@@ -94,6 +96,7 @@ class Handlespace:
         before = element.home
         element.life = parameter.life
         element.wire = wire
+        element.owner = owner
         element.values = values
         pool.rescope(element, _scopes(parameter))
         if present is None:

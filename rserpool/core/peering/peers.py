@@ -14,7 +14,7 @@ from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.profiles import Profile
 from rserpool.core.rules import Rule
 from rserpool.core.wire import enrp
-from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport, ServerInformation
+from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport, ServerInformation
 
 PEER: Final = "peer"
 """The key of a peer that may be silent: it may be due too early, since whatever it says puts it off."""
@@ -278,10 +278,14 @@ def knows_private(message: enrp.Message) -> bool:
         case enrp.ListResponse(servers=servers):
             return any(server.encapsulation for server in servers)
         case enrp.HandleUpdate(element=element):
-            return bool(element.encapsulation or element.framing)
+            return _has_private(element)
         case enrp.HandleTableResponse(entries=entries):
-            return any(each.encapsulation or each.framing for entry in entries for each in entry.elements)
+            return any(_has_private(each) for entry in entries for each in entry.elements)
     return False
+
+
+def _has_private(element: PoolElementParameter) -> bool:
+    return bool(element.encapsulation or element.framing or element.owner)
 
 
 def swapped(checksum: int) -> int:

@@ -10,7 +10,6 @@ from rserpool.core.effects import Association, Effect
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.wire.enrp import encode_handle_table_response
-from rserpool.core.wire.parameters import without_private
 
 TABLE: Final = "table"
 """The key of a download session that nobody continues: with the association, and whether it is of our own elements."""
@@ -83,5 +82,5 @@ def _entries(elements: list[Element], private: bool) -> list[tuple[bytes, list[b
     for element in elements:
         if not entries or entries[-1][0] != element.handle:
             entries.append((element.handle, []))
-        entries[-1][1].append(element.wire if private else without_private(element.wire))
+        entries[-1][1].append(element.told(private))
     return entries

@@ -8,7 +8,6 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.peers import PeerList
 from rserpool.core.peering.suggestion import Suggestions
 from rserpool.core.wire.enrp import UpdateAction, encode_handle_update
-from rserpool.core.wire.parameters import without_private
 
 
 class Updates:
@@ -34,5 +33,5 @@ class Updates:
         return effects
 
     def _update(self, action: UpdateAction, element: Element, private: bool, suggested_to: int = 0) -> bytes:
-        wire = element.wire if private else without_private(element.wire)
+        wire = element.told(private)
         return encode_handle_update(self._server, suggested_to, action, element.handle, wire, bool(suggested_to))

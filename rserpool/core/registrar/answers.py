@@ -175,7 +175,8 @@ def _for_peer(element: Element, sees: frozenset[str]) -> bytes | None:
     if not addresses:
         return None
     if isinstance(transport, SctpTransport) and addresses != transport.addresses:
-        return encode_pool_element(replace(parameter, user_transport=replace(transport, addresses=addresses)))
+        usable = replace(transport, addresses=addresses)
+        return encode_pool_element(replace(parameter, user_transport=usable, owner=None))
     return element.wire
 
 

@@ -9,15 +9,19 @@ from struct import Struct
 from typing import Final
 
 from rserpool.core.errors import WireError
+from rserpool.core.identity import Identity
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.frame import does_not_fit
 from rserpool.core.wire.private import (
     ENCAPSULATION,
+    OWNER,
     SESSION_FRAMING,
     decode_encapsulation,
     decode_framing,
+    decode_owner,
     encode_encapsulation,
     encode_framing,
+    encode_owner,
 )
 from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
@@ -66,11 +70,13 @@ __all__ = [
     "decode_pool_element",
     "encode_policy",
     "encode_pool_element",
+    "with_owner",
     "without_private",
 ]
 
 _POLICY_HEAD: Final = Struct("!HHI")
 _ELEMENT_HEAD: Final = Struct("!HHIIi")
+_HEAD: Final = Struct("!HH")
 _ELEMENT_FIXED: Final = Struct("!IIi")
 _SHORT_POLICY: Final = 32
 """Policies up to this many bytes are decoded through a cache; the bound keeps its memory small."""
@@ -99,6 +105,7 @@ class PoolElementParameter:
     @ivar asap_transport: where the element speaks ASAP; a registrar fills it in.
     @ivar encapsulation: UDP port of SCTP over UDP there; 0 if not known.
     @ivar framing: version of the session framing that it speaks at its user transport; 0 if none.
+    @ivar owner: the identity that registered it, as registrars tell each other; None if nobody proved one.
     """
 
     identifier: int
@@ -109,6 +116,7 @@ class PoolElementParameter:
     asap_transport: SctpTransport | None = None
     encapsulation: int = 0
     framing: int = 0
+    owner: Identity | None = None
 
 
 @quick
@@ -177,6 +185,9 @@ def pool_element(element: PoolElementParameter) -> bytes:
     if element.framing:
         last = encode_framing(element.framing)
         value += last
+    if element.owner is not None:
+        last = encode_owner(element.owner)
+        value += last + PADDING[len(last) & 3]
     # The length leaves out the padding of the last parameter (RFC 5354 section 2).
     length = 16 + len(value) - (-last[3] & 3)
     return _ELEMENT_HEAD.pack(POOL_ELEMENT, length, element.identifier, element.home, element.life) + value
@@ -207,6 +218,7 @@ def decode_element(data: bytes, start: int, stop: int, report: list[bytes]) -> P
     policy: PolicyParameter | None = None
     asap: SctpTransport | None = None
     encapsulation = framing = 0
+    owner: Identity | None = None
     for kind, offset, end in parameters(data, start + 16, stop, start):
         if user is None and kind in TRANSPORTS:
             user = decode_transport(data, offset, end, report)
@@ -218,11 +230,13 @@ def decode_element(data: bytes, start: int, stop: int, report: list[bytes]) -> P
             encapsulation = decode_encapsulation(data, offset, end) or encapsulation
         elif kind == SESSION_FRAMING:
             framing = decode_framing(data, offset, end) or framing
+        elif kind == OWNER:
+            owner = decode_owner(data, offset, end) or owner
         else:
             unexpected(data, kind, offset, end, report)
     if user is None or policy is None:
         raise WireError("a pool element has no user transport, or no policy", information=data[start:stop])
-    return PoolElementParameter(identifier, home, life, user, policy, asap, encapsulation, framing)
+    return PoolElementParameter(identifier, home, life, user, policy, asap, encapsulation, framing, owner)
 
 
 def decode_pool_element(tlv: bytes) -> PoolElementParameter:
@@ -240,9 +254,17 @@ def decode_pool_element(tlv: bytes) -> PoolElementParameter:
 def without_private(tlv: bytes) -> bytes:
     """The same Pool Element without our private parameters, for who never showed that it knows them."""
     element = decode_pool_element(tlv)
-    if not (element.encapsulation or element.framing):
+    if not (element.encapsulation or element.framing or element.owner):
         return tlv
-    return pool_element(replace(element, encapsulation=0, framing=0))
+    return pool_element(replace(element, encapsulation=0, framing=0, owner=None))
+
+
+def with_owner(tlv: bytes, owner: Identity | None) -> bytes:
+    """The same Pool Element, which is padded and has no owner, with one: what registrars tell each other."""
+    if owner is None:
+        return tlv
+    last = encode_owner(owner)
+    return _HEAD.pack(POOL_ELEMENT, len(tlv) + len(last)) + tlv[4:] + last + PADDING[len(last) & 3]
 
 
 def server_information(information: ServerInformation) -> bytes:

@@ -7,8 +7,11 @@ together: a new meaning takes a new version, or a new type, and is never needed 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from struct import Struct, pack, unpack_from
 from typing import Final
+
+from rserpool.core.identity import KINDS, Identity
 
 ENCAPSULATION: Final = 0x8F01
 """The UDP port of SCTP over UDP (RFC 6951) at the transport address that stands before it."""
@@ -25,6 +28,9 @@ DEAD: Final = 0x8F04
 DEAD_VERSION: Final = 1
 MOST_DEAD: Final = 256
 """So many are told at once."""
+OWNER: Final = 0x8F05
+"""Inside Pool Element, between registrars alone: the identity that registered it (docs/interop.md)."""
+OWNER_VERSION: Final = 1
 
 REQUEST_FAILED: Final = 0x8F04
 """An error cause of ASAP_ERROR on the control channel of a session: the element's application failed at a request."""
@@ -62,6 +68,29 @@ def decode_framing(data: bytes, start: int, stop: int) -> int:
         return 0
     _, _, version, _ = _VERSION_AND_FLAGS.unpack_from(data, start)
     return int(version) if version == SESSION_FRAMING_VERSION else 0
+
+
+@lru_cache(maxsize=1024)
+def encode_owner(owner: Identity) -> bytes:
+    """The Owner parameter: type, length, version 1, the kind of the identity (1 psk, 2 dns, 3 ip), zeros, its name."""
+    name = owner.name.encode()
+    return _VERSION_AND_FLAGS.pack(OWNER, 8 + len(name), OWNER_VERSION, 1 + KINDS.index(owner.kind)) + name
+
+
+def decode_owner(data: bytes, start: int, stop: int) -> Identity | None:
+    """The identity; None if this is another version, or no identity."""
+    return _owner(data[start + 4 : stop])
+
+
+@lru_cache(maxsize=1024)
+def _owner(value: bytes) -> Identity | None:
+    # The elements of a pool often have one owner: it is one object for all of them.
+    if len(value) <= 4 or value[0] != OWNER_VERSION or not 1 <= value[1] <= len(KINDS):
+        return None
+    try:
+        return Identity(KINDS[value[1] - 1], value[4:].decode())
+    except ValueError:
+        return None
 
 
 def encode_dead(identifiers: Sequence[int]) -> bytes:

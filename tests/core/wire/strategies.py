@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport, UdpTransport
+from rserpool.core.identity import Identity
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import (
     DccpTransport,
@@ -43,7 +44,12 @@ transports = st.one_of(
     st.builds(OpaqueTransport, st.binary(max_size=20)),
 )
 policies = st.builds(PolicyParameter, u32, st.binary(max_size=40))
-elements = st.builds(PoolElementParameter, u32, u32, life, transports, policies, st.none() | sctp_transports, ports)
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+owners = st.none() | st.builds(Identity, st.just("psk"), names) | st.just(Identity("ip", "2001:db8::1"))
+elements = st.builds(
+    PoolElementParameter,
+    u32, u32, life, transports, policies, st.none() | sctp_transports, ports, owner=owners,
+)  # fmt: skip
 element_tuples = st.lists(elements, max_size=4).map(tuple)
 servers = st.builds(ServerInformation, u32, sctp_transports, ports)
 causes = st.builds(ErrorCause, u16, st.binary(max_size=20))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
+from rserpool.core.identity import Identity
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import decode_pool_element, encode_pool_element
-from rserpool.core.wire.private import MOST_DEAD, encode_dead, encode_framing, encode_will
+from rserpool.core.wire.parameters import decode_pool_element, encode_pool_element, with_owner, without_private
+from rserpool.core.wire.private import MOST_DEAD, encode_dead, encode_framing, encode_owner, encode_will
 
 ELEMENT = PoolElementParameter(1, 2, 3, TcpTransport(80, "10.0.0.1"), PolicyParameter(1), framing=1)
+OWNERS = (Identity("psk", "web"), Identity("psk", "w\xe9b"), Identity("dns", "web.example"), Identity("ip", "::1"))
 
 
 class FramingTests(SynchronousTestCase):
@@ -32,6 +36,36 @@ class FramingTests(SynchronousTestCase):
         wire = head + bytes.fromhex("8f02000401000000")[:4] + tail
         wire = wire[:2] + len(wire).to_bytes(2, "big") + wire[4:]
         self.assertEqual(decode_pool_element(wire).framing, 0)
+
+
+class OwnerTests(SynchronousTestCase):
+    """Owner (0x8f05) inside Pool Element."""
+
+    def test_round_trip(self) -> None:
+        for owner in OWNERS:
+            owned = replace(ELEMENT, owner=owner)
+            self.assertEqual(decode_pool_element(encode_pool_element(owned)), owned)
+            self.assertEqual(with_owner(encode_pool_element(ELEMENT), owner), encode_pool_element(owned))
+            self.assertEqual(
+                decode_pool_element(without_private(encode_pool_element(owned))), replace(ELEMENT, framing=0)
+            )
+        self.assertEqual(with_owner(encode_pool_element(ELEMENT), None), encode_pool_element(ELEMENT))
+
+    def test_layout(self) -> None:
+        self.assertEqual(encode_owner(Identity("psk", "web1")).hex(), "8f05000c01010000" + b"web1".hex())
+
+    def test_others_are_nothing(self) -> None:
+        """Another version, another kind, no name, a name that is none."""
+        owner = encode_owner(Identity("ip", "10.0.0.1"))
+        wire = with_owner(encode_pool_element(ELEMENT), Identity("ip", "10.0.0.1"))
+        for other in (
+            owner.replace(b"\x01\x03", b"\x02\x03"),
+            owner.replace(b"\x01\x03", b"\x01\x00"),
+            owner.replace(b"\x01\x03", b"\x01\x04"),
+            owner.replace(b"10.0.0.1", b"10.0.0.x"),
+            owner.replace(b"10.0.0.1", b"10.0.0.\xff"),
+        ):
+            self.assertIsNone(decode_pool_element(wire.replace(owner, other)).owner, other)
 
 
 class DeadTests(SynchronousTestCase):
