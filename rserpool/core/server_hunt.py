@@ -58,6 +58,7 @@ class ServerHunt:
         self._t5 = profile.t5_server_hunt
         self._pause = 0.0
         self._avoided: TransportAddress | None = None
+        self._preferred: TransportAddress | None = None
         self._heard: dict[TransportAddress, None] = {}
         self._redials: dict[TransportAddress, Redial] = {}
         self.guesses = False
@@ -72,8 +73,14 @@ class ServerHunt:
 
     @property
     def known(self) -> list[TransportAddress]:
-        """Every registrar known: configured, spoke to us lately, announced; one that just failed comes last."""
+        """Every registrar known: configured, spoke to us lately, announced; one that just failed comes last.
+
+        After a rest the one that was the home comes first.
+        """
         known = list(dict.fromkeys([*self._static, *reversed(self._heard), *self._announced]))
+        if self._preferred in known:
+            known.remove(self._preferred)
+            known.insert(0, self._preferred)
         if self._avoided in known:
             known.remove(self._avoided)
             known.append(self._avoided)
@@ -127,6 +134,13 @@ class ServerHunt:
         self._timers.cancel(_T5)
         self._timers.cancel(_AGAIN)
         return effects
+
+    def rest(self) -> None:
+        """Nobody wants a registrar for now, and its association is not there any more."""
+        self.stop()
+        if self.address is not None:
+            self._preferred = self.address
+        self.home = self.address = None
 
     def association_up(self, association: Association, peer: TransportAddress) -> list[Effect]:
         """An association that the hunt asked for is up (SH3, SH6); one that comes too late is closed."""

@@ -180,12 +180,23 @@ class Node(Driver):
         """
         self.stack, self._own_stack = stack, own
 
+    @property
+    def robbed(self) -> bool:
+        """Whether somebody else has cancelled our timer."""
+        return self._timer is not None and not self._timer.active()
+
     def abandon(self) -> None:
-        """Free at once what was opened: the start failed."""
+        """Free at once what was opened: the start failed, or nobody needs it any more.
+
+        Over TCP what was sent still arrives.
+        """
         for port in self.ports:
             port.stopListening()
         for endpoint in self.endpoints:
-            endpoint.abort()
+            if isinstance(endpoint, TcpEndpoint):
+                endpoint.stopListening()
+            else:
+                endpoint.abort()
         if self.stack is not None and self._own_stack:
             self.stack.close()
         self.ports.clear()

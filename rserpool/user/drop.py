@@ -129,6 +129,11 @@ class Drop:
         if self._subscription is None:
             self._subscription = self._user.subscribe(self._handle, self._changed)
 
+    def ended(self) -> None:
+        """A connection has ended: there may be none any more."""
+        if self._subscription is not None and not self._connections.open:
+            self.rest()
+
     def _changed(self, change: PoolChanged) -> None:
         elements = change.elements or ()
         self._dead |= frozenset(change.dead)

@@ -29,13 +29,12 @@ from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import YES_OR_NO, above_0, choice
 from rserpool.node.candidates import lent_by, registrars_from
 from rserpool.sctp.stack import BACKENDS
-from rserpool.user.endpoint import PoolClientEndpoint
-from rserpool.user.shared import shared_user
+from rserpool.user.shared import SharedEndpoint, shared_user
 
 N = TypeVar("N", int, float)
 
 
-def endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolClientEndpoint:
+def endpoint_from(reactor: Any, *args: str, **keywords: str) -> SharedEndpoint:
     """The endpoint that the parts of a string describe.
 
     @raise ConfigurationError: with a sentence that names what is wrong.
@@ -59,10 +58,7 @@ def endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolClientEndpoi
             f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; "
             "choose from registrar, transport, profile, timeout, attempt, items, drop, grace, backend, announce"
         )
-    user = shared_user(reactor, asking)
-    endpoint = PoolClientEndpoint(user, pool, **connecting)
-    user.endpoints.add(endpoint)
-    return endpoint
+    return SharedEndpoint(shared_user(reactor, asking), pool, **connecting)
 
 
 def _taken(keywords: dict[str, str], parsers: dict[str, Callable[[str], Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ L{PoolClientEndpoint<rserpool.user.endpoint.PoolClientEndpoint>} does the trying
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random, SystemRandom
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from rserpool.core.handles import handle_of
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user.events import ErrorReceived, PoolChanged, ResolutionFailed, Resolved
-from rserpool.core.user.places import serves_at
+from rserpool.core.user.places import is_at
 from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.user.suspects import Memory
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -36,7 +36,7 @@ from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
-from rserpool.user.subscriptions import Subscription, Subscriptions
+from rserpool.user.subscriptions import Subscription, Subscriptions, Watcher
 from rserpool.user.use import Use
 
 TRANSPORTS = ("auto", "sctp", "tcp")
@@ -133,7 +133,8 @@ class PoolUserService(Service):
         transport, stack = self._open(hosts)
         registrars = over(self._registrars, transport)
         options: Any = {"profile": self.profile, "random": self._random, "protocol": transport}
-        self._user = PoolUser(registrars, **options, memory=self._memory)
+        if self._user is None or self._user.protocol != transport:
+            self._user = PoolUser(registrars, **options, memory=self._memory)
         node = self._node = Node(self.reactor, self._user, self._notified)
         if stack is None:
             node.asap.open_tcp()
@@ -183,9 +184,7 @@ class PoolUserService(Service):
         """
         if self._node is None or self._user is None:
             return fail(RuntimeError("the pool user service does not run"))
-        handle = handle_of(pool)
-        request = object()
-        now = self._node.now()
+        handle, request, now = handle_of(pool), object(), self._node.now()
         deadline = now + (self.default_timeout if timeout is None else timeout)
         waiting: Deferred[Resolved] = Deferred(lambda _: self._forget(request))
         self._waiting[request] = waiting
@@ -199,6 +198,10 @@ class PoolUserService(Service):
         """Seconds that a resolution may take where nothing else is said."""
         return self.profile.resolution
 
+    def recall(self, handle: bytes, items: int | None = None) -> Resolved | None:
+        """What L{resolve} would say without asking a registrar; None where there is nothing, or it is stale."""
+        return None if self._user is None else self._user.recall(handle, clock_of(self.reactor)(), items)
+
     def populate(self, pool: bytes | str, *, timeout: float | None = None) -> Deferred[Resolved]:
         """Fill the cache with a pool as the registrar knows it now (RFC 5352 section 6.3).
 
@@ -208,7 +211,7 @@ class PoolUserService(Service):
         return self.resolve(pool, timeout=timeout, fresh=True)
 
     def purge(self, pool: bytes | str) -> None:
-        """Forget what the cache has of a pool (RFC 5352 section 6.4): the next L{resolve} asks a registrar."""
+        """Forget what the cache has of a pool (RFC 5352 section 6.4): the next L{resolve} asks."""
         if self._user is not None:
             self._user.purge(handle_of(pool))
 
@@ -224,21 +227,23 @@ class PoolUserService(Service):
             its IP addresses and its port.
         @raise KeyError: if no element of the pool that is known is at this address.
         """
-        if self._node is None or self._user is None:
+        if self._user is None:
             return
         handle = handle_of(pool)
         if isinstance(failed, TransportAddress):
-            failed = next((each for each in self._user.known(handle) or () if _is_at(each, failed)), 0)
+            failed = next((each for each in self._user.known(handle) or () if is_at(each, failed)), 0)
             if not failed:
                 raise KeyError("no element that is known is there")
         identifier = failed if isinstance(failed, int) else failed.identifier
-        self._node.perform(self._user.report(handle, identifier, self._node.now()))
+        effects = self._user.report(handle, identifier, clock_of(self.reactor)())
+        if self._node is not None:
+            self._node.perform(effects)
 
     def begin(self, handle: bytes, element: PoolElementParameter, instead_of: int = 0) -> Use:
         """Count that an element is given something, for the policies that go by load; see L{PoolUser.begin}."""
         return Use(self._user, handle, element.identifier, instead_of)
 
-    def subscribe(self, pool: bytes | str, callback: Callable[[PoolChanged], object]) -> Subscription:
+    def subscribe(self, pool: bytes | str, callback: Watcher) -> Subscription:
         """Have C{callback} called with each change of the pool, first with its present state.
 
         This goes on through the loss of registrars, and while the pool does not exist, until the returned object's
@@ -342,9 +347,3 @@ class PoolUserService(Service):
     def _unwatch(self, handle: bytes) -> None:
         if self._user is not None:
             self._user.unsubscribe(handle)
-
-
-def _is_at(element: PoolElementParameter, address: TransportAddress) -> bool:
-    """Whether an element serves at this address: by its protocol, at its port, and at one of its hosts."""
-    same = (element.user_transport.kind == "sctp") == (address.protocol == "sctp")
-    return same and any(serves_at(element, host, address.port) for host in address.hosts)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from twisted.logger import Logger
 
 from rserpool.core.user.events import PoolChanged
+
+Watcher: TypeAlias = Callable[[PoolChanged], object]
 
 
 class Subscription:
@@ -15,7 +17,7 @@ class Subscription:
 
     _log = Logger()
 
-    def __init__(self, handle: bytes, callback: Callable[[PoolChanged], object], stop: Callable[[Any], None]) -> None:
+    def __init__(self, handle: bytes, callback: Watcher, stop: Callable[[Any], None]) -> None:
         self.handle = handle
         self._callback = callback
         self._stop = stop
@@ -55,7 +57,7 @@ class Subscriptions:
         """The pools, and what is known of each."""
         return {handle: self._last.get(handle) for handle in self._watchers}
 
-    def add(self, handle: bytes, callback: Callable[[PoolChanged], object]) -> Subscription:
+    def add(self, handle: bytes, callback: Watcher) -> Subscription:
         """Somebody watches; the present state is told, but not during this call."""
         subscription = Subscription(handle, callback, self._remove)
         watchers = self._watchers.setdefault(handle, [])

@@ -14,10 +14,10 @@ from twisted.web.client import readBody
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from rserpool.core.wire import asap
 from rserpool.element import PoolServerEndpoint
 from rserpool.testing import Scope
 from rserpool.user import stop_shared_users
-from rserpool.user.shared import IDLE
 from rserpool.web import PoolAgent, PoolHosts
 from tests.pool_scope import Taking
 from tests.web.certificates import Authority
@@ -52,9 +52,9 @@ class StringTests(SynchronousTestCase):
         self.scope.until(lambda: ports and ports[0].registered.called)
         self.addCleanup(lambda: self.scope.result(ports[0].stopListening()))
 
-    def echoes(self) -> Any:
+    def echoes(self, more: str = "") -> Any:
         """Connect by a string, and be understood."""
-        self.endpoint = clientFromString(self.user.reactor, "rserpool:echo")
+        self.endpoint = clientFromString(self.user.reactor, f"rserpool:echo{more}")
         protocol: Any = self.scope.result(self.endpoint.connect(Factory.forProtocol(Taking)))
         protocol.transport.write(b"hello")
         self.scope.until(lambda: protocol.received == b"hello")
@@ -69,23 +69,45 @@ class StringTests(SynchronousTestCase):
         self.echoes()
 
     def test_idle(self) -> None:
-        """Who was asked stops when nobody needs it any more, and starts again."""
+        """Who was asked rests when nobody needs it; it answers from what it knows, while that is not stale."""
         self.listens(r"tcp\:0")
-        for _ in range(2):
-            protocol = self.echoes()
-            user = clientFromString(self.user.reactor, "rserpool:echo").user
-            self.scope.advance(3 * IDLE)
-            self.assertTrue(user.running)
-            protocol.transport.loseConnection()
-            self.scope.advance(2 * IDLE + 1)
+        user = clientFromString(self.user.reactor, "rserpool:echo").user
+        for seconds, asks in ((0.0, True), (1.0, False), (user.profile.stale_cache_value, True)):
+            self.scope.advance(seconds)
+            connecting = clientFromString(self.user.reactor, "rserpool:echo").connect(Factory.forProtocol(Taking))
+            self.assertEqual(asks, user.running)
+            self.scope.result(connecting)
+            self.scope.advance(0)
             self.assertFalse(user.running)
+
+    def test_dropping(self) -> None:
+        """It watches while there is a connection that it may have to drop."""
+        self.listens(r"tcp\:0")
+        endpoint = clientFromString(self.user.reactor, "rserpool:echo:drop=yes")
+        protocol: Any = self.scope.result(endpoint.connect(Factory.forProtocol(Taking)))
+        self.scope.advance(60)
+        self.assertTrue(endpoint.user.running)
+        protocol.transport.loseConnection()
+        self.scope.until(lambda: protocol.lost)
+        self.scope.advance(0)
+        self.assertFalse(endpoint.user.running)
+
+    def test_reported(self) -> None:
+        """What is reported while it rests reaches the registrar."""
+        self.listens(r"tcp\:0")
+        protocol = self.echoes()
+        self.scope.advance(0)
+        self.endpoint.report(protocol)
+        self.assertTrue(self.endpoint.user.running)
+        self.scope.until(lambda: not self.endpoint.user.running)
+        self.assertEqual(1, len(self.scope.trace.messages(asap.EndpointUnreachable)))
 
     def test_stopped(self) -> None:
         """All of one reactor may be stopped."""
         self.listens(r"tcp\:0")
         user = clientFromString(self.user.reactor, "rserpool:echo").user
         for _ in range(2):
-            self.echoes()
+            self.echoes(":drop=yes")
             self.assertTrue(user.running)
             self.scope.result(stop_shared_users(self.user.reactor))
             self.assertFalse(user.running)
@@ -94,11 +116,13 @@ class StringTests(SynchronousTestCase):
     def test_taken_away(self) -> None:
         """Whoever cancels all timers of the reactor, as trial does after a test, has not stopped it for ever."""
         self.listens(r"tcp\:0")
-        user = clientFromString(self.user.reactor, "rserpool:echo").user
+        endpoint = clientFromString(self.user.reactor, "rserpool:echo")
+        endpoint.connect(Factory.forProtocol(Taking))
+        self.assertTrue(endpoint.user.running)
+        endpoint.user._node._timer.cancel()
         self.echoes()
-        user._look.cancel()
-        self.echoes()
-        self.assertTrue(user.running)
+        self.scope.advance(0)
+        self.assertFalse(endpoint.user.running)
 
     def test_https(self) -> None:
         """An agent speaks TLS with an element."""

@@ -28,6 +28,7 @@ class CachedPool:
     """What a registrar said of a pool; C{items} is how many elements were asked for.
 
     @ivar moved: whether the registrar that gave it is not the home any more.
+    @ivar rested: whether this user has rested since: then it is good only while it is not stale.
     @ivar unknown_since: when a later home said for the first time that it knows no such pool.
     """
 
@@ -37,6 +38,7 @@ class CachedPool:
     items: int | None
     turn: int = 0
     moved: bool = False
+    rested: bool = False
     unknown_since: float | None = None
     loads: dict[int, tuple[int, tuple[int, ...]]] | None = field(default=None, repr=False)
 
@@ -155,6 +157,11 @@ class Cache(dict[bytes, CachedPool]):
         """What is known is not the home's any more."""
         for pool in self.values():
             pool.moved = True
+
+    def rest(self) -> None:
+        """Nobody wants anything for now."""
+        for pool in self.values():
+            pool.rested = True
 
     def not_yet(self, handle: bytes, now: float) -> bool:
         """Whether a pool that this registrar does not know, and an earlier one did, may still come back."""

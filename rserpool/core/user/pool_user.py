@@ -12,11 +12,14 @@ from rserpool.core.identity import Credentials
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.user.cache import Cache
-from rserpool.core.user.events import ErrorReceived
+from rserpool.core.user.events import ErrorReceived, Resolved
 from rserpool.core.user.resolution import Resolution
 from rserpool.core.user.suspects import Memory
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
+
+MOST_UNSENT = 100
+"""So many reports wait for a home registrar, where there is none; the oldest are dropped."""
 
 
 class PoolUser:
@@ -40,9 +43,11 @@ class PoolUser:
         @param memory: what an earlier one knew, on the same clock; it is kept up to date.
         """
         self._timers: Timers = Deadlines()
+        self.protocol = protocol
         self._hunt = ServerHunt(registrars, profile, self._timers, protocol)
         self._cache = Cache(self._timers, profile, random, memory or Memory())
         self._resolution = Resolution(self._hunt, self._cache, self._timers, profile)
+        self._unsent: dict[tuple[bytes, int], None] = {}
 
     @property
     def home(self) -> TransportAddress | None:
@@ -87,6 +92,13 @@ class PoolUser:
             request, handle, now, deadline=deadline, items=items or None, fresh=fresh, patience=patience
         )
 
+    def recall(self, handle: bytes, now: float, items: int | None = None) -> Resolved | None:
+        """What L{resolve} would say without asking a registrar; None where there is nothing, or it is stale."""
+        pool = self._cache.get(handle)
+        if pool is None or not (self._cache.current(pool, now) and pool.serves(items or None)):
+            return None
+        return self._cache.answer(None, handle, items or None, now)
+
     def cancel(self, request: Hashable) -> None:
         """Nobody waits for this request any more."""
         self._resolution.cancel(request)
@@ -101,10 +113,12 @@ class PoolUser:
         self._cache.pop(handle, None)
 
     def report(self, handle: bytes, identifier: int, now: float) -> list[Effect]:
-        """3.5: an element could not be reached."""
-        if self._cache.suspects.add(handle, identifier, now) and self._hunt.home is not None:
-            return [Send(self._hunt.home, asap.EndpointUnreachable(handle, identifier))]
-        return []
+        """3.5: an element could not be reached. The next home registrar is told, where there is none."""
+        if self._cache.suspects.add(handle, identifier, now):
+            self._unsent[handle, identifier] = None
+            if len(self._unsent) > MOST_UNSENT:
+                del self._unsent[next(iter(self._unsent))]
+        return self._reports(now)
 
     def begin(self, use: Hashable, handle: bytes, identifier: int, instead_of: int = 0) -> None:
         """An element is tried for something: a request, a connection, a session.
@@ -133,6 +147,11 @@ class PoolUser:
         """Changes of the pool are of no interest any more."""
         self._resolution.unsubscribe(handle)
 
+    def rest(self) -> None:
+        """Nobody wants anything for now, and the association with the home registrar is not there any more."""
+        self._hunt.rest()
+        self._resolution.rest()
+
     def stop(self) -> list[Effect]:
         """Leave the home registrar, and hunt no more."""
         home = self._hunt.home
@@ -152,7 +171,7 @@ class PoolUser:
         effects = self._hunt.association_up(association, peer)
         if self._hunt.home != association:
             return effects
-        return [*effects, Notify(HomeChanged(peer)), *self._resolution.home_found(now)]
+        return [*effects, Notify(HomeChanged(peer)), *self._reports(now), *self._resolution.home_found(now)]
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """A registrar could not be reached."""
@@ -199,3 +218,16 @@ class PoolUser:
     def next_deadline(self) -> float | None:
         """When C{tick} must be called next (monotonic seconds), or None."""
         return self._timers.next()
+
+    def _reports(self, now: float) -> list[Effect]:
+        """Those that the home is to be told: of elements that were not reached since."""
+        home = self._hunt.home
+        if home is None:
+            return []
+        unsent, self._unsent = self._unsent, {}
+        suspects = self._cache.suspects
+        return [
+            Send(home, asap.EndpointUnreachable(handle, identifier))
+            for handle, identifier in unsent
+            if suspects.has(handle, identifier, now)
+        ]

@@ -59,7 +59,7 @@ class Resolution:
         if pool is not None and not fresh:
             watched = self._watched.get(handle)
             current = (watched is not None and watched.armed) or self._cache.current(pool, now)
-            if home is None or (current and pool.serves(items)):
+            if (home is None and not pool.rested) or (current and pool.serves(items)):
                 answer = Notify(self._cache.answer(request, handle, items, now))
                 return [answer, *self._hunt.hunt(now)]
         until = now + self._cache.patience(handle, patience)
@@ -115,6 +115,11 @@ class Resolution:
             effects += self._questions.last_known_good(handle, now)
             self._settle(handle)
         return effects
+
+    def rest(self) -> None:
+        """Nobody wants anything for now."""
+        self._idle.stop()
+        self._cache.rest()
 
     def response(self, message: asap.HandleResolutionResponse, now: float) -> list[Effect]:
         """An ASAP_HANDLE_RESOLUTION_RESPONSE arrived: an answer, an update, or both."""

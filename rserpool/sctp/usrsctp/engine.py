@@ -101,9 +101,15 @@ class Engine:
 
     def finish(self) -> Deferred[None]:
         """End the library, when all endpoints are closed; it may take ticks until nothing lives."""
-        if self.library.lib.usrsctp_finish() == 0:
-            self._finished()
-            return succeed(None)
+        lib = self.library.lib
+        for _ in range(LINGER):
+            if lib.usrsctp_finish() == 0:
+                self._finished()
+                return succeed(None)
+            if self._active:
+                break
+            # Nothing is under way: the time until it frees the last things may pass at once.
+            lib.usrsctp_handle_timers(int(TICK * 1000))
         done: Deferred[None] = Deferred()
         self._ending = done
         self._idle = PATIENCE

@@ -142,7 +142,10 @@ class UsrsctpStack(SocketStack[UsrsctpEndpoint]):
     def _open(self, hosts: tuple[str, ...], port: int) -> None:
         opened: list[UdpSocket] = []
         for host in hosts:
-            if host in self._shared.udp.get(port, ()):
+            present = self._shared.udp.get(port, {}).get(host)
+            if present is not None:
+                # Whoever empties a reactor, as trial does after tests, has taken it away.
+                present.start()
                 continue
             try:
                 opened.append(self._shared.open_udp(host, port))

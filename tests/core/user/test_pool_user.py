@@ -10,6 +10,7 @@ from rserpool.core import Abort, Close, Connect, NoRegistrar, Notify, Send, Stop
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user import PoolUser
+from rserpool.core.user.pool_user import MOST_UNSENT
 from rserpool.core.user.questions import LATE
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
@@ -192,7 +193,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(len(self.stage.asked()), 2)
 
     def test_no_registrar(self) -> None:
-        """Without a registrar nobody is told, and the element comes last all the same."""
+        """Without a registrar nobody is told, and the element comes last all the same; the next one is told."""
         self.stage.lost(1)
         self.report(1)
         self.assertEqual(self.stage.asked(), [])
@@ -201,6 +202,57 @@ class ReportTests(SynchronousTestCase):
         self.stage.resolve("c")
         for event in self.stage.told():
             self.assertEqual([element.identifier for element in event.elements], [2, 1])
+        self.stage.pass_time(1)
+        self.stage.up(1)
+        self.assertEqual(self.stage.asked(), [asap.EndpointUnreachable(b"pool", 1)])
+
+    def test_not_for_ever(self) -> None:
+        """What was reported to nobody a while ago is not told any more; nor is all of very much."""
+        self.stage.lost(1)
+        self.report(1)
+        self.stage.pass_time(60)
+        for identifier in range(2, 300):
+            self.report(identifier)
+        self.stage.up(1)
+        told = [message.identifier for message in self.stage.asked()]
+        self.assertEqual(list(range(300 - MOST_UNSENT, 300)), told)
+
+
+class RestTests(SynchronousTestCase):
+    """Nobody wants anything for a while."""
+
+    def setUp(self) -> None:
+        self.stage = UserStage(registrars=4)
+        self.stage.resolve("a")
+        for number in (1, 2, 3):
+            self.stage.refused(number)
+        self.stage.up(4)
+        self.stage.says(answer(b"pool", 1, 2), 4)
+        self.stage.asked()
+        self.stage.told()
+        self.stage.user.rest()
+
+    def test_nothing_to_do(self) -> None:
+        """There is no home, and nothing is due."""
+        self.assertIsNone(self.stage.user.home)
+        self.assertFalse(self.stage.user.hunting)
+
+    def test_known(self) -> None:
+        """What is known is told, the elements in turn, as long as it is not stale."""
+        user, now = self.stage.user, self.stage.now
+        told = [user.recall(b"pool", now) for _ in range(2)]
+        self.assertEqual([2, 1], [each.elements[0].identifier for each in told if each is not None])
+        self.assertIsNone(user.recall(b"other", now))
+        self.assertIsNone(user.recall(b"pool", now + DEFAULT.stale_cache_value))
+
+    def test_stale(self) -> None:
+        """What has become stale is no answer, though there is no home: one is found, and asked."""
+        self.stage.pass_time(DEFAULT.stale_cache_value)
+        self.stage.resolve("b")
+        self.assertEqual([], self.stage.told())
+        self.assertEqual(self.stage.peer(4), self.stage.dialling[0])
+        self.stage.up(4)
+        self.assertEqual([asap.HandleResolution(b"pool")], self.stage.asked())
 
 
 class LateTests(SynchronousTestCase):
