@@ -6,6 +6,7 @@ import argparse
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -31,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     _members(make, "registrar", "a registrar, by the name and addresses by which others name it; may be repeated", True)
     _members(make, "element", "an element of pools, by a name and perhaps its host's addresses; may be repeated", False)
+    _members(make, "operator", "who may ask registrars for their status (default: operator)", False)
     _certificates(make)
     add = actions.add_parser(
         "add", help="add members; to those that are there, a second key and a new certificate", allow_abbrev=False
@@ -38,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _directory(add, "what rserpool keys make has made")
     _members(add, "registrar", "as in rserpool keys make", False)
     _members(add, "element", "as in rserpool keys make", False)
+    _members(add, "operator", "as in rserpool keys make", False)
     _certificates(add)
     remove = actions.add_parser("remove", help="take keys away: who has no other one is cut off", allow_abbrev=False)
     _directory(remove, "what rserpool keys make has made")
@@ -73,19 +76,21 @@ async def run(
 
 
 def _make(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
-    from rserpool.security.scope_directory import CA_KEY, USERS, ScopeDirectory
+    from rserpool.security.scope_directory import CA_KEY, USERS, ScopeDirectory, Terms, member_of
 
     directory: Path = options.directory
-    registrars, elements = options.registrar, options.element
-    ScopeDirectory(directory).make(options.scope, registrars, elements, now, options.days, options.rsa)
+    options.operator = options.operator or [member_of("operator", "operator")]
+    members = _named(options)
+    ScopeDirectory(directory).make(options.scope, members, Terms(now, options.days, options.rsa))
     _tell(out, f"{directory}: the scope {options.scope}. Copy each folder to where it belongs, and nowhere else:")
     print(file=out)
-    peers = {each.name: [other.name for other in registrars if other != each] for each in registrars}
-    for each in registrars:
-        known = f" (and --peer {', '.join(peers[each.name])})" if peers[each.name] else ""
-        _entry(out, each.name, f"the registrar: twistd rserpool-ns --security {each.name}{known}")
-    for each in elements:
+    for each in options.registrar:
+        others = "".join(f" --peer {other.hosts[0]}" for other in options.registrar if other != each)
+        _entry(out, each.name, f"the registrar: twistd rserpool-ns --security {each.name}{others}")
+    for each in options.element:
         _entry(out, each.name, f"the element: twistd rserpool-pe --security {each.name}")
+    for each in options.operator:
+        _entry(out, each.name, f"who looks after registrars: rserpool status --security {each.name}")
     _entry(out, USERS, f"users, all of them; it has no secret: rserpool resolve --security {USERS} POOL")
     print(file=out)
     _tell(out, f"{CA_KEY} makes new certificates: keep it where none of these processes runs.")
@@ -93,21 +98,19 @@ def _make(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
 
 
 def _add(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
-    from rserpool.security.scope_directory import ScopeDirectory
+    from rserpool.security.scope_directory import ScopeDirectory, Terms
 
-    registrars, elements = options.registrar, options.element
-    if not registrars and not elements:
-        raise ConfigurationError("name --registrar or --element")
-    names = [each.name for each in (*registrars, *elements)]
-    changed = ScopeDirectory(options.directory).add(registrars, elements, now, options.days, options.rsa)
+    members = _named(options)
+    if not members:
+        raise ConfigurationError("name --registrar, --element or --operator")
+    changed = ScopeDirectory(options.directory).add(members, Terms(now, options.days, options.rsa))
+    names = {each.name for each in members}
     first = {folder: files for folder, files in changed.items() if folder.name not in names}
     own = {folder: files for folder, files in changed.items() if folder.name in names}
     if first:
         _tell(out, "Copy these first; they count within seconds, and the old keys stay good:")
         _files(out, first)
-        _tell(out, "Then these:" if own else "")
-    else:
-        _tell(out, "Copy these:")
+    _tell(out, "Then these:" if first else "Copy these:")
     _files(out, own)
     _tell(out, "When all is well, take old keys away: rserpool keys remove.")
 
@@ -148,7 +151,7 @@ def _members(parser: argparse.ArgumentParser, kind: str, text: str, required: bo
         nargs="+",
         default=[],
         required=required,
-        type=configured(_member),
+        type=configured(partial(_member, kind)),
         help=text,
     )
 
@@ -165,11 +168,15 @@ def _certificates(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _member(text: str) -> Member:
+def _named(options: argparse.Namespace) -> list[Member]:
+    return [*options.registrar, *options.element, *options.operator]
+
+
+def _member(role: str, text: str) -> Member:
     from rserpool.security.scope_directory import member_of
 
     hosts = [reading.parse_transport_address(_bracketed(host)).hosts[0] for host in text.split(",")]
-    return member_of(",".join(hosts))
+    return member_of(role, ",".join(hosts))
 
 
 def _bracketed(host: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,8 +11,8 @@ from rserpool.core.errors import ConfigurationError
 from rserpool.core.identity import Identity
 from rserpool.security.certificates import Described, check_pair, describe, untrusted
 from rserpool.security.files import read_public, read_secret
-from rserpool.security.keys import Key, read_keys, read_own_key
-from rserpool.security.settings import FILES, TABLE, Security, security_of, settled
+from rserpool.security.keys import Key, bearer_of, read_keys, read_own_key
+from rserpool.security.settings import FILES, KEYS, TABLE, Security, security_of, settled
 
 WARN_DAYS = 30
 
@@ -107,7 +106,7 @@ class _Look:
             try:
                 if name in ("private-key", "own-key"):
                     read_secret(path)
-                elif name not in ("registrar-keys", "element-keys"):
+                elif name not in KEYS:
                     read_public(path)
             except ConfigurationError as error:
                 self.wrong.append(str(error))
@@ -120,7 +119,7 @@ class _Look:
             except ConfigurationError as error:
                 self.wrong.append(str(error))
         known = self._known[folder] = {}
-        for name in ("registrar-keys", "element-keys"):
+        for name in KEYS:
             if name in there:
                 try:
                     known[name] = dict(read_keys(there[name], own))
@@ -179,12 +178,15 @@ class _Look:
     def together(self) -> None:
         """What the processes of a scope know of each other."""
         registrars = {folder: known for folder, known in self._known.items() if known}
+        operators = {bearer_of(name) for known in registrars.values() for name in known.get("operator-keys", ())}
         for folder, own in self._own.items():
-            kind = "registrar-keys" if folder in registrars else "element-keys"
+            kind = "operator-keys" if own.bearer in operators else "element-keys"
+            kind = "registrar-keys" if folder in registrars else kind
             for other, known in registrars.items():
                 if other != folder and kind in known:
                     self._agreed(own, folder, other / FILES[kind], known[kind])
-        self._same(registrars)
+        for kind in ("element-keys", "operator-keys"):
+            self._same(kind, registrars)
 
     def _agreed(self, own: Key, folder: Path, path: Path, known: dict[str, bytes]) -> None:
         if own.name not in known:
@@ -192,17 +194,9 @@ class _Look:
         elif known[own.name] != own.secret:
             self.wrong.append(f"{path}: its key of {own.name} is not that in {folder / FILES['own-key']}")
 
-    def _same(self, registrars: dict[Path, dict[str, dict[str, bytes]]]) -> None:
-        files = [(folder, known["element-keys"]) for folder, known in registrars.items() if "element-keys" in known]
-        for (one, first), (other, second) in _pairs(files):
+    def _same(self, kind: str, registrars: dict[Path, dict[str, dict[str, bytes]]]) -> None:
+        files = [(folder, known[kind]) for folder, known in registrars.items() if kind in known]
+        for (one, first), (other, second) in zip(files, files[1:], strict=False):
             for name in sorted(first.keys() ^ second.keys()):
                 has, lacks = (one, other) if name in first else (other, one)
-                self.wrong.append(
-                    f"{lacks / FILES['element-keys']}: it has no key of {name}, and that of {has.name} has"
-                )
-
-
-def _pairs(
-    files: Sequence[tuple[Path, dict[str, bytes]]],
-) -> Iterator[tuple[tuple[Path, dict[str, bytes]], tuple[Path, dict[str, bytes]]]]:
-    return zip(files, files[1:], strict=False)
+                self.wrong.append(f"{lacks / FILES[kind]}: it has no key of {name}, and that of {has.name} has")

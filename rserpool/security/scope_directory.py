@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,23 +23,37 @@ DAYS = 365
 SECRET, PUBLIC = 0o600, 0o644
 _MEMBER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
+KEY_FILES = {
+    "registrar": FILES["registrar-keys"],
+    "element": FILES["element-keys"],
+    "operator": FILES["operator-keys"],
+}
+"""In which file of every registrar the key of a member is, by its role."""
+_HEADS = {"registrar": "The other registrars", "element": "Elements", "operator": "Operators"}
+
 Contents = dict[Path, tuple[bytes, int]]
 """What is to be in which file, and its mode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A registrar or an element.
+    """A registrar, an element, or an operator.
 
+    @ivar role: C{"registrar"}, C{"element"} or C{"operator"}.
     @ivar name: its folder, and the identity of its key.
-    @ivar hosts: the names and addresses that its certificate has.
+    @ivar hosts: the names and addresses that its certificate has; an operator has none.
     """
 
+    role: str
     name: str
     hosts: tuple[str, ...]
 
+    def names(self, scope: str) -> tuple[str, ...]:
+        """The names of its certificate: a registrar's has that of the scope; none for an operator."""
+        return {"registrar": (*self.hosts, scope), "element": self.hosts}.get(self.role, ())
 
-def member_of(text: str) -> Member:
+
+def member_of(role: str, text: str) -> Member:
     """Read C{NAME[,HOST...]}: the name is a host's, too.
 
     @raise ConfigurationError: if it cannot be one.
@@ -48,7 +62,25 @@ def member_of(text: str) -> Member:
     name = hosts[0].replace(":", "_") if hosts else ""
     if not _MEMBER.fullmatch(name) or name == USERS or len(name) > 64:
         raise ConfigurationError(f"{text!r}: a name has letters, digits and . _ -, and is not {USERS!r}")
-    return Member(name, hosts)
+    return Member(role, name, hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How certificates are made.
+
+    @ivar now: the time at which they are.
+    @ivar days: for how long they are good.
+    @ivar rsa_bits: bits of RSA keys; 0 for keys on P-256.
+    """
+
+    now: datetime
+    days: int = DAYS
+    rsa_bits: int = 0
+
+    def certificate(self, ca: Issued, names: Sequence[str]) -> Issued:
+        """A new one."""
+        return new_certificate(ca, names, self.now, self.days, self.rsa_bits)
 
 
 class ScopeDirectory:
@@ -57,15 +89,7 @@ class ScopeDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def make(
-        self,
-        scope: str,
-        registrars: Sequence[Member],
-        elements: Sequence[Member],
-        now: datetime,
-        days: int = DAYS,
-        rsa_bits: int = 0,
-    ) -> None:
+    def make(self, scope: str, members: Sequence[Member], terms: Terms) -> None:
         """Make everything.
 
         @raise ConfigurationError: if there is something already, or two have one name.
@@ -74,26 +98,23 @@ class ScopeDirectory:
             raise ConfigurationError(
                 f"{self.path}: this exists, and nothing in it is overwritten (see rserpool keys add)"
             )
-        names = [each.name for each in (*registrars, *elements)]
+        names = [each.name for each in members]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ConfigurationError(f"two members have the name {min(twice)}")
-        ca = new_ca(scope, now)
+        ca = new_ca(scope, terms.now)
         keys = {name: new_key(name) for name in names}
         contents: Contents = {self.path / CA: (ca.certificate, PUBLIC), self.path / CA_KEY: (ca.private_key, SECRET)}
-        for member in registrars:
+        for member in members:
             folder = self.path / member.name
-            contents |= _common(folder, f"The registrar {member.name}", scope, ca)
+            contents |= _common(folder, f"The {member.role} {member.name}", scope, ca)
             contents |= _own(folder, keys[member.name])
-            contents |= _certified(folder, new_certificate(ca, (*member.hosts, scope), now, days, rsa_bits))
-            others = [keys[other.name] for other in registrars if other != member]
-            contents[folder / FILES["registrar-keys"]] = _key_file("The other registrars", others)
-            contents[folder / FILES["element-keys"]] = _key_file("Elements", [keys[other.name] for other in elements])
-        for member in elements:
-            folder = self.path / member.name
-            contents |= _common(folder, f"The element {member.name}", scope, ca)
-            contents |= _own(folder, keys[member.name])
-            contents |= _certified(folder, new_certificate(ca, member.hosts, now, days, rsa_bits))
+            if member.names(scope):
+                contents |= _certified(folder, terms.certificate(ca, member.names(scope)))
+            if member.role == "registrar":
+                for role, file in KEY_FILES.items():
+                    known = [keys[each.name] for each in members if each.role == role and each != member]
+                    contents[folder / file] = _key_file(role, known)
         contents |= _common(self.path / USERS, "Users", scope, ca)
         _write_new(contents)
 
@@ -108,90 +129,69 @@ class ScopeDirectory:
             raise ConfigurationError(f"{self.path}: rserpool keys make has not made this directory")
         return str(read_toml(written).get("security", {}).get("scope", ""))
 
-    def folders(self) -> Iterator[Path]:
-        """The folder of each process, that of users too."""
-        for folder in sorted(self.path.iterdir()):
-            if folder.is_dir() and (folder / TABLE).exists() and folder.suffix != ".removed":
-                yield folder
+    def folders(self) -> dict[Path, str]:
+        """The folder of each member, and its role."""
+        there = [
+            folder
+            for folder in sorted(self.path.iterdir())
+            if folder.suffix != ".removed" and (folder / FILES["own-key"]).exists()
+        ]
+        registrars = [folder for folder in there if (folder / KEY_FILES["element"]).exists()]
+        operators = {key.bearer for folder in registrars for key in _read(folder / KEY_FILES["operator"])}
+        roles = {folder: "operator" if folder.name in operators else "element" for folder in there}
+        return roles | dict.fromkeys(registrars, "registrar")
 
     def registrars(self) -> list[Path]:
         """The folders of registrars."""
-        return [folder for folder in self.folders() if (folder / FILES["element-keys"]).exists()]
+        return [folder for folder, role in self.folders().items() if role == "registrar"]
 
-    def elements(self) -> list[Path]:
-        """The folders of elements."""
-        return [
-            folder
-            for folder in self.folders()
-            if (folder / FILES["own-key"]).exists() and not (folder / FILES["element-keys"]).exists()
-        ]
-
-    def add(
-        self,
-        registrars: Sequence[Member],
-        elements: Sequence[Member],
-        now: datetime,
-        days: int = DAYS,
-        rsa_bits: int = 0,
-    ) -> dict[Path, list[Path]]:
+    def add(self, members: Sequence[Member], terms: Terms) -> dict[Path, list[Path]]:
         """Add members, or a second key and a new certificate to those that are there: both keys are good.
 
         @return: for each folder, which files in it are new or changed.
-        @raise ConfigurationError: if an element has a registrar's name, or the other way round.
+        @raise ConfigurationError: if a name has another role already.
         """
         scope = self.scope
         ca = Issued(read_public(self.path / CA), read_secret(self.path / CA_KEY))
-        wrong = {each.name for each in registrars} & {folder.name for folder in self.elements()}
-        wrong |= {each.name for each in elements} & {folder.name for folder in self.registrars()}
-        if wrong:
-            raise ConfigurationError(f"{min(wrong)} is there already, and is the other of registrar and element")
+        roles = {folder.name: role for folder, role in self.folders().items()}
+        for member in members:
+            if roles.get(member.name, member.role) != member.role:
+                raise ConfigurationError(f"{member.name} is there already: the {roles[member.name]}")
         changed: dict[Path, list[Path]] = {}
-        for member, is_registrar in [*((one, True) for one in registrars), *((one, False) for one in elements)]:
-            contents = self._added(
-                member, is_registrar, scope, ca, new_names(member, is_registrar, scope), now, days, rsa_bits
-            )
+        for member in members:
+            contents = self._added(member, scope, ca, terms)
             for path in contents:
-                if path not in changed.setdefault(path.parent, []):
-                    changed[path.parent].append(path)
+                files = changed.setdefault(path.parent, [])
+                files += [path] * (path not in files)
             _write_aside(contents)
         return changed
 
-    def _added(
-        self,
-        member: Member,
-        is_registrar: bool,
-        scope: str,
-        ca: Issued,
-        names: tuple[str, ...],
-        now: datetime,
-        days: int,
-        rsa_bits: int,
-    ) -> Contents:
+    def _added(self, member: Member, scope: str, ca: Issued, terms: Terms) -> Contents:
         folder, others = self.path / member.name, [each for each in self.registrars() if each.name != member.name]
-        contents: Contents = {}
-        if folder.exists():
-            chain = read_public(folder / FILES["certificate"])
-            before = tuple(each.name for each in describe(chain, str(folder))[0].names)
-            names = tuple(dict.fromkeys((*before, *names)))
-        else:
-            who = "The registrar" if is_registrar else "The element"
-            contents |= _common(folder, f"{who} {member.name}", scope, ca)
-            if is_registrar:
+        names, contents = member.names(scope), Contents()
+        if not folder.exists():
+            contents |= _common(folder, f"The {member.role} {member.name}", scope, ca)
+            if member.role == "registrar":
+                for role, file in KEY_FILES.items():
+                    known = [key for each in others[:1] for key in _read(each / file)]
+                    contents[folder / file] = _key_file(role, known)
                 known = [read_own_key(each / FILES["own-key"]) for each in others]
-                contents[folder / FILES["registrar-keys"]] = _key_file("The other registrars", known)
-                known = [key for each in others[:1] for key in read_keys(each / FILES["element-keys"])]
-                contents[folder / FILES["element-keys"]] = _key_file("Elements", known)
+                contents[folder / KEY_FILES["registrar"]] = _key_file("registrar", known)
+        elif names:
+            before = describe(read_public(folder / FILES["certificate"]), str(folder))[0].names
+            names = tuple(dict.fromkeys((*(each.name for each in before), *names)))
         key = new_key(self._unused(member.name))
         contents |= _own(folder, key)
-        contents |= _certified(folder, new_certificate(ca, names, now, days, rsa_bits))
+        if names:
+            contents |= _certified(folder, terms.certificate(ca, names))
         for each in others:
-            path = each / FILES["registrar-keys" if is_registrar else "element-keys"]
-            contents[path] = (read_secret(path) + _line(key), SECRET)
+            path = each / KEY_FILES[member.role]
+            contents[path] = ((read_secret(path) if path.exists() else b"") + _line(key), SECRET)
         return contents
 
     def _unused(self, name: str) -> str:
         used = {key.name for folder in self.registrars() for key in _known(folder)}
-        used |= {read_own_key(each / FILES["own-key"]).name for each in (*self.registrars(), *self.elements())}
+        used |= {read_own_key(each / FILES["own-key"]).name for each in self.folders()}
         if name not in used:
             return name
         return next(f"{name}@{n}" for n in range(2, len(used) + 3) if f"{name}@{n}" not in used)
@@ -203,17 +203,16 @@ class ScopeDirectory:
         @raise ConfigurationError: if there is no such key.
         """
         changed: dict[Path, list[Path]] = {}
-        own = {read_own_key(each / FILES["own-key"]).name: each for each in (*self.registrars(), *self.elements())}
-        registrars = self.registrars()
-        there = {key.name for folder in registrars for key in _known(folder)}
-        missing = [name for name in names if name not in there and name not in own]
+        folders = self.folders()
+        own = {read_own_key(each / FILES["own-key"]).name: each for each in folders}
+        there = {key.name for folder in self.registrars() for key in _known(folder)} | set(own)
+        missing = [name for name in names if name not in there]
         if missing:
             raise ConfigurationError(
-                f"{self.path}: no key has the identity {missing[0]}; there are {', '.join(sorted(there | set(own)))}"
+                f"{self.path}: no key has the identity {missing[0]}; there are {', '.join(sorted(there))}"
             )
-        for folder in registrars:
-            for file in (FILES["registrar-keys"], FILES["element-keys"]):
-                path = folder / file
+        for folder in self.registrars():
+            for path in (folder / file for file in KEY_FILES.values() if (folder / file).exists()):
                 before = read_secret(path).decode()
                 after = "".join(line for line in before.splitlines(True) if line.partition(":")[0].strip() not in names)
                 if after != before:
@@ -226,13 +225,12 @@ class ScopeDirectory:
         return changed
 
 
-def new_names(member: Member, is_registrar: bool, scope: str) -> tuple[str, ...]:
-    """The names of a member's certificate: a registrar's has that of the scope."""
-    return (*member.hosts, scope) if is_registrar else member.hosts
+def _read(path: Path) -> tuple[Key, ...]:
+    return read_keys(path) if path.exists() else ()
 
 
-def _known(folder: Path) -> tuple[Key, ...]:
-    return (*read_keys(folder / FILES["registrar-keys"]), *read_keys(folder / FILES["element-keys"]))
+def _known(folder: Path) -> list[Key]:
+    return [key for file in KEY_FILES.values() for key in _read(folder / file)]
 
 
 def _common(folder: Path, who: str, scope: str, ca: Issued) -> Contents:
@@ -254,8 +252,8 @@ def _certified(folder: Path, issued: Issued) -> Contents:
     }
 
 
-def _key_file(what: str, keys: Iterable[Key]) -> tuple[bytes, int]:
-    return f"# {what}, IDENTITY:KEY\n".encode() + b"".join(_line(key) for key in keys), SECRET
+def _key_file(role: str, keys: Iterable[Key]) -> tuple[bytes, int]:
+    return f"# {_HEADS[role]}, IDENTITY:KEY\n".encode() + b"".join(_line(key) for key in keys), SECRET
 
 
 def _line(key: Key) -> bytes:

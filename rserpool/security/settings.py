@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from rserpool.core.access import State
+from rserpool.core.access import Access, State
 from rserpool.core.errors import ConfigurationError
+from rserpool.security.access_file import KeyNames, access_of
 from rserpool.security.files import read_public, read_secret
 from rserpool.security.keys import Key, Keyring, read_keys, read_own_key
 
@@ -26,6 +27,9 @@ class Certificate:
     private_key: bytes = field(repr=False)
 
 
+_BY_KEYS: Final = Access()
+
+
 @dataclass(frozen=True, slots=True)
 class Security:
     """What one process has to prove who it is, and to check who others are.
@@ -33,12 +37,13 @@ class Security:
     @ivar state: plain, offered or required.
     @ivar scope: the name of the scope: a dNSName that the certificate of each of its registrars has.
     @ivar registrars: the keys of other registrars; its C{own} is the key by which this process is known.
-    @ivar elements: the keys of elements (and of others that speak ASAP with a key); its C{own} is the same.
+    @ivar elements: the keys of elements; its C{own} is the same.
+    @ivar operators: the keys of operators, whose questions over ENRP are answered; its C{own} is the same.
     @ivar certificate: the own one, if there is one.
     @ivar server_ca: PEM of who issues the certificates of registrars, and of elements where sessions are secured.
     @ivar client_ca: PEM of who issues the certificates of those that dial; another setting, since who may serve is
         not who may ask.
-    @ivar access: what is in the access file (TOML), if there is one.
+    @ivar access: who may be what, by the access file or by the files of keys.
     @ivar lowest_tls: C{"1.2"} or C{"1.3"}.
     @ivar static_rsa: whether TLS_RSA_WITH_AES_128_CBC_SHA is taken (RFC 5352 section 9.2), which RFC 9325 forbids.
     @ivar plain_users: whether users in the clear are answered in a secured scope (RFC 5352 section 9.3).
@@ -48,13 +53,24 @@ class Security:
     scope: str | None = None
     registrars: Keyring = field(default_factory=Keyring)
     elements: Keyring = field(default_factory=Keyring)
+    operators: Keyring = field(default_factory=Keyring)
     certificate: Certificate | None = None
     server_ca: bytes | None = None
     client_ca: bytes | None = None
-    access: Mapping[str, Any] | None = None
+    access: Access = field(default_factory=lambda: _BY_KEYS, compare=False)
     lowest_tls: str = "1.2"
     static_rsa: bool = False
     plain_users: bool = False
+
+    def __post_init__(self) -> None:
+        """Without an access file the files of keys say who may be what.
+
+        @raise ConfigurationError: if somebody has two keys of different kinds.
+        """
+        if self.access is _BY_KEYS:
+            names = KeyNames(self.registrars, self.elements, self.operators, self.own and self.own.name)
+            access = access_of(None, names, self.state, plain_users=self.plain_users)
+            object.__setattr__(self, "access", access)
 
     @property
     def own(self) -> Key | None:
@@ -68,6 +84,7 @@ FILES: Final = {
     "own-key": "own.key",
     "registrar-keys": "registrars.keys",
     "element-keys": "elements.keys",
+    "operator-keys": "operators.keys",
     "certificate": "certificate.pem",
     "private-key": "private-key.pem",
     "server-ca": "server-ca.pem",
@@ -75,6 +92,7 @@ FILES: Final = {
     "access": "access.toml",
 }
 """The settings that are files, and how these are named in a directory; which of them are there is used."""
+KEYS: Final = ("registrar-keys", "element-keys", "operator-keys")
 WORDS: Final = ("state", "scope", "lowest-tls")
 FLAGS: Final = ("static-rsa", "plain-users")
 NAMES: Final = (*WORDS, *FILES, *FLAGS)
@@ -150,12 +168,13 @@ def _table(path: Path) -> dict[str, Any]:
 def _security(table: Mapping[str, Any], where: str) -> Security:
     paths = {name: Path(table[name]) for name in FILES if name in table}
     own = read_own_key(paths["own-key"]) if "own-key" in paths else None
-    registrars = read_keys(paths["registrar-keys"], own) if "registrar-keys" in paths else ()
-    elements = read_keys(paths["element-keys"], own) if "element-keys" in paths else ()
+    rings = {name: read_keys(paths[name], own) if name in paths else () for name in KEYS}
+    together = [key for keys in rings.values() for key in keys]
     try:
-        Keyring((*registrars, *elements), own)
+        Keyring(together, own)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{paths['registrar-keys']} and {paths['element-keys']}: {error}") from None
+        files = [str(paths[name]) for name in KEYS if name in paths]
+        raise ConfigurationError(f"{' and '.join(files)}: {error}") from None
     for one, other in (("certificate", "private-key"), ("private-key", "certificate")):
         if one in paths and other not in paths:
             raise ConfigurationError(f"{where}: {one} goes with {other}")
@@ -165,18 +184,28 @@ def _security(table: Mapping[str, Any], where: str) -> Security:
     anchors: dict[str, bytes] = {name: read_public(paths[name]) for name in ("server-ca", "client-ca") if name in paths}
     if certificate or anchors:
         _check_certificates(certificate, anchors, paths)
+    state, plain_users = State(table.get("state", "required")), table.get("plain-users", False)
+    registrars, elements, operators = (Keyring(rings[name], own) for name in KEYS)
+    access = access_of(
+        read_toml(paths["access"]) if "access" in paths else None,
+        KeyNames(registrars, elements, operators, None if own is None else own.name),
+        state,
+        plain_users=plain_users,
+        where=str(paths.get("access", where)),
+    )
     return Security(
-        state=State(table.get("state", "required")),
+        state=state,
         scope=table.get("scope"),
-        registrars=Keyring(registrars, own),
-        elements=Keyring(elements, own),
+        registrars=registrars,
+        elements=elements,
+        operators=operators,
         certificate=certificate,
         server_ca=anchors.get("server-ca"),
         client_ca=anchors.get("client-ca"),
-        access=read_toml(paths["access"]) if "access" in paths else None,
+        access=access,
         lowest_tls=table.get("lowest-tls", "1.2"),
         static_rsa=table.get("static-rsa", False),
-        plain_users=table.get("plain-users", False),
+        plain_users=plain_users,
     )
 
 

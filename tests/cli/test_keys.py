@@ -102,7 +102,7 @@ class MakeTests(Case):
         for arguments, sentence in (
             ([*make, "reg1", "--element", "reg1"], "two members have the name reg1"),
             (["add", str(self.scope), "--element", "web1"], "rserpool keys make has not made this directory"),
-            (["add", str(self.scope)], "name --registrar or --element"),
+            (["add", str(self.scope)], "name --registrar, --element or --operator"),
             (["check", str(self.scope)], "there is no such directory"),
         ):
             self.assertIn(sentence, str(self.assertRaises(ConfigurationError, self.keys, *arguments)))
@@ -159,12 +159,12 @@ class AddTests(Case):
         self.assertTrue((self.scope / "web1.removed" / "own.key").exists())
         self.well()
         error = self.assertRaises(ConfigurationError, self.keys, "remove", str(self.scope), "web1")
-        self.assertIn("no key has the identity web1; there are reg1.example, reg2.example, web2", str(error))
+        self.assertIn("no key has the identity web1; there are operator, reg1.example, reg2.example, web2", str(error))
 
     def test_the_other(self) -> None:
         self.made("web1")
         error = self.assertRaises(ConfigurationError, self.keys, "add", str(self.scope), "--registrar", "web1")
-        self.assertIn("the other of registrar and element", str(error))
+        self.assertIn("web1 is there already: the element", str(error))
 
 
 class CheckTests(Case):

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.access import State
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.identity import Identity
 from rserpool.security.keys import Key
 from rserpool.security.making import new_ca, new_certificate
 from rserpool.security.settings import Certificate, security_of
@@ -54,7 +55,7 @@ class SettingsTests(SynchronousTestCase):
         self.write("certificate.pem", ISSUED.certificate, 0o644)
         self.write("private-key.pem", ISSUED.private_key)
         self.write("server-ca.pem", CA.certificate, 0o644)
-        self.write("access.toml", '[operators]\nlist = ["psk:web1"]\n', 0o644)
+        self.write("access.toml", '[web]\nidentities = ["psk:web1"]\nroles = ["element"]\npools = ["www"]\n', 0o644)
         security = security_of(self.path)
         self.assertIs(State.REQUIRED, security.state)
         self.assertEqual(Key("reg1", ONE), security.own)
@@ -62,7 +63,9 @@ class SettingsTests(SynchronousTestCase):
         self.assertEqual((None, THREE), (security.elements.find("reg2"), security.elements.find("web1")))
         self.assertEqual(Certificate(ISSUED.certificate, ISSUED.private_key), security.certificate)
         self.assertEqual((CA.certificate, None), (security.server_ca, security.client_ca))
-        self.assertEqual({"operators": {"list": ["psk:web1"]}}, security.access)
+        standing = security.access.standing((Identity("psk", "web1"),))
+        self.assertEqual((Identity("psk", "web1"), None), (standing.owner(b"www"), standing.owner(b"api")))
+        self.assertTrue(security.access.standing((Identity("psk", "reg2"),)).registrar)
         self.assertNotIn("PRIVATE KEY", repr(security))
         self.assertNotIn(ONE.hex(), repr(security))
 
