@@ -23,8 +23,9 @@ class Case(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.log: Any = []
-        globalLogPublisher.addObserver(self.log.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.log.append)
+        observer: Any = self.log.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def told(self, level: LogLevel) -> list[str]:
         found = [each["log_format"].format(**each) for each in self.log if each["log_level"] is level]
