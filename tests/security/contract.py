@@ -1,0 +1,315 @@
+"""What every way to OpenSSL does: tests to mix into a C{TestCase} that supplies contexts (RFC 5352 section 9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core.identity import Identity
+from rserpool.security import engine, way
+from rserpool.security.engine import TlsSide
+from rserpool.security.failure import TlsFailure
+from rserpool.security.records import each_record
+from rserpool.security.way import RECORD, Terms
+from tests.security.certificates import Authority
+from tests.security.pair import KEY, SECOND, Pair, Rogue, authority, certificate, dns, nobody
+
+if TYPE_CHECKING:
+    _Base = SynchronousTestCase
+else:
+    _Base = object
+
+
+class HandshakeContract(_Base):
+    """Who is spoken with."""
+
+    def pair(self, server: Terms, client: Terms, *expected: Identity, anonymous: bool = True) -> Pair:
+        """Both ends, after their handshake."""
+        return Pair(TlsSide(client).connection(expected), TlsSide(server, anonymous).connection()).run()
+
+    def assertUp(self, pair: Pair) -> None:
+        """Both are established, and hear each other."""
+        self.assertEqual({}, pair.failed)
+        self.assertEqual((True, True), (pair.client.established, pair.server.established))
+        self.assertEqual(b"question", pair.server.open(pair.client.seal(b"question")))
+        self.assertEqual(b"answer", pair.client.open(pair.server.seal(b"answer")))
+
+    def assertNobody(self, pair: Pair, at: str, why: str) -> None:
+        """The end that finds something wrong says what, and the other one does not serve it."""
+        self.assertIn(at, pair.failed)
+        self.assertRegex(pair.failed[at], why)
+        end = pair.client if at == "client" else pair.server
+        self.assertEqual((False, None), (end.established, end.credentials))
+
+    def test_key(self) -> None:
+        """Both have the key: TLS 1.3 and 1.2, the client by its name, with Diffie-Hellman in any case."""
+        for lowest, highest in (("1.3", "1.3"), ("1.2", "1.2")):
+            server = Terms(True, find={KEY.name: KEY.secret}.get)
+            pair = self.pair(server, Terms(False, own=KEY, lowest=lowest, highest=highest))
+            self.assertUp(pair)
+            self.assertEqual((Identity("psk", "web1"),), pair.server.credentials)
+            self.assertEqual((Identity("psk", "web1"),), pair.client.credentials)
+            self.assertEqual(f"TLSv{highest}", pair.server.version)
+            self.assertNotIn("NULL", pair.server.cipher)
+            if highest == "1.2":
+                self.assertTrue(pair.server.cipher.startswith("ECDHE-PSK"))
+
+    def test_second_key(self) -> None:
+        """A second key of one bearer is the same identity."""
+        keys = {each.name: each.secret for each in (KEY, SECOND)}
+        pair = self.pair(Terms(True, find=keys.get), Terms(False, own=SECOND))
+        self.assertUp(pair)
+        self.assertEqual((Identity("psk", "web1"),), pair.server.credentials)
+
+    def test_unknown_key(self) -> None:
+        """Whose key is not known is cut off before the server has shown anything; also where it has a certificate."""
+        for shown in (None, certificate("reg1.example")):
+            for highest in ("1.2", "1.3"):
+                server = Terms(True, find=nobody, certificate=shown)
+                pair = self.pair(server, Terms(False, own=KEY, highest=highest))
+                self.assertNobody(pair, "server", "no key 'web1' is known here")
+                self.assertNobody(pair, "client", "it does not know the key")
+
+    def test_no_keys_taken(self) -> None:
+        """A server that takes no keys at all cuts it off, too: the client would be nobody in particular."""
+        for highest in ("1.2", "1.3"):
+            server = Terms(True, certificate=certificate("reg1.example"))
+            pair = self.pair(server, Terms(False, own=KEY, highest=highest))
+            self.assertIn("server", pair.failed)
+            self.assertNobody(pair, "client", "refuses")
+
+    def test_other_secret(self) -> None:
+        """The same name, another secret."""
+        for highest in ("1.2", "1.3"):
+            server = Terms(True, find={KEY.name: bytes(16)}.get, certificate=certificate("reg1.example"))
+            pair = self.pair(server, Terms(False, own=KEY, highest=highest))
+            self.assertNobody(pair, "server", "its key is")
+            self.assertNobody(pair, "client", "refuses: its key is not the one")
+
+    def test_rogue_server(self) -> None:
+        """A server that ignores the key and shows a certificate is nobody, whatever the certificate."""
+        for highest in ("1.2", "1.3"):
+            client = TlsSide(Terms(False, own=KEY, highest=highest)).connection()
+            pair = Pair(client, Rogue(Terms(True, certificate=certificate("reg1.example")))).run()
+            self.assertNobody(pair, "client", "it did not use our key" if highest == "1.3" else "refuses")
+            self.assertFalse(pair.server.established)
+
+    def test_certificate(self) -> None:
+        """A user checks a registrar's certificate for one of the names that it expects, and is nobody itself."""
+        for names, expected in (
+            (("reg1.example", "scope.example"), dns("scope.example")),
+            (("*.pool.example",), dns("reg1.pool.example")),
+            (("REG1.example",), dns("reg1.EXAMPLE.")),
+            (("xn--bcher-kva.example",), dns("b\u00fccher.example")),
+            (("192.0.2.1",), [Identity("ip", "192.0.2.1")]),
+            (("2001:db8::1", "reg1.example"), [*dns("other.example"), Identity("ip", "2001:DB8:0::1")]),
+        ):
+            for highest in ("1.2", "1.3"):
+                server = Terms(True, find=nobody, certificate=certificate(*names))
+                pair = self.pair(server, Terms(False, anchors=authority().pem, highest=highest), *expected)
+                self.assertUp(pair)
+                self.assertEqual((), pair.server.credentials)
+                kinds = {each.kind for each in expected} - {"x"}
+                self.assertTrue(kinds & {each.kind for each in pair.client.credentials or ()})
+
+    def test_wrong_name(self) -> None:
+        """A name that is not in the certificate, however near: RFC 5352 section 9.2 has the rules."""
+        for names, expected in (
+            (("reg2.example",), dns("reg1.example")),
+            (("*.pool.example",), dns("a.b.pool.example")),
+            (("*.pool.example",), dns("pool.example")),
+            (("*.example",), dns("reg1.example")),
+            (("r*.pool.example",), dns("reg1.pool.example")),
+            (("a.*.example",), dns("a.b.example")),
+            (("192.0.2.1",), [Identity("ip", "192.0.2.2")]),
+            (("192.0.2.1",), dns("192.0.2.1")),
+            (("reg1.example",), [Identity("psk", "reg1.example")]),
+            (("reg1.example",), []),
+            ((), dns("somebody")),
+        ):
+            server = Terms(True, certificate=certificate(*names))
+            pair = self.pair(server, Terms(False, anchors=authority().pem), *expected)
+            self.assertNobody(pair, "client", "its identity is suspect")
+            self.assertFalse(pair.server.established)
+
+    def test_certificate_that_does_not_hold(self) -> None:
+        """One that has expired, and one of an issuer that nobody trusts."""
+        stranger = Authority("stranger")
+        for shown, why in (
+            (certificate("reg1.example", expired=True), "we do not take its certificate: certificate has expired"),
+            (stranger.issue("reg1.example"), "we do not take its certificate: .*issuer"),
+        ):
+            for highest in ("1.2", "1.3"):
+                client = Terms(False, anchors=authority().pem, highest=highest)
+                pair = self.pair(Terms(True, certificate=shown), client, *dns("reg1.example"))
+                self.assertNobody(pair, "client", why)
+                self.assertNobody(pair, "server", "the peer refuses")
+
+    def test_client_certificate(self) -> None:
+        """A client's certificate is checked where there are anchors for it; else nobody asks."""
+        server = Terms(True, certificate=certificate("reg1.example"), anchors=authority().pem)
+        shown = certificate("user.example", "192.0.2.7")
+        client = Terms(False, certificate=shown, anchors=authority().pem)
+        pair = self.pair(server, client, *dns("reg1.example"))
+        self.assertUp(pair)
+        self.assertEqual((*dns("user.example"), Identity("ip", "192.0.2.7")), pair.server.credentials)
+        forged = Terms(False, certificate=Authority("stranger").issue("user.example"), anchors=authority().pem)
+        self.assertNobody(self.pair(server, forged, *dns("reg1.example")), "server", "we do not take its certificate")
+        anonymous = Terms(False, anchors=authority().pem)
+        self.assertUp(self.pair(server, anonymous, *dns("reg1.example")))
+        self.assertNobody(
+            self.pair(server, anonymous, *dns("reg1.example"), anonymous=False), "server", "it proves nothing"
+        )
+
+    def test_one_server_serves_both(self) -> None:
+        """The hello decides: a key here, a certificate there, of one and the same server."""
+        server = TlsSide(Terms(True, find={KEY.name: KEY.secret}.get, certificate=certificate("reg1.example")))
+        for highest in ("1.2", "1.3"):
+            key = TlsSide(Terms(False, own=KEY, highest=highest)).connection()
+            user = TlsSide(Terms(False, anchors=authority().pem, highest=highest)).connection(dns("reg1.example"))
+            pairs = [Pair(each, server.connection()).run() for each in (key, user)]
+            for pair in pairs:
+                self.assertUp(pair)
+            self.assertEqual([(Identity("psk", "web1"),), ()], [pair.server.credentials for pair in pairs])
+
+    def test_static_rsa(self) -> None:
+        """TLS_RSA_WITH_AES_128_CBC_SHA is there where both want it (RFC 5352 section 9.2), and only there."""
+        shown = certificate("reg1.example", use_rsa=True)
+        for ours, theirs in ((True, True), (True, False), (False, True)):
+            server = Terms(True, certificate=shown, static_rsa=ours)
+            client = Terms(False, anchors=authority().pem, highest="1.2", static_rsa=theirs)
+            pair = self.pair(server, client, *dns("reg1.example"))
+            self.assertUp(pair)
+            self.assertTrue(pair.server.cipher.startswith("ECDHE"))
+        with patch.object(way, "CERTIFICATE_SUITES", way.STATIC_RSA):
+            client = Terms(False, anchors=authority().pem, highest="1.2", static_rsa=True)
+            alone = TlsSide(client)
+        for ours in (True, False):
+            server = Terms(True, certificate=shown, static_rsa=ours)
+            pair = Pair(alone.connection(dns("reg1.example")), TlsSide(server).connection()).run()
+            self.assertEqual(ours, pair.server.established)
+            if ours:
+                self.assertEqual("AES128-SHA", pair.server.cipher)
+
+    def test_lowest(self) -> None:
+        """Who wants 1.3 speaks no 1.2."""
+        server = Terms(True, find={KEY.name: KEY.secret}.get, lowest="1.3")
+        self.assertNobody(self.pair(server, Terms(False, own=KEY, highest="1.2")), "server", "none of our TLS versions")
+
+    def test_not_tls(self) -> None:
+        """Who speaks no TLS is told apart at the first bytes."""
+        for data in (
+            b"\x05\x00\x00\x08\x00\x0b\x00\x04",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\x16\x03\x01\xff\xff" + bytes(64),
+        ):
+            server = TlsSide(Terms(True, find=nobody)).connection()
+            self.assertRegex(str(self.assertRaises(TlsFailure, server.handshake, data)), "speaks no TLS|not take")
+
+    def test_no_end_of_handshake(self) -> None:
+        """A handshake has so many bytes, and no more."""
+        server = TlsSide(Terms(True, find=nobody)).connection()
+        with self.assertRaises(TlsFailure):
+            for _ in range(100):
+                server.handshake(b"\x16\x03\x01\x04\x00" + b"\x01\x00\xff\xff" + bytes(1020))
+        certified = TlsSide(Terms(False, anchors=authority().pem)).connection()
+        certified.start()
+        with patch.object(engine, "HANDSHAKE_BYTES", 100):
+            self.assertIn("more than 100 bytes", str(self.assertRaises(TlsFailure, certified.handshake, bytes(101))))
+
+    def test_pieces(self) -> None:
+        """The bytes of a handshake come in any pieces."""
+        for client_terms, expected in (
+            (Terms(False, own=KEY), []),
+            (Terms(False, anchors=authority().pem), dns("a.b.c")),
+        ):
+            server = TlsSide(
+                Terms(True, find={KEY.name: KEY.secret}.get, certificate=certificate("a.b.c"))
+            ).connection()
+            client = TlsSide(client_terms).connection(expected)
+            to_server = client.start()
+            while not (client.established and server.established):
+                to_client = b"".join(server.handshake(to_server[at : at + 1]) for at in range(len(to_server)))
+                pieces = [to_client[at : at + 3] for at in range(0, len(to_client), 3)]
+                to_server = b"".join(client.handshake(piece) for piece in pieces if not client.established)
+            self.assertEqual(b"x", server.open(client.seal(b"x")))
+
+
+class RecordContract(_Base):
+    """What is said once a connection is up."""
+
+    def pairs(self) -> Iterator[Pair]:
+        """One by each kind of cipher suite."""
+        for highest in ("1.2", "1.3"):
+            server = Terms(True, find={KEY.name: KEY.secret}.get, certificate=certificate("reg1.example"))
+            for client, expected in (
+                (Terms(False, own=KEY, highest=highest), []),
+                (Terms(False, anchors=authority().pem, highest=highest), dns("reg1.example")),
+            ):
+                pair = Pair(TlsSide(client).connection(expected), TlsSide(server).connection()).run()
+                self.assertEqual({}, pair.failed)
+                yield pair
+
+    def test_sizes(self) -> None:
+        """One record for each write, up to 16,384 bytes; none is longer than RFC 3436 says."""
+        for pair in self.pairs():
+            for size in (1, 2, 200, 1000, RECORD - 1, RECORD):
+                data = bytes([size % 251]) * size
+                sealed = pair.client.seal(data)
+                self.assertEqual([sealed], list(each_record(sealed)))
+                self.assertLessEqual(len(sealed), 18437)
+                self.assertEqual(data, pair.server.open(sealed))
+
+    def test_several_at_once(self) -> None:
+        """Records that come together, and in pieces."""
+        for pair in self.pairs():
+            sealed = b"".join(pair.client.seal(b"%d" % number) for number in range(20))
+            self.assertEqual(b"".join(b"%d" % number for number in range(20)), pair.server.open(sealed))
+            sealed = b"".join(pair.client.seal(b"%d" % number * 30) for number in range(20))
+            opened = b"".join(pair.server.open(sealed[at : at + 37]) for at in range(0, len(sealed), 37))
+            self.assertEqual(b"".join(b"%d" % number * 30 for number in range(20)), opened)
+
+    def test_tampered(self) -> None:
+        """A record that was changed, repeated, reordered or made up is refused."""
+
+        def changed(pair: Pair) -> bytes:
+            sealed = bytearray(pair.client.seal(b"pay 10"))
+            sealed[-3] ^= 1
+            return bytes(sealed)
+
+        def repeated(pair: Pair) -> bytes:
+            sealed = pair.client.seal(b"pay 10")
+            self.assertEqual(b"pay 10", pair.server.open(sealed))
+            return sealed
+
+        def left_out(pair: Pair) -> bytes:
+            pair.client.seal(b"do not")
+            return pair.client.seal(b"pay 10")
+
+        def reflected(pair: Pair) -> bytes:
+            return pair.server.seal(b"pay 10")
+
+        def made_up(pair: Pair) -> bytes:
+            return b"\x17\x03\x03\x00\x20" + bytes(32)
+
+        def in_the_clear(pair: Pair) -> bytes:
+            return b"\x05\x00\x00\x08\x00\x0b\x00\x04"
+
+        for make in (changed, repeated, left_out, reflected, made_up, in_the_clear):
+            for pair in self.pairs():
+                record = make(pair)
+                self.assertRaises(TlsFailure, pair.server.open, record)
+
+    def test_end(self) -> None:
+        """Who sends no more says so; what was sent before is there."""
+        for pair in self.pairs():
+            sealed = pair.client.seal(b"last") + pair.client.end()
+            self.assertEqual((b"last", True), (pair.server.open(sealed), pair.server.closed))
+            self.assertFalse(pair.client.closed)
+
+
+class WayContract(HandshakeContract, RecordContract):
+    """The whole contract."""
