@@ -1,0 +1,95 @@
+"""How people say in one text how a process is secured, in options, endpoint strings and the environment.
+
+C{DIR}, or C{DIR,NAME=VALUE,...}, or C{NAME=VALUE,...}: the names are those of the table C{[security]}, and come before
+what the directory says.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from rserpool.core.access import State
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.reading import YES_OR_NO
+from rserpool.security.following import Secured, SecurityFiles
+from rserpool.security.settings import FILES, FLAGS, check_table
+
+SECURITY: Final = "RSERPOOL_SECURITY"
+"""The environment variable that says it where nothing else does."""
+OFF: Final = "off"
+"""What turns it off where the environment turns it on."""
+HELP: Final = f"DIR[,NAME=VALUE...] with keys and certificates, see rserpool keys (default: {SECURITY}, else no TLS)"
+
+_BOOLEANS = {**YES_OR_NO, "true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a text says.
+
+    @ivar directory: None if settings name all.
+    """
+
+    directory: Path | None
+    options: tuple[tuple[str, Any], ...]
+
+
+def read_text(text: str) -> Written:
+    """Read it; no file is opened.
+
+    @raise ConfigurationError: with a sentence that says what is wrong.
+    """
+    directory: Path | None = None
+    options: dict[str, Any] = {}
+    for number, part in enumerate(text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals:
+            if number or not part.strip():
+                raise ConfigurationError(f"{text!r}: expected DIR or NAME=VALUE, and found {part!r}")
+            directory = Path(part).expanduser().absolute()
+        elif name in FLAGS and value in _BOOLEANS:
+            options[name] = _BOOLEANS[value]
+        else:
+            options[name] = str(Path(value).expanduser().absolute()) if name in FILES and value else value
+    check_table(options, repr(text))
+    return Written(directory, tuple(sorted(options.items())))
+
+
+def secured_by(text: str) -> Secured | None:
+    """What this text says; None for L{OFF}, and where nothing is secured. The same text gives the same object, as long
+    as somebody has it.
+
+    @raise ConfigurationError: if something is wrong with it, or with the files that it names.
+    """
+    if text == OFF:
+        return None
+    written = read_text(text)
+    found = _all.get(written)
+    if found is None:
+        found = _all[written] = SecurityFiles(written.directory, dict(written.options))
+    return None if found.current.state is State.PLAIN else found
+
+
+def named_security() -> Secured | None:
+    """What the environment says.
+
+    @raise ConfigurationError: as L{secured_by}; it names the variable.
+    """
+    text = os.environ.get(SECURITY, "")
+    try:
+        return secured_by(text) if text else None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{SECURITY}: {error}") from None
+
+
+def forked() -> None:
+    """The child of a fork follows its files itself."""
+    _all.clear()
+
+
+_all: WeakValueDictionary[Written, SecurityFiles] = WeakValueDictionary()
+os.register_at_fork(after_in_child=forked)
