@@ -140,6 +140,7 @@ MACHINES = (
         " a probe 1, a yield 4.",
         {
             "Monitored": arbitration.Monitored(),
+            "Doubting 7": arbitration.Doubting(7, 101.0),
             "Claiming, 3 pending": arbitration.Claiming(frozenset({3}), 101.0),
             "Claiming, 3 and 7 pending": arbitration.Claiming(frozenset({3, 7}), 101.0),
             "Probing, 3 pending": arbitration.Probing(frozenset({3}), frozenset(), 101.0),
@@ -158,6 +159,7 @@ MACHINES = (
             "7 is gone": arbitration.PeerGone(7),
             "target is heard": arbitration.TargetHeard(),
             "7 enforces": arbitration.Enforced(7),
+            "7 enforces; the target lives": arbitration.Enforced(7, True),
             "time-out": arbitration.TimeOut(),
         },
         _takeover,

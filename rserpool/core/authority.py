@@ -81,6 +81,7 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
     },
     What.LIST: {
         **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.6.3")),
+        Who.MENTOR: Rule(Ruling.ALLOWED, "5353 3.2.3"),
         Who.CLAIMANT: Rule(Ruling.INSISTED),
         **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
     },
@@ -100,12 +101,16 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
     What.CLAIM: {
         Who.OF_US: Rule(Ruling.DENIED, "5353 3.5.1"),
         Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
+        Who.OF_NOBODY: Rule(Ruling.AGREED, "5353 3.5.1"),
+        Who.UNFAITHFUL: _IGNORED,
         Who.GREATER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
         Who.SMALLER: Rule(Ruling.IGNORED, "5353 3.5.1"),
     },
     What.ENFORCE: {
         Who.OF_US: Rule(Ruling.DISOWNED, "5353 3.5.2"),
         Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.2"),
+        Who.OF_A_LIVING: Rule(Ruling.QUESTIONED),
+        Who.OF_NOBODY: _IGNORED,
     },
 }
 _REGISTER, _CHANGE, _ACKNOWLEDGE = RULES[What.REGISTER], RULES[What.CHANGE], RULES[What.ACKNOWLEDGE]
@@ -201,6 +206,7 @@ def speaks(
     hosts: Collection[str] = (),
     present: Collection[str] | None = None,
     neighbours: int = 0,
+    full: bool = False,
 ) -> Rule:
     """Whether an association may speak as the registrar C{sender}: no stranger for one that is there, or without end.
 
@@ -209,6 +215,7 @@ def speaks(
     @param present: where the registrar is while it has an association with us; empty while it has none; None if we
         do not know it.
     @param neighbours: how many registrars are at that machine.
+    @param full: whether there are as many registrars as may be.
     """
     if sender == us:
         who = Who.US
@@ -216,7 +223,7 @@ def speaks(
         who = Who.NOBODY
     elif before is not None:
         who = Who.SAME if before == sender else Who.OTHER
-    elif hosts and present is None and neighbours >= MOST_OF_A_MACHINE:
+    elif hosts and present is None and (full or neighbours >= MOST_OF_A_MACHINE):
         who = Who.CROWD
     elif hosts and present and set(present).isdisjoint(hosts):
         who = Who.ELSEWHERE
@@ -230,18 +237,19 @@ def heeds(us: int, receiver: int) -> bool:
     return RULES[What.TELL][Who.TO_US if receiver in (0, us) else Who.TO_ANOTHER].allowed
 
 
-def tells(what: What, us: int, sender: int, home: int, element: Element | None) -> Rule:
+def tells(what: What, us: int, sender: int, home: int, element: Element | None, mentor: bool = False) -> Rule:
     """Whether a registrar may tell of an element, by an update, which is newer than ours (ANNOUNCE), or a table (LIST).
 
     @param home: whose it is, as the message says.
     @param element: the element as we have it.
+    @param mentor: whether the sender gives us its whole handlespace.
     """
     if home == us:
         who = Who.OF_OURS
+    elif sender != home:
+        who = Who.MENTOR if mentor and element is None else Who.NOT_HOME
     elif element is None:
         who = Who.FIRST
-    elif sender != home:
-        who = Who.NOT_HOME
     elif element.home != us:
         who = Who.HOME
     elif what is What.LIST and element.confirmed:
@@ -257,9 +265,24 @@ def says(what: What, us: int, sender: int, element: Element) -> Rule:
     return RULES[what][who]
 
 
-def takes_over(what: What, us: int, target: int) -> Rule:
-    """Whether anybody may take the elements of C{target} over, or claim them first (ENFORCE, CLAIM)."""
-    return RULES[what][Who.OF_US if target == us else Who.OF_ANOTHER]
+def takes_over(
+    what: What, us: int, target: int, *, known: bool = True, living: bool = False, unfaithful: bool = False
+) -> Rule:
+    """Whether a registrar may take the elements of C{target} over, or claim them first (ENFORCE, CLAIM).
+
+    @param known: whether the target is a peer of ours, or owns something.
+    @param living: whether it speaks with us.
+    @param unfaithful: whether claims like this one came to nothing before.
+    """
+    if target == us:
+        who = Who.OF_US
+    elif not known:
+        who = Who.OF_NOBODY
+    elif what is What.ENFORCE:
+        who = Who.OF_A_LIVING if living else Who.OF_ANOTHER
+    else:
+        who = Who.UNFAITHFUL if unfaithful else Who.OF_ANOTHER
+    return RULES[what][who]
 
 
 def gives_way(us: int, claimant: int) -> bool:

@@ -247,6 +247,7 @@ class TakeoverTests(SynchronousTestCase):
 
     @rfc("5353", "3.5.2", "SHOULD update its local peer list and PE cache")
     def test_enforced_by_another(self) -> None:
+        self.scope.silence(RFC.max_time_last_heard, P, R)
         self.scope.all_of(P, enrp.InitTakeover(P, 0, Q))
         effects = self.scope.all_of(P, enrp.TakeoverServer(P, 0, Q))
         self.assertIn(Notify(TakenOver(Q, P, 2)), effects)

@@ -146,11 +146,11 @@ class OldRegistrar(SctpHandler):
         elif isinstance(message, enrp.HandleTableResponse):
             for entry in message.entries:
                 for each in entry.elements:
-                    self._handlespace.register(entry.handle, each, any_policy=True)
+                    self._handlespace.register(entry.handle, each, others=True)
         elif isinstance(message, enrp.HandleUpdate):
             known = self._handlespace.find(message.handle, message.element.identifier)
             if message.action == enrp.UpdateAction.ADD_PE:
-                self._handlespace.register(message.handle, message.element, any_policy=True)
+                self._handlespace.register(message.handle, message.element, others=True)
             elif known is not None:
                 self._handlespace.deregister(known, Why.DELETED)
 

@@ -50,12 +50,12 @@ class HeardPeerTests(SynchronousTestCase):
         for number in range(100):
             peer = Peer(number + 1, 0.0)
             peer.address, peer.association = TransportAddress((f"10.0.1.{number}",), ENRP_PORT), number
-            dials.remember(peer)
+            dials.remember(peer, None)
             peers.append(peer)
         for number in range(60):
             self.assertEqual([Connect(peers[number].address, "enrp")], dials.lost(number, 1000.0))
             dials.failed(peers[number].address, 1000.0)
         self.assertEqual(60, len(timers))
         peer.address, peer.association = TransportAddress(("10.0.2.1",), ENRP_PORT), "new"
-        dials.remember(peer)
+        dials.remember(peer, None)
         self.assertEqual(MOST_HEARD - 1, len(timers))

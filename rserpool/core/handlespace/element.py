@@ -45,6 +45,7 @@ class Element(Member):
     @ivar identifier: the PE identifier.
     @ivar home: the identifier of its home registrar.
     @ivar life: the registration life in seconds; negative is for ever.
+    @ivar counted: so many bytes of it count at the association that it speaks over; kept by its one writer, too.
     @ivar wire: the encoded Pool Element parameter, padded, as it is sent to users; registrars hear of the owner, too.
     @ivar owner: the identity that registered it; None if nobody proved one.
     @ivar scopes: how far the addresses of its user transport reach.
@@ -59,6 +60,7 @@ class Element(Member):
     __slots__ = (
         "asked",
         "association",
+        "counted",
         "handle",
         "home",
         "identifier",
@@ -77,6 +79,7 @@ class Element(Member):
         self.home = 0
         self.life = 0
         self.owner: Identity | None = None
+        self.counted = 0
         self.wire = b""
         self.values = ()
         self.scopes: frozenset[str] = frozenset()

@@ -12,6 +12,7 @@ from rserpool.core.errors import CauseCode, Rejected
 from rserpool.core.handlespace.changes import Added, Moved, Removed, Renewed, Why
 from rserpool.core.handlespace.checksum import fold, identifier_sum
 from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.limits import Limits
 from rserpool.core.handlespace.pool import Pool
 from rserpool.core.policies import POLICIES, Policy
 from rserpool.core.policies.table import opaque
@@ -20,6 +21,10 @@ from rserpool.core.wire.parameters import OpaqueTransport, PoolElementParameter,
 LARGEST = 32_768
 """So many bytes may an element and its pool handle have (a bit less counts): it fits any message about elements, also
 beside what is in an ENRP_HANDLE_TABLE_RESPONSE already."""
+
+
+_SMALL = 1024
+"""Who registers again with no more bytes than these needs no more room."""
 
 
 class Holdings:
@@ -40,9 +45,12 @@ class Handlespace:
     """Pools and their elements, by handle and identifier, and by home registrar.
 
     @ivar pools: the pools by handle; a pool goes with its last element.
+    @ivar bytes: how long all elements are, with the handle of its pool for each.
     """
 
-    def __init__(self, random: Dice) -> None:
+    def __init__(self, random: Dice, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self.bytes = 0
         self.pools: dict[bytes, Pool] = {}
         self._homes: dict[int, Holdings] = {}
         self._random = random
@@ -65,25 +73,32 @@ class Handlespace:
         pool = self.pools.get(handle)
         return None if pool is None else pool.elements.get(identifier)
 
-    def register(self, handle: bytes, parameter: PoolElementParameter, *, any_policy: bool = False) -> Added | Renewed:
+    def register(self, handle: bytes, parameter: PoolElementParameter, *, others: bool = False) -> Added | Renewed:
         """Register an element, or register it again with other attributes (RFC 5352 section 3.1, rules 1 to 3).
 
         @param parameter: the element, with the home registrar and the ASAP transport filled in.
-        @param any_policy: take an element whose policy is not known here, as another registrar may own one, and
-            select it round robin; else it is rejected.
+        @param others: it is another registrar's: its policy need not be known here, and is round robin then; and some
+            room is left for ours.
         @return: what happened; an element that registers again stays the same object.
         @raise Rejected: with cause 0x3 if the policy is unknown or its values are cut short, and with 0x5, 0x7 or 0x8
-            if it does not agree with the pool; with 0x6 if it is longer than L{LARGEST}; nothing has changed then.
+            if it does not agree with the pool; with 0x6 if it is longer than L{LARGEST}, or past one of the limits;
+            nothing has changed then.
         @raise ValueError: if the parameter cannot be encoded.
         """
-        if _length(handle, parameter) > LARGEST:
+        length = _length(handle, parameter)
+        if length > LARGEST:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
         pool = self.pools.get(handle)
+        present = None if pool is None else pool.elements.get(parameter.identifier)
+        if present is None:
+            self._check_room(handle, pool, length, parameter.home if others else 0)
+        elif length > _SMALL and self.bytes + length - len(present.wire) > self._limits.bytes:
+            raise Rejected(CauseCode.LACK_OF_RESOURCES)
         if pool is not None:
             pool.check(parameter)  # rules 2 and 3
             policy = pool.policy
         else:
-            policy = _policy(parameter, any_policy)
+            policy = _policy(parameter, others)
         values = _values(policy, parameter)
         owner = parameter.owner
         wire = encode_pool_element(parameter if owner is None else replace(parameter, owner=None))
@@ -91,9 +106,9 @@ class Handlespace:
             transport = parameter.user_transport
             pool = Pool(handle, policy, transport.TYPE, transport.use, self._random)
             self.pools[handle] = pool
-        present = pool.elements.get(parameter.identifier)
         element = present or Element(pool.handle, parameter.identifier)
         before = element.home
+        self.bytes += len(wire) - len(element.wire)
         element.life = parameter.life
         element.wire = wire
         element.owner = owner
@@ -103,6 +118,7 @@ class Handlespace:
             pool.elements[element.identifier] = element
             pool.selection.add(element)
             self._length += 1
+            self.bytes += len(handle)
             self._own(element, pool, parameter.home)
             return Added(element, parameter.home)
         pool.selection.update(element)
@@ -122,6 +138,7 @@ class Handlespace:
         pool.rescope(element, _NOWHERE)
         self._disown(element, pool)
         self._length -= 1
+        self.bytes -= len(element.wire) + len(element.handle)
         if not pool.elements:
             del self.pools[element.handle]
         return Removed(element, element.home, why)
@@ -154,6 +171,19 @@ class Handlespace:
         """The 16-bit PE checksum of one home registrar (RFC 5353 section 3.6.2); 0xffff if it owns nothing."""
         entry = self._homes.get(home)
         return fold(0 if entry is None else entry.total)
+
+    def _check_room(self, handle: bytes, pool: Pool | None, length: int, of: int) -> None:
+        """Whether there is room for a new element; C{of} another registrar, if it is not 0."""
+        limits, left = self._limits, 0.9 if of else 1.0
+        if (
+            (of and len(handle) > limits.handle_length)
+            or self.bytes + length > limits.bytes * left
+            or self._length >= limits.elements * left
+            or (pool is None and len(self.pools) >= limits.pools * left)
+            or (pool is not None and len(pool.elements) >= limits.elements_per_pool)
+            or (of and len(self.owned_by(of)) >= limits.elements_per_registrar)
+        ):
+            raise Rejected(CauseCode.LACK_OF_RESOURCES)
 
     def _own(self, element: Element, pool: Pool, home: int) -> None:
         entry = self._homes.get(home)
@@ -198,10 +228,10 @@ def _length(handle: bytes, parameter: PoolElementParameter) -> int:
     return length + len(transport.data) if isinstance(transport, OpaqueTransport) else length
 
 
-def _policy(parameter: PoolElementParameter, any_policy: bool) -> Policy:
+def _policy(parameter: PoolElementParameter, others: bool) -> Policy:
     policy = POLICIES.get(parameter.policy.type)
     if policy is None:
-        if any_policy:
+        if others:
             return opaque(parameter.policy.type)
         reason = f"policy type 0x{parameter.policy.type:08x} is not known here"
         raise Rejected(CauseCode.INVALID_VALUES, encode_policy(parameter.policy), reason)

@@ -3,7 +3,8 @@
 The RFC names no deadline for the arbitration. Ours: at a jittered deadline, peers that have not acknowledged are
 probed; those that do not answer count as having acknowledged; if one is alive and does not acknowledge, the claim is
 given up, and made again later if the target is still silent. Whoever acknowledged a claim and hears of no enforcement
-monitors the target again. So there is one owner in the end, also with registrars that arbitrate the other way round.
+monitors the target again; to claim again prolongs nothing. An enforcement about a target that speaks with us waits
+while that is asked. So there is one owner in the end, also with registrars that arbitrate the other way round.
 """
 
 from __future__ import annotations
@@ -46,7 +47,15 @@ class Yielded:
     deadline: float
 
 
-State = Monitored | Claiming | Probing | Yielded
+@dataclass(frozen=True, slots=True)
+class Doubting:
+    """C{by} enforced the takeover of a target that speaks with us; unless that answers by C{deadline}, it counts."""
+
+    by: int
+    deadline: float
+
+
+State = Monitored | Claiming | Probing | Yielded | Doubting
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +100,13 @@ class TargetHeard:
 
 @dataclass(frozen=True, slots=True)
 class Enforced:
-    """ENRP_TAKEOVER_SERVER of another registrar."""
+    """ENRP_TAKEOVER_SERVER of another registrar.
+
+    @ivar living: whether the target spoke with us lately, and can still do so.
+    """
 
     by: int
+    living: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +126,12 @@ class Action(Enum):
     """Send ENRP_INIT_TAKEOVER_ACK to whoever claims, and monitor the target no longer."""
     PROBE = auto()
     """Send ENRP_PRESENCE with the Reply-required flag to the peers that are pending."""
+    ASK = auto()
+    """Send ENRP_PRESENCE with the Reply-required flag to the target, and monitor it no longer."""
     ENFORCE = auto()
     """Announce ENRP_TAKEOVER_SERVER, remove the target, own its elements (3.5.2)."""
     HAND_OVER = auto()
-    """Remove the target; its elements belong to whoever enforced."""
+    """Remove the target; its elements belong to whoever enforced that."""
     MONITOR = auto()
     """Monitor the target again, from now on."""
     ACTIVE = auto()
@@ -148,18 +163,26 @@ def step(
     @raise ImpossibleEvent: for what cannot come in this state.
     """
     match state, event:
-        case ((Claiming() | Probing() | Yielded()), TargetHeard()):
+        case ((Claiming() | Probing() | Yielded() | Doubting()), TargetHeard()):
             # 3.5.1: stop at any point, and mark the target as active.
             return Monitored(), (Action.ACTIVE,)
+        case Doubting(), Enforced(living=True):
+            return state, ()
+        case _, Enforced(by=by, living=True):
+            return Doubting(by, now + durations.probe), (Action.ASK,)
         case _, Enforced():
             return Monitored(), (Action.HAND_OVER,)
         case Monitored(), Failed(peers=peers):
             if not peers:
                 return Monitored(), (Action.ANNOUNCE_CLAIM, Action.ENFORCE)
             return Claiming(peers, now + durations.claim), (Action.ANNOUNCE_CLAIM,)
-        case ((Monitored() | Yielded()), Claim(by=by)):
+        case Monitored(), Claim(by=by):
             # 3.5.1 (3): not in our own takeover: acknowledge.
             return Yielded(by, now + durations.yielded), (Action.ACKNOWLEDGE,)
+        case Yielded(deadline=when), Claim(by=by):
+            return Yielded(by, when), (Action.ACKNOWLEDGE,)
+        case Doubting(), Claim():
+            return state, (Action.ACKNOWLEDGE,)
         case ((Claiming() | Probing()), Claim(by=by)):
             # 3.5.1 (2): of two claimants, the one with the smaller ID aborts.
             if gives_way(me, by):
@@ -180,12 +203,14 @@ def step(
             return (Monitored(), (Action.MONITOR,)) if alive else (Monitored(), (Action.ENFORCE,))
         case Yielded(), TimeOut():
             return Monitored(), (Action.MONITOR,)
+        case Doubting(), TimeOut():
+            return Monitored(), (Action.HAND_OVER,)
         case Yielded(to=to), PeerGone(peer=peer) if peer == to:
             return Monitored(), (Action.MONITOR,)
-        case ((Monitored() | Yielded()), Acknowledged()):
+        case ((Monitored() | Yielded() | Doubting()), Acknowledged()):
             # Of a claim that is over, or that nobody made.
             return state, ()
-        case ((Claiming() | Probing() | Yielded()), (Heard() | PeerGone())):
+        case ((Claiming() | Probing() | Yielded() | Doubting()), (Heard() | PeerGone())):
             # It plays no part here.
             return state, ()
         case _:
@@ -195,7 +220,7 @@ def step(
 def deadline(state: State) -> float | None:
     """When L{TimeOut} is due in this state (monotonic seconds), or None."""
     match state:
-        case Claiming(deadline=when) | Probing(deadline=when) | Yielded(deadline=when):
+        case Claiming(deadline=when) | Probing(deadline=when) | Yielded(deadline=when) | Doubting(deadline=when):
             return when
         case Monitored():
             return None

@@ -20,6 +20,8 @@ from rserpool.core.wire.enrp import PoolEntry
 
 AUDIT: Final = "audit"
 """The key of the answer that an audit waits for: with the peer's identifier."""
+LONGEST_REST = 60.0
+"""Seconds until a peer is audited again some of whose elements we cannot take, again and again."""
 
 
 class Audits:
@@ -45,6 +47,9 @@ class Audits:
         self._no_response = no_response
         # The marked elements are keys of a dict (ordered, so that runs repeat).
         self._marked: dict[int, dict[Element, None]] = {}
+        # Of peers with elements that we cannot take: how many audits in a row left some out, and until when to rest.
+        self._left_out: dict[int, int] = {}
+        self._rests: dict[int, tuple[int, float]] = {}
 
     def compare(self, peer: Peer, checksum: int | None, now: float) -> list[Effect]:
         """3.6.1 (3) to (5): a presence told the peer's own checksum; if ours of it differs, re-synchronise."""
@@ -52,14 +57,17 @@ class Audits:
         if checksum is not None and known != swapped(known):
             peer.swaps = checksum == swapped(known) or (peer.swaps and checksum != known)
         if checksum is None or known in (checksum, swapped(checksum)):
+            self._rests.pop(peer.identifier, None)
             return []
-        return self.start(peer, now)
+        _, until = self._rests.get(peer.identifier, (0, now))
+        return self.start(peer, now) if now >= until else []
 
     def start(self, peer: Peer, now: float) -> list[Effect]:
         """3.6.3 (1), (2): mark, and request the elements that the peer owns (W flag 1)."""
         if peer.identifier in self._marked or peer.association is None:
             return []
         self._marked[peer.identifier] = dict.fromkeys(self._handlespace.owned_by(peer.identifier))
+        self._left_out[peer.identifier] = 0
         return self._request(peer.identifier, now)
 
     def mentioned(self, peer: int, element: Element | None) -> None:
@@ -67,14 +75,18 @@ class Audits:
         if element is not None:
             self._marked.get(peer, {}).pop(element, None)
 
-    def take(self, peer: int, association: Association, entries: Iterable[PoolEntry]) -> list[Outcome]:
-        """3.2.3 step 4: a peer's table has these elements."""
+    def take(
+        self, peer: int, association: Association, entries: Iterable[PoolEntry], mentor: bool = False
+    ) -> list[Outcome]:
+        """3.2.3 step 4: a peer's table has these elements; that of our mentor has everybody's."""
         outcomes: list[Outcome] = []
         for entry in entries:
             for parameter in entry.elements:
-                element, more = self._replica.told(What.LIST, peer, association, entry.handle, parameter)
+                element, more = self._replica.told(What.LIST, peer, association, entry.handle, parameter, mentor)
                 outcomes += more
                 self.mentioned(peer, element)
+                if element is None and peer in self._left_out:
+                    self._left_out[peer] += 1
         return outcomes
 
     def response(
@@ -91,6 +103,7 @@ class Audits:
             return [*outcomes, *self._request(peer, now)]
         # Some may have been removed while the table was on the way.
         marked = [element for element in self._marked[peer] if element in self._handlespace]
+        self._rest(peer, self._left_out[peer], now)
         self.forget(peer)
         rules = {element: authority.says(What.OMIT, self._server, peer, element) for element in marked}
         gone = [self._handlespace.deregister(element, rule.why) for element, rule in rules.items() if rule.allowed]
@@ -99,12 +112,21 @@ class Audits:
     def forget(self, peer: int) -> None:
         """It is over, or the association with the peer is gone."""
         self._marked.pop(peer, None)
+        self._left_out.pop(peer, None)
         self._timers.cancel((AUDIT, peer))
 
     def give_up(self, peer: int, now: float) -> list[Effect]:
         """L{AUDIT} is due: there was no answer."""
         self.forget(peer)
         return []
+
+    def _rest(self, peer: int, left_out: int, now: float) -> None:
+        """What we could not take this time we cannot take the next time either: a limit is reached, or pools differ and
+        their homes know by now."""
+        times, _ = self._rests.pop(peer, (0, now))
+        if left_out:
+            pause = min(self._no_response * 2 ** min(times, 10), LONGEST_REST) if times else 0.0
+            self._rests[peer] = times + 1, now + pause
 
     def _request(self, peer: int, now: float) -> list[Effect]:
         self._timers.set((AUDIT, peer), now + self._no_response)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rserpool.core.addresses import TransportAddress, machine, next_guess, same_place
+from rserpool.core.addresses import TransportAddress, next_guess, same_place
 from rserpool.core.backoff import SOON, Backoff, Redial
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Connect, Effect, Notify
+from rserpool.core.handlespace.limits import TokenBucket
 from rserpool.core.peering.events import PeerUnreachable
 from rserpool.core.peering.peers import Peer
 
@@ -21,6 +22,11 @@ MOST_HEARD = 32
 """So many addresses of registrars that spoke with us are kept while there is no association with them, and each for
 L{TRIES} attempts: two that lost each other may have nobody in common any more."""
 TRIES = 1000
+FEW_TRIES = 20
+"""So many attempts, where they are at an address of which nobody has answered us: it may be anybody's."""
+NAMED_AT_ONCE, NAMED_A_SECOND = 64, 2.0
+"""So many addresses that other registrars of one machine name, or one announces by multicast, are dialled at once, and
+so many a second after that."""
 MOST_ANNOUNCED = 64
 """So many of them were announced by multicast, where anybody can speak."""
 MOST_OF_ONE = 8
@@ -40,6 +46,7 @@ class _Dial:
         "pause",
         "redial",
         "resting",
+        "tries",
         "under_way",
         "wanted",
     )
@@ -47,6 +54,7 @@ class _Dial:
     def __init__(self, kept: bool, origin: str = "") -> None:
         self.kept = kept
         self.heard = False
+        self.tries = TRIES
         self.origin = origin
         self.association: Association | None = None
         self.under_way = False
@@ -70,6 +78,7 @@ class Dials:
         self._timers = timers
         self._dials: dict[TransportAddress, _Dial] = {}
         self._silent: set[Association] = set()
+        self._named: dict[str, TokenBucket] = {}
         self.guesses = False
 
     def configure(self, addresses: Sequence[TransportAddress]) -> list[Effect]:
@@ -77,13 +86,27 @@ class Dials:
         self._dials.update((address, _Dial(True)) for address in addresses)
         return [effect for address in addresses for effect in self._connect(address)]
 
-    def want(self, address: TransportAddress, announced_from: str = "") -> list[Effect]:
+    def named(self, address: TransportAddress, by: str, now: float, announced: bool = False) -> list[Effect]:
+        """Somebody at the machine C{by} names an address in its list, or announced it by multicast: dial it as L{want}
+        does, as long as that machine does not name too many."""
+        if address not in self._dials and not self._budget(by, now).take(now):
+            return []
+        return self.want(address, by if announced else "")
+
+    def _budget(self, machine: str, now: float) -> TokenBucket:
+        budget = self._named.get(machine)
+        if budget is None:
+            if len(self._named) >= MOST_DIALS:
+                del self._named[next(iter(self._named))]
+            budget = self._named[machine] = TokenBucket(NAMED_A_SECOND, now, NAMED_AT_ONCE)
+        return budget
+
+    def want(self, address: TransportAddress, origin: str = "") -> list[Effect]:
         """Dial an address now, unless there is an association, or will be.
 
-        @param announced_from: the IP address of who announced it by multicast.
+        @param origin: the machine that announced it by multicast.
         """
         if address not in self._dials:
-            origin = machine(announced_from) if announced_from else ""
             if sum(not dial.heard for dial in self._dials.values()) >= MOST_DIALS or (
                 origin and not self._room(origin)
             ):
@@ -95,8 +118,8 @@ class Dials:
             return []
         return self._connect(address)
 
-    def remember(self, peer: Peer) -> list[Effect]:
-        """A registrar spoke with us: it is dialled when it is lost."""
+    def remember(self, peer: Peer, place: TransportAddress | None) -> list[Effect]:
+        """A registrar spoke with us over an association that leads to C{place}: it is dialled when it is lost."""
         address = peer.address
         if address is None or any(dial.kept and same_place(address, each) for each, dial in self._dials.items()):
             return []
@@ -106,6 +129,7 @@ class Dials:
             self._timers.cancel((DIAL, each))
         dial = self._dials.setdefault(address, _Dial(True))
         dial.kept = dial.heard = dial.wanted = True
+        dial.tries = TRIES if place is not None and same_place(address, place) else FEW_TRIES
         dial.origin, dial.association = "", peer.association
         return []
 
@@ -146,7 +170,7 @@ class Dials:
         dial.attempts += 1
         if dial.kept:
             dial.pause = PAUSES.after(dial.pause)
-            if dial.heard and dial.attempts >= TRIES:
+            if dial.heard and dial.attempts >= dial.tries:
                 del self._dials[address]
                 return []
             self._timers.set((DIAL, address), now + dial.pause * self._random.uniform(0.75, 1.25))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
 from rserpool.core import authority
-from rserpool.core.addresses import ENRP_PORT, TransportAddress
+from rserpool.core.addresses import ENRP_PORT, TransportAddress, machine
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
@@ -20,6 +20,7 @@ from rserpool.core.peering.dials import DIAL, Dials
 from rserpool.core.peering.events import OutOfPlace, PeerError, PeerFound, PeerLost
 from rserpool.core.peering.greetings import GREET, Greetings
 from rserpool.core.peering.initialization import MENTOR, Initialization
+from rserpool.core.peering.lists import PeerLists
 from rserpool.core.peering.peers import PEER, Peer, PeerList, usable_address
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
@@ -70,6 +71,7 @@ class Peering:
         self._ourselves = Ourselves(server, handlespace, self.peers, encapsulated)
         self._greetings = Greetings(self._ourselves, timers, profile, lambda: not self.initialization.occupied)
         self._dials = Dials(random, timers)
+        self._lists = PeerLists(server, self.peers, self._dials)
         self._replica = Replica(server, handlespace, distances)
         self._tables = TableSessions(server, handlespace, timers, 2 * profile.max_time_no_response)
         self._audits = Audits(server, handlespace, self._replica, self.peers, timers, profile.max_time_no_response)
@@ -124,12 +126,12 @@ class Peering:
         peer, outcomes = self.peers.get(message.sender), list[Outcome]()
         if peer is not None and self.peers.is_at(peer, source):  # 3.4.1, 3.6.1: as good as one over an association
             self.peers.alive(peer, now)
-            outcomes = [*self._lives(peer.identifier, now), *self._compare(peer, message.checksum, now)]
+            outcomes = [*self.takeovers.heard(peer.identifier, now), *self._compare(peer, message.checksum, now)]
         if self.peers.present(message.sender):
             return outcomes
         told = message.information
         address = TransportAddress((source,), ENRP_PORT) if told is None else usable_address(told, source)
-        return outcomes if address is None else [*outcomes, *self._dials.want(address, source)]
+        return outcomes if address is None else [*outcomes, *self._dials.named(address, machine(source), now, True)]
 
     def announce(self, action: UpdateAction, element: Element) -> list[Effect]:
         """3.3: tell all peers about an element of ours."""
@@ -168,7 +170,7 @@ class Peering:
             return outcomes
         self._audits.forget(peer.identifier)
         outcomes += self.initialization.happened(mentor.PeerDown(peer.identifier), now)
-        outcomes += self.takeovers.everywhere(arbitration.PeerGone(peer.identifier), now)
+        outcomes += self.takeovers.gone(peer.identifier, now)
         if peer.monitored and peer.identifier in self.peers:
             outcomes += self._probe(peer, now)
         return outcomes
@@ -194,7 +196,7 @@ class Peering:
         peer, fresh = self.peers.heard(association, message, now)
         if isinstance(message, enrp.Presence) and message.information is not None:
             peer.learn(message.information, self.peers.address_of(association))
-        outcomes = self._lives(sender, now)
+        outcomes = self.takeovers.heard(sender, now)
         asked = self._greetings.over(association)
         if fresh:
             outcomes += self._met(peer, asked, now)
@@ -202,14 +204,9 @@ class Peering:
             return [*outcomes, Notify(OutOfPlace(sender, "a message for another registrar"))]
         return [*outcomes, *self._procedure(peer, association, message, now)]
 
-    def _lives(self, identifier: int, now: float) -> list[Outcome]:
-        heard = (
-            self.takeovers.happened(identifier, arbitration.TargetHeard(), now) if identifier in self.takeovers else []
-        )
-        return [*heard, *self.takeovers.everywhere(arbitration.Heard(identifier), now)]
-
     def _met(self, peer: Peer, asked: bool, now: float) -> list[Effect]:
-        found = [*self._dials.remember(peer), Notify(PeerFound(peer.identifier, peer.address))]
+        place = None if peer.association is None else self.peers.address_of(peer.association)
+        found = [*self._dials.remember(peer, place), Notify(PeerFound(peer.identifier, peer.address))]
         if not self.ready:
             return [*found, *self.initialization.met(peer.identifier, asked, now)]
         # Whom it knows, and what it owns: after a split both may differ from what we have.
@@ -239,7 +236,7 @@ class Peering:
             case enrp.Presence():
                 return self._presence(peer, association, message, now)
             case enrp.ListRequest():
-                return [Send(association, self._list_for(peer))]
+                return [Send(association, self._lists.told(peer, self.ready))]
             case enrp.HandleTableRequest(own_children_only=own_only):
                 if not self.ready:
                     return [Send(association, enrp.HandleTableResponse(self._server, peer.identifier, rejected=True))]
@@ -267,23 +264,9 @@ class Peering:
 
     # 3.2: initialization
 
-    def _list_for(self, peer: Peer) -> enrp.ListResponse:
-        if not self.ready:
-            return enrp.ListResponse(self._server, peer.identifier, rejected=True)
-        others = (other for other in self.peers if other is not peer and other.monitored)
-        told = (other.described(peer.private) for other in others)
-        return enrp.ListResponse(self._server, peer.identifier, tuple(each for each in told if each is not None))
-
     def _list_response(self, peer: Peer, message: enrp.ListResponse, now: float) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        known = {self._server, *self.peers.connected}
-        for information in message.servers:
-            if information.identifier not in known:
-                address = usable_address(information, peer.address.hosts[0]) if peer.address is not None else None
-                if address is not None:
-                    outcomes += self._dials.want(address)
         listed = mentor.Listed(peer.identifier, message.rejected)
-        return [*outcomes, *self.initialization.happened(listed, now)]
+        return [*self._lists.heard(peer, message, now), *self.initialization.happened(listed, now)]
 
     def _table_response(
         self, peer: Peer, association: Association, message: enrp.HandleTableResponse, now: float
@@ -292,7 +275,7 @@ class Peering:
             return self._audits.response(peer.identifier, association, message, now)
         outcomes: list[Outcome] = []
         if self.initialization.downloads_from(peer.identifier):
-            outcomes += self._audits.take(peer.identifier, association, message.entries)
+            outcomes += self._audits.take(peer.identifier, association, message.entries, mentor=True)
             # What we owned before we were restarted with the same identifier is ours again, if it lives.
             outcomes += self._replica.restored(message.entries)
         table = mentor.Table(peer.identifier, message.rejected, message.more_to_send)
@@ -345,5 +328,4 @@ class Peering:
 
     def _failed(self, peer: Peer, now: float) -> list[Outcome]:
         self.peers.monitor(peer.identifier, False)
-        failed = arbitration.Failed(frozenset(self.peers.connected) - {peer.identifier})
-        return [Notify(PeerLost(peer.identifier)), *self.takeovers.happened(peer.identifier, failed, now)]
+        return [Notify(PeerLost(peer.identifier)), *self.takeovers.failed(peer.identifier, now)]

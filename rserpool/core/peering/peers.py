@@ -18,6 +18,10 @@ from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpT
 
 PEER: Final = "peer"
 """The key of a peer that may be silent: it may be due too early, since whatever it says puts it off."""
+MOST_ADDRESSES = 16
+"""So many IP addresses of a registrar are kept, told and dialled; the others that it says it has are left out."""
+MOST_PEERS = 1000
+"""So many registrars are heard at the same time."""
 
 
 class Peer:
@@ -52,6 +56,9 @@ class Peer:
 
     def learn(self, information: ServerInformation, place: TransportAddress | None) -> None:
         """It told who and where it is; without a UDP port, that of C{place} counts, where it was seen or dialled."""
+        if len(information.transport.addresses) > MOST_ADDRESSES:
+            few = replace(information.transport, addresses=information.transport.addresses[:MOST_ADDRESSES])
+            information = replace(information, transport=few)
         if not information.encapsulation and place is not None:
             information = replace(information, encapsulation=place.encapsulation)
         self.information = information
@@ -185,6 +192,7 @@ class PeerList:
             hosts=place.hosts,
             present=None if peer is None else self._hosts(peer),
             neighbours=sum(where == each.origin for each in self._peers.values()),
+            full=len(self._peers) >= MOST_PEERS,
         )
 
     def heard(self, association: Association, message: enrp.Message, now: float) -> tuple[Peer, bool]:
@@ -217,6 +225,15 @@ class PeerList:
         """3.4.1: a peer gave a sign of life."""
         peer.last_heard = now
         peer.answer_by = None
+
+    def speaks_with_us(self, identifier: int, now: float) -> bool:
+        """Whether a peer spoke with us lately, and can still do so."""
+        peer = self._peers.get(identifier)
+        return (
+            peer is not None
+            and peer.association is not None
+            and now < peer.last_heard + self._profile.max_time_last_heard
+        )
 
     def is_at(self, peer: Peer, host: str) -> bool:
         """Whether a peer is at this IP address."""
@@ -266,7 +283,8 @@ class PeerList:
 def usable_address(information: ServerInformation, source: str) -> TransportAddress | None:
     """Where a server can be reached that we heard of from C{source}: by loopback only if we reach the source so."""
     local = scope(source) == "loopback"
-    hosts = tuple(host for host in information.transport.addresses if local or scope(host) == "global")
+    addresses = information.transport.addresses[:MOST_ADDRESSES]
+    hosts = tuple(host for host in addresses if local or scope(host) == "global")
     return TransportAddress(hosts, information.transport.port, information.encapsulation) if hosts else None
 
 

@@ -2,7 +2,8 @@
 
 The RFC leaves open who is right when two registrars say different things. Our rules, which make handlespaces equal:
 
- - Only its home speaks for an element: others' news about it, and our own element in somebody's table, change nothing.
+ - Only its home speaks for an element, from the first word on: others' news about it, and our own element in somebody's
+   table, change nothing. Our mentor alone tells of everybody's, once; whoever of them we meet, we audit.
  - A registration that a peer announces is newer than ours: we give the element up.
  - If a peer's table claims an element that is ours too, we announce it again if it registered over an association that
    is up; else we give it up.
@@ -40,16 +41,23 @@ class Replica:
         self._distances = distances
 
     def told(
-        self, what: What, sender: int, association: Association, handle: bytes, parameter: PoolElementParameter
+        self,
+        what: What,
+        sender: int,
+        association: Association,
+        handle: bytes,
+        parameter: PoolElementParameter,
+        mentor: bool = False,
     ) -> tuple[Element | None, list[Outcome]]:
         """3.3.1, 3.2.3 step 4: a peer has this element, as it tells over an association.
 
         @param what: L{What.ANNOUNCE} for an ENRP_HANDLE_UPDATE, L{What.LIST} for a table.
+        @param mentor: whether the table is that of our mentor.
         @return: the element in our handlespace, if it is there now, and what happened.
         """
         home = parameter.home or sender
         present = self._handlespace.find(handle, parameter.identifier)
-        ruling = authority.tells(what, self._server, sender, home, present).ruling
+        ruling = authority.tells(what, self._server, sender, home, present, mentor).ruling
         if ruling is Ruling.IGNORED:
             return present, []
         outcomes: list[Outcome] = []
@@ -65,7 +73,7 @@ class Replica:
         if parameter.home != home or policy is not parameter.policy:
             parameter = replace(parameter, home=home, policy=policy)
         try:
-            change = self._handlespace.register(handle, parameter, any_policy=True)
+            change = self._handlespace.register(handle, parameter, others=True)
         except Rejected:
             return None, outcomes
         return change.element, [*outcomes, change]

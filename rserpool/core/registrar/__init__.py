@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rserpool.core.registrar.limits import Limits
+from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.registrar import Registrar
 
 __all__ = ["Limits", "Registrar"]

@@ -12,10 +12,10 @@ from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.errors import NOT_SELECTED, CauseCode
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.handlespace.limits import Limits
 from rserpool.core.handlespace.pool import Pool
 from rserpool.core.policies import Asker
 from rserpool.core.registrar.clients import Client, Clients
-from rserpool.core.registrar.limits import Limits
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause, OpaqueTransport, SctpTransport, encode_pool_element
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rserpool.core.addresses import TransportAddress, scope
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element
-from rserpool.core.registrar.limits import Limits, TokenBucket
+from rserpool.core.handlespace.limits import Limits, TokenBucket
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport
 
 
@@ -20,6 +20,7 @@ class Client:
         C{encapsulation} is its UDP port, 0 for plain SCTP.
     @ivar outbound: whether the registrar opened it, to probe an element.
     @ivar elements: the elements that it registered, as keys of a dict (ordered, so that runs repeat).
+    @ivar bytes: how long these are, with the handle of its pool for each.
     @ivar subscriptions: pool handles whose changes it wants.
     @ivar paused: whether its send buffer is full.
     """
@@ -27,6 +28,7 @@ class Client:
     __slots__ = (
         "asap_transport",
         "association",
+        "bytes",
         "elements",
         "encapsulation",
         "hosts",
@@ -47,6 +49,7 @@ class Client:
         self.encapsulation = peer.encapsulation
         self.outbound = outbound
         self.elements: dict[Element, None] = {}
+        self.bytes = 0
         self.subscriptions: dict[bytes, None] = {}
         self.paused = False
         self.requests = TokenBucket(limits.requests_per_second, now)
@@ -104,17 +107,22 @@ class Clients:
 
     def bind(self, client: Client, element: Element) -> None:
         """An element speaks over the client's association."""
+        length = len(element.wire) + len(element.handle)
         if element.association != client.association:
             self.release(element)
             element.association = client.association
             client.elements[element] = None
+        client.bytes += length - element.counted
+        element.counted = length
 
     def release(self, element: Element) -> None:
         """It speaks over none of ours any more."""
         former = self._clients.get(element.association)
         if former is not None:
             former.elements.pop(element, None)
+            former.bytes -= element.counted
         element.association = None
+        element.counted = 0
 
 
 # Which scopes of address a client can use, by the scope of the address that it comes from.

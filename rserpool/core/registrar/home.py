@@ -10,9 +10,9 @@ from rserpool.core.errors import CauseCode, Rejected
 from rserpool.core.handlespace.changes import Insisted, Outcome
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
-from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
+from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.clients import Client, Clients
-from rserpool.core.registrar.limits import Limits
 from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.rules import Ruling
 from rserpool.core.wire import asap
@@ -124,16 +124,9 @@ class Home:
         now: float,
     ) -> list[Outcome]:
         handle = message.handle
-        if present is None or present not in client.elements:
-            if len(client.elements) >= self._limits.elements_per_association:
-                raise Rejected(CauseCode.LACK_OF_RESOURCES)
-        if present is None:
-            pool = self._handlespace.pool(handle)
-            if pool is None:
-                if len(self._handlespace.pools) >= self._limits.pools:
-                    raise Rejected(CauseCode.LACK_OF_RESOURCES)
-            elif len(pool) >= self._limits.elements_per_pool:
-                raise Rejected(CauseCode.LACK_OF_RESOURCES)
+        held = present if present is not None and present in client.elements else None
+        if held is None and len(client.elements) >= self._limits.elements_per_association:
+            raise Rejected(CauseCode.LACK_OF_RESOURCES)
         # 3.1 rule 4: own it, and record the SCTP transport address that it came from.
         wanted = message.element
         parameter = PoolElementParameter(  # at half the cost of replace()
@@ -146,6 +139,10 @@ class Home:
             client.encapsulation,
             wanted.framing,
         )
+        if client.bytes > self._limits.bytes_per_association - LARGEST:
+            more = len(encode_pool_element(parameter)) + len(handle) - (0 if held is None else held.counted)
+            if client.bytes + more > self._limits.bytes_per_association:
+                raise Rejected(CauseCode.LACK_OF_RESOURCES)
         change = self._handlespace.register(handle, parameter)
         element = change.element
         self._clients.bind(client, element)

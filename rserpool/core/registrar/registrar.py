@@ -13,6 +13,7 @@ from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.changes import Outcome, Suspected
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.handlespace.limits import Limits
 from rserpool.core.identity import Credentials
 from rserpool.core.peering.peering import Peering
 from rserpool.core.profiles import Profile
@@ -24,7 +25,6 @@ from rserpool.core.registrar.enrp import EnrpSide
 from rserpool.core.registrar.events import ErrorReported
 from rserpool.core.registrar.foreign import FOREIGN
 from rserpool.core.registrar.home import Home
-from rserpool.core.registrar.limits import Limits
 from rserpool.core.registrar.supervision import ELEMENTS, Supervision
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import ErrorCause, SctpTransport, TcpTransport
@@ -62,7 +62,7 @@ class Registrar:
         self.limits = limits = limits or Limits()
         distances = Distances(round_trip)
         self.identifier = identifier
-        self.handlespace = Handlespace(random)
+        self.handlespace = Handlespace(random, limits)
         self._timers = Timers()
         self._clients = Clients(limits)
         self.supervision = Supervision(

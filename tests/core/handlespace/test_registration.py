@@ -165,12 +165,12 @@ class RejectionTests(SynchronousTestCase):
         policy = parameters.PolicyParameter(0xB0003001, b"data of another implementation")
         for identifier in (1, 2):
             foreign = PoolElementParameter(identifier, PEER, 60, WEB, policy)
-            element = self.space.register(b"other", foreign, any_policy=True).element
+            element = self.space.register(b"other", foreign, others=True).element
             self.assertEqual(element.parameter(), foreign)
         pool = self.space.pools[b"other"]
         self.assertEqual([identifiers(pool.select(2)) for _ in range(2)], [[1, 2], [2, 1]])
         self.assertEqual(pool.policy_wire, bytes.fromhex("0008 0008 b0003001"))
-        error = self.assertRaises(Rejected, self.space.register, b"other", parameter(3), any_policy=True)
+        error = self.assertRaises(Rejected, self.space.register, b"other", parameter(3), others=True)
         self.assertEqual(error.cause, CauseCode.INCONSISTENT_POOLING_POLICY)
 
     def test_transports_without_a_port(self) -> None:

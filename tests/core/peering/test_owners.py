@@ -18,8 +18,10 @@ POOL = b"pool"
 class OwnerTests(SynchronousTestCase):
     def test_an_orphans_home_comes(self) -> None:
         """3.5.1: its elements were claimed, since nobody knew it; it speaks, and nobody takes them over."""
-        scope = PeeringStage().ready(P, R)
-        scope.update(P, POOL, owned(Q, 1))
+        scope = PeeringStage().ready(P, Q, R)
+        scope.update(Q, POOL, owned(Q, 1))
+        scope.peering.peers.remove(Q)
+        scope.lose(Q)
         claimed = scope.silence(130.0, P, R)
         self.assertEqual(scope.to(P, claimed, enrp.InitTakeover), [enrp.InitTakeover(SERVER, 0, Q)])
         scope.ready(Q)

@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import Abort, Close, Notify, SctpTransport, TransportAddress
 from rserpool.core.addresses import ENRP_PORT
 from rserpool.core.authority import MOST_OF_A_MACHINE
-from rserpool.core.peering.dials import MOST_ANNOUNCED, MOST_DIALS, MOST_OF_ONE
+from rserpool.core.peering.dials import FEW_TRIES, MOST_ANNOUNCED, MOST_OF_ONE, NAMED_A_SECOND, NAMED_AT_ONCE
 from rserpool.core.peering.events import Namesake
+from rserpool.core.peering.peers import MOST_ADDRESSES
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import ServerInformation
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, information, owned, place
@@ -84,11 +85,56 @@ class StrangerTests(SynchronousTestCase):
             for n in range(1000)
         )
         effects = self.say(P, enrp.ListResponse(P, SERVER, servers))
-        self.assertEqual(len(self.scope.calls(effects)), MOST_DIALS)
+        self.assertEqual(len(self.scope.calls(effects)), NAMED_AT_ONCE)
         for address in self.scope.calls(effects):
             self.scope.enrp.connect_failed(address, self.scope.now)
-        effects = self.say(P, enrp.ListResponse(P, SERVER, servers[MOST_DIALS:][:10]))
-        self.assertEqual(len(self.scope.calls(effects)), 10)
+        self.assertEqual(self.scope.calls(self.say(P, enrp.ListResponse(P, SERVER, servers))), [])
+        self.scope.now += 5
+        effects = self.say(P, enrp.ListResponse(P, SERVER, servers))
+        self.assertEqual(len(self.scope.calls(effects)), 5 * NAMED_A_SECOND)
+
+    def test_one_machine_does_not_use_up_what_others_may_name(self) -> None:
+        """However many registrars it has: all dials have a limit, and so have those that are its."""
+        for number in range(MOST_OF_A_MACHINE):
+            self.come(number, "10.0.9.9")
+            self.say(number, enrp.Presence(1000 + number, SERVER, 0xFFFF))
+            servers = tuple(
+                ServerInformation(2000 + n, SctpTransport(ENRP_PORT, 0, (f"10.{number}.7.{n}",))) for n in range(100)
+            )
+            effects = self.say(number, enrp.ListResponse(1000 + number, SERVER, servers))
+            self.assertEqual(len(self.scope.calls(effects)), 0 if number else NAMED_AT_ONCE)
+        named = ServerInformation(Q, SctpTransport(ENRP_PORT, 0, ("10.9.0.1",)))
+        self.assertEqual(len(self.scope.calls(self.say(P, enrp.ListResponse(P, SERVER, (named,))))), 1)
+
+    def test_what_it_says_it_is_stays_small(self) -> None:
+        """Server Information of 40 kB: so many addresses of it are kept, and the list of all fits one message."""
+        for number in range(10 * MOST_OF_A_MACHINE):
+            host = f"10.0.{8 + number // MOST_OF_A_MACHINE}.1"
+            self.come(number, host)
+            many = tuple(f"10.{n // 250}.7.{n % 250}" for n in range(2000))
+            lie = ServerInformation(1000 + number, SctpTransport(ENRP_PORT, 0, many))
+            self.say(number, enrp.Presence(1000 + number, SERVER, 0xFFFF, lie))
+        [answer] = self.scope.hear(P, enrp.ListRequest(P, SERVER))
+        self.assertGreater(len(answer.servers), 100)
+        self.assertEqual({len(server.transport.addresses) for server in answer.servers}, {MOST_ADDRESSES})
+        self.assertLess(len(enrp.encode(answer)), 65_536)
+        effects = self.scope.enrp.association_lost(5, self.scope.now)
+        self.assertLessEqual({len(peer.hosts) for peer in self.scope.calls(effects)}, {MOST_ADDRESSES})
+
+    def test_an_address_of_which_nobody_spoke_is_soon_given_up(self) -> None:
+        """Who says that it is somewhere else makes us dial there a few times; who is where it was, for long."""
+        tries = {}
+        for identifier, host in ((1000, "10.6.6.6"), (1001, "10.0.8.9")):
+            self.come(identifier, f"10.0.8.{identifier - 992}")
+            told = ServerInformation(identifier, SctpTransport(ENRP_PORT, 0, (host,)))
+            self.say(identifier, enrp.Presence(identifier, SERVER, 0xFFFF, told))
+            calls = self.scope.calls(self.scope.enrp.association_lost(identifier, self.scope.now))
+            tries[host] = 0
+            while calls and tries[host] < 2 * FEW_TRIES:
+                tries[host] += 1
+                calls = self.scope.calls(self.scope.enrp.connect_failed(calls[0], self.scope.now))
+                calls = calls or [peer for peer in self.scope.calls(self.scope.pass_time(7.0)) if peer.hosts == (host,)]
+        self.assertEqual(tries, {"10.6.6.6": FEW_TRIES, "10.0.8.9": 2 * FEW_TRIES})
 
     def test_not_everybody_that_is_announced_is_dialled(self) -> None:
         """One machine announces registrars without end: another's are dialled all the same, and a peer's list is."""

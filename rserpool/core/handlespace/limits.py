@@ -9,9 +9,16 @@ from dataclasses import dataclass
 class Limits:
     """What a registrar accepts; past a limit it answers Lack of Resources (cause 0x6) and nothing else changes.
 
+    What other registrars bring counts as well; it is left out past a limit, and past nine tenths of what is for all,
+    so that our own elements have room.
+
     @ivar pools: pools in the handlespace.
+    @ivar elements: elements in the handlespace.
+    @ivar bytes: bytes of all its elements as they are encoded, with the handle of its pool for each.
     @ivar elements_per_pool: elements in one pool.
     @ivar elements_per_association: elements that one association may register.
+    @ivar bytes_per_association: their bytes, counted as C{bytes} are.
+    @ivar elements_per_registrar: elements that are another registrar's.
     @ivar handle_length: bytes of a pool handle.
     @ivar requests_per_second: registrations, deregistrations and resolutions a second of one peer.
     @ivar reports_per_second: unreachable reports a second of one peer; more are dropped without an answer.
@@ -22,8 +29,12 @@ class Limits:
     """
 
     pools: int = 100_000
+    elements: int = 1_000_000
+    bytes: int = 256 * 2**20
     elements_per_pool: int = 1_000_000
     elements_per_association: int = 10_000
+    bytes_per_association: int = 4 * 2**20
+    elements_per_registrar: int = 500_000
     handle_length: int = 1024
     requests_per_second: float = 20_000.0
     reports_per_second: float = 20.0
@@ -34,20 +45,20 @@ class Limits:
 
 
 class TokenBucket:
-    """So many events a second on average, and one second's worth at once."""
+    """So many events a second on average, and C{most} at once: one second's worth, if nothing else is said."""
 
-    __slots__ = ("_rate", "_tokens", "_when")
+    __slots__ = ("_most", "_rate", "_tokens", "_when")
 
-    def __init__(self, rate: float, now: float) -> None:
+    def __init__(self, rate: float, now: float, most: float | None = None) -> None:
         self._rate = rate
-        self._tokens = rate
+        self._most = self._tokens = rate if most is None else most
         self._when = now
 
     def take(self, now: float) -> bool:
         """Whether one more event at C{now} (monotonic seconds) is within the rate."""
         tokens = self._tokens + (now - self._when) * self._rate
-        if tokens > self._rate:
-            tokens = self._rate
+        if tokens > self._most:
+            tokens = self._most
         self._when = now
         if tokens < 1.0:
             self._tokens = tokens
