@@ -166,28 +166,14 @@ def step(
         case ((Claiming() | Probing() | Yielded() | Doubting()), TargetHeard()):
             # 3.5.1: stop at any point, and mark the target as active.
             return Monitored(), (Action.ACTIVE,)
-        case Doubting(), Enforced(living=True):
-            return state, ()
-        case _, Enforced(by=by, living=True):
-            return Doubting(by, now + durations.probe), (Action.ASK,)
-        case _, Enforced():
-            return Monitored(), (Action.HAND_OVER,)
+        case _, Enforced(by=by, living=living):
+            return _enforced(state, by, living, now + durations.probe)
         case Monitored(), Failed(peers=peers):
             if not peers:
                 return Monitored(), (Action.ANNOUNCE_CLAIM, Action.ENFORCE)
             return Claiming(peers, now + durations.claim), (Action.ANNOUNCE_CLAIM,)
-        case Monitored(), Claim(by=by):
-            # 3.5.1 (3): not in our own takeover: acknowledge.
-            return Yielded(by, now + durations.yielded), (Action.ACKNOWLEDGE,)
-        case Yielded(deadline=when), Claim(by=by):
-            return Yielded(by, when), (Action.ACKNOWLEDGE,)
-        case Doubting(), Claim():
-            return state, (Action.ACKNOWLEDGE,)
-        case ((Claiming() | Probing()), Claim(by=by)):
-            # 3.5.1 (2): of two claimants, the one with the smaller ID aborts.
-            if gives_way(me, by):
-                return Yielded(by, now + durations.yielded), (Action.ACKNOWLEDGE,)
-            return state, ()
+        case _, Claim(by=by):
+            return _claimed(state, by, now + durations.yielded, gives_way(me, by))
         case Claiming(pending=pending, deadline=when), (Acknowledged(by=peer) | PeerGone(peer=peer)):
             pending -= {peer}
             return (Claiming(pending, when), ()) if pending else (Monitored(), (Action.ENFORCE,))
@@ -215,6 +201,27 @@ def step(
             return state, ()
         case _:
             raise ImpossibleEvent(state, event)
+
+
+def _claimed(state: State, by: int, until: float, greater: bool) -> tuple[State, tuple[Action, ...]]:
+    """3.5.1: another registrar claims the target."""
+    match state:
+        case Monitored():
+            # (3): not in our own takeover: acknowledge.
+            return Yielded(by, until), (Action.ACKNOWLEDGE,)
+        case Yielded(deadline=when):
+            return Yielded(by, when), (Action.ACKNOWLEDGE,)
+        case Doubting():
+            return state, (Action.ACKNOWLEDGE,)
+    # (2): of two claimants, the one with the smaller ID aborts.
+    return (Yielded(by, until), (Action.ACKNOWLEDGE,)) if greater else (state, ())
+
+
+def _enforced(state: State, by: int, living: bool, answer_by: float) -> tuple[State, tuple[Action, ...]]:
+    """3.5.2: another registrar took the target over; one that speaks with us is asked first."""
+    if not living:
+        return Monitored(), (Action.HAND_OVER,)
+    return (state, ()) if isinstance(state, Doubting) else (Doubting(by, answer_by), (Action.ASK,))
 
 
 def deadline(state: State) -> float | None:

@@ -51,6 +51,7 @@ class OwnedTests(SynchronousTestCase):
         self.assertFalse([wire for wire in wires if b"web" in wire])
 
     def test_it_survives_a_takeover(self) -> None:
+        self.stage.lose(P)
         self.stage.all_of(Q, enrp.TakeoverServer(Q, 0, P))
         self.assertEqual((WEB, {7: Q}), (self.owner(), self.stage.elements(POOL)))
         effects = self.stage.all_of(Q, enrp.TakeoverServer(Q, 0, Q))
