@@ -1,4 +1,5 @@
-"""Pool handles as people write and read them: text stands for its UTF-8 bytes (RFC 5354 section 3.9 knows bytes)."""
+"""Pool handles, and what else peers say, as people write and read them: the text of a handle stands for its UTF-8 bytes
+(RFC 5354 section 3.9 knows bytes)."""
 
 from __future__ import annotations
 
@@ -10,10 +11,16 @@ def handle_of(pool: bytes | str) -> bytes:
     return pool.encode("utf-8", "surrogateescape") if isinstance(pool, str) else pool
 
 
+def printable(text: str, most: int = 1000) -> str:
+    """What a peer says, without what a terminal would obey: control characters are escaped, and a long text is cut.
+
+    @param most: characters.
+    """
+    text = text if len(text) <= most else text[:most] + "..."
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
 @lru_cache(maxsize=256)  # each event of an element names its pool
 def handle_text(handle: bytes) -> str:
     """A pool handle; what is not UTF-8 is escaped by backslashes."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in handle.decode("utf-8", "backslashreplace")
-    )
+    return printable(handle.decode("utf-8", "backslashreplace"), len(handle))

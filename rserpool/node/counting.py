@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger, LogLevel
+
+from rserpool.sctp.log import MOST as MOST
+from rserpool.sctp.log import PERIOD as PERIOD
+from rserpool.sctp.log import LimitedLog as LimitedLog
 
 LINES = 20
 """So many lines a second are logged one by one."""
@@ -62,45 +65,3 @@ class CountedLog:
             self._log.emit(
                 LogLevel.info, "within a second: {more}", more=", ".join(f"{n} {kind}" for kind, n in more.items())
             )
-
-
-MOST = 20
-"""So many lines of one kind are logged within L{PERIOD}."""
-PERIOD = 60.0
-
-
-class LimitedLog:
-    """Logs lines whose number others decide: so many of one kind a minute, and how many there were beyond that.
-
-    A kind is a format. It needs no timers: what was left out is told with the next line of its kind.
-
-    @param now: a monotonic clock, in seconds.
-    """
-
-    def __init__(self, log: Logger, now: Callable[[], float]) -> None:
-        self._log = log
-        self._now = now
-        self._seen: dict[str, tuple[float, int]] = {}
-
-    def warn(self, format: str | None = None, **values: Any) -> None:
-        """Log a warning."""
-        self._line(LogLevel.warn, format or "", values)
-
-    def info(self, format: str | None = None, **values: Any) -> None:
-        """Log a line."""
-        self._line(LogLevel.info, format or "", values)
-
-    def debug(self, format: str | None = None, **values: Any) -> None:
-        """Log a line for whoever looks closely."""
-        self._line(LogLevel.debug, format or "", values)
-
-    def _line(self, level: Any, format: str, values: dict[str, Any]) -> None:
-        now = self._now()
-        since, count = self._seen.get(format, (now, 0))
-        if now - since >= PERIOD:
-            if count > MOST:
-                self._log.emit(level, "{more} more lines like the following one were left out", more=count - MOST)
-            since, count = now, 0
-        self._seen[format] = since, count + 1
-        if count < MOST:
-            self._log.emit(level, format, **values)

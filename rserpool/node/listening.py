@@ -6,12 +6,15 @@ from typing import Any
 
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.node.reactor import clock_of
 from rserpool.node.sockets import room_for_connections
 from rserpool.node.tcp import AsapTcpProtocol
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpHandler
+from rserpool.sctp.log import LimitedLog
 
 MOST_OF_ONE = 1_000
 """So many connections of one machine are accepted."""
@@ -25,6 +28,7 @@ class _Accepting(ServerFactory):
     def __init__(self, reactor: Any, handler: ISctpHandler, most_of_one: int) -> None:
         self._reactor = reactor
         self._handler = handler
+        self._log = LimitedLog(Logger(), clock_of(reactor))
         self._connections: dict[AsapTcpProtocol, None] = {}
         most = room_for_connections(reactor)
         self._guests = Guests(reactor, "connections", most, min(most_of_one, max(1, most // 2)))
@@ -34,6 +38,7 @@ class _Accepting(ServerFactory):
             return None
         peer = TransportAddress((address.host,), address.port, protocol="tcp")
         connection = AsapTcpProtocol(self._reactor, self._handler, peer, outbound=False)
+        connection.log = self._log
         connection.gone, connection.speaks = self._gone, self._guests.speaks
         self._connections[connection] = None
         self._guests.comes(connection, address.host)

@@ -20,7 +20,7 @@ from rserpool.node.multicast import MulticastGroup
 from rserpool.node.naming import NamingChannel
 from rserpool.node.own_addresses import wildcard
 from rserpool.node.paths import Paths
-from rserpool.node.reactor import LOG, ReactorLoop
+from rserpool.node.reactor import ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.tcp import TcpEndpoint
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
@@ -159,13 +159,14 @@ class Node(Driver):
     """
 
     def __init__(self, reactor: Any, role: Role, notify: Callable[[Any], object], *, server: int = 0) -> None:
-        super().__init__(ReactorLoop(reactor), role, notify, server=server)
+        loop = ReactorLoop(reactor)
+        super().__init__(loop, role, notify, server=server)
         self.reactor = reactor
         self.stack: ISctpStack | None = None
         self.endpoints: list[ISctpEndpoint | TcpEndpoint] = []
         self.ports: list[Any] = []
         self._own_stack = False
-        self.paths = Paths(LOG)
+        self.paths = Paths(loop.log)
         self.asap = self.open_channel("asap", role, asap, PPID_ASAP)
 
     def open_channel(self, name: str, speaker: Speaker[Any], codec: Codec, ppid: int) -> NodeChannel:

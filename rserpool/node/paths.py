@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from twisted.logger import Logger
-
 from rserpool.sctp.interfaces import ISctpAssociation
+from rserpool.sctp.log import LimitedLog
 
 
 class Paths:
@@ -17,7 +16,7 @@ class Paths:
         addresses C{"changed"}.
     """
 
-    def __init__(self, log: Logger) -> None:
+    def __init__(self, log: LimitedLog) -> None:
         self._log = log
         self._down: dict[Any, set[str]] = {}
         self.counts: Counter[str] = Counter()

@@ -25,10 +25,9 @@ from rserpool.core.errors import WireError
 from rserpool.core.identity import Credentials
 from rserpool.core.wire.stream import is_whole, whole_messages
 from rserpool.node.sockets import notice_vanished
-from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT, check_message, tell
+from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, PPID_ASAP, SEND_LIMIT, check_message, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
-
-_log = Logger()
+from rserpool.sctp.log import LimitedLog
 
 HALF_CLOSED = 10.0
 """Seconds that a peer which sends no more may take to read what it asked for."""
@@ -43,6 +42,8 @@ class AsapTcpProtocol(Protocol):
 
     transport: Any
     credentials: Credentials = None
+    # The connections of a port have one that is limited.
+    log: Logger | LimitedLog = Logger()
 
     def __init__(self, reactor: Any, handler: ISctpHandler, peer: TransportAddress, outbound: bool) -> None:
         self.peer = peer
@@ -80,12 +81,13 @@ class AsapTcpProtocol(Protocol):
             return
         self._queue.append(data)
         self.buffered += len(data)
-        if self.buffered > SEND_LIMIT:
-            _log.error("{peer} takes no more data: dropped", peer=str(self.peer))
+        held = max(self.buffered, PIECE * len(self._queue))
+        if held > SEND_LIMIT:
+            self.log.error("{peer} takes no more data: dropped", peer=str(self.peer))
             self.abort()
-        elif self.buffered > HIGH_WATER and not self._paused:
+        elif held > HIGH_WATER and not self._paused:
             self._paused = True
-            tell(_log, self._handler.associationPaused, self)
+            tell(self.log, self._handler.associationPaused, self)
 
     def probe(self) -> None:
         """The host of a process that has ended closes its connections by itself."""
@@ -119,9 +121,9 @@ class AsapTcpProtocol(Protocol):
             data = self._queue.popleft()
             self.buffered -= len(data)
             self._write(data)
-        if self._paused and self.buffered <= LOW_WATER:
+        if self._paused and max(self.buffered, PIECE * len(self._queue)) <= LOW_WATER:
             self._paused = False
-            tell(_log, self._handler.associationResumed, self)
+            tell(self.log, self._handler.associationResumed, self)
         if self._closing:
             self._finish()
 
@@ -137,7 +139,7 @@ class AsapTcpProtocol(Protocol):
         notice_vanished(self.transport, unread=True)
         self.established = True
         self.transport.registerProducer(self, True)
-        tell(_log, self._handler.associationUp, self)
+        tell(self.log, self._handler.associationUp, self)
         if not self._lost and not self._aborted:
             self.resumeProducing()
 
@@ -145,18 +147,18 @@ class AsapTcpProtocol(Protocol):
         if not self._received and is_whole(data):
             if self.speaks is not None:
                 self._speak()
-            tell(_log, self._handler.messageReceived, self, data, PPID_ASAP, 0, False)
+            tell(self.log, self._handler.messageReceived, self, data, PPID_ASAP, 0, False)
             return
         self._received += data
         try:
             for message in whole_messages(self._received):
                 self._speak()
-                tell(_log, self._handler.messageReceived, self, message, PPID_ASAP, 0, False)
+                tell(self.log, self._handler.messageReceived, self, message, PPID_ASAP, 0, False)
                 if self._aborted:
                     break
         except WireError:
             length = int.from_bytes(self._received[2:4], "big")
-            _log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
+            self.log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
             self.abort()
 
     # IHalfCloseableProtocol
@@ -186,8 +188,8 @@ class AsapTcpProtocol(Protocol):
         elif reason.check(ConnectionAborted):
             reason = Failure(ConnectionLost())
         while self._queue:
-            tell(_log, self._handler.sendFailed, self, self._queue.popleft(), PPID_ASAP)
-        tell(_log, self._handler.associationLost, self, reason)
+            tell(self.log, self._handler.sendFailed, self, self._queue.popleft(), PPID_ASAP)
+        tell(self.log, self._handler.associationLost, self, reason)
         self.gone(self)
 
     def _speak(self) -> None:

@@ -11,17 +11,22 @@ from rserpool.core.handles import handle_text
 from rserpool.core.peering import events as peering
 from rserpool.core.registrar import events
 from rserpool.core.wire.causes import ErrorCause
-from rserpool.node.counting import CountedLog
+from rserpool.node.counting import CountedLog, LimitedLog
+from rserpool.node.reactor import clock_of
+
+MOST_CAUSES = 5
+"""So many causes of one error are named."""
 
 
 class OperatorLog:
     """Logs events of the registrar with this server identifier; those that a peer or element can cause at will are
-    counted up (L{CountedLog})."""
+    counted up, or limited (L{CountedLog}, L{LimitedLog})."""
 
     def __init__(self, reactor: Any, log: Logger, identifier: int) -> None:
         self._log = log
         self._identifier = identifier
         self._counted = CountedLog(reactor, log)
+        self._limited = LimitedLog(log, clock_of(reactor))
 
     def tell(self, event: Any) -> None:
         """Something happened."""
@@ -49,7 +54,7 @@ class OperatorLog:
                 )
             case events.ErrorReported(association=association, causes=causes):
                 peer = str(getattr(association, "peer", "?"))
-                self._log.warn("{peer} reports an error: {causes}", peer=peer, causes=_causes(causes))
+                self._limited.warn("{peer} reports an error: {causes}", peer=peer, causes=_causes(causes))
             case _:
                 self._tell_of_peers(event)
 
@@ -60,43 +65,45 @@ class OperatorLog:
     def _tell_of_peers(self, event: Any) -> None:
         match event:
             case peering.Initialized(mentor=mentor, elements=elements):
-                self._log.info(
+                self._limited.info(
                     "ready: {elements} elements {source}",
                     elements=elements,
                     source=f"from registrar 0x{mentor:08x}" if mentor else "(no other registrar was ready)",
                 )
             case peering.PeerFound(identifier=identifier, address=address):
-                self._log.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))
+                self._limited.info("peer 0x{identifier:08x} at {address}", identifier=identifier, address=str(address))
             case peering.Namesake(address=address):
-                self._log.error(
+                self._limited.error(
                     "another registrar, at {address}, has our identifier 0x{identifier:08x}, and can be no peer: "
                     "give each its own, or none",
                     address=str(address),
                     identifier=self._identifier,
                 )
             case peering.PeerUnreachable(address=address, attempts=attempts):
-                self._log.warn(
+                self._limited.warn(
                     "cannot reach the peer {address} ({attempts} attempts): is it there, and does it speak ENRP?",
                     address=str(address),
                     attempts=attempts,
                 )
             case peering.PeerSilent(address=address):
-                self._log.warn("the peer {address} accepts us, and says nothing", address=str(address))
+                self._limited.warn("the peer {address} accepts us, and says nothing", address=str(address))
             case peering.PeerLost(identifier=identifier):
-                self._log.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
+                self._limited.warn("peer 0x{identifier:08x} is silent", identifier=identifier)
             case peering.TakenOver(target=target, by=by, elements=elements):
-                self._log.warn(
+                self._limited.warn(
                     "registrar 0x{target:08x} is gone: {elements} elements belong to {by} now",
                     target=target,
                     elements=elements,
                     by="us" if by == self._identifier else f"0x{by:08x}",
                 )
             case peering.Audited(peer=number, removed=removed) if removed:
-                self._log.info(
+                self._limited.info(
                     "{removed} elements removed that registrar 0x{peer:08x} does not have", removed=removed, peer=number
                 )
             case peering.PeerError(peer=number, causes=causes):
-                self._log.warn("registrar 0x{peer:08x} reports an error: {causes}", peer=number, causes=_causes(causes))
+                self._limited.warn(
+                    "registrar 0x{peer:08x} reports an error: {causes}", peer=number, causes=_causes(causes)
+                )
             case peering.OutOfPlace(peer=number, message=message):
                 self._counted.debug(
                     "messages out of place",
@@ -107,4 +114,6 @@ class OperatorLog:
 
 
 def _causes(causes: Iterable[ErrorCause]) -> str:
-    return ", ".join(f"cause 0x{cause.code:x}" for cause in causes)
+    causes = list(causes)
+    more = f" and {len(causes) - MOST_CAUSES} more" if len(causes) > MOST_CAUSES else ""
+    return ", ".join(f"cause 0x{cause.code:x}" for cause in causes[:MOST_CAUSES]) + more

@@ -9,15 +9,12 @@ from collections import deque
 from typing import Any
 
 from twisted.internet.error import ConnectionAborted
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.identity import Credentials
-from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
+from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, SEND_LIMIT, check_message
 from rserpool.sctp.endpoint import SctpEndpoint
-
-_log = Logger()
 
 
 class BufferedAssociation:
@@ -79,10 +76,11 @@ class BufferedAssociation:
         self.buffered += len(data)
         if self.established:
             self.endpoint.waits(self, True)
-        if self.buffered > SEND_LIMIT:
-            _log.error("{peer} takes no more data: aborting", peer=self.peer)
+        held = max(self.buffered, PIECE * len(self._queue))
+        if held > SEND_LIMIT:
+            self.endpoint.log.error("{peer} takes no more data: aborting", peer=self.peer)
             self.abort()
-        elif self.buffered > HIGH_WATER and not self._paused:
+        elif held > HIGH_WATER and not self._paused:
             self._paused = True
             self.endpoint.tell("associationPaused", self)
 
@@ -110,7 +108,7 @@ class BufferedAssociation:
     def flush(self) -> None:
         """Give the stack what it has room for, and say so if that was what the handler waits for."""
         self._fill()
-        if self._paused and self.buffered <= LOW_WATER and not self._lost:
+        if self._paused and max(self.buffered, PIECE * len(self._queue)) <= LOW_WATER and not self._lost:
             self._paused = False
             self.endpoint.tell("associationResumed", self)
 

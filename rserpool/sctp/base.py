@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from rserpool.core.addresses import REGISTRAR_ENCAPSULATION_PORTS as REGISTRAR_ENCAPSULATION_PORTS
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
+from rserpool.sctp.log import LimitedLog
 
 PPID_ASAP = 11
 """Payload protocol identifier of ASAP (RFC 5352 section 8.3)."""
@@ -24,8 +25,11 @@ HIGH_WATER = 256 * 1024
 """More bytes than this in an association's own buffer: C{associationPaused}."""
 LOW_WATER = 64 * 1024
 """So many bytes or fewer, after a pause: C{associationResumed}."""
+PIECE = 128
+"""A message that waits somewhere counts as so many bytes at least: it may have one."""
 SEND_LIMIT = 16 * 1024 * 1024
-"""More bytes than this in an association's own buffer: the peer reads nothing, and the association is aborted."""
+"""More bytes than this in an association's own buffer, with L{PIECE} for each message at least: the peer reads nothing,
+and the association is aborted."""
 
 
 def check_message(data: bytes, stream: int) -> None:
@@ -40,7 +44,7 @@ def check_message(data: bytes, stream: int) -> None:
         raise ValueError(f"stream {stream}: an association has the streams 0 to {STREAMS - 1}")
 
 
-def tell(log: Logger, report: Callable[..., Any], *arguments: Any) -> None:
+def tell(log: Logger | LimitedLog, report: Callable[..., Any], *arguments: Any) -> None:
     """Call a method of a handler; what it raises is logged and goes no further."""
     try:
         report(*arguments)

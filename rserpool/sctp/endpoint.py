@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.base import tell
 from rserpool.sctp.interfaces import ISctpHandler
+from rserpool.sctp.log import LimitedLog
 
 A = TypeVar("A")
 """The associations of a backend."""
@@ -21,12 +22,14 @@ class SctpEndpoint(Generic[A]):
 
     @ivar present: its associations, set-ups included.
     @ivar message_received: the handler's C{messageReceived}.
+    @ivar log: for what peers do wrong.
     """
 
     _log = Logger()
 
     def __init__(self, reactor: Any, port: int, handler: ISctpHandler, hosts: tuple[str, ...]) -> None:
         self.reactor = reactor
+        self.log = LimitedLog(self._log, reactor.seconds)
         self.port = port
         self.handler = handler
         self.message_received: Callable[..., Any] = handler.messageReceived
@@ -80,7 +83,7 @@ class SctpEndpoint(Generic[A]):
 
     def tell(self, method: str, *arguments: object) -> None:
         """Call the handler."""
-        tell(self._log, getattr(self.handler, method), *arguments)
+        tell(self.log, getattr(self.handler, method), *arguments)
 
     def later(self, call: Callable[..., object], *arguments: object) -> None:
         """Call this once the present call has returned."""

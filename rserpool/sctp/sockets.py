@@ -17,7 +17,6 @@ from twisted.internet.error import (
     ConnectionRefusedError,
     TimeoutError,
 )
-from twisted.logger import Logger
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.profiles import Profile
@@ -40,7 +39,6 @@ SNDINFO = struct.Struct("=HHIII")
 RCVINFO = struct.Struct("=HHHxxIIIII")
 """Stream, SSN, flags, PPID in network order, TSN, cumulative TSN, context, association."""
 
-_log = Logger()
 _FIRST_FRAGMENT = 2
 _LAST_FRAGMENT = 1
 
@@ -136,10 +134,12 @@ class SocketAssociation(BufferedAssociation, Generic[K]):
         try:
             self.endpoint.message_received(self, data, ppid, stream, unordered)
         except Exception:
-            _log.failure("{handler} failed", handler=self.endpoint.message_received)
+            self.endpoint.log.failure("{handler} failed", handler=self.endpoint.message_received)
 
     def _too_long(self) -> None:
-        _log.error("{peer} sends a message of more than {limit} bytes: aborting", peer=self.peer, limit=MAX_MESSAGE)
+        self.endpoint.log.error(
+            "{peer} sends a message of more than {limit} bytes: aborting", peer=self.peer, limit=MAX_MESSAGE
+        )
         self.abort()
 
     def cut_short(self, stream: int) -> None:

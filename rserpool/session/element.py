@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.core.errors import CauseCode, ConfigurationError, CookieRefused, ElementError
@@ -16,6 +15,7 @@ from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.frames import Hello
 from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.sctp.log import LimitedLog
 from rserpool.session.asked import Asked
 from rserpool.session.links import Link
 
@@ -29,6 +29,7 @@ class Shared(Protocol):
     pools: tuple[bytes, ...]
     successors: tuple[tuple[PoolElementParameter, ...], bool]
     sessions: set[ElementSession]
+    log: LimitedLog
 
     @property
     def pool(self) -> bytes:
@@ -80,9 +81,8 @@ class ElementSession:
     @ivar request: the request that is being handled, while C{messageReceived} runs; None for a message without one.
     """
 
-    _log = Logger()
-
     def __init__(self, factory: Shared, protocol: SessionProtocol) -> None:
+        self._log = factory.log
         self.request: Asked | None = None
         self._factory = factory
         self._protocol = protocol

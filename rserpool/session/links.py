@@ -21,9 +21,12 @@ from rserpool.core.errors import WireError
 from rserpool.core.session.traits import Traits
 from rserpool.core.wire import asap
 from rserpool.core.wire.frames import CONTROL, DATA, GOODBYE, HELLO, NUMBER, REPEATED, REPLY, REQUEST, Hello
+from rserpool.sctp.log import LimitedLog
 
 MOST_COMPLAINTS = 10
 """So often the log tells what one peer does wrong."""
+MOST_GARBAGE = 100
+"""A peer that sends so many control messages that cannot be understood is cut off."""
 
 _pack = NUMBER.pack
 _number = NUMBER.unpack_from
@@ -69,7 +72,8 @@ class Link:
     @ivar answered: how many requests were answered over it.
     """
 
-    _log = Logger()
+    # The ports of elements have one that is limited.
+    log: LimitedLog | Logger = Logger()
     traits = Traits(False, False, False)
     transport: Any = None
     farewell = b""
@@ -78,7 +82,7 @@ class Link:
         self.owner = owner
         self.over = False
         self.answered = 0
-        self._complaints = 0
+        self._complaints = self._garbage = 0
 
     def say(self, kind: int, data: bytes) -> None:
         """Send something of a kind that this link has.
@@ -140,7 +144,7 @@ class Link:
         """Tell the log what the peer does wrong, as C{{peer}}; a peer cannot fill the log with it."""
         self._complaints += 1
         if self._complaints <= MOST_COMPLAINTS:
-            self._log.warn(format, peer=self, **values)
+            self.log.warn(format, peer=self, **values)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is gone, or could not be set up."""
@@ -190,13 +194,16 @@ class Link:
         try:
             message = asap.decode(data).message
         except WireError as error:
+            self._garbage += 1
             self.complain("{peer} sent a control message that cannot be understood: {error}", error=error)
+            if self._garbage >= MOST_GARBAGE:
+                self._broken(WireError(f"{self._garbage} control messages that cannot be understood"))
             return
         self.owner.link_control(self, message)
 
     def _broken(self, error: Exception) -> None:
         """The peer does not keep to the protocol."""
-        self._log.warn("{peer}: {error}", peer=self, error=error)
+        self.log.warn("{peer}: {error}", peer=self, error=error)
         reason = Failure(ConnectionAborted(str(error)))
         tell = not self.over
         self.abort()

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from rserpool.core.errors import ConfigurationError, WireError
 from rserpool.core.session.traits import Traits
 from rserpool.core.wire import frames
-from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP, SEND_LIMIT
+from rserpool.sctp.base import MAX_MESSAGE, PIECE, PPID_ASAP, SEND_LIMIT
 from rserpool.sctp.interfaces import ISctpProtocol
 from rserpool.session.links import Link, LinkOwner
 
@@ -73,7 +73,7 @@ class SctpLink(Link):
         if not self._reading:
             self._waiting.append((kind, data))
             self._waiting_bytes += len(data)
-            if self._waiting_bytes > SEND_LIMIT:
+            if max(self._waiting_bytes, PIECE * len(self._waiting)) > SEND_LIMIT:
                 self._broken(WireError("it sends more than anybody reads"))
         elif not self.over:
             self._heard(kind, data)

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.session.cookies import Cookies
 from rserpool.core.wire.frames import LONGEST_FRAME, Hello
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.core.wire.private import SESSION_FRAMING_VERSION
+from rserpool.sctp.log import LimitedLog
 from rserpool.session.element import ElementSession, SessionProtocol
 from rserpool.session.sctp import SctpLink, checked_ppid
 from rserpool.session.tcp import FramedLink
@@ -59,6 +61,7 @@ class SessionFactory(Factory):
         self.speaks_first = speaks_first
         self.longest = longest
         self.wall = wall
+        self.log = LimitedLog(Logger(), time.monotonic)
         self.sessions: set[ElementSession] = set()
         self.successors: tuple[tuple[PoolElementParameter, ...], bool] = ((), False)
         self.pools: tuple[bytes, ...] = (handle_of(pool),) if pool else ()
@@ -86,9 +89,10 @@ class SessionFactory(Factory):
         protocol = self._build()
         protocol.factory = self
         session = protocol.session = ElementSession(self, protocol)
-        if getattr(addr, "type", None) == "SCTP":
-            return SctpLink(session, self.ppid, control=True)
-        return FramedLink(session, Hello(), self.longest)
+        sctp = getattr(addr, "type", None) == "SCTP"
+        link = SctpLink(session, self.ppid) if sctp else FramedLink(session, Hello(), self.longest)
+        link.log = self.log
+        return link
 
     def __repr__(self) -> str:
         return f"<SessionFactory of {', '.join(map(handle_text, self.pools)) or 'no pool yet'}>"

@@ -13,6 +13,7 @@ from weakref import ref
 
 from twisted.logger import Logger
 
+from rserpool.core.handles import handle_text
 from rserpool.core.user.events import PoolChanged, Resolved
 from rserpool.core.user.places import serves_at
 from rserpool.core.user.trying import GRACE
@@ -191,7 +192,7 @@ class Drop:
         self._log.info(
             "element 0x{identifier:08x} of pool {pool!r} was removed: its connection is dropped",
             identifier=connection.element.identifier,
-            pool=self._handle.decode("utf-8", "backslashreplace"),
+            pool=handle_text(self._handle),
         )
         transport = connection.transport()
         abort = getattr(transport, "abortConnection", None) or getattr(transport, "abort", None)

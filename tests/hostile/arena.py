@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, globalLogPublisher
+from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
 from rserpool.core import RSerPoolError, TransportAddress
@@ -40,12 +40,14 @@ class Disturbed(AssertionError):
 
 @implementer(ILogObserver)
 class Errors:
-    """Collects what is logged as an error: an exception that a handler let through."""
+    """Collects what is logged as an error: an exception that a handler let through; and lines that do not print."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
 
     def __call__(self, event: Any) -> None:
+        if not formatEvent(event).isprintable():
+            self.seen.append(f"a line with what a terminal obeys: {formatEvent(event)!r}")
         failure = event.get("log_failure")
         if failure is not None:
             self.seen.append(failure.getTraceback())

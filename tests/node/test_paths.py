@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from rserpool.core import TransportAddress
 from rserpool.node.paths import Paths
+from rserpool.sctp.log import LimitedLog
 
 
 class PathsTests(TestCase):
@@ -18,7 +19,7 @@ class PathsTests(TestCase):
     def setUp(self) -> None:
         self.lines: list[str] = []
         observer: Any = lambda event: self.lines.append(event["log_format"].format(**event))  # noqa: E731
-        self.paths = Paths(Logger(observer=observer))
+        self.paths = Paths(LimitedLog(Logger(observer=observer), lambda: 0.0))
         hosts = ("10.0.0.1", "10.0.1.1")
         # Hashable, as associations are.
         self.association: Any = type("Association", (SimpleNamespace,), {"__hash__": object.__hash__})(

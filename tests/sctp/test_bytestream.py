@@ -10,6 +10,7 @@ from twisted.internet.error import (
 
 from rserpool.sctp import connectSCTP
 from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP, SEND_LIMIT
+from rserpool.sctp.one_to_one.bytestream import MOST_PIECES
 from tests.sctp.one_to_one import Bytes, Calling, OneToOneCase, Producer
 
 
@@ -57,6 +58,18 @@ class StreamTests(OneToOneCase):
         self.assertEqual(([], []), (client.received, client.lost))
         client.transport.resumeProducing()
         self.assertEqual(([b"1", b"2", b"3"], [ConnectionDone]), (client.received, client.lost))
+
+    def test_paused_with_tiny_pieces(self) -> None:
+        """10,000 messages of one byte are some pieces when the reader resumes: its work, and what it takes to keep
+        them, grow with their bytes alone."""
+        client, server = self.pair(Bytes, Bytes)
+        client.transport.pauseProducing()
+        for _ in range(10000):
+            server.transport.write(b"!")
+        self.run_for()
+        client.transport.resumeProducing()
+        self.assertEqual(b"!" * 10000, b"".join(client.received))
+        self.assertEqual(MOST_PIECES, len(client.received))
 
     def test_paused_for_ever(self) -> None:
         """What waits for a protocol that reads nothing is bounded."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from rserpool.core.deadlines import Deadlines
 from rserpool.core.errors import CauseCode, ElementError, RSerPoolError, SessionEnded, UnknownPool
-from rserpool.core.handles import handle_text
+from rserpool.core.handles import handle_text, printable
 from rserpool.core.session import failover
 from rserpool.core.session.effects import (
     Answered,
@@ -168,7 +168,7 @@ class PoolSession:
             case asap.Error(causes=causes):
                 for cause in causes:
                     if cause.code == CauseCode.REJECTED_FOR_SECURITY and self._echoed:
-                        return self._refused(cause.information.decode("utf-8", "replace"), now)
+                        return self._refused(printable(cause.information.decode("utf-8", "replace")), now)
                 return [Notice(f"{self._present()} reports an error: {', '.join(str(each.code) for each in causes)}")]
         return []
 

@@ -91,12 +91,11 @@ class FrameReader:
     @param longest: the most bytes of one frame's body.
     """
 
-    __slots__ = ("_longest", "_need", "_parts", "_size")
+    __slots__ = ("_longest", "_need", "_rest")
 
     def __init__(self, longest: int = LONGEST_FRAME) -> None:
         self._longest = longest
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._rest = bytearray()
         self._need = 4
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
@@ -104,13 +103,12 @@ class FrameReader:
 
         @raise WireError: if one says that it is longer than may be, or the first bytes cannot be a hello.
         """
-        if self._parts:
-            self._parts.append(data)
-            self._size += len(data)
-            if self._size < self._need:
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._need:
                 return []
-            data = b"".join(self._parts)
-            self._parts = []
+            data = bytes(self._rest)
+            self._rest.clear()
         frames: list[tuple[int, bytes]] = []
         offset, end = 0, len(data)
         self._need = 4
@@ -127,7 +125,5 @@ class FrameReader:
             frames.append((kind, data[offset + 4 : stop]))
             offset = stop
         if offset < end:
-            rest = data[offset:] if offset else data
-            self._parts = [rest]
-            self._size = len(rest)
+            self._rest += data[offset:] if offset else data
         return frames

@@ -11,6 +11,7 @@ from functools import lru_cache
 from struct import Struct, pack, unpack_from
 from typing import Final
 
+from rserpool.core.handles import printable
 from rserpool.core.identity import KINDS, Identity
 
 ENCAPSULATION: Final = 0x8F01
@@ -133,4 +134,4 @@ def decode_failure(information: bytes) -> tuple[int, str] | None:
     if len(information) < _FAILURE.size or information[0] != REQUEST_FAILED_VERSION:
         return None
     number = int(_FAILURE.unpack_from(information)[1])
-    return number, information[_FAILURE.size :].decode("utf-8", "replace")
+    return number, printable(information[_FAILURE.size :].decode("utf-8", "replace"))

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from rserpool.sctp.kernel.association import KernelAssociation
 from rserpool.sctp.kernel.settings import KernelSettings
 from rserpool.sctp.kernel.sockets import KernelSocket
+from rserpool.sctp.log import LimitedLog
 
 PATIENCE = 0.5
 """An association that finds no room for so many seconds gets a socket of its own."""
@@ -26,6 +27,7 @@ class WaitingForRoom:
 
     def __init__(self, reactor: Any, settings: KernelSettings) -> None:
         self._reactor = reactor
+        self._log = LimitedLog(_log, reactor.seconds)
         self._since: dict[KernelAssociation, float] = {}
         self._timer: IDelayedCall | None = None
         # Where each association has a share of its own, the socket is always ready, and tells nobody when.
@@ -73,7 +75,7 @@ class WaitingForRoom:
         try:
             association.move(shared.peel_off(association.identifier))
         except OSError as error:
-            _log.warn("{association} gets no socket of its own: {error}", association=association, error=error)
+            self._log.warn("{association} gets no socket of its own: {error}", association=association, error=error)
             return
         self._since.pop(association)
         self._still_wanted(shared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,9 @@ from zope.interface import implementer
 
 from rserpool.sctp.base import MAX_MESSAGE, SEND_LIMIT
 from rserpool.sctp.one_to_one.transport import SctpAddress, SctpProtocol
+
+MOST_PIECES = 64
+"""When so many pieces wait for a reader, further ones are joined."""
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
@@ -28,7 +32,8 @@ class ByteStream(SctpProtocol):
     def __init__(self, protocol: IProtocol) -> None:
         self._protocol = protocol
         self._pausing = False
-        self._waiting: list[bytes] = []
+        self._waiting: deque[bytearray] = deque()
+        self._size = 0
         self._lost: Failure | None = None
 
     # The side of the association
@@ -40,8 +45,12 @@ class ByteStream(SctpProtocol):
         if not self._pausing:
             self._deliver(data)
             return
-        self._waiting.append(data)
-        if sum(map(len, self._waiting)) > SEND_LIMIT:
+        if len(self._waiting) < MOST_PIECES or len(self._waiting[-1]) + len(data) > MAX_MESSAGE:
+            self._waiting.append(bytearray())
+        # They may be of one byte each.
+        self._waiting[-1] += data
+        self._size += len(data)
+        if self._size > SEND_LIMIT:
             self._log.error("{peer} sends what nobody reads: aborting", peer=self.transport.peer)
             self.abortConnection()
 
@@ -104,7 +113,9 @@ class ByteStream(SctpProtocol):
     def resumeProducing(self) -> None:
         self._pausing = False
         while self._waiting and not self._pausing:
-            self._deliver(self._waiting.pop(0))
+            piece = bytes(self._waiting.popleft())
+            self._size -= len(piece)
+            self._deliver(piece)
         if self._lost is not None and not self._waiting:
             reason, self._lost = self._lost, None
             self._protocol.connectionLost(reason)

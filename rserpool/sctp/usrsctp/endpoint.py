@@ -8,7 +8,6 @@ from socket import ntohl
 from typing import Any
 
 from twisted.internet.error import ConnectError, TimeoutError
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress
@@ -24,7 +23,6 @@ from rserpool.sctp.usrsctp.peers import UdpPeer
 from rserpool.sctp.usrsctp.sockets import UsrsctpSocket
 from rserpool.sctp.usrsctp.udp import UdpSocket, family_of, routed
 
-_log = Logger()
 _MSG_EOR = int(socket.MSG_EOR)
 """As an integer: an enum's operators are slow."""
 _EVENT_READ = 1
@@ -159,7 +157,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         try:
             self._drain()
         except Exception:
-            _log.failure("reading from {endpoint} failed", endpoint=self)
+            self.log.failure("reading from {endpoint} failed", endpoint=self)
         finally:
             self._draining = False
 

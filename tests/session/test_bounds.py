@@ -1,0 +1,155 @@
+"""What strangers send to the port of a service: neither fills the log nor the memory (RFC 5355 section 2.14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core.handles import printable
+from rserpool.core.wire import asap
+from rserpool.core.wire.causes import ErrorCause
+from rserpool.core.wire.frames import CONTROL, REQUEST, FrameReader, Hello, frame
+from rserpool.core.wire.private import REQUEST_FAILED, encode_failure
+from rserpool.sctp.log import MOST
+from rserpool.session import SessionFactory, SessionProtocol, sctp
+from rserpool.session.links import MOST_COMPLAINTS, MOST_GARBAGE
+from tests.loglines import LogLines
+from tests.session.scope import Echo, SessionCase
+
+
+class Failing(SessionProtocol):
+    """Has a mistake."""
+
+    def messageReceived(self, data: bytes) -> None:
+        raise ZeroDivisionError
+
+
+class LogTests(SynchronousTestCase):
+    """Sessions over TCP, with as many connections as one likes."""
+
+    def setUp(self) -> None:
+        self.factory = SessionFactory(Failing, pool="pool")
+        self.log = LogLines(self)
+
+    def session(self, resumed: bool = False) -> Any:
+        """A user that has said its hello."""
+        link = self.factory.buildProtocol(None)
+        link.makeConnection(StringTransport())
+        link.dataReceived(Hello(b"pool", resumed).encode())
+        return link
+
+    def test_garbage_in_control(self) -> None:
+        """Who sends 100 control messages that cannot be understood is cut off, after 10 lines of the log and one."""
+        link = self.session()
+        for _ in range(MOST_GARBAGE - 1):
+            link.dataReceived(frame(CONTROL, b"!"))
+        self.assertFalse(link.over)
+        link.dataReceived(frame(CONTROL, b"!") * 1000)
+        self.assertTrue(link.over)
+        self.assertEqual(len(self.log.lines), MOST_COMPLAINTS + 1)
+
+    def test_garbage_of_many(self) -> None:
+        """A thousand connections: 20 lines of each kind."""
+        for _ in range(1000):
+            link = self.session()
+            link.dataReceived(frame(CONTROL, b"!") * 10)
+            link.dataReceived(b"\xff" * 8)
+        self.assertEqual(len(self.log.lines), 2 * MOST)
+
+    def test_no_hello(self) -> None:
+        """A thousand connections that speak something else."""
+        for _ in range(1000):
+            link = self.factory.buildProtocol(None)
+            link.makeConnection(StringTransport())
+            link.dataReceived(b"GET / HTTP/1.1\r\n")
+        self.assertEqual(len(self.log.lines), MOST)
+
+    def test_cookies(self) -> None:
+        """A thousand cookies that are refused, and a thousand that do not come."""
+        for _ in range(1000):
+            self.session(True).dataReceived(frame(CONTROL, asap.encode(asap.CookieEcho(b"forged"))))
+            self.session(True).dataReceived(frame(REQUEST, b"\0\0\0\1"))
+        self.assertEqual(len(self.log.lines), 2 * MOST)
+
+    def test_failing(self) -> None:
+        """What makes an application fail is told with 20 tracebacks, not one each time."""
+        link = self.session()
+        for number in range(1000):
+            link.dataReceived(frame(REQUEST, number.to_bytes(4, "big")))
+        self.assertEqual(len(self.log.lines), MOST)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), MOST)
+
+
+class PieceTests(SynchronousTestCase):
+    """What comes in pieces of a byte."""
+
+    def test_frames(self) -> None:
+        """A frame is whole after its last byte, and what waits for that is one buffer."""
+        whole = frame(REQUEST, bytes(range(256)) * 8)
+        reader = FrameReader()
+        frames = [found for byte in whole * 3 for found in reader.feed(bytes([byte]))]
+        self.assertEqual(frames, [(REQUEST, whole[4:])] * 3)
+
+
+class TextTests(SessionCase, SynchronousTestCase):
+    """What an element says of itself reaches terminals and logs."""
+
+    kind = "tcp"
+    BAD = "\x1b]0;owned\x07\x1b[2J\r\nrserpool: all is well\u202e" + "x" * 5000
+
+    def test_printable(self) -> None:
+        """Escapes, line breaks and what turns the direction of writing are escaped; too long a text is cut."""
+        text = printable(self.BAD)
+        self.assertTrue(text.isprintable() and text.isascii())
+        self.assertLess(len(text), 1100)
+        self.assertEqual(printable("naïve \N{SNOWMAN}"), "naïve \N{SNOWMAN}")
+
+    def refusal(self, answer: asap.Message) -> str:
+        """The error of a request to an element that answers so."""
+
+        class Evil(Echo):
+            def messageReceived(self, data: bytes) -> None:
+                link: Any = self.session._link
+                link.send_control(answer)
+
+        self.scope.serve("a", lambda: Evil(b"a", []))
+        told = self.scope.session()
+        waiting = told.session.request(b"?", timeout=1.0)
+        return str(self.failure(waiting, Exception))
+
+    def test_element_error(self) -> None:
+        """The text of an error that an element sends for a request."""
+        failed = ErrorCause(REQUEST_FAILED, encode_failure(1, self.BAD))
+        text = self.refusal(asap.Error((failed,)))
+        self.assertIn("owned", text)
+        self.assertTrue(text.isprintable())
+
+
+class PausedTests(SessionCase, SynchronousTestCase):
+    """Over SCTP, where nothing holds a peer back."""
+
+    kind = "sctp"
+
+    def test_tiny_messages(self) -> None:
+        """A message that waits for a reader counts as 128 bytes at least: a million of one byte do not wait."""
+        self.patch(sctp, "SEND_LIMIT", 128 * 1000)
+        reading: list[Any] = []
+
+        class Deaf(Echo):
+            def messageReceived(self, data: bytes) -> None:
+                reading.append(self.session)
+                self.session.stop_reading()
+
+        self.scope.serve("a", lambda: Deaf(b"a", []))
+        told = self.scope.session()
+        self.scope.result(told.session.ready())
+        for _ in range(1000):
+            told.session.send(b"!")
+        self.scope.advance(1.0)
+        self.assertFalse(reading[0]._link.over)
+        told.session.send(b"!")
+        told.session.send(b"!")
+        self.scope.advance(1.0)
+        self.assertTrue(reading[0]._link is None or reading[0]._link.over)
