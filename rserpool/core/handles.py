@@ -11,16 +11,16 @@ def handle_of(pool: bytes | str) -> bytes:
     return pool.encode("utf-8", "surrogateescape") if isinstance(pool, str) else pool
 
 
-def printable(text: str, most: int = 1000) -> str:
+def printable(text: str, most: int | None = 1000) -> str:
     """What a peer says, without what a terminal would obey: control characters are escaped, and a long text is cut.
 
-    @param most: characters.
+    @param most: characters; None for any number.
     """
-    text = text if len(text) <= most else text[:most] + "..."
+    text = text if most is None or len(text) <= most else text[:most] + "..."
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 @lru_cache(maxsize=256)  # each event of an element names its pool
 def handle_text(handle: bytes) -> str:
     """A pool handle; what is not UTF-8 is escaped by backslashes."""
-    return printable(handle.decode("utf-8", "backslashreplace"), len(handle))
+    return printable(handle.decode("utf-8", "backslashreplace"), None)
