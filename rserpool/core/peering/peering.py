@@ -240,7 +240,9 @@ class Peering:
             case enrp.HandleTableRequest(own_children_only=own_only):
                 if not self.ready:
                     return [Send(association, enrp.HandleTableResponse(self._server, peer.identifier, rejected=True))]
-                table = self._tables.respond(association, peer.identifier, own_only, now, peer.private)
+                place = self.peers.address_of(association)
+                where = "" if place is None else machine(place.hosts[0])
+                table = self._tables.respond(association, peer.identifier, own_only, now, peer.private, where)
                 return [Send(association, table)]
         return []
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain, islice
+from operator import attrgetter, length_hint
 from typing import Final
 
 from rserpool.core.deadlines import Timers
@@ -11,12 +14,26 @@ from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.wire.enrp import encode_handle_table_response
 
+_HANDLE: Final = attrgetter("handle")
 TABLE: Final = "table"
 """The key of a download session that nobody continues: with the association, and whether it is of our own elements."""
 SIZE = 16_384
 """Bytes of elements in one response: small enough that resolutions get their turn in between."""
 MOST_SESSIONS = 64
-"""Download sessions at the same time; more are rejected (3.2.3)."""
+"""Download sessions at the same time; more are rejected (3.2.3), but none because of those of one machine alone."""
+MOST_LOOKING = 8
+"""So many of them are of those who are no registrars."""
+LOOKED_AT = 2_000
+"""So many elements are looked at for one response: most may be gone since the session began."""
+
+
+class _Session:
+    __slots__ = ("elements", "looks_on", "where")
+
+    def __init__(self, elements: Iterator[Element], where: str, looks_on: bool) -> None:
+        self.elements = elements
+        self.where = where
+        self.looks_on = looks_on
 
 
 class TableSessions:
@@ -33,31 +50,37 @@ class TableSessions:
         self._handlespace = handlespace
         self._timers = timers
         self._timeout = timeout
-        self._sessions: dict[tuple[Association, bool], Iterator[Element]] = {}
+        self._sessions: dict[tuple[Association, bool], _Session] = {}
 
-    def respond(self, association: Association, receiver: int, own_only: bool, now: float, private: bool) -> bytes:
+    def respond(
+        self, association: Association, receiver: int, own_only: bool, now: float, private: bool, where: str = ""
+    ) -> bytes:
         """The next ENRP_HANDLE_TABLE_RESPONSE, encoded.
 
+        @param receiver: who asks; 0 for somebody who is no registrar.
         @param private: whether the elements' private parameters are in it.
+        @param where: the machine that asks.
         """
         key = (association, own_only)
-        elements = self._sessions.get(key)
+        session = self._sessions.get(key)
         self.expire(*key, now)
-        if elements is None:
-            if len(self._sessions) >= MOST_SESSIONS:
+        if session is None:
+            if not self._room(where, looks_on=not receiver, now=now):
                 return encode_handle_table_response(self._server, receiver, (), rejected=True)
-            elements = iter(self._snapshot(own_only))
-        chosen, size = [], 0
-        for element in elements:
+            session = _Session(iter(self._snapshot(own_only)), where, looks_on=not receiver)
+        chosen, size = list[Element](), 0
+        for element in islice(session.elements, LOOKED_AT):
             # An element that went and came back was announced.
             if element in self._handlespace and (not own_only or element.home == self._server):
                 chosen.append(element)
                 size += len(element.wire) + len(element.handle) + 8
                 if size >= SIZE:
-                    self._sessions[key] = elements
-                    self._timers.set((TABLE, *key), now + self._timeout)
                     break
-        more = key in self._sessions
+        more = length_hint(session.elements) > 0
+        if more:
+            self._sessions[key] = session
+            self._timers.set((TABLE, *key), now + self._timeout)
+        chosen.sort(key=_HANDLE)  # each handle is sent once in a response
         return encode_handle_table_response(self._server, receiver, _entries(chosen, private), more=more)
 
     def expire(self, association: Association, own_only: bool, now: float) -> list[Effect]:
@@ -71,10 +94,25 @@ class TableSessions:
         for own_only in (False, True):
             self.expire(association, own_only, 0.0)
 
+    def _room(self, where: str, looks_on: bool, now: float) -> bool:
+        """Whether there is room for one more session, or is made: that of the machine with the most of them goes."""
+        sessions = self._sessions
+        if looks_on:
+            return sum(session.looks_on for session in sessions.values()) < MOST_LOOKING
+        if len(sessions) < MOST_SESSIONS:
+            return True
+        counts = Counter(session.where for session in sessions.values())
+        most = max(counts, key=counts.__getitem__)
+        if counts[where] + 1 >= counts[most]:
+            return False
+        self.expire(*next(key for key, session in sessions.items() if session.where == most), now)
+        return True
+
     def _snapshot(self, own_only: bool) -> list[Element]:
-        # By pool, so that each handle is sent once in a response.
-        elements = (element for pool in self._handlespace.pools.values() for element in pool.elements.values())
-        return [element for element in elements if not own_only or element.home == self._server]
+        """Copied in one go: a hundred thousand take no longer than a few answers."""
+        space = self._handlespace
+        homes = (self._server,) if own_only else tuple(space.homes)
+        return [*chain.from_iterable(map(space.owned_by, homes))]
 
 
 def _entries(elements: list[Element], private: bool) -> list[tuple[bytes, list[bytes]]]:
