@@ -43,6 +43,7 @@ from rserpool.core.wire.frames import Hello
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.session.link_to import link_to
 from rserpool.session.links import Link
+from rserpool.session.listening import speech_of
 from rserpool.session.retired import RetiredLinks
 from rserpool.user.dialling import address_of, endpoint_at
 from rserpool.user.drop import Connections, Drop, listed_by
@@ -310,7 +311,8 @@ class SessionDriver:
         self._use, self._first = self._user.begin(self._session.handle, element, self._first), 0
         try:
             endpoint = endpoint_at(self._user, address_of(element), self._attempt)
-            link = self._dialled = link_to(element, self, Hello(self._session.handle, resumed), self._ppid)
+            hello, speech = Hello(self._session.handle, resumed), speech_of(self._user)
+            link = self._dialled = link_to(element, self, hello, self._ppid, speech)
             factory: Any = Factory.forProtocol(lambda: link)
             factory.noisy = False
             self._connecting = endpoint.connect(factory)

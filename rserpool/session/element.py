@@ -15,6 +15,7 @@ from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.frames import Hello
 from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.core.wire.private import SESSION_FRAMING_VERSION
 from rserpool.sctp.log import LimitedLog
 from rserpool.session.asked import Asked
 from rserpool.session.links import Link
@@ -204,7 +205,9 @@ class ElementSession:
         if link.traits.control and self._factory.pool:
             # 3.9: an element should always send its business card when communication begins.
             elements, exclusive = self._factory.successors
-            self._send_control(asap.BusinessCard(self._pool, elements, exclusive))
+            # Over TCP our hello has said it.
+            framing = SESSION_FRAMING_VERSION if hello is None else 0
+            self._send_control(asap.BusinessCard(self._pool, elements, exclusive, framing))
         if (hello is not None and not hello.resumed) or (hello is None and self._factory.speaks_first):
             self._start(None)
 

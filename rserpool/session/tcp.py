@@ -1,7 +1,7 @@
-"""Links over TCP: session framing between our own peers, and a bare stream of bytes with all others.
+"""Links over TCP: session framing between our own peers. L{rserpool.session.listening} has those with others.
 
 RFC 5354 section 3.5 knows TCP as "data only"; RFC 5355 section 2.16 wants both channels multiplexed. Session framing
-does so where an element's registration offers it (docs/interop.md, "Sessions").
+does so where an element offers it (docs/interop.md, "Sessions").
 """
 
 from __future__ import annotations
@@ -111,17 +111,3 @@ class FramedLink(TcpLink):
 
     def _misplaced(self, kind: int, body: bytes) -> str:
         return f"not a frame that may come here: kind {kind}, {len(body)} bytes"
-
-
-class PlainLink(TcpLink):
-    """The bytes of an element that offers nothing else: no boundaries, no control channel."""
-
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        self.owner.link_up(self, None)
-
-    def dataReceived(self, data: bytes) -> None:
-        self.owner.link_data(self, data)
-
-    def say(self, kind: int, data: bytes) -> None:
-        self.transport.write(data)

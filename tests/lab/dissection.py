@@ -121,6 +121,8 @@ def facts_of(message: Any) -> Facts:
         facts["cookie", message.cookie] += 1
     if getattr(message, "exclusive", False):
         facts["parameter_value", encode_will(True)[4:]] += 1
+    if getattr(message, "framing", 0):
+        facts["parameter_value", encode_framing(message.framing)[4:]] += 1
     if getattr(message, "dead", ()):
         facts["parameter_value", encode_dead(message.dead)[4:]] += 1
     if getattr(message, "encapsulation", 0):

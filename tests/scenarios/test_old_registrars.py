@@ -6,10 +6,12 @@ from rserpool.core import TransportAddress
 from rserpool.core.addresses import ENRP_PORT
 from rserpool.core.peering.events import Audited, Initialized, PeerLost, PeerSilent, PeerUnreachable, TakenOver
 from rserpool.core.wire import enrp
+from rserpool.session import Session, SessionFactory
 from rserpool.testing import RegistrarProcess
 from tests.core.peering.stage import owned
 from tests.scenarios.old_registrars import OldRegistrar
 from tests.scenarios.stage import POOL, ScenarioTestCase
+from tests.session.scope import Echo
 from tests.simulation.cluster import Cluster
 
 HANDLE = POOL.encode()
@@ -110,6 +112,18 @@ class OldTests(ScenarioTestCase):
         self.scope.advance(60.0)
         self.assertEqual((old.alive, len(old.met)), (True, before))
         self.assertTrue(all(element.pools.values()))
+
+    def test_sessions(self) -> None:
+        """What an element speaks that registered there is heard from itself."""
+        old = self.old()
+        old.reborn = self.strict
+        ours = self.ours(old)
+        self.scope.element(service={"registrars": [old.asap]}).serve(POOL, SessionFactory(lambda: Echo(b"a", [])))
+        self.scope.until(lambda: len(ours.role.handlespace) == 1, 60.0)
+        (element,) = ours.elements(POOL).values()
+        self.assertEqual(0, element.parameter().framing)
+        session = Session(self.scope.user().service, POOL)
+        self.assertEqual(b"a 1", self.scope.result(session.request(b"1")))
 
     def test_it_ends(self) -> None:
         """When it is killed, its elements are taken over."""

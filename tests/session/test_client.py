@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import RequestFailed, RequestTimeout, SessionEnded, SessionFull
-from rserpool.session import Session, SessionProtocol
+from rserpool.session import Session, SessionFactory, SessionProtocol
 from tests.session.scope import SessionCase
 
 
@@ -282,6 +282,13 @@ class TcpTests(Both, SynchronousTestCase):
             self.assertRegex(str(error), "element 0x00000061 at .* serves a stream of bytes")
 
 
+class Foreign(SessionFactory):
+    """It knows no pool, and sends no business card."""
+
+    def serves_in(self, pools: Any) -> None:
+        pass
+
+
 class SctpTests(Both, SynchronousTestCase):
     """Over SCTP."""
 
@@ -295,7 +302,7 @@ class SctpTests(Both, SynchronousTestCase):
             def messageReceived(self, data: bytes) -> None:
                 kept.append((data, self.session))
 
-        self.scope.serve("a", Slow, framing=0)
+        self.scope.serve("a", factory=Foreign(Slow), framing=0)
         told = self.scope.session()
         first = told.session.request(b"1", timeout=1.0)
         second = told.session.request(b"2")

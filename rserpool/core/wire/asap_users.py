@@ -19,7 +19,17 @@ from rserpool.core.wire.parameters import (
     pool_element,
     pool_handle,
 )
-from rserpool.core.wire.private import DEAD, LAST_WILL, decode_dead, decode_will, encode_dead, encode_will
+from rserpool.core.wire.private import (
+    DEAD,
+    LAST_WILL,
+    SESSION_FRAMING,
+    decode_dead,
+    decode_framing,
+    decode_will,
+    encode_dead,
+    encode_framing,
+    encode_will,
+)
 from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
     COOKIE,
@@ -212,24 +222,28 @@ class BusinessCard:
     """ASAP_BUSINESS_CARD (RFC 5352 section 2.2.13): a pool, and elements in the order of preferred failover.
 
     @ivar exclusive: whether these elements alone may follow (private parameter Last Will, docs/interop.md).
+    @ivar framing: the version of session framing that an element speaks which sends it; 0 where that is not told.
     """
 
     TYPE: ClassVar[int] = 0x0D
     handle: bytes
     elements: tuple[PoolElementParameter, ...]
     exclusive: bool = False
+    framing: int = 0
 
     def _encode(self) -> bytes:
         values = [pool_handle(self.handle), *map(pool_element, self.elements)]
         if self.exclusive:
             values.append(encode_will(True))
+        if self.framing:
+            values.append(encode_framing(self.framing))
         return message(self.TYPE, 0, b"", values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         handle: bytes | None = None
         elements = []
-        exclusive = False
+        exclusive, framing = False, 0
         for kind, start, stop in parameters(data, 4, end):
             if kind == POOL_ELEMENT:
                 elements.append(decode_element(data, start, stop, report))
@@ -237,8 +251,10 @@ class BusinessCard:
                 handle = data[start + 4 : stop]
             elif kind == LAST_WILL:
                 exclusive = exclusive or decode_will(data, start, stop)
+            elif kind == SESSION_FRAMING:
+                framing = framing or decode_framing(data, start, stop)
             else:
                 unexpected(data, kind, start, stop, report)
         if handle is None:
             missing("Pool Handle")
-        return cls(handle, tuple(elements), exclusive)
+        return cls(handle, tuple(elements), exclusive, framing)

@@ -33,7 +33,7 @@ OWNER: Final = 0x8F05
 """Inside Pool Element, between registrars alone: the identity that registered it (docs/interop.md)."""
 OWNER_VERSION: Final = 1
 
-REQUEST_FAILED: Final = 0x8F04
+REQUEST_FAILED: Final = 0x8F41
 """An error cause of ASAP_ERROR on the control channel of a session: the element's application failed at a request."""
 REQUEST_FAILED_VERSION: Final = 1
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
 from rserpool.core.identity import Identity
-from rserpool.core.wire import asap
+from rserpool.core.wire import asap, private
 from rserpool.core.wire.parameters import decode_pool_element, encode_pool_element, with_owner, without_private
 from rserpool.core.wire.private import MOST_DEAD, encode_dead, encode_framing, encode_owner, encode_will
 
@@ -105,3 +105,25 @@ class WillTests(SynchronousTestCase):
     def test_an_unknown_version_is_a_wish(self) -> None:
         wire = asap.encode(asap.BusinessCard(b"pool", (), True)).replace(b"\x8f\x03\0\x08\x01", b"\x8f\x03\0\x08\x07")
         self.assertEqual(asap.decode(wire).message, asap.BusinessCard(b"pool", ()))
+
+
+class NumberTests(SynchronousTestCase):
+    """No number means two things."""
+
+    def test_numbers(self) -> None:
+        numbers = [
+            number
+            for name, number in vars(private).items()
+            if name.isupper() and isinstance(number, int) and number & 0xFF00 == 0x8F00
+        ]
+        self.assertEqual(6, len(numbers))
+        self.assertEqual(len(numbers), len(set(numbers)))
+
+    def test_card(self) -> None:
+        """An element's business card says what it speaks; others skip it."""
+        card = asap.BusinessCard(b"pool", (), framing=1)
+        wire = asap.encode(card)
+        self.assertTrue(wire.endswith(private.encode_framing(1)))
+        self.assertEqual(card, asap.decode(wire).message)
+        other = wire[:-4] + b"\x02" + wire[-3:]
+        self.assertEqual(asap.BusinessCard(b"pool", ()), asap.decode(other).message)
