@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from rserpool.core import TcpTransport, TransportAddress, authority
+from rserpool.core.access import PLAIN, Access, Principal, Standing, State
 from rserpool.core.authority import RULES
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element, Watch
+from rserpool.core.identity import Identity
 from rserpool.core.rules import Rule, What, Who
 from tests.core.handlespace.elements import HOME, PEER, handlespace
 
@@ -29,15 +31,19 @@ class Speaker:
 
     association: Association
     peer: TransportAddress
+    standing: Standing = PLAIN.standing(None)
 
     def __post_init__(self) -> None:
         self.hosts = frozenset(self.peer.hosts)
 
 
-def element(home: int, association: str | None = None, confirmed: bool = False) -> Element:
+def element(
+    home: int, association: str | None = None, confirmed: bool = False, owner: Identity | None = None
+) -> Element:
     """An element; its recorded ASAP transport is port 7000 of 10.0.0.1."""
     (found,) = handlespace((b"pool", 1, home)).owned_by(home)
     found.association = association
+    found.owner = owner
     if home == US:
         found.watch = Watch(0.0)
         found.watch.over = association if confirmed else None
@@ -51,22 +57,81 @@ OVER_TCP = Speaker("tcp", TransportAddress(("10.0.0.1",), 7000, protocol="tcp"))
 OURS, ORPHAN, THEIRS = element(US, "its own", True), element(US), element(PEER)
 HERE = TcpTransport(80, "10.0.0.1")
 
+# A scope where TLS is required, and one where it is offered.
+WEB, OLD, MAIL = Identity("psk", "web"), Identity("psk", "old web"), Identity("psk", "mail")
+REGISTRAR = Identity("psk", "reg")
+KNOWN = (
+    Principal("web", frozenset({WEB, OLD}), element=True, pools=frozenset({b"pool"})),
+    Principal("mail", frozenset({MAIL}), element=True, pools=frozenset({b"mail"})),
+    Principal("registrar", frozenset({REGISTRAR}), registrar=True),
+)
+REQUIRED, OFFERED = Access(KNOWN), Access(KNOWN, State.OFFERED)
+
+
+def over_tls(speaker: Speaker, *identities: Identity, access: Access = REQUIRED) -> Speaker:
+    """The same, over TLS."""
+    return Speaker(speaker.association, speaker.peer, access.standing(identities))
+
+
+def in_the_clear(speaker: Speaker, access: Access = REQUIRED) -> Speaker:
+    """The same, in the clear, in a secured scope."""
+    return Speaker(speaker.association, speaker.peer, access.standing(None))
+
+
+OWNED, OWNED_ORPHAN, OWNED_ELSEWHERE = (
+    element(US, "its own", True, WEB),
+    element(US, owner=WEB),
+    element(PEER, owner=WEB),
+)
+
 # For each rule the functions that are asked, and what they are asked.
 QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str, Any]], ...] = (
-    (What.REGISTER, Who.SCTP, authority.speaks_for_elements, (AGAIN,), {}),
+    (What.REGISTER, Who.SCTP, authority.speaks_for_elements, (AGAIN, b"pool"), {}),
+    (What.REGISTER, Who.SCTP, authority.speaks_for_elements, (in_the_clear(AGAIN, OFFERED), b"pool"), {}),
+    (What.REGISTER, Who.CLEAR, authority.speaks_for_elements, (in_the_clear(AGAIN), b"pool"), {}),
+    (What.REGISTER, Who.NO_ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN), b"pool"), {}),
+    (What.REGISTER, Who.NO_ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN, access=OFFERED), b"pool"), {}),
+    (What.REGISTER, Who.NO_ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN, MAIL), b"pool"), {}),
+    (What.REGISTER, Who.NO_ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN, REGISTRAR), b"pool"), {}),
+    (What.REGISTER, Who.ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN, WEB), b"pool"), {}),
     (What.REGISTER, Who.UNREAL, authority.usable, (STRANGER, HERE), {}),
-    (What.REGISTER, Who.TCP, authority.speaks_for_elements, (OVER_TCP,), {}),
+    (What.REGISTER, Who.TCP, authority.speaks_for_elements, (OVER_TCP, b"pool"), {}),
+    (What.REGISTER, Who.TCP, authority.speaks_for_elements, (over_tls(OVER_TCP, WEB), b"pool"), {}),
     (What.CHANGE, Who.ITSELF, authority.changes, (ITSELF, OURS), {}),
     (What.CHANGE, Who.ITSELF, authority.changes, (AGAIN, OURS), {}),
     (What.CHANGE, Who.RIVAL, authority.changes, (STRANGER, ORPHAN), {}),
     (What.CHANGE, Who.STRANGER, authority.changes, (STRANGER, OURS), {}),
     (What.CHANGE, Who.TCP, authority.changes, (OVER_TCP, OURS), {}),
+    (What.CHANGE, Who.TCP, authority.changes, (over_tls(OVER_TCP, WEB), OWNED), {}),
+    (What.CHANGE, Who.ITSELF, authority.changes, (over_tls(ITSELF, OLD), OWNED), {}),
+    (What.CHANGE, Who.ITSELF, authority.changes, (over_tls(AGAIN, WEB), OWNED_ELSEWHERE), {}),
+    (What.CHANGE, Who.ITSELF, authority.changes, (over_tls(AGAIN, WEB, access=OFFERED), OURS), {}),
+    (What.CHANGE, Who.ITSELF, authority.changes, (in_the_clear(AGAIN, OFFERED), OURS), {}),
+    (What.CHANGE, Who.OWNER, authority.changes, (over_tls(STRANGER, OLD), OWNED), {}),
+    (What.CHANGE, Who.OWNER, authority.changes, (over_tls(STRANGER, WEB), OWNED_ORPHAN), {}),
+    (What.CHANGE, Who.OWNER, authority.changes, (over_tls(STRANGER, WEB), OWNED_ELSEWHERE), {}),
+    (What.CHANGE, Who.NOT_OWNER, authority.changes, (over_tls(ITSELF, MAIL), OWNED), {}),
+    (What.CHANGE, Who.NOT_OWNER, authority.changes, (over_tls(AGAIN, MAIL), OWNED_ORPHAN), {}),
+    (What.CHANGE, Who.NOT_OWNER, authority.changes, (over_tls(AGAIN, MAIL), OWNED_ELSEWHERE), {}),
+    (What.CHANGE, Who.NOT_OWNER, authority.changes, (over_tls(AGAIN), OWNED), {}),
+    (What.CHANGE, Who.NOT_OWNER, authority.changes, (in_the_clear(AGAIN, OFFERED), OWNED), {}),
+    (What.CHANGE, Who.CLEAR, authority.changes, (in_the_clear(ITSELF), OWNED), {}),
+    (What.CHANGE, Who.NO_ELEMENT, authority.changes, (over_tls(ITSELF, access=OFFERED), OURS), {}),
     (What.DEREGISTER, Who.SCTP, authority.deregisters, (STRANGER, None), {}),
     (What.DEREGISTER, Who.ITSELF, authority.deregisters, (ITSELF, OURS), {}),
     (What.DEREGISTER, Who.ITSELF, authority.deregisters, (AGAIN, THEIRS), {}),
     (What.DEREGISTER, Who.RIVAL, authority.deregisters, (STRANGER, ORPHAN), {}),
     (What.DEREGISTER, Who.STRANGER, authority.deregisters, (STRANGER, THEIRS), {}),
     (What.DEREGISTER, Who.TCP, authority.deregisters, (OVER_TCP, None), {}),
+    (What.DEREGISTER, Who.ELEMENT, authority.deregisters, (over_tls(STRANGER, MAIL), None), {}),
+    (What.DEREGISTER, Who.ITSELF, authority.deregisters, (over_tls(ITSELF, WEB), OWNED), {}),
+    (What.DEREGISTER, Who.OWNER, authority.deregisters, (over_tls(STRANGER, OLD), OWNED), {}),
+    (What.DEREGISTER, Who.OWNER, authority.deregisters, (over_tls(STRANGER, WEB), OWNED_ELSEWHERE), {}),
+    (What.DEREGISTER, Who.NOT_OWNER, authority.deregisters, (over_tls(ITSELF, MAIL), OWNED), {}),
+    (What.DEREGISTER, Who.NOT_OWNER, authority.deregisters, (over_tls(AGAIN, REGISTRAR), OWNED_ELSEWHERE), {}),
+    (What.DEREGISTER, Who.CLEAR, authority.deregisters, (in_the_clear(ITSELF), OWNED), {}),
+    (What.DEREGISTER, Who.CLEAR, authority.deregisters, (in_the_clear(ITSELF), None), {}),
+    (What.DEREGISTER, Who.NO_ELEMENT, authority.deregisters, (over_tls(AGAIN), None), {}),
     (What.ACKNOWLEDGE, Who.ITSELF, authority.acknowledges, (ITSELF, OURS), {}),
     (What.ACKNOWLEDGE, Who.ITSELF, authority.acknowledges, (AGAIN, ORPHAN), {}),
     (What.ACKNOWLEDGE, Who.RIVAL, authority.acknowledges, (STRANGER, ORPHAN), {}),
@@ -74,12 +139,27 @@ QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str,
     (What.ACKNOWLEDGE, Who.TCP, authority.acknowledges, (OVER_TCP, OURS), {}),
     (What.ACKNOWLEDGE, Who.NOT_OURS, authority.acknowledges, (STRANGER, THEIRS), {}),
     (What.ACKNOWLEDGE, Who.ASKED, authority.acknowledges, (AGAIN, THEIRS), {}),
-    (What.REPORT, Who.NOT_OURS, authority.reports, (THEIRS, 4, 3), {}),
-    (What.REPORT, Who.FEW, authority.reports, (OURS, 3, 3), {}),
-    (What.REPORT, Who.MANY, authority.reports, (OURS, 4, 3), {}),
+    (What.ACKNOWLEDGE, Who.ASKED, authority.acknowledges, (over_tls(STRANGER, WEB), OWNED_ELSEWHERE), {}),
+    (What.ACKNOWLEDGE, Who.ITSELF, authority.acknowledges, (over_tls(ITSELF, WEB), OWNED), {}),
+    (What.ACKNOWLEDGE, Who.OWNER, authority.acknowledges, (over_tls(STRANGER, WEB), OWNED), {}),
+    (What.ACKNOWLEDGE, Who.NOT_OWNER, authority.acknowledges, (over_tls(ITSELF, MAIL), OWNED), {}),
+    (What.ACKNOWLEDGE, Who.NOT_OWNER, authority.acknowledges, (over_tls(AGAIN, MAIL), OWNED_ELSEWHERE), {}),
+    (What.ACKNOWLEDGE, Who.CLEAR, authority.acknowledges, (in_the_clear(ITSELF), OWNED), {}),
+    (What.ACKNOWLEDGE, Who.NO_ELEMENT, authority.acknowledges, (over_tls(ITSELF, access=OFFERED), OURS), {}),
+    (What.RESOLVE, Who.ANYBODY, authority.resolves, (STRANGER, False), {}),
+    (What.RESOLVE, Who.ANYBODY, authority.resolves, (over_tls(OVER_TCP), False), {}),
+    (What.RESOLVE, Who.ANYBODY, authority.resolves, (in_the_clear(OVER_TCP, OFFERED), False), {}),
+    (What.RESOLVE, Who.PLAIN_USER, authority.resolves, (in_the_clear(OVER_TCP), True), {}),
+    (What.RESOLVE, Who.CLEAR, authority.resolves, (in_the_clear(OVER_TCP), False), {}),
+    (What.REPORT, Who.CLEAR, authority.reports, (in_the_clear(STRANGER), OWNED, 4, 3), {}),
+    (What.REPORT, Who.NOT_OURS, authority.reports, (STRANGER, THEIRS, 4, 3), {}),
+    (What.REPORT, Who.FEW, authority.reports, (STRANGER, OURS, 3, 3), {}),
+    (What.REPORT, Who.MANY, authority.reports, (over_tls(STRANGER), OURS, 4, 3), {}),
     (What.REMOVE, Who.LIFETIME, authority.removes, (Who.LIFETIME,), {}),
     (What.REMOVE, Who.SILENCE, authority.removes, (Who.SILENCE,), {}),
     (What.REMOVE, Who.NO_WAY, authority.removes, (Who.NO_WAY,), {}),
+    (What.REMOVE, Who.MISTAKEN, authority.removes, (Who.MISTAKEN,), {}),
+    (What.REMOVE, Who.REVOKED, authority.removes, (Who.REVOKED,), {}),
     (What.REMOVE, Who.UNANSWERED, authority.doubts, (), {}),
     (What.REMOVE, Who.POOL, authority.removes, (Who.POOL,), {}),
     (What.SPEAK, Who.SAME, authority.speaks, (US, PEER, PEER), {}),
@@ -133,8 +213,10 @@ _ABOUT = """\
 
 Generated from `rserpool.core.authority` by `python -m tests.authority`; a test compares. That module decides, and
 everybody asks it: the registrar's side towards elements and users (ASAP), and its side towards other registrars
-(ENRP). An element is removed where the table says so, and nowhere else. Nobody is authenticated yet: an element is
-known by its association and its address, a registrar by its association (see [](operations.md)).
+(ENRP). An element is removed where the table says so, and nowhere else. In a plain scope nobody is authenticated: an
+element is known by its association and its address, a registrar by its association. In a secured one identities count:
+what each may be is said by keys, or by a file (see [](operations.md)), and an element belongs to the identity that
+registered it. Where TLS is only offered, the rows about a plain scope hold for who comes in the clear.
 
 "We" are one registrar, and an element is *ours* if we are its home. A rule without an RFC is this package's own, where
 the RFCs leave it open.

@@ -55,20 +55,21 @@ class Standing:
     """What a peer may be in this scope, by all that it has proved.
 
     @ivar credentials: what it has proved.
-    @ivar judged: whether it is judged by its identity; False in a plain scope, and for who comes in the clear while
-        TLS is only offered.
+    @ivar secured: whether identities count at all.
+    @ivar judged: whether it is judged by its identity: not while it comes in the clear and TLS is only offered.
+    @ivar clear: whether it comes in the clear where that is not believed.
     @ivar principals: whom of those that the operator knows it has proved to be.
+    @ivar own: whether it has proved to have our own key.
+    @ivar owned: the identities whose elements are its own.
     """
 
     credentials: Credentials
+    secured: bool
     judged: bool
+    clear: bool
     principals: tuple[Principal, ...] = ()
     own: bool = False
-
-    @property
-    def clear(self) -> bool:
-        """Whether it comes in the clear where that is not believed."""
-        return self.judged and self.credentials is None
+    owned: frozenset[Identity] = frozenset()
 
     @property
     def registrar(self) -> bool:
@@ -91,10 +92,6 @@ class Standing:
             if each.serves(handle):
                 return next(identity for identity in self.credentials or () if identity in each.identities)
         return None
-
-    def owns(self, owner: Identity | None) -> bool:
-        """Whether an element that this identity registered is its own."""
-        return any(owner in each.identities for each in self.principals if each.element)
 
     def __str__(self) -> str:
         if self.credentials is None:
@@ -133,7 +130,8 @@ class Access:
                     raise ConfigurationError(f"{identity} is {other.name} and {principal.name}: it can be one of them")
         if own in self._principals and own is not None:
             raise ConfigurationError(f"{own} is our own identity, and that of {self._principals[own].name}")
-        self._unknown = Standing(None, state is State.REQUIRED)
+        required = state is State.REQUIRED
+        self._unknown = Standing(None, self.secured, required, required)
 
     @property
     def secured(self) -> bool:
@@ -149,8 +147,9 @@ class Access:
         """What a peer may be that has proved this."""
         if credentials is None or not self.secured:
             return self._unknown
-        found = (self._principals[each] for each in credentials if each in self._principals)
-        return Standing(credentials, True, tuple(dict.fromkeys(found)), self.own in credentials)
+        found = tuple(dict.fromkeys(self._principals[each] for each in credentials if each in self._principals))
+        owned = frozenset[Identity]().union(*(each.identities for each in found if each.element))
+        return Standing(credentials, True, True, False, found, self.own in credentials, owned)
 
     def serves(self, owner: Identity, handle: bytes) -> bool | None:
         """Whether an identity may serve in a pool; None if we have never heard of it: others may know it already."""

@@ -2,8 +2,8 @@
 
 Each function below is one question: it finds out who asks (L{Who}), and reads the answer (L{Rule}) in L{RULES}. Whoever
 acts asks here first, and what is removed is removed for the reason (C{why}) of a rule. docs/authority.md shows the
-same table. Nobody is authenticated yet: an element is known by its association and address, a registrar by its
-association. Authentication will be decided here.
+same table. What somebody may be is said in L{rserpool.core.access}. In a plain scope an element is known by its
+association and address, and a registrar by its association; in a secured one by an identity, which each has to prove.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, Protocol
 
+from rserpool.core.access import Access, Standing
 from rserpool.core.addresses import TransportAddress, same_place
 from rserpool.core.effects import Association
 from rserpool.core.errors import CauseCode
@@ -23,12 +24,17 @@ MOST_OF_A_MACHINE = 32
 """So many registrars may be at one machine."""
 
 _SECURITY = Rule(Ruling.REFUSED, "5352 2.1", CauseCode.REJECTED_FOR_SECURITY)
+_CLEAR = Rule(Ruling.REFUSED, "5352 9.3", CauseCode.REJECTED_FOR_SECURITY)
+_NOBODY = Rule(Ruling.REFUSED, "5355 2.1", CauseCode.REJECTED_FOR_SECURITY)
 _FOREIGN = Rule(Ruling.REFUSED, "5352 3.2", CauseCode.REJECTED_FOR_SECURITY)
 _IGNORED = Rule(Ruling.IGNORED)
 
 RULES: Final[dict[What, dict[Who, Rule]]] = {
     What.REGISTER: {
         Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.1"),
+        Who.CLEAR: _CLEAR,
+        Who.NO_ELEMENT: _NOBODY,
+        Who.ELEMENT: Rule(Ruling.ALLOWED, "5355 2.1"),
         Who.UNREAL: Rule(Ruling.REFUSED, "5352 2.2.1", CauseCode.INVALID_VALUES),
         Who.TCP: _SECURITY,
     },
@@ -36,21 +42,37 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.1"),
         Who.RIVAL: Rule(Ruling.WAITS, "5352 3.5"),
         Who.STRANGER: Rule(Ruling.REFUSED, "5354 3.12", CauseCode.NON_UNIQUE_PE_IDENTIFIER),
+        Who.OWNER: Rule(Ruling.WAITS, "5355 2.2"),
+        Who.NOT_OWNER: Rule(Ruling.REFUSED, "5355 2.2", CauseCode.NON_UNIQUE_PE_IDENTIFIER),
+        Who.CLEAR: _CLEAR,
+        Who.NO_ELEMENT: _NOBODY,
         Who.TCP: _SECURITY,
     },
     What.DEREGISTER: {
         Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.2"),
+        Who.ELEMENT: Rule(Ruling.ALLOWED, "5352 3.2"),
         Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.2", removes=Why.DEREGISTERED),
+        Who.OWNER: Rule(Ruling.ALLOWED, "5355 2.3", removes=Why.DEREGISTERED),
         Who.RIVAL: _FOREIGN,
         Who.STRANGER: _FOREIGN,
+        Who.NOT_OWNER: Rule(Ruling.REFUSED, "5355 2.3", CauseCode.REJECTED_FOR_SECURITY),
+        Who.CLEAR: _CLEAR,
+        Who.NO_ELEMENT: _NOBODY,
         Who.TCP: _SECURITY,
     },
     What.ACKNOWLEDGE: {
         Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.4"),
         Who.ASKED: Rule(Ruling.ALLOWED, "5352 3.5"),
-        **dict.fromkeys((Who.RIVAL, Who.STRANGER, Who.TCP, Who.NOT_OURS), _IGNORED),
+        **dict.fromkeys((Who.RIVAL, Who.STRANGER, Who.OWNER, Who.TCP, Who.NOT_OURS), _IGNORED),
+        **dict.fromkeys((Who.NOT_OWNER, Who.CLEAR, Who.NO_ELEMENT), Rule(Ruling.IGNORED, "5355 2.6")),
+    },
+    What.RESOLVE: {
+        Who.ANYBODY: Rule(Ruling.ALLOWED, "5352 3.3"),
+        Who.PLAIN_USER: Rule(Ruling.ALLOWED, "5352 9.3"),
+        Who.CLEAR: _CLEAR,
     },
     What.REPORT: {
+        Who.CLEAR: _CLEAR,
         Who.NOT_OURS: Rule(Ruling.PROBED, "5352 3.5"),
         Who.FEW: Rule(Ruling.PROBED, "5352 3.5"),
         Who.MANY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
@@ -59,6 +81,8 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.LIFETIME: Rule(Ruling.ALLOWED, "5352 2.2.1", removes=Why.EXPIRED),
         Who.SILENCE: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.SILENT),
         Who.NO_WAY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
+        Who.MISTAKEN: Rule(Ruling.ALLOWED, "5355 2.6", removes=Why.UNREACHABLE),
+        Who.REVOKED: Rule(Ruling.ALLOWED, "5355 2.1", removes=Why.REVOKED),
         Who.UNANSWERED: Rule(Ruling.PASSED_ON, "5352 3.5"),
         Who.POOL: Rule(Ruling.ALLOWED, "5352 3.1", removes=Why.INCONSISTENT),
     },
@@ -122,14 +146,18 @@ class Identity(Protocol):
     association: Association
     peer: TransportAddress
     hosts: frozenset[str]
+    standing: Standing
 
+
+_ITS_OWN: Final = frozenset({Who.ITSELF, Who.OWNER, Who.RIVAL, Who.STRANGER})
+"""Of these, who may be who, and no identity says otherwise."""
 
 # ASAP: elements and users
 
 
-def speaks_for_elements(identity: Identity) -> Rule:
-    """Whether it may register and deregister anything at all."""
-    return _REGISTER[_protocol(identity)]
+def speaks_for_elements(identity: Identity, handle: bytes) -> Rule:
+    """Whether it may register anything at all in a pool."""
+    return _REGISTER[_protocol(identity, handle)]
 
 
 def usable(identity: Identity, transport: UserTransport) -> tuple[str, ...]:
@@ -152,19 +180,33 @@ def changes(identity: Identity, element: Element) -> Rule:
 
 def deregisters(identity: Identity, element: Element | None) -> Rule:
     """Whether it may deregister an element; one that is not there counts as removed."""
-    return RULES[What.DEREGISTER][_protocol(identity) if element is None else _who(identity, element)]
+    return RULES[What.DEREGISTER][_protocol(identity, None) if element is None else _who(identity, element)]
 
 
 def acknowledges(identity: Identity, element: Element) -> Rule:
     """Whether it may answer for an element; another registrar's may answer too, where a user had reported it."""
     who = _who(identity, element)
-    if element.watch is None:
-        who = Who.ASKED if who is Who.ITSELF else Who.NOT_OURS
+    if element.watch is None and who in _ITS_OWN:
+        who = Who.ASKED if who in (Who.ITSELF, Who.OWNER) else Who.NOT_OURS
     return _ACKNOWLEDGE[who]
 
 
-def reports(element: Element, machines: int, most: int) -> Rule:
+def is_there(identity: Identity, element: Element) -> bool:
+    """Whether it may be the element, as it is at the ASAP transport that was recorded for it."""
+    return _barred(identity.standing, element) is None
+
+
+def resolves(identity: Identity, plain_users: bool) -> Rule:
+    """Whether it may ask what is in a pool; C{plain_users}: whether users in the clear are answered nevertheless."""
+    if not identity.standing.clear:
+        return RULES[What.RESOLVE][Who.ANYBODY]
+    return RULES[What.RESOLVE][Who.PLAIN_USER if plain_users else Who.CLEAR]
+
+
+def reports(identity: Identity, element: Element, machines: int, most: int) -> Rule:
     """What comes of reports from users at so many machines, where C{most} is MAX-BAD-PE-REPORT."""
+    if identity.standing.clear:
+        return RULES[What.REPORT][Who.CLEAR]
     if element.watch is None:
         return RULES[What.REPORT][Who.NOT_OURS]
     return RULES[What.REPORT][Who.FEW if machines <= most else Who.MANY]
@@ -180,11 +222,41 @@ def doubts() -> Rule:
     return RULES[What.REMOVE][Who.UNANSWERED]
 
 
-def _protocol(identity: Identity) -> Who:
-    return Who.SCTP if identity.peer.protocol == "sctp" else Who.TCP
+def stays(access: Access, element: Element) -> bool:
+    """Whether one of ours may stay: another registrar may know an identity already that we do not know yet."""
+    owner = element.owner
+    return not access.secured or owner is None or access.serves(owner, element.handle) is not False
+
+
+def _protocol(identity: Identity, handle: bytes | None) -> Who:
+    """Who wants to register in a pool, or (None) to deregister from any."""
+    standing = identity.standing
+    if standing.clear:
+        return Who.CLEAR
+    if identity.peer.protocol != "sctp":
+        return Who.TCP
+    if not standing.judged:
+        return Who.SCTP
+    allowed = standing.element if handle is None else standing.owner(handle) is not None
+    return Who.ELEMENT if allowed else Who.NO_ELEMENT
+
+
+def _barred(standing: Standing, element: Element) -> Who | None:
+    """Who it is that has nothing to do with the element, whatever its address; None if it may have."""
+    if not standing.secured or element.owner in standing.owned:
+        return None
+    if standing.clear:
+        return Who.CLEAR
+    if element.owner is not None:
+        return Who.NOT_OWNER
+    return Who.NO_ELEMENT if standing.judged and not standing.element else None
 
 
 def _who(identity: Identity, element: Element) -> Who:
+    standing = identity.standing
+    barred = _barred(standing, element)
+    if barred is not None:
+        return barred
     if identity.peer.protocol != "sctp":
         return Who.TCP
     if element.association == identity.association:
@@ -192,6 +264,8 @@ def _who(identity: Identity, element: Element) -> Who:
     place = element.asap_address()
     if place is not None and same_place(identity.peer, place):
         return Who.ITSELF
+    if element.owner in standing.owned:
+        return Who.OWNER
     return Who.RIVAL if element.association is None and element.watch is not None else Who.STRANGER
 
 

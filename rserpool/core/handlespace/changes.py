@@ -24,6 +24,7 @@ class Why(Enum):
     UNREACHABLE = "unreachable", None
     DELETED = "removed by its home", None
     UNMENTIONED = "unknown to its home", None
+    REVOKED = "not authorized any more", (CauseCode.REJECTED_FOR_SECURITY,)
     INCONSISTENT = "of another policy than its pool", (CauseCode.INCONSISTENT_POOLING_POLICY,)
 
     def __init__(self, text: str, told: tuple[CauseCode, ...] | None) -> None:

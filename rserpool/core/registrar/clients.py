@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from rserpool.core.access import Access, Standing
 from rserpool.core.addresses import TransportAddress, scope
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.limits import Limits, TokenBucket
+from rserpool.core.identity import Credentials
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport
 
 
@@ -19,6 +22,7 @@ class Client:
     @ivar asap_transport: the same as the ASAP transport of the elements that it registers (3.1 rule 4);
         C{encapsulation} is its UDP port, 0 for plain SCTP.
     @ivar outbound: whether the registrar opened it, to probe an element.
+    @ivar standing: what it may be in this scope.
     @ivar elements: the elements that it registered, as keys of a dict (ordered, so that runs repeat).
     @ivar bytes: how long these are, with the handle of its pool for each.
     @ivar subscriptions: pool handles whose changes it wants.
@@ -38,13 +42,21 @@ class Client:
         "reports",
         "requests",
         "sees",
+        "standing",
         "subscriptions",
     )
 
     def __init__(
-        self, association: Association, peer: TransportAddress, now: float, limits: Limits, outbound: bool
+        self,
+        association: Association,
+        peer: TransportAddress,
+        now: float,
+        limits: Limits,
+        outbound: bool,
+        standing: Standing,
     ) -> None:
         self.association = association
+        self.standing = standing
         self.moved(peer)
         self.encapsulation = peer.encapsulation
         self.outbound = outbound
@@ -74,19 +86,32 @@ class Clients:
     An element belongs to the client over which it speaks: C{Element.association} and C{Client.elements} say the same.
 
     @ivar get: who speaks over an association; None if nobody does.
+    @ivar access: who may be what.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, access: Access) -> None:
         self._limits = limits
+        self.access = access
         self._clients: dict[Association | None, Client] = {}
         self.get = self._clients.get
 
     def __len__(self) -> int:
         return len(self._clients)
 
-    def up(self, association: Association, peer: TransportAddress, now: float, outbound: bool) -> Client:
+    def __iter__(self) -> Iterator[Client]:
+        return iter(list(self._clients.values()))
+
+    def up(
+        self,
+        association: Association,
+        peer: TransportAddress,
+        now: float,
+        outbound: bool,
+        credentials: Credentials = None,
+    ) -> Client:
         """An association or connection is up."""
-        client = self._clients[association] = Client(association, peer, now, self._limits, outbound)
+        standing = self.access.standing(credentials)
+        client = self._clients[association] = Client(association, peer, now, self._limits, outbound, standing)
         return client
 
     def moved(self, association: Association, hosts: tuple[str, ...]) -> None:

@@ -86,7 +86,10 @@ class Consequences:
             told = enrp.HandleUpdate(
                 self._server, change.home, UpdateAction.DEL_PE, element.handle, element.parameter()
             )
-            effects += self._peering.peers.to(change.home, told)
+            passed_on = self._peering.peers.to(change.home, told)
+            effects += passed_on
+            if not passed_on:
+                queue += self._home.vacant(element, now)
         elif kind is Moved and ours:
             queue += self._supervision.claim(element, now)
         elif isinstance(change, (Renewed, Moved)) and change.before == self._server and not ours:

@@ -54,12 +54,15 @@ class Home:
         self._distances = distances
         self._contests: dict[Element, list[tuple[Client, asap.Registration]]] = {}
 
-    def register(self, client: Client, message: asap.Registration, now: float) -> list[Outcome]:
-        """3.1: grant, refuse or keep waiting."""
+    def register(self, client: Client, message: asap.Registration, now: float, vacant: bool = False) -> list[Outcome]:
+        """3.1: grant, refuse or keep waiting.
+
+        @param vacant: whether who has the identifier was asked in vain.
+        """
         present = self._handlespace.find(message.handle, message.element.identifier)
         try:
             transport = self._check(client, message)
-            if present is not None:
+            if present is not None and not vacant:
                 rule = authority.changes(client, present)
                 rule.demand()
                 if rule.ruling is Ruling.WAITS:
@@ -91,7 +94,7 @@ class Home:
         if element is None or not authority.acknowledges(client, element).allowed:
             return []
         if element.watch is None:
-            return self._supervision.foreign.answered(client, element)
+            return [*self._supervision.foreign.answered(client, element), *self.settled(element)]
         self._clients.bind(client, element)
         self._supervision.acknowledged(element, now)
         return [*self.settled(element), *self._measure(client, element)]
@@ -107,6 +110,15 @@ class Home:
         """An element is gone: who waited for its identifier may have it, first come first served."""
         rivals = self._contests.pop(element, ())
         return [outcome for client, message in rivals for outcome in self.register(client, message, now)]
+
+    def vacant(self, element: Element, now: float) -> list[Outcome]:
+        """An element does not answer, and its home cannot be told: the first who waits for its identifier has it."""
+        rivals = self._contests.pop(element, ())
+        return [
+            outcome
+            for number, (client, message) in enumerate(rivals)
+            for outcome in self.register(client, message, now, vacant=not number)
+        ]
 
     def client_lost(self, client: Client) -> None:
         """A client that may be waiting is gone."""
@@ -138,6 +150,7 @@ class Home:
             client.asap_transport,
             client.encapsulation,
             wanted.framing,
+            client.standing.owner(handle),
         )
         if client.bytes > self._limits.bytes_per_association - LARGEST:
             more = len(encode_pool_element(parameter)) + len(handle) - (0 if held is None else held.counted)
@@ -166,7 +179,7 @@ class Home:
 
     def _check(self, client: Client, message: asap.Registration) -> UserTransport:
         parameter = message.element
-        authority.speaks_for_elements(client).demand()
+        authority.speaks_for_elements(client, message.handle).demand()
         if len(message.handle) > self._limits.handle_length:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
         if not message.handle:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
+from rserpool.core import authority
+from rserpool.core.access import PLAIN, Access
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Association, Effect, Notify, Send
+from rserpool.core.effects import Association, Close, Effect, Notify, Send
 from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.changes import Outcome, Suspected
 from rserpool.core.handlespace.distances import Distances
@@ -19,7 +21,7 @@ from rserpool.core.peering.peering import Peering
 from rserpool.core.profiles import Profile
 from rserpool.core.registrar.announcing import ANNOUNCE, Announcing
 from rserpool.core.registrar.answers import UPDATE, Answers
-from rserpool.core.registrar.clients import Clients
+from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.consequences import Consequences
 from rserpool.core.registrar.enrp import EnrpSide
 from rserpool.core.registrar.events import ErrorReported
@@ -39,6 +41,7 @@ class Registrar:
 
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
 
+    @param access: who may be what in this scope.
     @param round_trip: C{round_trip(association)} tells how far away a peer is (seconds there and back; None if that is
         not known), for the policies that count with distances.
     @param encapsulated: whether an association is encapsulated in UDP: our UDP port is told over no other.
@@ -56,6 +59,7 @@ class Registrar:
         random: Dice,
         limits: Limits | None = None,
         keep_alives: bool = True,
+        access: Access = PLAIN,
         round_trip: Callable[[Association], float | None] = lambda association: None,
         encapsulated: Callable[[Association], bool] = lambda association: True,
     ) -> None:
@@ -64,7 +68,7 @@ class Registrar:
         self.identifier = identifier
         self.handlespace = Handlespace(random, limits)
         self._timers = Timers()
-        self._clients = Clients(limits)
+        self._clients = Clients(limits, access)
         self.supervision = Supervision(
             identifier,
             self.handlespace,
@@ -126,7 +130,7 @@ class Registrar:
         credentials: Credentials = None,
     ) -> list[Effect]:
         """An association or connection is up; one that a C{Connect} asked for is outbound."""
-        client = self._clients.get(association) or self._clients.up(association, peer, now, outbound)
+        client = self._clients.get(association) or self._clients.up(association, peer, now, outbound, credentials)
         return self._follow(self.supervision.connected(client, peer, now), now) if outbound else []
 
     def addresses_changed(self, association: Association, hosts: tuple[str, ...], now: float) -> list[Effect]:
@@ -168,9 +172,14 @@ class Registrar:
         client = self._clients.get(association)
         if client is None:
             return []
+        if client.standing.clear and (
+            type(message) is not asap.HandleResolution
+            or not authority.resolves(client, self._clients.access.plain_users).allowed
+        ):
+            return self._refused(client, message, now)
         if isinstance(message, _REQUESTS) and not (self._initialization.ready and client.requests.take(now)):
             # RFC 5353 3.2: no services before initialization is completed.
-            return [Send(association, _refusal(message))]
+            return [Send(association, _refusal(message, CauseCode.LACK_OF_RESOURCES))]
         match message:
             case asap.HandleResolution():
                 return self.answers.resolve(client, message, now)
@@ -192,6 +201,13 @@ class Registrar:
         # 2.2.14: a message that a registrar has no procedure for.
         cause = ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, asap.encode(message)[:LONGEST_INFORMATION])
         return [Send(association, asap.Error((cause,)))]
+
+    def _refused(self, client: Client, message: asap.Message, now: float) -> list[Effect]:
+        """What comes in the clear, where TLS is required, hears so, and changes nothing."""
+        association, effects = client.association, list[Effect]()
+        if not isinstance(message, asap.Error | asap.EndpointKeepAliveAck) and client.requests.take(now):
+            effects.append(Send(association, _refusal(message, CauseCode.REJECTED_FOR_SECURITY)))
+        return effects if self._clients.access.plain_users else [*effects, Close(association)]
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ASAP from the IP address C{source}."""
@@ -219,8 +235,9 @@ class Registrar:
 _REQUESTS: Final = (asap.HandleResolution, asap.Registration, asap.Deregistration)
 
 
-def _refusal(message: asap.HandleResolution | asap.Registration | asap.Deregistration) -> asap.Message:
-    causes = (ErrorCause(CauseCode.LACK_OF_RESOURCES),)
+def _refusal(message: asap.Message, cause: CauseCode) -> asap.Message:
+    """How a request is refused; an error, where it is none."""
+    causes = (ErrorCause(cause),)
     match message:
         case asap.HandleResolution(handle=handle):
             return asap.HandleResolutionResponse(handle, causes=causes)
@@ -228,3 +245,4 @@ def _refusal(message: asap.HandleResolution | asap.Registration | asap.Deregistr
             return asap.RegistrationResponse(handle, element.identifier, True, causes)
         case asap.Deregistration(handle=handle, identifier=identifier):
             return asap.DeregistrationResponse(handle, identifier, causes)
+    return asap.Error(causes)

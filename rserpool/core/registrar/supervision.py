@@ -119,7 +119,7 @@ class Supervision:
                 watch.reporters = set()
             watch.reporters.add(machine(reporter.peer.hosts[0]))
         machines = 0 if watch is None or watch.reporters is None else len(watch.reporters)
-        rule = authority.reports(element, machines, self._profile.max_bad_pe_reports)
+        rule = authority.reports(reporter, element, machines, self._profile.max_bad_pe_reports)
         if rule.allowed:
             return [self._handlespace.deregister(element, rule.why)]
         return self.probe(element, now)
@@ -168,18 +168,22 @@ class Supervision:
     def connected(self, client: Client, peer: TransportAddress, now: float) -> list[Outcome]:
         """There is an association to C{peer}, which a probe asked for."""
         waiting = self._dialling.pop(peer, {})
-        effects = [effect for element in waiting for effect in self._over(client, element, now)]
-        return effects if effects or client.elements or not client.outbound else [Close(client.association)]
+        there = [element for element in waiting if authority.is_there(client, element)]
+        others = [element for element in waiting if not authority.is_there(client, element)]
+        gone = [outcome for element in others for outcome in self._gone(element, Who.MISTAKEN)]
+        effects = [effect for element in there for effect in self._over(client, element, now)]
+        if effects or client.elements or not client.outbound:
+            return gone + effects
+        return [*gone, Close(client.association)]
 
     def unreachable(self, peer: TransportAddress) -> list[Outcome]:
         """An association that a probe asked for could not be opened: its elements are gone."""
-        outcomes: list[Outcome] = []
-        for element in self._dialling.pop(peer, {}):
-            if element.watch is None:
-                outcomes += self.foreign.failed(element)
-            elif element.association is None:
-                outcomes.append(self._remove(element, Who.NO_WAY))
-        return outcomes
+        return [outcome for element in self._dialling.pop(peer, {}) for outcome in self._gone(element, Who.NO_WAY)]
+
+    def _gone(self, element: Element, who: Who) -> list[Outcome]:
+        if element.watch is None:
+            return self.foreign.failed(element)
+        return [self._remove(element, who)] if element.association is None else []
 
     def look_abroad(self, element: Element, now: float) -> list[Outcome]:
         """L{FOREIGN} is due: an element of another registrar's does not answer, or may be asked again."""

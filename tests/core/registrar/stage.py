@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from rserpool.core import Connect, Notify, PoolElementParameter, Send, TransportAddress
+from rserpool.core.identity import Credentials
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar import Registrar
 from rserpool.core.wire import asap
@@ -24,16 +25,17 @@ class RegistrarStage(Stage):
 
     def up(self, name: str, host: str = "10.0.0.1", port: int = 5000, **options: Any) -> None:
         """An association is accepted (or, outbound=True, was opened for us)."""
-        outbound = options.pop("outbound", False)
+        outbound, credentials = options.pop("outbound", False), options.pop("credentials", None)
         peer = TransportAddress((host,), port, options.pop("encapsulation", 40000), **options)
-        self.note(self.registrar.association_up(name, peer, self.now, outbound))
+        self.note(self.registrar.association_up(name, peer, self.now, outbound, credentials))
 
     def lost(self, name: str) -> list[Any]:
         return self.note(self.registrar.association_lost(name, self.now))
 
-    def met(self, name: str, effects: list[Any]) -> list[Any]:
+    def met(self, name: str, effects: list[Any], credentials: Credentials = None) -> list[Any]:
         """Who is dialled has dialled us, as C{name}: a driver says so, since two endpoints have one association."""
-        answers = [self.registrar.association_up(name, peer, self.now, True) for peer in self.dialled(effects)]
+        dialled, up = self.dialled(effects), self.registrar.association_up
+        answers = [up(name, peer, self.now, True, credentials) for peer in dialled]
         return self.note([effect for answer in answers for effect in answer])
 
     def refused(self, peer: TransportAddress) -> list[Any]:

@@ -1,0 +1,210 @@
+"""A registrar where TLS is required: what comes in the clear, and whose an element is (RFC 5355 section 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import CauseCode, Close
+from rserpool.core.access import Access, State, access_by_keys
+from rserpool.core.identity import Identity, parse_identity
+from rserpool.core.registrar.events import ElementRemoved
+from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import ErrorCause
+from tests.core.registrar.stage import RegistrarStage
+from tests.core.stage import element
+
+POOL = b"www"
+SECURITY, TAKEN = [CauseCode.REJECTED_FOR_SECURITY], [CauseCode.NON_UNIQUE_PE_IDENTIFIER]
+
+
+def keys(**options: Any) -> Access:
+    """Two elements, mail and web, and a registrar."""
+    return access_by_keys(["reg"], ["web", "mail"], **options)
+
+
+def proved(*texts: str) -> tuple[Identity, ...]:
+    return tuple(map(parse_identity, texts))
+
+
+def causes(message: Any) -> list[int]:
+    return [cause.code for cause in message.causes]
+
+
+class SecuredTestCase(SynchronousTestCase):
+    """One element of C{psk:web}, which is there."""
+
+    access = keys()
+
+    def setUp(self) -> None:
+        self.stage = RegistrarStage(access=self.access)
+        self.stage.up("web", credentials=proved("psk:web"))
+        [self.answer] = self.stage.register("web", POOL, element(1))
+
+    def table(self) -> list[tuple[int, str, bytes]]:
+        elements = self.stage.registrar.handlespace.owned_by(self.stage.registrar.identifier)
+        return [(each.identifier, str(each.owner), each.wire) for each in elements]
+
+    def refused(self, name: str, message: Any) -> tuple[Any, list[Any]]:
+        """The answer to what changes nothing, and every effect of it."""
+        before, seen = self.table(), len(self.stage.effects)
+        (answer,) = self.stage.tell(name, message)
+        self.assertEqual(before, self.table())
+        return answer, self.stage.effects[seen:]
+
+
+class ClearTests(SecuredTestCase):
+    """Who comes in the clear hears so, once, and changes nothing."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        # From the very address of the element.
+        self.stage.up("clear")
+
+    def test_requests(self) -> None:
+        for message in (
+            asap.Registration(POOL, element(2)),
+            asap.Registration(POOL, element(1, port=81)),
+            asap.Deregistration(POOL, 1),
+            asap.HandleResolution(POOL, subscribe=True),
+            asap.EndpointUnreachable(POOL, 1),
+        ):
+            answer, effects = self.refused("clear", message)
+            self.assertEqual(SECURITY, causes(answer), message)
+            self.assertIn(Close("clear"), effects)
+        self.assertEqual(0, self.stage.registrar.answers.subscriptions)
+
+    def test_acknowledgements_and_errors(self) -> None:
+        """They get no answer: an error is never answered by an error."""
+        for message in (asap.EndpointKeepAliveAck(POOL, 1), asap.Error((ErrorCause(0),))):
+            self.assertEqual([], self.stage.tell("clear", message))
+
+    def test_no_more_answers_than_requests_are_allowed(self) -> None:
+        limits = self.stage.registrar.limits
+        messages = [asap.Deregistration(POOL, 1)] * int(limits.requests_per_second + 10)
+        answers = [answer for message in messages for answer in self.stage.tell("clear", message)]
+        self.assertEqual(limits.requests_per_second, len(answers))
+
+    def test_it_was_registered_over_tls(self) -> None:
+        self.assertEqual(asap.RegistrationResponse(POOL, 1), self.answer)
+        self.assertEqual([(1, "psk:web")], [each[:2] for each in self.table()])
+
+
+class PlainUsersTests(SecuredTestCase):
+    """Users in the clear are answered where the operator wants that; nothing else is."""
+
+    access = keys(plain_users=True)
+
+    def test_resolution(self) -> None:
+        self.stage.up("user", host="10.0.9.9")
+        self.assertEqual([1], [each.identifier for each in self.stage.resolve("user", POOL).elements])
+
+    def test_the_rest(self) -> None:
+        self.stage.up("user", host="10.0.9.9")
+        for message in (asap.EndpointUnreachable(POOL, 1), asap.Registration(POOL, element(2, host="10.0.9.9"))):
+            answer, effects = self.refused("user", message)
+            self.assertEqual(SECURITY, causes(answer))
+            self.assertNotIn(Close("user"), effects)
+
+
+class IdentityTests(SecuredTestCase):
+    """Over TLS: who serves is said by identity, never by address."""
+
+    def test_without_an_identity(self) -> None:
+        """It may resolve and report, and nothing else."""
+        for name, credentials in (("nobody", ()), ("certificate", proved("dns:web")), ("reg", proved("psk:reg"))):
+            self.stage.up(name, credentials=credentials)
+            self.assertEqual([1], [each.identifier for each in self.stage.resolve(name, POOL).elements])
+            for message in (asap.Registration(POOL, element(2)), asap.Deregistration(POOL, 1)):
+                self.assertEqual(SECURITY, causes(self.refused(name, message)[0]), (name, message))
+        self.stage.up("user", credentials=(), host="10.0.8.8")
+        self.assertEqual([], self.stage.tell("user", asap.EndpointUnreachable(POOL, 1)))
+        self.assertEqual(
+            [asap.EndpointKeepAlive], [type(each) for each in self.stage.sent("web", self.stage.effects)[1:]]
+        )
+
+    def test_another_identity_from_its_address(self) -> None:
+        self.stage.up("mail", credentials=proved("psk:mail"))
+        for message, cause in (
+            (asap.Registration(POOL, element(1, port=81)), TAKEN),
+            (asap.Deregistration(POOL, 1), SECURITY),
+        ):
+            self.assertEqual(cause, causes(self.refused("mail", message)[0]))
+
+    def test_also_when_its_association_is_gone(self) -> None:
+        self.stage.lost("web")
+        self.stage.up("mail", credentials=proved("psk:mail"))
+        self.assertEqual(TAKEN, causes(self.refused("mail", asap.Registration(POOL, element(1)))[0]))
+
+    def test_its_identity_from_another_address(self) -> None:
+        """The element is asked whether it lives; it does not, so its place is free."""
+        self.stage.up("again", host="10.0.0.7", port=6000, credentials=proved("psk:web"))
+        dialled = self.stage.lost("web")
+        self.assertEqual([], self.stage.register("again", POOL, element(1, host="10.0.0.7")))
+        (place,) = self.stage.dialled(dialled)
+        granted = self.stage.sent("again", self.stage.refused(place))
+        self.assertEqual([asap.RegistrationResponse(POOL, 1)], granted)
+        self.assertEqual([(1, "psk:web")], [each[:2] for each in self.table()])
+
+    def test_a_twin_with_the_same_key(self) -> None:
+        """Two elements of one key and identifier: the first keeps it, as long as it answers."""
+        self.stage.up("twin", host="10.0.0.7", credentials=proved("psk:web"))
+        self.assertEqual([], self.stage.register("twin", POOL, element(1, host="10.0.0.7")))
+        before = len(self.stage.effects)
+        self.stage.tell("web", asap.EndpointKeepAliveAck(POOL, 1))
+        (answer,) = self.stage.sent("twin", self.stage.effects[before:])
+        self.assertEqual((True, TAKEN), (answer.rejected, causes(answer)))
+
+    def test_its_own_deregistration_from_another_address(self) -> None:
+        self.stage.up("again", host="10.0.0.7", credentials=proved("psk:web"))
+        self.assertEqual([asap.DeregistrationResponse(POOL, 1)], self.stage.tell("again", asap.Deregistration(POOL, 1)))
+        self.assertEqual([], self.table())
+
+    def test_somebody_else_answers_at_its_address(self) -> None:
+        """It is dialled, and another identity is there: it is gone, and nobody else is asked in its name."""
+        for credentials in (proved("psk:mail"), (), None):
+            self.setUp()
+            dialled = self.stage.lost("web")
+            effects = self.stage.met("other", dialled, credentials)
+            self.assertEqual([], self.stage.sent("other", effects))
+            self.assertIn(Close("other"), effects)
+            removed = self.stage.notified(effects, ElementRemoved)
+            self.assertEqual([ElementRemoved(POOL, 1, "unreachable")], removed)
+
+    def test_it_answers_at_its_address(self) -> None:
+        effects = self.stage.met("web again", self.stage.lost("web"), proved("psk:web"))
+        self.assertEqual([asap.EndpointKeepAlive], [type(each) for each in self.stage.sent("web again", effects)])
+        self.stage.tell("web again", asap.EndpointKeepAliveAck(POOL, 1))
+        self.assertEqual(1, len(self.table()))
+
+
+class OfferedTests(SecuredTestCase):
+    """TLS is offered: both are believed, but what has an owner belongs to it."""
+
+    access = keys(state=State.OFFERED)
+
+    def test_in_the_clear(self) -> None:
+        self.stage.up("clear", host="10.0.0.5")
+        (answer,) = self.stage.register("clear", POOL, element(2, host="10.0.0.5"))
+        self.assertEqual(asap.RegistrationResponse(POOL, 2), answer)
+        self.assertEqual([(1, "psk:web"), (2, "None")], [each[:2] for each in self.table()])
+
+    def test_never_back(self) -> None:
+        """What an identity registered is not changed in the clear, from whatever address."""
+        self.stage.up("clear")
+        answer, effects = self.refused("clear", asap.Registration(POOL, element(1, port=81)))
+        self.assertEqual(TAKEN, causes(answer))
+        self.assertNotIn(Close("clear"), effects)
+
+    def test_it_comes_back_with_a_key(self) -> None:
+        self.stage.up("clear", host="10.0.0.5")
+        self.stage.register("clear", POOL, element(2, host="10.0.0.5"))
+        self.stage.up("mail", host="10.0.0.5", credentials=proved("psk:mail"))
+        (answer,) = self.stage.register("mail", POOL, element(2, host="10.0.0.5"))
+        self.assertFalse(answer.rejected)
+        self.assertEqual([(1, "psk:web"), (2, "psk:mail")], [each[:2] for each in self.table()])
+
+    def test_a_wrong_key_is_told(self) -> None:
+        self.stage.up("reg", credentials=proved("psk:reg"))
+        self.assertEqual(SECURITY, causes(self.refused("reg", asap.Registration(POOL, element(3)))[0]))
