@@ -47,7 +47,7 @@ class AccessFileTests(SynchronousTestCase):
         for identity in ("psk:web1", "dns:web1.example"):
             one = standing(who, identity)
             self.assertEqual((parse_identity(identity), None), (one.owner(b"www"), one.owner(b"api")))
-            self.assertTrue(one.owns(parse_identity("psk:web1")))
+            self.assertIn(parse_identity("psk:web1"), one.owned)
         self.assertIsNotNone(standing(who, "psk:web2").owner(b"api"))
         self.assertEqual(
             ["r", "o", "o"], [self.roles(who, each) for each in ("psk:reg2", "psk:alice", "dns:bob.example")]
