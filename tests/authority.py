@@ -1,4 +1,4 @@
-"""Every rule of C{rserpool.core.authority} with a question that it answers.
+"""Every rule of C{rserpool.core.rules} with a question that it answers.
 
 C{python -m tests.authority} writes docs/authority.md, which shows the rules as one table; a test asks all the
 questions, and compares the page.
@@ -14,11 +14,11 @@ from typing import Any
 
 from rserpool.core import TcpTransport, TransportAddress, authority
 from rserpool.core.access import PLAIN, Access, Principal, Standing, State
-from rserpool.core.authority import RULES
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element, Watch
 from rserpool.core.identity import Identity
-from rserpool.core.rules import Rule, What, Who
+from rserpool.core.rules import RULES
+from rserpool.core.ruling import Rule, What, Who
 from tests.core.handlespace.elements import HOME, PEER, handlespace
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "authority.md"
@@ -211,12 +211,13 @@ QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str,
 _ABOUT = """\
 # Who may do what to an element
 
-Generated from `rserpool.core.authority` by `python -m tests.authority`; a test compares. That module decides, and
-everybody asks it: the registrar's side towards elements and users (ASAP), and its side towards other registrars
-(ENRP). An element is removed where the table says so, and nowhere else. In a plain scope nobody is authenticated: an
-element is known by its association and its address, a registrar by its association. In a secured one identities count:
-what each may be is said by keys, or by a file (see [](operations.md)), and an element belongs to the identity that
-registered it. Where TLS is only offered, the rows about a plain scope hold for who comes in the clear.
+Generated from `rserpool.core.rules` by `python -m tests.authority`; a test compares. Everybody asks
+`rserpool.core.authority`, which finds out who is who, and reads the answer there: the registrar's side towards elements
+and users (ASAP), and its side towards other registrars (ENRP). An element is removed where the table says so, and nowhere
+else. In a plain scope nobody is authenticated: an element is known by its association and its address, a registrar by its
+association. In a secured one identities count: what each may be is said by keys, or by a file (see [](operations.md)),
+and an element belongs to the identity that registered it. Where TLS is only offered, the rows about a plain scope hold
+for who comes in the clear.
 
 "We" are one registrar, and an element is *ours* if we are its home. A rule without an RFC is this package's own, where
 the RFCs leave it open.

@@ -1,9 +1,9 @@
-"""Who may register, change, remove, report and claim an element, and speak for it: every such rule of a registrar.
+"""Who may register, change, remove, report and claim an element, and speak for it: whoever acts asks here first.
 
-Each function below is one question: it finds out who asks (L{Who}), and reads the answer (L{Rule}) in L{RULES}. Whoever
-acts asks here first, and what is removed is removed for the reason (C{why}) of a rule. docs/authority.md shows the
-same table. What somebody may be is said in L{rserpool.core.access}. In a plain scope an element is known by its
-association and address, and a registrar by its association; in a secured one by an identity, which each has to prove.
+Each function below is one question: it finds out who asks (L{Who}), and reads the answer in
+L{RULES<rserpool.core.rules.RULES>}. What is removed is removed for the reason (C{why}) of a rule. What somebody may be
+is said in L{rserpool.core.access}. In a plain scope an element is known by its association and address, and a registrar by
+its association; in a secured one by an identity, which each has to prove.
 """
 
 from __future__ import annotations
@@ -14,129 +14,15 @@ from typing import Final, Protocol
 from rserpool.core.access import Access, Standing
 from rserpool.core.addresses import TransportAddress, same_place
 from rserpool.core.effects import Association
-from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.changes import Why
 from rserpool.core.handlespace.element import Element
-from rserpool.core.rules import Rule, Ruling, What, Who
+from rserpool.core.rules import RULES
+from rserpool.core.ruling import Rule, What, Who
 from rserpool.core.wire.transports import UserTransport, encode_transport
 
 MOST_OF_A_MACHINE = 32
 """So many registrars may be at one machine."""
 
-_SECURITY = Rule(Ruling.REFUSED, "5352 2.1", CauseCode.REJECTED_FOR_SECURITY)
-_CLEAR = Rule(Ruling.REFUSED, "5352 9.3", CauseCode.REJECTED_FOR_SECURITY)
-_NOBODY = Rule(Ruling.REFUSED, "5355 2.1", CauseCode.REJECTED_FOR_SECURITY)
-_FOREIGN = Rule(Ruling.REFUSED, "5352 3.2", CauseCode.REJECTED_FOR_SECURITY)
-_IGNORED = Rule(Ruling.IGNORED)
-
-RULES: Final[dict[What, dict[Who, Rule]]] = {
-    What.REGISTER: {
-        Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.1"),
-        Who.CLEAR: _CLEAR,
-        Who.NO_ELEMENT: _NOBODY,
-        Who.ELEMENT: Rule(Ruling.ALLOWED, "5355 2.1"),
-        Who.UNREAL: Rule(Ruling.REFUSED, "5352 2.2.1", CauseCode.INVALID_VALUES),
-        Who.TCP: _SECURITY,
-    },
-    What.CHANGE: {
-        Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.1"),
-        Who.RIVAL: Rule(Ruling.WAITS, "5352 3.5"),
-        Who.STRANGER: Rule(Ruling.REFUSED, "5354 3.12", CauseCode.NON_UNIQUE_PE_IDENTIFIER),
-        Who.OWNER: Rule(Ruling.WAITS, "5355 2.2"),
-        Who.NOT_OWNER: Rule(Ruling.REFUSED, "5355 2.2", CauseCode.NON_UNIQUE_PE_IDENTIFIER),
-        Who.CLEAR: _CLEAR,
-        Who.NO_ELEMENT: _NOBODY,
-        Who.TCP: _SECURITY,
-    },
-    What.DEREGISTER: {
-        Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.2"),
-        Who.ELEMENT: Rule(Ruling.ALLOWED, "5352 3.2"),
-        Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.2", removes=Why.DEREGISTERED),
-        Who.OWNER: Rule(Ruling.ALLOWED, "5355 2.3", removes=Why.DEREGISTERED),
-        Who.RIVAL: _FOREIGN,
-        Who.STRANGER: _FOREIGN,
-        Who.NOT_OWNER: Rule(Ruling.REFUSED, "5355 2.3", CauseCode.REJECTED_FOR_SECURITY),
-        Who.CLEAR: _CLEAR,
-        Who.NO_ELEMENT: _NOBODY,
-        Who.TCP: _SECURITY,
-    },
-    What.ACKNOWLEDGE: {
-        Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.4"),
-        Who.ASKED: Rule(Ruling.ALLOWED, "5352 3.5"),
-        **dict.fromkeys((Who.RIVAL, Who.STRANGER, Who.OWNER, Who.TCP, Who.NOT_OURS), _IGNORED),
-        **dict.fromkeys((Who.NOT_OWNER, Who.CLEAR, Who.NO_ELEMENT), Rule(Ruling.IGNORED, "5355 2.6")),
-    },
-    What.RESOLVE: {
-        Who.ANYBODY: Rule(Ruling.ALLOWED, "5352 3.3"),
-        Who.PLAIN_USER: Rule(Ruling.ALLOWED, "5352 9.3"),
-        Who.CLEAR: _CLEAR,
-    },
-    What.REPORT: {
-        Who.CLEAR: _CLEAR,
-        Who.NOT_OURS: Rule(Ruling.PROBED, "5352 3.5"),
-        Who.FEW: Rule(Ruling.PROBED, "5352 3.5"),
-        Who.MANY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
-    },
-    What.REMOVE: {
-        Who.LIFETIME: Rule(Ruling.ALLOWED, "5352 2.2.1", removes=Why.EXPIRED),
-        Who.SILENCE: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.SILENT),
-        Who.NO_WAY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
-        Who.MISTAKEN: Rule(Ruling.ALLOWED, "5355 2.6", removes=Why.UNREACHABLE),
-        Who.REVOKED: Rule(Ruling.ALLOWED, "5355 2.1", removes=Why.REVOKED),
-        Who.UNANSWERED: Rule(Ruling.PASSED_ON, "5352 3.5"),
-        Who.POOL: Rule(Ruling.ALLOWED, "5352 3.1", removes=Why.INCONSISTENT),
-    },
-    What.SPEAK: {
-        Who.SAME: Rule(Ruling.ALLOWED, "5353 3.4.1"),
-        Who.NEW: Rule(Ruling.ALLOWED, "5353 3.4.1"),
-        Who.ELSEWHERE: _IGNORED,
-        Who.CROWD: _IGNORED,
-        Who.OTHER: Rule(Ruling.ABORTED),
-        Who.US: Rule(Ruling.CLOSED),
-        Who.NOBODY: Rule(Ruling.ANSWERED, "5353 3.1"),
-    },
-    What.TELL: {
-        Who.TO_US: Rule(Ruling.ALLOWED, "5353 2.1"),
-        Who.TO_ANOTHER: _IGNORED,
-    },
-    What.ANNOUNCE: {
-        **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.3.1")),
-        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
-    },
-    What.LIST: {
-        **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.6.3")),
-        Who.MENTOR: Rule(Ruling.ALLOWED, "5353 3.2.3"),
-        Who.CLAIMANT: Rule(Ruling.INSISTED),
-        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
-    },
-    What.DELETE: {
-        Who.HOME: Rule(Ruling.ALLOWED, "5353 3.3.2", removes=Why.DELETED),
-        Who.OF_OURS: Rule(Ruling.PROBED, "5352 3.5"),
-        Who.NOT_HOME: _IGNORED,
-    },
-    What.OMIT: {
-        Who.HOME: Rule(Ruling.ALLOWED, "5353 3.6.3", removes=Why.UNMENTIONED),
-        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
-    },
-    What.SUGGEST: {
-        Who.HOME: Rule(Ruling.ALLOWED),
-        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
-    },
-    What.CLAIM: {
-        Who.OF_US: Rule(Ruling.DENIED, "5353 3.5.1"),
-        Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
-        Who.OF_NOBODY: Rule(Ruling.AGREED, "5353 3.5.1"),
-        Who.UNFAITHFUL: _IGNORED,
-        Who.GREATER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
-        Who.SMALLER: Rule(Ruling.IGNORED, "5353 3.5.1"),
-    },
-    What.ENFORCE: {
-        Who.OF_US: Rule(Ruling.DISOWNED, "5353 3.5.2"),
-        Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.2"),
-        Who.OF_A_LIVING: Rule(Ruling.QUESTIONED),
-        Who.OF_NOBODY: _IGNORED,
-    },
-}
 _REGISTER, _CHANGE, _ACKNOWLEDGE = RULES[What.REGISTER], RULES[What.CHANGE], RULES[What.ACKNOWLEDGE]
 
 

@@ -1,133 +1,127 @@
-"""The words of L{rserpool.core.authority}: what somebody wants, who wants it, and what comes of it."""
+"""Every rule about elements and registrars: who may do what, and what comes of it; docs/authority.md shows this table.
+
+L{rserpool.core.authority} finds out who asks.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, StrEnum
+from typing import Final
 
-from rserpool.core.errors import CauseCode, ImpossibleEvent, Rejected
+from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.changes import Why
+from rserpool.core.ruling import Rule, Ruling, What, Who
 
+_SECURITY = Rule(Ruling.REFUSED, "5352 2.1", CauseCode.REJECTED_FOR_SECURITY)
+_CLEAR = Rule(Ruling.REFUSED, "5352 9.3", CauseCode.REJECTED_FOR_SECURITY)
+_NOBODY = Rule(Ruling.REFUSED, "5355 2.1", CauseCode.REJECTED_FOR_SECURITY)
+_FOREIGN = Rule(Ruling.REFUSED, "5352 3.2", CauseCode.REJECTED_FOR_SECURITY)
+_IGNORED = Rule(Ruling.IGNORED)
 
-class What(StrEnum):
-    """What somebody wants. The value: in words."""
-
-    REGISTER = "register a new element"
-    CHANGE = "register an element that is there"
-    DEREGISTER = "deregister an element"
-    ACKNOWLEDGE = "answer a keep-alive for an element"
-    RESOLVE = "resolve a pool, and hear of its changes"
-    REPORT = "report an element unreachable"
-    REMOVE = "remove an element unasked"
-    SPEAK = "speak as a registrar"
-    TELL = "tell or ask a registrar something (any message of ENRP)"
-    ANNOUNCE = "announce an element (ADD_PE)"
-    LIST = "have an element in its handle table"
-    DELETE = "announce that an element is gone (DEL_PE)"
-    OMIT = "leave an element out of its own table"
-    SUGGEST = "suggest that we take an element over"
-    CLAIM = "claim a registrar's elements"
-    ENFORCE = "take a registrar's elements over"
-
-
-class Who(StrEnum):
-    """Who wants it. The value: in words."""
-
-    ANYBODY = "anybody"
-    CLEAR = "anybody in the clear, where TLS is required"
-    PLAIN_USER = "anybody in the clear, where TLS is required and users in the clear are answered"
-    NO_ELEMENT = "over TLS, who proves no identity that may serve in the pool"
-    ELEMENT = "over TLS, who proves an identity that may serve in the pool"
-    NOT_OWNER = "who does not prove the identity that registered it"
-    OWNER = "who proves the identity that registered it, over any other association"
-    SCTP = "anybody over SCTP"
-    TCP = "anybody over TCP"
-    UNREAL = "with no address of its own association"
-    ITSELF = "the association over which it registered, or another from the ASAP transport recorded for it"
-    RIVAL = "another association, while the element is ours and has none"
-    STRANGER = "any other association"
-    NOT_OURS = "anybody, for an element of another registrar"
-    ASKED = "its ASAP transport, for an element of another registrar that we asked"
-    FEW = "users at no more than MAX-BAD-PE-REPORT machines"
-    MANY = "users at more than MAX-BAD-PE-REPORT machines"
-    LIFETIME = "we, when the registration life of one of ours ends"
-    SILENCE = "we, when one of ours does not answer a keep-alive"
-    NO_WAY = "we, when the ASAP transport of one of ours cannot be reached"
-    UNANSWERED = "we, when one of another registrar, which was reported, cannot be reached or does not answer us"
-    REVOKED = "we, when the identity that registered one of ours may not serve in the pool any more"
-    MISTAKEN = "we, when somebody else answers where we dial one of ours"
-    POOL = "we, when a registrar tells of its pool with smaller attributes (policy, transport type, transport use)"
-    US = "who says that it is us"
-    NOBODY = "who says that it is no registrar (identifier 0)"
-    SAME = "an association that spoke for it before"
-    OTHER = "an association that spoke for another before"
-    NEW = "a new association, from its addresses or while it has no other"
-    ELSEWHERE = "a new association from other addresses, while it has one"
-    CROWD = "a new association, for one registrar more than a machine, or all together, may have"
-    TO_US = "who names us as the receiver, or nobody"
-    TO_ANOTHER = "who names another registrar as the receiver"
-    FIRST = "its home registrar, of an element that is new to us"
-    MENTOR = "our mentor, while we have no handlespace, of an element of anybody that is new to us"
-    HOME = "its home registrar"
-    NEW_HOME = "its new home, of an element that was ours until now"
-    CLAIMANT = "its new home, of an element of ours that registered over an association that is up"
-    NOT_HOME = "any other registrar"
-    OF_OURS = "any registrar, of an element that is ours"
-    OF_US = "any registrar, of us"
-    OF_ANOTHER = "any registrar, of another"
-    OF_NOBODY = "any registrar, of one that is no peer of ours and owns nothing"
-    OF_A_LIVING = "any registrar, of one that speaks with us"
-    UNFAITHFUL = "who claimed them before and let it pass, or anybody once that has happened twice"
-    GREATER = "a registrar with a greater identifier, while we claim them"
-    SMALLER = "a registrar with a smaller identifier, while we claim them"
-
-
-class Ruling(Enum):
-    """What comes of it. The value: in words."""
-
-    ALLOWED = "allowed"
-    REFUSED = "refused"
-    IGNORED = "ignored"
-    WAITS = "waits while the element is asked: refused if it answers, else allowed"
-    PROBED = "the element is asked whether it lives"
-    PASSED_ON = "its home is told (DEL_PE), which asks it and removes it"
-    INSISTED = "ignored, and the element is announced again"
-    AGREED = "acknowledged, and nothing is changed"
-    QUESTIONED = "the registrar is asked whether it lives: ignored if it answers, else allowed"
-    DENIED = "ignored, and we announce that we live"
-    DISOWNED = "they are its, until they register with us again as they are told to; we announce that we live"
-    ANSWERED = "questions are answered, all else is ignored"
-    CLOSED = "the association is closed"
-    ABORTED = "the association is aborted"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One answer.
-
-    @ivar section: the RFC and its section; C{""} where none says it.
-    @ivar cause: what the refusal says.
-    @ivar removes: why an element is removed by this.
-    """
-
-    ruling: Ruling
-    section: str = ""
-    cause: CauseCode | None = None
-    removes: Why | None = None
-
-    @property
-    def allowed(self) -> bool:
-        """Whether it may be done."""
-        return self.ruling is Ruling.ALLOWED
-
-    @property
-    def why(self) -> Why:
-        """Why the element is removed; L{ImpossibleEvent} is raised if this rule removes nothing."""
-        if self.removes is None:
-            raise ImpossibleEvent(self, "a removal")
-        return self.removes
-
-    def demand(self, information: bytes = b"") -> None:
-        """Go on only if it is not refused; else L{Rejected} is raised, with C{information} about it."""
-        if self.cause is not None:
-            raise Rejected(self.cause, information)
+RULES: Final[dict[What, dict[Who, Rule]]] = {
+    What.REGISTER: {
+        Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.1"),
+        Who.CLEAR: _CLEAR,
+        Who.NO_ELEMENT: _NOBODY,
+        Who.ELEMENT: Rule(Ruling.ALLOWED, "5355 2.1"),
+        Who.UNREAL: Rule(Ruling.REFUSED, "5352 2.2.1", CauseCode.INVALID_VALUES),
+        Who.TCP: _SECURITY,
+    },
+    What.CHANGE: {
+        Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.1"),
+        Who.RIVAL: Rule(Ruling.WAITS, "5352 3.5"),
+        Who.STRANGER: Rule(Ruling.REFUSED, "5354 3.12", CauseCode.NON_UNIQUE_PE_IDENTIFIER),
+        Who.OWNER: Rule(Ruling.WAITS, "5355 2.2"),
+        Who.NOT_OWNER: Rule(Ruling.REFUSED, "5355 2.2", CauseCode.NON_UNIQUE_PE_IDENTIFIER),
+        Who.CLEAR: _CLEAR,
+        Who.NO_ELEMENT: _NOBODY,
+        Who.TCP: _SECURITY,
+    },
+    What.DEREGISTER: {
+        Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.2"),
+        Who.ELEMENT: Rule(Ruling.ALLOWED, "5352 3.2"),
+        Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.2", removes=Why.DEREGISTERED),
+        Who.OWNER: Rule(Ruling.ALLOWED, "5355 2.3", removes=Why.DEREGISTERED),
+        Who.RIVAL: _FOREIGN,
+        Who.STRANGER: _FOREIGN,
+        Who.NOT_OWNER: Rule(Ruling.REFUSED, "5355 2.3", CauseCode.REJECTED_FOR_SECURITY),
+        Who.CLEAR: _CLEAR,
+        Who.NO_ELEMENT: _NOBODY,
+        Who.TCP: _SECURITY,
+    },
+    What.ACKNOWLEDGE: {
+        Who.ITSELF: Rule(Ruling.ALLOWED, "5352 3.4"),
+        Who.ASKED: Rule(Ruling.ALLOWED, "5352 3.5"),
+        **dict.fromkeys((Who.RIVAL, Who.STRANGER, Who.OWNER, Who.TCP, Who.NOT_OURS), _IGNORED),
+        **dict.fromkeys((Who.NOT_OWNER, Who.CLEAR, Who.NO_ELEMENT), Rule(Ruling.IGNORED, "5355 2.6")),
+    },
+    What.RESOLVE: {
+        Who.ANYBODY: Rule(Ruling.ALLOWED, "5352 3.3"),
+        Who.PLAIN_USER: Rule(Ruling.ALLOWED, "5352 9.3"),
+        Who.CLEAR: _CLEAR,
+    },
+    What.REPORT: {
+        Who.CLEAR: _CLEAR,
+        Who.NOT_OURS: Rule(Ruling.PROBED, "5352 3.5"),
+        Who.FEW: Rule(Ruling.PROBED, "5352 3.5"),
+        Who.MANY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
+    },
+    What.REMOVE: {
+        Who.LIFETIME: Rule(Ruling.ALLOWED, "5352 2.2.1", removes=Why.EXPIRED),
+        Who.SILENCE: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.SILENT),
+        Who.NO_WAY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
+        Who.MISTAKEN: Rule(Ruling.ALLOWED, "5355 2.6", removes=Why.UNREACHABLE),
+        Who.REVOKED: Rule(Ruling.ALLOWED, "5355 2.1", removes=Why.REVOKED),
+        Who.UNANSWERED: Rule(Ruling.PASSED_ON, "5352 3.5"),
+        Who.POOL: Rule(Ruling.ALLOWED, "5352 3.1", removes=Why.INCONSISTENT),
+    },
+    What.SPEAK: {
+        Who.SAME: Rule(Ruling.ALLOWED, "5353 3.4.1"),
+        Who.NEW: Rule(Ruling.ALLOWED, "5353 3.4.1"),
+        Who.ELSEWHERE: _IGNORED,
+        Who.CROWD: _IGNORED,
+        Who.OTHER: Rule(Ruling.ABORTED),
+        Who.US: Rule(Ruling.CLOSED),
+        Who.NOBODY: Rule(Ruling.ANSWERED, "5353 3.1"),
+    },
+    What.TELL: {
+        Who.TO_US: Rule(Ruling.ALLOWED, "5353 2.1"),
+        Who.TO_ANOTHER: _IGNORED,
+    },
+    What.ANNOUNCE: {
+        **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.3.1")),
+        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
+    },
+    What.LIST: {
+        **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.6.3")),
+        Who.MENTOR: Rule(Ruling.ALLOWED, "5353 3.2.3"),
+        Who.CLAIMANT: Rule(Ruling.INSISTED),
+        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
+    },
+    What.DELETE: {
+        Who.HOME: Rule(Ruling.ALLOWED, "5353 3.3.2", removes=Why.DELETED),
+        Who.OF_OURS: Rule(Ruling.PROBED, "5352 3.5"),
+        Who.NOT_HOME: _IGNORED,
+    },
+    What.OMIT: {
+        Who.HOME: Rule(Ruling.ALLOWED, "5353 3.6.3", removes=Why.UNMENTIONED),
+        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
+    },
+    What.SUGGEST: {
+        Who.HOME: Rule(Ruling.ALLOWED),
+        **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
+    },
+    What.CLAIM: {
+        Who.OF_US: Rule(Ruling.DENIED, "5353 3.5.1"),
+        Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
+        Who.OF_NOBODY: Rule(Ruling.AGREED, "5353 3.5.1"),
+        Who.UNFAITHFUL: _IGNORED,
+        Who.GREATER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
+        Who.SMALLER: Rule(Ruling.IGNORED, "5353 3.5.1"),
+    },
+    What.ENFORCE: {
+        Who.OF_US: Rule(Ruling.DISOWNED, "5353 3.5.2"),
+        Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.2"),
+        Who.OF_A_LIVING: Rule(Ruling.QUESTIONED),
+        Who.OF_NOBODY: _IGNORED,
+    },
+}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core.authority import RULES
 from rserpool.core.errors import ImpossibleEvent, Rejected
 from rserpool.core.handlespace.changes import Why
-from rserpool.core.rules import Ruling, What, Who
+from rserpool.core.rules import RULES
+from rserpool.core.ruling import Ruling, What, Who
 from tests.authority import PAGE, QUESTIONS, page
 
 

@@ -14,7 +14,7 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.events import Audited, OutOfPlace
 from rserpool.core.peering.peers import Peer, PeerList, swapped
 from rserpool.core.peering.replica import Replica
-from rserpool.core.rules import What
+from rserpool.core.ruling import What
 from rserpool.core.wire import enrp
 from rserpool.core.wire.enrp import PoolEntry
 

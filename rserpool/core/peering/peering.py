@@ -28,7 +28,7 @@ from rserpool.core.peering.table import TABLE, TableSessions
 from rserpool.core.peering.takeover import TAKEOVER, Takeovers
 from rserpool.core.peering.updates import Updates
 from rserpool.core.profiles import Profile
-from rserpool.core.rules import Ruling, What
+from rserpool.core.ruling import Ruling, What
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.enrp import UpdateAction
 from rserpool.core.wire.parameters import ServerInformation

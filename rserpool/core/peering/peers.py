@@ -12,7 +12,7 @@ from rserpool.core.addresses import TransportAddress, is_name, machine, scope
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.profiles import Profile
-from rserpool.core.rules import Rule
+from rserpool.core.ruling import Rule
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport, ServerInformation
 

@@ -27,7 +27,7 @@ from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.pool import Pool
-from rserpool.core.rules import Ruling, What, Who
+from rserpool.core.ruling import Ruling, What, Who
 from rserpool.core.wire.enrp import PoolEntry
 from rserpool.core.wire.parameters import PoolElementParameter
 

@@ -21,7 +21,7 @@ from rserpool.core.peering.peers import PeerList
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
 from rserpool.core.profiles import Profile
-from rserpool.core.rules import Ruling, What
+from rserpool.core.ruling import Ruling, What
 from rserpool.core.wire import enrp
 
 TAKEOVER: Final = "takeover"

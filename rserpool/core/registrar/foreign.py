@@ -10,7 +10,7 @@ from rserpool.core.effects import Abort, Close, Send
 from rserpool.core.handlespace.changes import Doubted, Outcome
 from rserpool.core.handlespace.element import Element
 from rserpool.core.registrar.clients import Client
-from rserpool.core.rules import Ruling
+from rserpool.core.ruling import Ruling
 from rserpool.core.wire import asap
 
 FOREIGN: Final = "foreign"

@@ -14,7 +14,7 @@ from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.supervision import Supervision
-from rserpool.core.rules import Ruling
+from rserpool.core.ruling import Ruling
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import (
     DATA_ONLY,

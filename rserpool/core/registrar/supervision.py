@@ -18,7 +18,7 @@ from rserpool.core.profiles import Profile
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.events import SupervisionStretched
 from rserpool.core.registrar.foreign import Foreign
-from rserpool.core.rules import Who
+from rserpool.core.ruling import Who
 from rserpool.core.wire import asap
 
 ELEMENTS: Final = "elements"
