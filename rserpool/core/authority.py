@@ -2,8 +2,8 @@
 
 Each function below is one question: it finds out who asks (L{Who}), and reads the answer in
 L{RULES<rserpool.core.rules.RULES>}. What is removed is removed for the reason (C{why}) of a rule. What somebody may be
-is said in L{rserpool.core.access}. In a plain scope an element is known by its association and address, and a registrar by
-its association; in a secured one by an identity, which each has to prove.
+is said in L{rserpool.core.access}. In a plain scope an element is known by its association and address, and a registrar
+by its association; in a secured one by an identity, which each has to prove.
 """
 
 from __future__ import annotations
