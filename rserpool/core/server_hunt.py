@@ -112,6 +112,16 @@ class ServerHunt:
         self.answered()
         return effects
 
+    def again(self, now: float) -> list[Effect]:
+        """We have another identity: leave the home, and prove it there anew."""
+        if self.home is None:
+            return []
+        # A shutdown would keep us from dialling it at once.
+        effects: list[Effect] = [Abort(self.home)]
+        self._preferred = self.address
+        self.home = self.address = None
+        return effects + self.hunt(now)
+
     def answered(self) -> None:
         """The home gave a good answer, which no connection is: pauses are short again."""
         self._pause = 0.0

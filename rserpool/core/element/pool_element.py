@@ -8,7 +8,7 @@ from dataclasses import replace
 from rserpool.core.addresses import TransportAddress, same_place
 from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Association, Effect, Notify, Send
+from rserpool.core.effects import Abort, Association, Effect, Notify, Send
 from rserpool.core.element import registration
 from rserpool.core.element.events import ErrorReceived, NoRegistrarFound, OutOfPlace
 from rserpool.core.element.membership import TELL_AFTER, Membership, check_use
@@ -25,7 +25,12 @@ class PoolElement:
     """Holds the procedures of a pool element.
 
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
+
+    @ivar secured: whether it has an identity, which it proves over TLS: then nobody is believed who has proved nothing,
+        and nothing is sent in the clear (RFC 5355 sections 2.1 and 2.6).
     """
+
+    secured = False
 
     def __init__(self, registrars: Sequence[TransportAddress], *, profile: Profile, random: Dice) -> None:
         self._profile = profile
@@ -166,6 +171,8 @@ class PoolElement:
         credentials: Credentials = None,
     ) -> list[Effect]:
         """An association is up: one that the hunt opened, or a registrar's."""
+        if self.secured and not credentials:
+            return [Abort(association), *(self.connect_failed(peer, now) if outbound else ())]
         self._peers[association] = peer
         if not outbound:
             registrar = next((known for known in self._hunt.known if same_place(known, peer)), None)
@@ -175,6 +182,10 @@ class PoolElement:
             peer = registrar
         effects = self._hunt.association_up(association, peer)
         return effects + self._home_changed(now) if self._hunt.home == association else effects
+
+    def identity_changed(self, now: float) -> list[Effect]:
+        """It has another key or certificate: it proves that to its home, and registers anew."""
+        return [*self._hunt.again(now), *self._home_changed(now)] if self._hunt.home is not None else []
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """A registrar could not be reached."""
@@ -201,6 +212,8 @@ class PoolElement:
 
     def receive(self, association: Association, message: asap.Message, now: float) -> list[Effect]:
         """An ASAP message arrived."""
+        if self.secured and association not in self._peers:
+            return []
         match message:
             case asap.EndpointKeepAlive():
                 return self._keep_alive(association, message, now)

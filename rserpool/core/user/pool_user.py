@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Association, Close, Effect, Notify, Send
+from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
 from rserpool.core.identity import Credentials
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
@@ -28,7 +28,12 @@ class PoolUser:
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
     Outcomes (L{Resolved<rserpool.user.Resolved>} and others) come as
     L{Notify<rserpool.core.effects.Notify>}.
+
+    @ivar secured: whether registrars have to prove who they are: then none is believed that has proved nothing (RFC
+        5355 section 2.7).
     """
+
+    secured = False
 
     def __init__(
         self,
@@ -166,12 +171,20 @@ class PoolUser:
         credentials: Credentials = None,
     ) -> list[Effect]:
         """An association or connection that the hunt opened is up."""
+        if self.secured and not credentials:
+            return [Abort(association), *(self.connect_failed(peer, now) if outbound else ())]
         if not outbound:
             return []
         effects = self._hunt.association_up(association, peer)
         if self._hunt.home != association:
             return effects
         return [*effects, Notify(HomeChanged(peer)), *self._reports(now), *self._resolution.home_found(now)]
+
+    def identity_changed(self, now: float) -> list[Effect]:
+        """It has another key or certificate, or trusts others: it looks at its registrar anew."""
+        if self._hunt.home is None:
+            return []
+        return [*self._hunt.again(now), *self._resolution.home_lost(now)]
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """A registrar could not be reached."""
