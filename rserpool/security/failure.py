@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+_LONGEST: Final = 500
+
 
 class TlsFailure(Exception):
     """A handshake failed, or a record that came in is not the peer's.
 
     Its text says why. The connection is of no use any more; what is left to send says so to the peer.
     """
+
+    def __init__(self, why: str) -> None:
+        # A part of it may be the peer's words.
+        super().__init__("".join(each if each.isprintable() else "?" for each in why[:_LONGEST]))
 
 
 NOT_TLS: Final = "it speaks no TLS here"

@@ -101,7 +101,16 @@ class Recorder:
 
 
 class SctpHarness(_Base):
-    """Stacks, endpoints and associations to test with; L{makeStack} is what a backend has to supply."""
+    """Stacks, endpoints and associations to test with; L{makeStack} is what a backend has to supply.
+
+    @ivar streams: whether streams keep their numbers, and messages may be unordered: what travels within TLS has one
+        stream (RFC 3436 section 6.2).
+    @ivar reports_undelivered: whether a message that the stack took and that did not arrive is told; within TLS it is a
+        record like any other, and nobody knows what was in it.
+    """
+
+    streams = True
+    reports_undelivered = True
 
     timeout = 20
     host = "127.0.0.1"
@@ -128,6 +137,10 @@ class SctpHarness(_Base):
             await done
 
     # Building blocks.
+
+    def seen(self, data: bytes, ppid: int, stream: int, unordered: bool) -> tuple[bytes, int, int, bool]:
+        """How a message arrives that was sent like this."""
+        return (data, ppid, stream, unordered) if self.streams else (data, ppid, 0, False)
 
     def _noticed(self) -> None:
         for pair in [pair for pair in self._conditions if pair[0]()]:

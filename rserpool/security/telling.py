@@ -1,0 +1,45 @@
+"""Tells the log of failed handshakes: whoever makes them fail does not fill it (RFC 5352 section 9.2)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from rserpool.core.addresses import machine
+
+MINUTE: Final = 60.0
+OF_ALL: Final = 20
+"""So many lines a minute; one for each machine and reason."""
+
+
+class Log(Protocol):
+    """A C{twisted.logger.Logger} is one."""
+
+    def warn(self, format: str | None = None, **values: Any) -> object:
+        """A line that somebody should read."""
+
+
+class Suspects:
+    """Those whose handshakes failed in the present minute."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._since = 0.0
+        self._told: set[tuple[str, str]] = set()
+        self._more = 0
+
+    def failed(self, peer: str, host: str, why: str, now: float) -> None:
+        """The handshake with a peer at this IP address has failed.
+
+        @param now: monotonic seconds.
+        """
+        if now - self._since >= MINUTE:
+            if self._more:
+                self._log.warn("{more} more TLS handshakes failed within a minute", more=self._more)
+            self._since, self._more = now, 0
+            self._told.clear()
+        told = machine(host), why
+        if told in self._told or len(self._told) >= OF_ALL:
+            self._more += 1
+        else:
+            self._told.add(told)
+            self._log.warn("TLS with {peer} failed: {why}", peer=peer, why=why)
