@@ -1,0 +1,339 @@
+"""One association over which TLS is spoken (RFC 3436): it is up once the handshake is over."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+from typing import Any
+
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.core.errors import WireError
+from rserpool.core.identity import Credentials, Identity
+from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
+from rserpool.sctp.interfaces import ISctpAssociation
+from rserpool.sctp.tls.channel import Rule
+from rserpool.sctp.tls.place import Place
+from rserpool.security.engine import TlsConnection
+from rserpool.security.failure import TlsFailure
+from rserpool.security.hello import is_client_hello, random_of
+from rserpool.security.records import each_record, is_record
+from rserpool.security.way import RECORD
+
+_log = Logger()
+GOODBYE = 1.0
+"""Seconds that a peer may take to hear why its handshake failed."""
+
+
+class HandshakeFailed(ConnectError):
+    """There is an association with the peer, and nothing can be said over it: the text says why."""
+
+
+@implementer(ISctpAssociation)
+class TlsAssociation:
+    """See L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}.
+
+    @ivar inner: the association beneath it.
+    @ivar failure: why its handshake failed, or TLS ended.
+    """
+
+    __slots__ = (
+        "_closing", "_expected", "_handler", "_hello", "_lost", "_ppid", "_queue", "_queued", "_received", "_timer",
+        "_tls", "_told_paused", "_up", "credentials", "endpoint", "failure", "framing", "inner", "outbound", "peer",
+        "waiting",
+    )  # fmt: skip
+
+    def __init__(self, endpoint: Place, inner: ISctpAssociation, expected: Collection[Identity] | None) -> None:
+        self.endpoint = endpoint
+        self.inner: Any = inner
+        self.peer = inner.peer
+        self.outbound = inner.outbound
+        self.credentials: Credentials = None
+        self.framing = endpoint.channel.framing
+        self.failure: str | None = None
+        # What came in while others had their turn; None while it is ours.
+        self.waiting: bytearray | None = None
+        self._ppid = self.framing.ppid
+        self._handler = endpoint.handler
+        self._expected = expected
+        self._tls: TlsConnection | None = None
+        self._hello = b""
+        self._queue: deque[tuple[bytes, int]] = deque()
+        self._queued = 0
+        self._received = bytearray()
+        self._timer: IDelayedCall | None = None
+        self._up = self._closing = self._lost = self._told_paused = False
+
+    def __repr__(self) -> str:
+        return f"<TLS over {self.inner!r}>"
+
+    # What users call.
+
+    @property
+    def established(self) -> bool:
+        """Whether it is up."""
+        return bool(self._up and self.inner.established)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait."""
+        return int(self._queued + self.inner.buffered)
+
+    @property
+    def encapsulated(self) -> bool:
+        return bool(self.inner.encapsulated)
+
+    @property
+    def peer_addresses(self) -> tuple[str, ...]:
+        return tuple(self.inner.peer_addresses)
+
+    @property
+    def local_addresses(self) -> tuple[str, ...]:
+        return tuple(self.inner.local_addresses)
+
+    @property
+    def smoothed_round_trip(self) -> float | None:
+        return self.inner.smoothed_round_trip if self._up else None
+
+    def send(self, data: bytes, ppid: int = 0, stream: int = 0, unordered: bool = False) -> None:
+        check_message(data, stream)
+        if self._up and not self._queue:
+            if not self._closing:
+                self._write(self.framing.wrap(data, ppid))
+        elif not self._lost and not self._closing:
+            self._queue.append((data, ppid))
+            self._queued += len(data)
+            if self._queued > SEND_LIMIT:
+                _log.error("{peer} takes no more data: aborting", peer=self.peer)
+                self.abort()
+            elif self._queued > HIGH_WATER:
+                self.paused()
+
+    def probe(self) -> None:
+        self.inner.probe()
+
+    def close(self) -> None:
+        if not self._closing and not self._lost:
+            self._closing = True
+            if self._up and not self._queue:
+                self._end()
+
+    def abort(self) -> None:
+        self._up = False
+        self.inner.abort()
+
+    # What the endpoint calls.
+
+    def begin(self) -> None:
+        """The association beneath is up: now TLS."""
+        channel = self.endpoint.channel
+        self._timer = self.endpoint.reactor.callLater(channel.patience, self._late)
+        client = channel.rule is Rule.CLIENT or (channel.rule is Rule.DIALLER and self.outbound)
+        if not client:
+            return
+        if channel.sides.client is None:
+            self.fail("we have neither a key nor trust anchors, and cannot tell who it is")
+            return
+        expected = channel.sides.learned if self._expected is None else self._expected
+        self._tls = channel.sides.client.connection(expected)
+        self._hello = self._tls.start()
+        self._put(self._hello)
+
+    def received(self, data: bytes) -> None:
+        """A message came in; it should be a record."""
+        if not self._up:
+            if not self._lost and self.failure is None:
+                self._handshake(data)
+            return
+        assert self._tls is not None
+        try:
+            plain = self._tls.open(data)
+        except TlsFailure as failure:
+            self.fail(str(failure))
+            return
+        if plain:
+            self._deliver(plain)
+        elif self._tls.closed:
+            self.close()
+
+    def go_on(self) -> None:
+        """It is our turn."""
+        waiting, self.waiting = self.waiting, None
+        if waiting and not self._lost:
+            self._step(bytes(waiting))
+
+    def paused(self) -> None:
+        """More waits than should."""
+        if not self._told_paused:
+            self._told_paused = True
+            self.endpoint.tell("associationPaused", self)
+
+    def resumed(self) -> None:
+        """It has drained."""
+        if self._told_paused:
+            self._told_paused = False
+            self.endpoint.tell("associationResumed", self)
+
+    def fail(self, why: str) -> None:
+        """TLS has failed; the peer hears as much of it as it may."""
+        if self.failure is not None or self._lost:
+            return
+        self.failure = why
+        told, self._up = self._up, False
+        self._stop()
+        self.endpoint.failed(self, why)
+        last = self._tls.output() if self._tls is not None else b""
+        if told or not last:
+            self.inner.abort()
+            return
+        self._put(last)
+        self.inner.close()
+        self._timer = self.endpoint.reactor.callLater(GOODBYE, self.inner.abort)
+
+    def lost(self, reason: Failure) -> None:
+        """The association beneath is gone."""
+        told, self._up, self._lost = self.credentials is not None, False, True
+        self._stop()
+        while self._queue:
+            data, ppid = self._queue.popleft()
+            self.endpoint.tell("sendFailed", self, data, ppid)
+        self._queued = 0
+        if told:
+            tls = self._tls
+            if self.failure is not None:
+                reason = Failure(ConnectionLost(self.failure))
+            elif reason.check(ConnectionDone) and not self._closing and not (tls is not None and tls.closed):
+                reason = Failure(ConnectionLost("it ended without the end of TLS: something may be missing"))
+            self.endpoint.tell("associationLost", self, reason)
+        elif self.outbound:
+            if self.failure is not None:
+                reason = Failure(HandshakeFailed(string=self.failure))
+            elif self._tls is not None and reason.check(ConnectionDone, ConnectionLost):
+                reason = Failure(HandshakeFailed(string="the peer ended the association within the TLS handshake"))
+            self.endpoint.tell("associationLost", self, reason)
+
+    # The handshake.
+
+    def _handshake(self, data: bytes) -> None:
+        if self.waiting is not None:
+            self.waiting += data
+            if len(self.waiting) > 2 * RECORD:
+                self.fail("it goes on before it was answered")
+            return
+        if self._hello and is_client_hello(data):
+            self._crossed(data)
+            return
+        self._hello = b""
+        if self._tls is None:
+            server = self.endpoint.channel.sides.server
+            if server is None:
+                self.fail("we have neither keys nor a certificate, and cannot be its server")
+                return
+            self._tls = server.connection()
+            turn = self.endpoint.channel.handshakes.may_begin(self, self.peer.hosts[0])
+            if not turn:
+                self.waiting = bytearray(data)
+                if turn is None:
+                    self.fail("too many handshakes of its machine are under way")
+                return
+        self._step(data)
+
+    def _crossed(self, data: bytes) -> None:
+        """Both ends dialled, so both have sent a ClientHello: who sent the smaller random begins again as server."""
+        ours, theirs = random_of(self._hello), random_of(data)
+        if self.endpoint.channel.rule is not Rule.DIALLER or ours == theirs:
+            self.fail("it sends a ClientHello, where it is the server")
+        elif ours < theirs:
+            self._hello = b""
+            self._tls = None
+            self._handshake(data)
+
+    def _step(self, data: bytes) -> None:
+        tls = self._tls
+        assert tls is not None
+        try:
+            self._put(tls.handshake(data))
+            if tls.established:
+                self._stop()
+                self.credentials = tls.credentials
+                self._up = True
+                self.endpoint.tell("associationUp", self)
+                self._flush()
+                plain = tls.open(b"") if self._up else b""
+                if plain:
+                    self._deliver(plain)
+        except TlsFailure as failure:
+            self.fail(str(failure))
+
+    def _late(self) -> None:
+        self._timer = None
+        self.fail(f"its TLS handshake was not over after {self.endpoint.channel.patience:g} s")
+
+    def _stop(self) -> None:
+        """No handshake is under way any more."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        self.endpoint.over(self)
+
+    # Parts.
+
+    def _flush(self) -> None:
+        queue = self._queue
+        while queue and self._up:
+            data, ppid = queue.popleft()
+            self._queued -= len(data)
+            self._write(self.framing.wrap(data, ppid))
+        if self._up:
+            if self._told_paused and self.inner.buffered <= LOW_WATER:
+                self.resumed()
+            if self._closing:
+                self._end()
+
+    def _write(self, framed: bytes) -> None:
+        tls = self._tls
+        assert tls is not None
+        try:
+            if len(framed) <= RECORD:
+                sealed = tls.seal(framed)
+                if is_record(sealed):
+                    self.inner.send(sealed, self._ppid)
+                else:
+                    self._put(sealed)
+                return
+            for start in range(0, len(framed), RECORD):
+                self._put(tls.seal(framed[start : start + RECORD]))
+        except TlsFailure as failure:
+            self.fail(str(failure))
+
+    def _put(self, records: bytes) -> None:
+        """One record a message (RFC 3436 section 3.2)."""
+        for record in each_record(records):
+            self.inner.send(record, self._ppid)
+
+    def _end(self) -> None:
+        assert self._tls is not None
+        self._put(self._tls.end())
+        self.inner.close()
+
+    def _deliver(self, plain: bytes) -> None:
+        if not self._received:
+            message = self.framing.one(plain)
+            if message is not None:
+                try:
+                    self._handler.messageReceived(self, message[0], message[1], 0, False)
+                except Exception:
+                    _log.failure("{handler} failed", handler=self._handler)
+                return
+        self._received += plain
+        try:
+            for data, ppid in self.framing.take(self._received):
+                self.endpoint.tell("messageReceived", self, data, ppid, 0, False)
+                if not self._up:
+                    break
+        except WireError as error:
+            self.fail(str(error))

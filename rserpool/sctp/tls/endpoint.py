@@ -1,0 +1,184 @@
+"""One SCTP port over which TLS is spoken, and the stack that opens it (RFC 3436)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.identity import Identity
+from rserpool.sctp.base import tell
+from rserpool.sctp.guests import Guests
+from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandler, ISctpStack
+from rserpool.sctp.tls.association import TlsAssociation
+from rserpool.sctp.tls.channel import TlsChannel
+from rserpool.sctp.tls.handshakes import WAITING, WAITING_OF_ONE
+from rserpool.security.telling import Suspects
+
+_log = Logger()
+
+
+@implementer(ISctpEndpoint, ISctpHandler)
+class TlsEndpoint:
+    """See L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>}; the endpoint beneath reports to it."""
+
+    def __init__(self, reactor: Any, handler: ISctpHandler, channel: TlsChannel) -> None:
+        self.reactor = reactor
+        self.handler = handler
+        self.channel = channel
+        self.inner: Any = None
+        self._present: dict[ISctpAssociation, TlsAssociation] = {}
+        self._suspects = Suspects(_log)
+        # Whoever has not proved anything yet.
+        self._guests = Guests(reactor, "associations without a TLS handshake", WAITING, WAITING_OF_ONE)
+
+    def __repr__(self) -> str:
+        return f"<TLS over {self.inner!r}>"
+
+    # What users call.
+
+    @property
+    def port(self) -> int:
+        return int(self.inner.port)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return cast("tuple[str, ...]", self.inner.hosts)
+
+    @property
+    def associations(self) -> int:
+        return int(self.inner.associations)
+
+    def connect(self, peer: TransportAddress, expected: Collection[Identity] | None = None) -> TlsAssociation:
+        """See L{ISctpEndpoint.connect}.
+
+        @param expected: the names one of which the peer's certificate has to have; None: those of a learned peer.
+        """
+        inner = self.inner.connect(peer)
+        association = self._present[inner] = TlsAssociation(self, inner, expected)
+        return association
+
+    def setHeartbeat(self, seconds: float) -> None:
+        self.inner.setHeartbeat(seconds)
+
+    def changeHosts(self, hosts: tuple[str, ...]) -> bool:
+        return bool(self.inner.changeHosts(hosts))
+
+    def stopListening(self) -> Deferred[None]:
+        for association in list(self._present.values()):
+            if association.established:
+                association.close()
+            else:
+                association.abort()
+        return cast("Deferred[None]", self.inner.stopListening())
+
+    def abort(self) -> None:
+        self.inner.abort()
+
+    # What associations call.
+
+    def tell(self, method: str, *arguments: object) -> None:
+        """Call the handler."""
+        tell(_log, getattr(self.handler, method), *arguments)
+
+    def over(self, association: TlsAssociation) -> None:
+        """Its handshake is over, one way or another."""
+        self._guests.goes(association)
+        for other in self.channel.handshakes.over(association):
+            cast("TlsAssociation", other).go_on()
+
+    def failed(self, association: TlsAssociation, why: str) -> None:
+        """TLS with this peer has failed."""
+        self._suspects.failed(str(association.peer), association.peer.hosts[0], why, self.reactor.seconds())
+
+    # What the endpoint beneath calls.
+
+    def associationUp(self, association: ISctpAssociation) -> None:
+        tls = self._present.get(association)
+        if tls is None:
+            tls = TlsAssociation(self, association, None)
+            host = association.peer.hosts[0]
+            if not self._guests.room(host):
+                association.abort()
+                return
+            self._present[association] = tls
+            self._guests.comes(tls, host)
+        tls.begin()
+
+    def messageReceived(
+        self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
+    ) -> None:
+        tls = self._present.get(association)
+        if tls is not None:
+            if stream or unordered:
+                tls.fail("it sends something beside TLS")
+            else:
+                tls.received(data)
+
+    def sendFailed(self, association: ISctpAssociation, data: bytes, ppid: int) -> None:
+        """A record: what is in it cannot be told any more."""
+
+    def associationPaused(self, association: ISctpAssociation) -> None:
+        tls = self._present.get(association)
+        if tls is not None and tls.established:
+            tls.paused()
+
+    def associationResumed(self, association: ISctpAssociation) -> None:
+        tls = self._present.get(association)
+        if tls is not None and tls.established:
+            tls.resumed()
+
+    def addressChanged(self, association: ISctpAssociation, host: str, reachable: bool) -> None:
+        tls = self._present.get(association)
+        if tls is not None and tls.established:
+            self.tell("addressChanged", tls, host, reachable)
+
+    def peerAddressesChanged(self, association: ISctpAssociation) -> None:
+        tls = self._present.get(association)
+        if tls is not None and tls.established:
+            self.tell("peerAddressesChanged", tls)
+
+    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        tls = self._present.pop(association, None)
+        if tls is not None:
+            tls.lost(reason)
+
+
+@implementer(ISctpStack)
+class TlsStack:
+    """A stack whose endpoints speak TLS; several may stand on one."""
+
+    def __init__(self, reactor: Any, inner: ISctpStack, channel: TlsChannel) -> None:
+        """
+        @param reactor: whose clock it is.
+        @param inner: the stack beneath.
+        @param channel: what TLS is like here.
+        """
+        self._reactor = reactor
+        self._inner = inner
+        self._channel = channel
+
+    @property
+    def name(self) -> str:
+        """That of the stack beneath."""
+        return str(self._inner.name)
+
+    @property
+    def encapsulation_port(self) -> int:
+        """That of the stack beneath."""
+        return int(self._inner.encapsulation_port)
+
+    def open(self, port: int, handler: ISctpHandler, hosts: tuple[str, ...], listening: bool = True) -> TlsEndpoint:
+        """See L{ISctpStack.open}."""
+        endpoint = TlsEndpoint(self._reactor, handler, self._channel)
+        endpoint.inner = self._inner.open(port, endpoint, hosts, listening)
+        return endpoint
+
+    def close(self) -> Deferred[None]:
+        """Close the stack beneath."""
+        return self._inner.close()
