@@ -63,7 +63,7 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.CLEAR: _CLEAR,
         Who.NOT_OURS: Rule(Ruling.PROBED, "5352 3.5"),
         Who.FEW: Rule(Ruling.PROBED, "5352 3.5"),
-        Who.MANY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
+        Who.MANY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.REPORTED),
     },
     What.REMOVE: {
         Who.LIFETIME: Rule(Ruling.ALLOWED, "5352 2.2.1", removes=Why.EXPIRED),

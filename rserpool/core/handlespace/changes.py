@@ -22,6 +22,7 @@ class Why(Enum):
     EXPIRED = "expired", ()
     SILENT = "unreachable", ()
     UNREACHABLE = "unreachable", None
+    REPORTED = "reported unreachable", ()
     DELETED = "removed by its home", None
     UNMENTIONED = "unknown to its home", None
     REVOKED = "not authorized any more", (CauseCode.REJECTED_FOR_SECURITY,)
@@ -50,9 +51,14 @@ class Added(Change):
 
 @dataclass(frozen=True, slots=True)
 class Renewed(Change):
-    """It registered again, here or at another registrar; C{before} was its home until now."""
+    """It registered again, here or at another registrar.
+
+    @ivar before: its home until now.
+    @ivar other: whether users see any difference.
+    """
 
     before: int
+    other: bool = True
 
 
 @dataclass(frozen=True, slots=True)

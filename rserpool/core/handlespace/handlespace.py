@@ -108,6 +108,8 @@ class Handlespace:
             self.pools[handle] = pool
         element = present or Element(pool.handle, parameter.identifier)
         before = element.home
+        # Users care for its home as little as for its owner.
+        other = wire[12:] != element.wire[12:]
         self.bytes += len(wire) - len(element.wire)
         element.life = parameter.life
         element.wire = wire
@@ -125,7 +127,7 @@ class Handlespace:
         if before != parameter.home:
             self._disown(element, pool)
             self._own(element, pool, parameter.home)
-        return Renewed(element, parameter.home, before)
+        return Renewed(element, parameter.home, before, other)
 
     def deregister(self, element: Element, why: Why) -> Removed:
         """Remove an element, and its pool if it was the last (RFC 5352 section 3.2).

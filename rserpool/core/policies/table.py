@@ -8,6 +8,7 @@ plugin: L{rserpool.plugins}.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.policies.base import FULL_LOAD, Policy
@@ -154,11 +155,14 @@ POLICIES = Policies(
     ),
     "rserpool",
 )  # fmt: skip
-"""The policies by their policy type; plugins add theirs (L{rserpool.plugins.load}).
+"""The policies by their policy type; plugins add theirs (L{rserpool.plugins.load}), of which a rule may heed who asks.
 
 Of a row the rule is told C{v}, the values in the order of the fields, and in rules with degradation C{given}, how many
 requests the element was given since it told them.
 """
+
+ALIKE: Final = frozenset(POLICIES)
+"""Those that order a pool alike for whoever asks: ours."""
 
 
 def opaque(number: int) -> Policy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from rserpool.core.addresses import scope
 from rserpool.core.deadlines import Timers
@@ -15,6 +15,7 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.handlespace.pool import Pool
 from rserpool.core.policies import Asker
+from rserpool.core.policies.table import ALIKE
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause, OpaqueTransport, SctpTransport, encode_pool_element
@@ -23,11 +24,16 @@ UPDATE: Final = "update"
 """The key of an update that is due: with the pool's handle."""
 QUIET = 0.1
 """At least so many seconds lie between two updates about one pool; what happens in between goes into one."""
+RATE = 8_000_000.0
+"""So many bytes a second are the updates about one pool: where they are large or many, more time lies between them."""
+AT_ONCE = 64
+"""So many subscribers are told one after the other; then others have their turn."""
 SMALLEST_ELEMENT = 40
 """Bytes of the smallest Pool Element parameter that a registrar hands out."""
 MEMORY = 2.0
 """So many seconds an update says that an element did not leave, but died."""
 MOST = 65_535 // SMALLEST_ELEMENT
+_Same: TypeAlias = dict[tuple[int, frozenset[str]], bytes | asap.HandleResolutionResponse]
 
 
 class Answers:
@@ -44,6 +50,9 @@ class Answers:
         self._timers = timers
         self._subscribers: dict[bytes, dict[Association, int | None]] = {}
         self._quiet_until: dict[bytes, float] = {}
+        # Of an update that is under way: who is still to be told, and whether another must follow.
+        self._untold: dict[bytes, list[Association]] = {}
+        self._again: set[bytes] = set()
         self._behind: dict[Association, set[bytes]] = {}
         self._dead: dict[bytes, dict[int, float]] = {}
 
@@ -73,23 +82,39 @@ class Answers:
             self._dead.setdefault(handle, {})[dead] = now + MEMORY
         quiet_until = self._quiet_until.get(handle, now)
         if quiet_until > now:
-            self._timers.set((UPDATE, handle), quiet_until)
+            if handle in self._untold:
+                self._again.add(handle)
+            elif (UPDATE, handle) not in self._timers:
+                self._timers.set((UPDATE, handle), quiet_until)
             return []
         return self.update(handle, now)
 
     def update(self, handle: bytes, now: float) -> list[Effect]:
-        """Tell every subscriber of a pool; L{UPDATE} is due."""
+        """Tell the subscribers of a pool; L{UPDATE} is due."""
         effects: list[Effect] = []
-        self._quiet_until[handle] = now + QUIET
-        dead = self._died(handle, now)
-        for association in list(self._subscribers.get(handle, ())):
+        quiet_until = self._quiet_until.get(handle, now)
+        untold = self._untold.pop(handle, None)
+        if untold is None:
+            untold, quiet_until = list(self._subscribers.get(handle, ())), now + QUIET
+        dead, answers, length = self._died(handle, now), _Same(), 0
+        for association in untold[:AT_ONCE]:
             client = self._clients.get(association)
-            if client is None:
+            if client is None or handle not in client.subscriptions:
                 continue
             if client.paused:
                 self._behind.setdefault(association, set()).add(handle)
             else:
-                effects += self._tell(client, handle, dead)
+                told = self._tell(client, handle, dead, answers)
+                length += sum(len(each.message) for each in told if isinstance(each.message, bytes))
+                effects += told
+        if handle in self._subscribers:
+            self._quiet_until[handle] = quiet_until + length / RATE
+            if len(untold) > AT_ONCE:
+                self._untold[handle] = untold[AT_ONCE:]
+                self._timers.set((UPDATE, handle), now)
+            elif handle in self._again:
+                self._again.remove(handle)
+                self._timers.set((UPDATE, handle), self._quiet_until[handle])
         return effects
 
     def resumed(self, client: Client) -> list[Effect]:
@@ -120,6 +145,8 @@ class Answers:
             if not subscribers:
                 del self._subscribers[handle]
                 self._quiet_until.pop(handle, None)
+                self._untold.pop(handle, None)
+                self._again.discard(handle)
                 self._dead.pop(handle, None)
                 self._timers.cancel((UPDATE, handle))
 
@@ -134,7 +161,9 @@ class Answers:
             self._dead[handle] = left
         return tuple(left)
 
-    def _tell(self, client: Client, handle: bytes, dead: tuple[int, ...] = ()) -> list[Effect]:
+    def _tell(
+        self, client: Client, handle: bytes, dead: tuple[int, ...] = (), answers: _Same | None = None
+    ) -> list[Send]:
         pool = self._handlespace.pools.get(handle)
         if pool is None:
             # 2.2.5: after a negative response no further updates occur.
@@ -143,8 +172,15 @@ class Answers:
             return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE, dead))]
         items = self._subscribers.get(handle, {}).get(client.association)
         items = min(items or MOST, MOST)
-        # An update moves no round robin head and no degradation counter.
-        return [Send(client.association, self._answer(client, pool, pool.peek, items, True, dead))]
+        # What has the whole pool in an order that does not depend on who asks is the same for many.
+        same = (items, client.sees) if items >= len(pool) and pool.policy.number in ALIKE else None
+        answer = None if answers is None or same is None else answers.get(same)
+        if answer is None:
+            # An update moves no round robin head and no degradation counter.
+            answer = self._answer(client, pool, pool.peek, items, True, dead)
+            if answers is not None and same is not None:
+                answers[same] = answer
+        return [Send(client.association, answer)]
 
     def _answer(
         self,

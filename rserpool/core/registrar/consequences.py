@@ -69,7 +69,7 @@ class Consequences:
         if ours and kind in _ANNOUNCED:
             effects += self._peering.announce(_ANNOUNCED[kind], element)
         # The subscribers (RFC 5352 section 2.2.5): what the pool offers.
-        if kind in _SEEN:
+        if kind in _SEEN and not (isinstance(change, Renewed) and not change.other):
             dead = element.identifier if isinstance(change, Removed) and change.why in _DEAD else None
             effects += self._answers.changed(element.handle, now, dead)
         # The rivals that wait for its identifier.
@@ -120,6 +120,6 @@ _ANNOUNCED: Final[dict[type[Change], UpdateAction]] = {
     Insisted: UpdateAction.ADD_PE,
     Removed: UpdateAction.DEL_PE,
 }
-_DEAD: Final = frozenset({Why.SILENT, Why.UNREACHABLE, Why.EXPIRED})
+_DEAD: Final = frozenset({Why.SILENT, Why.UNREACHABLE, Why.REPORTED, Why.EXPIRED})
 """Who is gone for these reasons did not leave by itself, and finishes nothing."""
 _SEEN: Final = frozenset({Added, Renewed, Removed})

@@ -13,6 +13,7 @@ from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.clients import Client, Clients
+from rserpool.core.registrar.contests import Contests
 from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.ruling import Ruling
 from rserpool.core.wire import asap
@@ -52,7 +53,7 @@ class Home:
         self._clients = clients
         self._limits = limits
         self._distances = distances
-        self._contests: dict[Element, list[tuple[Client, asap.Registration]]] = {}
+        self._contests = Contests()
 
     def register(self, client: Client, message: asap.Registration, now: float, vacant: bool = False) -> list[Outcome]:
         """3.1: grant, refuse or keep waiting.
@@ -66,7 +67,8 @@ class Home:
                 rule = authority.changes(client, present)
                 rule.demand()
                 if rule.ruling is Ruling.WAITS:
-                    self._contests.setdefault(present, []).append((client, message))
+                    if not self._contests.wait(present, client, message):
+                        raise Rejected(CauseCode.LACK_OF_RESOURCES)
                     return self._supervision.probe(present, now)
             return self._grant(client, message, transport, present, now)
         except Rejected as error:
@@ -101,14 +103,12 @@ class Home:
 
     def settled(self, element: Element) -> list[Effect]:
         """An element lives: who wants its identifier is refused."""
-        if element not in self._contests:
-            return []
         refused = Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)
-        return [_refusal(rival, registration, refused) for rival, registration in self._contests.pop(element)]
+        return [_refusal(rival, registration, refused) for rival, registration in self._contests.over(element)]
 
     def removed(self, element: Element, now: float) -> list[Outcome]:
         """An element is gone: who waited for its identifier may have it, first come first served."""
-        rivals = self._contests.pop(element, ())
+        rivals = self._contests.over(element)
         return [outcome for client, message in rivals for outcome in self.register(client, message, now)]
 
     def vacant(self, element: Element, now: float) -> list[Outcome]:
@@ -122,10 +122,7 @@ class Home:
 
     def client_lost(self, client: Client) -> None:
         """A client that may be waiting is gone."""
-        for element, rivals in list(self._contests.items()):
-            rivals[:] = [(rival, message) for rival, message in rivals if rival is not client]
-            if not rivals:
-                del self._contests[element]
+        self._contests.lost(client)
 
     def _grant(
         self,

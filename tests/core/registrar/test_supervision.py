@@ -73,7 +73,7 @@ class SupervisionTests(SynchronousTestCase):
             self.assertEqual(self.removed(), [])
             self.stage.tell(f"u{number}", asap.EndpointUnreachable(POOL, 1))
             self.acknowledge()
-        self.assertEqual(self.removed(), [ElementRemoved(POOL, 1, "unreachable")])
+        self.assertEqual(self.removed(), [ElementRemoved(POOL, 1, "reported unreachable")])
 
     @rfc("5352", "3.5", "MUST retain the PE in its handlespace")
     def test_one_host_cannot_remove_a_living_element(self):
