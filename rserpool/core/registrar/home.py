@@ -113,7 +113,7 @@ class Home:
 
     def vacant(self, element: Element, now: float) -> list[Outcome]:
         """An element does not answer, and its home cannot be told: the first who waits for its identifier has it."""
-        rivals = self._contests.pop(element, ())
+        rivals = self._contests.over(element)
         return [
             outcome
             for number, (client, message) in enumerate(rivals)
