@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
@@ -23,6 +24,7 @@ from rserpool.node.paths import Paths
 from rserpool.node.reactor import ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.tcp import TcpEndpoint
+from rserpool.node.turns import Turns
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
@@ -123,8 +125,13 @@ class NodeChannel(NamingChannel, SctpHandler):
         if self._mute and association in self._mute:
             self._mute.discard(association)
             self.guests.speaks(association)
+        turns = self._node.turns
         if ppid == self.ppid:
-            self.received(association, data)
+            if turns.left > 0 and not turns.waiting:
+                turns.left -= 1
+                self.received(association, data)
+            else:
+                turns.keep(association, data, self.received)
         else:
             self.strangers.came(association, f"a message with PPID {ppid}, where PPID {self.ppid} is spoken")
 
@@ -145,7 +152,8 @@ class NodeChannel(NamingChannel, SctpHandler):
         self._node.paths.forget(association)
         self._mute.discard(association)
         self.guests.goes(association)
-        self.lost(association)
+        # What it sent before counts, unless it was us who had enough of it.
+        self._node.turns.lost(association, self.lost, not reason.check(ConnectionAborted))
 
 
 class Node(Driver):
@@ -153,6 +161,7 @@ class Node(Driver):
 
     @ivar asap: its channel for ASAP.
     @ivar paths: what happened to the paths of its associations.
+    @ivar turns: whose message is served next.
     @ivar stack: the SCTP stack, once there is one.
     @ivar endpoints: where associations are.
     @ivar ports: where connections and announcements come in.
@@ -167,6 +176,7 @@ class Node(Driver):
         self.ports: list[Any] = []
         self._own_stack = False
         self.paths = Paths(loop.log)
+        self.turns = Turns(loop, loop.log)
         self.asap = self.open_channel("asap", role, asap, PPID_ASAP)
 
     def open_channel(self, name: str, speaker: Speaker[Any], codec: Codec, ppid: int) -> NodeChannel:
@@ -191,6 +201,7 @@ class Node(Driver):
 
         Over TCP what was sent still arrives.
         """
+        self.turns.stop()
         for port in self.ports:
             port.stopListening()
         for endpoint in self.endpoints:
@@ -206,6 +217,7 @@ class Node(Driver):
     async def close(self) -> None:
         """Do nothing more, and free what was opened; peers have a second to say goodbye."""
         self.stop()
+        self.turns.stop()
         for port in self.ports:
             await maybeDeferred(port.stopListening)
         self.ports.clear()

@@ -29,6 +29,8 @@ from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, PPID_ASAP, SEND_LIM
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 from rserpool.sctp.log import LimitedLog
 
+MOST_UNSERVED = 64 * 1024
+"""So many bytes are read ahead of a peer that waits for its turn."""
 HALF_CLOSED = 10.0
 """Seconds that a peer which sends no more may take to read what it asked for."""
 
@@ -69,6 +71,8 @@ class AsapTcpProtocol(Protocol):
         self._aborted = False
         self._lost = False
         self._ending: IDelayedCall | None = None
+        # Whether others have their turn, whether the transport was told so, and whether the peer has sent all.
+        self._held = self._choked = self._ended = False
 
     # ISctpAssociation
 
@@ -144,27 +148,53 @@ class AsapTcpProtocol(Protocol):
             self.resumeProducing()
 
     def dataReceived(self, data: bytes) -> None:
-        if not self._received and is_whole(data):
+        if not self._received and not self._held and is_whole(data):
             if self.speaks is not None:
                 self._speak()
             tell(self.log, self._handler.messageReceived, self, data, PPID_ASAP, 0, False)
             return
         self._received += data
+        if self._held:
+            if len(self._received) > MOST_UNSERVED and not self._choked:
+                self._choked = True
+                self.transport.pauseProducing()
+            return
         try:
             for message in whole_messages(self._received):
                 self._speak()
                 tell(self.log, self._handler.messageReceived, self, message, PPID_ASAP, 0, False)
-                if self._aborted:
+                if self._aborted or self._held:
                     break
         except WireError:
             length = int.from_bytes(self._received[2:4], "big")
             self.log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
             self.abort()
 
+    def stop_reading(self) -> None:
+        """Deliver no further message for a while."""
+        self._held = True
+
+    def start_reading(self) -> None:
+        """Deliver what came meanwhile, and what comes."""
+        self._held = False
+        if self._lost or self._aborted:
+            return
+        self.dataReceived(b"")
+        if self._held or self._aborted:
+            return
+        if self._choked:
+            self._choked = False
+            self.transport.resumeProducing()
+        if self._ended:
+            self.readConnectionLost()
+
     # IHalfCloseableProtocol
 
     def readConnectionLost(self) -> None:
         """The peer sends no more: it still gets its answers, if it reads them."""
+        if self._held:
+            self._ended = True
+            return
         self._closing = True
         if self.outbound:
             # A registrar that sends no more is none.
