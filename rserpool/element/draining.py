@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from rserpool.node.leaving import accept_waiting, close_to_others
 from rserpool.node.reactor import clock_of
 from rserpool.sctp.one_to_one.ports import SctpPort
 
@@ -16,6 +17,15 @@ LOOK = 0.05
 """Seconds between two looks at the connections."""
 IDLE = 0.5
 """Seconds after which a connection that waits for a request is ended: the first one may be on its way."""
+
+
+async def closed(reactor: Any, ports: Sequence[Any], grace: float, log: Logger) -> None:
+    """Drain these ports, and then let nobody come any more; who came in the last moment has the rest of the time."""
+    now = clock_of(reactor)
+    deadline = now() + grace
+    await drained(reactor, ports, grace, log)
+    close_to_others(ports)
+    await drained(reactor, ports, max(0.0, deadline - now()), log)
 
 
 async def drained(reactor: Any, ports: Sequence[Any], grace: float, log: Logger) -> None:
@@ -29,21 +39,11 @@ async def drained(reactor: Any, ports: Sequence[Any], grace: float, log: Logger)
     since: dict[Any, float] = {}
     if count := connections(reactor, ports):
         log.info("{count} connections: draining", count=count)
-    _accept(ports)
+    accept_waiting(ports)
     while connections(reactor, ports) and now() < deadline:
         _end_idle(_idle(reactor, ports), since, now())
         await deferLater(reactor, LOOK)
-        _accept(ports)
-
-
-def _accept(ports: Sequence[Any]) -> None:
-    """Take the connections that wait: they would be reset when the port closes, with what users have sent."""
-    # It loads TLS.
-    from twisted.internet.tcp import Port
-
-    for port in ports:
-        if isinstance(port, Port) and port.connected:
-            port.doRead()
+        accept_waiting(ports)
 
 
 def connections(reactor: Any, ports: Sequence[Any]) -> int:

@@ -15,7 +15,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.backoff import Backoff
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.policies import ParsedPolicy
-from rserpool.element.draining import drained
+from rserpool.element.draining import closed
 from rserpool.element.following import Followed
 from rserpool.element.openings import opened_so_far
 from rserpool.element.ports import LOOK, ListeningPorts, Place
@@ -199,7 +199,7 @@ class PooledService(Service):
             if each.serving.element is not None:
                 await each.serving.element.stopService()
         self._ports.look()
-        await drained(self._reactor, self._ports.ports, self._grace, self._log)
+        await closed(self._reactor, self._ports.ports, self._grace, self._log)
         stopped = self._around.stopService()
         if stopped is not None:
             await stopped

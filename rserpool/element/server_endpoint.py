@@ -16,7 +16,7 @@ from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.policies import ParsedPolicy
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL
-from rserpool.element.draining import drained
+from rserpool.element.draining import closed
 from rserpool.element.load import parse_policy
 from rserpool.element.ports import (
     asap_place,
@@ -237,5 +237,5 @@ class PooledPort:
         if element is not None:
             await element.stopService()
         self._settle(None)
-        await drained(endpoint.reactor, [self._inner], endpoint.grace, self.log)
+        await closed(endpoint.reactor, [self._inner], endpoint.grace, self.log)
         await maybeDeferred(self._inner.stopListening)

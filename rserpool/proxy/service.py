@@ -16,6 +16,7 @@ from rserpool.core.handles import handle_text
 from rserpool.core.user.events import PoolChanged
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.node.counting import CountedLog
+from rserpool.node.leaving import close_to_others
 from rserpool.node.lifetime import Lifetime
 from rserpool.proxy.clients import Clients, in_use
 from rserpool.user.endpoint import PoolClientEndpoint
@@ -102,6 +103,7 @@ class ProxyService(Service):
         if not self.running:
             return defer.succeed(None)
         super().stopService()
+        close_to_others(self.ports)
         self._clients.welcome = False
         return ensureDeferred(self._life.end(self._stop()))
 

@@ -55,6 +55,12 @@ class SctpEndpoint(Generic[A]):
             self.later(association.lose, failure)
         return association  # type: ignore[no-any-return]
 
+    def acceptNoMore(self) -> None:
+        """Refuse new associations; those that are up already are told of during this call, and stay."""
+        if not self._closing:
+            self._accept_no_more()
+            self._read_waiting()
+
     def stopListening(self) -> Deferred[None]:
         if not self._closing:
             self._closing = True
@@ -122,6 +128,9 @@ class SctpEndpoint(Generic[A]):
     def _accept_no_more(self) -> None:
         """Refuse new associations."""
         raise NotImplementedError
+
+    def _read_waiting(self) -> None:
+        """Read what the system has for us, where it may have something."""
 
     def _close(self) -> None:
         """Free the port, unless that is done."""

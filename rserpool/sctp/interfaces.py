@@ -74,6 +74,9 @@ class ISctpEndpoint(Interface):
         @return: whether the peers are told; if not, their associations keep the addresses that they have.
         """
 
+    def acceptNoMore() -> None:
+        """Accept no new associations; those that are up are told of during this call at the latest, and stay."""
+
     def stopListening() -> Deferred[None]:
         """Accept no new associations, shut the present ones down gracefully, free the port.
 

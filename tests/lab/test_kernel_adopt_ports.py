@@ -9,9 +9,10 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.error import CannotListenError, ConnectError, ConnectionDone, ConnectionLost, NoProtocol
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 
 from rserpool.core import ConfigurationError, TransportAddress
-from rserpool.sctp import SctpClientEndpoint, SctpProtocol, adoptConnection, adoptEndpoint, adoptPort
+from rserpool.sctp import SctpClientEndpoint, SctpProtocol, adoptConnection, adoptEndpoint, adoptPort, listenSCTP
 from tests.lab.test_kernel_adopt import SCTP, AdoptedCase
 from tests.sctp.harness import Recorder
 
@@ -81,6 +82,29 @@ class OneToOneTests(AdoptedCase):
         refused = peer.connect(place)
         await self.until(lambda: len(connecting.lost) == 2)
         self.assertFalse(refused.established)
+
+    async def test_accept_no_more(self) -> None:
+        """Who is connected is served, though the reactor has seen nobody yet; who comes later is refused."""
+        for adopted in (False, True):
+            factory = self.factory()
+            sock = self.mine(socket.SOCK_STREAM)
+            port = adoptPort(reactor, sock, factory) if adopted else listenSCTP(reactor, 0, factory, backend="kernel")
+            where = ("127.0.0.1", port.getHost().port)
+            sock.close()
+            client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, SCTP)
+            self.addCleanup(client.close)
+            client.connect(where)
+            client.send(b"hello")
+            port.acceptNoMore()
+            self.assertEqual(1, port.associations)
+            late = socket.socket(socket.AF_INET, socket.SOCK_STREAM, SCTP)
+            with late, self.assertRaises(OSError):
+                late.connect(where)
+            while not factory.built[0].received:
+                await deferLater(reactor, 0)  # type: ignore[arg-type]
+            self.assertEqual([b"hello"], [message[0] for message in factory.built[0].received])
+            client.close()
+            await self.fired(port.stopListening())
 
     async def test_ordinary_protocols(self) -> None:
         """A factory of ordinary protocols sees bytes."""

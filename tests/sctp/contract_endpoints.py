@@ -71,6 +71,22 @@ class EndpointContract(SctpHarness):
         await self.fired(client.stopListening())
         self.assertEqual(([], [ConnectionAborted]), (connecting.up, connecting.reasons))
 
+    async def test_accept_no_more(self) -> None:
+        """Who is there stays, and who comes is refused."""
+        server, accepting = await self.open()
+        client, connecting = await self.open()
+        association = client.connect(self.address(server))
+        await self.until(lambda: bool(connecting.up and accepting.up))
+        server.acceptNoMore()
+        late, refused = await self.open()
+        late.connect(self.address(server))
+        await self.until(lambda: bool(refused.lost))
+        self.assertEqual([ConnectionRefusedError], refused.reasons)
+        association.send(b"still here", 6)
+        await self.until(lambda: bool(accepting.received))
+        self.assertEqual((1, [b"still here"]), (server.associations, accepting.data))
+        self.assertEqual([], connecting.lost)
+
     async def test_stop_listening_alone(self) -> None:
         """Without associations it fires, too, and the port is free; whether peers could connect or not."""
         for listening in (True, False):

@@ -196,6 +196,12 @@ class AdoptedPort(AdoptedConnection):
         """Whether peers may open associations."""
         return not self._closing
 
+    def acceptNoMore(self) -> None:
+        if self.accepting:
+            # The kernel gives out none of them when it does not listen any more.
+            self.socket.doRead()
+            self._accept_no_more()
+
     def _accept_no_more(self) -> None:
         self.socket.stop()
         super()._accept_no_more()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from errno import EADDRNOTAVAIL, EALREADY, EHOSTUNREACH, EISCONN, ENETUNREACH
 from typing import Any
@@ -23,6 +24,8 @@ from rserpool.sctp.sockets import SocketEndpoint, SocketStack
 _log = Logger()
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104
 _BACKLOG = 1024
+_MOST_READ = 1000
+"""So often the socket is read when nobody may come any more: there may be no end of messages."""
 _UNREACHABLE = {ENETUNREACH: NoRouteError, EHOSTUNREACH: NoRouteError}
 
 
@@ -176,6 +179,16 @@ class KernelEndpoint(SocketEndpoint[KernelAssociation, KernelSocket]):
     def _accept_no_more(self) -> None:
         if not self.closed and self.socket.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             self.socket.socket.listen(0)
+
+    def _read_waiting(self) -> None:
+        waiting = select.poll()
+        for _ in range(_MOST_READ):
+            if self.closed:
+                return
+            waiting.register(self.socket.fileno(), select.POLLIN)
+            if not waiting.poll(0):
+                return
+            self.socket.doRead()
 
     def _close_sockets(self) -> None:
         self._waiting.stop()

@@ -63,6 +63,10 @@ class SctpPort:
             )
         self.factory.doStart()
 
+    def acceptNoMore(self) -> None:
+        """Refuse new associations; those that are there stay, and the factory knows them when this returns."""
+        self._serving.endpoint.acceptNoMore()
+
     def stopListening(self) -> Deferred[None]:
         """Free the port. Unlike over TCP this ends the associations, too, gracefully.
 
