@@ -69,6 +69,9 @@ class TlsEndpoint:
     def changeHosts(self, hosts: tuple[str, ...]) -> bool:
         return bool(self.inner.changeHosts(hosts))
 
+    def acceptNoMore(self) -> None:
+        self.inner.acceptNoMore()
+
     def stopListening(self) -> Deferred[None]:
         for association in list(self._present.values()):
             if association.established:
