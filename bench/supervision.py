@@ -13,7 +13,7 @@ import socket
 from bench.processes import Processes, free_port
 from bench.report import Figures, columns, progress, run
 from rserpool.core import PROFILES, Profile
-from rserpool.core.registrar.supervision import COST, SHARE
+from rserpool.core.registrar.shares import COST, SHARE
 
 
 def measure(options: argparse.Namespace) -> Figures:

@@ -24,6 +24,7 @@ from rserpool.core.addresses import (
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.registrar import Limits, Registrar
 from rserpool.core.registrar.events import SupervisionStretched
+from rserpool.core.registrar.shares import COST, SHARE
 from rserpool.core.wire import enrp as enrp_messages
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
 from rserpool.core.wire.refusing import refuse
@@ -304,7 +305,7 @@ class RegistrarService(Service):
     def _notified(self, event: Any) -> None:
         endpoint = self.node.asap.sctp
         if isinstance(event, SupervisionStretched) and endpoint is not None:
-            # SCTP's own heartbeats cost something too.
-            stretch = event.interval / self._profile.keep_alive_interval
+            # SCTP's own heartbeats cost something too, for each association.
+            stretch = max(1.0, self.registrar.clients * COST / SHARE / self._profile.keep_alive_interval)
             endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
         self._operator.tell(event)

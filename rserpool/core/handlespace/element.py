@@ -22,12 +22,14 @@ class Watch:
     @ivar doubted: whether it must be asked as soon as it may be asked again.
     @ivar dialled: when it was last dialled, to be asked.
     @ivar over: the association over which it last registered; None after a takeover.
+    @ivar group: with which others it shares what supervision may cost: its machine and that association.
     """
 
-    __slots__ = ("alive_until", "answer_by", "claim", "dialled", "doubted", "over", "reporters")
+    __slots__ = ("alive_until", "answer_by", "claim", "dialled", "doubted", "group", "over", "reporters")
 
-    def __init__(self, alive_until: float) -> None:
+    def __init__(self, alive_until: float, group: tuple[str, Association | None] = ("", None)) -> None:
         self.alive_until = alive_until
+        self.group = group
         self.answer_by: float | None = None
         self.claim = False
         self.doubted = False

@@ -18,15 +18,12 @@ from rserpool.core.profiles import Profile
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.events import SupervisionStretched
 from rserpool.core.registrar.foreign import Foreign
+from rserpool.core.registrar.shares import COST, SHARE, Group, Shares
 from rserpool.core.ruling import Who
 from rserpool.core.wire import asap
 
 ELEMENTS: Final = "elements"
 """The key of a hundred thousand deadlines in the role's table: it may be due too early, and never too late."""
-COST = 400e-6
-"""Processor time, in seconds, that one keep-alive and its acknowledgement cost the registrar (bench/supervision.py)."""
-SHARE = 0.25
-"""The part of one core that supervision may use."""
 QUIET = 0.1
 """At least so many seconds lie between two questions to one element: what is reported meanwhile is answered by one
 (RFC 5355 section 2.14)."""
@@ -56,7 +53,7 @@ class Supervision:
         self._deadlines = ElementDeadlines()
         self.foreign = Foreign(server, timers, profile.keep_alive_timeout, QUIET)
         self._due = inf
-        self._watched = 0
+        self._shares = Shares(profile.keep_alive_interval)
         self._dialling: dict[TransportAddress, dict[Element, None]] = {}
         self._excused_until = 0.0
         self._claim_at = 0.0
@@ -65,20 +62,26 @@ class Supervision:
     @property
     def watched(self) -> int:
         """How many elements are supervised."""
-        return self._watched
+        return self._shares.total
 
     @property
     def interval(self) -> float:
-        """Mean seconds between two keep-alives to one element.
-
-        That of the profile, stretched where it would cost more than L{SHARE} of a core:
-        C{max(profile, elements * COST / SHARE)}.
-        """
-        return max(self._profile.keep_alive_interval, self._watched * COST / SHARE)
+        """Mean seconds between two keep-alives to one element: L{Shares.mean}."""
+        return self._shares.mean
 
     def registered(self, element: Element, now: float) -> None:
         """An element was registered or re-registered, over its present association."""
-        self._watch(element, now).over = element.association
+        over, watch = element.association, element.watch
+        if watch is not None and watch.over == over:
+            self._watch(element, now)
+            return
+        client = self._clients.get(over)
+        group = ("" if client is None else machine(client.peer.hosts[0])), over
+        if watch is not None:
+            self._shares.left(watch.group)
+            self._shares.came(group)
+            watch.group = group
+        self._watch(element, now, group).over = over
 
     def claim(self, element: Element, now: float) -> list[Outcome]:
         """RFC 5353 3.5.2: the element is ours by takeover: tell it, with the H flag.
@@ -96,10 +99,10 @@ class Supervision:
         """An element is no longer ours, or gone."""
         self.foreign.forget(element)
         if element.watch is not None:
+            self._shares.left(element.watch.group)
             element.watch = None
-            self._watched -= 1
             self._deadlines.discard(element)
-            if not self._watched:  # else it may be due too early
+            if not self._shares.total:  # else it may be due too early
                 self._rearm()
 
     def acknowledged(self, element: Element, now: float) -> None:
@@ -215,15 +218,15 @@ class Supervision:
         self._rearm()
         return outcomes + self._stretch()
 
-    def _watch(self, element: Element, now: float) -> Watch:
+    def _watch(self, element: Element, now: float, group: Group = ("", None)) -> Watch:
         """Its lifetime begins again."""
         alive_until = now + element.life if element.life >= 0 else inf
         watch = element.watch
         if watch is None:
             self.foreign.forget(element)
-            watch = element.watch = Watch(alive_until)
-            self._watched += 1
-            self._set(element, min(alive_until, self._next_keep_alive(now)))
+            watch = element.watch = Watch(alive_until, group)
+            self._shares.came(group)
+            self._set(element, min(alive_until, self._next_keep_alive(watch, now)))
             return watch
         # A registration is a sign of life: what stood against the element is settled.
         watch.claim = False
@@ -237,7 +240,7 @@ class Supervision:
         watch.answer_by = None
         watch.doubted = False
         watch.claim = False
-        self._set(element, min(watch.alive_until, self._next_keep_alive(now)))
+        self._set(element, min(watch.alive_until, self._next_keep_alive(watch, now)))
 
     def _remove(self, element: Element, who: Who) -> Removed:
         return self._handlespace.deregister(element, authority.removes(who))
@@ -268,15 +271,15 @@ class Supervision:
         if abs(interval - self._stretched) <= 0.1 * self._stretched:
             return []
         self._stretched = interval
-        return [Notify(SupervisionStretched(interval, self._watched))]
+        return [Notify(SupervisionStretched(interval, self.watched))]
 
     def _keep_alive(self, element: Element, association: Association, now: float) -> Send:
         element.asked = now
         home = element.watch is not None and element.watch.claim
         return Send(association, asap.EndpointKeepAlive(self._server, element.handle, home, element.identifier))
 
-    def _next_keep_alive(self, now: float) -> float:
+    def _next_keep_alive(self, watch: Watch, now: float) -> float:
         if not self._keep_alives:
             return inf
         # 3.5: spread over time, by plus or minus 50 percent.
-        return now + self.interval * self._random.uniform(0.5, 1.5)
+        return now + self._shares.interval(watch.group, now) * self._random.uniform(0.5, 1.5)

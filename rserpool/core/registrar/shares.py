@@ -1,0 +1,94 @@
+"""How often each element is asked whether it lives, where there are more than can be asked all the time.
+
+All keep-alives together cost a part of one core (L{SHARE}). It is divided among the machines that elements registered
+from, and what is one machine's among its associations: each has what it needs, if that is no more than an equal part;
+the others share what is left. So who registers a lot is asked less often, and nobody else is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+from typing import TypeAlias
+
+from rserpool.core.effects import Association
+
+COST = 400e-6
+"""Processor time, in seconds, that one keep-alive and its acknowledgement cost the registrar (bench/supervision.py)."""
+SHARE = 0.25
+"""The part of one core that supervision may use."""
+REFRESH = 1.0
+"""The shares are as they were up to so many seconds ago, unless a tenth of the elements came or went since."""
+
+Group: TypeAlias = tuple[str, Association | None]
+"""The machine and the association that an element registered from; an empty name if it did not register with us."""
+
+
+class Shares:
+    """The elements that are supervised, by group.
+
+    @param interval: mean seconds between two keep-alives where there is enough for all.
+    @ivar total: how many elements there are.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._machines: dict[str, dict[Association | None, int]] = {}
+        self._levels: dict[str, float] = {}
+        self._until = -inf
+        self._for = 0
+        self.total = 0
+
+    @property
+    def mean(self) -> float:
+        """Seconds between two keep-alives to one element, alike for all: C{max(interval, total * COST / SHARE)}."""
+        return max(self._interval, self.total * COST / SHARE)
+
+    def came(self, group: Group) -> None:
+        """An element is supervised."""
+        where, over = group
+        here = self._machines.setdefault(where, {})
+        here[over] = here.get(over, 0) + 1
+        self.total += 1
+
+    def left(self, group: Group) -> None:
+        """It is not, or not in this group."""
+        where, over = group
+        here = self._machines[where]
+        here[over] -= 1
+        if not here[over]:
+            del here[over]
+            if not here:
+                del self._machines[where]
+        self.total -= 1
+
+    def interval(self, group: Group, now: float) -> float:
+        """Mean seconds between two keep-alives to an element of this group."""
+        if self.total * COST <= SHARE * self._interval:
+            return self._interval
+        if now >= self._until or abs(self.total - self._for) > self._for // 10:
+            self._divide()
+            self._until, self._for = now + REFRESH, self.total
+        where, over = group
+        return max(self._interval, self._machines[where][over] / self._levels.get(where, inf))
+
+    def _divide(self) -> None:
+        """What each association may have, in keep-alives a second, at machines that need more than their part."""
+        needs = {where: sum(here.values()) / self._interval for where, here in self._machines.items()}
+        level = _level(SHARE / COST, needs.values())
+        self._levels = {
+            where: _level(level, (number / self._interval for number in self._machines[where].values()))
+            for where, need in needs.items()
+            if need > level
+        }
+
+
+def _level(supply: float, needs: Iterable[float]) -> float:
+    """The largest part of a supply, so that all have what they need or this: infinity, if there is enough for all."""
+    ordered = sorted(needs)
+    for at, need in enumerate(ordered):
+        part = supply / (len(ordered) - at)
+        if need > part:
+            return part
+        supply -= need
+    return inf

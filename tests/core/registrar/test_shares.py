@@ -1,0 +1,82 @@
+"""Who registers a lot is asked less often, and nobody else is (RFC 5352 section 3.5)."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.registrar.events import ElementRemoved
+from rserpool.core.registrar.shares import COST, SHARE, Group, Shares
+from rserpool.core.wire import asap
+from tests.core.registrar.stage import RegistrarStage
+from tests.core.stage import element
+
+RATE = SHARE / COST
+"""Keep-alives a second that all together may have."""
+
+
+class ShareTests(SynchronousTestCase):
+    def shares(self, *groups: tuple[Group, int]) -> Shares:
+        shares = Shares(0.5)
+        for group, number in groups:
+            for _ in range(number):
+                shares.came(group)
+        return shares
+
+    def test_enough_for_all(self) -> None:
+        shares = self.shares((("a", 1), 200), (("b", 2), 100))
+        self.assertEqual((shares.interval(("a", 1), 0.0), shares.mean), (0.5, 0.5))
+
+    def test_the_many_pay(self) -> None:
+        """One association with 20,000, and a hundred with one: these are asked as ever, that has the rest."""
+        others = [((f"m{number}", number), 1) for number in range(100)]
+        shares = self.shares((("many", "m"), 20_000), *others)
+        self.assertEqual(shares.interval(("m7", 7), 0.0), 0.5)
+        self.assertAlmostEqual(shares.interval(("many", "m"), 0.0), 20_000 / (RATE - 200))
+
+    def test_many_associations_of_one_machine(self) -> None:
+        """They are one, for other machines; among each other each has its part."""
+        crowd = [(("crowd", number), 10) for number in range(2_000)]
+        shares = self.shares((("crowd", "one"), 1), (("else", "e"), 5), *crowd)
+        self.assertEqual(shares.interval(("else", "e"), 0.0), 0.5)
+        level = (RATE - 10) / 2_001
+        self.assertAlmostEqual(shares.interval(("crowd", "one"), 0.0), 1 / level)
+        self.assertAlmostEqual(shares.interval(("crowd", 1), 0.0), 10 / level)
+
+    def test_alike(self) -> None:
+        """Where all have the same, it is the mean; all together never have more than there is."""
+        shares = self.shares(*[((f"m{number}", number), 100) for number in range(100)])
+        self.assertAlmostEqual(shares.interval(("m1", 1), 0.0), shares.mean)
+        uneven = [((f"m{number % 7}", number), 1 + number * number % 400) for number in range(60)]
+        shares = self.shares(*uneven)
+        used = sum(number / shares.interval(group, 0.0) for group, number in uneven)
+        self.assertLessEqual(used, RATE * 1.0001)
+        self.assertGreater(used, RATE * 0.99)
+
+    def test_who_leaves(self) -> None:
+        shares = self.shares((("a", 1), 1_000), (("b", 2), 1_000))
+        before = shares.interval(("a", 1), 0.0)
+        for _ in range(1_000):
+            shares.left(("b", 2))
+        self.assertAlmostEqual(shares.interval(("a", 1), 0.0), before / 2)
+
+
+class FloodTests(SynchronousTestCase):
+    def test_a_silent_host_is_noticed_as_soon_as_before(self) -> None:
+        """However many elements another one registers: it was 17 s, with 20,000 of them."""
+        stage = RegistrarStage()
+        stage.up("honest")
+        stage.up("flood", host="10.0.6.6")
+        for number in range(1, 5_001):
+            stage.register("flood", b"flood", element(number, host="10.0.6.6"))
+        stage.register("honest", b"pool", element(1))
+        for _ in range(40):
+            for message in stage.sent("honest", stage.pass_time(0.25)):
+                if isinstance(message, asap.EndpointKeepAlive):
+                    stage.tell("honest", asap.EndpointKeepAliveAck(b"pool", 1))
+        silent = stage.now
+        while stage.registrar.handlespace.pool(b"pool") is not None:
+            effects = stage.pass_time(0.1)
+        self.assertIn(ElementRemoved(b"pool", 1, "unreachable"), stage.notified(effects, ElementRemoved))
+        most = 1.5 * DEFAULT.keep_alive_interval + DEFAULT.keep_alive_timeout
+        self.assertLessEqual(stage.now - silent, most + 0.1)
