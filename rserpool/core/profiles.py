@@ -79,6 +79,12 @@ class Profile:
         return min(self.t1_enrp_request / 2, 1.0)
 
     @property
+    def idle_with_heartbeats(self) -> float:
+        """The same where heartbeats tell soon of a host that is gone. They tell nothing of a process that stands still
+        while its kernel answers them: that is noticed within five times T1, and 5 s at most."""
+        return min(4 * self.t1_enrp_request, 5.0 - self.patience)
+
+    @property
     def resolution(self) -> float:
         """Seconds that a resolution may take where nothing else is said: as long as all the requests that RFC 5352
         section 3.7.2 allows, 5 at least."""

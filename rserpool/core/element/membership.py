@@ -96,6 +96,17 @@ class Membership:
         self._refused = lack
         return registration.Rejection(lack.code)
 
+    def complained(self, cause: ErrorCause) -> registration.Event:
+        """2.2.14: in place of a response came an error: it is not answered any more."""
+        self._refused = cause
+        if isinstance(self.state, registration.Leaving):
+            # Another registrar may do it.
+            return registration.Rejection(CauseCode.LACK_OF_RESOURCES)
+        if cause.code == CauseCode.UNRECOGNIZED_PARAMETER and self._sent.framing and self._plain.complained():
+            # Again, without what that registrar does not know.
+            return registration.Rejection(CauseCode.LACK_OF_RESOURCES)
+        return registration.Rejection(cause.code, self._granted is not None and self._sent != self._granted)
+
     def warned(self, message: asap.RegistrationResponse) -> list[Effect]:
         """2.2.3: an error without the R flag is a warning; the same is told once."""
         if message.rejected or message.causes == self._warned:

@@ -37,6 +37,13 @@ class Plain:
             del self._count[next(iter(self._count))]
         self._count[self._last] = self._count.get(self._last, 0) + 1
 
+    def complained(self) -> bool:
+        """The last one was not taken for a parameter in it; whether it had private ones, and the next has none."""
+        if self._last is None or self._count.get(self._last, 0) >= AFTER:
+            return False
+        self._count[self._last] = AFTER
+        return True
+
     def answered(self) -> None:
         """The last one was answered."""
         if self._last is None or self._last not in self._count:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rserpool.core.addresses import TransportAddress, same_place
+from rserpool.core.complaints import about, discarded
 from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Effect, Notify, Send
@@ -18,7 +19,7 @@ from rserpool.core.identity import Credentials
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import PolicyParameter, PoolElementParameter, UserTransport
+from rserpool.core.wire.parameters import ErrorCause, PolicyParameter, PoolElementParameter, UserTransport
 
 
 class PoolElement:
@@ -236,7 +237,7 @@ class PoolElement:
                 response = "" if isinstance(message, asap.RegistrationResponse) else "DE"
                 return [Notify(OutOfPlace(message.handle, f"ASAP_{response}REGISTRATION_RESPONSE"))]
             case asap.Error(causes=causes):
-                return [Notify(ErrorReceived(causes))]
+                return [Notify(ErrorReceived(causes)), *self._complained(association, causes, now)]
             case _:
                 return []
 
@@ -282,6 +283,22 @@ class PoolElement:
         if association == self._hunt.home:
             self._said = association, message.server
         return effects
+
+    def _complained(self, association: Association, causes: tuple[ErrorCause, ...], now: float) -> list[Effect]:
+        """2.2.14: the registrar does not answer a request: no need to wait until it is late."""
+        cause = discarded(causes, asap.Registration.TYPE, asap.Deregistration.TYPE)
+        if cause is None or association != self._hunt.home:
+            return []
+        awaited = [
+            (membership.state.answer_by, handle)
+            for handle, membership in self._memberships.items()
+            if isinstance(membership.state, registration.Registering | registration.Leaving)
+        ]
+        handle = about(cause, [handle for _, handle in sorted(awaited)])
+        if handle is None:
+            return []
+        membership = self._memberships[handle]
+        return self._step(membership, membership.complained(cause), now)
 
     def _home_changed(self, now: float) -> list[Effect]:
         event = registration.HomeLost() if self._hunt.home is None else registration.HomeFound()

@@ -1,7 +1,7 @@
 """A registrar that falls silent is noticed also where nothing is asked (RFC 5352 section 2.1).
 
 Who watches pools may ask nothing for hours, and TCP tells of no silence. SCTP has heartbeats, but those of the profile
-C{rfc} take minutes.
+C{rfc} take minutes, and a kernel answers them for a process that stands still.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rserpool.core.wire import asap
 NOBODY = b"\0is anybody there?"
 """A pool that is never there: whoever answers to it lives."""
 HEARTBEATS = 5.0
-"""SCTP whose heartbeats are no more than so many seconds apart notices silence by itself."""
+"""SCTP whose heartbeats are no more than so many seconds apart notices by itself that a host is gone."""
 _IDLE = ("idle",)
 
 
@@ -26,6 +26,8 @@ class Idle:
         self._hunt = hunt
         self._timers = timers
         self._profile = profile
+        often = hunt.protocol == "tcp" or profile.heartbeat_interval > HEARTBEATS
+        self._after = profile.idle if often else profile.idle_with_heartbeats
         self._heard = 0.0
 
     def heard(self, now: float) -> None:
@@ -34,11 +36,9 @@ class Idle:
 
     def listen(self, now: float) -> None:
         """Somebody watches a pool at the home."""
-        if self._hunt.protocol != "tcp" and self._profile.heartbeat_interval <= HEARTBEATS:
-            return
         if self._hunt.home is not None and _IDLE not in self._timers:
             self._heard = now
-            self._timers.set(_IDLE, now + self._profile.idle)
+            self._timers.set(_IDLE, now + self._after)
 
     def stop(self) -> None:
         """There is no home."""
@@ -50,7 +50,7 @@ class Idle:
         @return: None if it is silent.
         """
         home = self._hunt.home
-        ask_at = self._heard + self._profile.idle
+        ask_at = self._heard + self._after
         silent_at = ask_at + self._profile.patience
         if home is None:
             return []

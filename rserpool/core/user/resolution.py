@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from rserpool.core import complaints
 from rserpool.core.addresses import in_short
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Effect, Notify, Probe, Send
@@ -11,7 +12,6 @@ from rserpool.core.errors import CauseCode, NoRegistrar, Rejected, RSerPoolError
 from rserpool.core.policies import ROUND_ROBIN
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
-from rserpool.core.user import complaints
 from rserpool.core.user.cache import Cache, CachedPool, covers
 from rserpool.core.user.events import ResolutionFailed
 from rserpool.core.user.idle import NOBODY, Idle
@@ -146,7 +146,7 @@ class Resolution:
     def error(self, causes: tuple[ErrorCause, ...], now: float) -> list[Effect]:
         """2.2.14: an ASAP_ERROR arrived: the question that it is about is not answered any more."""
         asked = sorted((when, handle) for handle in self._questions if (when := self._timers.when(("answer", handle))))
-        cause = complaints.discarded(causes)
+        cause = complaints.discarded(causes, asap.HandleResolution.TYPE)
         handle = None if cause is None else complaints.about(cause, [handle for _, handle in asked])
         if cause is None or handle is None:
             return []

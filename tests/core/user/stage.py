@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import (
     Abort,
+    CauseCode,
     Close,
     Connect,
     Notify,
@@ -22,6 +23,7 @@ from rserpool.core import (
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user import PoolUser, ResolutionFailed
+from rserpool.core.user.idle import NOBODY
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 from rserpool.user import Resolved
@@ -121,6 +123,15 @@ class UserStage(stage.Stage):
     def subscribe(self, handle: bytes = b"pool", **options: Any) -> None:
         """The application watches."""
         self.do(self.user.subscribe(handle, self.now, **options))
+
+    def watch_for(self, seconds: float) -> None:
+        """Time passes, and the first registrar answers who asks whether it is there."""
+        end = self.now + seconds
+        while self.now < end:
+            self.pass_time(min(0.5, end - self.now))
+            for sent in [sent for sent in self.sent if getattr(sent[1], "handle", b"") == NOBODY]:
+                self.sent.remove(sent)
+                self.says(refusal(NOBODY, CauseCode.UNKNOWN_POOL_HANDLE))
 
     def asked(self) -> list[Any]:
         """The messages sent since the last call."""

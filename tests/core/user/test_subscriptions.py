@@ -37,7 +37,7 @@ class SubscriptionTests(StageCase):
         self.watch()
         self.stage.says(answer(b"pool", 1, accepted=True))
         self.stage.told()
-        self.stage.pass_time(1000)
+        self.stage.watch_for(1000)
         self.stage.resolve("a")
         self.assertEqual(self.stage.asked(), [])
         self.assertEqual(self.resolved(), [[1]])
@@ -103,7 +103,7 @@ class SubscriptionTests(StageCase):
         self.watch()
         for _ in range(3):
             self.stage.says(answer(b"pool", 1))
-            self.stage.pass_time(DEFAULT.stale_cache_value)
+            self.stage.watch_for(DEFAULT.stale_cache_value)
             self.assertEqual(len(self.stage.asked()), 1)
 
     def test_question_under_way(self) -> None:
@@ -118,7 +118,7 @@ class SubscriptionTests(StageCase):
         self.assertEqual(self.resolved(), [[1]])
         self.stage.says(answer(b"pool", 1, 2, accepted=True))
         self.assertEqual(self.shown(), [[1, 2]])
-        self.stage.pass_time(100)
+        self.stage.watch_for(100)
         self.assertEqual(self.stage.asked(), [])
 
     def test_questions_of_others(self) -> None:
