@@ -59,13 +59,16 @@ HERE = TcpTransport(80, "10.0.0.1")
 
 # A scope where TLS is required, and one where it is offered.
 WEB, OLD, MAIL = Identity("psk", "web"), Identity("psk", "old web"), Identity("psk", "mail")
-REGISTRAR = Identity("psk", "reg")
+REG, REG2, OWN, DESK = (Identity("psk", name) for name in ("reg", "reg2", "own", "desk"))
 KNOWN = (
     Principal("web", frozenset({WEB, OLD}), element=True, pools=frozenset({b"pool"})),
     Principal("mail", frozenset({MAIL}), element=True, pools=frozenset({b"mail"})),
-    Principal("registrar", frozenset({REGISTRAR}), registrar=True),
+    Principal("registrar", frozenset({REG}), registrar=True),
+    Principal("another registrar", frozenset({REG2}), registrar=True),
+    Principal("desk", frozenset({DESK}), operator=True),
 )
-REQUIRED, OFFERED = Access(KNOWN), Access(KNOWN, State.OFFERED)
+REQUIRED, OFFERED = Access(KNOWN, own=OWN), Access(KNOWN, State.OFFERED, own=OWN)
+BY_WEB, BY_MAIL = {"owner": WEB, "access": REQUIRED}, {"owner": MAIL, "access": REQUIRED}
 
 
 def over_tls(speaker: Speaker, *identities: Identity, access: Access = REQUIRED) -> Speaker:
@@ -78,11 +81,8 @@ def in_the_clear(speaker: Speaker, access: Access = REQUIRED) -> Speaker:
     return Speaker(speaker.association, speaker.peer, access.standing(None))
 
 
-OWNED, OWNED_ORPHAN, OWNED_ELSEWHERE = (
-    element(US, "its own", True, WEB),
-    element(US, owner=WEB),
-    element(PEER, owner=WEB),
-)
+OWNED, OWNED_ORPHAN = element(US, "its own", True, WEB), element(US, owner=WEB)
+OWNED_ELSEWHERE, MAILS, MAILS_ELSEWHERE = element(PEER, owner=WEB), element(US, owner=MAIL), element(PEER, owner=MAIL)
 
 # For each rule the functions that are asked, and what they are asked.
 QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str, Any]], ...] = (
@@ -92,7 +92,7 @@ QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str,
     (What.REGISTER, Who.NO_ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN), b"pool"), {}),
     (What.REGISTER, Who.NO_ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN, access=OFFERED), b"pool"), {}),
     (What.REGISTER, Who.NO_ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN, MAIL), b"pool"), {}),
-    (What.REGISTER, Who.NO_ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN, REGISTRAR), b"pool"), {}),
+    (What.REGISTER, Who.NO_ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN, REG), b"pool"), {}),
     (What.REGISTER, Who.ELEMENT, authority.speaks_for_elements, (over_tls(AGAIN, WEB), b"pool"), {}),
     (What.REGISTER, Who.UNREAL, authority.usable, (STRANGER, HERE), {}),
     (What.REGISTER, Who.TCP, authority.speaks_for_elements, (OVER_TCP, b"pool"), {}),
@@ -128,7 +128,7 @@ QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str,
     (What.DEREGISTER, Who.OWNER, authority.deregisters, (over_tls(STRANGER, OLD), OWNED), {}),
     (What.DEREGISTER, Who.OWNER, authority.deregisters, (over_tls(STRANGER, WEB), OWNED_ELSEWHERE), {}),
     (What.DEREGISTER, Who.NOT_OWNER, authority.deregisters, (over_tls(ITSELF, MAIL), OWNED), {}),
-    (What.DEREGISTER, Who.NOT_OWNER, authority.deregisters, (over_tls(AGAIN, REGISTRAR), OWNED_ELSEWHERE), {}),
+    (What.DEREGISTER, Who.NOT_OWNER, authority.deregisters, (over_tls(AGAIN, REG), OWNED_ELSEWHERE), {}),
     (What.DEREGISTER, Who.CLEAR, authority.deregisters, (in_the_clear(ITSELF), OWNED), {}),
     (What.DEREGISTER, Who.CLEAR, authority.deregisters, (in_the_clear(ITSELF), None), {}),
     (What.DEREGISTER, Who.NO_ELEMENT, authority.deregisters, (over_tls(AGAIN), None), {}),
@@ -162,6 +162,19 @@ QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str,
     (What.REMOVE, Who.REVOKED, authority.removes, (Who.REVOKED,), {}),
     (What.REMOVE, Who.UNANSWERED, authority.doubts, (), {}),
     (What.REMOVE, Who.POOL, authority.removes, (Who.POOL,), {}),
+    (What.SPEAK, Who.CLEAR, authority.enters, (REQUIRED.standing(None),), {}),
+    (What.SPEAK, Who.CLEAR, authority.enters, (REQUIRED.standing(None), PEER), {}),
+    (What.SPEAK, Who.NO_REGISTRAR, authority.enters, (REQUIRED.standing((WEB,)),), {}),
+    (What.SPEAK, Who.NO_REGISTRAR, authority.enters, (REQUIRED.standing(()), PEER), {}),
+    (What.SPEAK, Who.NO_REGISTRAR, authority.enters, (OFFERED.standing((WEB,)), 0), {}),
+    (What.SPEAK, Who.NO_REGISTRAR, authority.enters, (REQUIRED.standing((DESK,)), PEER), {}),
+    (What.SPEAK, Who.OPERATOR, authority.enters, (REQUIRED.standing((DESK,)), 0), {}),
+    (What.SPEAK, Who.IMPOSTOR, authority.enters, (REQUIRED.standing((REG,)), PEER, REQUIRED.standing((REG2,))), {}),
+    (What.SPEAK, Who.ENTITLED, authority.enters, (REQUIRED.standing((REG,)), PEER, REQUIRED.standing((REG,))), {}),
+    (What.SPEAK, Who.ENTITLED, authority.enters, (REQUIRED.standing((REG,)), 0), {}),
+    (What.SPEAK, Who.ENTITLED, authority.enters, (REQUIRED.standing((OWN,)), PEER, REQUIRED.standing((REG,))), {}),
+    (What.SPEAK, Who.ENTITLED, authority.enters, (OFFERED.standing(None), PEER), {}),
+    (What.SPEAK, Who.ENTITLED, authority.enters, (PLAIN.standing(None), PEER), {}),
     (What.SPEAK, Who.SAME, authority.speaks, (US, PEER, PEER), {}),
     (What.SPEAK, Who.NEW, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "present": {"a"}}),
     (What.SPEAK, Who.ELSEWHERE, authority.speaks, (US, PEER, None), {"hosts": {"a"}, "present": {"b"}}),
@@ -169,9 +182,48 @@ QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str,
     (What.SPEAK, Who.OTHER, authority.speaks, (US, PEER, OTHER), {}),
     (What.SPEAK, Who.US, authority.speaks, (US, US, None), {}),
     (What.SPEAK, Who.NOBODY, authority.speaks, (US, 0, None), {}),
+    (What.APPEAR, Who.SEEN, authority.appears, (PLAIN,), {}),
+    (What.APPEAR, Who.SEEN, authority.appears, (OFFERED,), {}),
+    (What.APPEAR, Who.HINT, authority.appears, (REQUIRED,), {}),
     (What.TELL, Who.TO_US, authority.heeds, (US, US), {}),
     (What.TELL, Who.TO_US, authority.heeds, (US, 0), {}),
     (What.TELL, Who.TO_ANOTHER, authority.heeds, (US, OTHER), {}),
+    (What.ANNOUNCE, Who.OWNERLESS, authority.tells, (What.ANNOUNCE, US, PEER, PEER, None), {"access": REQUIRED}),
+    (
+        What.ANNOUNCE,
+        Who.OWNERLESS,
+        authority.tells,
+        (What.ANNOUNCE, US, PEER, PEER, OWNED_ELSEWHERE),
+        {"access": REQUIRED},
+    ),
+    (What.ANNOUNCE, Who.OTHER_OWNER, authority.tells, (What.ANNOUNCE, US, OTHER, OTHER, MAILS_ELSEWHERE), BY_WEB),
+    (What.ANNOUNCE, Who.OTHER_OWNER_OF_OURS, authority.tells, (What.ANNOUNCE, US, PEER, PEER, MAILS), BY_WEB),
+    (What.ANNOUNCE, Who.HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, MAILS_ELSEWHERE), BY_WEB),
+    (What.ANNOUNCE, Who.HOME, authority.tells, (What.ANNOUNCE, US, OTHER, OTHER, OWNED_ELSEWHERE), BY_MAIL),
+    (What.ANNOUNCE, Who.NEW_HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, OWNED_ORPHAN), BY_MAIL),
+    (
+        What.ANNOUNCE,
+        Who.NEW_HOME,
+        authority.tells,
+        (What.ANNOUNCE, US, PEER, PEER, OWNED_ORPHAN),
+        {"owner": OLD, "access": OFFERED},
+    ),
+    (What.ANNOUNCE, Who.FIRST, authority.tells, (What.ANNOUNCE, US, PEER, PEER, None), BY_WEB),
+    (What.LIST, Who.OWNERLESS, authority.tells, (What.LIST, US, PEER, PEER, None), {"access": REQUIRED}),
+    (What.LIST, Who.OWNERLESS, authority.tells, (What.LIST, US, PEER, PEER, OWNED_ELSEWHERE), {"access": REQUIRED}),
+    (What.LIST, Who.OTHER_OWNER, authority.tells, (What.LIST, US, OTHER, OTHER, MAILS_ELSEWHERE), BY_WEB),
+    (What.LIST, Who.OTHER_OWNER_OF_OURS, authority.tells, (What.LIST, US, PEER, PEER, MAILS), BY_WEB),
+    (What.LIST, Who.HOME, authority.tells, (What.LIST, US, PEER, PEER, MAILS_ELSEWHERE), BY_WEB),
+    (What.LIST, Who.HOME, authority.tells, (What.LIST, US, OTHER, OTHER, OWNED_ELSEWHERE), BY_MAIL),
+    (What.LIST, Who.NEW_HOME, authority.tells, (What.LIST, US, PEER, PEER, OWNED_ORPHAN), BY_MAIL),
+    (
+        What.LIST,
+        Who.NEW_HOME,
+        authority.tells,
+        (What.LIST, US, PEER, PEER, OWNED_ORPHAN),
+        {"owner": OLD, "access": OFFERED},
+    ),
+    (What.LIST, Who.FIRST, authority.tells, (What.LIST, US, PEER, PEER, None), BY_WEB),
     (What.ANNOUNCE, Who.FIRST, authority.tells, (What.ANNOUNCE, US, PEER, PEER, None), {}),
     (What.ANNOUNCE, Who.HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, THEIRS), {}),
     (What.ANNOUNCE, Who.NEW_HOME, authority.tells, (What.ANNOUNCE, US, PEER, PEER, OURS), {}),

@@ -7,6 +7,7 @@ element could pose as a registrar. What follows from it is in L{rserpool.core.au
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -106,6 +107,7 @@ class Access:
     @ivar identities: every one that is known.
     @ivar own: our own identity; who proves to have that key is a registrar that we dialled.
     @ivar plain_users: whether users in the clear are answered where TLS is required (RFC 5352 section 9.3).
+    @ivar revoked: identities that were known, and are not any more.
     """
 
     def __init__(
@@ -130,8 +132,8 @@ class Access:
                     raise ConfigurationError(f"{identity} is {other.name} and {principal.name}: it can be one of them")
         if own in self._principals and own is not None:
             raise ConfigurationError(f"{own} is our own identity, and that of {self._principals[own].name}")
-        required = state is State.REQUIRED
-        self._unknown = Standing(None, self.secured, required, required)
+        self.revoked: frozenset[Identity] = frozenset()
+        self._unknown = self._in_the_clear()
 
     @property
     def secured(self) -> bool:
@@ -145,16 +147,43 @@ class Access:
 
     def standing(self, credentials: Credentials) -> Standing:
         """What a peer may be that has proved this."""
-        if credentials is None or not self.secured:
+        if credentials is None:
             return self._unknown
+        if not self.secured:
+            return Standing(credentials, False, False, False)
         found = tuple(dict.fromkeys(self._principals[each] for each in credentials if each in self._principals))
         owned = frozenset[Identity]().union(*(each.identities for each in found if each.element))
         return Standing(credentials, True, True, False, found, self.own in credentials, owned)
 
     def serves(self, owner: Identity, handle: bytes) -> bool | None:
         """Whether an identity may serve in a pool; None if we have never heard of it: others may know it already."""
+        if owner in self.revoked:
+            return False
         principal = self._principals.get(owner)
         return None if principal is None else principal.serves(handle)
+
+    def alike(self, one: Identity | None, other: Identity | None) -> bool:
+        """Whether two owners are the same one; an element without an owner is anybody's."""
+        if one is None or other is None or one == other:
+            return True
+        principal = self._principals.get(one)
+        return principal is not None and other in principal.identities
+
+    def after(self, before: Access, state: State | None = None) -> Access:
+        """The same, where C{before} held until now: who is known no more is revoked until it is known again.
+
+        @param state: how far the scope is; None: as it is.
+        """
+        access = copy(self)
+        access.revoked = (before.revoked | before.identities) - self.identities
+        if state is not None:
+            access.state = state
+            access._unknown = access._in_the_clear()
+        return access
+
+    def _in_the_clear(self) -> Standing:
+        required = self.state is State.REQUIRED
+        return Standing(None, self.secured, required, required)
 
 
 def access_by_keys(

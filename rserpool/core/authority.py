@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, Protocol
 
-from rserpool.core.access import Access, Standing
+from rserpool.core.access import PLAIN, Access, Principal, Standing, State
 from rserpool.core.addresses import TransportAddress, same_place
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.changes import Why
 from rserpool.core.handlespace.element import Element
+from rserpool.core.identity import Identity
 from rserpool.core.rules import RULES
 from rserpool.core.ruling import Rule, What, Who
 from rserpool.core.wire.transports import UserTransport, encode_transport
@@ -26,7 +27,7 @@ MOST_OF_A_MACHINE = 32
 _REGISTER, _CHANGE, _ACKNOWLEDGE = RULES[What.REGISTER], RULES[What.CHANGE], RULES[What.ACKNOWLEDGE]
 
 
-class Identity(Protocol):
+class Party(Protocol):
     """What is known of whoever speaks ASAP with us; C{hosts} are its IP addresses."""
 
     association: Association
@@ -41,12 +42,12 @@ _ITS_OWN: Final = frozenset({Who.ITSELF, Who.OWNER, Who.RIVAL, Who.STRANGER})
 # ASAP: elements and users
 
 
-def speaks_for_elements(identity: Identity, handle: bytes) -> Rule:
+def speaks_for_elements(identity: Party, handle: bytes) -> Rule:
     """Whether it may register anything at all in a pool."""
     return _REGISTER[_protocol(identity, handle)]
 
 
-def usable(identity: Identity, transport: UserTransport) -> tuple[str, ...]:
+def usable(identity: Party, transport: UserTransport) -> tuple[str, ...]:
     """Those of an element's addresses that it may register: a subset of those of its association; never none.
 
     SCTP uses only the addresses of which both ends have the family, and rsplib's elements name all that they have.
@@ -59,17 +60,17 @@ def usable(identity: Identity, transport: UserTransport) -> tuple[str, ...]:
     return addresses
 
 
-def changes(identity: Identity, element: Element) -> Rule:
+def changes(identity: Party, element: Element) -> Rule:
     """Whether it may register an element that is there."""
     return _CHANGE[_who(identity, element)]
 
 
-def deregisters(identity: Identity, element: Element | None) -> Rule:
+def deregisters(identity: Party, element: Element | None) -> Rule:
     """Whether it may deregister an element; one that is not there counts as removed."""
     return RULES[What.DEREGISTER][_protocol(identity, None) if element is None else _who(identity, element)]
 
 
-def acknowledges(identity: Identity, element: Element) -> Rule:
+def acknowledges(identity: Party, element: Element) -> Rule:
     """Whether it may answer for an element; another registrar's may answer too, where a user had reported it."""
     who = _who(identity, element)
     if element.watch is None and who in _ITS_OWN:
@@ -77,19 +78,19 @@ def acknowledges(identity: Identity, element: Element) -> Rule:
     return _ACKNOWLEDGE[who]
 
 
-def is_there(identity: Identity, element: Element) -> bool:
+def is_there(identity: Party, element: Element) -> bool:
     """Whether it may be the element, as it is at the ASAP transport that was recorded for it."""
     return _barred(identity.standing, element) is None
 
 
-def resolves(identity: Identity, plain_users: bool) -> Rule:
+def resolves(identity: Party, plain_users: bool) -> Rule:
     """Whether it may ask what is in a pool; C{plain_users}: whether users in the clear are answered nevertheless."""
     if not identity.standing.clear:
         return RULES[What.RESOLVE][Who.ANYBODY]
     return RULES[What.RESOLVE][Who.PLAIN_USER if plain_users else Who.CLEAR]
 
 
-def reports(identity: Identity, element: Element, machines: int, most: int) -> Rule:
+def reports(identity: Party, element: Element, machines: int, most: int) -> Rule:
     """What comes of reports from users at so many machines, where C{most} is MAX-BAD-PE-REPORT."""
     if identity.standing.clear:
         return RULES[What.REPORT][Who.CLEAR]
@@ -108,13 +109,20 @@ def doubts() -> Rule:
     return RULES[What.REMOVE][Who.UNANSWERED]
 
 
+def cuts(access: Access, standing: Standing) -> bool:
+    """Whether an association of ASAP ends: that of somebody who is revoked, or in the clear where it must not be."""
+    if standing.clear:
+        return not access.plain_users
+    return not standing.principals and not access.revoked.isdisjoint(standing.credentials or ())
+
+
 def stays(access: Access, element: Element) -> bool:
     """Whether one of ours may stay: another registrar may know an identity already that we do not know yet."""
     owner = element.owner
     return not access.secured or owner is None or access.serves(owner, element.handle) is not False
 
 
-def _protocol(identity: Identity, handle: bytes | None) -> Who:
+def _protocol(identity: Party, handle: bytes | None) -> Who:
     """Who wants to register in a pool, or (None) to deregister from any."""
     standing = identity.standing
     if standing.clear:
@@ -138,7 +146,7 @@ def _barred(standing: Standing, element: Element) -> Who | None:
     return Who.NO_ELEMENT if standing.judged and not standing.element else None
 
 
-def _who(identity: Identity, element: Element) -> Who:
+def _who(identity: Party, element: Element) -> Who:
     standing = identity.standing
     barred = _barred(standing, element)
     if barred is not None:
@@ -192,19 +200,57 @@ def speaks(
     return RULES[What.SPEAK][who]
 
 
+def enters(standing: Standing, sender: int | None = None, present: Standing | None = None) -> Rule:
+    """Whether somebody may speak ENRP at all; what it may say is asked further.
+
+    @param sender: as whom it speaks; None before it has said anything.
+    @param present: by what the registrar C{sender} speaks with us over another association; None if it does not.
+    """
+    if standing.clear:
+        who = Who.CLEAR
+    elif not standing.operator or (sender and not standing.registrar):
+        who = Who.NO_REGISTRAR
+    elif not standing.registrar:
+        who = Who.OPERATOR
+    else:
+        theirs = frozenset[Principal]() if present is None else frozenset(present.principals)
+        other = theirs and standing.principals and theirs.isdisjoint(standing.principals)
+        who = Who.IMPOSTOR if other else Who.ENTITLED
+    return RULES[What.SPEAK][who]
+
+
+def appears(access: Access) -> Rule:
+    """What an announcement by multicast says of a registrar that we know."""
+    return RULES[What.APPEAR][Who.HINT if access.state is State.REQUIRED else Who.SEEN]
+
+
 def heeds(us: int, receiver: int) -> bool:
     """Whether what a registrar says is meant for us."""
     return RULES[What.TELL][Who.TO_US if receiver in (0, us) else Who.TO_ANOTHER].allowed
 
 
-def tells(what: What, us: int, sender: int, home: int, element: Element | None, mentor: bool = False) -> Rule:
+def tells(
+    what: What,
+    us: int,
+    sender: int,
+    home: int,
+    element: Element | None,
+    mentor: bool = False,
+    *,
+    owner: Identity | None = None,
+    access: Access = PLAIN,
+) -> Rule:
     """Whether a registrar may tell of an element, by an update, which is newer than ours (ANNOUNCE), or a table (LIST).
 
     @param home: whose it is, as the message says.
     @param element: the element as we have it.
     @param mentor: whether the sender gives us its whole handlespace.
+    @param owner: the identity that registered it, as the message says.
     """
-    if home == us:
+    other = _other_owner(access, us, home, element, owner)
+    if other is not None:
+        who = other
+    elif home == us:
         who = Who.OF_OURS
     elif sender != home:
         who = Who.MENTOR if mentor and element is None else Who.NOT_HOME
@@ -217,6 +263,21 @@ def tells(what: What, us: int, sender: int, home: int, element: Element | None, 
     else:
         who = Who.NEW_HOME
     return RULES[what][who]
+
+
+def _other_owner(access: Access, us: int, home: int, element: Element | None, owner: Identity | None) -> Who | None:
+    """Who it is that tells of an element without an owner, or of an identifier that is another owner's.
+
+    Two identities can register one identifier at two registrars while these cannot speak; whose it is then must be the
+    same everywhere, and does not hang on who comes last.
+    """
+    if owner is None:
+        return Who.OWNERLESS if access.state is State.REQUIRED else None
+    if not access.secured or element is None or element.home == home or access.alike(element.owner, owner):
+        return None
+    if str(owner) < str(element.owner):
+        return None
+    return Who.OTHER_OWNER_OF_OURS if element.home == us else Who.OTHER_OWNER
 
 
 def says(what: What, us: int, sender: int, element: Element) -> Rule:

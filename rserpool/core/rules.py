@@ -16,6 +16,11 @@ _CLEAR = Rule(Ruling.REFUSED, "5352 9.3", CauseCode.REJECTED_FOR_SECURITY)
 _NOBODY = Rule(Ruling.REFUSED, "5355 2.1", CauseCode.REJECTED_FOR_SECURITY)
 _FOREIGN = Rule(Ruling.REFUSED, "5352 3.2", CauseCode.REJECTED_FOR_SECURITY)
 _IGNORED = Rule(Ruling.IGNORED)
+_OWNERS: Final = {
+    Who.OWNERLESS: Rule(Ruling.IGNORED, "5355 2.15"),
+    Who.OTHER_OWNER: Rule(Ruling.IGNORED, "5355 2.2"),
+    Who.OTHER_OWNER_OF_OURS: Rule(Ruling.INSISTED, "5355 2.2"),
+}
 
 RULES: Final[dict[What, dict[Who, Rule]]] = {
     What.REGISTER: {
@@ -75,6 +80,11 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.POOL: Rule(Ruling.ALLOWED, "5352 3.1", removes=Why.INCONSISTENT),
     },
     What.SPEAK: {
+        Who.CLEAR: Rule(Ruling.REFUSED, "5355 2.5", CauseCode.REJECTED_FOR_SECURITY),
+        Who.NO_REGISTRAR: Rule(Ruling.ABORTED, "5355 2.5"),
+        Who.OPERATOR: Rule(Ruling.ANSWERED),
+        Who.IMPOSTOR: Rule(Ruling.IGNORED, "5355 2.5"),
+        Who.ENTITLED: Rule(Ruling.ALLOWED, "5355 2.5"),
         Who.SAME: Rule(Ruling.ALLOWED, "5353 3.4.1"),
         Who.NEW: Rule(Ruling.ALLOWED, "5353 3.4.1"),
         Who.ELSEWHERE: _IGNORED,
@@ -83,15 +93,21 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.US: Rule(Ruling.CLOSED),
         Who.NOBODY: Rule(Ruling.ANSWERED, "5353 3.1"),
     },
+    What.APPEAR: {
+        Who.SEEN: Rule(Ruling.ALLOWED, "5353 3.1"),
+        Who.HINT: Rule(Ruling.HINTED, "5355 2.5"),
+    },
     What.TELL: {
         Who.TO_US: Rule(Ruling.ALLOWED, "5353 2.1"),
         Who.TO_ANOTHER: _IGNORED,
     },
     What.ANNOUNCE: {
+        **_OWNERS,
         **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.3.1")),
         **dict.fromkeys((Who.NOT_HOME, Who.OF_OURS), _IGNORED),
     },
     What.LIST: {
+        **_OWNERS,
         **dict.fromkeys((Who.FIRST, Who.HOME, Who.NEW_HOME), Rule(Ruling.ALLOWED, "5353 3.6.3")),
         Who.MENTOR: Rule(Ruling.ALLOWED, "5353 3.2.3"),
         Who.CLAIMANT: Rule(Ruling.INSISTED),

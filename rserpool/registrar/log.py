@@ -13,6 +13,7 @@ from rserpool.core.registrar import events
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.node.counting import CountedLog, LimitedLog
 from rserpool.node.reactor import clock_of
+from rserpool.registrar.trail import Trail
 
 MOST_CAUSES = 5
 """So many causes of one error are named."""
@@ -26,6 +27,7 @@ class OperatorLog:
         self._log = log
         self._identifier = identifier
         self._counted = CountedLog(reactor, log)
+        self._trail = Trail(clock_of(reactor))
         self._limited = LimitedLog(log, clock_of(reactor))
 
     def tell(self, event: Any) -> None:
@@ -55,6 +57,13 @@ class OperatorLog:
             case events.ErrorReported(association=association, causes=causes):
                 peer = str(getattr(association, "peer", "?"))
                 self._limited.warn("{peer} reports an error: {causes}", peer=peer, causes=_causes(causes))
+            case events.Acted():
+                self._trail.tell(event)
+            case events.NotYetRequired(elements=count, some=some, registrars=registrars):
+                self._log.error(
+                    "TLS is not required yet: {what}",
+                    what=_bare(count, some, registrars),
+                )
             case _:
                 self._tell_of_peers(event)
 
@@ -111,6 +120,13 @@ class OperatorLog:
                     peer=number,
                     message=message,
                 )
+
+
+def _bare(count: int, some: Iterable[tuple[bytes, int]], registrars: Iterable[int]) -> str:
+    named = ", ".join(f"{handle_text(handle)} 0x{identifier:08x}" for handle, identifier in some)
+    elements = f"{count} elements registered in the clear ({named}{', ...' if count > len(tuple(some)) else ''})"
+    peers = f"registrars speak with us in the clear: {', '.join(f'0x{each:08x}' for each in registrars)}"
+    return "; ".join(([elements] if count else []) + ([peers] if registrars else []))
 
 
 def _causes(causes: Iterable[ErrorCause]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
 from rserpool.core import authority
+from rserpool.core.access import Access
 from rserpool.core.addresses import ENRP_PORT, TransportAddress, machine
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
@@ -61,6 +62,7 @@ class Peering:
         random: Dice,
         distances: Distances,
         encapsulated: Callable[[Association], bool],
+        access: Access,
     ) -> None:
         self._server = server
         self._handlespace = handlespace
@@ -72,7 +74,7 @@ class Peering:
         self._greetings = Greetings(self._ourselves, timers, profile, lambda: not self.initialization.occupied)
         self._dials = Dials(random, timers)
         self._lists = PeerLists(server, self.peers, self._dials)
-        self._replica = Replica(server, handlespace, distances)
+        self._replica = Replica(server, handlespace, distances, access)
         self._tables = TableSessions(server, handlespace, timers, 2 * profile.max_time_no_response)
         self._audits = Audits(server, handlespace, self._replica, self.peers, timers, profile.max_time_no_response)
         self.initialization = Initialization(
@@ -99,6 +101,10 @@ class Peering:
         """Whether initialization is completed (3.2)."""
         return self.initialization.ready
 
+    def judge(self, access: Access) -> None:
+        """Who may be what is this now."""
+        self._replica.access = access
+
     def join(
         self,
         information: ServerInformation,
@@ -124,7 +130,10 @@ class Peering:
         if not isinstance(message, enrp.Presence):
             return []
         peer, outcomes = self.peers.get(message.sender), list[Outcome]()
-        if peer is not None and self.peers.is_at(peer, source):  # 3.4.1, 3.6.1: as good as one over an association
+        believed = authority.appears(self._replica.access).allowed
+        if (
+            peer is not None and believed and self.peers.is_at(peer, source)
+        ):  # 3.4.1, 3.6.1: as good as one over an association
             self.peers.alive(peer, now)
             outcomes = [*self.takeovers.heard(peer.identifier, now), *self._compare(peer, message.checksum, now)]
         if self.peers.present(message.sender):

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from rserpool.core import authority
+from rserpool.core.access import Access, State
 from rserpool.core.effects import Association
 from rserpool.core.errors import Rejected
 from rserpool.core.handlespace.changes import Change, Insisted, Moved, Outcome, Suspected
@@ -33,9 +34,13 @@ from rserpool.core.wire.parameters import PoolElementParameter
 
 
 class Replica:
-    """Our copy of what the peers own."""
+    """Our copy of what the peers own.
 
-    def __init__(self, server: int, handlespace: Handlespace, distances: Distances) -> None:
+    @ivar access: who may be what in this scope.
+    """
+
+    def __init__(self, server: int, handlespace: Handlespace, distances: Distances, access: Access) -> None:
+        self.access = access
         self._server = server
         self._handlespace = handlespace
         self._distances = distances
@@ -57,7 +62,8 @@ class Replica:
         """
         home = parameter.home or sender
         present = self._handlespace.find(handle, parameter.identifier)
-        ruling = authority.tells(what, self._server, sender, home, present, mentor).ruling
+        owner, access = parameter.owner, self.access
+        ruling = authority.tells(what, self._server, sender, home, present, mentor, owner=owner, access=access).ruling
         if ruling is Ruling.IGNORED:
             return present, []
         outcomes: list[Outcome] = []
@@ -83,6 +89,8 @@ class Replica:
         changes: list[Change] = []
         for entry in entries:
             for parameter in entry.elements:
+                if parameter.owner is None and self.access.state is State.REQUIRED:
+                    continue
                 if parameter.home == self._server and not self._handlespace.find(entry.handle, parameter.identifier):
                     with suppress(Rejected):
                         element = self._handlespace.register(entry.handle, parameter).element

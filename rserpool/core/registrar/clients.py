@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rserpool.core import authority
 from rserpool.core.access import Access, Standing
 from rserpool.core.addresses import TransportAddress, scope
 from rserpool.core.effects import Association
@@ -113,6 +114,15 @@ class Clients:
         standing = self.access.standing(credentials)
         client = self._clients[association] = Client(association, peer, now, self._limits, outbound, standing)
         return client
+
+    def judged_anew(self) -> list[Client]:
+        """Who may be what has changed; whose associations end."""
+        cut: list[Client] = []
+        for client in self._clients.values():
+            client.standing = self.access.standing(client.standing.credentials)
+            if authority.cuts(self.access, client.standing):
+                cut.append(client)
+        return cut
 
     def moved(self, association: Association, hosts: tuple[str, ...]) -> None:
         """Its IP addresses are these now."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from rserpool.core.effects import Abort, Effect, Notify, Send
 from rserpool.core.errors import CauseCode
+from rserpool.core.handles import handle_text
 from rserpool.core.handlespace.changes import (
     Added,
     Change,
@@ -23,7 +24,7 @@ from rserpool.core.handlespace.element import Element
 from rserpool.core.peering.peering import Peering
 from rserpool.core.registrar.answers import Answers
 from rserpool.core.registrar.clients import Clients
-from rserpool.core.registrar.events import ElementRegistered, ElementRemoved
+from rserpool.core.registrar.events import Act, Acted, ElementRegistered, ElementRemoved
 from rserpool.core.registrar.home import Home
 from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.wire import asap, enrp
@@ -98,6 +99,9 @@ class Consequences:
         # The operator.
         if isinstance(change, Removed):
             effects.append(Notify(ElementRemoved(element.handle, element.identifier, change.why.text)))
+            if ours and change.why is not Why.DEREGISTERED and self._clients.access.secured:
+                about = f"{handle_text(element.handle)} 0x{element.identifier:08x}"
+                effects.append(Notify(Acted(Act.REMOVED, "this registrar", None, about, change.why.text)))
         elif kind is Added and ours:
             effects.append(Notify(ElementRegistered(element.handle, element.identifier)))
 

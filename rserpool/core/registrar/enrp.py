@@ -9,16 +9,18 @@ from rserpool.core.effects import Association, Effect
 from rserpool.core.identity import Credentials
 from rserpool.core.peering.peering import Peering
 from rserpool.core.registrar.consequences import Consequences
+from rserpool.core.registrar.gate import CLAIMS, Gate
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import ServerInformation
 
 
 class EnrpSide:
-    """What L{Peering} does, its changes followed; each method as there."""
+    """What L{Peering} does, its changes followed; each method as there. Whom the gate stops does not come to it."""
 
-    def __init__(self, peering: Peering, consequences: Consequences) -> None:
+    def __init__(self, peering: Peering, consequences: Consequences, gate: Gate) -> None:
         self._peering = peering
         self._consequences = consequences
+        self._gate = gate
 
     def join(
         self,
@@ -40,6 +42,9 @@ class EnrpSide:
         credentials: Credentials = None,
     ) -> list[Effect]:
         """See L{Peering.association_up}."""
+        enters, effects = self._gate.up(association, peer, outbound, credentials)
+        if not enters:
+            return effects + (self.connect_failed(peer, now) if outbound else [])
         return self._consequences.follow(self._peering.association_up(association, peer, outbound, now), now)
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
@@ -48,6 +53,7 @@ class EnrpSide:
 
     def association_lost(self, association: Association, now: float) -> list[Effect]:
         """See L{Peering.association_lost}."""
+        self._gate.lost(association)
         return self._consequences.follow(self._peering.association_lost(association, now), now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
@@ -60,7 +66,11 @@ class EnrpSide:
 
     def receive(self, association: Association, message: enrp.Message, now: float) -> list[Effect]:
         """See L{Peering.receive}."""
-        return self._consequences.follow(self._peering.receive(association, message, now), now)
+        stopped = self._gate.stops(association, message)
+        if stopped is not None:
+            return stopped
+        effects = self._consequences.follow(self._peering.receive(association, message, now), now)
+        return effects + self._gate.claims(association, message) if type(message) in CLAIMS else effects
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
         """See L{Peering.announcement}."""

@@ -14,6 +14,7 @@ from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.contests import Contests
+from rserpool.core.registrar.events import Act, trail
 from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.ruling import Ruling
 from rserpool.core.wire import asap
@@ -72,7 +73,7 @@ class Home:
                     return self._supervision.probe(present, now)
             return self._grant(client, message, transport, present, now)
         except Rejected as error:
-            return [_refusal(client, message, error)]
+            return [*_refusal(client, message, error)]
 
     def deregister(self, client: Client, message: asap.Deregistration) -> list[Outcome]:
         """3.2: remove the element, unless it is another's; an unknown element counts as removed."""
@@ -81,7 +82,10 @@ class Home:
         causes = () if rule.cause is None else (ErrorCause(rule.cause),)
         # The answer goes out before the news.
         response = asap.DeregistrationResponse(message.handle, message.identifier, causes)
+        act = Act.REFUSED if causes else Act.REMOVED
+        why = "" if rule.cause is None else rule.cause.sentence
         outcomes: list[Outcome] = [Send(client.association, response)]
+        outcomes += trail(act, client.standing, client.peer, message.handle, message.identifier, why)
         if element is not None and rule.allowed:
             if element.home != self._server:
                 # Its home may be dead: it becomes ours first, so that all peers let us remove it.
@@ -104,7 +108,8 @@ class Home:
     def settled(self, element: Element) -> list[Effect]:
         """An element lives: who wants its identifier is refused."""
         refused = Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)
-        return [_refusal(rival, registration, refused) for rival, registration in self._contests.over(element)]
+        rivals = self._contests.over(element)
+        return [effect for rival, registration in rivals for effect in _refusal(rival, registration, refused)]
 
     def removed(self, element: Element, now: float) -> list[Outcome]:
         """An element is gone: who waited for its identifier may have it, first come first served."""
@@ -153,6 +158,7 @@ class Home:
             more = len(encode_pool_element(parameter)) + len(handle) - (0 if held is None else held.counted)
             if client.bytes + more > self._limits.bytes_per_association:
                 raise Rejected(CauseCode.LACK_OF_RESOURCES)
+        before = (b"", None) if present is None else (present.wire, present.owner)
         change = self._handlespace.register(handle, parameter)
         element = change.element
         self._clients.bind(client, element)
@@ -161,7 +167,11 @@ class Home:
         cut = transport is not wanted.user_transport
         causes = (ErrorCause(CauseCode.INVALID_VALUES, encode_transport(wanted.user_transport)),) if cut else ()
         response = asap.RegistrationResponse(handle, element.identifier, False, causes)
-        return [Send(client.association, response), change]
+        outcomes: list[Outcome] = [Send(client.association, response), change]
+        if client.standing.secured and before != (element.wire, element.owner):
+            act = Act.REGISTERED if present is None else Act.CHANGED
+            outcomes += trail(act, client.standing, client.peer, handle, element.identifier)
+        return outcomes
 
     def _measure(self, client: Client, element: Element) -> list[Outcome]:
         """An element answered: how far away it is may be known better than when it registered."""
@@ -194,7 +204,10 @@ class Home:
         return transport
 
 
-def _refusal(client: Client, message: asap.Registration, error: Rejected) -> Effect:
+def _refusal(client: Client, message: asap.Registration, error: Rejected) -> list[Effect]:
     # The TLV itself: its padding is the cause's.
     causes = (ErrorCause(error.cause, error.information[: int.from_bytes(error.information[2:4], "big")]),)
-    return Send(client.association, asap.RegistrationResponse(message.handle, message.element.identifier, True, causes))
+    handle, identifier = message.handle, message.element.identifier
+    response = asap.RegistrationResponse(handle, identifier, True, causes)
+    refused = trail(Act.REFUSED, client.standing, client.peer, handle, identifier, str(error))
+    return [Send(client.association, response), *refused]

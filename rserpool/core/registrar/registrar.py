@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
 from rserpool.core import authority
-from rserpool.core.access import PLAIN, Access
+from rserpool.core.access import PLAIN, Access, State
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Association, Close, Effect, Notify, Send
+from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
 from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.changes import Outcome, Suspected
 from rserpool.core.handlespace.distances import Distances
@@ -21,13 +21,16 @@ from rserpool.core.peering.peering import Peering
 from rserpool.core.profiles import Profile
 from rserpool.core.registrar.announcing import ANNOUNCE, Announcing
 from rserpool.core.registrar.answers import UPDATE, Answers
+from rserpool.core.registrar.bare import InTheClear, in_the_clear
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.consequences import Consequences
 from rserpool.core.registrar.enrp import EnrpSide
-from rserpool.core.registrar.events import ErrorReported
+from rserpool.core.registrar.events import Act, ErrorReported, trail
 from rserpool.core.registrar.foreign import FOREIGN
+from rserpool.core.registrar.gate import Gate
 from rserpool.core.registrar.home import Home
 from rserpool.core.registrar.supervision import ELEMENTS, Supervision
+from rserpool.core.ruling import Who
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import ErrorCause, SctpTransport, TcpTransport
 from rserpool.core.wire.tlv import LONGEST_INFORMATION
@@ -89,6 +92,7 @@ class Registrar:
             random=random,
             distances=distances,
             encapsulated=encapsulated,
+            access=access,
         )
         consequences = Consequences(
             identifier,
@@ -100,7 +104,8 @@ class Registrar:
         )
         self._follow = consequences.follow
         self._initialization = self.peering.initialization
-        self.enrp = EnrpSide(self.peering, consequences)
+        self._gate = Gate(identifier, self.peering.peers, access)
+        self.enrp = EnrpSide(self.peering, consequences, self._gate)
         # Everything that a registrar waits for, by the first word of its key in the table.
         self._due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {
             ELEMENTS: self.supervision.look,
@@ -114,6 +119,38 @@ class Registrar:
     def clients(self) -> int:
         """How many associations and connections are up."""
         return len(self._clients)
+
+    @property
+    def access(self) -> Access:
+        """Who may be what, as it is now."""
+        return self._clients.access
+
+    @property
+    def in_the_clear(self) -> InTheClear:
+        """What is not secured: with 100,000 elements this takes some milliseconds."""
+        return in_the_clear(self.handlespace, self._clients, self.peering.peers, self._gate)
+
+    def access_changed(self, access: Access, now: float) -> list[Effect]:
+        """Who may be what is this now: who is revoked is cut off, and what it registered is removed, if it is ours.
+
+        That TLS is required from now on is refused while anything would be lost by it: L{NotYetRequired
+        <rserpool.core.registrar.events.NotYetRequired>}, and the state stays what it was.
+        """
+        before, bare = self.access, self.in_the_clear
+        held = access.state is State.REQUIRED and before.state is not State.REQUIRED and bool(bare)
+        access = access.after(before, before.state if held else None)
+        self._clients.access = access
+        self.peering.judge(access)
+        gone = [
+            element for element in self.handlespace.owned_by(self.identifier) if not authority.stays(access, element)
+        ]
+        why = authority.removes(Who.REVOKED)
+        effects = self._follow([self.handlespace.deregister(element, why) for element in gone], now)
+        for client in self._clients.judged_anew():
+            effects += [Abort(client.association), *self.association_lost(client.association, now)]
+        for association in self._gate.judged_anew(access):
+            effects += [Abort(association), *self.enrp.association_lost(association, now)]
+        return [*effects, Notify(bare.refusal)] if held else effects
 
     def announce(
         self, transports: tuple[SctpTransport | TcpTransport, ...], encapsulation: int, now: float
@@ -207,6 +244,9 @@ class Registrar:
         association, effects = client.association, list[Effect]()
         if not isinstance(message, asap.Error | asap.EndpointKeepAliveAck) and client.requests.take(now):
             effects.append(Send(association, _refusal(message, CauseCode.REJECTED_FOR_SECURITY)))
+        effects += trail(
+            Act.REFUSED, client.standing, client.peer, getattr(message, "handle", b""), 0, "TLS is required"
+        )
         return effects if self._clients.access.plain_users else [*effects, Close(association)]
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:

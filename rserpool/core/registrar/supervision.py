@@ -88,6 +88,8 @@ class Supervision:
 
         Many at once are told one after the other, so that supervision keeps to its share of the processor.
         """
+        if not authority.stays(self._clients.access, element):
+            return [self._remove(element, Who.REVOKED)]
         self._watch(element, now).claim = True
         self._claim_at = max(self._claim_at + COST / SHARE, now)
         if self._claim_at <= now:

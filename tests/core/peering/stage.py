@@ -7,6 +7,8 @@ from typing import Any
 
 from rserpool.core import Connect, PoolElementParameter, SctpTransport, Send, TransportAddress
 from rserpool.core.addresses import ENRP_PORT
+from rserpool.core.effects import Association
+from rserpool.core.identity import Credentials
 from rserpool.core.profiles import RFC
 from rserpool.core.wire import enrp
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, ServerInformation
@@ -31,9 +33,11 @@ class PeeringStage(RegistrarStage):
     """Drives one registrar. Associations with peers are named by the peers' server identifiers.
 
     @ivar private: whether the peers say that they know our private parameters.
+    @ivar proved: what the peers prove by their identifiers; nothing, and in the clear, who is not there.
     """
 
     private = True
+    proved: dict[int, Credentials] = {}
 
     def __init__(self, *configured: int, **options: Any) -> None:
         options.setdefault("profile", RFC)
@@ -46,7 +50,8 @@ class PeeringStage(RegistrarStage):
 
     def meet(self, identifier: int, outbound: bool = False) -> list[Any]:
         """An association with a peer, which presents itself; what the registrar sends to it."""
-        effects = self.enrp.association_up(identifier, place(identifier), self.now, outbound)
+        credentials = self.proved.get(identifier)
+        effects = self.enrp.association_up(identifier, place(identifier), self.now, outbound, credentials)
         self.note(effects)
         return self.to(identifier, effects) + self.hear(
             identifier, enrp.Presence(identifier, SERVER, 0xFFFF, information(identifier), private=self.private)
@@ -100,7 +105,7 @@ class PeeringStage(RegistrarStage):
         return {} if pool is None else {each.identifier: each.home for each in pool.elements.values()}
 
     @staticmethod
-    def to(identifier: int, effects: list[Any], kind: type = object) -> list[Any]:
+    def to(identifier: Association, effects: list[Any], kind: type = object) -> list[Any]:
         """The messages among effects that go to a peer, decoded."""
         messages = [
             enrp.decode(e.message if isinstance(e.message, bytes) else enrp.encode(e.message)).message

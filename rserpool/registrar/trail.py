@@ -1,0 +1,71 @@
+"""The audit trail of a secured scope: who registered, changed, removed, claimed, or was refused, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.logger import Logger
+
+from rserpool.core.handles import printable
+from rserpool.core.registrar.events import Acted
+
+MOST = 20
+"""So many lines about one act of one identity are written within L{PERIOD}."""
+PERIOD = 60.0
+MOST_KINDS: Final = 1_000
+"""So many identities are counted; beyond that, all others count as one."""
+
+
+class Trail:
+    """Writes the trail as the log C{rserpool.audit}, so that a program can send it elsewhere.
+
+    Who does something over and over fills no disk, and hides nobody else: the lines of each identity are counted.
+
+    @param now: a monotonic clock, in seconds.
+    """
+
+    log = Logger(namespace="rserpool.audit")
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def tell(self, acted: Acted) -> None:
+        """Somebody did something."""
+        key = acted.act.value, acted.identity
+        if key not in self._seen and len(self._seen) >= MOST_KINDS:
+            self._make_room()
+            if len(self._seen) >= MOST_KINDS:
+                key = acted.act.value, "others"
+        since, count = self._seen.get(key, (self._now(), 0))
+        if self._now() - since >= PERIOD:
+            self._sum_up(key, count)
+            since, count = self._now(), 0
+        self._seen[key] = since, count + 1
+        if count < MOST:
+            self.log.info(
+                "audit: {identity}{address} {act} {about}{why}",
+                identity=printable(acted.identity, 300),
+                address="" if acted.address is None else f" at {acted.address}",
+                act=acted.act.value,
+                about=acted.about,
+                why=f": {acted.why}" if acted.why else "",
+            )
+
+    def _make_room(self) -> None:
+        now = self._now()
+        for key, (since, count) in list(self._seen.items()):
+            if now - since >= PERIOD:
+                self._sum_up(key, count)
+                del self._seen[key]
+
+    def _sum_up(self, key: tuple[str, str], count: int) -> None:
+        if count > MOST:
+            act, identity = key
+            self.log.info(
+                "audit: {identity} {act}: {more} more lines were left out",
+                identity=printable(identity, 300),
+                act=act,
+                more=count - MOST,
+            )
