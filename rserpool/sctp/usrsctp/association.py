@@ -14,6 +14,15 @@ from rserpool.sctp.usrsctp.packets import abort_with_tag
 from rserpool.sctp.usrsctp.peers import UdpPeer
 from rserpool.sctp.usrsctp.sockets import UsrsctpSocket
 
+LESSONS = 24
+"""So many round trips are measured to forget one."""
+LEAST = 1000
+"""Bytes that go out at least when the library sends a part of a message."""
+AGAIN = 10
+"""So many ticks lie between two looks at why nothing goes out."""
+REPRIEVE = 100
+"""So many ticks after that the path may have potentially failed again."""
+
 
 @implementer(ISctpAssociation)
 class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
@@ -23,7 +32,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     @ivar untried: those hosts of the peer that were not dialled yet.
     """
 
-    __slots__ = ("_udp_peer", "local_addresses", "peer_addresses", "tag", "untried")
+    __slots__ = ("_reprieved", "_udp_peer", "local_addresses", "peer_addresses", "tag", "untried")
 
     def __init__(
         self,
@@ -40,6 +49,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self.tag = b""
         self.untried = list(peer.hosts) if outbound else []
         self._udp_peer: UdpPeer | None = None
+        # The tick in which new data was let go over a path that had potentially failed; 0 if none was.
+        self._reprieved = 0
         socket.engine.retain()
         if udp_peer is not None:
             self._reached(udp_peer)
@@ -76,6 +87,18 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     def set_up(self, streams: int) -> None:
         self.tag = b""
         super().set_up(streams)
+        self._learn()
+
+    def _learn(self) -> None:
+        """Measure the round trip anew if it seems long.
+
+        A set-up that lost a packet lasts as long as a time-out, and the library takes that for the round trip: for many
+        seconds it would not believe that a packet is late, and send nothing again in time.
+        """
+        far = self.smoothed_round_trip
+        if far is not None and 3 * far >= self.endpoint.profile.rto_max:
+            for _ in range(LESSONS):
+                self.probe()
 
     def released(self) -> None:
         """The handler has been told that it is lost."""
@@ -88,8 +111,29 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         key = (ppid, stream, unordered)
         sndinfo = self._prepared.get(key) or self.prepare(key)
         socket = self.socket
+        engine = socket.engine
+        engine.volume = 0
         sent: int = socket.sendv(socket.so, data, len(data), socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
+        if engine.volume < len(data) + 28 and engine.volume < LEAST:
+            if sent >= 0:
+                self._held(engine.ticks)
+        elif self._reprieved and engine.ticks > self._reprieved + REPRIEVE:
+            self._quick(0)
         return sent >= 0
+
+    def _held(self, now: int) -> None:
+        """The library took a message and sent nothing: its window is full, or it takes the path for a failed one.
+
+        There is no other path: the message goes there all the same (RFC 7829 section 3).
+        """
+        if now > self._reprieved + AGAIN and self._udp_peer is not None:
+            self._quick(now)
+            self.probe()
+
+    def _quick(self, reprieved: int) -> None:
+        self._reprieved = reprieved
+        if self._udp_peer is not None:
+            self.socket.set_quick(not reprieved, self.identifier, self.peer.port, self._udp_peer.handle)
 
     def cut(self) -> None:
         if self.endpoint.forget(self):

@@ -71,6 +71,8 @@ class Engine:
         self.infotype = ffi.new("unsigned int *")
         self.flags = ffi.new("int *")
         self.sent: list[bytes] | None = None
+        self.volume = 0
+        self.ticks = 1
         self._active = 0
         self._idle = 0
         self._last = 0.0
@@ -146,6 +148,7 @@ class Engine:
 
     def _tick(self) -> None:
         self._call = None
+        self.ticks += 1
         lib = self.library.lib
         elapsed = int((monotonic() - self._last) * 1000)
         if elapsed > 0:
@@ -229,6 +232,7 @@ class Engine:
 
         def output(handle: int, data: Any, length: int, _tos: int, _df: int) -> int:
             peer = by_handle.get(handle)
+            self.volume += length
             if peer is not None:
                 packet = buffer(data, length)
                 if self.sent is not None:

@@ -81,14 +81,7 @@ class UsrsctpSocket(SctpSocket):
         )
         self._set(library.SCTP_INITMSG, initial)
         self.set_heartbeat(profile.heartbeat_interval, 0)
-        # Quick failover (RFC 7829): once a heartbeat is missed, the next ones follow at the pace of the RTO.
-        thresholds = make(
-            "sctp_paddrthlds",
-            spt_pathmaxrxt=profile.association_max_retransmissions,
-            spt_pathpfthld=0,
-            spt_pathcpthld=0xFFFF,
-        )
-        self._set(library.SCTP_PEER_ADDR_THLDS, thresholds)
+        self.set_quick(True)
         delay = make("sctp_sack_info", sack_delay=_ms(profile.sack_delay), sack_freq=2)
         self._set(library.SCTP_DELAYED_SACK, delay)
 
@@ -152,14 +145,31 @@ class UsrsctpSocket(SctpSocket):
         self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
 
     def demand_heartbeat(self, port: int, handle: int, association: int) -> None:
-        """Send a heartbeat to the peer with this SCTP port and handle now."""
-        ffi = self._library.ffi
+        """Send a heartbeat to the peer with this SCTP port and handle now, and what waits to be sent."""
         parameters = self._library.struct(
             "sctp_paddrparams", spp_address={}, spp_assoc_id=association, spp_flags=library.SPP_HB_DEMAND
         )
-        address = self._address(port, handle)
-        ffi.memmove(ffi.addressof(parameters[0], "spp_address"), address, ffi.sizeof(address[0]))
+        self._name(parameters, "spp_address", self._address(port, handle))
         self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
+
+    def set_quick(self, quick: bool, association: int = 0, port: int = 0, handle: int = 0) -> None:
+        """Whether a path of this association (or with 0 of all future ones) has potentially failed once a heartbeat or
+        an acknowledgement is missed (RFC 7829): the next heartbeats follow at the pace of the RTO.
+
+        libusrsctp sends no new data over such a path, not even where it is the only one.
+        """
+        most = self._profile.association_max_retransmissions
+        thresholds = self._library.struct(
+            "sctp_paddrthlds",
+            spt_address={},
+            spt_assoc_id=association,
+            spt_pathmaxrxt=most,
+            spt_pathpfthld=0 if quick else most,
+            spt_pathcpthld=0xFFFF,
+        )
+        if association:
+            self._name(thresholds, "spt_address", self._address(port, handle))
+        self._set(library.SCTP_PEER_ADDR_THLDS, thresholds)
 
     def round_trip(self, association: int) -> float | None:
         """The smoothed round trip time in seconds to the primary address of an association; None if it is not known."""
@@ -197,6 +207,10 @@ class UsrsctpSocket(SctpSocket):
         return self._library.struct(
             "sockaddr_conn", sconn_family=library.AF_CONN, sconn_port=socket.htons(port), sconn_addr=handle
         )
+
+    def _name(self, options: Any, field: str, address: Any) -> None:
+        ffi = self._library.ffi
+        ffi.memmove(ffi.addressof(options[0], field), address, ffi.sizeof(address[0]))
 
     def _set(self, option: int, value: Any, level: int = library.IPPROTO_SCTP) -> None:
         ffi = self._library.ffi

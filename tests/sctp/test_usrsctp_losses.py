@@ -1,0 +1,65 @@
+"""What libusrsctp makes of lost packets where there is one path alone (RFC 9260 section 6.3, RFC 7829 section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import reactor
+
+from rserpool.core import TransportAddress
+from rserpool.core.profiles import FAST
+from rserpool.sctp.usrsctp.association import LESSONS
+from tests.sctp.relay import DATA, HEARTBEAT, HEARTBEAT_ACK, Path, chunks
+from tests.sctp.usrsctp_case import UsrsctpTestCase
+
+
+class LossTests(UsrsctpTestCase):
+    """A path that loses some packets, and always some."""
+
+    host = "127.0.97.1"
+
+    async def setUpPath(self, passes: Any) -> None:
+        """An endpoint that listens, and one that dials it through a path."""
+        stack = await self.makeStack(self.host, profile=FAST)
+        other = await self.makeStack(self.host, profile=FAST)
+        self.accepting, self.connecting = self.recorder(), self.recorder()
+        server = stack.open(0, self.accepting, (self.host,))
+        client = other.open(0, self.connecting, (self.host,), listening=False)
+        self.path = Path(reactor, self.host, stack.encapsulation_port, passes)
+        self.addCleanup(self.path.stop)
+        self.association = client.connect(TransportAddress((self.host,), server.port, self.path.port))
+
+    async def test_new_data_over_the_only_path(self) -> None:
+        """After a loss, what is sent next goes out, too, though no heartbeat was answered."""
+        lost: list[bytes] = []
+
+        def passes(packet: bytes, forth: bool) -> bool:
+            kinds = list(chunks(packet))
+            if forth and DATA in kinds and b"first" in packet and not lost:
+                lost.append(packet)
+                return False
+            # Of what answers, nothing that a heartbeat asked for.
+            return not (forth and HEARTBEAT in kinds and DATA not in kinds) and HEARTBEAT_ACK not in kinds
+
+        await self.setUpPath(passes)
+        self.association.send(b"first")
+        await self.until(lambda: self.accepting.data == [b"first"])
+        for number in range(5):
+            self.association.send(b"%d" % number)
+            await self.until(lambda number=number: len(self.accepting.data) == number + 2)  # type: ignore[misc]
+        self.assertEqual(([], []), (self.accepting.lost, self.connecting.lost))
+
+    async def test_lost_at_the_set_up(self) -> None:
+        """A set-up that took longer by a time-out is not taken for the round trip: heartbeats measure it anew."""
+        seen: list[int] = []
+
+        def passes(packet: bytes, forth: bool) -> bool:
+            seen.extend(chunks(packet))
+            self._noticed()
+            return len(seen) > 1
+
+        await self.setUpPath(passes)
+        await self.until(lambda: seen.count(HEARTBEAT_ACK) >= LESSONS)
+        self.association.send(b"first")
+        await self.until(lambda: self.accepting.data == [b"first"])
+        self.assertLess(self.association.smoothed_round_trip, FAST.rto_initial / 2)
