@@ -62,6 +62,7 @@ class Standing:
     @ivar principals: whom of those that the operator knows it has proved to be.
     @ivar own: whether it has proved to have our own key.
     @ivar owned: the identities whose elements are its own.
+    @ivar serving: the identities by which it may serve, and the pools in which it may.
     """
 
     credentials: Credentials
@@ -71,6 +72,7 @@ class Standing:
     principals: tuple[Principal, ...] = ()
     own: bool = False
     owned: frozenset[Identity] = frozenset()
+    serving: tuple[tuple[Identity, frozenset[bytes] | None], ...] = ()
 
     @property
     def registrar(self) -> bool:
@@ -85,13 +87,13 @@ class Standing:
     @property
     def element(self) -> bool:
         """Whether it may serve in any pool at all."""
-        return any(each.element for each in self.principals)
+        return bool(self.serving)
 
     def owner(self, handle: bytes) -> Identity | None:
         """The identity by which it serves in a pool; None if it may not, or in the clear."""
-        for each in self.principals:
-            if each.serves(handle):
-                return next(identity for identity in self.credentials or () if identity in each.identities)
+        for identity, pools in self.serving:
+            if pools is None or handle in pools:
+                return identity
         return None
 
     def __str__(self) -> str:
@@ -151,9 +153,12 @@ class Access:
             return self._unknown
         if not self.secured:
             return Standing(credentials, False, False, False)
-        found = tuple(dict.fromkeys(self._principals[each] for each in credentials if each in self._principals))
-        owned = frozenset[Identity]().union(*(each.identities for each in found if each.element))
-        return Standing(credentials, True, True, False, found, self.own in credentials, owned)
+        known = {each: self._principals[each] for each in credentials if each in self._principals}
+        elements = {each: principal for each, principal in known.items() if principal.element}
+        owned = frozenset[Identity]().union(*(principal.identities for principal in elements.values()))
+        serving = tuple((each, principal.pools) for each, principal in elements.items())
+        found = tuple(dict.fromkeys(known.values()))
+        return Standing(credentials, True, True, False, found, self.own in credentials, owned, serving)
 
     def serves(self, owner: Identity, handle: bytes) -> bool | None:
         """Whether an identity may serve in a pool; None if we have never heard of it: others may know it already."""

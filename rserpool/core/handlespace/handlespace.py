@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from functools import lru_cache
 
 from rserpool.core.addresses import scope
@@ -100,8 +99,7 @@ class Handlespace:
         else:
             policy = _policy(parameter, others)
         values = _values(policy, parameter)
-        owner = parameter.owner
-        wire = encode_pool_element(parameter if owner is None else replace(parameter, owner=None))
+        wire = encode_pool_element(parameter, False)
         if pool is None:  # rule 1
             transport = parameter.user_transport
             pool = Pool(handle, policy, transport.TYPE, transport.use, self._random)
@@ -113,7 +111,7 @@ class Handlespace:
         self.bytes += len(wire) - len(element.wire)
         element.life = parameter.life
         element.wire = wire
-        element.owner = owner
+        element.owner = parameter.owner
         element.values = values
         pool.rescope(element, _scopes(parameter))
         if present is None:

@@ -107,8 +107,10 @@ class Home:
 
     def settled(self, element: Element) -> list[Effect]:
         """An element lives: who wants its identifier is refused."""
-        refused = Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)
         rivals = self._contests.over(element)
+        if not rivals:
+            return []
+        refused = Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)
         return [effect for rival, registration in rivals for effect in _refusal(rival, registration, refused)]
 
     def removed(self, element: Element, now: float) -> list[Outcome]:

@@ -172,7 +172,7 @@ def encode_policy(policy: PolicyParameter) -> bytes:
         raise does_not_fit(error) from None
 
 
-def pool_element(element: PoolElementParameter) -> bytes:
+def pool_element(element: PoolElementParameter, with_owner: bool = True) -> bytes:
     """The Pool Element parameter, padded; C{struct.error} or C{ValueError} if a value does not fit."""
     last = policy_parameter(element.policy)
     value = encode_transport(element.user_transport) + last
@@ -185,7 +185,7 @@ def pool_element(element: PoolElementParameter) -> bytes:
     if element.framing:
         last = encode_framing(element.framing)
         value += last
-    if element.owner is not None:
+    if with_owner and element.owner is not None:
         last = encode_owner(element.owner)
         value += last + PADDING[len(last) & 3]
     # The length leaves out the padding of the last parameter (RFC 5354 section 2).
@@ -193,13 +193,14 @@ def pool_element(element: PoolElementParameter) -> bytes:
     return _ELEMENT_HEAD.pack(POOL_ELEMENT, length, element.identifier, element.home, element.life) + value
 
 
-def encode_pool_element(element: PoolElementParameter) -> bytes:
+def encode_pool_element(element: PoolElementParameter, with_owner: bool = True) -> bytes:
     """The complete Pool Element TLV, padded.
 
+    @param with_owner: whether its owner is in it, as registrars tell each other.
     @raise ValueError: if a value does not fit.
     """
     try:
-        return pool_element(element)
+        return pool_element(element, with_owner)
     except struct.error as error:
         raise does_not_fit(error) from None
 
