@@ -105,6 +105,9 @@ MACHINES = (
             "rejected: no resources": registration.Rejection(CauseCode.LACK_OF_RESOURCES),
             "rejected: other policy": registration.Rejection(CauseCode.INCONSISTENT_POOLING_POLICY),
             "rejected: other policy than granted": registration.Rejection(CauseCode.INCONSISTENT_POOLING_POLICY, True),
+            "rejected: other policy, as granted": registration.Rejection(
+                CauseCode.INCONSISTENT_POOLING_POLICY, granted=True
+            ),
             "deregistered": registration.Deregistered(),
             "changed": registration.Changed(),
             "stop": registration.Stop(),

@@ -106,9 +106,8 @@ class ServerHunt:
         return effects + self.hunt(now)
 
     def adopt(self, association: Association, address: TransportAddress, now: float) -> list[Effect]:
-        """3.4 (KA2.4): a registrar wants to be the home."""
-        effects: list[Effect] = [Close(self.home)] if self.home not in (None, association) else []
-        effects += self._settle(association, address)
+        """3.4 (KA2.4): a registrar wants to be the home; the association with the one before stays as it is."""
+        effects = self._settle(association, address)
         self.answered()
         return effects
 

@@ -167,7 +167,13 @@ class SplitTests(ScenarioTestCase):
             pool = registrar.role.handlespace.pools[HANDLE]
             self.assertEqual(pool.policy.name, "round-robin")
             self.assertEqual(list(pool.elements), [element.identifier(POOL)])
-        self.assertEqual(refused.role.state_of(HANDLE), registration.Refused(5))
+        self.assertIsInstance(refused.role.state_of(HANDLE), registration.Postponed)
+        # Once that pool is gone the other one is as it was.
+        cluster.kill(element)
+        cluster.advance(12.0)
+        self.assert_settled(cluster, 3.0)
+        for registrar in (first, second):
+            self.assertEqual(list(registrar.role.handlespace.pools[HANDLE].elements), [refused.identifier(POOL)])
 
 
 class MixedTests(ScenarioTestCase):

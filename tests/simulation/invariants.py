@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rserpool.core.element import registration
+from rserpool.core.errors import CauseCode
 from rserpool.core.policies import parse
 from rserpool.testing import ElementProcess
 from tests.simulation.asking import Asker
@@ -12,14 +14,21 @@ from tests.simulation.cluster import Cluster
 
 
 def wanted(cluster: Cluster) -> dict[tuple[bytes, int], ElementProcess]:
-    """The elements that live and want to serve, without those that were refused for good."""
+    """The elements that live and want to serve, without those that were refused for good, or do not fit their pool."""
     return {
         (handle, element.identifier(handle)): element
         for element in cluster.elements
         if element.alive
         for handle in element.pools
-        if not isinstance(element.role.state_of(handle), registration.Refused)
+        if not isinstance(element.role.state_of(handle), registration.Refused) and not _disagrees(element, handle)
     }
+
+
+def _disagrees(element: ElementProcess, handle: bytes) -> bool:
+    """Whether others made the pool one that it does not fit, as long as that is so."""
+    membership: Any = element.role._memberships[handle]
+    waits = isinstance(membership.state, registration.Postponed | registration.Registering)
+    return waits and membership._refused.code == CauseCode.INCONSISTENT_POOLING_POLICY
 
 
 def unsettled(cluster: Cluster) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from rserpool.core.addresses import TransportAddress
@@ -80,14 +80,20 @@ class Membership:
         self._plain = Plain()
         self.state: registration.State = registration.Homeless()
 
+    @property
+    def out(self) -> bool:
+        """Whether it was refused for good, and nothing stands."""
+        return isinstance(self.state, registration.Refused) and not registration.stands(self.state)
+
     def answer(self, message: asap.RegistrationResponse | asap.DeregistrationResponse) -> registration.Event:
         """What a response of the home registrar means."""
         if isinstance(message, asap.RegistrationResponse):
             self._plain.answered()
             self._refused = message.causes[0] if message.causes else ErrorCause(CauseCode.UNSPECIFIED)
             if message.rejected:
-                others = self._granted is not None and self._sent != self._granted
-                return registration.Rejection(self._refused.code, others)
+                granted = self._granted is not None and self._sent == self._granted
+                others = self._granted is not None and not granted
+                return registration.Rejection(self._refused.code, others, granted)
             self._granted = self._sent
             return registration.Granted()
         lack = next((cause for cause in message.causes if cause.code == CauseCode.LACK_OF_RESOURCES), None)
@@ -170,6 +176,16 @@ class Membership:
 
 
 _UNANSWERED = registration.TimeOut, registration.HomeLost
+
+
+def awaited(memberships: Iterable[Membership]) -> list[bytes]:
+    """The pools in which the home's answer is awaited, the longest first."""
+    waiting = [
+        (membership.state.answer_by, membership.handle)
+        for membership in memberships
+        if isinstance(membership.state, registration.Registering | registration.Leaving)
+    ]
+    return [handle for _, handle in sorted(waiting)]
 
 
 def check_use(transport: UserTransport) -> None:

@@ -12,7 +12,8 @@ from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Effect, Notify, Send
 from rserpool.core.element import registration
 from rserpool.core.element.events import ErrorReceived, NoRegistrarFound, OutOfPlace
-from rserpool.core.element.membership import TELL_AFTER, Membership, check_use
+from rserpool.core.element.former import FormerHome
+from rserpool.core.element.membership import TELL_AFTER, Membership, awaited, check_use
 from rserpool.core.element.registration import Action
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.identity import Credentials
@@ -41,6 +42,7 @@ class PoolElement:
         self._peers: dict[Association, TransportAddress] = {}
         self._memberships: dict[bytes, Membership] = {}
         self._said: tuple[Association, int] | None = None
+        self._former = FormerHome()
 
     @property
     def home(self) -> TransportAddress | None:
@@ -118,7 +120,7 @@ class PoolElement:
             user_transport,
             policy,
             self._profile,
-            self._draw_identifier,
+            lambda: 1 + self._random.randrange(2**32 - 1),
             identifier=identifier,
             life=life,
             framing=framing,
@@ -161,7 +163,10 @@ class PoolElement:
     def leave(self, handle: bytes, now: float) -> list[Effect]:
         """3.2: deregister from the pool C{handle}; L{Left} is notified when that is done."""
         membership = self._memberships.get(handle)
-        return [] if membership is None else self._step(membership, registration.Stop(), now)
+        if membership is None:
+            return []
+        # Where it is registered, if the present home has granted nothing yet.
+        return [*self._home_again(now), *self._step(membership, registration.Stop(), now)]
 
     def association_up(
         self,
@@ -199,17 +204,18 @@ class PoolElement:
     def association_lost(self, association: Association, now: float) -> list[Effect]:
         """An association is gone; if it was the home's, the hunt begins."""
         self._peers.pop(association, None)
+        if association == self._former.association:
+            self._former.take()
         if association != self._hunt.home:
             return []
-        return self._hunt.association_lost(association, now) + self._home_changed(now)
+        again = self._home_again(now, lost=True)
+        return again or self._hunt.association_lost(association, now) + self._home_changed(now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The registrar reads too slowly; an element sends too little to care."""
         return []
 
-    def association_resumed(self, association: Association, now: float) -> list[Effect]:
-        """The registrar reads again."""
-        return []
+    association_resumed = association_paused
 
     def receive(self, association: Association, message: asap.Message, now: float) -> list[Effect]:
         """An ASAP message arrived."""
@@ -226,16 +232,7 @@ class PoolElement:
                     or association != self._hunt.home
                 ):
                     return []
-                if not (message.causes if isinstance(message, asap.DeregistrationResponse) else message.rejected):
-                    self._hunt.answered()
-                before = membership.state
-                effects = self._step(membership, membership.answer(message), now)
-                if isinstance(message, asap.RegistrationResponse):
-                    effects += membership.warned(message)
-                if membership.state is not before:
-                    return effects
-                response = "" if isinstance(message, asap.RegistrationResponse) else "DE"
-                return [Notify(OutOfPlace(message.handle, f"ASAP_{response}REGISTRATION_RESPONSE"))]
+                return self._answered(membership, message, now)
             case asap.Error(causes=causes):
                 return [Notify(ErrorReceived(causes)), *self._complained(association, causes, now)]
             case _:
@@ -263,23 +260,39 @@ class PoolElement:
         """When C{tick} must be called next (monotonic seconds), or None."""
         return self._timers.next()
 
+    def _answered(
+        self, membership: Membership, message: asap.RegistrationResponse | asap.DeregistrationResponse, now: float
+    ) -> list[Effect]:
+        registered = isinstance(message, asap.RegistrationResponse)
+        refused = message.rejected if isinstance(message, asap.RegistrationResponse) else bool(message.causes)
+        if registered and refused and (again := self._home_again(now)):
+            return again
+        if not refused:
+            self._hunt.answered()
+        before = membership.state
+        effects = self._step(membership, membership.answer(message), now)
+        if isinstance(message, asap.RegistrationResponse):
+            effects += membership.warned(message)
+            effects += [] if refused else self._former.granted()
+        if membership.state is not before:
+            return effects
+        response = "" if registered else "DE"
+        return [Notify(OutOfPlace(message.handle, f"ASAP_{response}REGISTRATION_RESPONSE"))]
+
     def _keep_alive(self, association: Association, message: asap.EndpointKeepAlive, now: float) -> list[Effect]:
         membership = self._memberships.get(message.handle)
         # KA1: a pool handle that is not ours is discarded silently.
-        if membership is None or message.identifier not in (None, membership.element.identifier):
-            return []
-        if isinstance(membership.state, registration.Refused) and not registration.stands(membership.state):
+        if membership is None or message.identifier not in (None, membership.element.identifier) or membership.out:
             return []
         acknowledgement = asap.EndpointKeepAliveAck(message.handle, membership.element.identifier)
         effects: list[Effect] = [Send(association, acknowledgement)]
         address = self._peers.get(association)
-        if message.home and association != self._hunt.home and address is not None:
-            # KA2.4: adopt the sender as the new home registrar.
-            effects += self._hunt.adopt(association, address, now)
-            effects += self._home_changed(now)
-        elif association != self._hunt.home and address is not None:
-            # An association that was given up before it was up may have brought this: that is no address.
-            effects += self._hunt.heard(address, now)
+        # An association that was given up before it was up may have brought this: that is no address.
+        if association != self._hunt.home and address is not None:
+            if message.home and (self._hunt.home is None or self._former.trusts(address, now)):
+                effects += self._adopt(association, address, now)
+            else:
+                effects += self._hunt.heard(address, now)
         if association == self._hunt.home:
             self._said = association, message.server
         return effects
@@ -289,16 +302,23 @@ class PoolElement:
         cause = discarded(causes, asap.Registration.TYPE, asap.Deregistration.TYPE)
         if cause is None or association != self._hunt.home:
             return []
-        awaited = [
-            (membership.state.answer_by, handle)
-            for handle, membership in self._memberships.items()
-            if isinstance(membership.state, registration.Registering | registration.Leaving)
-        ]
-        handle = about(cause, [handle for _, handle in sorted(awaited)])
+        handle = about(cause, awaited(self._memberships.values()))
         if handle is None:
             return []
         membership = self._memberships[handle]
-        return self._step(membership, membership.complained(cause), now)
+        return self._home_again(now) or self._step(membership, membership.complained(cause), now)
+
+    def _adopt(self, association: Association, address: TransportAddress, now: float) -> list[Effect]:
+        """KA2.4: the sender is the new home registrar; the one before it stays until this one grants something."""
+        stands = any(registration.stands(membership.state) for membership in self._memberships.values())
+        effects = self._former.replaced(self._hunt, stands, by=association)
+        return [*effects, *self._hunt.adopt(association, address, now), *self._home_changed(now)]
+
+    def _home_again(self, now: float, lost: bool = False) -> list[Effect]:
+        """Who wanted to be the home grants nothing, or is gone: the one before it is our home, as for all others."""
+        if self._former.association is None:
+            return []
+        return [*self._former.restored(self._hunt, lost, now), *self._home_changed(now)]
 
     def _home_changed(self, now: float) -> list[Effect]:
         event = registration.HomeLost() if self._hunt.home is None else registration.HomeFound()
@@ -316,7 +336,7 @@ class PoolElement:
                     effects.append(membership.ask(action, home, self._hunt.address))
                 case Action.HUNT | Action.HUNT_ELSEWHERE:
                     refused = action is Action.HUNT_ELSEWHERE
-                    effects += self._hunt.fail(now, refused) + self._home_changed(now)
+                    effects += self._home_again(now) or self._hunt.fail(now, refused) + self._home_changed(now)
                 case _:
                     effects += membership.tell(action, identifier, self._hunt.address)
         timer, deadline = ("registration", membership.handle), membership.deadline()
@@ -327,6 +347,3 @@ class PoolElement:
         if isinstance(membership.state, registration.Gone):
             del self._memberships[membership.handle]
         return effects
-
-    def _draw_identifier(self) -> int:
-        return 1 + self._random.randrange(2**32 - 1)

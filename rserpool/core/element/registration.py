@@ -101,10 +101,12 @@ class Rejection:
     """ASAP_REGISTRATION_RESPONSE with the R flag, or the registrar is too busy for a deregistration.
 
     @ivar others: whether other values than these were granted last.
+    @ivar granted: whether just these values were granted last: it is not us that changed.
     """
 
     cause: int
     others: bool = False
+    granted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,16 @@ class Timers:
 
 PAUSES = Backoff(0.5, 10.0)
 """How long a registration that is refused for now is postponed."""
+_PASSING = frozenset({CauseCode.NON_UNIQUE_PE_IDENTIFIER, CauseCode.LACK_OF_RESOURCES})
+_OF_THE_POOL = frozenset(
+    {
+        CauseCode.INCONSISTENT_POOLING_POLICY,
+        CauseCode.INCONSISTENT_TRANSPORT_TYPE,
+        CauseCode.INCONSISTENT_DATA_CONTROL_CONFIGURATION,
+    }
+)
+"""What is refused so though it was granted before is refused because of others, who made the pool another one: the
+error is theirs, and may be corrected without us."""
 
 
 def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
@@ -235,9 +247,9 @@ def _answered(
             return Registering(now + timers.t2, held=now + timers.t4), (Action.REGISTER,)
         case Granted(), Registering() | Member() | Postponed():
             return Member(now + timers.t4), (Action.TELL_REGISTERED,)
-        case Rejection(cause, others), Registering() | Member() | Postponed():
+        case Rejection(cause, others, granted), Registering() | Member() | Postponed():
             held = _held(state)
-            if cause not in (CauseCode.NON_UNIQUE_PE_IDENTIFIER, CauseCode.LACK_OF_RESOURCES):
+            if cause not in _PASSING and not (granted and cause in _OF_THE_POOL):
                 # 3.1: never re-attempt without correcting the error.
                 if not others:
                     return Refused(cause, held), (Action.TELL_REFUSED,)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from rserpool.core import CauseCode, Close, Connect, TransportAddress
+from rserpool.core.element.former import DISTRUST
+from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
@@ -93,9 +95,13 @@ class KeepAliveTests(ElementTestCase):
         self.element.association_up("new", other, self.now)
         effects = self.element.receive("new", asap.EndpointKeepAlive(1, POOL, True, 7), self.now)
         self.assertEqual(self.sent(effects, "new")[0], asap.EndpointKeepAliveAck(POOL, 7))
-        self.assertIn(Close("home"), effects)
         self.assertEqual(self.events(effects), [HomeChanged(other)])
         self.assertEqual(self.element.home, other)
+        # The one before it stays until this one grants the registration.
+        self.assertNotIn(Close("home"), effects)
+        self.assertEqual(self.sent(effects, "new")[1].element.identifier, 7)
+        effects = self.element.receive("new", asap.RegistrationResponse(POOL, 7), self.now)
+        self.assertIn(Close("home"), effects)
         self.element.association_lost("home", self.now)
         self.assertEqual(self.element.home, other)
         # It is kept, and tried when it is lost.
@@ -119,3 +125,58 @@ class KeepAliveTests(ElementTestCase):
         self.element.association_up("probe", other, self.now)
         self.element.receive("probe", asap.EndpointKeepAlive(2, b"another", False, 7), self.now)
         self.assertEqual(self.element.known_registrars, [FIRST, SECOND])
+
+    def steal(self, number):
+        """A stranger wants to be the home; what it is sent."""
+        stranger = TransportAddress((f"10.0.6.{number}",), 3863)
+        self.element.association_up(f"stranger {number}", stranger, self.now)
+        keep_alive = asap.EndpointKeepAlive(0x666, POOL, True, 7)
+        return self.element.receive(f"stranger {number}", keep_alive, self.now)
+
+    def at_the_first(self, effects):
+        """It is at home again, and registers there; there it never was away."""
+        self.assertEqual(self.element.home, FIRST)
+        self.assertEqual([type(each) for each in self.sent(effects)], [asap.Registration])
+        self.assertNotIn(Close("home"), effects)
+        self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
+        self.assertTrue(self.element.is_registered(POOL))
+
+    def test_who_wants_to_be_the_home_and_refuses(self):
+        """Whatever the reason is: the element goes back at once, and does not believe that one again so soon."""
+        for number, cause in enumerate((0x3, 0x4, 0x5, 0x6, 0xA)):
+            self.assertEqual(len(self.sent(self.steal(number), f"stranger {number}")), 2)
+            refusal = asap.RegistrationResponse(POOL, 7, True, (ErrorCause(cause),))
+            effects = self.element.receive(f"stranger {number}", refusal, self.now)
+            self.assertIn(Close(f"stranger {number}"), effects)
+            self.at_the_first(effects)
+            self.assertEqual(self.element.identifier(POOL), 7)
+        [acknowledgement] = self.sent(self.steal(0), "stranger 0")
+        self.assertIsInstance(acknowledgement, asap.EndpointKeepAliveAck)
+        self.assertEqual(self.element.home, FIRST)
+        self.pass_time(DISTRUST)
+        self.steal(0)
+        self.assertNotEqual(self.element.home, FIRST)
+
+    def test_who_wants_to_be_the_home_and_says_nothing_or_goes(self):
+        self.steal(1)
+        self.at_the_first(self.pass_time(DEFAULT.t2_registration))
+        self.steal(2)
+        self.at_the_first(self.element.association_lost("stranger 2", self.now))
+        # One after the other: it goes back to the one that granted something.
+        self.steal(3)
+        self.assertIn(Close("stranger 3"), self.steal(4))
+        self.at_the_first(self.element.association_lost("stranger 4", self.now))
+
+    def test_the_home_dies_meanwhile(self):
+        """The newcomer refuses, and there is none to go back to: it is looked for."""
+        self.steal(1)
+        self.element.association_lost("home", self.now)
+        refusal = asap.RegistrationResponse(POOL, 7, True, (ErrorCause(0x6),))
+        self.element.receive("stranger 1", refusal, self.now)
+        self.assertNotEqual(self.element.home, FIRST)
+
+    def test_leaving_meanwhile(self):
+        """It leaves where it is registered."""
+        self.steal(1)
+        effects = self.element.leave(POOL, self.now)
+        self.assertEqual([type(each) for each in self.sent(effects)], [asap.Registration, asap.Deregistration])

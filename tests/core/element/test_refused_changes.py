@@ -57,11 +57,25 @@ class RefusedTests(ElementTestCase):
         self.assertTrue(self.element.is_registered(POOL))
         self.assertEqual(self.sent(self.element.leave(POOL, self.now)), [asap.Deregistration(POOL, 7)])
 
-    def test_a_refused_renewal_is_not_repeated(self):
+    def test_a_refused_renewal_is_tried_again(self):
+        """What was granted does not fit the pool any more, which others made another one: it may be as it was again."""
+        self.registered()
+        self.element.receive("home", asap.DeregistrationResponse(POOL, 7, (ErrorCause(5),)), self.now)
+        pauses = []
+        for _ in range(6):
+            [event] = self.events(self.refuse())
+            pauses.append(event.pause)
+            [again] = self.sent(self.pass_time(event.pause))
+            self.assertEqual(again.element.policy, ROUND_ROBIN)
+        self.assertEqual(pauses[-1], 10.0)
+        self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
+        self.assertTrue(self.element.is_registered(POOL))
+
+    def test_a_renewal_that_is_refused_for_good(self):
         """What is registered is refused when it is renewed: it stands until its life is over, and can be left."""
         self.registered()
         self.pass_time(DEFAULT.t4_reregistration)
-        self.assertEqual(self.events(self.refuse()), [RegistrationRefused(POOL, 7, 5, stands=True)])
+        self.assertEqual(self.events(self.refuse(0xA)), [RegistrationRefused(POOL, 7, 0xA, stands=True)])
         effects = self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
         self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7)])
         self.assertEqual(self.sent(self.pass_time(3600)), [])
