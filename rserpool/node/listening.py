@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from rserpool.core.addresses import TransportAddress
 from rserpool.node.reactor import clock_of
 from rserpool.node.sockets import room_for_connections
-from rserpool.node.tcp import AsapTcpProtocol
+from rserpool.node.tcp import AsapTcpProtocol, Make
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpHandler
 from rserpool.sctp.log import LimitedLog
@@ -25,9 +25,10 @@ class _Accepting(ServerFactory):
 
     noisy = False
 
-    def __init__(self, reactor: Any, handler: ISctpHandler, most_of_one: int) -> None:
+    def __init__(self, reactor: Any, handler: ISctpHandler, most_of_one: int, make: Make) -> None:
         self._reactor = reactor
         self._handler = handler
+        self._make = make
         self._log = LimitedLog(Logger(), clock_of(reactor))
         self._connections: dict[AsapTcpProtocol, None] = {}
         most = room_for_connections(reactor)
@@ -37,7 +38,7 @@ class _Accepting(ServerFactory):
         if not self._guests.room(address.host):
             return None
         peer = TransportAddress((address.host,), address.port, protocol="tcp")
-        connection = AsapTcpProtocol(self._reactor, self._handler, peer, outbound=False)
+        connection = self._make(self._reactor, self._handler, peer, False, None)
         connection.log = self._log
         connection.gone, connection.speaks = self._gone, self._guests.speaks
         self._connections[connection] = None
@@ -54,12 +55,19 @@ class _Accepting(ServerFactory):
 
 
 def listen_tcp(
-    reactor: Any, host: str, port: int, handler: ISctpHandler, most_of_one: int = MOST_OF_ONE
+    reactor: Any,
+    host: str,
+    port: int,
+    handler: ISctpHandler,
+    most_of_one: int = MOST_OF_ONE,
+    make: Make = AsapTcpProtocol,
 ) -> IListeningPort:
     """Serve ASAP over TCP; port 0 lets the system choose. Closing the port closes its connections.
 
     @param most_of_one: so many connections of one machine are accepted, but never more than half of the file
         descriptors that this process may have.
+    @param make: what makes the connections: L{rserpool.node.tls_tcp.over_tls} has those that speak TLS.
     @raise twisted.internet.error.CannotListenError: if the port is taken or the address is not local.
     """
-    return reactor.listenTCP(port, _Accepting(reactor, handler, most_of_one), interface=host)  # type: ignore[no-any-return]
+    accepting = _Accepting(reactor, handler, most_of_one, make)
+    return reactor.listenTCP(port, accepting, interface=host)  # type: ignore[no-any-return]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionLost
@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import WireError
-from rserpool.core.identity import Credentials
+from rserpool.core.identity import Credentials, Identity
 from rserpool.core.wire.stream import is_whole, whole_messages
 from rserpool.node.sockets import notice_vanished
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, PPID_ASAP, SEND_LIMIT, check_message, tell
@@ -47,7 +47,14 @@ class AsapTcpProtocol(Protocol):
     # The connections of a port have one that is limited.
     log: Logger | LimitedLog = Logger()
 
-    def __init__(self, reactor: Any, handler: ISctpHandler, peer: TransportAddress, outbound: bool) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        handler: ISctpHandler,
+        peer: TransportAddress,
+        outbound: bool,
+        expected: Collection[Identity] | None = None,
+    ) -> None:
         self.peer = peer
         self.peer_addresses = peer.hosts
         self.local_addresses: tuple[str, ...] = ()
@@ -105,9 +112,9 @@ class AsapTcpProtocol(Protocol):
         if self._lost or self._aborted:
             return
         self._aborted = self._closing = True
-        established, self.established = self.established, False
+        self.established = False
         self._full = True
-        if established:
+        if self.connected:
             self.transport.abortConnection()
         else:
             if self.connector is not None:
@@ -137,10 +144,18 @@ class AsapTcpProtocol(Protocol):
     # Protocol
 
     def connectionMade(self) -> None:
+        self._made()
+        self._up()
+
+    def _made(self) -> None:
+        """There is a connection."""
         self.local_addresses = (_host(self.transport.getHost()),)
         self.peer_addresses = (_host(self.transport.getPeer()),)
         self.transport.setTcpNoDelay(True)
         notice_vanished(self.transport, unread=True)
+
+    def _up(self) -> None:
+        """Messages may come and go."""
         self.established = True
         self.transport.registerProducer(self, True)
         tell(self.log, self._handler.associationUp, self)
@@ -237,6 +252,10 @@ class AsapTcpProtocol(Protocol):
             self.transport.loseConnection()
 
 
+Make: TypeAlias = Callable[..., AsapTcpProtocol]
+"""Makes a connection, as L{AsapTcpProtocol} does; L{rserpool.node.tls_tcp.over_tls} has the one that speaks TLS."""
+
+
 class _Connecting(ClientFactory):
     """Tries the addresses of one peer, one after the other."""
 
@@ -267,12 +286,20 @@ class _Connecting(ClientFactory):
             self._connection.connectionLost(reason)
 
 
-def connect_tcp(reactor: Any, peer: TransportAddress, handler: ISctpHandler, timeout: float = 5.0) -> AsapTcpProtocol:
+def connect_tcp(
+    reactor: Any,
+    peer: TransportAddress,
+    handler: ISctpHandler,
+    timeout: float = 5.0,
+    make: Make = AsapTcpProtocol,
+    expected: Collection[Identity] | None = None,
+) -> AsapTcpProtocol:
     """Connect to a registrar; the handler's C{associationUp} or C{associationLost} follows, never during this call.
 
     @param timeout: seconds for each of the peer's addresses.
+    @param expected: the names one of which the registrar's certificate has to have; None: those of a learned one.
     """
-    connection = AsapTcpProtocol(reactor, handler, peer, outbound=True)
+    connection = make(reactor, handler, peer, True, expected)
     _Connecting(reactor, connection, timeout).connect()
     return connection
 
@@ -280,15 +307,16 @@ def connect_tcp(reactor: Any, peer: TransportAddress, handler: ISctpHandler, tim
 class TcpEndpoint:
     """The connections of a user, as an L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>} has associations."""
 
-    def __init__(self, reactor: Any, handler: ISctpHandler) -> None:
+    def __init__(self, reactor: Any, handler: ISctpHandler, make: Make = AsapTcpProtocol) -> None:
         self._reactor = reactor
         self._handler = handler
+        self._make = make
         self._connections: set[AsapTcpProtocol] = set()
         self._stopped: Deferred[None] | None = None
 
-    def connect(self, peer: TransportAddress) -> AsapTcpProtocol:
+    def connect(self, peer: TransportAddress, expected: Collection[Identity] | None = None) -> AsapTcpProtocol:
         """See L{connect_tcp}."""
-        connection = connect_tcp(self._reactor, peer, self._handler)
+        connection = connect_tcp(self._reactor, peer, self._handler, make=self._make, expected=expected)
         connection.gone = self._gone
         self._connections.add(connection)
         return connection

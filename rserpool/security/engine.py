@@ -17,7 +17,7 @@ from rserpool.security.hello import ClientHello, parse_hello
 from rserpool.security.keys import bearer_of
 from rserpool.security.names import is_for, names_of
 from rserpool.security.records import is_record, take_records
-from rserpool.security.way import Context, Terms, Wire
+from rserpool.security.way import RECORD, Context, Terms, Wire
 
 HANDSHAKE_BYTES: Final = 65536
 """So many bytes of a peer's are read before it has proved anything; a chain of certificates has some 5,000."""
@@ -160,8 +160,14 @@ class TlsConnection:
         self._rest += data
         return self._open(take_records(self._rest))
 
+    def write(self, data: bytes) -> bytes:
+        """The records of any number of bytes; once established."""
+        if len(data) <= RECORD:
+            return self.seal(data)
+        return b"".join(self.seal(data[start : start + RECORD]) for start in range(0, len(data), RECORD))
+
     def output(self) -> bytes:
-        """What is to be sent after a failure."""
+        """What is to be sent after a failure, and where nothing came out of what came in."""
         if self._last is None and self._wire is not None:
             return self._wire.output()
         return self._last or b""
@@ -194,6 +200,9 @@ class TlsConnection:
         certificate = wire.peer_certificate()
         modern = wire.version() == "TLSv1.3"
         by_key = wire.resumed() if modern else "PSK" in wire.cipher()
+        if not modern and wire.resumed():
+            # C{ssl} keeps sessions of TLS 1.2, and cannot be told not to: one would pass by revocation.
+            raise TlsFailure("it resumes an earlier session")
         if side.own is not None:
             if not by_key or certificate is not None:
                 raise TlsFailure(f"it did not use our key {side.own.name!r}: it is not who it should be")

@@ -18,6 +18,16 @@ class Log(Protocol):
         """A line that somebody should read."""
 
 
+class Telling(Protocol):
+    """Who hears of failed handshakes."""
+
+    def failed(self, peer: str, host: str, why: str, now: float) -> None:
+        """The handshake with a peer at this IP address has failed.
+
+        @param now: monotonic seconds.
+        """
+
+
 class Suspects:
     """Those whose handshakes failed in the present minute."""
 
@@ -28,10 +38,6 @@ class Suspects:
         self._more = 0
 
     def failed(self, peer: str, host: str, why: str, now: float) -> None:
-        """The handshake with a peer at this IP address has failed.
-
-        @param now: monotonic seconds.
-        """
         if now - self._since >= MINUTE:
             if self._more:
                 self._log.warn("{more} more TLS handshakes failed within a minute", more=self._more)

@@ -19,7 +19,7 @@ from zope.interface.verify import verifyObject
 
 from rserpool.core import TransportAddress
 from rserpool.node.listening import listen_tcp
-from rserpool.node.tcp import AsapTcpProtocol, connect_tcp
+from rserpool.node.tcp import AsapTcpProtocol, Make, connect_tcp
 from rserpool.sctp import ISctpAssociation
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PPID_ASAP, SEND_LIMIT
 from tests.sctp.harness import Recorder, SctpHarness
@@ -33,15 +33,19 @@ def message(size: int, kind: int = 5) -> bytes:
 class TcpTests(SctpHarness, TestCase):
     """Over the loopback interface."""
 
+    def make(self) -> Make:
+        """What makes connections."""
+        return AsapTcpProtocol
+
     def listen(self, host: str = "127.0.0.1") -> tuple[TransportAddress, Recorder, Any]:
         recorder = self.recorder()
-        port: Any = listen_tcp(reactor, host, 0, recorder)
+        port: Any = listen_tcp(reactor, host, 0, recorder, make=self.make())
         self.addCleanup(port.stopListening)
         return TransportAddress((host,), port.getHost().port, protocol="tcp"), recorder, port
 
     def connect(self, peer: TransportAddress) -> tuple[AsapTcpProtocol, Recorder]:
         recorder = self.recorder()
-        association = connect_tcp(reactor, peer, recorder)
+        association = connect_tcp(reactor, peer, recorder, make=self.make())
         self.addCleanup(association.abort)
         return association, recorder
 

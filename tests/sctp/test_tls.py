@@ -319,7 +319,7 @@ class TurnTests(TlsCase):
 
     def test_waits_for_its_turn(self) -> None:
         """More handshakes than may be under way: the others wait, and all come up."""
-        handshakes = Handshakes(under_way=2, of_one_machine=1)
+        handshakes: Handshakes[Any] = Handshakes(under_way=2, of_one_machine=1)
         self.ends(tls_channel(handshakes=handshakes), None)
         clients = []
         for number in range(5):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.sctp.tls.handshakes import Handshakes
@@ -12,7 +14,7 @@ class HandshakesTests(SynchronousTestCase):
 
     def test_of_one_machine(self) -> None:
         """A machine has its share; another one is not kept waiting by it."""
-        turns = Handshakes(under_way=10, of_one_machine=2, waiting=10, waiting_of_one=3)
+        turns: Handshakes[Any] = Handshakes(under_way=10, of_one_machine=2, waiting=10, waiting_of_one=3)
         answers = [turns.may_begin(number, "192.0.2.1") for number in range(7)]
         self.assertEqual([True, True, False, False, False, None, None], answers)
         self.assertEqual(True, turns.may_begin("other", "192.0.2.2"))
@@ -20,7 +22,7 @@ class HandshakesTests(SynchronousTestCase):
 
     def test_next(self) -> None:
         """Who waits comes when one is over, in order, and each machine in its turn."""
-        turns = Handshakes(under_way=2, of_one_machine=2)
+        turns: Handshakes[Any] = Handshakes(under_way=2, of_one_machine=2)
         for number in range(4):
             turns.may_begin(f"a{number}", "192.0.2.1")
         for number in range(2):
@@ -33,7 +35,7 @@ class HandshakesTests(SynchronousTestCase):
 
     def test_gone_while_waiting(self) -> None:
         """Who is gone before its turn takes nobody's; and twice over does nothing."""
-        turns = Handshakes(under_way=1, of_one_machine=1)
+        turns: Handshakes[Any] = Handshakes(under_way=1, of_one_machine=1)
         for who in "abc":
             turns.may_begin(who, "192.0.2.1")
         self.assertEqual([], turns.over("b"))
@@ -43,6 +45,6 @@ class HandshakesTests(SynchronousTestCase):
 
     def test_all_wait(self) -> None:
         """The room to wait is bounded."""
-        turns = Handshakes(under_way=1, of_one_machine=1, waiting=5, waiting_of_one=5)
+        turns: Handshakes[Any] = Handshakes(under_way=1, of_one_machine=1, waiting=5, waiting_of_one=5)
         answers = [turns.may_begin(number, f"192.0.2.{number}") for number in range(10)]
         self.assertEqual([True] + [False] * 5 + [None] * 4, answers)

@@ -157,8 +157,11 @@ class TlsAssociation:
             return
         if plain:
             self._deliver(plain)
-        elif self._tls.closed:
-            self.close()
+        else:
+            # For example that no other handshake is wanted.
+            self._put(self._tls.output())
+            if self._tls.closed:
+                self.close()
 
     def go_on(self) -> None:
         """It is our turn."""

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from twisted.logger import Logger
+
 from rserpool.core.identity import Identity
 from rserpool.sctp.tls.framing import Framing
-from rserpool.sctp.tls.handshakes import Handshakes
+from rserpool.sctp.tls.handshakes import Handshakes, Turn
 from rserpool.security.engine import TlsSide
+from rserpool.security.telling import Suspects, Telling
 
 PATIENCE: Final = 10.0
 """Seconds that a handshake may take, from when the association is up."""
@@ -46,10 +49,12 @@ class TlsChannel:
     @ivar framing: where messages end.
     @ivar patience: seconds for a handshake.
     @ivar handshakes: the limits of those under way.
+    @ivar suspects: tells the log of those that failed.
     """
 
     sides: Sides
     rule: Rule
     framing: Framing
     patience: float = PATIENCE
-    handshakes: Handshakes = field(default_factory=Handshakes)
+    handshakes: Handshakes[Turn] = field(default_factory=Handshakes)
+    suspects: Telling = field(default_factory=lambda: Suspects(Logger()))

@@ -18,7 +18,6 @@ from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandl
 from rserpool.sctp.tls.association import TlsAssociation
 from rserpool.sctp.tls.channel import TlsChannel
 from rserpool.sctp.tls.handshakes import WAITING, WAITING_OF_ONE
-from rserpool.security.telling import Suspects
 
 _log = Logger()
 
@@ -33,7 +32,6 @@ class TlsEndpoint:
         self.channel = channel
         self.inner: Any = None
         self._present: dict[ISctpAssociation, TlsAssociation] = {}
-        self._suspects = Suspects(_log)
         # Whoever has not proved anything yet.
         self._guests = Guests(reactor, "associations without a TLS handshake", WAITING, WAITING_OF_ONE)
 
@@ -93,11 +91,11 @@ class TlsEndpoint:
         """Its handshake is over, one way or another."""
         self._guests.goes(association)
         for other in self.channel.handshakes.over(association):
-            cast("TlsAssociation", other).go_on()
+            other.go_on()
 
     def failed(self, association: TlsAssociation, why: str) -> None:
         """TLS with this peer has failed."""
-        self._suspects.failed(str(association.peer), association.peer.hosts[0], why, self.reactor.seconds())
+        self.channel.suspects.failed(str(association.peer), association.peer.hosts[0], why, self.reactor.seconds())
 
     # What the endpoint beneath calls.
 

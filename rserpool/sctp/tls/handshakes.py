@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from rserpool.core.addresses import machine
 
@@ -17,8 +17,19 @@ WAITING_OF_ONE: Final = 2048
 """So many of one machine."""
 
 
-class Handshakes:
-    """Turns at what costs: each machine in turn, and none has more than its share at once."""
+class Turn(Protocol):
+    """A handshake."""
+
+    def __hash__(self) -> int: ...
+    def go_on(self) -> None:
+        """It is its turn."""
+
+
+T = TypeVar("T", bound=Hashable)
+
+
+class Handshakes(Generic[T]):
+    """Ts at what costs: each machine in turn, and none has more than its share at once."""
 
     def __init__(
         self,
@@ -29,11 +40,11 @@ class Handshakes:
     ) -> None:
         self._most, self._most_of_one = under_way, of_one_machine
         self._most_waiting, self._most_waiting_of_one = waiting, waiting_of_one
-        self._running: dict[Hashable, str] = {}
+        self._running: dict[T, str] = {}
         self._counts: dict[str, int] = {}
         # The machine whose turn it is comes first.
-        self._queues: dict[str, dict[Hashable, None]] = {}
-        self._where: dict[Hashable, str] = {}
+        self._queues: dict[str, dict[T, None]] = {}
+        self._where: dict[T, str] = {}
 
     @property
     def under_way(self) -> int:
@@ -45,7 +56,7 @@ class Handshakes:
         """How many wait."""
         return len(self._where)
 
-    def may_begin(self, who: Hashable, host: str) -> bool | None:
+    def may_begin(self, who: T, host: str) -> bool | None:
         """Somebody at this IP address begins.
 
         @return: whether it is its turn; None: there is no room for it, even to wait.
@@ -61,7 +72,7 @@ class Handshakes:
         self._where[who] = where
         return False
 
-    def over(self, who: Hashable) -> list[Hashable]:
+    def over(self, who: T) -> list[T]:
         """It has come to its end, or is gone.
 
         @return: whose turn it is now.
@@ -78,7 +89,7 @@ class Handshakes:
             del self._counts[where]
         return self._next()
 
-    def _next(self) -> list[Hashable]:
+    def _next(self) -> list[T]:
         begun = []
         for where in list(self._queues):
             if len(self._running) >= self._most:
@@ -96,11 +107,11 @@ class Handshakes:
     def _free(self, where: str) -> bool:
         return len(self._running) < self._most and self._counts.get(where, 0) < self._most_of_one
 
-    def _begin(self, who: Hashable, where: str) -> None:
+    def _begin(self, who: T, where: str) -> None:
         self._running[who] = where
         self._counts[where] = self._counts.get(where, 0) + 1
 
-    def _leave(self, who: Hashable, where: str) -> None:
+    def _leave(self, who: T, where: str) -> None:
         queue = self._queues[where]
         del queue[who]
         if not queue:
