@@ -8,13 +8,7 @@ from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionLost
-from twisted.internet.interfaces import (
-    IAddress,
-    IConnector,
-    IDelayedCall,
-    IHalfCloseableProtocol,
-    IPushProducer,
-)
+from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall, IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
