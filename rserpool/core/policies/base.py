@@ -80,6 +80,11 @@ registrar returned; the turn is how many requests were made with this answer bef
 Estimate: TypeAlias = Callable[[tuple[int, ...], int], int]
 """What a user expects of an element that it has given requests: C{estimate(values, given)} is its load."""
 
+
+def _said(values: tuple[int, ...]) -> bool:
+    return False
+
+
 _U32S: Final = [Struct(f"!{count}I") for count in range(8)]
 
 
@@ -97,6 +102,8 @@ class Policy:
     @ivar defaults: what a field is where nothing is said; 0 if it is not here.
     @ivar estimate: with what a user counts its own requests, where C{user_order} alone would give one element all of
         them until the registrar is asked again; None for a policy whose order is another one each time.
+    @ivar unsaid: whether an element with these values does not say what a request adds to its load, so that C{estimate}
+        guesses: a user that makes many guesses less.
     @ivar fractions: the fields that are a part of the whole, people write them as 0.3 or 30%.
     """
 
@@ -110,6 +117,7 @@ class Policy:
     defaults: Mapping[str, int] = field(default_factory=lambda: {"weight": 1})
     fractions: frozenset[str] = frozenset({"load", "degradation", "load-dpf", "weight-dpf"})
     estimate: Estimate | None = None
+    unsaid: Callable[[tuple[int, ...]], bool] = _said
 
     def decode(self, data: bytes) -> tuple[int, ...]:
         """The values in the policy-specific data; data beyond them are ignored.

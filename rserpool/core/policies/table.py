@@ -56,9 +56,11 @@ def _of(policy: Policy, origin: str) -> str:
     return f"{policy.name} ({policy.abbreviation}, 0x{policy.number:08x}) of {origin}"
 
 
-_EACH = FULL_LOAD // 5
-"""What a user takes each request to add to an element's load where the element does not say it: a fifth of it all. Much
-more is round robin, much less is a flood upon who was idle a while ago."""
+GUESSES: Final = 5
+"""So many requests are taken to be a full load where an element does not say what one adds, and so are all that a user
+makes of an element while it keeps one answer, if those are more. Much more for each is round robin, whatever elements
+tell; much less is a flood upon who was idle a while ago."""
+_EACH = FULL_LOAD // GUESSES
 
 ROUND_ROBIN = Policy(0x00000001, "round-robin", "RR", (), lambda random: RoundRobin(), rotated, "each in its turn")
 """The default policy (RFC 5356 section 4.1.1)."""
@@ -93,19 +95,19 @@ POLICIES = Policies(
             0x40000001, "least-used", "LU", ("load",),
             lowest(lambda v: v[0]), as_returned,
             "the lowest load",
-            estimate=lambda v, given: v[0] + given * _EACH,
+            estimate=lambda v, given: v[0] + given * _EACH, unsaid=lambda v: True,
         ),
         Policy(
             0x40000002, "least-used-degradation", "LUD", ("load", "degradation"),
             lowest_with_degradation(lambda v, given: v[0] + given * v[1]), as_returned,
             "the lowest load; each request counts with `degradation` until the load is told anew",
-            estimate=lambda v, given: v[0] + given * (v[1] or _EACH),
+            estimate=lambda v, given: v[0] + given * (v[1] or _EACH), unsaid=lambda v: not v[1],
         ),
         Policy(
             0x40000003, "priority-least-used", "PLU", ("load", "degradation"),
             lowest(lambda v: v[0] + v[1]), as_returned,
             "the lowest load after one more request",
-            estimate=lambda v, given: v[0] + v[1] + given * (v[1] or _EACH),
+            estimate=lambda v, given: v[0] + v[1] + given * (v[1] or _EACH), unsaid=lambda v: not v[1],
         ),
         Policy(
             0x40000004, "randomized-least-used", "RLU", ("load",),
@@ -127,7 +129,7 @@ POLICIES = Policies(
             0xB0001003, "priority-least-used-degradation", "PLUD", ("load", "degradation"),
             lowest_with_degradation(lambda v, given: v[0] + (given + 1) * v[1]), as_returned,
             "as LUD, by the load after one more request",
-            estimate=lambda v, given: v[0] + v[1] + given * (v[1] or _EACH),
+            estimate=lambda v, given: v[0] + v[1] + given * (v[1] or _EACH), unsaid=lambda v: not v[1],
         ),
         Policy(
             0xB0001004, "randomized-priority-least-used-degradation", "RPLUD", ("load", "degradation"),
@@ -144,13 +146,13 @@ POLICIES = Policies(
             0xB0002002, "least-used-dpf", "LU-DPF", ("load", "load-dpf", "distance"),
             lowest(lambda v: v[0] + v[2] * v[1]), as_returned,
             "as LU, with `load-dpf` added for each millisecond of distance",
-            estimate=lambda v, given: v[0] + v[2] * v[1] + given * _EACH,
+            estimate=lambda v, given: v[0] + v[2] * v[1] + given * _EACH, unsaid=lambda v: True,
         ),
         Policy(
             0xB0002003, "least-used-degradation-dpf", "LUD-DPF", ("load", "degradation", "load-dpf", "distance"),
             lowest_with_degradation(lambda v, given: v[0] + given * v[1] + v[3] * v[2]), as_returned,
             "as LUD, with `load-dpf` added for each millisecond of distance",
-            estimate=lambda v, given: v[0] + v[3] * v[2] + given * (v[1] or _EACH),
+            estimate=lambda v, given: v[0] + v[3] * v[2] + given * (v[1] or _EACH), unsaid=lambda v: not v[1],
         ),
     ),
     "rserpool",

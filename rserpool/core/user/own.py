@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rserpool.core.policies import Policy
+from rserpool.core.policies.table import GUESSES
 from rserpool.core.wire.parameters import PoolElementParameter
 
 LOOK = 0.05
@@ -56,10 +57,13 @@ class Own:
     """Counts requests for each element of a pool: what is under way, and what was sent since the registrar's answer.
 
     @ivar since: when all of it was counted anew for the last time.
+    @ivar _guess: what part a request has of what it is taken to cost, where the element does not say that.
     """
 
     def __init__(self) -> None:
         self.since = 0.0
+        self._guess = 1.0
+        self._elements = 1
         self._shares: dict[int, _Share] = {}
         self._open: list[Use] = []
         self._looked = 0.0
@@ -72,6 +76,7 @@ class Own:
             equal ones those come first to which nothing was given for longest.
         """
         there = {element.identifier for element in elements}
+        self._elements = max(1, len(there))
         for identifier in [each for each in self._shares if each not in there]:
             del self._shares[identifier]
         self.forget(now)
@@ -83,6 +88,9 @@ class Own:
         """Count anew; what is under way still counts."""
         self.since = now
         self._look(now)
+        # The requests of one answer's time are no more than a full load of each.
+        fair = sum(share.given for share in self._shares.values()) / self._elements
+        self._guess = min(1.0, GUESSES / fair) if fair else 1.0
         for share in self._shares.values():
             share.tell()
 
@@ -123,7 +131,7 @@ class Own:
         """
         if now >= self._looked + LOOK:
             self._look(now)
-        estimate = policy.estimate
+        estimate, guess = policy.estimate, self._guess
         assert estimate is not None
 
         def key(element: PoolElementParameter) -> tuple[int, int, int]:
@@ -133,6 +141,8 @@ class Own:
                 return load, 0, 0
             count = share.given + share.kept
             more = estimate(values, count) - estimate(values, 0) if values and count else 0
+            if guess < 1.0 and more and policy.unsaid(values):
+                more = int(more * guess)
             return load + more, count, share.turn
 
         return sorted(elements, key=key)

@@ -134,6 +134,38 @@ class LoadTests(ShareCase):
         self.assertEqual({1: 9}, self.requests(9))
         self.assertLess(self.requests(10)[1], 8)
 
+    def test_many_requests(self) -> None:
+        """Who makes many while it keeps one answer heeds what elements tell: together they are a full load."""
+        for name, values in (("LU", (80,)), ("LUD", (80, 0)), ("PLU", (80, 0))):
+            busy = tuple(value * (FULL_LOAD // 100) for value in values)
+            self.begin(name, (0,) * len(values), busy, count=2)
+            shares = []
+            for _ in range(3):
+                shares.append(self.requests(1000)[2])
+                self.stage.pass_time(DEFAULT.stale_cache_value)
+                self.stage.resolve("a")
+                self.stage.says(told(*self.elements))
+                self.stage.told()
+            self.assertTrue(490 <= shares[0] <= 500, shares)
+            self.assertTrue(all(250 <= share <= 350 for share in shares[1:]), shares)
+            self.requests(10)
+            self.stage.pass_time(DEFAULT.stale_cache_value)
+            self.stage.resolve("a")
+            self.stage.says(told(*self.elements))
+            self.stage.told()
+            self.assertEqual(3, self.requests(10)[2])
+
+    def test_said(self) -> None:
+        """What an element says of a request is believed, however many are made."""
+        percent = FULL_LOAD // 100
+        self.begin("LUD", (0, 2 * percent), (20 * percent, 2 * percent), count=2)
+        for _ in range(3):
+            self.assertTrue(493 <= self.requests(1000)[2] <= 497)
+            self.stage.pass_time(DEFAULT.stale_cache_value)
+            self.stage.resolve("a")
+            self.stage.says(told(*self.elements))
+            self.stage.told()
+
     @rfc("5356", "5.1.3", "RECOMMENDED for a pool user to request")
     def test_order_of_the_registrar(self) -> None:
         """A new answer is used in its order: the registrar may know better than the values say."""
