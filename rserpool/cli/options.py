@@ -11,7 +11,7 @@ from twisted.application.service import Service
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.monitoring.report import CSP_PORT
-from rserpool.core.profiles import PROFILES
+from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import above_0, handle
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 from rserpool.monitor.status import user_status
@@ -63,7 +63,13 @@ def add_user_options(
         default="auto",
         help="how to speak with the registrar; auto (default) is SCTP if it can be had, else TCP",
     )
-    parser.add_argument("--profile", choices=list(PROFILES), default="default", help="the timers (default: default)")
+    parser.add_argument(
+        "--profile",
+        metavar="NAME[,mtu=BYTES]",
+        type=configured(profile),
+        default=DEFAULT,
+        help="the timers: fast, default (if nothing is said) or rfc",
+    )
     add_backend_option(parser)
     parser.add_argument(
         "--timeout",
@@ -99,7 +105,7 @@ def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
         reactor,
         registrars,
         transport=options.transport,
-        profile=PROFILES[options.profile],
+        profile=options.profile,
         backend=options.backend,
         announcements=options.announce,
     )

@@ -26,6 +26,9 @@ class Profile:
     sack_delay: float
     icmp: bool
     """Whether ICMP port unreachable ends an association (it can be forged: loopback and trusted networks only)."""
+    mtu: int
+    """Bytes of the largest IP packet in which usrsctp sends SCTP over UDP, where a path is not of this host alone
+    (RFC 9260 section 7.3); every path of IPv6 takes 1,280."""
     # RFC 5352 section 3.4, 3.5: supervision of elements
     keep_alive_interval: float
     """Mean time between two keep-alives to one element; each is moved by up to 50 % (section 3.5)."""
@@ -101,6 +104,7 @@ RFC = Profile(
     max_init_retransmissions=8,
     sack_delay=0.2,
     icmp=False,
+    mtu=1280,
     keep_alive_interval=30.0,
     keep_alive_timeout=30.0,
     max_bad_pe_reports=3,
@@ -165,15 +169,26 @@ FAST = replace(
     max_time_no_response=0.3,
 )
 
+LEAST_MTU, MOST_MTU = 576, 65535
+"""What a path of IPv4 takes at least (RFC 791), and at most."""
+
 PROFILES = {profile.name: profile for profile in (FAST, DEFAULT, RFC)}
 
 
-def profile(name: str) -> Profile:
-    """The profile of this name.
+def profile(text: str) -> Profile:
+    """The profile that a person asks for: C{fast}, or C{fast,mtu=1500} where all paths take packets as large.
 
-    @raise ConfigurationError: if there is none.
+    @raise ConfigurationError: if there is none, or the MTU is none.
     """
-    try:
-        return PROFILES[name]
-    except KeyError:
-        raise ConfigurationError(f"there is no profile {name!r}; choose one of {', '.join(PROFILES)}") from None
+    name, *more = text.split(",")
+    if name not in PROFILES:
+        raise ConfigurationError(f"there is no profile {name!r}; choose one of {', '.join(PROFILES)}")
+    chosen = PROFILES[name]
+    for setting in more:
+        key, _, value = setting.partition("=")
+        if key != "mtu":
+            raise ConfigurationError(f"a profile has no setting {setting!r}, but mtu=BYTES")
+        if not (value.isascii() and value.isdigit() and LEAST_MTU <= int(value) <= MOST_MTU):
+            raise ConfigurationError(f"mtu={value}: {LEAST_MTU} to {MOST_MTU} bytes")
+        chosen = replace(chosen, mtu=int(value))
+    return chosen

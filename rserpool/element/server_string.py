@@ -10,7 +10,7 @@ server endpoint over TCP or SCTP. The keywords, all of them optional, all colons
     - C{life=SECONDS}: the registration life (that of the profile).
     - C{grace=SECONDS}: how long connections may go on when the port is closed (5).
     - C{address=HOST[,HOST...]}: our own addresses (the one that the port is bound to, or that reaches the registrar).
-    - C{profile=fast|default|rfc}: the timers.
+    - C{profile=fast|default|rfc}: the timers; with C{,mtu=BYTES} how large packets may be.
     - C{backend=auto|...}: which SCTP.
     - C{udp=PORT}: the UDP port of SCTP over UDP (any free one).
     - C{control=yes|no}: over SCTP, whether the port carries the control channel, too (no).

@@ -87,7 +87,7 @@ class RoleOptions(Subcommand):
     """
 
     optParameters = [
-        ["profile", None, "default", "timers: fast, default or rfc"],
+        ["profile", None, "default", "timers: fast, default or rfc, and ,mtu=BYTES"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["csp-server", None, None, f"HOST[:PORT] of a monitor that gets status reports (port {CSP_PORT})"],
         ["csp-interval", None, None, f"seconds between two reports ({INTERVAL:g})"],

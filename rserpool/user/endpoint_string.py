@@ -6,7 +6,7 @@ The keywords, all of them optional:
       in brackets. Colons may be written as they are, or escaped as in other endpoint strings (C{127.0.0.1\:3863}).
       By default those that the environment names (RSERPOOL_REGISTRARS), else those of this host.
     - C{transport=auto|sctp|tcp}: how to speak with the registrar.
-    - C{profile=fast|default|rfc}: the timers.
+    - C{profile=fast|default|rfc}: the timers; with C{,mtu=BYTES} how large packets may be.
     - C{timeout=SECONDS}: how long a connect may take.
     - C{attempt=SECONDS}: how long one element may take to accept (T1 of the profile).
     - C{items=N}: how many elements to ask the registrar for.

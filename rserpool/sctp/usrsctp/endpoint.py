@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.error import ConnectError, TimeoutError
 from zope.interface import implementer
 
-from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress
+from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress, only_this_host
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler
 from rserpool.sctp.notifications import AssociationChange, Change
 from rserpool.sctp.sockets import RCVINFO, SocketEndpoint, SocketStack
@@ -26,6 +26,16 @@ from rserpool.sctp.usrsctp.udp import UdpSocket, family_of, routed
 _MSG_EOR = int(socket.MSG_EOR)
 """As an integer: an enum's operators are slow."""
 _EVENT_READ = 1
+LOOPBACK_MTU = 16 * 1024
+"""Bytes of an IP packet that does not leave this host."""
+_UDP = 8
+_IPV4, _IPV6 = 20, 40
+
+
+def largest(hosts: tuple[str, ...], mtu: int) -> int:
+    """How many bytes of SCTP fit into an IP packet of an endpoint at these addresses, with UDP's header before them."""
+    above = _IPV6 if any(":" in host for host in hosts) else _IPV4
+    return (LOOPBACK_MTU if only_this_host(hosts) else mtu) - above - _UDP
 
 
 @implementer(ISctpEndpoint)
@@ -54,6 +64,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     def open(self, listening: bool) -> None:
         self.socket = UsrsctpSocket(self.engine, self.profile)
+        self.socket.set_largest(largest(self.hosts, self.profile.mtu))
         try:
             self.port = self.socket.bind(self.port, self.engine.endpoints)
             if listening:

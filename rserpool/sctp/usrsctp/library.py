@@ -33,6 +33,7 @@ SCTP_UNORDERED = 0x0400
 SCTP_SENDV_SNDINFO = 1
 SPP_HB_ENABLE = 0x01
 SPP_HB_DEMAND = 0x04
+SPP_PMTUD_DISABLE = 0x10
 
 _INSTALL = "install it, on Debian or Ubuntu with: apt-get install libusrsctp2"
 

@@ -16,6 +16,7 @@ from rserpool.sctp.sockets import SctpSocket
 from rserpool.sctp.usrsctp import library
 from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.notifications import EVENTS
+from rserpool.sctp.usrsctp.packets import HEADER
 
 SOCKET_BUFFER = 256 * 1024
 """Bytes that the library keeps for each direction of an association."""
@@ -141,6 +142,16 @@ class UsrsctpSocket(SctpSocket):
             spp_hbinterval=_ms(seconds),
             spp_flags=library.SPP_HB_ENABLE,
             spp_pathmaxrxt=self._profile.association_max_retransmissions,
+        )
+        self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
+
+    def set_largest(self, packet: int) -> None:
+        """How many bytes a packet of SCTP may have, of future associations."""
+        parameters = self._library.struct(
+            "sctp_paddrparams",
+            spp_address={},
+            spp_pathmtu=packet - HEADER & ~3,
+            spp_flags=library.SPP_PMTUD_DISABLE,
         )
         self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
 
