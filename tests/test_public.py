@@ -23,17 +23,20 @@ ROOT = Path(__file__).resolve().parent.parent
 FACE = re.compile(r"^### `(rserpool[\w.]+)`")
 
 WIRE = {"core.wire"}
-USER = {*WIRE, "core.policies", "core.user", "node", "sctp"}
-ELEMENT = {*WIRE, "core.policies", "core.element", "node", "sctp"}
-REGISTRAR = {*WIRE, "core.policies", "core.handlespace", "core.peering", "core.registrar", "node", "sctp"}
+USER = {*WIRE, "core.policies", "core.user", "node", "sctp", "security"}
+ELEMENT = {*WIRE, "core.policies", "core.element", "node", "sctp", "security"}
+REGISTRAR = {
+    *WIRE, "core.policies", "core.handlespace", "core.peering", "core.registrar", "node", "sctp", "security"
+}  # fmt: skip
+ROOMS = {"node", "sctp", "security"}
 SESSION = {*USER, "user", "core.session"}
 MAY_LOAD = {
     "rserpool.core": WIRE,
     "rserpool.core.wire": set(),
     "rserpool.core.policies": WIRE,
-    "rserpool.core.registrar": REGISTRAR - {"node", "sctp"},
-    "rserpool.core.element": ELEMENT - {"node", "sctp"},
-    "rserpool.core.user": USER - {"node", "sctp"},
+    "rserpool.core.registrar": REGISTRAR - ROOMS,
+    "rserpool.core.element": ELEMENT - ROOMS,
+    "rserpool.core.user": USER - ROOMS,
     "rserpool.registrar": REGISTRAR,
     "rserpool.element": ELEMENT,
     "rserpool.user": USER,
@@ -49,7 +52,7 @@ MAY_LOAD = {
     # They are built of sessions.
     "rserpool.services": {*SESSION, "session"},
     # Who reports has loaded a role already.
-    "rserpool.monitor": {*WIRE, "core.policies", "core.element", "core.monitoring", "node", "sctp"},
+    "rserpool.monitor": {*WIRE, "core.policies", "core.element", "core.monitoring", "node", "sctp", "security"},
     "rserpool.testing": {*REGISTRAR, *ELEMENT, *USER, "registrar", "element", "user"},
 }
 """The rooms of this package that a face loads, beside its own and the ground floor of the core."""

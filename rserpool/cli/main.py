@@ -10,8 +10,18 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn, TextIO
 
-from rserpool.cli.options import BAD_OPTION, EXIT_CODES, INTERRUPTED, NO_REGISTRAR, OK, OTHER, UNKNOWN_POOL
-from rserpool.core.errors import ConfigurationError, NoRegistrar, RSerPoolError, UnknownPool
+from rserpool.cli.options import (
+    BAD_OPTION,
+    EXIT_CODES,
+    INTERRUPTED,
+    NO_REGISTRAR,
+    OK,
+    OTHER,
+    UNKNOWN_POOL,
+    security_from,
+)
+from rserpool.core.errors import CauseCode, ConfigurationError, NoRegistrar, Rejected, RSerPoolError, UnknownPool
+from rserpool.security.text import SECURITY
 
 COMMANDS = {
     "resolve": "rserpool.cli.resolve",
@@ -145,10 +155,11 @@ def make_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
-def explain(error: BaseException | None, named: Sequence[str] | None = None) -> tuple[int, str]:
+def explain(error: BaseException | None, named: Sequence[str] | None = None, secured: bool = False) -> tuple[int, str]:
     """The exit code and the sentence for what a subcommand raised.
 
     @param named: the registrars of C{--registrar}; None if there is no such option.
+    @param secured: whether the command is.
     """
     match error:
         case ConfigurationError():
@@ -162,6 +173,8 @@ def explain(error: BaseException | None, named: Sequence[str] | None = None) -> 
     sentence = str(error) or type(error).__name__
     if not isinstance(error, RSerPoolError | OSError) and type(error).__module__ != "twisted.internet.error":
         sentence = f"unexpected {type(error).__name__}: {sentence}"
+    if isinstance(error, Rejected) and error.cause == CauseCode.REJECTED_FOR_SECURITY and not secured:
+        sentence += f"; the scope is secured, and --security (or {SECURITY}) names nothing that it takes"
     if code == NO_REGISTRAR and named is not None and not named:
         sentence += "; start one (twistd -n --pidfile= rserpool-ns), or name one that is elsewhere"
     return code, sentence
@@ -171,7 +184,7 @@ async def _attempt(reactor: Any, options: argparse.Namespace, out: TextIO) -> in
     try:
         return int(await options.run(reactor, options, out))
     except NoRegistrar as error:
-        if not hasattr(options, "transport") or options.registrar:
+        if not hasattr(options, "transport") or options.registrar or security_from(options):
             raise
         from rserpool.cli.elsewhere import elsewhere
         from rserpool.node.candidates import named_registrars
@@ -211,7 +224,9 @@ def _run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
             elif isinstance(result.value, BrokenPipeError):
                 broken.append(result.value)
             else:
-                code, sentence = explain(result.value, getattr(options, "registrar", None))
+                code, sentence = explain(
+                    result.value, getattr(options, "registrar", None), bool(getattr(options, "security", None))
+                )
                 print(f"{options.prog}: {sentence}", file=sys.stderr)
                 outcome.append(code)
             if not stopping:

@@ -16,7 +16,10 @@ from rserpool.core.reading import above_0, handle
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 from rserpool.monitor.status import user_status
 from rserpool.node.candidates import REGISTRARS, registrars_from
+from rserpool.node.securing import secured_from
 from rserpool.sctp.stack import BACKENDS
+from rserpool.security.following import Secured
+from rserpool.security.text import HELP, OFF, SECURITY
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
 T = TypeVar("T")
@@ -63,6 +66,7 @@ def add_user_options(
         default="auto",
         help="how to speak with the registrar; auto (default) is SCTP if it can be had, else TCP",
     )
+    add_security_option(parser)
     parser.add_argument(
         "--profile",
         metavar="NAME[,mtu=BYTES]",
@@ -92,6 +96,23 @@ def add_backend_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="which SCTP (default: auto)")
 
 
+def add_security_option(parser: argparse.ArgumentParser) -> None:
+    """The option of every subcommand that speaks with registrars."""
+    parser.add_argument("--security", metavar="DIR[,NAME=VALUE...]", help=f"{HELP}; {OFF} for none")
+
+
+def security_from(options: argparse.Namespace) -> Secured | None:
+    """What secures this command; None if nothing does.
+
+    @raise ConfigurationError: if something is wrong with it; the text names the option.
+    """
+    try:
+        return secured_from(options.security)
+    except ConfigurationError as error:
+        text = str(error)
+        raise ConfigurationError(text if text.startswith(SECURITY) else f"argument --security: {text}") from None
+
+
 def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
     """The pool user that these options describe, not started.
 
@@ -108,6 +129,7 @@ def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
         profile=options.profile,
         backend=options.backend,
         announcements=options.announce,
+        security=security_from(options) or False,
     )
 
 

@@ -9,14 +9,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TextIO
 
-from rserpool.cli.options import OK, OTHER, add_backend_option, configured
+from rserpool.cli.options import OK, OTHER, add_backend_option, add_security_option, configured, security_from
 from rserpool.cli.show import table
-from rserpool.core.addresses import ASAP_PORT, ENRP_PORT
+from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, over_tls
 from rserpool.core.errors import NoRegistrar
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.reading import parse_transport_address
 from rserpool.node.candidates import REGISTRARS, THIS_HOST, local_hosts_towards, named_registrars
 from rserpool.node.neighbours import Answer, ask, on_this_host, reachable, scopes
+from rserpool.node.securing import tls_of
+from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.lookup import each_place
 from rserpool.sctp.stack import open_stack
@@ -36,19 +38,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=2.0, help="how long to wait for answers (2)"
     )
+    add_security_option(parser)
     add_backend_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, one object for each registrar")
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISctpStack | None = None) -> int:
     """Ask, print, and tell by the exit code: 0 if every registrar that answered is ready, 4 if none answered."""
+    secured = security_from(options)
     named = options.registrar or [replace(registrar, port=ENRP_PORT) for registrar in named_registrars()]
     named = [one for address in named for one in await each_place(reactor, address)]
     addresses = named or on_this_host()
+    if secured is not None:
+        addresses = list(dict.fromkeys(map(over_tls, addresses)))
     hosts = local_hosts_towards(addresses)
     opened = stack or open_stack(reactor, backend=options.backend, profile=DEFAULT, hosts=hosts)
     try:
-        answers = await ask(reactor, opened, addresses, options.timeout)
+        speaking = opened if secured is None else tls_of(secured, "client", PPID_ENRP).stack(reactor, opened)
+        answers = await ask(reactor, speaking, addresses, options.timeout)
     finally:
         if stack is None:
             await opened.close()

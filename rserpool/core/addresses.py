@@ -11,8 +11,12 @@ from rserpool.core.errors import ConfigurationError
 
 ASAP_PORT = 3863
 """IANA: asap-sctp and asap-tcp (RFC 5352 section 8.2)."""
+ASAP_TLS_PORT = 3864
+"""IANA: asap-sctp-tls and asap-tcp-tls (RFC 5352 section 8.2)."""
 ENRP_PORT = 9901
 """IANA: enrp-sctp (RFC 5353 section 5.3)."""
+ENRP_TLS_PORT = 9902
+"""IANA: enrp-sctp-tls (RFC 5353 section 5.3)."""
 ENCAPSULATION_PORT = 9899
 """UDP port of SCTP over UDP (RFC 6951 section 4.1)."""
 REGISTRAR_ENCAPSULATION_PORTS = tuple(range(ENCAPSULATION_PORT, ENCAPSULATION_PORT - 8, -1))
@@ -118,3 +122,14 @@ def check_registrable(hosts: Sequence[str]) -> None:
 def only_this_host(hosts: Sequence[str]) -> bool:
     """Whether none of these addresses can be reached from elsewhere."""
     return all(scope(host) == "loopback" for host in hosts)
+
+
+def over_tls(address: TransportAddress) -> TransportAddress:
+    """Where TLS is spoken at this address: at the standard port for it, if the standard port in the clear is named."""
+    port = {ASAP_PORT: ASAP_TLS_PORT, ENRP_PORT: ENRP_TLS_PORT}.get(address.port, address.port)
+    return address if port == address.port else replace(address, port=port)
+
+
+def in_the_clear(address: TransportAddress) -> TransportAddress:
+    """Where the same is spoken in the clear beside the TLS at this address: at the port below."""
+    return replace(address, port=max(0, address.port - 1))

@@ -15,6 +15,8 @@ server endpoint over TCP or SCTP. The keywords, all of them optional, all colons
     - C{udp=PORT}: the UDP port of SCTP over UDP (any free one).
     - C{control=yes|no}: over SCTP, whether the port carries the control channel, too (no).
     - C{announce=yes|no}: whether to look for registrars that announce themselves by multicast, too (no).
+    - C{security=DIR[,NAME=VALUE...]}: keys and certificates, as L{rserpool.security.text} has it; C{off} for none. By
+      default what the environment says (RSERPOOL_SECURITY).
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from rserpool.element.server_endpoint import PoolServerEndpoint
 from rserpool.node.candidates import lent_by, registrars_from
 from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import BACKENDS
+from rserpool.security.text import secured_by
 
 T = TypeVar("T")
 
@@ -102,6 +105,7 @@ _KEYWORDS: dict[str, Callable[[str], Any]] = {
     "udp": _number(1, 65535),
     "control": _yes_or_no,
     "announce": _yes_or_no,
+    "security": lambda text: secured_by(text) or False,
 }
 _ARGUMENTS = {
     "registrar": "registrars",

@@ -23,12 +23,13 @@ from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.load import parse_policy, policy_parameter, probe, share
 from rserpool.element.log import ElementLog
 from rserpool.element.refusal import refusal
-from rserpool.node.candidates import local_hosts_towards, registrars_from
+from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.closing import fire_within
 from rserpool.node.lifetime import Lifetime
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
+from rserpool.node.securing import SecurityOption, registrars_by, secured_from
 from rserpool.node.shutdown import Ending
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
@@ -54,6 +55,7 @@ class PoolElementService(Service):
         when one of them comes or goes, associations follow where the kernel may (RFC 5061), and the transports that
         are at these addresses are registered again.
     @param announcements: whether to listen for announcements of registrars too.
+    @param security: what secures it, as L{SecurityOption<rserpool.node.securing.SecurityOption>} has it.
     @param stack: an SCTP stack that the caller opened and will close; None to open one.
     """
 
@@ -70,6 +72,7 @@ class PoolElementService(Service):
         backend: str = "auto",
         announcements: bool = False,
         announce_group: TransportAddress | None = None,
+        security: SecurityOption = None,
         random: Random | None = None,
         stack: ISctpStack | None = None,
     ) -> None:
@@ -89,7 +92,8 @@ class PoolElementService(Service):
         self._early: list[Effect] = []
         self.home_since: float | None = None
         self._random = random or Random(SystemRandom().getrandbits(128))
-        self._registrars = tuple(registrars or registrars_from(()))
+        self.secured = secured_from(security, reactor)
+        self._registrars = registrars_by(registrars, self.secured)
         self._begin()
         self._life = Lifetime("the element", self._begin)
         self._ending = Ending(reactor, lambda: self._life.end(self._stop()), self.stopService)
@@ -98,6 +102,8 @@ class PoolElementService(Service):
         """An element that serves in no pool yet."""
         self.element = PoolElement(self._registrars, profile=self._profile, random=self._random)
         self.node = Node(self._reactor, self.element, self._notified)
+        self.element.secured = self.secured is not None
+        self.node.asap.secure(self.secured, "client")
         self._told = ElementLog(self._reactor, self._log, self.node.now)
 
     @property

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
-from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress
+from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress, over_tls
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.wire import asap
 from rserpool.node.candidates import local_host_towards
 from rserpool.node.closing import close
@@ -23,12 +24,17 @@ from rserpool.node.own_addresses import wildcard
 from rserpool.node.paths import Paths
 from rserpool.node.reactor import ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
+from rserpool.node.securing import tls_of
 from rserpool.node.tcp import TcpEndpoint
 from rserpool.node.turns import Turns
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 from rserpool.sctp.lookup import look_up
+from rserpool.security.following import Secured
+
+if TYPE_CHECKING:
+    from rserpool.node.tls import Tls
 
 MOST = 256
 """So many associations that others opened are accepted, where nothing else is said: registrars ask elements."""
@@ -40,28 +46,64 @@ class NodeChannel(NamingChannel, SctpHandler):
     @ivar sctp: the endpoint over which associations are opened; None where this channel opens none.
     @ivar tcp: the same for connections (RFC 5352 section 2.1).
     @ivar guests: those of its associations that others opened.
+    @ivar tls: how it speaks TLS; None in the clear.
+    @ivar clear: beside that, the endpoint in the clear; None where there is none.
     """
 
     def __init__(self, node: Node, speaker: Speaker[Any], codec: Codec, ppid: int) -> None:
         super().__init__(node, speaker, codec, ppid)
         self.sctp: ISctpEndpoint | None = None
         self.tcp: TcpEndpoint | None = None
+        self.tls: Tls | None = None
+        self.clear: ISctpEndpoint | None = None
         self.guests = Guests(node.reactor, "associations", MOST, MOST)
         self._mute: set[ISctpAssociation] = set()
+        self._in_the_clear: Callable[[TransportAddress], bool] = lambda peer: False
+        # The peer that is dialled, as the role names it.
+        self._named = TransportAddress((), 0)
         self._node = node
+
+    def secure(self, secured: Secured | None, role: str) -> None:
+        """Speak TLS from now on, if there is something to do it with.
+
+        @param role: C{"client"}, C{"registrar"} or C{"peer"}.
+        @raise ConfigurationError: if what secures it is not enough for this role.
+        """
+        self.tls = None if secured is None else tls_of(secured, role, self.ppid)
 
     def open(self, port: int, hosts: tuple[str, ...], listening: bool = True) -> ISctpEndpoint:
         """Open an endpoint on the node's stack, and dial from it.
 
         @raise twisted.internet.error.CannotListenError: if the port is taken or an address is not local.
         """
-        assert self._node.stack is not None
-        self.sctp = self._node.stack.open(port, self, hosts, listening)
+        stack = self._node.stack
+        assert stack is not None
+        if self.tls is not None:
+            self.tls.start(self._node.reactor)
+            stack = self.tls.stack(self._node.reactor, stack)
+        self.sctp = stack.open(port, self, hosts, listening)
         self._node.endpoints.append(self.sctp)
         return self.sctp
 
+    def open_in_the_clear(self, dials: Callable[[TransportAddress], bool]) -> None:
+        """Speak with those in the clear too, at the port below that of TLS.
+
+        @param dials: whether a peer is dialled in the clear.
+        @raise twisted.internet.error.CannotListenError: if the port is taken.
+        """
+        assert self._node.stack is not None and self.sctp is not None
+        port = max(0, self.sctp.port - 1)
+        self.clear = self._node.stack.open(port, self, self.sctp.hosts)
+        self._node.endpoints.append(self.clear)
+        self._in_the_clear = dials
+
     def open_tcp(self) -> None:
-        """Dial over TCP."""
+        """Dial over TCP.
+
+        @raise ConfigurationError: if TLS is to be spoken.
+        """
+        if self.tls is not None:
+            raise ConfigurationError("registrars are asked over SCTP where --security is given")
         self.tcp = TcpEndpoint(self._node.reactor, self)
         self._node.endpoints.append(self.tcp)
 
@@ -81,11 +123,24 @@ class NodeChannel(NamingChannel, SctpHandler):
         self._node.ports.append(member.start(self._node.reactor))
         self.multicast = member.send
 
+    def begin(self, peer: TransportAddress, there: TransportAddress) -> None:
+        self._named = peer
+        # Who announces itself in the clear may do so for those that speak no TLS.
+        secured = self.tls is not None and not self._in_the_clear(there)
+        super().begin(peer, over_tls(there) if secured else there)
+
     def dial(self, peer: TransportAddress) -> Carrier:
-        endpoint = self.tcp if peer.protocol == "tcp" else self.sctp
+        endpoint: Any = self.tcp if peer.protocol == "tcp" else self.sctp
         if endpoint is None:
             raise RuntimeError(f"this node speaks no {peer.protocol.upper()}")
-        return endpoint.connect(peer)
+        carrier: Carrier
+        if self.tls is None:
+            carrier = endpoint.connect(peer)
+        elif self.clear is not None and self._in_the_clear(peer):
+            carrier = self.clear.connect(peer)
+        else:
+            carrier = endpoint.connect(peer, self.tls.expected(self._named))
+        return carrier
 
     def look_up(self, host: str, found: Callable[[list[str]], object]) -> None:
         # Only what can be dialled from here counts.
@@ -204,6 +259,7 @@ class Node(Driver):
         self.turns.stop()
         for port in self.ports:
             port.stopListening()
+        self._follow_no_more()
         for endpoint in self.endpoints:
             if isinstance(endpoint, TcpEndpoint):
                 endpoint.stopListening()
@@ -218,7 +274,14 @@ class Node(Driver):
         """Do nothing more, and free what was opened; peers have a second to say goodbye."""
         self.stop()
         self.turns.stop()
+        self._follow_no_more()
         for port in self.ports:
             await maybeDeferred(port.stopListening)
         self.ports.clear()
         await close(self.reactor, self.endpoints, self.stack if self._own_stack else None)
+
+    def _follow_no_more(self) -> None:
+        for channel in self.channels.values():
+            tls = getattr(channel, "tls", None)
+            if tls is not None:
+                tls.stop()

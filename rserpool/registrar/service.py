@@ -32,11 +32,13 @@ from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.lifetime import Lifetime
 from rserpool.node.multicast import ENRP_GROUP, default_group
 from rserpool.node.node import Node
+from rserpool.node.securing import SecurityOption, secured_from
 from rserpool.node.shutdown import Ending
 from rserpool.plugins import add_policies
 from rserpool.registrar.collector import Garbage
 from rserpool.registrar.log import OperatorLog
 from rserpool.registrar.neighbours import look_around
+from rserpool.registrar.securing import RegistrarSecurity
 from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
@@ -64,6 +66,8 @@ class RegistrarService(Service):
     @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
     @param discover: whether to find other registrars by multicast, as rsplib does.
     @param suggest_takeover: whether to suggest to less busy peers that they take elements of ours over.
+    @param security: what secures it: TLS at port 3864 instead of 3863, and at 9902 instead of 9901, by keys and
+        certificates; see L{SecurityOption<rserpool.node.securing.SecurityOption>}.
     @param tame_garbage: whether the garbage collector of this process is made to look at what is new alone; what else
         runs in it is affected too.
     @param stack: an SCTP stack that the caller opened and will close; None to open one.
@@ -93,24 +97,24 @@ class RegistrarService(Service):
         suggest_takeover: bool = False,
         keep_alives: bool = True,
         limits: Limits | None = None,
+        security: SecurityOption = None,
         tame_garbage: bool = True,
         random: Random | None = None,
         stack: ISctpStack | None = None,
     ) -> None:
         self._reactor = reactor
-        self._asap = asap
-        self._asap_tcp = asap_tcp
-        self._tcp = tcp
-        self._enrp = enrp or TransportAddress(asap.hosts, ENRP_PORT)
+        self.secured = secured_from(security, reactor)
+        self._security = secure = RegistrarSecurity(self.secured)
+        self._asap, self._tcp = secure.place(asap), tcp
+        self._asap_tcp = asap_tcp and secure.place(asap_tcp)
+        self._enrp = secure.place(enrp or TransportAddress(asap.hosts, ENRP_PORT))
         self._enrp_hosts = encapsulation_hosts or self._enrp.hosts
-        self._peers = tuple(peers)
+        self._peers = tuple(map(secure.peer, peers))
         self._encapsulation = encapsulation
         self._hosts = encapsulation_hosts or asap.hosts
-        self._profile = profile
-        self._backend = backend
-        self._announce, self._announce_group = announce, announce_group
-        self._discover, self._discover_group = discover, discover_group
-        self._given_stack = stack
+        self._profile, self._backend = profile, backend
+        self._announce, self._announce_group, self._discover = announce, announce_group, discover
+        self._discover_group, self._given_stack = discover_group, stack
         self._tcp_port: Any = None
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
@@ -135,11 +139,12 @@ class RegistrarService(Service):
 
     def _begin(self) -> None:
         """A registrar that knows nothing yet."""
-        self.registrar = self._role()
+        self.registrar = self._role(access=self._security.access)
         self.node = Node(self._reactor, self.registrar, self._notified, server=self.registrar.identifier)
         self.registrar.peering.suggest = self._suggest
         self.node.asap.addresses_changed, self.node.asap.refuse = self.registrar.addresses_changed, refuse
         self.node.asap.guests = self._guests()
+        self._security.secure(self.node.asap, "registrar")
 
     def _guests(self) -> Guests:
         """Those who may speak one of the two protocols with it."""
@@ -161,6 +166,7 @@ class RegistrarService(Service):
         except Exception:
             self.node.abandon()
             raise
+        self._security.follow(self.registrar, self.node)
         super().startService()
         self._ending.arm()
 
@@ -204,8 +210,10 @@ class RegistrarService(Service):
         self.node.take(stack, own=self._given_stack is None)
         endpoint = self.node.asap.open(self._asap.port, hosts)
         enrp = self._start_enrp()
-        if self._tcp:
+        if self._tcp and self.secured is None:
             self._tcp_port = self._listen_tcp()
+        most = self.registrar.limits.connections_per_machine
+        self._security.open_in_the_clear(self.node, self.registrar.handlespace, self.tcp_address, most)
         if self._announce:
             self._start_announcing(endpoint)
         if self._tame_garbage:
@@ -213,27 +221,24 @@ class RegistrarService(Service):
             self._collecting.start(COLLECT, now=False)
         where = str(TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port))
         self._log.info(
-            "registrar 0x{identifier:08x} serves ASAP at {where} (SCTP{over}){tcp}, profile {profile}",
+            "registrar 0x{identifier:08x} serves ASAP at {where} ({tls}SCTP{over}){tcp}, profile {profile}",
             identifier=self.registrar.identifier,
             where=where,
+            tls="" if self.secured is None else "TLS over ",
             over=f" over UDP {self.encapsulation_port}" if self.encapsulation_port else "",
-            tcp=f" and {self.tcp_address}" if self._tcp else "",
+            tcp=f" and {self.tcp_address}" if self._tcp_port is not None else "",
             profile=self._profile.name,
         )
-        if self._given_stack is None:
+        if self._given_stack is None and self.secured is None:
             self._looking = ensureDeferred(self._look_around(stack, enrp))
-        if only_this_host(hosts):
-            self._log.info(
-                "only this host can reach it: there is no authorization yet; name other addresses with --asap"
-            )
-        else:
-            self._log.warn("there is no authorization yet: whoever reaches {where} can register", where=where)
+        self._security.tell(where, only_this_host(hosts))
 
     def _start_enrp(self) -> TransportAddress:
         registrar, node = self.registrar, self.node
         channel = node.open_channel("enrp", registrar.enrp, enrp_messages, PPID_ENRP)
         channel.guests = self._guests()
         channel.addresses_changed = registrar.peering.peers.moved
+        self._security.secure(channel, "peer")
         endpoint = channel.open(self._enrp.port, self._enrp_hosts)
         hosts = endpoint.hosts
         if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104
@@ -298,6 +303,7 @@ class RegistrarService(Service):
         if self._collecting.running:
             self._collecting.stop()
         self._garbage.stop()
+        self._security.stop()
         self._operator.stop()
         await self.node.close()
         self._tcp_port = None

@@ -217,3 +217,26 @@ def _keys(what: str, before: Keyring, after: Keyring) -> list[str]:
         for how, names in (("added", added), ("gone", gone), ("changed", other))
         if names
     ]
+
+
+def told(security: Security) -> str:
+    """How a process is secured, in a sentence for its log."""
+    if security.state is State.OFFERED:
+        start = "TLS is offered and not required: whoever comes in the clear is believed, and the scope is not secure"
+    else:
+        start = "TLS is required"
+    said = [start, f"the scope is {security.scope}" if security.scope else "the scope has no name"]
+    said.append(f"its own key is {security.own.name}" if security.own else "it has no key of its own")
+    counts = [
+        f"{len(ring)} of {who}"
+        for who, ring in (
+            ("registrars", security.registrars),
+            ("elements", security.elements),
+            ("operators", security.operators),
+        )
+        if len(ring)
+    ]
+    if counts:
+        said.append(f"keys: {', '.join(counts)}")
+    said.append("a certificate" if security.certificate else "no certificate")
+    return "; ".join(said)

@@ -22,7 +22,7 @@ SECURITY: Final = "RSERPOOL_SECURITY"
 """The environment variable that says it where nothing else does."""
 OFF: Final = "off"
 """What turns it off where the environment turns it on."""
-HELP: Final = f"DIR[,NAME=VALUE...] with keys and certificates, see rserpool keys (default: {SECURITY}, else no TLS)"
+HELP: Final = f"keys and certificates for TLS, see rserpool keys (default: {SECURITY}, else none)"
 
 _BOOLEANS = {**YES_OR_NO, "true": True, "false": False}
 

@@ -25,12 +25,14 @@ from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, rep
 from rserpool.node.candidates import registrars_from
 from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
+from rserpool.security.following import Secured
+from rserpool.security.text import HELP, OFF, named_security, secured_by
 from rserpool.tap.signals import Signals
 
 T = TypeVar("T")
 ONCE = frozenset(
-    "--address --announce-group --asap --asap-tcp --cookie-keys --csp-server --enrp --identifier --pool --sctp --tcp "
-    "--udp-encapsulation".split()
+    "--address --announce-group --asap --asap-tcp --cookie-keys --csp-server --enrp --identifier --pool --sctp "
+    "--security --tcp --udp-encapsulation".split()
 )
 """Options that name one thing, where a second one would be lost in silence."""
 
@@ -89,6 +91,7 @@ class RoleOptions(Subcommand):
     optParameters = [
         ["profile", None, "default", "timers: fast, default or rfc, and ,mtu=BYTES"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
+        ["security", None, None, f"DIR[,NAME=VALUE...]: {HELP}; {OFF} for none"],
         ["csp-server", None, None, f"HOST[:PORT] of a monitor that gets status reports (port {CSP_PORT})"],
         ["csp-interval", None, None, f"seconds between two reports ({INTERVAL:g})"],
     ]
@@ -100,6 +103,7 @@ class RoleOptions(Subcommand):
         @raise usage.UsageError: if a value is wrong.
         """
         settings = {
+            "security": self._read_security() or False,
             "profile": read("profile", self["profile"], profile),
             "backend": read("backend", self["backend"], backend),
         }
@@ -115,6 +119,14 @@ class RoleOptions(Subcommand):
                 reactor, describe, server, service, interval=interval
             )
         return settings
+
+    def _read_security(self) -> Secured | None:
+        if self["security"] is not None:
+            return read("security", self["security"], secured_by)
+        try:
+            return named_security()
+        except ConfigurationError as error:
+            raise usage.UsageError(str(error)) from None
 
 
 class AskingOptions(RoleOptions):

@@ -12,6 +12,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.profiles import Profile
 from rserpool.sctp.base import tell
 from rserpool.sctp.memory import MemoryStack
+from rserpool.security.following import Secured
 from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.reactor import HostReactor
 from rserpool.testing.trace import Entry, Trace
@@ -40,6 +41,8 @@ class Surroundings(Protocol):
     def tcp_addresses(self) -> tuple[TransportAddress, ...]: ...
 
     def peers_of(self, host: str) -> tuple[TransportAddress, ...]: ...
+
+    def security_of(self, name: str, letter: str) -> Secured | bool: ...
 
 
 class Process:
@@ -95,7 +98,11 @@ class Process:
             scope.clock, scope.network, self.stack, self.host, name=self.name, trace=scope.trace, ahead=ahead
         )
         self.reactor.lends.update(
-            stack=self.stack, registrars=scope.addresses, profile=scope.profile, hosts=(self.host,)
+            stack=self.stack,
+            registrars=scope.addresses,
+            profile=scope.profile,
+            hosts=(self.host,),
+            security=scope.security_of(self.name, self.letter),
         )
         self.alive = True
         self.born = scope.now

@@ -10,12 +10,14 @@ from twisted.python.failure import Failure
 
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 from rserpool.core.profiles import DEFAULT, Profile
+from rserpool.security.following import Secured
 from rserpool.testing.clock import PATIENCE, Timeline
 from rserpool.testing.element import ElementProcess
 from rserpool.testing.faults import Faults
 from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.process import Process
 from rserpool.testing.registrar import RegistrarProcess
+from rserpool.testing.security import ScopeSecurity
 from rserpool.testing.trace import Trace
 from rserpool.testing.user import UserProcess
 
@@ -36,6 +38,8 @@ class Scope(Faults):
         everybody is configured with.
     @param ipv6: whether hosts have IPv6 addresses: fd00:0::N, fd00:1::N, fd00:2::N.
     @param epochs: whether the monotonic clock of each process begins anywhere, as those of different hosts do.
+    @param secure: whether the scope is secured: each process has keys and certificates in memory, and speaks TLS alone
+        (L{rserpool.testing.security}).
     @ivar network: the network, with its faults and its latency; its C{detection} is how long SCTP takes to give up a
         silent peer (2 s).
     @ivar processes: everybody, by name.
@@ -52,6 +56,7 @@ class Scope(Faults):
         start: bool = True,
         ipv6: bool = False,
         epochs: bool = False,
+        secure: bool = False,
     ) -> None:
         self.seed = seed
         self.clock = Timeline() if clock is None else clock
@@ -61,6 +66,7 @@ class Scope(Faults):
         self.processes: dict[str, Process] = {}
         self.trace = Trace()
         self._ipv6 = ipv6
+        self._secret = ScopeSecurity(seed) if secure else None
         self._planned = [self._host(0, number) for number in range(1, registrars + 1)]
         for _ in range(registrars if start else 0):
             self.registrar()
@@ -194,6 +200,20 @@ class Scope(Faults):
                 self.result(stopped)
 
     # Parts
+
+    @property
+    def security(self) -> ScopeSecurity:
+        """What secures its processes.
+
+        @raise AttributeError: if it is not secured.
+        """
+        if self._secret is None:
+            raise AttributeError("this scope is not secured: Scope(secure=True)")
+        return self._secret
+
+    def security_of(self, name: str, letter: str) -> Secured | bool:
+        """What secures a process; False in a scope that is not secured."""
+        return False if self._secret is None else self._secret.of(name, letter)
 
     def peers_of(self, host: str) -> tuple[TransportAddress, ...]:
         """Where the other registrars than the one at this host speak ENRP."""

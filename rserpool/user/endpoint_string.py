@@ -14,8 +14,10 @@ The keywords, all of them optional:
     - C{grace=SECONDS}: with C{drop=yes}, how long a connection may go on when its element leaves by itself (30).
     - C{backend=auto|...}: which SCTP.
     - C{announce=yes|no}: whether to look for registrars that announce themselves by multicast, too (no).
+    - C{security=DIR[,NAME=VALUE...]}: keys and certificates, as L{rserpool.security.text} has it; C{off} for none. By
+      default what the environment says (RSERPOOL_SECURITY).
 
-Endpoints with the same registrars, transport, profile, backend and announcements share a pool user for each
+Endpoints with the same registrars, transport, profile, backend, announcements and security share a pool user for each
 reactor: see L{rserpool.user.shared}.
 """
 
@@ -29,6 +31,7 @@ from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import YES_OR_NO, above_0, choice
 from rserpool.node.candidates import lent_by, registrars_from
 from rserpool.sctp.stack import BACKENDS
+from rserpool.security.text import secured_by
 from rserpool.user.shared import SharedEndpoint, shared_user
 
 N = TypeVar("N", int, float)
@@ -56,7 +59,8 @@ def endpoint_from(reactor: Any, *args: str, **keywords: str) -> SharedEndpoint:
     if keywords:
         raise ConfigurationError(
             f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; "
-            "choose from registrar, transport, profile, timeout, attempt, items, drop, grace, backend, announce"
+            "choose from registrar, transport, profile, timeout, attempt, items, drop, grace, backend, announce, "
+            "security"
         )
     return SharedEndpoint(shared_user(reactor, asking), pool, **connecting)
 
@@ -87,6 +91,7 @@ _ASKING_KEYWORDS: dict[str, Callable[[str], Any]] = {
         {name: name for name in BACKENDS}, lambda text: f"backend={text}: choose {' or '.join(BACKENDS)}"
     ),
     "announce": _yes_or_no("announce"),
+    "security": lambda text: secured_by(text) or False,
 }
 _CONNECTING_KEYWORDS: dict[str, Callable[[str], Any]] = {
     "timeout": _number("timeout", float, "number"),

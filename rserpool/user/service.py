@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from random import Random, SystemRandom
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, fail
@@ -26,27 +26,21 @@ from rserpool.core.user.places import is_at
 from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.user.suspects import Memory
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.node.candidates import any_hosts, local_hosts_towards, over, registrars_from
+from rserpool.node.candidates import any_hosts, local_hosts_towards, over
 from rserpool.node.counting import LimitedLog
 from rserpool.node.homes import Homes
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.reactor import clock_of
+from rserpool.node.securing import SecurityOption, registrars_by, secured_from
 from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
 from rserpool.user.subscriptions import Subscription, Subscriptions, Watcher
-from rserpool.user.use import Use
+from rserpool.user.use import Closable, Use
 
 TRANSPORTS = ("auto", "sctp", "tcp")
-
-
-class Closable(Protocol):
-    """What ends with the pool user over which it was opened."""
-
-    def close(self) -> object:
-        """Begin to end it."""
 
 
 class PoolUserService(Service):
@@ -58,6 +52,8 @@ class PoolUserService(Service):
     @param profile: the timers.
     @param announcements: whether to listen for registrars that announce themselves by multicast (section 3.6).
     @param announce_group: the multicast group and UDP port; None for those of RFC 5352.
+    @param security: what secures it: it then speaks TLS alone, and with registrars alone that it can check; see
+        L{SecurityOption<rserpool.node.securing.SecurityOption>}.
     @param random: the random source; a new one from the system's entropy by default.
     @param stack: an SCTP stack that the caller opened and will close; None to open one at the start.
     """
@@ -74,6 +70,7 @@ class PoolUserService(Service):
         backend: str = "auto",
         announcements: bool = False,
         announce_group: TransportAddress | None = None,
+        security: SecurityOption = None,
         random: Random | None = None,
         stack: ISctpStack | None = None,
     ) -> None:
@@ -84,7 +81,8 @@ class PoolUserService(Service):
         self.reactor = reactor
         self.profile = profile
         self.home_since: float | None = None
-        self._registrars = tuple(registrars or registrars_from(()))
+        self.secured = secured_from(security, reactor)
+        self._registrars = registrars_by(registrars, self.secured)
         self._transport = transport
         self._backend = backend
         self._announcements = announcements
@@ -136,6 +134,8 @@ class PoolUserService(Service):
         if self._user is None or self._user.protocol != transport:
             self._user = PoolUser(registrars, **options, memory=self._memory)
         node = self._node = Node(self.reactor, self._user, self._notified)
+        self._user.secured = self.secured is not None
+        node.asap.secure(self.secured, "client")
         if stack is None:
             node.asap.open_tcp()
         else:

@@ -20,8 +20,9 @@ from rserpool.core.user.events import Resolved
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.ending import EndingEndpoint
 from rserpool.user.endpoint import Connect, PoolClientEndpoint
-from rserpool.user.service import Closable, PoolUserService
+from rserpool.user.service import PoolUserService
 from rserpool.user.subscriptions import Subscription, Subscriptions, Watcher
+from rserpool.user.use import Closable
 
 T = TypeVar("T")
 

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from rserpool.core.user.pool_user import PoolUser
+
+
+class Closable(Protocol):
+    """What ends with the pool user over which it was opened."""
+
+    def close(self) -> object:
+        """Begin to end it."""
 
 
 class Use:

@@ -1,0 +1,56 @@
+"""How a service is told what secures it: in the program, by what its reactor lends, or by the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rserpool.core.access import State
+from rserpool.core.addresses import TransportAddress, over_tls
+from rserpool.node.candidates import lent_by, registrars_from
+from rserpool.security.following import Secured
+from rserpool.security.settings import Security
+from rserpool.security.text import named_security, secured_by
+
+if TYPE_CHECKING:
+    from rserpool.node.tls import Tls
+
+SecurityOption: TypeAlias = Secured | Security | str | Path | bool | None
+"""What secures a service: a directory or another text as L{rserpool.security.text} has it; False for nothing; None for
+what the environment says."""
+
+
+def secured_from(option: SecurityOption, reactor: Any = None) -> Secured | None:
+    """What secures a service; None where nothing does.
+
+    @raise ConfigurationError: if something is wrong with it.
+    """
+    if option is None or option is True:
+        lent = lent_by(reactor)
+        return (lent["security"] or None) if "security" in lent else named_security()
+    if option is False:
+        return None
+    if isinstance(option, str | Path):
+        return secured_by(str(option))
+    secured = Secured(option) if isinstance(option, Security) else option
+    return None if secured.current.state is State.PLAIN else secured
+
+
+def registrars_by(
+    registrars: Sequence[TransportAddress] | None, secured: Secured | None
+) -> tuple[TransportAddress, ...]:
+    """Where registrars are reached; by default as L{registrars_from} says without a text."""
+    found = tuple(registrars or registrars_from(()))
+    return found if secured is None else tuple(map(over_tls, found))
+
+
+def tls_of(secured: Secured, role: str, ppid: int) -> Tls:
+    """How one protocol of a role speaks TLS; see L{rserpool.node.tls.ROLES}.
+
+    @raise ConfigurationError: if what secures it is not enough for this role.
+    """
+    # It loads OpenSSL.
+    from rserpool.node.tls import ROLES, Tls
+
+    return Tls(secured, *ROLES[role], ppid)

@@ -1,0 +1,83 @@
+"""TLS for one protocol of a role: it follows what secures the process (RFC 5352 section 9.2, RFC 5353 section 6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.logger import Logger
+
+from rserpool.core.addresses import TransportAddress
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.identity import Identity
+from rserpool.sctp.interfaces import ISctpStack
+from rserpool.sctp.tls.channel import Rule, Sides, TlsChannel
+from rserpool.sctp.tls.endpoint import TlsStack
+from rserpool.sctp.tls.framing import OwnLength
+from rserpool.security.engine import TlsSide
+from rserpool.security.following import Secured
+from rserpool.security.settings import Security
+from rserpool.security.sides import CLIENT, REGISTRAR_ASAP, REGISTRAR_ENRP, Ends, expected
+from rserpool.security.way import Terms
+
+_log = Logger()
+ROLES: Final = {
+    "client": (Rule.CLIENT, CLIENT),
+    "registrar": (Rule.SERVER, REGISTRAR_ASAP),
+    "peer": (Rule.DIALLER, REGISTRAR_ENRP),
+}
+"""Elements, users and operators; a registrar towards them; a registrar among registrars."""
+
+
+class Tls:
+    """How one protocol of a role speaks TLS.
+
+    @ivar channel: the same for the layer over SCTP.
+    @raise ConfigurationError: if what secures the process is not enough for this role.
+    """
+
+    def __init__(self, secured: Secured, rule: Rule, ends: Ends, ppid: int) -> None:
+        self._secured = secured
+        self._ends = ends
+        self.channel = TlsChannel(Sides(), rule, OwnLength(ppid))
+        self._renew(secured.current)
+        self._end: Callable[[], None] | None = None
+
+    def start(self, reactor: Any) -> None:
+        """Follow it, on the clock of this reactor."""
+        if self._end is None:
+            self._renew(self._secured.current)
+            self._secured.start(reactor)
+            self._end = self._secured.watch(self._changed)
+
+    def stop(self) -> None:
+        """Follow it no more."""
+        if self._end is not None:
+            self._end()
+            self._end = None
+            self._secured.stop()
+
+    def stack(self, reactor: Any, inner: ISctpStack) -> ISctpStack:
+        """A stack whose endpoints speak it."""
+        return TlsStack(reactor, inner, self.channel)
+
+    def expected(self, named: TransportAddress) -> tuple[Identity, ...]:
+        """Who must be there.
+
+        @param named: as people have named it.
+        """
+        return expected(named.hosts, self._secured.current.scope)
+
+    def _changed(self, security: Security) -> None:
+        try:
+            self._renew(security)
+        except ConfigurationError as error:
+            _log.error("{error}; handshakes go on as they were", error=str(error))
+
+    def _renew(self, security: Security) -> None:
+        server, client = (self._side(terms, security) for terms in (self._ends.server, self._ends.client))
+        sides = self.channel.sides
+        sides.server, sides.client, sides.learned = server, client, expected((), security.scope)
+
+    def _side(self, terms: Callable[[Security], Terms] | None, security: Security) -> TlsSide | None:
+        return None if terms is None else TlsSide(terms(security), self._ends.anonymous)

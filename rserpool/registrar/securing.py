@@ -1,0 +1,141 @@
+"""How a registrar is secured: TLS at ports of their own, and what becomes of the ports in the clear beside them.
+
+Required: there everybody is told that nothing is believed (L{ClearPort}). Offered: there everybody is believed, and the
+scope is not secure. Users in the clear may be answered in both (RFC 5352 section 9.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+
+from rserpool.core.access import PLAIN, Access, State
+from rserpool.core.addresses import ENRP_TLS_PORT, TransportAddress, in_the_clear, over_tls
+from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.registrar import Registrar
+from rserpool.node.listening import listen_tcp
+from rserpool.node.node import Node, NodeChannel
+from rserpool.registrar.clear_ports import ClearPort, refused_asap, refused_enrp
+from rserpool.security.following import Secured, told
+from rserpool.security.settings import Security
+
+_log = Logger()
+
+
+class RegistrarSecurity:
+    """What secures one registrar.
+
+    @param secured: None where nothing does.
+    """
+
+    def __init__(self, secured: Secured | None) -> None:
+        self._secured = secured
+        self._end: Callable[[], None] | None = None
+        self._state = State.PLAIN if secured is None else secured.current.state
+
+    @property
+    def access(self) -> Access:
+        """Who may be what."""
+        return PLAIN if self._secured is None else self._secured.current.access
+
+    @property
+    def offered(self) -> bool:
+        """Whether TLS is spoken, and not required."""
+        return self._state is State.OFFERED
+
+    def place(self, address: TransportAddress) -> TransportAddress:
+        """Where it serves, if it is told to serve there."""
+        return address if self._secured is None else over_tls(address)
+
+    def peer(self, address: TransportAddress) -> TransportAddress:
+        """Where a peer is dialled that is said to be there."""
+        return address if self._secured is None or self.offered else over_tls(address)
+
+    def secure(self, channel: NodeChannel, role: str) -> None:
+        """Let a protocol speak TLS; see L{NodeChannel.secure}."""
+        channel.secure(self._secured, role)
+
+    def follow(self, registrar: Registrar, node: Node) -> None:
+        """From now on what changes counts at this registrar."""
+
+        def changed(security: Security) -> None:
+            node.perform(registrar.access_changed(security.access, node.now()))
+
+        if self._secured is not None:
+            self._end = self._secured.watch(changed)
+
+    def stop(self) -> None:
+        """Follow it no more."""
+        if self._end is not None:
+            self._end()
+            self._end = None
+
+    def open_in_the_clear(self, node: Node, handlespace: Handlespace, tcp: TransportAddress | None, most: int) -> None:
+        """Open the ports in the clear beside those of TLS.
+
+        @param handlespace: the elements that may be dialled.
+        @param tcp: where ASAP over TLS over TCP is served.
+        @param most: so many connections of one machine.
+        @raise CannotListenError: if one is taken that is needed.
+        """
+        if self._secured is None:
+            return
+        asap, enrp = node.asap, node.channels["enrp"]
+        assert isinstance(enrp, NodeChannel)
+        if self.offered:
+            enrp.open_in_the_clear(lambda peer: peer.port != ENRP_TLS_PORT)
+            # Elements come to us: those in the clear are dialled in the clear.
+            asap.open_in_the_clear(lambda peer: not _by_tls(handlespace, peer))
+        elif self._secured.current.plain_users:
+            asap.open_in_the_clear(lambda peer: False)
+        else:
+            self._refuse(node, asap, refused_asap, tcp)
+        if not self.offered:
+            self._refuse(node, enrp, refused_enrp(node.server), None)
+        if tcp is not None and (self.offered or self._secured.current.plain_users):
+            asap.listen_tcp(tcp.hosts[0], in_the_clear(tcp).port, most)
+
+    def _refuse(
+        self, node: Node, channel: NodeChannel, refused: Callable[[bytes], bytes | None], tcp: TransportAddress | None
+    ) -> None:
+        assert node.stack is not None and channel.sctp is not None
+        port = ClearPort(node.reactor, channel.ppid, refused)
+        own = channel.sctp
+        try:
+            if own.port > 1:
+                node.endpoints.append(node.stack.open(own.port - 1, port, own.hosts))
+            if tcp is not None and tcp.port > 1:
+                node.ports.append(listen_tcp(node.reactor, tcp.hosts[0], tcp.port - 1, port))
+        except CannotListenError as error:
+            # Whoever comes there hears nothing, and is not believed either.
+            _log.info("nobody is told at port {port} that TLS is required: {error}", port=own.port - 1, error=error)
+
+    def tell(self, where: str, alone: bool) -> None:
+        """Say in the log how it is secured.
+
+        @param alone: whether only this host can reach it.
+        """
+        if self._secured is not None:
+            tell: Any = _log.warn if self.offered else _log.info
+            tell("{sentence}", sentence=told(self._secured.current))
+        elif alone:
+            _log.info(
+                "only this host can reach it: nothing is secured; before you name other addresses with --asap, see "
+                "rserpool keys and --security"
+            )
+        else:
+            _log.warn("nothing is secured (--security): whoever reaches {where} can register", where=where)
+
+
+def _by_tls(handlespace: Handlespace, peer: TransportAddress) -> bool:
+    """Whether an element that speaks ASAP there came over TLS: it does so again."""
+    for pool in handlespace.pools.values():
+        for element in pool.elements.values():
+            transport = element.parameter().asap_transport
+            if element.owner is not None and transport is not None and transport.port == peer.port:
+                if not set(transport.addresses).isdisjoint(peer.hosts):
+                    return True
+    return False

@@ -1,0 +1,96 @@
+"""What each role brings to its handshakes, as it is secured now (RFC 5352 section 9.2, RFC 5353 section 6.2).
+
+On ASAP the registrar is the TLS server, whoever dialled; on ENRP who dialled is the client.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.identity import Identity
+from rserpool.security.keys import Keyring
+from rserpool.security.settings import Security
+from rserpool.security.way import Terms
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Which ends of TLS a channel may be, and what it brings there.
+
+    @ivar server: None where it is never one.
+    @ivar client: None where it is never one.
+    @ivar anonymous: whether a client that proves nothing is served.
+    """
+
+    server: Callable[[Security], Terms] | None = None
+    client: Callable[[Security], Terms] | None = None
+    anonymous: bool = True
+
+
+def registrar_for_asap(security: Security) -> Terms:
+    """The registrar to elements and users."""
+    if not (security.elements or security.operators or security.certificate):
+        raise ConfigurationError("a registrar needs the keys of elements, or a certificate for users (rserpool keys)")
+    return _server(security, security.elements, security.operators)
+
+
+def registrar_to_registrars(security: Security) -> Terms:
+    """The registrar that is dialled by others."""
+    return _server(security, security.registrars, security.operators)
+
+
+def client(security: Security) -> Terms:
+    """An element, a user, an operator: by its own key, or else by the certificates of registrars."""
+    if security.own is None and security.server_ca is None:
+        raise ConfigurationError(
+            "there is neither an own key nor a trust anchor (own.key, server-ca.pem): nobody could be checked"
+        )
+    return Terms(
+        server=False,
+        own=security.own,
+        certificate=None if security.own else security.certificate,
+        anchors=None if security.own else security.server_ca,
+        lowest=security.lowest_tls,
+        static_rsa=security.static_rsa,
+    )
+
+
+def expected(names: Iterable[str], scope: str | None) -> tuple[Identity, ...]:
+    """The names one of which a server's certificate must have.
+
+    @param names: the hosts as people have named them: host names and IP addresses.
+    @param scope: the name of the scope, which all its registrars have.
+    """
+    named = [_identity(name) for name in names]
+    return tuple(dict.fromkeys([*named, *([Identity("dns", scope)] if scope else [])]))
+
+
+def _server(security: Security, *rings: Keyring) -> Terms:
+    def find(name: str) -> bytes | None:
+        return next((secret for secret in (ring.find(name) for ring in rings) if secret is not None), None)
+
+    return Terms(
+        server=True,
+        find=find if any(rings) else None,
+        certificate=security.certificate,
+        anchors=security.client_ca,
+        lowest=security.lowest_tls,
+        static_rsa=security.static_rsa,
+    )
+
+
+def _identity(name: str) -> Identity:
+    try:
+        return Identity("ip", str(ipaddress.ip_address(name.partition("%")[0])))
+    except ValueError:
+        return Identity("dns", name)
+
+
+REGISTRAR_ASAP: Final = Ends(server=registrar_for_asap)
+REGISTRAR_ENRP: Final = Ends(registrar_to_registrars, client, anonymous=False)
+CLIENT: Final = Ends(client=client)
+"""Elements, users, operators."""
