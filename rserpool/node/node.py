@@ -11,7 +11,6 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress, over_tls
-from rserpool.core.errors import ConfigurationError
 from rserpool.core.wire import asap
 from rserpool.node.candidates import local_host_towards
 from rserpool.node.closing import close
@@ -25,7 +24,7 @@ from rserpool.node.paths import Paths
 from rserpool.node.reactor import ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.securing import tls_of
-from rserpool.node.tcp import TcpEndpoint
+from rserpool.node.tcp import AsapTcpProtocol, TcpEndpoint
 from rserpool.node.turns import Turns
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.guests import Guests
@@ -98,18 +97,22 @@ class NodeChannel(NamingChannel, SctpHandler):
         self._in_the_clear = dials
 
     def open_tcp(self) -> None:
-        """Dial over TCP.
-
-        @raise ConfigurationError: if TLS is to be spoken.
-        """
-        if self.tls is not None:
-            raise ConfigurationError("registrars are asked over SCTP where --security is given")
-        self.tcp = TcpEndpoint(self._node.reactor, self)
+        """Dial over TCP."""
+        if self.tls is None:
+            self.tcp = TcpEndpoint(self._node.reactor, self)
+        else:
+            self.tls.start(self._node.reactor)
+            self.tcp = TcpEndpoint(self._node.reactor, self, self.tls.make)
         self._node.endpoints.append(self.tcp)
 
-    def listen_tcp(self, host: str, port: int, most_of_one: int) -> IListeningPort:
-        """Accept connections; see L{listen_tcp}."""
-        listening = listen_tcp(self._node.reactor, host, port, self, most_of_one)
+    def listen_tcp(self, host: str, port: int, most_of_one: int, clear: bool = False) -> IListeningPort:
+        """Accept connections; see L{listen_tcp}.
+
+        @param clear: whether TLS is not spoken there, though it is elsewhere.
+        """
+        secured = None if clear else self.tls
+        make = AsapTcpProtocol if secured is None else secured.make
+        listening = listen_tcp(self._node.reactor, host, port, self, most_of_one, make)
         self._node.ports.append(listening)
         return listening
 

@@ -10,6 +10,8 @@ from twisted.logger import Logger
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.identity import Identity
+from rserpool.node.tcp import Make
+from rserpool.node.tls_tcp import over_tls
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.tls.channel import Rule, Sides, TlsChannel
 from rserpool.sctp.tls.endpoint import TlsStack
@@ -60,6 +62,11 @@ class Tls:
     def stack(self, reactor: Any, inner: ISctpStack) -> ISctpStack:
         """A stack whose endpoints speak it."""
         return TlsStack(reactor, inner, self.channel)
+
+    @property
+    def make(self) -> Make:
+        """What makes connections that speak it."""
+        return over_tls(self.channel)
 
     def expected(self, named: TransportAddress) -> tuple[Identity, ...]:
         """Who must be there.

@@ -96,7 +96,7 @@ class RegistrarSecurity:
         if not self.offered:
             self._refuse(node, enrp, refused_enrp(node.server), None)
         if tcp is not None and (self.offered or self._secured.current.plain_users):
-            asap.listen_tcp(tcp.hosts[0], in_the_clear(tcp).port, most)
+            asap.listen_tcp(tcp.hosts[0], in_the_clear(tcp).port, most, clear=True)
 
     def _refuse(
         self, node: Node, channel: NodeChannel, refused: Callable[[bytes], bytes | None], tcp: TransportAddress | None

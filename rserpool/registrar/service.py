@@ -210,7 +210,7 @@ class RegistrarService(Service):
         self.node.take(stack, own=self._given_stack is None)
         endpoint = self.node.asap.open(self._asap.port, hosts)
         enrp = self._start_enrp()
-        if self._tcp and self.secured is None:
+        if self._tcp:
             self._tcp_port = self._listen_tcp()
         most = self.registrar.limits.connections_per_machine
         self._security.open_in_the_clear(self.node, self.registrar.handlespace, self.tcp_address, most)
@@ -254,7 +254,7 @@ class RegistrarService(Service):
         most = self.registrar.limits.connections_per_machine
         if self._asap_tcp is not None:
             return self.node.asap.listen_tcp(self._asap_tcp.hosts[0], self._asap_tcp.port, most)
-        host, wanted = self._asap.hosts[0], self._asap.port or ASAP_PORT
+        host, wanted = self._asap.hosts[0], self._asap.port or self._security.place(LOOPBACK).port
         try:
             return self.node.asap.listen_tcp(host, wanted, most)
         except CannotListenError:

@@ -46,6 +46,20 @@ class SecureTests(SynchronousTestCase):
         node: Any = self.reg1.service.node
         self.assertEqual((3864, 9902), (node.asap.sctp.port, node.channels["enrp"].sctp.port))
 
+    def test_tcp(self) -> None:
+        """A user asks over TLS over TCP."""
+        element, user = self.scope.element(POOL), self.scope.user(transport="tcp")
+        self.scope.settle()
+        self.assertEqual([element.identifier(POOL)], self.resolved(user))
+        self.assertEqual((3864, "tcp"), (user.service.home.port, user.service.home.protocol))
+
+    def test_clear_user_over_tcp(self) -> None:
+        """A user in the clear hears over TCP, too, that the scope is secured."""
+        user = self.scope.user(transport="tcp", security=False)
+        error = self.failureResultOf(self.asked(user)).value
+        assert isinstance(error, Rejected)
+        self.assertEqual(0xA, error.cause)
+
     def test_clear_element(self) -> None:
         """An element in the clear is refused, and nothing of it is there."""
         element = self.scope.element(service={"security": False})
