@@ -76,8 +76,10 @@ class Standing:
 
     @property
     def registrar(self) -> bool:
-        """Whether it may speak ENRP: who proves to us that it has our own key may, too, since we dialled it."""
-        return not self.judged or self.own or any(each.registrar for each in self.principals)
+        """Whether it may speak ENRP: who has our own key may, since we dialled it, unless it says that it is another."""
+        if not self.judged or any(each.registrar for each in self.principals):
+            return True
+        return self.own and len(self.credentials or ()) == 1
 
     @property
     def operator(self) -> bool:

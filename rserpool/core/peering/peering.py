@@ -48,6 +48,7 @@ class Peering:
         (draft-dreibholz-rserpool-enrp-takeover).
     @ivar initialization: whether we offer our services yet (3.2).
     @ivar peers: the peer list (3.4).
+    @ivar ourselves: what we tell of ourselves.
     @ivar takeovers: those that are under way (3.5).
     @ivar due: what is called when a key of this side is due, by the first word of the key.
     """
@@ -70,8 +71,8 @@ class Peering:
         self._profile = profile
         self.suggest, self._asked = False, 0
         self.peers = PeerList(server, profile, timers)
-        self._ourselves = Ourselves(server, handlespace, self.peers, encapsulated)
-        self._greetings = Greetings(self._ourselves, timers, profile, lambda: not self.initialization.occupied)
+        self.ourselves = Ourselves(server, handlespace, self.peers, encapsulated)
+        self._greetings = Greetings(self.ourselves, timers, profile, lambda: not self.initialization.occupied)
         self._dials = Dials(random, timers)
         self._lists = PeerLists(server, self.peers, self._dials)
         self._replica = Replica(server, handlespace, distances, access)
@@ -82,8 +83,9 @@ class Peering:
         )
         self._updates = Updates(server, handlespace, self.peers)
         self.takeovers = Takeovers(
-            self._ourselves, handlespace, self._replica, self.peers, timers, profile=profile, random=random
+            self.ourselves, handlespace, self._replica, self.peers, timers, profile=profile, random=random
         )
+        self.judge(access)
         self.due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {
             HEARTBEAT: self._heartbeat,
             ORPHANS: self._look_around,
@@ -104,6 +106,7 @@ class Peering:
     def judge(self, access: Access) -> None:
         """Who may be what is this now."""
         self._replica.access = access
+        self.ourselves.identity = access.own
 
     def join(
         self,
@@ -117,13 +120,13 @@ class Peering:
 
         @param discover: announce ourselves to the multicast group of ENRP, and look for others there.
         """
-        self._ourselves.settle(information, discover)
+        self.ourselves.settle(information, discover)
         self._dials.guesses = bool(information.encapsulation)
         self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
         self._timers.set((ORPHANS,), now + self._profile.max_time_last_heard)
         if configured or discover:
             self.initialization.begin(now)
-        return self._ourselves.announced() + self._dials.configure(configured)
+        return self.ourselves.announced() + self._dials.configure(configured)
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Outcome]:
         """Something arrived at the multicast group of ENRP from the IP address C{source} (3.1)."""
@@ -154,7 +157,7 @@ class Peering:
         """An association with another registrar is up: each presents itself, and asks who the other is."""
         effects: list[Effect] = []
         if self.peers.up(association, peer):
-            effects.append(self._ourselves.presence(association, reply_required=True))
+            effects.append(self.ourselves.presence(association, reply_required=True))
         if outbound:
             configured = self._dials.up(association, peer)
             if not self.peers.identified(association):
@@ -191,7 +194,7 @@ class Peering:
             case Ruling.CLOSED:
                 place = self.peers.address_of(association)
                 self._dials.forget(place)
-                return [*self._ourselves.mirrored(message, place), Close(association)]
+                return [*self.ourselves.mirrored(message, place), Close(association)]
             case Ruling.ANSWERED:
                 # Not a registrar, but a tool that looks on: it is answered, and is no peer.
                 looker = Peer(0, now)
@@ -260,7 +263,7 @@ class Peering:
     def _heartbeat(self, now: float) -> list[Effect]:
         self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
         over = self.peers.associations + self.peers.of_removed
-        return self._ourselves.presences(over) + self._ourselves.announced()
+        return self.ourselves.presences(over) + self.ourselves.announced()
 
     def _look_around(self, now: float) -> list[Outcome]:
         """Take orphans over, and ask one peer after the other whom it knows: two that lost each other may have a third
@@ -313,7 +316,7 @@ class Peering:
     def _presence(self, peer: Peer, association: Association, message: enrp.Presence, now: float) -> list[Outcome]:
         outcomes: list[Outcome] = []
         if message.reply_required:
-            outcomes.append(self._ourselves.presence(association, peer.identifier))
+            outcomes.append(self.ourselves.presence(association, peer.identifier))
         return outcomes + self._compare(peer, message.checksum, now)
 
     def _compare(self, peer: Peer, checksum: int | None, now: float) -> list[Effect]:
@@ -334,7 +337,7 @@ class Peering:
         peer.answer_by = now + self._profile.max_time_no_response
         self.peers.watch(peer)
         if peer.association is not None:
-            return self._ourselves.ask(peer)
+            return self.ourselves.ask(peer)
         return [] if peer.address is None else self._dials.want(peer.address)
 
     def _failed(self, peer: Peer, now: float) -> list[Outcome]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Announce, Association, Effect, Notify, Send
 from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.identity import Identity
 from rserpool.core.peering.events import Namesake
 from rserpool.core.peering.peers import Peer, PeerList, swapped
 from rserpool.core.wire import enrp
@@ -22,6 +23,9 @@ class Ourselves:
 
     @param encapsulated: whether an association is encapsulated in UDP.
     @ivar server: our server identifier.
+    @ivar identity: what proves who we are where we dial; it is told where we were dialled, over TLS alone: a key that
+        both ends know does not say which of those that know it answers.
+    @ivar over_tls: C{over_tls(association)}: whether it is secured.
     """
 
     def __init__(
@@ -35,6 +39,8 @@ class Ourselves:
         self._plain: ServerInformation | None = None
         self._discover = False
         self._namesake = False
+        self.identity: Identity | None = None
+        self.over_tls: Callable[[Association], bool] = lambda association: False
 
     def settle(self, information: ServerInformation, discover: bool) -> None:
         """Where we are, and whether to look for others by multicast."""
@@ -49,6 +55,8 @@ class Ourselves:
         presence = self._presence(self._information if told else self._plain, receiver, reply_required)
         if peer is not None and peer.swaps and presence.checksum is not None:
             presence = replace(presence, checksum=swapped(presence.checksum))
+        if self.identity is not None and self.over_tls(association):
+            presence = replace(presence, identity=self.identity)
         return Send(association, presence)
 
     def presences(self, associations: Iterable[Association]) -> list[Effect]:

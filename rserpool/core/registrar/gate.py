@@ -30,6 +30,11 @@ class Gate:
         self._peers = peers
         self._there: dict[Association, tuple[Standing, TransportAddress]] = {}
 
+    def over_tls(self, association: Association) -> bool:
+        """Whether somebody has come over TLS."""
+        found = self._there.get(association)
+        return found is not None and found[0].credentials is not None
+
     def up(
         self, association: Association, peer: TransportAddress, outbound: bool, credentials: Credentials
     ) -> tuple[bool, list[Effect]]:
@@ -60,6 +65,10 @@ class Gate:
         if association not in self._there:
             return []
         standing, place = self._there[association]
+        if standing.own and isinstance(message, enrp.Presence) and message.identity is not None:
+            # It has our key, as all registrars have. Which one it is it says itself.
+            standing = self.access.standing(tuple({each: None for each in (self.access.own, message.identity) if each}))
+            self._there[association] = standing, place
         peer = self._peers.get(message.sender)
         other = None if peer is None or peer.association == association else self.standing(peer.association)
         rule = authority.enters(standing, message.sender, other)

@@ -9,6 +9,7 @@ from struct import Struct
 from typing import ClassVar, Final, Self, TypeAlias, get_args
 
 from rserpool.core.errors import WireError
+from rserpool.core.identity import Identity
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import decode_message, encode_message, message
 from rserpool.core.wire.parameters import (
@@ -20,6 +21,7 @@ from rserpool.core.wire.parameters import (
     pool_handle,
     server_information,
 )
+from rserpool.core.wire.private import OWNER, decode_owner, padded_owner
 from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
     OPERATION_ERROR,
@@ -34,6 +36,7 @@ from rserpool.core.wire.tlv import (
     parameter,
     parameters,
     unexpected,
+    value_u16,
 )
 
 _FLAG: Final = 0x01
@@ -78,6 +81,7 @@ class Presence(_Between):
     @ivar checksum: PE checksum of the sender's own elements (RFC 5353 section 3.6.2).
     @ivar reply_required: bit 0x01, which the figure of the RFC leaves out.
     @ivar private: whether the sender knows our private parameters; bit 0x80, which others ignore.
+    @ivar identity: as whom the sender proves itself where it dials; told over TLS alone.
     """
 
     TYPE: ClassVar[int] = 0x01
@@ -85,25 +89,24 @@ class Presence(_Between):
     information: ServerInformation | None = None
     reply_required: bool = False
     private: bool = False
+    identity: Identity | None = None
 
     def _encode(self) -> bytes:
         values = [] if self.checksum is None else [parameter(PE_CHECKSUM, _U16.pack(self.checksum))]
         if self.information is not None:
             values.append(server_information(self.information))
+        if self.identity is not None:
+            values.append(padded_owner(self.identity))
         return self._made(_FLAG * self.reply_required | _PRIVATE * self.private, values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
-        found = once(data, 12, end, frozenset({PE_CHECKSUM, SERVER_INFORMATION}), report)
-        checksum = None
-        if PE_CHECKSUM in found:
-            start, stop = found[PE_CHECKSUM]
-            if stop - start != 6:
-                raise WireError("a PE checksum parameter has a wrong size", information=data[start:stop])
-            checksum = _U16.unpack_from(data, start + 4)[0]
-        place = found.get(SERVER_INFORMATION)
+        found = once(data, 12, end, frozenset({PE_CHECKSUM, SERVER_INFORMATION, OWNER}), report)
+        checksum = value_u16(data, found[PE_CHECKSUM], "PE Checksum") if PE_CHECKSUM in found else None
+        place, owner = found.get(SERVER_INFORMATION), found.get(OWNER)
         information = decode_server_information(data, *place, report) if place else None
-        return cls(*_parties(data), checksum, information, bool(flags & _FLAG), bool(flags & _PRIVATE))
+        identity = decode_owner(data, *owner) if owner else None
+        return cls(*_parties(data), checksum, information, bool(flags & _FLAG), bool(flags & _PRIVATE), identity)
 
 
 @dataclass(frozen=True, slots=True)

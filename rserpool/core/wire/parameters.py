@@ -22,6 +22,7 @@ from rserpool.core.wire.private import (
     encode_encapsulation,
     encode_framing,
     encode_owner,
+    padded_owner,
 )
 from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
@@ -187,7 +188,7 @@ def pool_element(element: PoolElementParameter, with_owner: bool = True) -> byte
         value += last
     if with_owner and element.owner is not None:
         last = encode_owner(element.owner)
-        value += last + PADDING[len(last) & 3]
+        value += padded_owner(element.owner)
     # The length leaves out the padding of the last parameter (RFC 5354 section 2).
     length = 16 + len(value) - (-last[3] & 3)
     return _ELEMENT_HEAD.pack(POOL_ELEMENT, length, element.identifier, element.home, element.life) + value
@@ -264,8 +265,7 @@ def with_owner(tlv: bytes, owner: Identity | None) -> bytes:
     """The same Pool Element, which is padded and has no owner, with one: what registrars tell each other."""
     if owner is None:
         return tlv
-    last = encode_owner(owner)
-    return _HEAD.pack(POOL_ELEMENT, len(tlv) + len(last)) + tlv[4:] + last + PADDING[len(last) & 3]
+    return _HEAD.pack(POOL_ELEMENT, len(tlv) + len(encode_owner(owner))) + tlv[4:] + padded_owner(owner)
 
 
 def server_information(information: ServerInformation) -> bytes:

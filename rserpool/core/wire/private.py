@@ -30,7 +30,8 @@ DEAD_VERSION: Final = 1
 MOST_DEAD: Final = 256
 """So many are told at once."""
 OWNER: Final = 0x8F05
-"""Inside Pool Element, between registrars alone: the identity that registered it (docs/interop.md)."""
+"""Between registrars alone: inside Pool Element the identity that registered it, in ENRP_PRESENCE that of its sender
+(docs/interop.md)."""
 OWNER_VERSION: Final = 1
 
 REQUEST_FAILED: Final = 0x8F41
@@ -76,6 +77,12 @@ def encode_owner(owner: Identity) -> bytes:
     """The Owner parameter: type, length, version 1, the kind of the identity (1 psk, 2 dns, 3 ip), zeros, its name."""
     name = owner.name.encode()
     return _VERSION_AND_FLAGS.pack(OWNER, 8 + len(name), OWNER_VERSION, 1 + KINDS.index(owner.kind)) + name
+
+
+def padded_owner(owner: Identity) -> bytes:
+    """The same, padded."""
+    tlv = encode_owner(owner)
+    return tlv + bytes(-len(tlv) % 4)
 
 
 def decode_owner(data: bytes, start: int, stop: int) -> Identity | None:

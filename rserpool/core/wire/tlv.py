@@ -39,6 +39,7 @@ HANDLE_RESOLUTION_OPTION: Final = 0x803F
 
 HEADER: Final = Struct("!HH")
 U32: Final = Struct("!I")
+_U16: Final = Struct("!H")
 _U32_PARAMETER: Final = Struct("!HHI")
 PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 """Padding by length modulo 4."""
@@ -197,4 +198,16 @@ def value_u32(data: bytes, place: tuple[int, int], name: str) -> int:
     if stop - start != 8:
         raise WireError(f"the {name} parameter has {stop - start} bytes instead of 8", information=data[start:stop])
     number: int = U32.unpack_from(data, start + 4)[0]
+    return number
+
+
+def value_u16(data: bytes, place: tuple[int, int], name: str) -> int:
+    """The value of a parameter that holds one unsigned 16-bit number.
+
+    @raise WireError: if it has another size.
+    """
+    start, stop = place
+    if stop - start != 6:
+        raise WireError(f"the {name} parameter has {stop - start} bytes instead of 6", information=data[start:stop])
+    number: int = _U16.unpack_from(data, start + 4)[0]
     return number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rserpool.core import Abort, CauseCode
+from rserpool.core import Abort, CauseCode, Close
 from rserpool.core.access import State
 from rserpool.core.identity import Identity
 from rserpool.core.peering.events import TakenOver
@@ -84,6 +84,39 @@ class RevocationTests(SecuredTestCase):
         effects = self.change(own=Identity("psk", "new"))
         self.assertEqual([Abort(R)], [each for each in effects if isinstance(each, Abort)])
 
+    def meet_over_our_own_key(self, says: Identity | None) -> list[Any]:
+        """We dial R, which has our key, as all registrars have; who it is it says itself."""
+        self.stage.proved[R] = (OWN,)
+        self.stage.note(self.stage.enrp.association_up(R, place(R), self.stage.now, True, (OWN,)))
+        return self.stage.all_of(R, enrp.Presence(R, SERVER, 0xFFFF, None, False, True, says))
+
+    def test_a_registrar_that_we_dialled(self) -> None:
+        self.meet_over_our_own_key(REGISTRARS[R])
+        self.assertEqual([P, Q, R], self.peers())
+        self.assertIn(Abort(R), self.change(REGISTRARS[R]))
+        self.assertEqual([], self.stage.lose(R))
+        effects = self.meet_over_our_own_key(REGISTRARS[R])
+        self.assertEqual(Abort(R), effects[0])
+        self.assertEqual([], self.stage.all_of(R, enrp.HandleUpdate(R, 0, 0, POOL, owned_by(WEB, R, 9))))
+
+    def test_that_says_it_is_an_element(self) -> None:
+        self.assertEqual(Abort(R), self.meet_over_our_own_key(WEB)[0])
+
+    def test_that_does_not_say_who_it_is(self) -> None:
+        self.meet_over_our_own_key(None)
+        self.assertEqual([P, Q, R], self.peers())
+
+    def test_ourselves(self) -> None:
+        """A name may stand for all registrars, ours among them: it is dialled no more."""
+        self.stage.enrp.association_up("us", place(R), self.stage.now, True, (OWN,))
+        effects = self.says("us", enrp.Presence(SERVER, SERVER, 0xFFFF, None, False, True, OWN))
+        self.assertEqual([Close("us")], effects)
+
+    def test_we_say_who_we_are(self) -> None:
+        """Over TLS alone."""
+        (presence,) = self.stage.presence(P, reply_required=True)
+        self.assertEqual(OWN, presence.identity)
+
     def test_nothing_changed(self) -> None:
         self.assertEqual([], self.change())
 
@@ -124,8 +157,9 @@ class MigrationTests(SecuredTestCase):
         self.assertEqual([P, Q, R], self.peers())
 
     def test_both_are_believed(self) -> None:
+        """Who comes in the clear is not told who we are: it may be one that ends of a parameter that it does not know."""
         self.stage.proved = {}
-        self.stage.meet(R)
+        self.assertEqual({None}, {each.identity for each in self.stage.meet(R) if isinstance(each, enrp.Presence)})
         self.stage.update(R, POOL, owned_by(None, R, 9))
         self.assertEqual(("None", R), self.owner(9))
 

@@ -82,7 +82,9 @@ actions = u16.map(lambda number: enrp.UpdateAction(number) if number < 2 else nu
 entries = st.lists(st.builds(enrp.PoolEntry, handles, element_tuples), max_size=4).map(tuple)
 
 ENRP = {
-    enrp.Presence: st.builds(enrp.Presence, u32, u32, st.none() | u16, st.none() | servers, st.booleans()),
+    enrp.Presence: st.builds(
+        enrp.Presence, u32, u32, st.none() | u16, st.none() | servers, st.booleans(), identity=owners
+    ),
     enrp.HandleTableRequest: st.builds(enrp.HandleTableRequest, u32, u32, st.booleans()),
     enrp.HandleTableResponse: st.builds(enrp.HandleTableResponse, u32, u32, entries, st.booleans(), st.booleans()),
     enrp.HandleUpdate: st.builds(enrp.HandleUpdate, u32, u32, actions, handles, elements),
