@@ -157,7 +157,7 @@ class MigrationTests(SecuredTestCase):
         self.assertEqual([P, Q, R], self.peers())
 
     def test_both_are_believed(self) -> None:
-        """Who comes in the clear is not told who we are: it may be one that ends of a parameter that it does not know."""
+        """Who comes in the clear is not told who we are: some end of a parameter that they do not know."""
         self.stage.proved = {}
         self.assertEqual({None}, {each.identity for each in self.stage.meet(R) if isinstance(each, enrp.Presence)})
         self.stage.update(R, POOL, owned_by(None, R, 9))
