@@ -76,7 +76,7 @@ class Standing:
 
     @property
     def registrar(self) -> bool:
-        """Whether it may speak ENRP: who has our own key may, since we dialled it, but for one that says it is another."""
+        """Whether it may speak ENRP: who has our own key may, since we dialled it, unless it says it is another."""
         if not self.judged or any(each.registrar for each in self.principals):
             return True
         return self.own and len(self.credentials or ()) == 1
