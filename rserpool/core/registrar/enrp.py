@@ -21,6 +21,7 @@ class EnrpSide:
         self._peering = peering
         self._consequences = consequences
         self._gate = gate
+        peering.ourselves.over_tls = gate.over_tls
 
     def join(
         self,

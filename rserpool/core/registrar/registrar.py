@@ -105,7 +105,6 @@ class Registrar:
         self._follow = consequences.follow
         self._initialization = self.peering.initialization
         self._gate = Gate(identifier, self.peering.peers, access)
-        self.peering.ourselves.over_tls = self._gate.over_tls
         self.enrp = EnrpSide(self.peering, consequences, self._gate)
         # Everything that a registrar waits for, by the first word of its key in the table.
         self._due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {

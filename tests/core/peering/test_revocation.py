@@ -97,7 +97,8 @@ class RevocationTests(SecuredTestCase):
         self.assertEqual([], self.stage.lose(R))
         effects = self.meet_over_our_own_key(REGISTRARS[R])
         self.assertEqual(Abort(R), effects[0])
-        self.assertEqual([], self.stage.all_of(R, enrp.HandleUpdate(R, 0, 0, POOL, owned_by(WEB, R, 9))))
+        self.assertIn(Abort(R), self.stage.update(R, POOL, owned_by(WEB, R, 9)))
+        self.assertIsNone(self.owner(9))
 
     def test_that_says_it_is_an_element(self) -> None:
         self.assertEqual(Abort(R), self.meet_over_our_own_key(WEB)[0])
