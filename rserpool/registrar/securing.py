@@ -83,18 +83,19 @@ class RegistrarSecurity:
         """
         if self._secured is None:
             return
-        asap, enrp = node.asap, node.channels["enrp"]
-        assert isinstance(enrp, NodeChannel)
+        asap, enrp = node.asap, node.channels.get("enrp")
+        if isinstance(enrp, NodeChannel):
+            if self.offered:
+                enrp.open_in_the_clear(lambda peer: peer.port != ENRP_TLS_PORT)
+            else:
+                self._refuse(node, enrp, refused_enrp(node.server), None)
         if self.offered:
-            enrp.open_in_the_clear(lambda peer: peer.port != ENRP_TLS_PORT)
             # Elements come to us: those in the clear are dialled in the clear.
             asap.open_in_the_clear(lambda peer: not _by_tls(handlespace, peer))
         elif self._secured.current.plain_users:
             asap.open_in_the_clear(lambda peer: False)
         else:
             self._refuse(node, asap, refused_asap, tcp)
-        if not self.offered:
-            self._refuse(node, enrp, refused_enrp(node.server), None)
         if tcp is not None and (self.offered or self._secured.current.plain_users):
             asap.listen_tcp(tcp.hosts[0], in_the_clear(tcp).port, most, clear=True)
 

@@ -21,6 +21,7 @@ from rserpool.core.addresses import (
     TransportAddress,
     only_this_host,
 )
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.registrar import Limits, Registrar
 from rserpool.core.registrar.events import SupervisionStretched
@@ -56,7 +57,8 @@ class RegistrarService(Service):
     @param asap_tcp: where users reach it over TCP; None for the first address and the port of C{asap}, or any free
         port if that is taken.
     @param tcp: whether to serve users over TCP at all.
-    @param enrp: where other registrars reach it; None for port 9901 of the same addresses.
+    @param enrp: where other registrars reach it, and nowhere else; None for port 9901 of the same addresses.
+    @param peering: whether to speak with other registrars at all.
     @param peers: where other registrars speak ENRP; they are dialled for ever, and the first that answers is the
         mentor. Without peers the registrar is ready at once.
     @param encapsulation: the UDP port of SCTP over UDP; None for the first free one of 9899, 9898 ... 9892.
@@ -84,6 +86,7 @@ class RegistrarService(Service):
         asap_tcp: TransportAddress | None = None,
         tcp: bool = True,
         enrp: TransportAddress | None = None,
+        peering: bool = True,
         peers: Sequence[TransportAddress] = (),
         encapsulation: int | None = None,
         encapsulation_hosts: tuple[str, ...] = (),
@@ -108,7 +111,11 @@ class RegistrarService(Service):
         self._asap, self._tcp = secure.place(asap), tcp
         self._asap_tcp = asap_tcp and secure.place(asap_tcp)
         self._enrp = secure.place(enrp or TransportAddress(asap.hosts, ENRP_PORT))
-        self._enrp_hosts = encapsulation_hosts or self._enrp.hosts
+        # What was named for SCTP over UDP does not open ENRP where it was not asked to be.
+        self._enrp_hosts = self._enrp.hosts if enrp else encapsulation_hosts or asap.hosts
+        self._peering = peering
+        if not peering and (enrp or peers or discover):
+            raise ConfigurationError("a registrar that speaks no ENRP has no address for it, no peers, and finds none")
         self._peers = tuple(map(secure.peer, peers))
         self._encapsulation = encapsulation
         self._hosts = encapsulation_hosts or asap.hosts
@@ -209,7 +216,7 @@ class RegistrarService(Service):
         )
         self.node.take(stack, own=self._given_stack is None)
         endpoint = self.node.asap.open(self._asap.port, hosts)
-        enrp = self._start_enrp()
+        enrp = self._start_enrp() if self._peering else None
         if self._tcp:
             self._tcp_port = self._listen_tcp()
         most = self.registrar.limits.connections_per_machine
@@ -229,7 +236,7 @@ class RegistrarService(Service):
             tcp=f" and {self.tcp_address}" if self._tcp_port is not None else "",
             profile=self._profile.name,
         )
-        if self._given_stack is None and self.secured is None:
+        if self._given_stack is None and self.secured is None and enrp is not None:
             self._looking = ensureDeferred(self._look_around(stack, enrp))
         self._security.tell(where, only_this_host(hosts))
 
@@ -248,7 +255,9 @@ class RegistrarService(Service):
         if self._discover:
             channel.join(self._discover_group, hosts[0])
         node.perform(registrar.enrp.join(information, self._peers, node.now(), discover=self._discover))
-        return TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port)
+        place = TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port)
+        self._log.info("speaks ENRP, with other registrars, at {place}", place=str(place))
+        return place
 
     def _listen_tcp(self) -> Any:
         most = self.registrar.limits.connections_per_machine

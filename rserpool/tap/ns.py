@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import rserpool.tap.interrupts  # noqa: F401  # isort: skip
 
+from dataclasses import fields
 from typing import Any
 
 from twisted.application.service import IService
 from twisted.python import usage
 
 from rserpool.core.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import between, multicast_group, parse_transport_address, with_port
+from rserpool.core.registrar import Limits
 from rserpool.monitor.status import registrar_status
 from rserpool.node.steady import make_steady
 from rserpool.registrar.service import LOOPBACK, RegistrarService
@@ -31,7 +34,12 @@ class RegistrarOptions(RoleOptions):
     optParameters = [
         ["asap", None, None, f"HOST[,HOST...]:PORT for ASAP over SCTP (127.0.0.1:{ASAP_PORT})"],
         ["asap-tcp", None, None, f"HOST:PORT for ASAP over TCP, for users only; 'none' for none (port {ASAP_PORT})"],
-        ["enrp", None, None, f"HOST[,HOST...]:PORT for ENRP, with other registrars (port {ENRP_PORT})"],
+        [
+            "enrp",
+            None,
+            None,
+            f"HOST[,HOST...]:PORT for ENRP, among registrars; 'none' for none (port {ENRP_PORT})",
+        ],
         ["udp-encapsulation", None, None, f"[HOST:]PORT of SCTP over UDP (first free from {ENCAPSULATION_PORT} down)"],
         ["identifier", None, None, "server identifier, 1 to 0xffffffff (random)"],
         ["announce-group", None, None, "GROUP[:PORT] of multicast; rsplib's is 239.0.0.50 (224.0.1.185:3863)"],
@@ -48,10 +56,15 @@ class RegistrarOptions(RoleOptions):
     def __init__(self) -> None:
         super().__init__()
         self.peers: list[str] = []
+        self.limits: list[str] = []
 
     def opt_peer(self, where: str) -> None:
         """HOST:PORT[/UDPPORT] where another registrar speaks ENRP; may be given several times."""
         self.peers.append(where)
+
+    def opt_limit(self, limit: str) -> None:
+        """NAME=NUMBER: accept so much, such as pools=200000; may be given several times."""
+        self.limits.append(limit)
 
     def postOptions(self) -> None:
         """Read every value, so that a mistake shows before anything starts."""
@@ -66,9 +79,15 @@ class RegistrarOptions(RoleOptions):
         if self["announce"] and self["no-announce"]:
             raise usage.UsageError("--announce and --no-announce exclude each other")
         self.settings["peers"] = [read("peer", peer, _peer) for peer in self.peers]
+        self.settings["limits"] = Limits(**dict(read("limit", limit, _limit) for limit in self.limits))
         if self["asap-tcp"] == "none":
             self["asap-tcp"] = None
             self.settings["tcp"] = False
+        if self["enrp"] == "none":
+            self["enrp"] = None
+            self.settings["peering"] = False
+            if self.peers or self.settings["discover"]:
+                raise usage.UsageError("--enrp none: without ENRP there are no peers; leave --peer and --discover out")
         self.settings |= self.given(
             {
                 "asap": lambda text: own(parse_transport_address(text)),
@@ -86,6 +105,14 @@ class RegistrarOptions(RoleOptions):
 
 Options = RegistrarOptions
 """What C{twistd} asks for."""
+
+
+def _limit(text: str) -> tuple[str, Any]:
+    name, _, number = text.partition("=")
+    names = [field.name for field in fields(Limits)]
+    if name not in names:
+        raise ConfigurationError(f"there is no limit {name!r}; there are {', '.join(names)}")
+    return name, between(1, 2**40)(number)
 
 
 def _enrp_address(text: str) -> TransportAddress:

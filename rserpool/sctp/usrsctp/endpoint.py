@@ -21,7 +21,7 @@ from rserpool.sctp.usrsctp.notifications import NUMBERS
 from rserpool.sctp.usrsctp.packets import initiate_tag
 from rserpool.sctp.usrsctp.peers import UdpPeer
 from rserpool.sctp.usrsctp.sockets import UsrsctpSocket
-from rserpool.sctp.usrsctp.udp import UdpSocket, family_of, routed
+from rserpool.sctp.usrsctp.udp import WILD, UdpSocket, family_of, plain, routed
 
 _MSG_EOR = int(socket.MSG_EOR)
 """As an integer: an enum's operators are slow."""
@@ -43,6 +43,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
     """See L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>}.
 
     @ivar udp_sockets: the UDP sockets through which peers may reach this endpoint.
+    @ivar only: at which of our addresses, where one of those has all of them; None: at all that they have.
     """
 
     kind = UsrsctpAssociation
@@ -59,6 +60,8 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         super().__init__(stack, port, handler, hosts)
         self.engine = engine
         self.udp_sockets = udp_sockets
+        wild = {udp.host for udp in udp_sockets} & WILD
+        self.only = frozenset((*hosts, *map(plain, hosts))) if wild.difference(hosts) else None
         self._blocked: dict[UsrsctpAssociation, None] = {}
         self._draining = False
 
@@ -117,7 +120,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
             candidates.sort(key=lambda udp: udp.host != own)
         for udp in candidates:
             try:
-                return udp.peer(udp.address(host, port))
+                return udp.peer(udp.address(host, port, self.only))
             except OSError:
                 continue
         return None

@@ -30,6 +30,7 @@ class PortOwner(Protocol):
     """The endpoint that an SCTP port belongs to.
 
     @ivar udp_sockets: the UDP sockets through which peers may reach it.
+    @ivar only: at which of our addresses; None: at all that these have.
     """
 
     @property
@@ -37,6 +38,9 @@ class PortOwner(Protocol):
 
     @property
     def udp_sockets(self) -> Collection[object]: ...
+
+    @property
+    def only(self) -> Collection[str] | None: ...
 
     def drain(self) -> None:
         """Read what the library has for it."""

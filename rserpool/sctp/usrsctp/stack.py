@@ -161,8 +161,12 @@ class UsrsctpStack(SocketStack[UsrsctpEndpoint]):
         self, port: int, handler: ISctpHandler, hosts: tuple[str, ...] = (), listening: bool = True
     ) -> UsrsctpEndpoint:
         hosts = self._own(hosts, port)
-        self._open(hosts, self.encapsulation_port)
-        sockets = tuple(self._shared.udp[self.encapsulation_port][host] for host in hosts)
+        there = self._shared.udp.get(self.encapsulation_port, {})
+        # Where a socket has all addresses of a family, one for some of them cannot be beside it: it is told which.
+        covering = {host: there.get("::" if ":" in host else "0.0.0.0") for host in hosts}  # noqa: S104
+        self._open(tuple(host for host in hosts if covering[host] is None), self.encapsulation_port)
+        own = self._shared.udp[self.encapsulation_port]
+        sockets = tuple(dict.fromkeys(covering[host] or own[host] for host in hosts))
         return self._opened(UsrsctpEndpoint(self, self.engine, port, handler, hosts, sockets), listening)
 
     def close(self) -> Deferred[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from errno import ECONNREFUSED
 from typing import Any
 
@@ -22,6 +22,9 @@ BUFFER = 4 * 1024 * 1024
 """Bytes asked for in SO_RCVBUF and SO_SNDBUF; the system may give less."""
 BATCH = 64
 """So many datagrams are read before others have their turn."""
+
+WILD = frozenset({"0.0.0.0", "::"})  # noqa: S104
+"""All addresses of a family."""
 
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
@@ -60,6 +63,12 @@ def bind(host: str, port: int) -> socket.socket:
 def family_of(host: str) -> int:
     """The address family of an IP address."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def plain(host: str) -> str:
+    """An IP address as L{UdpPeer.local} has it: without an interface, in its shortest form."""
+    host = host.partition("%")[0]
+    return socket.inet_ntop(family_of(host), socket.inet_pton(family_of(host), host))
 
 
 def with_zone(host: str, port: int, flow: int = 0, zone: int = 0) -> str:
@@ -132,8 +141,11 @@ class UdpSocket:
             else:
                 self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
 
-    def address(self, host: str, port: int) -> Any:
-        """The address of a peer just as L{doRead} will see it."""
+    def address(self, host: str, port: int, only: Collection[str] | None = None) -> Any:
+        """The address of a peer just as L{doRead} will see it.
+
+        @param only: at which of our addresses it may see us; None for any.
+        """
         return socket.getaddrinfo(host, port, self.family, socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
 
     def names(self, address: Any) -> tuple[str, int, str]:
@@ -178,7 +190,7 @@ class UdpSocket:
             if endpoint is None:
                 # The library answers with ABORT.
                 input_(peer.handle, packet, length, 0)
-            elif self in endpoint.udp_sockets:
+            elif self in endpoint.udp_sockets and (endpoint.only is None or peer.local in endpoint.only):
                 input_(peer.handle, packet, length, 0)
                 endpoint.drain()
             else:
@@ -244,8 +256,11 @@ class WildcardSocket(UdpSocket):
         else:
             udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
 
-    def address(self, host: str, port: int) -> Any:
-        return super().address(host, port), self._packed(socket.inet_pton(self.family, routed(host).partition("%")[0]))
+    def address(self, host: str, port: int, only: Collection[str] | None = None) -> Any:
+        own = routed(host).partition("%")[0]
+        if only is not None and own not in only:
+            own = next((plain(each) for each in sorted(only) if family_of(each) == self.family), own)
+        return super().address(host, port), self._packed(socket.inet_pton(self.family, own))
 
     def names(self, address: Any) -> tuple[str, int, str]:
         there, packed = address
