@@ -50,6 +50,12 @@ COLLECT = 1.0
 """Seconds between two looks at how much garbage there may be."""
 
 
+def _alone(enrp: TransportAddress | None, peers: Sequence[TransportAddress], discover: bool) -> bool:
+    if enrp or peers or discover:
+        raise ConfigurationError("a registrar that speaks no ENRP has no address for it, no peers, and finds none")
+    return False
+
+
 class RegistrarService(Service):
     """A registrar on one reactor.
 
@@ -111,11 +117,8 @@ class RegistrarService(Service):
         self._asap, self._tcp = secure.place(asap), tcp
         self._asap_tcp = asap_tcp and secure.place(asap_tcp)
         self._enrp = secure.place(enrp or TransportAddress(asap.hosts, ENRP_PORT))
-        # What was named for SCTP over UDP does not open ENRP where it was not asked to be.
-        self._enrp_hosts = self._enrp.hosts if enrp else encapsulation_hosts or asap.hosts
-        self._peering = peering
-        if not peering and (enrp or peers or discover):
-            raise ConfigurationError("a registrar that speaks no ENRP has no address for it, no peers, and finds none")
+        self._enrp_hosts = self._enrp.hosts if enrp else encapsulation_hosts or asap.hosts  # where it was asked to be
+        self._peering = peering or _alone(enrp, peers, discover)
         self._peers = tuple(map(secure.peer, peers))
         self._encapsulation = encapsulation
         self._hosts = encapsulation_hosts or asap.hosts
