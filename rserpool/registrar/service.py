@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
 from random import Random, SystemRandom
-from typing import Any
+from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
@@ -120,15 +120,13 @@ class RegistrarService(Service):
         self._enrp_hosts = self._enrp.hosts if enrp else encapsulation_hosts or asap.hosts  # where it was asked to be
         self._peering = peering or _alone(enrp, peers, discover)
         self._peers = tuple(map(secure.peer, peers))
-        self._encapsulation = encapsulation
-        self._hosts = encapsulation_hosts or asap.hosts
+        self._encapsulation, self._hosts = encapsulation, encapsulation_hosts or asap.hosts
         self._profile, self._backend = profile, backend
         self._announce, self._announce_group, self._discover = announce, announce_group, discover
-        self._discover_group, self._given_stack = discover_group, stack
-        self._tcp_port: Any = None
+        self._discover_group, self._given_stack, self._tcp_port = discover_group, stack, cast(Any, None)
+        self._suggest = suggest_takeover
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
-        self._suggest = suggest_takeover
         self._role = partial(
             Registrar,
             identifier,
