@@ -24,6 +24,7 @@ from rserpool.element.serving import Serving
 from rserpool.node.candidates import registrars_from
 from rserpool.node.lifetime import Lifetime
 from rserpool.node.reactor import clock_of
+from rserpool.security.following import Secured
 
 SELDOM = 0.25
 """Seconds between two looks while everything is registered."""
@@ -112,6 +113,11 @@ class PooledService(Service):
     def element(self) -> PoolElementService | None:
         """The element (of several ports: of the first one); None until somebody has served."""
         return self._all[0].serving.element
+
+    @property
+    def secured(self) -> Secured | None:
+        """What secures the element; None if nothing does, or nobody has served yet."""
+        return None if self.element is None else self.element.secured
 
     def privilegedStartService(self) -> None:
         """Let the wrapped service open its privileged ports."""

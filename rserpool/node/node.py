@@ -68,7 +68,13 @@ class NodeChannel(NamingChannel, SctpHandler):
         @param role: C{"client"}, C{"registrar"} or C{"peer"}.
         @raise ConfigurationError: if what secures it is not enough for this role.
         """
-        self.tls = None if secured is None else tls_of(secured, role, self.ppid)
+        self.tls = None if secured is None else tls_of(secured, role, self.ppid, self._renewed)
+
+    def _renewed(self) -> None:
+        """We have another key or certificate: who has spoken with us for the old one's sake hears so."""
+        changed = getattr(self.speaker, "identity_changed", None)
+        if changed is not None:
+            self._node.perform(changed(self._node.now()))
 
     def open(self, port: int, hosts: tuple[str, ...], listening: bool = True) -> ISctpEndpoint:
         """Open an endpoint on the node's stack, and dial from it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -45,12 +45,14 @@ def registrars_by(
     return found if secured is None else tuple(map(over_tls, found))
 
 
-def tls_of(secured: Secured, role: str, ppid: int) -> Tls:
+def tls_of(secured: Secured, role: str, ppid: int, renewed: Callable[[], object] = lambda: None) -> Tls:
     """How one protocol of a role speaks TLS; see L{rserpool.node.tls.ROLES}.
+
+    @param renewed: see L{Tls<rserpool.node.tls.Tls>}.
 
     @raise ConfigurationError: if what secures it is not enough for this role.
     """
     # It loads OpenSSL.
     from rserpool.node.tls import ROLES, Tls
 
-    return Tls(secured, *ROLES[role], ppid)
+    return Tls(secured, *ROLES[role], ppid, renewed)

@@ -38,8 +38,15 @@ class Tls:
     @raise ConfigurationError: if what secures the process is not enough for this role.
     """
 
-    def __init__(self, secured: Secured, rule: Rule, ends: Ends, ppid: int) -> None:
+    def __init__(
+        self, secured: Secured, rule: Rule, ends: Ends, ppid: int, renewed: Callable[[], object] = lambda: None
+    ) -> None:
+        """
+        @param renewed: called when we have another key or certificate, or trust others.
+        """
         self._secured = secured
+        self._renewed = renewed
+        self._by = secured.current
         self._ends = ends
         self.channel = TlsChannel(Sides(), rule, OwnLength(ppid))
         self._renew(secured.current)
@@ -80,6 +87,13 @@ class Tls:
             self._renew(security)
         except ConfigurationError as error:
             _log.error("{error}; handshakes go on as they were", error=str(error))
+            return
+        before, self._by = self._by, security
+        cut = self.channel.cut_off()
+        if cut:
+            _log.info("{count} cut off, whose keys are known no more", count=cut)
+        if _own(before) != _own(security):
+            self._renewed()
 
     def _renew(self, security: Security) -> None:
         server, client = (self._side(terms, security) for terms in (self._ends.server, self._ends.client))
@@ -88,3 +102,7 @@ class Tls:
 
     def _side(self, terms: Callable[[Security], Terms] | None, security: Security) -> TlsSide | None:
         return None if terms is None else TlsSide(terms(security), self._ends.anonymous)
+
+
+def _own(security: Security) -> tuple[object, ...]:
+    return security.own, security.certificate, security.server_ca

@@ -104,6 +104,7 @@ class AsapTlsProtocol(AsapTcpProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._lost:
             return
+        self._channel.gone(self)
         self._stop()
         if self.credentials is None and not self.outbound:
             # Nobody has heard of it.
@@ -144,6 +145,7 @@ class AsapTlsProtocol(AsapTcpProtocol):
             self.transport.write(tls.handshake(data))
             if tls.established:
                 self._stop()
+                self._channel.up(self, tls.offered)
                 self.credentials = tls.credentials
                 self._up()
                 if self.established:

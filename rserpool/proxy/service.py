@@ -19,6 +19,7 @@ from rserpool.node.counting import CountedLog
 from rserpool.node.leaving import close_to_others
 from rserpool.node.lifetime import Lifetime
 from rserpool.proxy.clients import Clients, in_use
+from rserpool.security.following import Secured
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
 from rserpool.user.subscriptions import Subscription
@@ -71,6 +72,11 @@ class ProxyService(Service):
         self._clients = Clients(self.endpoint, limit, timeout, self._lines)
         self.counters = self._clients.counters
         self._life = Lifetime("the proxy", lambda: None)
+
+    @property
+    def secured(self) -> Secured | None:
+        """What secures its user; None if nothing does."""
+        return self._user.secured
 
     def startService(self) -> None:
         """Begin to accept connections; C{listening} fires when it does, or fails with C{CannotListenError}.

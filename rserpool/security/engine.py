@@ -99,6 +99,11 @@ class TlsConnection:
         return self._wire.cipher() if self._wire is not None else ""
 
     @property
+    def offered(self) -> str | None:
+        """At a server: the whole identity of the key that the client used; None if it used none."""
+        return None if self._key is None else self._key[0]
+
+    @property
     def closed(self) -> bool:
         """Whether the peer has said that it sends no more."""
         return self._wire is not None and self._wire.closed

@@ -55,7 +55,7 @@ class Signals:
 
     def reload(self) -> None:
         """Load anew."""
-        reloaded = [each for each in services_in(self._service) if hasattr(each, "reload")]
+        reloaded = list(dict.fromkeys(each for each in services_in(self._service) if hasattr(each, "reload")))
         for each in reloaded:
             each.reload()
         what = "; ".join(each.what for each in reloaded) or "nothing is to be"
@@ -71,5 +71,5 @@ def services_in(service: Any) -> Iterator[Any]:
     """A service, those in it, and those that it wraps."""
     yield service
     inner = list(service) if IServiceCollection.providedBy(service) else []
-    for each in [*inner, *filter(None, [getattr(service, "_around", None)])]:
+    for each in [*inner, *filter(None, [getattr(service, name, None) for name in ("_around", "secured")])]:
         yield from services_in(each)

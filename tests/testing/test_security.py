@@ -118,6 +118,21 @@ class SecureTests(SynchronousTestCase):
             self.assertEqual([[identifier]] * 2, [list(each.elements(POOL)) for each in self.scope.registrars])
         self.assertEqual([Identity("psk", "e1")], self.owners(self.reg1))
 
+    def test_key_alone_revoked(self) -> None:
+        """Who goes on with the first key, when that is taken away, is cut off, though its bearer is known: perhaps
+        another one has stolen it."""
+        thief = self.scope.element(POOL)
+        self.scope.settle()
+        first = self.scope.security.secured["e1"].current
+        self.scope.security.renew("e1")
+        self.scope.security.secured["e1"].replace(first)
+        self.scope.settle()
+        self.scope.security.revoke("e1")
+        self.scope.until(lambda: not any(each.elements(POOL) for each in self.scope.registrars), 60)
+        self.scope.security.renew("e1")
+        self.scope.until(lambda: all(each.elements(POOL) for each in self.scope.registrars), 60)
+        self.assertEqual([thief.identifier(POOL)], list(self.reg1.elements(POOL)))
+
     def test_revoked(self) -> None:
         """Whose key no registrar knows any more is cut off, and gone everywhere; others stay."""
         revoked, stays = self.scope.element(POOL), self.scope.element(POOL)

@@ -200,6 +200,7 @@ class TlsAssociation:
     def lost(self, reason: Failure) -> None:
         """The association beneath is gone."""
         told, self._up, self._lost = self.credentials is not None, False, True
+        self.endpoint.channel.gone(self)
         self._stop()
         while self._queue:
             data, ppid = self._queue.popleft()
@@ -262,6 +263,7 @@ class TlsAssociation:
             self._put(tls.handshake(data))
             if tls.established:
                 self._stop()
+                self.endpoint.channel.up(self, tls.offered)
                 self.credentials = tls.credentials
                 self._up = True
                 self.endpoint.tell("associationUp", self)
