@@ -22,7 +22,7 @@ class Suggestions:
     def for_element(self, element: Element) -> Peer | None:
         """The connected peer with the fewest elements, or None if the element is well where it is."""
         self._moving.pop(element, None)
-        self._moving = {one: to for one, to in self._moving.items() if one.home == self._server and one.watch}
+        self._moving = {one: to for one, to in self._moving.items() if one.watch}
         connected = [peer for peer in self._peers if peer.association is not None and peer.monitored]
         if not connected:
             return None

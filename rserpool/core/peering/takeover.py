@@ -211,7 +211,6 @@ class Takeovers:
             case Action.ENFORCE:
                 # 3.5.2: tell all, remove the target, own its elements.
                 told = peers.to_all(enrp.encode(enrp.TakeoverServer(server, 0, target)))
-                self._orphans.pop(target, None)
                 return [*told, *self._hand_over(target, server)]
             case Action.HAND_OVER:
                 enforced = event if isinstance(event, arbitration.Enforced) else before

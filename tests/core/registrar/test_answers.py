@@ -11,6 +11,8 @@ from rserpool.core import (
     SctpTransport,
     TransportAddress,
 )
+from rserpool.core.registrar import Limits
+from rserpool.core.registrar.answers import AT_ONCE
 from rserpool.core.wire import asap
 from tests.conformance import rfc
 from tests.core.registrar.stage import RegistrarStage
@@ -183,3 +185,84 @@ class SubscriptionTests(SynchronousTestCase):
         self.stage.lost("u")
         self.assertEqual(self.stage.registrar.answers.subscriptions, 0)
         self.assertEqual(self.updates(self.register(2)), [])
+
+
+class ForgottenTests(SynchronousTestCase):
+    """2.2.5: what was kept for subscribers goes with the last of them."""
+
+    def setUp(self):
+        self.stage = RegistrarStage(keep_alives=False, limits=Limits(subscriptions_per_association=1))
+        for name in ("a", "b", "u", "v"):
+            self.stage.up(name, host="10.0.0.9" if name in "uv" else "10.0.0.1", port=5000 + ord(name))
+        self.stage.register("a", POOL, element(1, life=-1))
+        self.stage.resolve("u", POOL, subscribe=True)
+
+    def told(self, name, effects):
+        return [sorted(each.identifier for each in message.elements) for message in self.stage.sent(name, effects)]
+
+    def come(self, identifier, handle=POOL):
+        return self.stage.registrar.receive(
+            "a", asap.Registration(handle, element(identifier, life=-1)), self.stage.now
+        )
+
+    def test_the_pause_between_updates(self):
+        """The next subscriber is told of the first change at once, and nothing is left to wait for."""
+        self.assertEqual(self.told("u", self.come(2)), [[1, 2]])
+        self.assertEqual(self.told("u", self.come(3)), [])
+        self.assertIsNotNone(self.stage.registrar.next_deadline())
+        self.stage.lost("u")
+        self.assertIsNone(self.stage.registrar.next_deadline())
+        self.stage.resolve("v", POOL, subscribe=True)
+        self.assertEqual(self.told("v", self.come(4)), [[1, 2, 3, 4]])
+
+    def test_who_died(self):
+        """The next subscriber has not known it."""
+        self.stage.register("b", POOL, element(2, life=-1))
+        self.stage.pass_time(1.0)
+        [peer] = self.stage.dialled(self.stage.lost("b"))
+        [update] = self.stage.sent("u", self.stage.refused(peer))
+        self.assertEqual(update.dead, (2,))
+        self.stage.lost("u")
+        self.stage.resolve("v", POOL, subscribe=True)
+        [update] = self.stage.sent("v", self.come(3))
+        self.assertEqual(update.dead, ())
+
+    def test_what_a_slow_reader_missed(self):
+        """It is told once when it reads again; who comes later by the same name has missed nothing."""
+        self.stage.registrar.association_paused("u", self.stage.now)
+        self.assertEqual(self.told("u", self.come(2)), [])
+        self.assertEqual(self.told("u", self.stage.registrar.association_resumed("u", self.stage.now)), [[1, 2]])
+        self.assertEqual(self.stage.registrar.association_resumed("u", self.stage.now), [])
+        self.stage.pass_time(1.0)
+        self.stage.registrar.association_paused("u", self.stage.now)
+        self.assertEqual(self.told("u", self.come(3)), [])
+        self.stage.lost("u")
+        self.stage.up("u", host="10.0.0.9")
+        self.assertEqual(self.stage.registrar.association_resumed("u", self.stage.now), [])
+
+    def test_a_pool_that_is_gone_takes_no_room(self):
+        """After the negative answer the subscription is over: another pool may be watched, and this one again."""
+        self.come(7, b"other")
+        self.assertFalse(self.stage.resolve("u", b"other", subscribe=True).accepted)
+        effects = self.stage.registrar.receive("a", asap.Deregistration(POOL, 1), self.stage.now)
+        [negative] = self.stage.sent("u", effects)
+        self.assertEqual(causes(negative), [CauseCode.UNKNOWN_POOL_HANDLE])
+        self.stage.pass_time(1.0)
+        self.assertEqual(self.told("u", self.come(2)), [])
+        self.assertTrue(self.stage.resolve("u", b"other", subscribe=True).accepted)
+
+    def test_those_whose_turn_had_not_come(self):
+        """So many leave that some had not been told yet, nor of what changed meanwhile: the next subscriber is told of
+        the next change, at once, and once."""
+        crowd = [f"u{number}" for number in range(2 * AT_ONCE)]
+        for name in crowd:
+            self.stage.up(name, host="10.0.0.9")
+            self.stage.resolve(name, POOL, subscribe=True)
+        told = [len(self.stage.sent(name, self.come(2))) for name in crowd[-1:]]
+        self.come(3)
+        self.assertEqual(told, [0])
+        for name in ("u", *crowd):
+            self.stage.lost(name)
+        self.stage.resolve("v", POOL, subscribe=True)
+        self.assertEqual(self.told("v", self.come(4)), [[1, 2, 3, 4]])
+        self.assertEqual(self.told("v", self.stage.pass_time(5.0)), [])
