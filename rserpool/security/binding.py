@@ -28,6 +28,8 @@ _TWO_RECORDS: Final = 42
 _VERSIONS: Final = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 _MODERN: Final = b"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
 """Those with SHA-256 first: a key goes with it alone (RFC 8446 section 4.2.11)."""
+_GROUPS: Final = b"X25519:P-256:P-384"
+"""With a key: it keeps secrets from quantum computers, too, and a hello without ML-KEM fits into one packet."""
 _OPTIONS: Final = SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE
 
 
@@ -47,6 +49,8 @@ class BoundContext:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_cipher_list(terms.suites.encode())
         _lib.SSL_CTX_set_ciphersuites(context._context, _MODERN)
+        if terms.own is not None or terms.find is not None:
+            _lib.SSL_CTX_set1_curves_list(context._context, _GROUPS)
         try:
             self._certificates(terms)
         except (ValueError, TypeError, SSL.Error, crypto.Error) as error:

@@ -11,10 +11,11 @@ from rserpool.sctp.base import PPID_ASAP
 from tests.lab import strange
 from tests.sctp import test_endpoints
 from tests.sctp.contract import SctpContract
+from tests.sctp.harness import SctpHarness
 
 
-class KernelCase(SctpContract):
-    """A test with the kernel's SCTP."""
+class KernelHarness(SctpHarness):
+    """Stacks of the kernel's SCTP."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -29,6 +30,10 @@ class KernelCase(SctpContract):
             return open_stack(reactor, backend="kernel", hosts=hosts)
         except SctpUnavailable as error:
             raise SkipTest(str(error)) from None
+
+
+class KernelCase(KernelHarness, SctpContract):
+    """The contract with the kernel's SCTP."""
 
     async def test_undelivered(self) -> None:
         """When the peer aborts, what its kernel had not acknowledged is reported before the association is lost.

@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from rserpool.sctp import ISctpStack
 from rserpool.sctp.memory import Network
 from tests.sctp.contract import SctpContract
+from tests.sctp.harness import SctpHarness
 
 
 def step(clock: Clock) -> None:
@@ -17,8 +18,8 @@ def step(clock: Clock) -> None:
     clock.advance(max(0.0, clock.getDelayedCalls()[0].getTime() - clock.seconds()))
 
 
-class MemoryContractTests(SctpContract, TestCase):
-    """The contract on a virtual clock."""
+class MemoryHarness(SctpHarness):
+    """Stacks in memory, on a virtual clock."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -35,3 +36,7 @@ class MemoryContractTests(SctpContract, TestCase):
             self.assertTrue(self.clock.getDelayedCalls(), "nothing more will happen")
             step(self.clock)
         self.fail("this never comes to rest")
+
+
+class MemoryContractTests(MemoryHarness, SctpContract, TestCase):
+    """The contract on a virtual clock."""

@@ -1,4 +1,4 @@
-"""TLS over SCTP through libusrsctp keeps the contract of the backends (RFC 3436)."""
+"""TLS over SCTP through libusrsctp keeps the contract of the backends, and is spoken with GnuTLS (RFC 3436)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from rserpool.sctp import ISctpStack
 from rserpool.sctp.tls.endpoint import TlsStack
 from tests.sctp.test_usrsctp import UsrsctpContractTests
 from tests.sctp.tls_case import TlsFeatures, tls_channel
+from tests.sctp.tls_gnutls import GnuTlsContract
+from tests.sctp.usrsctp_case import UsrsctpTestCase
 
 
 class TlsUsrsctpContractTests(TlsFeatures, UsrsctpContractTests):
@@ -18,6 +20,10 @@ class TlsUsrsctpContractTests(TlsFeatures, UsrsctpContractTests):
 
     async def test_the_only_path(self) -> None:
         """It is what is beneath that knows of paths."""
+
+
+class GnuTlsTests(GnuTlsContract, UsrsctpTestCase):
+    """A peer on GnuTLS."""
 
 
 del UsrsctpContractTests
