@@ -107,7 +107,7 @@ class GnuTls:
         """
         self._in += data
         result = _WARNING
-        while result in (_WARNING, -12):
+        while result == _WARNING:
             result = self._lib.gnutls_handshake(self._session)
         if result != _AGAIN:
             self._check(result)
