@@ -99,3 +99,32 @@ class Admission(Generic[W]):
     def _mute(self, where: str, now: float) -> W | None:
         who, since = next(iter(self._silent.get(where, {}).items()), (None, now))
         return who if now - since >= MOMENT else None
+
+
+class Rate:
+    """So many a second, and so many of one machine: who sends most takes no time from the others.
+
+    @ivar refused: how many were too many in this second.
+    """
+
+    def __init__(self, of_one: int, of_all: int) -> None:
+        self._of_one = of_one
+        self._of_all = of_all
+        self._since = 0.0
+        self._counts: dict[str, int] = {}
+        self._total = 0
+        self.refused = 0
+
+    def admits(self, host: str, now: float) -> bool:
+        """Whether one more from this IP address is within the rate."""
+        if now - self._since >= 1.0:
+            self._since, self._total, self.refused = now, 0, 0
+            self._counts.clear()
+        if self._total < self._of_all:
+            where = machine(host)
+            count = self._counts[where] = self._counts.get(where, 0) + 1
+            if count <= self._of_one:
+                self._total += 1
+                return True
+        self.refused += 1
+        return False

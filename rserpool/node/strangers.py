@@ -3,7 +3,7 @@ looked at of what anybody may announce by multicast."""
 
 from __future__ import annotations
 
-from rserpool.core.addresses import machine
+from rserpool.core.admission import Rate
 from rserpool.node.loop import Carrier, Log
 
 MOST = 100
@@ -48,20 +48,8 @@ class Announcers:
     """Keeps announcements cheap: who floods the group takes no time from who is served."""
 
     def __init__(self) -> None:
-        self._since = 0.0
-        self._counts: dict[str, int] = {}
-        self._total = 0
+        self._rate = Rate(OF_ONE, OF_ALL)
 
     def admits(self, length: int, source: str, now: float) -> bool:
         """Whether an announcement of so many bytes from the IP address C{source} is looked at."""
-        if now - self._since >= 1.0:
-            self._since, self._total = now, 0
-            self._counts.clear()
-        if length > LONGEST_ANNOUNCEMENT or self._total >= OF_ALL:
-            return False
-        where = machine(source)
-        count = self._counts[where] = self._counts.get(where, 0) + 1
-        if count > OF_ONE:
-            return False
-        self._total += 1
-        return True
+        return length <= LONGEST_ANNOUNCEMENT and self._rate.admits(source, now)

@@ -29,4 +29,4 @@ class AnnouncerTests(SynchronousTestCase):
         """Many machines: a bounded number a second, and nothing is kept of them."""
         announcers = Announcers()
         self.assertEqual(sum(self.admitted(announcers, f"10.0.{n // 250}.{n % 250}", 1) for n in range(9999)), OF_ALL)
-        self.assertLessEqual(len(announcers._counts), OF_ALL)
+        self.assertLessEqual(len(announcers._rate._counts), OF_ALL)

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.error import ConnectionLost
 
 from rserpool.sctp.base import MAX_MESSAGE
-from rserpool.sctp.usrsctp.peers import SPARE
+from rserpool.sctp.usrsctp.peers import OF_ONE, SPARE
 from tests.sctp.usrsctp_case import UsrsctpTestCase
 
 
@@ -60,7 +60,7 @@ class HostileTests(UsrsctpTestCase):
         start = struct.pack("!HHI", 5000, endpoint.port, 0)
         whole = start + bytes(4) + init
         packet = start + struct.pack("=I", engine.library.lib.usrsctp_crc32c(whole, len(whole))) + init
-        for turn in range(3 * SPARE):
+        for turn in range(3 * OF_ONE):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
                 stranger.bind((f"127.1.{turn // 250}.{turn % 250 + 1}", 0))
                 stranger.sendto(packet, target)
@@ -68,7 +68,7 @@ class HostileTests(UsrsctpTestCase):
                     await self._alive(association, accepting)
         await self._alive(association, accepting)
         self.assertLessEqual(len(engine.peers.by_handle), SPARE + 2)
-        self.assertGreater(len(engine.peers.by_handle), SPARE - 10)
+        self.assertGreaterEqual(len(engine.peers.by_handle), OF_ONE)
         self.assertEqual(1, endpoint.associations)
 
     async def test_forged_icmp(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from errno import EAGAIN
 from time import monotonic
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from twisted.logger import Logger
 
 from rserpool.core.profiles import Profile
 from rserpool.sctp.base import MAX_MESSAGE
+from rserpool.sctp.log import LimitedLog
 from rserpool.sctp.steady import make_steady
 from rserpool.sctp.usrsctp.library import Library
 from rserpool.sctp.usrsctp.packets import abort_for, ports
@@ -52,6 +54,7 @@ class Engine:
     @ivar endpoints: all endpoints of the process, by SCTP port.
     @ivar room: where a datagram is read to; C{packet} is the same for the library.
     @ivar sent: while it is a list, what goes out is also noted in it.
+    @ivar limited: for what strangers do.
     @ivar watched: what reads the error queues of sockets.
     """
 
@@ -84,6 +87,7 @@ class Engine:
         self._ending: Deferred[None] | None = None
         self.watched: dict[Callable[[], object], None] = {}
         self._erroneous = False
+        self.limited = LimitedLog(self.log, reactor.seconds)
         self._output = self._make_output()
         self.running = False
 
@@ -187,6 +191,11 @@ class Engine:
         answer = abort_for(self.library, packet)
         if answer is not None:
             self._send(peer, answer)
+
+    def answer(self, sendto: Callable[[Any, Any], Any], address: Any, packet: bytes) -> None:
+        """Answer somebody who is not remembered for that."""
+        with suppress(OSError):
+            sendto(packet, address)
 
     def port_unreachable(self, peer: UdpPeer, packet: bytes) -> None:
         """A host says by ICMP that nobody has the UDP port of C{peer}, to which we sent C{packet}: the process is gone.

@@ -24,6 +24,10 @@ _SUPPORTED_EXTENSIONS = 0x8008
 _ASCONF_CHUNKS = {0xC1, 0x80}
 _ABORT_CHUNK = b"\x06\x00\x00\x04"
 _ABORT_CHUNK_T = b"\x06\x01\x00\x04"
+_SHUTDOWN_ACK = 8
+_SHUTDOWN_COMPLETE_T = b"\x0e\x01\x00\x04"
+_DISCARDED = {6, 9, 11, 14}
+"""ABORT, ERROR, COOKIE ACK and SHUTDOWN COMPLETE."""
 
 
 def initiate_tag(packet: bytes) -> bytes | None:
@@ -51,6 +55,28 @@ def abort_for(library: Library, packet: bytes) -> bytes | None:
         tag = initiate_tag(packet)
         return abort_with_tag(library, destination, source, tag) if tag else None
     return _packet(library, struct.pack("!HH", destination, source) + packet[4:8], _ABORT_CHUNK_T)
+
+
+def out_of_the_blue(library: Library, packet: bytes) -> bytes | None:
+    """What answers a packet of nobody that we know, other than an INIT (section 8.4).
+
+    @return: C{None} if it is to be discarded, as one with a wrong checksum.
+    """
+    if not sound(library, packet):
+        return None
+    kind = packet[HEADER]
+    if kind in _DISCARDED:
+        return None
+    if kind == _SHUTDOWN_ACK:
+        source, destination, _ = _COMMON.unpack_from(packet)
+        return _packet(library, struct.pack("!HH", destination, source) + packet[4:8], _SHUTDOWN_COMPLETE_T)
+    return abort_for(library, packet)
+
+
+def sound(library: Library, packet: bytes) -> bool:
+    """Whether the checksum is right (section 6.8)."""
+    checksum: int = library.lib.usrsctp_crc32c(packet[:8] + bytes(4) + packet[HEADER:], len(packet))
+    return struct.pack("=I", checksum) == packet[8:HEADER]
 
 
 def harmless_init(packet: bytes) -> bool:

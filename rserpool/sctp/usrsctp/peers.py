@@ -12,10 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from rserpool.core.admission import Rate
 from rserpool.sctp.usrsctp.library import Library
 
-SPARE = 256
+SPARE = 4096
 """So many peers without an association are remembered: those that are setting one up, or have just ended one."""
+OF_ONE, OF_ALL = SPARE // 4, SPARE // 2
+"""So many of one machine, and of all, may come in a second: each is remembered for two at least, longer than a set-up
+takes."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,7 +47,10 @@ KnownPeers: TypeAlias = dict[Any, UdpPeer]
 
 
 class UdpPeers:
-    """All peers of the process, by handle."""
+    """All peers of the process, by handle.
+
+    @ivar rate: how fast new ones may come.
+    """
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -51,6 +58,7 @@ class UdpPeers:
         self._spare: OrderedDict[int, UdpPeer] = OrderedDict()
         self._free: list[int] = []
         self._registered = 0
+        self.rate = Rate(OF_ONE, OF_ALL)
 
     def add(
         self, known: KnownPeers, address: Any, sendto: Callable[[Any, Any], Any], host: str, port: int, local: str

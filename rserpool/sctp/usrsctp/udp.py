@@ -15,8 +15,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.sctp.usrsctp.engine import Engine
-from rserpool.sctp.usrsctp.packets import HEADER, INIT, SHORTEST, harmless_init
-from rserpool.sctp.usrsctp.peers import KnownPeers, UdpPeer
+from rserpool.sctp.usrsctp.packets import (
+    HEADER,
+    INIT,
+    SHORTEST,
+    abort_for,
+    harmless_init,
+    out_of_the_blue,
+    ports,
+    sound,
+)
+from rserpool.sctp.usrsctp.peers import OF_ONE, KnownPeers, UdpPeer
 
 BUFFER = 4 * 1024 * 1024
 """Bytes asked for in SO_RCVBUF and SO_SNDBUF; the system may give less."""
@@ -160,6 +169,33 @@ class UdpSocket:
         self.engine.peers.seen(peer)
         return peer
 
+    def _newcomer(self, address: Any, packet: bytes) -> UdpPeer | None:
+        """Somebody of whom nothing is known: one who begins a set-up is remembered, others get an answer at most."""
+        engine = self.engine
+        if packet[HEADER] != INIT:
+            answer = out_of_the_blue(engine.library, packet)
+            if answer is not None:
+                engine.answer(self.sendto, address, answer)
+            return None
+        endpoint = engine.endpoints.get(ports(packet)[1])
+        host, _, local = self.names(address)
+        reached = endpoint is not None and self in endpoint.udp_sockets
+        if endpoint is None or not reached or (endpoint.only is not None and local not in endpoint.only):
+            answer = abort_for(engine.library, packet) if sound(engine.library, packet) else None
+            if answer is not None:
+                engine.answer(self.sendto, address, answer)
+        elif engine.peers.rate.admits(host, engine.reactor.seconds()):
+            return self.peer(address)
+        elif engine.peers.rate.refused == 1:
+            engine.limited.warn(
+                "more new peers than {most} a second of one machine come to UDP port {port}, {host} among them: those "
+                "beyond that have to try again",
+                most=OF_ONE,
+                port=self.port,
+                host=host,
+            )
+        return None
+
     def doRead(self) -> None:
         engine = self.engine
         receive = self._receive
@@ -182,8 +218,12 @@ class UdpSocket:
             if length < SHORTEST:
                 continue
             peer = peers.get(address)
-            if peer is None or not peer.users:
-                peer = self.peer(address)
+            if peer is None:
+                peer = self._newcomer(address, bytes(room[:length]))
+                if peer is None:
+                    continue
+            elif not peer.users:
+                engine.peers.seen(peer)
             elif room[HEADER] == INIT and not harmless_init(bytes(room[:length])):
                 continue
             endpoint = endpoints.get(room[2] << 8 | room[3])
