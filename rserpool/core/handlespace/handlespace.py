@@ -115,13 +115,12 @@ class Handlespace:
         element.values = values
         pool.rescope(element, _scopes(parameter))
         if present is None:
-            pool.elements[element.identifier] = element
-            pool.selection.add(element)
+            pool.add(element)
             self._length += 1
             self.bytes += len(handle)
             self._own(element, pool, parameter.home)
             return Added(element, parameter.home)
-        pool.selection.update(element)
+        pool.update(element)
         if before != parameter.home:
             self._disown(element, pool)
             self._own(element, pool, parameter.home)
@@ -133,9 +132,7 @@ class Handlespace:
         @raise KeyError: if it is not there.
         """
         pool = self.pools[element.handle]
-        del pool.elements[element.identifier]
-        pool.selection.remove(element)
-        pool.rescope(element, _NOWHERE)
+        pool.remove(element)
         self._disown(element, pool)
         self._length -= 1
         self.bytes -= len(element.wire) + len(element.handle)
@@ -151,6 +148,8 @@ class Handlespace:
             self._disown(element, pool)
             # RFC 5354 section 3.10: after the parameter's header and the PE identifier
             element.wire = element.wire[:8] + home.to_bytes(4, "big") + element.wire[12:]
+            for view in pool.views.values():
+                view.moved(element)
             self._own(element, pool, home)
         return Moved(element, home, before)
 
@@ -199,9 +198,6 @@ class Handlespace:
         entry.total -= pool.handle_sum + identifier_sum(element.identifier)
         if not entry.elements:
             del self._homes[element.home]
-
-
-_NOWHERE: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=1024)

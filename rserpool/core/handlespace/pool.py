@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rserpool.core.dice import Dice
 from rserpool.core.errors import CauseCode, Rejected
 from rserpool.core.handlespace.checksum import handle_sum
 from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.view import View
 from rserpool.core.policies import Asker, Policy, Selection
 from rserpool.core.wire import parameters
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.core.wire.transports import encode_transport
+
+NOWHERE: Final[frozenset[str]] = frozenset()
 
 
 class Pool:
@@ -20,18 +25,21 @@ class Pool:
     @ivar scopes: how far the addresses of its elements reach, and how many elements have one of that scope.
     @ivar elements: the elements by identifier.
     @ivar handle_sum: what the handle adds to a checksum for each element.
+    @ivar views: the pool as those see it who cannot use all its addresses, by the scopes that they can.
     """
 
     __slots__ = (
         "elements",
         "handle",
         "handle_sum",
+        "_random",
         "policy",
         "policy_wire",
         "scopes",
         "selection",
         "transport_type",
         "transport_use",
+        "views",
     )
 
     def __init__(self, handle: bytes, policy: Policy, transport_type: int, transport_use: int, random: Dice) -> None:
@@ -44,6 +52,8 @@ class Pool:
         self.selection: Selection[Element] = policy.selection(random)
         self.handle_sum = handle_sum(handle)
         self.scopes: dict[str, int] = {}
+        self.views: dict[frozenset[str], View] = {}
+        self._random = random
 
     def __len__(self) -> int:
         return len(self.elements)
@@ -58,6 +68,40 @@ class Pool:
     def peek(self, items: int | None = None, asker: Asker = None) -> list[Element]:
         """The same without moving anything: for subscriptions, and for those who look on."""
         return self.selection.peek(len(self.elements) if items is None else items, asker)
+
+    def wires(self, sees: frozenset[str], items: int, asker: Asker, *, moving: bool) -> list[bytes]:
+        """What is chosen for who can use addresses of the scopes C{sees}, as encoded parameters.
+
+        @param moving: whether this is a resolution, which moves heads and counters.
+        """
+        if sees.issuperset(self.scopes):
+            choose = self.selection.select if moving else self.selection.peek
+            return [element.wire for element in choose(items, asker)]
+        view = self.views.get(sees)
+        if view is None:
+            view = self.views[sees] = View(self.policy, self._random, sees, self.elements.values())
+        return view.choose(self.elements, items, asker, moving=moving)
+
+    def add(self, element: Element) -> None:
+        """It is new."""
+        self.elements[element.identifier] = element
+        self.selection.add(element)
+        for view in self.views.values():
+            view.put(element)
+
+    def update(self, element: Element) -> None:
+        """It registered again."""
+        self.selection.update(element)
+        for view in self.views.values():
+            view.put(element)
+
+    def remove(self, element: Element) -> None:
+        """It leaves."""
+        del self.elements[element.identifier]
+        self.selection.remove(element)
+        for view in self.views.values():
+            view.drop(element.identifier)
+        self.rescope(element, NOWHERE)
 
     def rescope(self, element: Element, scopes: frozenset[str]) -> None:
         """Note how far the addresses of an element reach now; nowhere, when it goes."""

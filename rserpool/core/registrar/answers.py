@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, TypeAlias
 
-from rserpool.core.addresses import scope
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.errors import NOT_SELECTED, CauseCode
-from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.handlespace.pool import Pool
-from rserpool.core.policies import Asker
 from rserpool.core.policies.table import ALIKE
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import ErrorCause, OpaqueTransport, SctpTransport, encode_pool_element
+from rserpool.core.wire.parameters import ErrorCause
 
 UPDATE: Final = "update"
 """The key of an update that is due: with the pool's handle."""
@@ -69,7 +64,7 @@ class Answers:
             return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]
         accepted = message.subscribe and self._subscribe(client, handle, message.items)
         items = min(message.items or MOST, MOST)
-        return [Send(client.association, self._answer(client, pool, pool.select, items, accepted))]
+        return [Send(client.association, self._answer(client, pool, items, accepted, moving=True))]
 
     def changed(self, handle: bytes, now: float, dead: int | None = None) -> list[Effect]:
         """A pool changed: tell its subscribers now, or soon if they were told just before.
@@ -177,7 +172,7 @@ class Answers:
         answer = None if answers is None or same is None else answers.get(same)
         if answer is None:
             # An update moves no round robin head and no degradation counter.
-            answer = self._answer(client, pool, pool.peek, items, True, dead)
+            answer = self._answer(client, pool, items, True, dead)
             if answers is not None and same is not None:
                 answers[same] = answer
         return [Send(client.association, answer)]
@@ -186,34 +181,16 @@ class Answers:
         self,
         client: Client,
         pool: Pool,
-        choose: Callable[[int, Asker], list[Element]],
         items: int,
         accepted: bool,
         dead: tuple[int, ...] = (),
+        *,
+        moving: bool = False,
     ) -> bytes | asap.HandleResolutionResponse:
-        if client.sees.issuperset(pool.scopes):
-            elements = [element.wire for element in choose(items, client.peer)]
-        else:
-            usable = (_for_peer(element, client.sees) for element in choose(MOST, client.peer))
-            elements = [wire for wire in usable if wire is not None][:items]
+        elements = pool.wires(client.sees, items, client.peer, moving=moving)
         if not elements:
             return _negative(pool.handle, CauseCode.LACK_OF_RESOURCES, dead, NOT_SELECTED)
         return asap.encode_handle_resolution_response(pool.handle, pool.policy_wire, elements, accepted, dead)
-
-
-def _for_peer(element: Element, sees: frozenset[str]) -> bytes | None:
-    """The element's parameter with the addresses that the peer can use, or None where there is none."""
-    parameter = element.parameter()
-    transport = parameter.user_transport
-    if isinstance(transport, OpaqueTransport):
-        return element.wire
-    addresses = tuple(address for address in transport.addresses if scope(address) in sees)
-    if not addresses:
-        return None
-    if isinstance(transport, SctpTransport) and addresses != transport.addresses:
-        usable = replace(transport, addresses=addresses)
-        return encode_pool_element(replace(parameter, user_transport=usable, owner=None))
-    return element.wire
 
 
 def _negative(
