@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from rserpool.core.profiles import Profile
 from rserpool.testing.clock import Time
 from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.process import Process
@@ -17,11 +18,13 @@ class Faults(Time):
     Each fault is noted in the trace.
 
     @ivar network: the network.
+    @ivar profile: the timers of everybody.
     @ivar processes: everybody, by name.
     @ivar trace: what happened.
     """
 
     network: ScopeNetwork
+    profile: Profile
     processes: dict[str, Process]
     trace: Trace
 
@@ -120,6 +123,14 @@ class Faults(Time):
         """Let it pass."""
         self.note(f"release {a.name} -> {b.name}")
         self.network.release(a.stack, b.stack)
+
+    def lose(self, share: float) -> None:
+        """Lose so many of all packets, from 0.0 to 1.0, each way: of new associations, TCP and multicast.
+
+        What is lost is sent again after the time-outs of SCTP or TCP; too much in a row ends an association.
+        """
+        self.note(f"lose {share:.1%}")
+        self.network.lose(share, self.profile)
 
     def delay(self, a: Process, b: Process, seconds: float) -> None:
         """Let the way between C{a} and C{b} take so long."""

@@ -75,6 +75,10 @@ class ScopeNetwork(Network):
         """Whether TCP from C{a} to C{b} is broken or held."""
         return (a, b) in self._held or self.tcp_broken(a, b)
 
+    def tcp_transit(self, a: MemoryStack, b: MemoryStack) -> float:
+        """Seconds from C{a} to C{b}, until a segment gets through."""
+        return self.transit(a, b) + (self.losses.retransmissions() if self.losses is not None else 0.0)
+
     # Multicast
 
     def join(self, group: tuple[str, int], member: Member, received: Callable[[bytes, str], None]) -> None:
@@ -92,6 +96,8 @@ class ScopeNetwork(Network):
             if member is source or member.dead or self.broken(source.stack, member.stack):
                 continue
             if self.multicast_loss and self.random.random() < self.multicast_loss:
+                continue
+            if self.losses is not None and not self.losses.passes():
                 continue
             seconds = self.transit(source.stack, member.stack)
             self.clock.callLater(seconds, member.enter, received, data, source.host)

@@ -155,7 +155,7 @@ class MemoryConnector:
         if target is None or any(network.tcp_stopped(*way) for way in ways):
             self._calls.append(reactor.callLater(network.syn_retry, self._syn))
             return
-        there, back = (network.transit(a.stack, b.stack) for a, b in ((reactor, target), (target, reactor)))
+        there, back = (network.tcp_transit(a.stack, b.stack) for a, b in ((reactor, target), (target, reactor)))
         self._calls.append(network.clock.callLater(max(0.0, there - network.latency), self._arrive, target, back))
 
     def _arrive(self, target: Any, back: float) -> None:

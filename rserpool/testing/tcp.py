@@ -234,7 +234,7 @@ class TcpEnd:
                 self._reactor.callLater(0, self._pull, producer)
 
     def _put(self, data: bytes) -> None:
-        seconds = self._network.transit(self._reactor.stack, self.remote._reactor.stack)
+        seconds = self._network.tcp_transit(self._reactor.stack, self.remote._reactor.stack)
         now = self._network.clock.seconds()
         due = max(now + seconds, self._flight[-1][0] if self._flight else 0.0)
         self._flight.append((due, data))
@@ -302,7 +302,7 @@ class TcpEnd:
                 end._finish()
                 end._reactor.enter(end._tell_lost, ConnectionLost())
 
-        network.clock.callLater(network.transit(source, end._reactor.stack), arrive)
+        network.clock.callLater(network.tcp_transit(source, end._reactor.stack), arrive)
 
     def _finish(self, keep: bool = False) -> None:
         """Nothing more goes in.

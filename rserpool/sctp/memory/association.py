@@ -15,6 +15,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.association import BufferedAssociation
 from rserpool.sctp.endpoint import SctpEndpoint
 from rserpool.sctp.interfaces import ISctpAssociation
+from rserpool.sctp.memory.losses import LossyWay
 from rserpool.sctp.memory.medium import Medium
 
 Message = tuple[bytes, int, int, bool]
@@ -36,7 +37,7 @@ class MemoryAssociation(BufferedAssociation):
 
     __slots__ = (
         "_call", "_dead", "_doubtful", "_flight", "_flying", "_network", "_process", "_remote", "_shutdown",
-        "_suspicion", "local_addresses", "peer_addresses",
+        "_suspicion", "_way", "local_addresses", "peer_addresses",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +64,8 @@ class MemoryAssociation(BufferedAssociation):
         # What comes next: of the set-up, or of what is on the way.
         self._call: IDelayedCall | None = None
         self._suspicion: IDelayedCall | None = None
+        # To the other end, where packets are lost.
+        self._way: LossyWay | None = None
 
     # What users call.
 
@@ -100,6 +103,9 @@ class MemoryAssociation(BufferedAssociation):
     def join(self, remote: MemoryAssociation, own: tuple[str, ...], theirs: tuple[str, ...]) -> None:
         """Our INIT has been taken by C{remote}, which is up now, and says so."""
         self._remote, remote._remote = remote, self
+        if self._network.losses is not None:
+            self._way = LossyWay(self._network, self._network.losses, self)
+            remote._way = LossyWay(self._network, self._network.losses, remote)
         self.local_addresses = remote.peer_addresses = own
         self.peer_addresses = remote.local_addresses = theirs
         remote._stop()
@@ -115,7 +121,7 @@ class MemoryAssociation(BufferedAssociation):
         return True
 
     def put_end(self) -> bool:
-        if self._flight:
+        if self._flight or (self._way is not None and self._way.outstanding):
             return False
         self._put(self._shutdown)
         return True
@@ -126,11 +132,14 @@ class MemoryAssociation(BufferedAssociation):
 
     def _put(self, item: Message | Control) -> None:
         assert self._remote is not None
+        if not isinstance(item, Control):
+            self._flying += len(item[0])
+        if self._way is not None and item is not Control.ABORT:
+            self._way.send(item)
+            return
         seconds = self._network.transit(self._process, self._remote._process)
         clock = self._network.clock
         self._flight.append((clock.seconds() + seconds, item))
-        if not isinstance(item, Control):
-            self._flying += len(item[0])
         if self._call is None:
             self._call = clock.callLater(seconds, self._arrive)
 
@@ -153,14 +162,48 @@ class MemoryAssociation(BufferedAssociation):
                 self.lose(ConnectionLost())
                 return
             flight.popleft()
-            if isinstance(item, Control):
-                remote._receive(item)
-            else:
-                self._flying -= len(item[0])
-                if network.broken(there, here):
-                    self._doubtful.append(item)
-                remote.endpoint.tell("messageReceived", remote, *item)
+            self.left(item)
+            if not isinstance(item, Control) and network.broken(there, here):
+                self._doubtful.append(item)
+            self.deliver(item)
         self.flush()
+
+    def deliver(self, item: Message | Control) -> None:
+        """It has come to the other end."""
+        remote = self._remote
+        assert remote is not None
+        if isinstance(item, Control):
+            remote._receive(item)
+        else:
+            remote.endpoint.tell("messageReceived", remote, *item)
+
+    def left(self, item: Message | Control) -> None:
+        """It takes no room any more."""
+        if not isinstance(item, Control):
+            self._flying -= len(item[0])
+
+    # What a way with losses wants to know.
+
+    @property
+    def ways(self) -> tuple[object, object]:
+        """The processes at this end and the other."""
+        assert self._remote is not None
+        return self._process, self._remote._process
+
+    @property
+    def remote_dead(self) -> bool:
+        """Whether the other end's process was killed."""
+        return self._remote is None or self._remote._dead
+
+    @property
+    def remote_lost(self) -> bool:
+        """Whether the other end knows nothing of it any more."""
+        return self._remote is None or self._remote._lost
+
+    def remote_aborted(self) -> None:
+        """The other end hears an ABORT of ours."""
+        if self._remote is not None and not self._remote._dead:
+            self._remote._receive(Control.ABORT)
 
     def _receive(self, control: Control) -> None:
         remote = self._remote
@@ -231,6 +274,10 @@ class MemoryAssociation(BufferedAssociation):
 
     def _finish(self) -> list[tuple[bytes, int]]:
         on_the_way = [item for _, item in self._flight if not isinstance(item, Control)]
+        if self._way is not None:
+            waiting = [chunk.item for chunk in self._way.outstanding]
+            on_the_way += [item for item in waiting if not isinstance(item, Control)]
+            self._way.stop()
         failed = [(data, ppid) for data, ppid, _, _ in (*self._doubtful, *on_the_way)]
         self._doubtful.clear()
         self._trust()

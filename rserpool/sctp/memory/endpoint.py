@@ -86,6 +86,7 @@ class MemoryEndpoint(SctpEndpoint[MemoryAssociation]):
     def _init(self, association: MemoryAssociation, deadline: float) -> None:
         """An INIT may have arrived."""
         network, here, peer = self._network, self.process, association.peer
+        losses = network.losses
         nobody = held = False
         for host in peer.hosts:
             there, living = network.find(here.machine, host, peer.encapsulation or ENCAPSULATION_PORT)
@@ -95,6 +96,8 @@ class MemoryEndpoint(SctpEndpoint[MemoryAssociation]):
             if there is None:
                 nobody = nobody or living
             elif not network.stopped(here, there) and not network.stopped(there, here):
+                if losses is not None and not losses.passes(3):
+                    continue  # INIT, INIT ACK and COOKIE ECHO
                 endpoint = there.endpoints.get(peer.port)
                 if endpoint is None or host not in endpoint.hosts or not endpoint.take(self, association, sources):
                     association.next_step(network.transit(there, here), association.lose, refused())
@@ -104,7 +107,8 @@ class MemoryEndpoint(SctpEndpoint[MemoryAssociation]):
         if nobody:
             association.next_step(network.latency, association.lose, refused())
         elif held or network.clock.seconds() < deadline:
-            association.next_step(network.init_retry, self._init, association, deadline)
+            again = network.init_retry if losses is None else losses.profile.rto_max
+            association.next_step(again, self._init, association, deadline)
         else:
             association.lose(TimeoutError("no answer to the set-up of the association"))
 

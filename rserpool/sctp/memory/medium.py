@@ -7,7 +7,9 @@ from random import Random
 from twisted.internet.interfaces import IReactorTime
 
 from rserpool.core.addresses import scope
+from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.sctp.memory.faults import Faults, S
+from rserpool.sctp.memory.losses import Losses
 
 
 class Medium(Faults[S]):
@@ -18,6 +20,7 @@ class Medium(Faults[S]):
     @ivar detection: how long a path may be broken until both ends give up the association.
     @ivar setup_timeout: how long a set-up is tried.
     @ivar init_retry: time between two attempts of a set-up that gets no answer.
+    @ivar losses: what is lost; None if nothing is.
     @ivar window: bytes on the way of an association, in each direction; more wait at the sender.
     """
 
@@ -31,8 +34,16 @@ class Medium(Faults[S]):
         self.setup_timeout = 2.0
         self.init_retry = 0.1
         self.window = 128 * 1024
+        self.losses: Losses | None = None
         self._bound: dict[tuple[str, str, int], S] = {}
         self._living: set[tuple[str, str]] = set()
+
+    def lose(self, share: float, profile: Profile = DEFAULT) -> None:
+        """From now on so many of all packets are lost, from 0.0 to 1.0, each way; SCTP has the timers of C{profile}.
+
+        Associations that are up already lose nothing.
+        """
+        self.losses = Losses(share, profile, self.random) if share else None
 
     def transit(self, a: S, b: S) -> float:
         seconds = super().transit(a, b)
