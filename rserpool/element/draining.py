@@ -19,12 +19,17 @@ IDLE = 0.5
 """Seconds after which a connection that waits for a request is ended: the first one may be on its way."""
 
 
-async def closed(reactor: Any, ports: Sequence[Any], grace: float, log: Logger) -> None:
-    """Drain these ports, and then let nobody come any more; who came in the last moment has the rest of the time."""
+async def closed(
+    reactor: Any, ports: Sequence[Any], grace: float, log: Logger, ours: Sequence[Any] | None = None
+) -> None:
+    """Drain these ports, and then let nobody come any more; who came in the last moment has the rest of the time.
+
+    @param ours: those of them that may be closed; all by default.
+    """
     now = clock_of(reactor)
     deadline = now() + grace
     await drained(reactor, ports, grace, log)
-    close_to_others(ports)
+    close_to_others(ports if ours is None else ours)
     await drained(reactor, ports, max(0.0, deadline - now()), log)
 
 

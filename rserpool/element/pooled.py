@@ -205,7 +205,9 @@ class PooledService(Service):
             if each.serving.element is not None:
                 await each.serving.element.stopService()
         self._ports.look()
-        await closed(self._reactor, self._ports.ports, self._grace, self._log)
+        # What only may be the service's is its own to close.
+        mine = [port for port in self._ports.ports if not self._ports.is_a_guess(port)]
+        await closed(self._reactor, self._ports.ports, self._grace, self._log, mine)
         stopped = self._around.stopService()
         if stopped is not None:
             await stopped
