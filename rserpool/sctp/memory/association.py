@@ -104,8 +104,8 @@ class MemoryAssociation(BufferedAssociation):
         """Our INIT has been taken by C{remote}, which is up now, and says so."""
         self._remote, remote._remote = remote, self
         if self._network.losses is not None:
-            self._way = LossyWay(self._network, self._network.losses, self)
-            remote._way = LossyWay(self._network, self._network.losses, remote)
+            for end in (self, remote):
+                end._way = LossyWay(self._network, self._network.clock, self._network.losses, end)
         self.local_addresses = remote.peer_addresses = own
         self.peer_addresses = remote.local_addresses = theirs
         remote._stop()

@@ -8,14 +8,12 @@ row the association is lost. Messages arrive in their order: one that is late ke
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.error import ConnectionLost
 
 from rserpool.core.profiles import Profile
-
-if TYPE_CHECKING:
-    from rserpool.sctp.memory.medium import Medium
+from rserpool.sctp.memory.faults import Faults
 
 
 class Losses:
@@ -64,16 +62,17 @@ class LossyWay:
     @ivar outstanding: what is not acknowledged.
     """
 
-    def __init__(self, network: Medium[Any], losses: Losses, end: Any) -> None:
+    def __init__(self, network: Faults[Any], clock: Any, losses: Losses, end: Any) -> None:
         self.outstanding: deque[Chunk] = deque()
         self._network = network
+        self._clock = clock
         self._losses = losses
         self._end = end
         self._awaited: deque[Chunk] = deque()
         self._timeout = losses.profile.rto_min
         self._errors = 0
         self._unanswered = False
-        self._sent_at = network.clock.seconds()
+        self._sent_at = self._clock.seconds()
         self._t3: Any = None
         self._beat_later()
 
@@ -89,7 +88,7 @@ class LossyWay:
             self._t3 = self._later(self._timeout, self._expired)
 
     def _packet(self, chunks: tuple[Chunk, ...]) -> None:
-        self._sent_at = self._network.clock.seconds()
+        self._sent_at = self._clock.seconds()
         for chunk in chunks:
             chunk.times += 1
         if self._losses.passes():
@@ -166,7 +165,7 @@ class LossyWay:
     def _beat(self) -> None:
         if self._end.lost or (self._unanswered and self._failed()):
             return
-        idle = self._network.clock.seconds() - self._sent_at >= self._losses.profile.heartbeat_interval
+        idle = self._clock.seconds() - self._sent_at >= self._losses.profile.heartbeat_interval
         if idle or self._unanswered:
             self._unanswered = True
             self._ask()
@@ -199,4 +198,4 @@ class LossyWay:
             self._t3 = None
 
     def _later(self, seconds: float, call: Any, *arguments: Any) -> Any:
-        return self._network.clock.callLater(seconds, call, *arguments)
+        return self._clock.callLater(seconds, call, *arguments)
