@@ -103,7 +103,7 @@ class PoolElementService(Service):
         self.element = PoolElement(self._registrars, profile=self._profile, random=self._random)
         self.node = Node(self._reactor, self.element, self._notified)
         self.element.secured = self.secured is not None
-        self.node.asap.secure(self.secured, "client")
+        self.node.asap.secure(self.secured, "client", self._registrars)
         self._told = ElementLog(self._reactor, self._log, self.node.now)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import maybeDeferred
@@ -57,18 +57,22 @@ class NodeChannel(NamingChannel, SctpHandler):
         self.clear: ISctpEndpoint | None = None
         self.guests = Guests(node.reactor, "associations", MOST, MOST)
         self._mute: set[ISctpAssociation] = set()
+        # Where the peers are that were named to us by people.
+        self._configured: frozenset[tuple[str, int]] = frozenset()
         self._in_the_clear: Callable[[TransportAddress], bool] = lambda peer: False
         # The peer that is dialled, as the role names it.
         self._named = TransportAddress((), 0)
         self._node = node
 
-    def secure(self, secured: Secured | None, role: str) -> None:
+    def secure(self, secured: Secured | None, role: str, named: Iterable[TransportAddress] = ()) -> None:
         """Speak TLS from now on, if there is something to do it with.
 
         @param role: C{"client"}, C{"registrar"} or C{"peer"}.
+        @param named: where people have said that peers are; the others are learned.
         @raise ConfigurationError: if what secures it is not enough for this role.
         """
         self.tls = None if secured is None else tls_of(secured, role, self.ppid, self._renewed)
+        self._configured = frozenset((host, peer.port) for peer in named for host in peer.hosts)
 
     def _renewed(self) -> None:
         """We have another key or certificate: who has spoken with us for the old one's sake hears so."""
@@ -148,7 +152,9 @@ class NodeChannel(NamingChannel, SctpHandler):
         elif self.clear is not None and self._in_the_clear(peer):
             carrier = self.clear.connect(peer)
         else:
-            carrier = endpoint.connect(peer, self.tls.expected(self._named))
+            named = self._named
+            configured = {(host, named.port) for host in named.hosts} <= self._configured
+            carrier = endpoint.connect(peer, self.tls.expected(named, configured))
         return carrier
 
     def look_up(self, host: str, found: Callable[[list[str]], object]) -> None:

@@ -75,12 +75,12 @@ class Tls:
         """What makes connections that speak it."""
         return over_tls(self.channel)
 
-    def expected(self, named: TransportAddress) -> tuple[Identity, ...]:
-        """Who must be there.
+    def expected(self, peer: TransportAddress, configured: bool) -> tuple[Identity, ...]:
+        """Who must be at this address; see L{expected}.
 
-        @param named: as people have named it.
+        @param configured: whether people have named it.
         """
-        return expected(named.hosts, self._secured.current.scope)
+        return expected(peer.hosts, self._secured.current.scope, configured)
 
     def _changed(self, security: Security) -> None:
         try:

@@ -6,7 +6,7 @@ scope is not secure. Users in the clear may be answered in both (RFC 5352 sectio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -54,9 +54,9 @@ class RegistrarSecurity:
         """Where a peer is dialled that is said to be there."""
         return address if self._secured is None or self.offered else over_tls(address)
 
-    def secure(self, channel: NodeChannel, role: str) -> None:
+    def secure(self, channel: NodeChannel, role: str, named: Iterable[TransportAddress] = ()) -> None:
         """Let a protocol speak TLS; see L{NodeChannel.secure}."""
-        channel.secure(self._secured, role)
+        channel.secure(self._secured, role, named)
 
     def follow(self, registrar: Registrar, node: Node) -> None:
         """From now on what changes counts at this registrar."""

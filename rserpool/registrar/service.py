@@ -246,7 +246,7 @@ class RegistrarService(Service):
         channel = node.open_channel("enrp", registrar.enrp, enrp_messages, PPID_ENRP)
         channel.guests = self._guests()
         channel.addresses_changed = registrar.peering.peers.moved
-        self._security.secure(channel, "peer")
+        self._security.secure(channel, "peer", self._peers)
         endpoint = channel.open(self._enrp.port, self._enrp_hosts)
         hosts = endpoint.hosts
         if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104

@@ -59,14 +59,20 @@ def client(security: Security) -> Terms:
     )
 
 
-def expected(names: Iterable[str], scope: str | None) -> tuple[Identity, ...]:
-    """The names one of which a server's certificate must have.
+def expected(hosts: Iterable[str], scope: str | None, configured: bool = False) -> tuple[Identity, ...]:
+    """The names one of which a server's certificate must have (RFC 5352 section 9.2).
 
-    @param names: the hosts as people have named them: host names and IP addresses.
+    Who is named by the name of a host is that host. By its IP address a registrar may be named too; but one that was
+    learned, from a list or an announcement, has no name of its own: it has to have the scope's.
+
+    @param hosts: of the address that is dialled, before names were looked up.
     @param scope: the name of the scope, which all its registrars have.
+    @param configured: whether people have named it.
     """
-    named = [_identity(name) for name in names]
-    return tuple(dict.fromkeys([*named, *([Identity("dns", scope)] if scope else [])]))
+    names = [_identity(host) for host in hosts]
+    if any(name.kind == "dns" for name in names):
+        return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys([*(names if configured else ()), *([Identity("dns", scope)] if scope else [])]))
 
 
 def _server(security: Security, *rings: Keyring) -> Terms:

@@ -135,7 +135,7 @@ class PoolUserService(Service):
             self._user = PoolUser(registrars, **options, memory=self._memory)
         node = self._node = Node(self.reactor, self._user, self._notified)
         self._user.secured = self.secured is not None
-        node.asap.secure(self.secured, "client")
+        node.asap.secure(self.secured, "client", registrars)
         if stack is None:
             node.asap.open_tcp()
         else:
