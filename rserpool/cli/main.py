@@ -173,10 +173,16 @@ def explain(error: BaseException | None, named: Sequence[str] | None = None, sec
     sentence = str(error) or type(error).__name__
     if not isinstance(error, RSerPoolError | OSError) and type(error).__module__ != "twisted.internet.error":
         sentence = f"unexpected {type(error).__name__}: {sentence}"
-    if isinstance(error, Rejected) and error.cause == CauseCode.REJECTED_FOR_SECURITY and not secured:
-        sentence += f"; the scope is secured, and --security (or {SECURITY}) names nothing that it takes"
+    if (
+        isinstance(error, Rejected)
+        and error.cause == CauseCode.REJECTED_FOR_SECURITY
+        and "--security" not in sentence
+        and not secured
+    ):
+        sentence += f"; the scope is secured: name its keys or certificates with --security (or in {SECURITY})"
     if code == NO_REGISTRAR and named is not None and not named:
-        sentence += "; start one (twistd -n --pidfile= rserpool-ns), or name one that is elsewhere"
+        option = " --security DIR" if secured else ""
+        sentence += f"; start one (twistd -n --pidfile= rserpool-ns{option}), or name one that is elsewhere"
     return code, sentence
 
 

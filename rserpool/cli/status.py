@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from rserpool.cli.options import OK, OTHER, add_backend_option, add_security_option, configured, security_from
 from rserpool.cli.show import table
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, over_tls
-from rserpool.core.errors import NoRegistrar
+from rserpool.core.errors import CauseCode, NoRegistrar, Rejected
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.reading import parse_transport_address
 from rserpool.node.candidates import REGISTRARS, THIS_HOST, local_hosts_towards, named_registrars
@@ -63,6 +63,12 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
     shown = answers if named else answered
     for line in _json(shown) if options.json else [*_human(shown), *_remarks(answered, here=not named)]:
         print(line, file=out)
+    if not answered and any(answer.refused for answer in answers):
+        where = ", ".join(str(answer.address) for answer in answers if answer.refused)
+        needs = "has no key that it takes for an operator's" if secured else "is needed (rserpool keys: operator)"
+        raise Rejected(
+            CauseCode.REJECTED_FOR_SECURITY, reason=f"the registrar at {where} is secured, and --security {needs}"
+        )
     if not answered:
         where = ", ".join(map(str, named)) if named else "on this host"
         raise NoRegistrar(f"no registrar answered {'at ' if named else ''}{where}")
@@ -107,7 +113,9 @@ def _human(registrars: Sequence[Answer]) -> list[str]:
         return []
     rows = [("REGISTRAR", "AT", "STATE", "CHECKSUM", "PEERS")]
     for one in registrars:
-        state = "no answer" if one.identifier is None else "ready" if one.ready else "not ready"
+        state = "ready" if one.ready else "not ready"
+        if one.identifier is None:
+            state = "refused" if one.refused else "no answer"
         rows.append(
             (
                 "-" if one.identifier is None else f"0x{one.identifier:08x}",

@@ -11,12 +11,13 @@ _HEADER = 4
 _TRANSPORTS = range(DCCP_TRANSPORT, UDP_LITE_TRANSPORT + 1)
 
 
-def refusal(cause: int, information: bytes = b"") -> Rejected:
+def refusal(cause: int, information: bytes = b"", secured: bool = False) -> Rejected:
     """The error for a cause.
 
     @param cause: an RFC 5354 cause code.
     @param information: its cause-specific information; a registrar that refuses a policy tells that of the pool, and
         one that refuses a transport gives it back.
+    @param secured: whether the element has an identity, and speaks TLS.
     """
     reason = ""
     if cause == CauseCode.INCONSISTENT_POOLING_POLICY:
@@ -25,6 +26,9 @@ def refusal(cause: int, information: bytes = b"") -> Rejected:
             policy = POLICIES.get(number)
             name = f"policy 0x{number:08x}" if policy is None else policy.name
             reason = f"{CauseCode.INCONSISTENT_POOLING_POLICY.sentence}, which is {name}"
+    elif cause == CauseCode.REJECTED_FOR_SECURITY:
+        why = "its identity may not serve in this pool, or another one's element has its identifier"
+        reason = f"{CauseCode.REJECTED_FOR_SECURITY.sentence}: {why if secured else 'the scope wants TLS (--security)'}"
     elif cause == CauseCode.INVALID_VALUES and int.from_bytes(information[:2], "big") in _TRANSPORTS:
         reason = (
             f"{CauseCode.INVALID_VALUES.sentence} in the transport: its addresses must be those from which the element "

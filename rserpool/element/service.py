@@ -281,12 +281,9 @@ class PoolElementService(Service):
             return
         before = endpoint.hosts
         told = endpoint.changeHosts(hosts)
-        self._log.info(
-            "own addresses are {hosts} now, no longer {before}{note}",
-            hosts=", ".join(hosts),
-            before=", ".join(before),
-            note="" if told else "; peers are not told: associations keep the addresses that they have",
-        )
+        note = "" if told else "; peers are not told: associations keep the addresses that they have"
+        text = "own addresses are {hosts} now, no longer {before}{note}"
+        self._log.info(text, hosts=", ".join(hosts), before=", ".join(before), note=note)
         self._register_at(hosts, before)
         # What tells the peer of the address may be lost and sent again, and the registration come first.
         if self._registering_again is not None and self._registering_again.active():
@@ -332,7 +329,8 @@ class PoolElementService(Service):
                     )
                     registered.callback(identifier)
             case events.RegistrationRefused(handle=handle, cause=cause, information=information, stands=stands):
-                error, what = refusal(cause, information), " a change (the registration stands)" if stands else ""
+                error = refusal(cause, information, self.secured is not None)
+                what = " a change (the registration stands)" if stands else ""
                 text = f"{handle_text(handle)}: the registrar refused{what}: {error}"
                 self._log.error("{text}", text=text)
                 if handle in self._registered:

@@ -17,7 +17,7 @@ from twisted.internet.error import CannotListenError
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import ENCAPSULATION_PORT, ENRP_PORT, TransportAddress, only_this_host, scope
-from rserpool.core.errors import ConfigurationError, WireError
+from rserpool.core.errors import CauseCode, ConfigurationError, WireError
 from rserpool.core.wire import enrp
 from rserpool.node.candidates import THIS_HOST, local_host_towards
 from rserpool.node.own_addresses import present_hosts
@@ -34,6 +34,7 @@ class Answer:
 
     @ivar ready: None while it has not said so.
     @ivar peers: the server identifiers of its peers.
+    @ivar refused: whether it has refused to answer us, for security reasons.
     """
 
     address: TransportAddress
@@ -41,6 +42,7 @@ class Answer:
     checksum: int | None = None
     ready: bool | None = None
     peers: tuple[int, ...] = ()
+    refused: bool = False
 
     @property
     def complete(self) -> bool:
@@ -77,10 +79,16 @@ class Asking(SctpHandler):
             case enrp.ListResponse(servers=servers, rejected=rejected):
                 registrar.ready = not rejected
                 registrar.peers = tuple(sorted(server.identifier for server in servers))
-        if registrar.complete:
+            case enrp.Error(causes=causes):
+                registrar.refused = any(cause.code == CauseCode.REJECTED_FOR_SECURITY for cause in causes)
+        if registrar.complete or registrar.refused:
             self.heard(association.peer)
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        registrar = self.registrars[association.peer]
+        if association.credentials is not None and not registrar.complete:
+            # TLS 1.3: whoever is nobody hears so when the handshake is over at its end.
+            registrar.refused = True
         self.heard(association.peer)
 
     def heard(self, address: TransportAddress) -> None:
