@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from rserpool.core import (
     CauseCode,
+    Connect,
     PolicyParameter,
     TcpTransport,
 )
+from rserpool.core.element import PoolElement
 from rserpool.core.element.events import RegistrationRefused
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
-from tests.core.element.stage import POOL, ROUND_ROBIN, SECOND, WEB, ElementTestCase
+from tests.core.element.stage import FIRST, POOL, ROUND_ROBIN, SECOND, WEB, ElementTestCase
 
 
 class RefusedTests(ElementTestCase):
@@ -99,3 +103,28 @@ class RefusedTests(ElementTestCase):
         self.assertEqual(second.element.user_transport.port, 81)
         self.refuse(CauseCode.INVALID_VALUES)
         self.assert_registered()
+
+
+class CauseTests(ElementTestCase):
+    """What a registrar says is told, and nothing that another answer said."""
+
+    def answer(self, *causes):
+        answer = asap.RegistrationResponse(POOL, 7, True, tuple(map(ErrorCause, causes)))
+        return self.events(self.element.receive("home", answer, self.now))
+
+    def test_a_refusal_without_a_cause(self):
+        """The one before had one: that is over."""
+        self.serve(identifier=7)
+        self.at_home()
+        self.answer(CauseCode.LACK_OF_RESOURCES)
+        self.pass_time(0.5)
+        self.assertEqual(self.answer(), [RegistrationRefused(POOL, 7, CauseCode.UNSPECIFIED)])
+
+    def test_a_registrar_that_is_only_slow_does_not_rest(self):
+        """The only one says nothing, again and again: it is dialled again at once. If it refuses, it rests."""
+        self.role = self.element = PoolElement([FIRST], profile=DEFAULT, random=Random(7))
+        self.serve(identifier=7)
+        for number in range(5):
+            self.assertEqual(len(self.sent(self.at_home(f"home {number}"), f"home {number}")), 1)
+            effects = self.pass_time(DEFAULT.t2_registration)
+            self.assertEqual([each.peer for each in effects if isinstance(each, Connect)], [FIRST])

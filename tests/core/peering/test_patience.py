@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import Connect, Notify
+from rserpool.core import Connect, Notify, SctpTransport
 from rserpool.core.peering.events import OutOfPlace, PeerLost
 from rserpool.core.profiles import RFC
 from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.parameters import DATA_ONLY
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, element, information, owned, place
 
 POOL = b"pool"
@@ -186,3 +188,28 @@ class ForgottenTests(SynchronousTestCase):
         self.assertEqual(dialled(), 1)
         hangs_up()
         self.assertEqual(dialled(), 0)
+
+
+class AdoptionTests(SynchronousTestCase):
+    """3.5.2: many elements are ours by a takeover: they are told one after the other."""
+
+    def test_one_after_the_other(self) -> None:
+        """The first at once, the others within supervision's share of the processor; so the next time, too."""
+        scope = PeeringStage()
+        for peer in (P, Q):
+            scope.ready(peer)
+            for identifier in range(1, 501):
+                at = SctpTransport(identifier, DATA_ONLY, (f"10.0.1.{peer & 0xFF}",))
+                scope.update(peer, b"%d" % peer, replace(owned(peer, identifier), asap_transport=at))
+            scope.lose(peer)
+            effects = scope.note(scope.enrp.connect_failed(place(peer), scope.now))
+            self.assertEqual(scope.elements(b"%d" % peer)[1], SERVER)
+            told = [self.asked(effects)] + [self.asked(scope.pass_time(0.25)) for _ in range(4)]
+            self.assertEqual(told[0], 1)
+            for count in told[1:4]:
+                self.assertIn(count, range(140, 170))
+            self.assertEqual(sum(told), 500)
+
+    def asked(self, effects: list[Any]) -> int:
+        """How many are dialled, to be told."""
+        return len([each for each in effects if isinstance(each, Connect) and each.channel == "asap"])

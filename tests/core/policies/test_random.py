@@ -96,6 +96,22 @@ class WeightedRandomTests(ChanceTests):
         chosen = [names(selection.select(3)) for _ in range(50)]
         self.assertTrue(all(each[0] == "A" and len(set(each)) == 3 for each in chosen))
 
+    def test_weights_in_one_bucket(self) -> None:
+        """2 to 3, and 5 to 7: those of as many bits are told apart as strictly as others."""
+        for weights in ((2, 3), (5, 7)):
+            members = named([(weights[0],)] * 5 + [(weights[1],)] * 5)
+            found = tally(filled("WRAND", members), 20000)
+            self.assert_shares(found, {name: float(weights[name > "E"]) for name in "ABCDEFGHIJ"})
+
+    def test_no_more_than_have_weight(self) -> None:
+        """However many others there are, and more are asked for."""
+        members = named([(0,)] * 20 + [(3,)] * 3)
+        for count in (2, 3, 4, 5, 23, 100):
+            for policy in ("WRAND", "RLU"):
+                values = members if policy == "WRAND" else named([(FULL_LOAD,)] * 20 + [(1,)] * 3)
+                chosen = names(filled(policy, values).select(count))
+                self.assertEqual((len(chosen), set(chosen) <= set("UVW")), (min(count, 3), True))
+
     def test_weight_0_is_never_selected(self) -> None:
         members = named([(0,), (1,), (0,)])
         selection = filled("WRAND", members)

@@ -58,6 +58,19 @@ class ResolutionTests(SynchronousTestCase):
         firsts = [self.stage.resolve("u", POOL, items=2).elements[0].identifier for _ in range(6)]
         self.assertEqual(firsts, [1, 2, 3, 1, 2, 3])
 
+    def test_how_far_the_addresses_reach_that_are_gone(self):
+        """A neighbour that only this host could use was in the pool, and is gone: who asks for one element is given
+        one, and no other counts as given."""
+        self.stage.up("here", host="127.0.0.1")
+        policy = "least-used-degradation:load=0,degradation=0.1"
+        for identifier in (1, 2):
+            self.stage.register("a", POOL, element(identifier, policy))
+        self.stage.register("here", POOL, element(3, policy, host="127.0.0.1"))
+        self.stage.tell("here", asap.Deregistration(POOL, 3))
+        firsts = [self.stage.resolve("u", POOL, items=1).elements[0].identifier for _ in range(4)]
+        self.assertEqual(firsts, [1, 2, 1, 2])
+        self.assertEqual(self.stage.registrar.handlespace.pools[POOL].scopes, {"global": 2})
+
     @rfc("5352", "3.3", "MUST also include a pool member")
     def test_policy_is_named(self):
         self.stage.register("a", POOL, element(1))

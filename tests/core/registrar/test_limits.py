@@ -11,6 +11,7 @@ from rserpool.core import (
     PolicyParameter,
     SctpTransport,
 )
+from rserpool.core.handlespace.limits import TokenBucket
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar import Limits
 from rserpool.core.wire import asap
@@ -119,3 +120,47 @@ class AnnouncementTests(SynchronousTestCase):
             stage.pass_time(stage.registrar.next_deadline() - stage.now)
         stage.pass_time(20)
         self.assertLessEqual(stage.registrar.next_deadline() - stage.now, 1.0)
+
+
+class BucketTests(SynchronousTestCase):
+    """So many events a second on average, and so many at once."""
+
+    def taken(self, bucket, now, tries=1000):
+        return sum(bucket.take(now) for _ in range(tries))
+
+    def test_silence_is_not_saved_up(self):
+        """After an hour there are no more at once than after a second."""
+        bucket = TokenBucket(20.0, 1000.0)
+        self.assertEqual(self.taken(bucket, 1000.0), 20)
+        self.assertEqual(self.taken(bucket, 1000.5), 10)
+        self.assertEqual(self.taken(bucket, 4600.0), 20)
+        self.assertEqual(self.taken(bucket, 4601.0), 20)
+
+    def test_another_most(self):
+        bucket = TokenBucket(2.0, 0.0, 64)
+        self.assertEqual(self.taken(bucket, 0.0), 64)
+        self.assertEqual(self.taken(bucket, 1.0), 2)
+        self.assertEqual(self.taken(bucket, 1000.0), 64)
+
+    def test_what_is_left_of_one_is_kept(self):
+        """Asked ten times a second, at three a second."""
+        bucket = TokenBucket(3.0, 0.0)
+        self.taken(bucket, 0.0)
+        self.assertEqual(sum(bucket.take(tenth / 10) for tenth in range(1, 101)), 30)
+
+    def test_reports(self):
+        """A user that was silent for long has no more reports than others."""
+        stage = RegistrarStage(keep_alives=False)
+        stage.up("a")
+        stage.up("u", host="10.0.0.9")
+        for identifier in range(1, 101):
+            stage.register("a", POOL, element(identifier, life=-1))
+        stage.pass_time(3600.0)
+        asked = [
+            message
+            for identifier in range(1, 101)
+            for message in stage.sent(
+                "a", stage.registrar.receive("u", asap.EndpointUnreachable(POOL, identifier), stage.now)
+            )
+        ]
+        self.assertEqual(len(asked), 20)

@@ -80,6 +80,19 @@ class TryingTests(Case):
         for pause in (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0):
             self.play(Attempt(ONE, 1.0), "refused", Report(ONE), Pause(pause), Ask(2.0, True), (ONE,))
 
+    def test_pauses(self) -> None:
+        """They grow as long as all fail; whoever begins anew, or asks again for a reason, begins with the first."""
+        round_ = (Ask(8.0, True), (ONE,), Attempt(ONE, 1.0), "refused", Report(ONE))
+        rules = replace(RULES, timeout=8.0, again=8.0)
+        for anew in (lambda: self.trying.begin(100.0), lambda: self.trying.ask_again()):
+            self.begin(rules)
+            self.play(Ask(8.0, False), (ONE,), Attempt(ONE, 1.0), "refused", Report(ONE), Pause(0.05))
+            self.play(*round_, Pause(0.1), *round_, Pause(0.2), *round_)
+            anew()
+            again = self.trying.next(self.now)
+            self.assertIsInstance(again, Ask)
+            self.play((ONE,), Attempt(ONE, 1.0), "refused", Report(ONE), Pause(0.05))
+
     def test_no_answer(self) -> None:
         """Without an answer those that are known are tried again; where none is known it is over."""
         for error in (NoRegistrar("none"), UnknownPool(b"pool")):
