@@ -73,30 +73,33 @@ class RegistrarSecurity:
             self._end()
             self._end = None
 
-    def open_in_the_clear(self, node: Node, handlespace: Handlespace, tcp: TransportAddress | None, most: int) -> None:
+    def open_in_the_clear(self, node: Node, registrar: Registrar, tcp: TransportAddress | None) -> None:
         """Open the ports in the clear beside those of TLS.
 
-        @param handlespace: the elements that may be dialled.
         @param tcp: where ASAP over TLS over TCP is served.
-        @param most: so many connections of one machine.
         @raise CannotListenError: if one is taken that is needed.
         """
         if self._secured is None:
             return
         asap, enrp = node.asap, node.channels.get("enrp")
+
+        def offered() -> bool:
+            return registrar.access.state is State.OFFERED
+
         if isinstance(enrp, NodeChannel):
             if self.offered:
-                enrp.open_in_the_clear(lambda peer: peer.port != ENRP_TLS_PORT)
+                enrp.open_in_the_clear(lambda peer: offered() and peer.port != ENRP_TLS_PORT)
             else:
                 self._refuse(node, enrp, refused_enrp(node.server), None)
         if self.offered:
-            # Elements come to us: those in the clear are dialled in the clear.
-            asap.open_in_the_clear(lambda peer: not _by_tls(handlespace, peer))
+            # Elements are dialled as they came.
+            asap.open_in_the_clear(lambda peer: offered() and not _by_tls(registrar.handlespace, peer))
         elif self._secured.current.plain_users:
             asap.open_in_the_clear(lambda peer: False)
         else:
             self._refuse(node, asap, refused_asap, tcp)
         if tcp is not None and (self.offered or self._secured.current.plain_users):
+            most = registrar.limits.connections_per_machine
             asap.listen_tcp(tcp.hosts[0], in_the_clear(tcp).port, most, clear=True)
 
     def _refuse(

@@ -220,8 +220,7 @@ class RegistrarService(Service):
         enrp = self._start_enrp() if self._peering else None
         if self._tcp:
             self._tcp_port = self._listen_tcp()
-        most = self.registrar.limits.connections_per_machine
-        self._security.open_in_the_clear(self.node, self.registrar.handlespace, self.tcp_address, most)
+        self._security.open_in_the_clear(self.node, self.registrar, self.tcp_address)
         if self._announce:
             self._start_announcing(endpoint)
         if self._tame_garbage:

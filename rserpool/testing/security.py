@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, datetime
 from functools import cache
 
+from rserpool.core.access import State
 from rserpool.security.following import Secured
 from rserpool.security.keys import Key, Keyring
 from rserpool.security.settings import Certificate, Security
@@ -21,12 +22,14 @@ class ScopeSecurity:
     Registrars and elements have keys, which depend on the seed; users have none, and check the certificate of the
     registrar. When somebody comes or goes every registrar hears of it, as it would by its files.
 
+    @ivar state: that of registrars that come from now on, or are changed.
     @ivar secured: what secures each process, by its name; its C{replace} changes that while the process runs.
     """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self.secured: dict[str, Secured] = {}
+        self.state = State.REQUIRED
         self._letters: dict[str, str] = {}
         self._known: dict[str, Key] = {}
 
@@ -51,6 +54,11 @@ class ScopeSecurity:
         self._known[f"{name}@{count}"] = self._key(f"{name}@{count}")
         self._tell()
         self.secured[name].replace(self._security(name))
+
+    def require(self) -> None:
+        """Every registrar is to require TLS from now on; each refuses that while anything would be lost."""
+        self.state = State.REQUIRED
+        self._tell()
 
     def revoke(self, name: str) -> None:
         """No registrar knows this key any more.
@@ -82,7 +90,14 @@ class ScopeSecurity:
         registrars, elements = (
             Keyring([key for key in others if self._letters[key.bearer] == each], own[0]) for each in "re"
         )
-        return Security(scope=SCOPE, server_ca=ca, registrars=registrars, elements=elements, certificate=certificate)
+        return Security(
+            state=self.state,
+            scope=SCOPE,
+            server_ca=ca,
+            registrars=registrars,
+            elements=elements,
+            certificate=certificate,
+        )
 
 
 @cache
