@@ -2,7 +2,7 @@
 
 C{python tests/run.py [--no-coverage] [--workers N] [NAME ...]}: a name is what trial takes (C{tests.core.wire},
 C{tests/test_package.py}); without one, every test runs but those of the lab (C{make lab}) and of the field (C{make
-field}), shared by two processes, and 200 seeds of the simulated cluster. Branch coverage is measured (but for the
+field}), shared by two processes, and 260 seeds of the simulated cluster. Branch coverage is measured (but for the
 seeds) if the coverage package is there, and no names are given.
 """
 
@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SLOW = 5.0
 """A test that takes as many seconds is named at the end."""
 SEEDS = 200
+SECURED = 60
 """So many runs of the simulated cluster are played when every test runs."""
 WORKERS = 2
 """So many processes share the tests when every test runs."""
@@ -162,10 +163,10 @@ def work(wire: Connection, place: str) -> None:
     wire.send((shown.getvalue(), result.counted()))
 
 
-def simulate(seeds: int) -> int:
+def simulate(seeds: int, *options: str) -> int:
     """Play the first seeds of the simulated cluster, without measuring coverage; returns how many failed."""
     print()
-    command = [sys.executable, "-m", "tests.simulation.run", "--seeds", str(seeds), "--workers", str(WORKERS)]
+    command = [sys.executable, "-m", "tests.simulation.run", "--seeds", str(seeds), "--workers", str(WORKERS), *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     played = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     print(played.stdout, end="")
@@ -219,8 +220,9 @@ def main(arguments: list[str]) -> int:
             print(f"{seconds:4.0f} s  {name}")
     if not options.names:
         # Each seed counts as one test.
-        unlucky = simulate(SEEDS)
-        count += Count(SEEDS - unlucky, unlucky)
+        for seeds, options in ((SEEDS, ()), (SECURED, ("--secured",))):
+            unlucky = simulate(seeds, *options)
+            count += Count(seeds - unlucky, unlucky)
     print(f"\n{count.passed} passed, {count.failed} failed, {count.skipped} skipped", flush=True)
     return 0 if count.passed and not count.failed else 1
 

@@ -21,10 +21,10 @@ class BufferedAssociation:
     """The queue of an association; see L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}."""
 
     encapsulated = True
-    credentials: Credentials = None
 
     __slots__ = (
-        "_closing", "_ended", "_lost", "_paused", "_queue", "buffered", "endpoint", "established", "outbound", "peer",
+        "_closing", "_ended", "_lost", "_paused", "_queue", "buffered", "credentials", "endpoint", "established",
+        "outbound", "peer",
     )  # fmt: skip
 
     def __init__(self, endpoint: SctpEndpoint[Any], peer: TransportAddress, outbound: bool) -> None:
@@ -32,6 +32,7 @@ class BufferedAssociation:
         self.peer = peer
         self.outbound = outbound
         self.established = False
+        self.credentials: Credentials = None
         self.buffered = 0
         self._queue: deque[tuple[bytes, int, int, bool]] = deque()
         self._paused = False

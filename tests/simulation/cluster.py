@@ -81,6 +81,10 @@ class Cluster(Scope):
         """Everybody who lives: registrars, then elements, then users."""
         return [process for process in (*self.registrars, *self.elements, *self.users) if process.alive]
 
+    def authorized(self, element: ElementProcess) -> bool:
+        """Whether an element may serve."""
+        return True
+
     def by_identifier(self, identifier: int) -> RegistrarProcess | None:
         """The living registrar with this server identifier."""
         return next((each for each in self.living if each.identifier == identifier), None)

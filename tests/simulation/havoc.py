@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -40,7 +41,7 @@ class Havoc:
         topology = dice.choices(("full", "star", "chain"), (4, 1, 1))[0]
         announcements = dice.random() < 0.25
         known = not announcements or dice.random() < 0.5
-        self.cluster = Cluster(
+        self.cluster = self._scope(
             seed,
             registrars,
             profile=self.profile,
@@ -63,6 +64,10 @@ class Havoc:
         self._undo: list[Any] = []
         self.quiet_since = 0.0
 
+    def _scope(self, *arguments: Any, **options: Any) -> Cluster:
+        """The scope in which it happens."""
+        return Cluster(*arguments, **options)
+
     def _plan(self, name: str) -> None:
         """What this element does when it is started next: it serves in any of the pools."""
         dice = self.dice
@@ -77,7 +82,12 @@ class Havoc:
     # Faults
 
     def _fault(self) -> None:
-        kinds = (
+        kinds = self._kinds()
+        self.dice.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]()
+
+    def _kinds(self) -> tuple[tuple[int, Callable[[], None]], ...]:
+        """What may happen, and how often."""
+        return (
             (6, self._kill_registrar),
             (1, self._kill_all_registrars),
             (3, self._power_off),
@@ -95,7 +105,6 @@ class Havoc:
             (2, self._change),
             (2, self._leave),
         )
-        self.dice.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])[0]()
 
     def _for_a_while(self, undo: Any, *arguments: Any) -> None:
         """The fault ends by itself, or when all are healed."""

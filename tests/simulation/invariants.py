@@ -18,7 +18,7 @@ def wanted(cluster: Cluster) -> dict[tuple[bytes, int], ElementProcess]:
     return {
         (handle, element.identifier(handle)): element
         for element in cluster.elements
-        if element.alive
+        if element.alive and cluster.authorized(element)
         for handle in element.pools
         if not isinstance(element.role.state_of(handle), registration.Refused) and not _disagrees(element, handle)
     }

@@ -23,9 +23,12 @@ class Report:
     trace: str
 
 
-def play(seed: int, keep_trace: bool = False) -> Report:
-    """Run one seed."""
-    run = Run(seed)
+def play(seed: int, keep_trace: bool = False, kind: type[Run] | None = None) -> Report:
+    """Run one seed.
+
+    @param kind: what is played, instead of a plain scope.
+    """
+    run = (kind or Run)(seed)
     cluster = run.cluster
     try:
         return run.report(keep_trace)

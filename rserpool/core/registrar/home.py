@@ -85,7 +85,8 @@ class Home:
         act = Act.REFUSED if causes else Act.REMOVED
         why = "" if rule.cause is None else rule.cause.sentence
         outcomes: list[Outcome] = [Send(client.association, response)]
-        outcomes += trail(act, client.standing, client.peer, message.handle, message.identifier, why)
+        if causes or element is not None:
+            outcomes += trail(act, client.standing, client.peer, message.handle, message.identifier, why)
         if element is not None and rule.allowed:
             if element.home != self._server:
                 # Its home may be dead: it becomes ours first, so that all peers let us remove it.
