@@ -220,8 +220,8 @@ def main(arguments: list[str]) -> int:
             print(f"{seconds:4.0f} s  {name}")
     if not options.names:
         # Each seed counts as one test.
-        for seeds, options in ((SEEDS, ()), (SECURED, ("--secured",))):
-            unlucky = simulate(seeds, *options)
+        for seeds, kinds in ((SEEDS, ()), (SECURED, ("--secured",))):
+            unlucky = simulate(seeds, *kinds)
             count += Count(seeds - unlucky, unlucky)
     print(f"\n{count.passed} passed, {count.failed} failed, {count.skipped} skipped", flush=True)
     return 0 if count.passed and not count.failed else 1
