@@ -16,7 +16,7 @@ from rserpool.core.errors import CauseCode, NoRegistrar, Rejected
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.reading import parse_transport_address
 from rserpool.node.candidates import REGISTRARS, THIS_HOST, local_hosts_towards, named_registrars
-from rserpool.node.neighbours import Answer, ask, on_this_host, reachable, scopes
+from rserpool.node.neighbours import Answer, ask, on_this_host, reachable, scopes, world
 from rserpool.node.securing import tls_of
 from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpStack
@@ -60,6 +60,10 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
         if stack is None:
             await opened.close()
     answered = _once([answer for answer in answers if answer.identifier is not None])
+    usual = [answer for answer in answered if not world(answer.address)]
+    if not named and usual:
+        # Somebody has given the others an address where nobody looks.
+        answered = usual
     shown = answers if named else answered
     for line in _json(shown) if options.json else [*_human(shown), *_remarks(answered, here=not named)]:
         print(line, file=out)
@@ -90,7 +94,12 @@ def _remarks(answered: Sequence[Answer], here: bool) -> list[str]:
     for other in others:
         sides = ("", "") if len(first) == len(other) == 1 else (" on one side", " on the other")
         remark = f"{_names(first)}{sides[0]} and {_names(other)}{sides[1]} do not know each other: these are two scopes"
-        pairs = ((one, another) for one in first for another in other if reachable(one.address, another.address))
+        pairs = (
+            (one, another)
+            for one in first
+            for another in other
+            if reachable(one.address, another.address) and world(one.address) == world(another.address)
+        )
         one, another = next(pairs, (None, None))
         if one and another:
             remark += f"; to join them, start 0x{another.identifier or 0:08x} with --peer {one.address}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from errno import EPIPE
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from rserpool.cli.options import OK, add_reporting_options, add_user_options, reporting, user_from
-from rserpool.cli.show import Lines, element_json, policy_name, row
+from rserpool.cli.show import Lines, element_json, nobody_reads, policy_name, row
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
 from rserpool.core.user.events import PoolChanged
@@ -19,6 +21,8 @@ from rserpool.core.wire.asap_users import fills_answer
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.service import PoolUserService
 
+LOOK = 0.5
+"""Seconds between two looks at whether somebody reads what is told."""
 SUMMARY = "print every change of a pool until it is interrupted (SIGINT), also before the pool exists"
 
 
@@ -92,8 +96,15 @@ async def run(
             if not ended.called:
                 ended.errback(Failure(error))
 
+    def look() -> None:
+        if nobody_reads(out) and not ended.called:
+            ended.errback(Failure(BrokenPipeError(EPIPE, "nobody reads what is told")))
+
+    looking = LoopingCall(look)
+    looking.clock = reactor
     service = reporting(reactor, options, user)
     service.startService()
+    looking.start(LOOK, now=False)
     subscription = user.subscribe(options.pool, changed)
     try:
         try:
@@ -104,6 +115,7 @@ async def run(
     except CancelledError:
         pass
     finally:
+        looking.stop()
         subscription.stop()
         await service.stopService()
     return OK

@@ -110,12 +110,17 @@ class Rejected(RSerPoolError):
 
 
 class UnknownPool(Rejected):
-    """No pool has this handle (cause 0x9)."""
+    """No pool has this handle (cause 0x9).
 
-    def __init__(self, handle: bytes) -> None:
-        super().__init__(
-            CauseCode.UNKNOWN_POOL_HANDLE, reason=f"no pool is named {handle.decode('utf-8', 'backslashreplace')!r}"
-        )
+    @ivar registrar: where the registrar is that says so; empty where that is not known.
+    """
+
+    def __init__(self, handle: bytes, registrar: str = "") -> None:
+        reason = f"no pool is named {handle.decode('utf-8', 'backslashreplace')!r}"
+        if registrar:
+            reason += f", says the registrar at {registrar}"
+        super().__init__(CauseCode.UNKNOWN_POOL_HANDLE, reason=reason)
+        self.registrar = registrar
         self.handle = handle
 
 

@@ -4,11 +4,23 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
+
+from rserpool.core.errors import ConfigurationError
+
+LONGEST: Final = 65_000
+"""Bytes of a pool handle for which there is room in a request, with an element beside it. A registrar may take less."""
 
 
 def handle_of(pool: bytes | str) -> bytes:
-    """The pool handle that a pool is named by; bytes of a command line that are not UTF-8 stand for themselves."""
-    return pool.encode("utf-8", "surrogateescape") if isinstance(pool, str) else pool
+    """The pool handle that a pool is named by; bytes of a command line that are not UTF-8 stand for themselves.
+
+    @raise ConfigurationError: if no message holds it.
+    """
+    handle = pool.encode("utf-8", "surrogateescape") if isinstance(pool, str) else pool
+    if len(handle) > LONGEST:
+        raise ConfigurationError(f"a pool's name of {len(handle)} bytes fits no message: {LONGEST} at most")
+    return handle
 
 
 def printable(text: str, most: int | None = 1000) -> str:

@@ -32,6 +32,8 @@ class ElementLog:
         match event:
             case events.Registered():
                 self._homes.answered()
+            case events.Left(handle=handle, never=False):
+                self._log.info("{pool}: left", pool=handle_text(handle))
             case events.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
                 self._log.warn(
                     "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rserpool.core.errors import CauseCode, Rejected, WireError
 from rserpool.core.policies import POLICIES
 from rserpool.core.wire.parameters import decode_policy
-from rserpool.core.wire.tlv import DCCP_TRANSPORT, POLICY, UDP_LITE_TRANSPORT
+from rserpool.core.wire.tlv import DCCP_TRANSPORT, POLICY, POOL_HANDLE, UDP_LITE_TRANSPORT
 
 _HEADER = 4
 _TRANSPORTS = range(DCCP_TRANSPORT, UDP_LITE_TRANSPORT + 1)
@@ -34,6 +34,8 @@ def refusal(cause: int, information: bytes = b"", secured: bool = False) -> Reje
             f"{CauseCode.INVALID_VALUES.sentence} in the transport: its addresses must be those from which the element "
             "reaches the registrar"
         )
+    elif cause == CauseCode.INVALID_VALUES and int.from_bytes(information[:2], "big") == POOL_HANDLE:
+        reason = f"{CauseCode.INVALID_VALUES.sentence}: the pool's name is empty, or longer than it may be there"
     return Rejected(cause, information, reason)
 
 

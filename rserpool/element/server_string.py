@@ -43,7 +43,6 @@ def server_endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolServe
     """The endpoint that the parts of a string describe.
 
     @raise ConfigurationError: with a sentence that names what is wrong.
-    @raise ValueError: of Twisted, if it does not know the inner endpoint.
     """
     pool, inner, keywords = _inner(args, keywords)
     options: dict[str, Any] = lent_by(reactor)
@@ -59,7 +58,12 @@ def server_endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolServe
             f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; choose from {', '.join(_KEYWORDS)}, "
             r"and escape the colons in a value: policy=weighted-round-robin\:weight=5"
         )
-    return PoolServerEndpoint(reactor, serverFromString(reactor, inner), pool, **options)
+    try:
+        return PoolServerEndpoint(reactor, serverFromString(reactor, inner), pool, **options)
+    except (ValueError, TypeError, LookupError, OSError) as error:
+        raise ConfigurationError(
+            rf"rserpool:{pool}: {inner!r} is no endpoint to listen on, as tcp\:0 and sctp\:0 are: {error}"
+        ) from None
 
 
 def _inner(args: tuple[str, ...], keywords: dict[str, str]) -> tuple[str, str, dict[str, str]]:

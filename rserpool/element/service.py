@@ -336,7 +336,6 @@ class PoolElementService(Service):
                 if handle in self._registered:
                     self._registered.pop(handle).errback(error)
             case events.Left(handle=handle):
-                self._log.info("{pool}: left", pool=handle_text(handle))
                 self._registered.pop(handle, None)
                 left = self._left.pop(handle, None)
                 if left is not None and not left.called:

@@ -47,13 +47,13 @@ class Resolver:
         @param patience: seconds to wait for a pool that is unknown (for one that was never known 5 at most).
         @raise PoolNameError: if there are none; see L{rserpool.names.errors}.
         """
-        future = self.asker.resolve(handle_of(pool), timeout=timeout, fresh=fresh, patience=patience)
-        try:
-            with name_errors():
+        with name_errors():
+            future = self.asker.resolve(handle_of(pool), timeout=timeout, fresh=fresh, patience=patience)
+            try:
                 return future.result()
-        finally:
-            # Whoever was interrupted waits no more.
-            future.cancel()
+            finally:
+                # Whoever was interrupted waits no more.
+                future.cancel()
 
     def getaddrinfo(
         self,

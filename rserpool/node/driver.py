@@ -24,10 +24,9 @@ from rserpool.core.effects import (
     Send,
     StopConnecting,
 )
-from rserpool.core.errors import CauseCode, WireError
+from rserpool.core.errors import WireError
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
-from rserpool.core.wire.tlv import LONGEST_INFORMATION, POOL_HANDLE, parameter, whole
 from rserpool.node.loop import Carrier, Loop, Timer
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.strangers import Announcers, Strangers
@@ -127,10 +126,11 @@ class Channel:
                     del self._present[place]
 
     def does_not_fit(self, carrier: Carrier, message: Any, error: ValueError) -> None:
-        """A message cannot be encoded: the peer asked with a pool handle so long that no answer can hold it."""
-        self.strangers.came(carrier, f"a question whose answer fits no message: {error}")
-        offending = whole(parameter(POOL_HANDLE, getattr(message, "handle", b"")[:LONGEST_INFORMATION]))
-        self._report(carrier, 0, (ErrorCause(CauseCode.INVALID_VALUES, offending),))
+        """A message cannot be encoded: a pool handle is too long for it. The peer has asked, or it is ours."""
+        if self.refuse is None:
+            self.driver.log.warn("{what} is not sent: {error}", what=type(message).__name__, error=error)
+            return
+        self._report(carrier, 0, (self.strangers.too_long(carrier, getattr(message, "handle", b""), error),))
 
     # What happens
 

@@ -136,6 +136,12 @@ def on_this_host() -> list[TransportAddress]:
     return [TransportAddress((host,), ENRP_PORT, udp) for host, udp in dict.fromkeys(found)]
 
 
+def world(address: TransportAddress) -> str:
+    """An address of loopback beside 127.0.0.1 is a world of its own: that address; all others are one, empty."""
+    apart = only_this_host(address.hosts) and not {THIS_HOST, "::1"}.intersection(address.hosts)
+    return address.hosts[0] if apart else ""
+
+
 def beside(own: TransportAddress) -> list[TransportAddress]:
     """Where other registrars of this host may be, for one that has these addresses. An address of loopback beside
     127.0.0.1 is a world of its own."""

@@ -4,6 +4,9 @@ looked at of what anybody may announce by multicast."""
 from __future__ import annotations
 
 from rserpool.core.admission import Rate
+from rserpool.core.errors import CauseCode
+from rserpool.core.wire.causes import ErrorCause
+from rserpool.core.wire.tlv import LONGEST_INFORMATION, POOL_HANDLE, parameter, whole
 from rserpool.node.loop import Carrier, Log
 
 MOST = 100
@@ -30,6 +33,11 @@ class Strangers:
         elif count == MOST:
             self._log.warn("{peer} sent garbage {count} times: closed", peer=str(carrier.peer), count=count)
             carrier.abort()
+
+    def too_long(self, carrier: Carrier, handle: bytes, error: ValueError) -> ErrorCause:
+        """A question came with so long a pool handle that no answer can hold it; what is to be reported."""
+        self.came(carrier, f"a question whose answer fits no message: {error}")
+        return ErrorCause(CauseCode.INVALID_VALUES, whole(parameter(POOL_HANDLE, handle[:LONGEST_INFORMATION])))
 
     def forget(self, carrier: Carrier) -> None:
         """It is gone."""

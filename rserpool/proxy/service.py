@@ -142,10 +142,11 @@ class ProxyService(Service):
         self._clients.abort()
 
     def _changed(self, change: PoolChanged) -> None:
-        count = len(change.elements or ())
-        self._lines.info(
-            "changes of the pool", "pool {pool} has {count} elements", pool=handle_text(change.handle), count=count
-        )
+        pool, count = handle_text(change.handle), len(change.elements or ())
+        if change.elements is None:
+            self._lines.warn("changes of the pool", "no pool is named {pool} now: clients wait for it", pool=pool)
+            return
+        self._lines.info("changes of the pool", "pool {pool} has {count} elements", pool=pool, count=count)
         if count:
             self._clients.pool_is_back()
 

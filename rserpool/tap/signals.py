@@ -1,4 +1,7 @@
-"""What SIGHUP and SIGUSR1 do to a process of twistd: load anew what can be, and tell what was done; neither ends it."""
+"""What signals do to a process of twistd: SIGHUP and SIGUSR1 have it load anew and tell, and end nothing.
+
+One that asks it to end while it ends already makes it hurry, as far as it can.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,14 @@ _log = Logger()
 class Signals:
     """Those of one process.
 
-    @param service: what runs; each service in it may have C{reload()}, and C{counters}.
+    @param service: what runs; each service in it may have C{reload()}, C{counters}, and C{hurry()}.
     """
 
     def __init__(self, name: str, service: Any) -> None:
         self._name = name
         self._service = service
         self._before: dict[int, Any] = {}
+        self._ending = False
 
     def take(self, reactor: Any) -> None:
         """From now on they come here. SIGHUP that is ignored from the start (as C{nohup} does it) stays so."""
@@ -36,6 +40,34 @@ class Signals:
             except ValueError:
                 # Not in the main thread: nobody will send them here.
                 return
+        reactor.addSystemEventTrigger("before", "shutdown", self._ends)
+        # The reactor takes those that end it when it begins to run.
+        reactor.callWhenRunning(reactor.callLater, 0, self._take_ends, reactor)
+
+    def _take_ends(self, reactor: ReactorBase) -> None:
+        for what in ("SIGINT", "SIGTERM"):
+            before = signal.getsignal(getattr(signal, what))
+            if callable(before) and before is not signal.default_int_handler:
+                signal.signal(getattr(signal, what), self._once(reactor, before))
+
+    def _once(self, reactor: ReactorBase, first: Callable[..., Any]) -> Callable[[int, Any], None]:
+        def handle(number: int, frame: Any) -> None:
+            if self._ending:
+                reactor.callFromThread(self.hurry)
+            else:
+                first(number, frame)
+
+        return handle
+
+    def _ends(self) -> None:
+        self._ending = True
+
+    def hurry(self) -> None:
+        """Somebody asks for the end once more."""
+        _log.info("{name}: it is ending already", name=self._name)
+        for each in services_in(self._service):
+            if hasattr(each, "hurry"):
+                each.hurry()
 
     def give_back(self) -> None:
         """What was before is again; but who was killed by them still is not."""

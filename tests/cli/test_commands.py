@@ -123,7 +123,9 @@ class ResolveTests(CommandCase):
         """Exit code 3."""
         with self.assertRaises(UnknownPool) as raised:
             self.scope.result(self.start(resolve, "größe"))
-        self.assertEqual(explain(raised.exception), (3, "no pool is named 'größe' (cause 0x9)"))
+        self.assertEqual(
+            explain(raised.exception), (3, "no pool is named 'größe', says the registrar at 10.0.0.1:3863 (cause 0x9)")
+        )
         self.assertEqual(self.lines(), [])
         self.assertFalse(self.user.running)
 

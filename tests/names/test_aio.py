@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.names.loopback import LoopbackCase
 
 ALONE = """
@@ -64,10 +66,11 @@ class AsyncioTests(LoopbackCase):
         """Without any reactor: streams with failover, addresses, errors."""
         await self.dead()
         await self.server(b"living")
+        said = [re.sub(", says the .*", "", line) for line in await self.run_program(ALONE)]
         self.assertEqual(
-            ["2", "living", "living", "living", "NameUnknown no pool is named 'nothing' (cause 0x9)",
-             "NameUnknown no pool is named 'dead' (cause 0x9)", "False"],
-            await self.run_program(ALONE),
+            ["2", "living", "living", "living", "NameUnknown no pool is named 'nothing'",
+             "NameUnknown no pool is named 'dead'", "False"],
+            said,
         )  # fmt: skip
 
     async def test_beside_twisted(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import TransportAddress
-from rserpool.node.neighbours import Answer, beside, on_this_host, scopes
+from rserpool.node.neighbours import Answer, beside, on_this_host, scopes, world
 
 
 def answer(identifier: int | None, *peers: int) -> Answer:
@@ -30,6 +30,16 @@ class NeighbourTests(SynchronousTestCase):
         """127.0.0.1 comes first, at each UDP port of registrars."""
         first = [TransportAddress(("127.0.0.1",), 9901, udp) for udp in range(9899, 9891, -1)]
         self.assertEqual(first, on_this_host()[:8])
+
+    def test_worlds(self) -> None:
+        """Only addresses of loopback beside 127.0.0.1 are worlds of their own."""
+        for hosts, expected in (
+            (("127.0.0.1",), ""),
+            (("::1",), ""),
+            (("192.0.2.1", "127.0.0.7"), ""),
+            (("127.0.0.7",), "127.0.0.7"),
+        ):
+            self.assertEqual(expected, world(TransportAddress(hosts, 9901)))
 
     def test_beside(self) -> None:
         """A registrar does not look at its own place, and one at an address of loopback of its own at no other."""

@@ -11,6 +11,35 @@ from tests.processes.harness import ProcessTests
 class SignalTests(ProcessTests):
     """In the foreground."""
 
+    async def test_twice(self) -> None:
+        """Who asks for the end while it ends already is told so: an element finishes, a proxy hurries."""
+        registrar = await self.registrar()
+        element = self.element(registrar, "--grace", "50")
+        port = int((await element.says(r"serves at \S+ port (\d+)"))[1])
+        await element.says("registered as")
+        listen = ("--listen", "tcp:0:interface=127.0.0.1", "--grace", "50")
+        proxy = self.twistd("rserpool-proxy", "--pool", "pool", "--registrar", registrar.text, *listen)
+        front = int((await proxy.says(r"relays tcp 127\.0\.0\.1:(\d+) to pool pool"))[1])
+        clients = [await self.client("127.0.0.1", where) for where in (port, front)]
+        for client in clients:
+            client.transport.write(b"begin\n")
+            await client.gets(b"begun\n")
+        proxy.signal("TERM")
+        await proxy.says("waiting for 1 connections")
+        proxy.signal("TERM")
+        await proxy.says("rserpool-proxy: it is ending already")
+        await clients[1].lost
+        element.signal("INT")
+        await element.says("pool: left")
+        element.signal("TERM")
+        await element.says("it is ending already")
+        self.assertTrue(clients[0].open)
+        clients[0].transport.write(b"end\n")
+        clients[0].transport.loseConnection()
+        for process in (proxy, element):
+            self.assertIn(await process.ended, (0, -signal.SIGTERM, -signal.SIGINT))
+        self.no_traceback(proxy, element)
+
     async def test_live_on(self) -> None:
         registrar = await self.registrar()
         keys = Path(self.mktemp()).absolute()

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.endpoints import TCP4ClientEndpoint, serverFromString
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -51,6 +52,14 @@ class ServiceTests(SynchronousTestCase):
     def accepted(self) -> dict[int, int]:
         """How many connections each element has accepted."""
         return {number: len(server.connections) for number, server in self.scope.servers.items()}
+
+    def test_unknown_pool(self) -> None:
+        """That there is no such pool is told at the start."""
+        with capturedLogs() as logs:
+            self.proxy()
+            self.scope.advance(1.0)
+        told = [formatEvent(event) for event in logs if event["log_level"] is LogLevel.warn]
+        self.assertEqual(["no pool is named pool now: clients wait for it"], told)
 
     def test_half_closed(self) -> None:
         """What one side has closed ends when nothing has come from the other for a while."""

@@ -63,9 +63,13 @@ class RegistrationWarned:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The element is not in the pool any more, as it wanted."""
+    """The element is not in the pool any more, as it wanted.
+
+    @ivar never: whether it never was.
+    """
 
     handle: bytes
+    never: bool = False
 
 
 @dataclass(frozen=True, slots=True)

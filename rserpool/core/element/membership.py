@@ -171,7 +171,7 @@ class Membership:
             case Action.TELL_UNANSWERED, _:
                 return [Notify(RegistrationUnanswered(handle, identifier, self._unanswered))]
             case Action.TELL_LEFT, _:
-                return [Notify(Left(handle))]
+                return [Notify(Left(handle, never=self._granted is None))]
         return []
 
 

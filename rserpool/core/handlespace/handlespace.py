@@ -16,8 +16,10 @@ from rserpool.core.handlespace.pool import Pool
 from rserpool.core.policies import POLICIES, Policy
 from rserpool.core.policies.table import opaque
 from rserpool.core.wire.parameters import OpaqueTransport, PoolElementParameter, encode_policy, encode_pool_element
+from rserpool.core.wire.tlv import whole
 
 LARGEST = 32_768
+_QUOTED = 1_024
 """So many bytes may an element and its pool handle have (a bit less counts): it fits any message about elements, also
 beside what is in an ENRP_HANDLE_TABLE_RESPONSE already."""
 
@@ -80,13 +82,13 @@ class Handlespace:
             room is left for ours.
         @return: what happened; an element that registers again stays the same object.
         @raise Rejected: with cause 0x3 if the policy is unknown or its values are cut short, and with 0x5, 0x7 or 0x8
-            if it does not agree with the pool; with 0x6 if it is longer than L{LARGEST}, or past one of the limits;
+            if it does not agree with the pool; with 0x3 if it is longer than L{LARGEST}, with 0x6 past a limit;
             nothing has changed then.
         @raise ValueError: if the parameter cannot be encoded.
         """
         length = _length(handle, parameter)
         if length > LARGEST:
-            raise Rejected(CauseCode.LACK_OF_RESOURCES)
+            raise _too_long(parameter)
         pool = self.pools.get(handle)
         present = None if pool is None else pool.elements.get(parameter.identifier)
         if present is None:
@@ -222,6 +224,15 @@ def _length(handle: bytes, parameter: PoolElementParameter) -> int:
     if control is not None:
         length += 20 * len(control.addresses)
     return length + len(transport.data) if isinstance(transport, OpaqueTransport) else length
+
+
+def _too_long(parameter: PoolElementParameter) -> Rejected:
+    """Not for now: it does not become shorter."""
+    try:
+        tlv = encode_pool_element(parameter)
+    except ValueError:
+        tlv = b""
+    return Rejected(CauseCode.INVALID_VALUES, whole(tlv[:_QUOTED]))
 
 
 def _policy(parameter: PoolElementParameter, others: bool) -> Policy:

@@ -29,7 +29,11 @@ from rserpool.core.wire.parameters import (
     encode_pool_element,
     pool_handle,
 )
+from rserpool.core.wire.tlv import whole
 from rserpool.core.wire.transports import encode_transport
+
+_ROOM = 65_400
+"""Bytes that handle and quotation have in a refusal together."""
 
 
 class Home:
@@ -191,7 +195,8 @@ class Home:
         parameter = message.element
         authority.speaks_for_elements(client, message.handle).demand()
         if len(message.handle) > self._limits.handle_length:
-            raise Rejected(CauseCode.LACK_OF_RESOURCES)
+            # Not for now: it does not become shorter.
+            raise Rejected(CauseCode.INVALID_VALUES, pool_handle(message.handle))
         if not message.handle:
             raise Rejected(CauseCode.INVALID_VALUES, pool_handle(message.handle))
         if not parameter.identifier or parameter.life == 0 or parameter.life < -1:
@@ -209,7 +214,9 @@ class Home:
 
 def _refusal(client: Client, message: asap.Registration, error: Rejected) -> list[Effect]:
     # The TLV itself: its padding is the cause's.
-    causes = (ErrorCause(error.cause, error.information[: int.from_bytes(error.information[2:4], "big")]),)
+    information = error.information[: int.from_bytes(error.information[2:4], "big")]
+    room = max(0, _ROOM - len(message.handle))
+    causes = (ErrorCause(error.cause, information if len(information) <= room else whole(information[:room])),)
     handle, identifier = message.handle, message.element.identifier
     response = asap.RegistrationResponse(handle, identifier, True, causes)
     refused = trail(Act.REFUSED, client.standing, client.peer, handle, identifier, str(error))

@@ -208,7 +208,7 @@ class Resolution:
         error: RSerPoolError = self._none("no registrar answered in time")
         if question.pause:
             lack = Rejected(CauseCode.LACK_OF_RESOURCES, question.information)
-            error = UnknownPool(handle) if question.unknown else lack
+            error = UnknownPool(handle, str(self._hunt.address or "")) if question.unknown else lack
         return [Notify(ResolutionFailed(request, handle, error))]
 
     def _unanswered(self, handle: bytes, now: float) -> list[Effect]:
@@ -288,9 +288,10 @@ class Resolution:
         effects: list[Effect] = []
         if question is not None:
             self._questions.unsent(handle)
-            effects += (
-                self._questions.unknown(handle, now) if unknown else self._questions.fail(handle, Rejected(cause))
-            )
+            if unknown:
+                effects += self._questions.unknown(handle, str(self._hunt.address or ""), now)
+            else:
+                effects += self._questions.fail(handle, Rejected(cause))
         watched = self._watched.get(handle)
         if watched is not None:
             # 2.2.5: no updates follow a negative response: ask again until the pool exists.

@@ -54,11 +54,14 @@ class Questions(dict[bytes, Question]):
             self.take(handle, request)
         return [Notify(self._cache.answer(request, handle, waiting.items, now)) for request, waiting in content]
 
-    def unknown(self, handle: bytes, now: float) -> list[Effect]:
-        """There is no such pool. Its only element may be about to come again: who has patience waits for it."""
+    def unknown(self, handle: bytes, registrar: str, now: float) -> list[Effect]:
+        """There is no such pool. Its only element may be about to come again: who has patience waits for it.
+
+        @param registrar: where the one is that says so.
+        """
         question = self[handle]
         gone = [request for request, waiting in question.requests.items() if waiting.until <= now]
-        effects = self.fail(handle, UnknownPool(handle), gone)
+        effects = self.fail(handle, UnknownPool(handle, registrar), gone)
         question.unknown = bool(question.requests)
         if question.requests:
             for request, waiting in question.requests.items():

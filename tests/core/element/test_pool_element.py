@@ -207,7 +207,7 @@ class LeavingTests(ElementTestCase):
 
     def test_what_was_never_registered_leaves_at_once(self):
         self.serve()
-        self.assertEqual(self.events(self.element.leave(POOL, self.now)), [Left(POOL)])
+        self.assertEqual(self.events(self.element.leave(POOL, self.now)), [Left(POOL, never=True)])
         self.assertEqual(self.element.tick(self.now), [StopConnecting(FIRST), StopConnecting(SECOND)])
 
     @rfc("5352", "3.2", "SHOULD restart the de-registration procedure")

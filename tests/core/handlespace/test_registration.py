@@ -196,7 +196,7 @@ class RejectionTests(SynchronousTestCase):
             (bytes(LARGEST), parameter()),
         ):
             error = self.assertRaises(Rejected, self.space.register, handle, element)
-            self.assertEqual(error.cause, CauseCode.LACK_OF_RESOURCES)
+            self.assertEqual(error.cause, CauseCode.INVALID_VALUES)
         registered = self.space.register(b"new", parameter(transport=OpaqueTransport(bytes(LARGEST - 200)))).element
         self.assertLess(len(registered.wire), LARGEST + 200)
         self.assertEqual(len(self.space), 2)

@@ -34,10 +34,10 @@ class LimitTests(SynchronousTestCase):
         stage.up("a")
         return stage
 
-    def refused(self, stage, handle, parameter):
+    def refused(self, stage, handle, parameter, cause=CauseCode.LACK_OF_RESOURCES):
         [answer] = stage.register("a", handle, parameter)
         self.assertTrue(answer.rejected)
-        self.assertEqual(causes(answer), [CauseCode.LACK_OF_RESOURCES])
+        self.assertEqual(causes(answer), [cause])
 
     def test_pools(self):
         stage = self.stage(pools=2)
@@ -63,16 +63,29 @@ class LimitTests(SynchronousTestCase):
         self.assertFalse(answer.rejected)
 
     def test_length_of_a_handle(self):
+        """For good: it does not become shorter."""
         stage = self.stage(handle_length=4)
-        self.refused(stage, b"12345", element(1))
+        self.refused(stage, b"12345", element(1), CauseCode.INVALID_VALUES)
+        self.refused(self.stage(), bytes(65_000), element(1), CauseCode.INVALID_VALUES)
 
     def test_length_of_an_element(self):
         """One that registrars could not tell each other about is refused, whatever makes it long."""
         stage = self.stage()
-        self.refused(stage, POOL, replace(element(1), policy=PolicyParameter(1, bytes(40_000))))
-        self.refused(stage, POOL, replace(element(1), policy=PolicyParameter(1, bytes(65_300))))
-        self.refused(stage, POOL, replace(element(1), user_transport=OpaqueTransport(bytes(65_400))))
-        self.refused(stage, POOL, replace(element(1), user_transport=SctpTransport(1, 0, ("10.0.0.1",) * 8000)))
+        self.refused(
+            stage, POOL, replace(element(1), policy=PolicyParameter(1, bytes(40_000))), CauseCode.INVALID_VALUES
+        )
+        self.refused(
+            stage, POOL, replace(element(1), policy=PolicyParameter(1, bytes(65_300))), CauseCode.INVALID_VALUES
+        )
+        self.refused(
+            stage, POOL, replace(element(1), user_transport=OpaqueTransport(bytes(65_400))), CauseCode.INVALID_VALUES
+        )
+        self.refused(
+            stage,
+            POOL,
+            replace(element(1), user_transport=SctpTransport(1, 0, ("10.0.0.1",) * 8000)),
+            CauseCode.INVALID_VALUES,
+        )
 
     def test_requests_a_second(self):
         stage = self.stage(requests_per_second=5)
