@@ -31,13 +31,19 @@ class Pools:
     @param registrars: without a user, where registrars serve ASAP over TCP, each C{HOST:PORT}; by default port 3863 of
         this host.
     @param profile: without a user, the timers.
+    @param security: without a user, what secures it: a directory, for example; by default what the environment says.
     @raise ConfigurationError: if one of these is wrong.
     """
 
     def __init__(
-        self, user: PoolUserService | None = None, *, registrars: Sequence[str] = (), profile: str = "default"
+        self,
+        user: PoolUserService | None = None,
+        *,
+        registrars: Sequence[str] = (),
+        profile: str = "default",
+        security: str | None = None,
     ) -> None:
-        self._source: Any = resolver(registrars, profile).asker if user is None else user
+        self._source: Any = resolver(registrars, profile, security).asker if user is None else user
         self._user = user
 
     def resolve(
@@ -142,14 +148,27 @@ def _closing(writer: asyncio.StreamWriter) -> Callable[[], bool]:
 
 
 async def getaddrinfo(
-    pool: bytes | str, port: object = None, *, registrars: Sequence[str] = (), profile: str = "default", **options: Any
+    pool: bytes | str,
+    port: object = None,
+    *,
+    registrars: Sequence[str] = (),
+    profile: str = "default",
+    security: str | None = None,
+    **options: Any,
 ) -> list[AddressInfo]:
     """L{Pools.getaddrinfo} without a L{PoolUserService}."""
-    return await Pools(registrars=registrars, profile=profile).getaddrinfo(pool, port, **options)
+    pools = Pools(registrars=registrars, profile=profile, security=security)
+    return await pools.getaddrinfo(pool, port, **options)
 
 
 async def open_connection(
-    pool: bytes | str, *, registrars: Sequence[str] = (), profile: str = "default", **options: Any
+    pool: bytes | str,
+    *,
+    registrars: Sequence[str] = (),
+    profile: str = "default",
+    security: str | None = None,
+    **options: Any,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """L{Pools.open_connection} without a L{PoolUserService}."""
-    return await Pools(registrars=registrars, profile=profile).open_connection(pool, **options)
+    pools = Pools(registrars=registrars, profile=profile, security=security)
+    return await pools.open_connection(pool, **options)

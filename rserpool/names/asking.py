@@ -24,7 +24,9 @@ from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.node.driver import Driver
+from rserpool.node.securing import over_tls_of, registrars_by
 from rserpool.node.threads import ThreadChannel, ThreadLoop
+from rserpool.security.following import Secured
 
 IDLE = 10.0
 """Seconds without a question after which the thread ends, and with it the connection to the registrar."""
@@ -41,10 +43,16 @@ class Asker:
 
     @param registrars: where registrars are, each with C{protocol="tcp"}.
     @param profile: the timers.
+    @param secured: what secures it, for it alone; None where nothing does.
     """
 
-    def __init__(self, registrars: Sequence[TransportAddress], profile: Profile) -> None:
-        self._registrars = tuple(registrars)
+    def __init__(
+        self, registrars: Sequence[TransportAddress], profile: Profile, secured: Secured | None = None
+    ) -> None:
+        self._registrars = registrars_by(registrars, secured)
+        self._secured = secured
+        # Now, so that a mistake is told to who makes it.
+        self._secure = None if secured is None else over_tls_of(secured)
         self.profile = profile
         self._begin()
         _every.add(self)
@@ -53,6 +61,7 @@ class Asker:
         """Know nothing; also in the child of a fork, which has none of its parent's threads."""
         random = Random(SystemRandom().getrandbits(128))
         self._role = PoolUser(self._registrars, profile=self.profile, random=random, protocol="tcp")
+        self._role.secured = self._secured is not None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: ThreadLoop | None = None
@@ -131,7 +140,7 @@ class Asker:
 
     def _run(self, loop: ThreadLoop) -> None:
         driver = Driver(loop, self._role, self._notified)
-        channel = driver.channels["asap"] = ThreadChannel(driver, loop, self._role)
+        channel = driver.channels["asap"] = ThreadChannel(driver, loop, self._role, self._secure)
         self._last_used = loop.now()
         try:
             while self._turn(loop, driver, channel):

@@ -24,6 +24,7 @@ from rserpool.names.errors import name_errors
 from rserpool.names.over_tcp import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.node.candidates import registrars_from
+from rserpool.node.securing import SecurityOption, secured_from
 
 
 class Resolver:
@@ -31,11 +32,15 @@ class Resolver:
 
     @param registrars: where registrars serve ASAP over TCP, each C{HOST:PORT}; by default port 3863 of this host.
     @param profile: the timers: C{fast}, C{default} or C{rfc}.
+    @param security: what secures it: a directory, for example; by default what the environment says.
     @raise ConfigurationError: if one of these is wrong.
     """
 
-    def __init__(self, registrars: Sequence[str] = (), profile: str = "default") -> None:
-        self.asker = Asker(registrars_from(registrars, "tcp"), profile_named(profile))
+    def __init__(
+        self, registrars: Sequence[str] = (), profile: str = "default", security: SecurityOption = None
+    ) -> None:
+        secured = secured_from(security, shared=False)
+        self.asker = Asker(registrars_from(registrars, "tcp"), profile_named(profile), secured)
 
     def resolve(
         self, pool: bytes | str, *, timeout: float | None = None, fresh: bool = False, patience: float = 0.0
@@ -158,20 +163,20 @@ def _closed(connection: socket.socket) -> Callable[[], bool]:
     return closed
 
 
-_resolvers: dict[tuple[tuple[TransportAddress, ...], str], Resolver] = {}
+_resolvers: dict[tuple[tuple[TransportAddress, ...], str, str | None], Resolver] = {}
 _lock = threading.Lock()
 
 
-def resolver(registrars: Sequence[str] = (), profile: str = "default") -> Resolver:
-    """The one resolver of this process for these registrars and timers.
+def resolver(registrars: Sequence[str] = (), profile: str = "default", security: str | None = None) -> Resolver:
+    """The one resolver of this process for these registrars and timers, secured by this.
 
     @raise ConfigurationError: if one of these is wrong.
     """
-    key = (registrars_from(registrars, "tcp"), profile)
+    key = (registrars_from(registrars, "tcp"), profile, security)
     with _lock:
         found = _resolvers.get(key)
         if found is None:
-            found = _resolvers[key] = Resolver(registrars, profile)
+            found = _resolvers[key] = Resolver(registrars, profile, security)
         return found
 
 
@@ -185,10 +190,12 @@ def getaddrinfo(
     *,
     registrars: Sequence[str] = (),
     profile: str = "default",
+    security: str | None = None,
     timeout: float | None = None,
 ) -> list[AddressInfo]:
     """L{Resolver.getaddrinfo} of the one resolver for these registrars and timers."""
-    return resolver(registrars, profile).getaddrinfo(pool, port, family, type, proto, flags, timeout=timeout)
+    asked = resolver(registrars, profile, security)
+    return asked.getaddrinfo(pool, port, family, type, proto, flags, timeout=timeout)
 
 
 def create_connection(
@@ -197,7 +204,8 @@ def create_connection(
     *,
     registrars: Sequence[str] = (),
     profile: str = "default",
+    security: str | None = None,
     attempt: float | None = None,
 ) -> socket.socket:
     """L{Resolver.create_connection} of the one resolver for these registrars and timers."""
-    return resolver(registrars, profile).create_connection(pool, timeout, attempt=attempt)
+    return resolver(registrars, profile, security).create_connection(pool, timeout, attempt=attempt)

@@ -47,7 +47,11 @@ class _Accepting(ServerFactory):
 
     def stopFactory(self) -> None:
         for connection in tuple(self._connections):
-            connection.close()
+            if connection.established:
+                connection.close()
+            else:
+                # In its handshake nobody has anything to say any more.
+                connection.abort()
 
     def _gone(self, connection: AsapTcpProtocol) -> None:
         del self._connections[connection]

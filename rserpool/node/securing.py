@@ -14,6 +14,7 @@ from rserpool.security.settings import Security
 from rserpool.security.text import named_security, secured_by
 
 if TYPE_CHECKING:
+    from rserpool.node.threads import Secure
     from rserpool.node.tls import Tls
 
 SecurityOption: TypeAlias = Secured | Security | str | Path | bool | None
@@ -21,18 +22,19 @@ SecurityOption: TypeAlias = Secured | Security | str | Path | bool | None
 what the environment says."""
 
 
-def secured_from(option: SecurityOption, reactor: Any = None) -> Secured | None:
+def secured_from(option: SecurityOption, reactor: Any = None, shared: bool = True) -> Secured | None:
     """What secures a service; None where nothing does.
 
+    @param shared: see L{secured_by<rserpool.security.text.secured_by>}.
     @raise ConfigurationError: if something is wrong with it.
     """
     if option is None or option is True:
         lent = lent_by(reactor)
-        return (lent["security"] or None) if "security" in lent else named_security()
+        return (lent["security"] or None) if "security" in lent else named_security(shared)
     if option is False:
         return None
     if isinstance(option, str | Path):
-        return secured_by(str(option))
+        return secured_by(str(option), shared)
     secured = Secured(option) if isinstance(option, Security) else option
     return None if secured.current.state is State.PLAIN else secured
 
@@ -56,3 +58,13 @@ def tls_of(secured: Secured, role: str, ppid: int, renewed: Callable[[], object]
     from rserpool.node.tls import ROLES, Tls
 
     return Tls(secured, *ROLES[role], ppid, renewed)
+
+
+def over_tls_of(secured: Secured) -> Secure:
+    """What makes the connections of a thread; see L{rserpool.node.tls_threads.over_tls}.
+
+    @raise ConfigurationError: if what secures it is not enough.
+    """
+    from rserpool.node.tls_threads import over_tls
+
+    return over_tls(secured)

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Deadlines
@@ -129,13 +129,25 @@ class _Call:
 class ThreadChannel(NamingChannel):
     """ASAP over TCP connections of one thread."""
 
-    def __init__(self, driver: Driver, loop: ThreadLoop, speaker: Speaker[asap.Message]) -> None:
+    def __init__(
+        self, driver: Driver, loop: ThreadLoop, speaker: Speaker[asap.Message], secure: Secure | None = None
+    ) -> None:
+        """
+        @param secure: makes the connections that speak TLS; None for those in the clear.
+        """
         super().__init__(driver, speaker, asap, PPID)
+        self._secure = secure
+        # The peer that is dialled, as people have named it.
+        self.named = TransportAddress((), 0)
         self.loop = loop
         self.connections: set[Connection] = set()
 
+    def begin(self, peer: TransportAddress, there: TransportAddress) -> None:
+        self.named = peer
+        super().begin(peer, there)
+
     def dial(self, peer: TransportAddress) -> Connection:
-        return Connection(self, peer)
+        return Connection(self, peer) if self._secure is None else self._secure(self, peer)
 
     def look_up(self, host: str, found: Callable[[list[str]], object]) -> None:
         # The resolver of the system blocks, as long as it likes.
@@ -191,7 +203,7 @@ class Connection:
     def send(self, data: bytes, ppid: int = PPID) -> None:
         """Send a message, now or when the system takes it."""
         if self in self._channel.connections:
-            self._unsent += data
+            self._unsent += self._sealed(data)
             with suppress(OSError):
                 # A connection that is lost is readable, too.
                 self._flush()
@@ -221,7 +233,7 @@ class Connection:
         try:
             if not self._up:
                 self._check()
-                self._channel.up(self)
+                self._connected()
             else:
                 if events & selectors.EVENT_WRITE:
                     self._flush()
@@ -231,6 +243,16 @@ class Connection:
             if self.end():
                 self._channel.lost(self)
         self._watch()
+
+    def _connected(self) -> None:
+        self._channel.up(self)
+
+    def _sealed(self, data: bytes) -> bytes:
+        return data
+
+    def _opened(self, data: bytes) -> bytes:
+        """What is in the bytes that came in."""
+        return data
 
     def _watch(self) -> None:
         if self in self._channel.connections:
@@ -256,8 +278,12 @@ class Connection:
             data = self._socket.recv(1 << 16)
             if not data:
                 raise EOFError
-            self._received += data
+            self._received += self._opened(data)
         for message in whole_messages(self._received):
             self._channel.received(self, message)
             if self not in self._channel.connections:
                 break
+
+
+Secure: TypeAlias = Callable[[ThreadChannel, TransportAddress], Connection]
+"""Makes a connection over which TLS is spoken."""

@@ -17,7 +17,7 @@ from rserpool.sctp.tls.channel import Rule, Sides, TlsChannel
 from rserpool.sctp.tls.endpoint import TlsStack
 from rserpool.sctp.tls.framing import OwnLength
 from rserpool.security.engine import TlsSide
-from rserpool.security.following import Secured
+from rserpool.security.following import Secured, SecurityFiles
 from rserpool.security.settings import Security
 from rserpool.security.sides import CLIENT, REGISTRAR_ASAP, REGISTRAR_ENRP, Ends, expected
 from rserpool.security.way import Terms
@@ -65,6 +65,13 @@ class Tls:
             self._end()
             self._end = None
             self._secured.stop()
+
+    def look(self) -> None:
+        """Without a reactor: see now whether it has changed."""
+        if isinstance(self._secured, SecurityFiles):
+            self._secured.look(patiently=False)
+        if self._secured.current is not self._by:
+            self._changed(self._secured.current)
 
     def stack(self, reactor: Any, inner: ISctpStack) -> ISctpStack:
         """A stack whose endpoints speak it."""

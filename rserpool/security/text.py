@@ -59,29 +59,33 @@ def read_text(text: str) -> Written:
     return Written(directory, tuple(sorted(options.items())))
 
 
-def secured_by(text: str) -> Secured | None:
-    """What this text says; None for L{OFF}, and where nothing is secured. The same text gives the same object, as long
-    as somebody has it.
+def secured_by(text: str, shared: bool = True) -> Secured | None:
+    """What this text says; None for L{OFF}, and where nothing is secured.
 
+    @param shared: whether the same text gives the same object, as long as somebody has it; not for who looks at the
+        files in a thread of its own.
     @raise ConfigurationError: if something is wrong with it, or with the files that it names.
     """
     if text == OFF:
         return None
     written = read_text(text)
-    found = _all.get(written)
+    found = _all.get(written) if shared else None
     if found is None:
-        found = _all[written] = SecurityFiles(written.directory, dict(written.options))
+        found = SecurityFiles(written.directory, dict(written.options))
+        if shared:
+            _all[written] = found
     return None if found.current.state is State.PLAIN else found
 
 
-def named_security() -> Secured | None:
+def named_security(shared: bool = True) -> Secured | None:
     """What the environment says.
 
+    @param shared: see L{secured_by}.
     @raise ConfigurationError: as L{secured_by}; it names the variable.
     """
     text = os.environ.get(SECURITY, "")
     try:
-        return secured_by(text) if text else None
+        return secured_by(text, shared) if text else None
     except ConfigurationError as error:
         raise ConfigurationError(f"{SECURITY}: {error}") from None
 

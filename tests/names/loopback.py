@@ -78,6 +78,10 @@ class LoopbackCase(TestCase):
         self.registrar = self._registrar(0)
         self.where = f"{HOST}:{self._tcp_port(self.registrar)}"
 
+    def security(self, name: str, letter: str) -> Any:
+        """What secures a process; nothing, unless a test says so."""
+        return False
+
     def _registrar(self, port: int) -> RegistrarService:
         service = RegistrarService(
             reactor,
@@ -86,6 +90,7 @@ class LoopbackCase(TestCase):
             profile=FAST,
             stack=self.network.stack(HOST, encapsulation=9899),
             random=Random(1),
+            security=self.security("r1", "r"),
         )
         service.startService()
         self.addCleanup(service.stopService)
@@ -108,6 +113,7 @@ class LoopbackCase(TestCase):
         service = PoolElementService(
             reactor, registrars=[self.asap], hosts=transport.addresses, profile=FAST, random=Random(self._elements),
             stack=stack or self.network.stack(*transport.addresses),
+            security=self.security(f"e{self._elements}", "e"),
         )  # fmt: skip
         service.startService()
         self.addCleanup(service.stopService)
