@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rserpool.core.access import State
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.element import registration
 from rserpool.core.errors import Rejected
@@ -48,6 +49,10 @@ def registrar_status(service: RegistrarService) -> list[Status]:
     total, own = len(role.handlespace), len(role.handlespace.owned_by(role.identifier))
     text = f"{_count(total, 'element')} ({own} own) in {_count(len(role.handlespace.pools), 'pool')}"
     text += f", {_count(len(peers), 'peer')}, {_count(role.clients, 'client')}"
+    if role.access.state is State.OFFERED:
+        clear = role.in_the_clear
+        text += f", not secure yet: {_count(clear.elements, 'element')} without an owner, "
+        text += f"{_count(len(clear.registrars), 'peer')} and {_count(len(clear.clients), 'client')} in the clear"
     if service.node.paths.down:
         text += f", {_count(service.node.paths.down, 'path')} down"
     if not role.peering.ready:

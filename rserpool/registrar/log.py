@@ -59,11 +59,8 @@ class OperatorLog:
                 self._limited.warn("{peer} reports an error: {causes}", peer=peer, causes=_causes(causes))
             case events.Acted():
                 self._trail.tell(event)
-            case events.NotYetRequired(elements=count, some=some, registrars=registrars):
-                self._log.error(
-                    "TLS is not required yet: {what}",
-                    what=_bare(count, some, registrars),
-                )
+            case events.NotYetRequired():
+                self._log.error("TLS is not required yet: {what}", what=str(event))
             case _:
                 self._tell_of_peers(event)
 
@@ -120,13 +117,6 @@ class OperatorLog:
                     peer=number,
                     message=message,
                 )
-
-
-def _bare(count: int, some: Iterable[tuple[bytes, int]], registrars: Iterable[int]) -> str:
-    named = ", ".join(f"{handle_text(handle)} 0x{identifier:08x}" for handle, identifier in some)
-    elements = f"{count} elements registered in the clear ({named}{', ...' if count > len(tuple(some)) else ''})"
-    peers = f"registrars speak with us in the clear: {', '.join(f'0x{each:08x}' for each in registrars)}"
-    return "; ".join(([elements] if count else []) + ([peers] if registrars else []))
 
 
 def _causes(causes: Iterable[ErrorCause]) -> str:

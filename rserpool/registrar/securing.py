@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from rserpool.core.access import PLAIN, Access, State
 from rserpool.core.addresses import ENRP_TLS_PORT, TransportAddress, in_the_clear, over_tls
-from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.registrar import Registrar
 from rserpool.node.listening import listen_tcp
 from rserpool.node.node import Node, NodeChannel
@@ -23,6 +23,8 @@ from rserpool.security.following import Secured, told
 from rserpool.security.settings import Security
 
 _log = Logger()
+LOOK = 60.0
+"""Seconds between two looks at who still speaks in the clear, where TLS is offered."""
 
 
 class RegistrarSecurity:
@@ -34,6 +36,8 @@ class RegistrarSecurity:
     def __init__(self, secured: Secured | None) -> None:
         self._secured = secured
         self._end: Callable[[], None] | None = None
+        self._looking: LoopingCall | None = None
+        self._said = ""
         self._state = State.PLAIN if secured is None else secured.current.state
 
     @property
@@ -66,9 +70,28 @@ class RegistrarSecurity:
 
         if self._secured is not None:
             self._end = self._secured.watch(changed)
+            self._looking = LoopingCall(self._look, registrar, node)
+            self._looking.clock = node.reactor
+            self._looking.start(LOOK, now=False)
+
+    def _look(self, registrar: Registrar, node: Node) -> None:
+        """On the way to TLS: say who is not there yet, and require it as soon as nothing is lost by that."""
+        assert self._secured is not None
+        wanted = self._secured.current.access
+        if registrar.access.state is not State.OFFERED:
+            return
+        if wanted.state is State.REQUIRED:
+            node.perform(registrar.access_changed(wanted, node.now()))
+            return
+        clear = str(registrar.in_the_clear)
+        if clear != self._said:
+            self._said = clear
+            _log.warn("this scope is not secure yet: {clear}", clear=clear or "nobody speaks in the clear any more")
 
     def stop(self) -> None:
         """Follow it no more."""
+        if self._looking is not None and self._looking.running:
+            self._looking.stop()
         if self._end is not None:
             self._end()
             self._end = None
@@ -93,7 +116,7 @@ class RegistrarSecurity:
                 self._refuse(node, enrp, refused_enrp(node.server), None)
         if self.offered:
             # Elements are dialled as they came.
-            asap.open_in_the_clear(lambda peer: offered() and not _by_tls(registrar.handlespace, peer))
+            asap.open_in_the_clear(lambda peer: offered() and not registrar.supervision.proves(peer))
         elif self._secured.current.plain_users:
             asap.open_in_the_clear(lambda peer: False)
         else:
@@ -132,14 +155,3 @@ class RegistrarSecurity:
             )
         else:
             _log.warn("nothing is secured (--security): whoever reaches {where} can register", where=where)
-
-
-def _by_tls(handlespace: Handlespace, peer: TransportAddress) -> bool:
-    """Whether an element that speaks ASAP there came over TLS: it does so again."""
-    for pool in handlespace.pools.values():
-        for element in pool.elements.values():
-            transport = element.parameter().asap_transport
-            if element.owner is not None and transport is not None and transport.port == peer.port:
-                if not set(transport.addresses).isdisjoint(peer.hosts):
-                    return True
-    return False

@@ -76,8 +76,9 @@ class TrailTests(SynchronousTestCase):
         self.assertEqual(
             [
                 "audit: psk:web at 10.0.0.1:5000/9899 changed www 0x00000007",
-                "TLS is not required yet: 7 elements registered in the clear (www 0x00000007, www 0x00000008, ...); "
-                "registrars speak with us in the clear: 0x00001111",
+                "TLS is not required yet: elements that nobody has proved to own: 7 (www 0x00000007, "
+                "www 0x00000008, ...); "
+                "registrars that speak in the clear: 0x00001111",
             ],
             self.lines(),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress, in_short
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.peers import PeerList
 from rserpool.core.registrar.clients import Clients
@@ -33,6 +33,10 @@ class InTheClear:
 
     def __bool__(self) -> bool:
         return bool(self.elements or self.registrars)
+
+    def __str__(self) -> str:
+        clients = f"elements and users that speak in the clear: {in_short(self.clients)}" if self.clients else ""
+        return "; ".join(filter(None, (str(self.refusal), clients)))
 
     @property
     def refusal(self) -> NotYetRequired:

@@ -79,6 +79,17 @@ class NotYetRequired:
     some: tuple[tuple[bytes, int], ...]
     registrars: tuple[int, ...]
 
+    def __str__(self) -> str:
+        parts = []
+        if self.elements:
+            named = ", ".join(f"{handle_text(handle)} 0x{identifier:08x}" for handle, identifier in self.some)
+            more = ", ..." if self.elements > len(self.some) else ""
+            parts.append(f"elements that nobody has proved to own: {self.elements} ({named}{more})")
+        if self.registrars:
+            named = ", ".join(f"0x{identifier:08x}" for identifier in self.registrars)
+            parts.append(f"registrars that speak in the clear: {named}")
+        return "; ".join(parts)
+
 
 @dataclass(frozen=True, slots=True)
 class SupervisionStretched:

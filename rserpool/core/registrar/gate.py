@@ -15,6 +15,8 @@ from rserpool.core.ruling import Rule, Ruling
 from rserpool.core.wire import enrp
 from rserpool.core.wire.causes import ErrorCause
 
+MOST_ANSWERS: Final = 20
+"""So many messages in the clear are answered over one association; it was told to close at the first."""
 CLAIMS: Final = frozenset({enrp.InitTakeover, enrp.TakeoverServer})
 
 
@@ -29,6 +31,7 @@ class Gate:
         self._server = server
         self._peers = peers
         self._there: dict[Association, tuple[Standing, TransportAddress]] = {}
+        self._refused: dict[Association, int] = {}
 
     def over_tls(self, association: Association) -> bool:
         """Whether somebody has come over TLS."""
@@ -52,6 +55,7 @@ class Gate:
     def lost(self, association: Association) -> None:
         """An association is gone."""
         self._there.pop(association, None)
+        self._refused.pop(association, None)
 
     def standing(self, association: Association | None) -> Standing | None:
         """What somebody has proved over an association."""
@@ -76,8 +80,10 @@ class Gate:
             case Ruling.ALLOWED | Ruling.ANSWERED:
                 return None
             case Ruling.REFUSED if rule.cause is not None:
+                self._refused[association] = count = self._refused.get(association, 0) + 1
                 error = enrp.Error(self._server, message.sender, (ErrorCause(rule.cause),))
-                answer: list[Effect] = [] if isinstance(message, enrp.Error) else [Send(association, error)]
+                silent = isinstance(message, enrp.Error) or count > MOST_ANSWERS
+                answer: list[Effect] = [] if silent else [Send(association, error)]
                 return [*answer, Close(association), self._told(standing, place, rule)]
             case Ruling.ABORTED:
                 return [Abort(association), self._told(standing, place, rule)]

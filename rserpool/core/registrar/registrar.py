@@ -242,7 +242,7 @@ class Registrar:
     def _refused(self, client: Client, message: asap.Message, now: float) -> list[Effect]:
         """What comes in the clear, where TLS is required, hears so, and changes nothing."""
         association, effects = client.association, list[Effect]()
-        if not isinstance(message, asap.Error | asap.EndpointKeepAliveAck) and client.requests.take(now):
+        if not isinstance(message, asap.Error | asap.EndpointKeepAliveAck) and client.reports.take(now):
             effects.append(Send(association, _refusal(message, CauseCode.REJECTED_FOR_SECURITY)))
         effects += trail(
             Act.REFUSED, client.standing, client.peer, getattr(message, "handle", b""), 0, "TLS is required"

@@ -166,6 +166,10 @@ class Supervision:
         self._dialling[address] = {element: None}
         return [Connect(address)]
 
+    def proves(self, place: TransportAddress) -> bool:
+        """Whether an element that is dialled there, to be asked, has an owner: then it has to prove who it is."""
+        return any(element.owner is not None for element in self._dialling.get(place, ()))
+
     def probing(self, element: Element) -> bool:
         """Whether an answer of the element is awaited."""
         return element.watch is not None and element.watch.answer_by is not None

@@ -6,6 +6,7 @@ from typing import Any
 
 from rserpool.core import Abort, CauseCode, Close, Connect, Send
 from rserpool.core.identity import Identity
+from rserpool.core.registrar.gate import MOST_ANSWERS
 from rserpool.core.wire import asap, enrp
 from tests.core.peering.secured import DESK, MAIL, POOL, REGISTRARS, WEB, SecuredTestCase, access, owned_by
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, element, place
@@ -36,6 +37,12 @@ class StrangerTests(SecuredTestCase):
             self.assertIn(Close("clear"), effects)
         self.assertEqual([], [each for each in self.says("clear", error) if isinstance(each, Send)])
         self.assertEqual((("psk:web", P), [P, Q]), (self.owner(), self.peers()))
+
+    def test_no_answers_without_end(self) -> None:
+        """Who does not hear that it is closed is answered no longer."""
+        self.up("clear", None)
+        effects = [effect for _ in range(1000) for effect in self.says("clear", enrp.ListRequest(R, 0))]
+        self.assertEqual(MOST_ANSWERS, len([each for each in effects if isinstance(each, Send)]))
 
     def test_an_elements_key(self) -> None:
         """And a user's certificate, and nobody in particular: they are cut off before they say anything."""
