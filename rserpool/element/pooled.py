@@ -53,6 +53,7 @@ class PooledService(Service):
     @param refused: called with a C{Failure} when a registrar refuses the registration for good, or it is not known
         which of several ports is to be registered.
     @param alone: whether the process is there for this service: then ports whose opener is not known are its own.
+    @param follow: whether the system has chosen the addresses of its SCTP port, which follows when they change.
     @param options: passed on to L{PoolElementService}.
     """
 
@@ -74,6 +75,7 @@ class PooledService(Service):
         hosts: tuple[str, ...] = (),
         registrars: Sequence[TransportAddress] | None = None,
         alone: bool = False,
+        follow: bool = False,
         **options: Any,
     ) -> None:
         self._reactor = reactor
@@ -102,6 +104,7 @@ class PooledService(Service):
                     control=control,
                     hosts=hosts,
                     registrars=tuple(registrars or registrars_from(())),
+                    follow=follow,
                     refused=self._refuse,
                     options=options,
                 ),

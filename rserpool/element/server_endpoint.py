@@ -184,6 +184,8 @@ class PooledPort:
             where = f"{', '.join(bound) or 'IPv4'} alone"
             raise ConfigurationError(f"the port is open on {where}, and the element is at {', '.join(hosts)}")
         options = {**asap_place(address, hosts), **endpoint.options}
+        if not endpoint.hosts and not bound:
+            options["at"] = hosts
         element = PoolElementService(endpoint.reactor, registrars=endpoint.registrars, **options)
         element.startService()
         self._element = element

@@ -22,13 +22,14 @@ from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.load import parse_policy, policy_parameter, probe, share
 from rserpool.element.log import ElementLog
+from rserpool.element.moving import Moving
 from rserpool.element.refusal import refusal
 from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.closing import fire_within
 from rserpool.node.lifetime import Lifetime
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
-from rserpool.node.own_addresses import OwnAddresses, moved, wildcard
+from rserpool.node.own_addresses import OwnAddresses, wildcard
 from rserpool.node.securing import SecurityOption, registrars_by, secured_from
 from rserpool.node.shutdown import Ending
 from rserpool.sctp.interfaces import ISctpStack
@@ -40,8 +41,6 @@ LONGEST_GOODBYE = 10.0
 """Seconds after which an element that is to leave waits for no registrar any more."""
 ALONE = 0.8
 """The same while it has no home registrar: another one may be found, or the last one has just stopped, too."""
-AGAIN = 1.0
-"""Seconds after a change of addresses until transports are registered once more."""
 CHANGE = 0.05
 """A load that moved by less than this is not registered again before T4."""
 
@@ -54,6 +53,7 @@ class PoolElementService(Service):
         the first registrar. C{0.0.0.0} and C{::} stand for all addresses of a family that reach beyond this host:
         when one of them comes or goes, associations follow where the kernel may (RFC 5061), and the transports that
         are at these addresses are registered again.
+    @param at: where transports are registered, if the system has chosen that (by default it has): it is followed.
     @param announcements: whether to listen for announcements of registrars too.
     @param security: what secures it, as L{SecurityOption<rserpool.node.securing.SecurityOption>} has it.
     @param stack: an SCTP stack that the caller opened and will close; None to open one.
@@ -67,6 +67,7 @@ class PoolElementService(Service):
         *,
         registrars: Sequence[TransportAddress] | None = None,
         hosts: tuple[str, ...] = (),
+        at: tuple[str, ...] = (),
         encapsulation: int | None = None,
         profile: Profile = DEFAULT,
         backend: str = "auto",
@@ -79,7 +80,7 @@ class PoolElementService(Service):
         self._reactor = reactor
         self._hosts = hosts
         self._own: OwnAddresses | None = None
-        self._registering_again: Any = None
+        self._at = at
         self._encapsulation = encapsulation
         self._profile = profile
         self._backend = backend
@@ -104,6 +105,7 @@ class PoolElementService(Service):
         self.node = Node(self._reactor, self.element, self._notified)
         self.element.secured = self.secured is not None
         self.node.asap.secure(self.secured, "client", self._registrars)
+        self._moving = Moving(self._reactor, self.node, self.element, self._log, self._at)
         self._told = ElementLog(self._reactor, self._log, self.node.now)
 
     @property
@@ -126,9 +128,8 @@ class PoolElementService(Service):
         """
         self._life.begin()
         try:
-            # With a UDP port (RFC 6951) it shares the stack of a port that is open at these addresses already.
             if wildcard(self._hosts) and not self._encapsulation:
-                self._own = OwnAddresses(self._reactor, self._hosts, self._addresses_changed)
+                self._own = OwnAddresses(self._reactor, self._hosts, self._moving.changed)
                 self._own.start()
             self._open(self.hosts)
         except Exception:
@@ -150,6 +151,7 @@ class PoolElementService(Service):
         )
         self.node.take(stack, own=self._given_stack is None)
         self.node.asap.open(0, hosts)
+        self.node.follow(self._registrars[:1], self._at or (() if self._hosts else hosts), self._moving.changed)
         self.element.guess_ports(bool(stack.encapsulation_port))
         if self._announcements:
             self.node.asap.join(self._announce_group or default_group(hosts[0]), hosts[0])
@@ -272,30 +274,7 @@ class PoolElementService(Service):
         if self._own is not None:
             self._own.stop()
             self._own = None
-        if self._registering_again is not None and self._registering_again.active():
-            self._registering_again.cancel()
-
-    def _addresses_changed(self, hosts: tuple[str, ...]) -> None:
-        endpoint = self.node.asap.sctp
-        if endpoint is None:
-            return
-        before = endpoint.hosts
-        told = endpoint.changeHosts(hosts)
-        note = "" if told else "; peers are not told: associations keep the addresses that they have"
-        text = "own addresses are {hosts} now, no longer {before}{note}"
-        self._log.info(text, hosts=", ".join(hosts), before=", ".join(before), note=note)
-        self._register_at(hosts, before)
-        # What tells the peer of the address may be lost and sent again, and the registration come first.
-        if self._registering_again is not None and self._registering_again.active():
-            self._registering_again.cancel()
-        self._registering_again = self._reactor.callLater(AGAIN, self._register_at, hosts, before, True)
-
-    def _register_at(self, hosts: tuple[str, ...], before: tuple[str, ...], again: bool = False) -> None:
-        for handle in self.element.pools:
-            now = self.node.now()
-            transport = moved(self.element.element(handle).user_transport, before, hosts)
-            effects = self.element.change(handle, now, user_transport=transport)
-            self.node.perform(self.element.register_again(handle, now) if again and not effects else effects)
+        self._moving.stop()
 
     def _measure(self, handle: bytes, parsed: ParsedPolicy, measured: dict[str, Callable[[], float]]) -> None:
         last: dict[str, int] = {}

@@ -32,6 +32,7 @@ class Serving:
     """A port, and the element by which it is in its pools.
 
     @param hosts: our own addresses; by default those that the port is bound to, or that reach the first registrar.
+    @param follow: whether the system has chosen the port's addresses, too: the element follows their change.
     @param refused: called with a C{Failure} when a registrar refuses it for good.
     @param options: passed on to L{PoolElementService}.
     @ivar element: None until somebody served there for the first time.
@@ -51,6 +52,7 @@ class Serving:
         control: bool,
         hosts: tuple[str, ...],
         registrars: tuple[TransportAddress, ...],
+        follow: bool,
         refused: Callable[[Failure], object],
         options: dict[str, Any],
     ) -> None:
@@ -61,6 +63,7 @@ class Serving:
         self._control = control
         self._hosts = hosts
         self._registrars = registrars
+        self._follow = follow
         self._refused = refused
         self._options = options
         self._identifiers: dict[bytes, int] = {} if identifier is None else {handle_of(pools[0]): identifier}
@@ -84,6 +87,7 @@ class Serving:
         @raise ConfigurationError: if users cannot reach it.
         """
         port, at, hosts = self._reached(ports)
+        chosen = not self._hosts and (self._follow or port is None or not bound_hosts(port.getHost()))
         factory = getattr(port, "factory", None)
         control = self._control or has_control_channel(factory)
         transport = user_transport(place.kind, place.number, at, DATA_PLUS_CONTROL if control else DATA_ONLY)
@@ -94,7 +98,7 @@ class Serving:
             note=" (this host alone)" if only_this_host(transport.addresses) else "",
         )
         if self.element is None:
-            self.element = self._start(port, hosts)
+            self.element = self._start(port, hosts, chosen)
         if self.place is not None:
             for pool in self._pools:
                 self.element.change(pool, transport=transport)
@@ -131,11 +135,13 @@ class Serving:
         """Where another process's port would be registered."""
         return present_hosts(self._hosts) or local_hosts_towards(self._registrars[:1])
 
-    def _start(self, port: Any, hosts: tuple[str, ...]) -> PoolElementService:
+    def _start(self, port: Any, hosts: tuple[str, ...], chosen: bool) -> PoolElementService:
         where: dict[str, Any] = {"hosts": hosts} if port is None else asap_place(port.getHost(), hosts)
         if wildcard(self._hosts) and "encapsulation" not in where:
             # It registers what comes and goes.
             where["hosts"] = self._hosts
+        if chosen:
+            where["at"] = hosts
         element = PoolElementService(self._reactor, registrars=self._registrars, **{**where, **self._options})
         element.startService()
         return element

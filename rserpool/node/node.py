@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import maybeDeferred
@@ -21,10 +21,11 @@ from rserpool.node.multicast import MulticastGroup
 from rserpool.node.naming import NamingChannel
 from rserpool.node.own_addresses import wildcard
 from rserpool.node.paths import Paths
-from rserpool.node.reactor import ReactorLoop
+from rserpool.node.reactor import LOG, ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.securing import tls_of
 from rserpool.node.tcp import AsapTcpProtocol, TcpEndpoint
+from rserpool.node.towards import Towards, towards
 from rserpool.node.turns import Turns
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.guests import Guests
@@ -245,6 +246,7 @@ class Node(Driver):
         self.endpoints: list[ISctpEndpoint | TcpEndpoint] = []
         self.ports: list[Any] = []
         self._own_stack = False
+        self._towards: Towards | None = None
         self.paths = Paths(loop.log)
         self.turns = Turns(loop, loop.log)
         self.asap = self.open_channel("asap", role, asap, PPID_ASAP)
@@ -260,6 +262,25 @@ class Node(Driver):
         @param own: whether it is closed with this node.
         """
         self.stack, self._own_stack = stack, own
+
+    def follow(
+        self,
+        registrars: Sequence[TransportAddress],
+        hosts: tuple[str, ...],
+        changed: Callable[[tuple[str, ...]], object] | None = None,
+    ) -> None:
+        """Stay at addresses from which these registrars are reached, when they change.
+
+        @param hosts: those of now; none if the addresses are others' affair.
+        @param changed: is called with the new ones; by default the endpoint for ASAP has them from then on.
+        """
+        if self._own_stack:
+            self._towards = towards(self.reactor, registrars, hosts, changed or self._moved)
+
+    def _moved(self, hosts: tuple[str, ...]) -> None:
+        if self.asap.sctp is not None:
+            LOG.info("own addresses are {hosts} now", hosts=", ".join(hosts))
+            self.asap.sctp.changeHosts(hosts)
 
     @property
     def robbed(self) -> bool:
@@ -296,6 +317,9 @@ class Node(Driver):
         await close(self.reactor, self.endpoints, self.stack if self._own_stack else None)
 
     def _follow_no_more(self) -> None:
+        if self._towards is not None:
+            self._towards.stop()
+            self._towards = None
         for channel in self.channels.values():
             tls = getattr(channel, "tls", None)
             if tls is not None:

@@ -1,38 +1,25 @@
-"""This host's own IP addresses, as they come and go: what an element that serves at all of them registers (RFC 5061).
-
-Linux tells changes over netlink (RTM_NEWADDR, RTM_DELADDR: rtnetlink(7)); nothing is polled.
-"""
+"""This host's IP addresses, as they come and go: what an element that serves at all of them registers (RFC 5061)."""
 
 from __future__ import annotations
 
 import socket
 import struct
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.interfaces import IReadDescriptor
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import implementer
-
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.wire.parameters import SctpTransport, UserTransport
+from rserpool.node.netlink import ADDRESSES, ROOM, Netlink
 
 WILDCARDS = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}  # noqa: S104
 """What names all addresses of a family."""
-SETTLED = 0.1
-"""Seconds without a further change, after which changes are told."""
 
-_GROUPS = 0x10 | 0x100
-"""RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR."""
 _DONE, _ERROR, _NEWADDR, _DELADDR, _GETADDR = 3, 2, 20, 21, 22
 _REQUEST_DUMP = 0x1 | 0x300
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _UNUSABLE = 0x08 | 0x20 | 0x40
 """IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE."""
-_ROOM = 1 << 16
 _HEAD = struct.Struct("=IHHII")
 _ADDRESS = struct.Struct("=BBBBI")
 _ATTRIBUTE = struct.Struct("=HH")
@@ -71,14 +58,11 @@ def present_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
     return look.present
 
 
-@implementer(IReadDescriptor)
-class OwnAddresses:
+class OwnAddresses(Netlink):
     """The addresses that C{hosts} stand for, and their changes.
 
     @ivar present: they, those that do not reach beyond this host left out.
     """
-
-    _log = Logger()
 
     def __init__(
         self, reactor: Any, hosts: tuple[str, ...], changed: Callable[[tuple[str, ...]], object] = lambda hosts: None
@@ -88,74 +72,36 @@ class OwnAddresses:
         @param changed: is called with the addresses when they have changed, between L{start} and L{stop}.
         @raise ConfigurationError: if this system does not tell them, or there are none.
         """
+        super().__init__(reactor, ADDRESSES)
         self._families = {WILDCARDS[host] for host in hosts if host in WILDCARDS}
         self._others = tuple(host for host in hosts if host not in WILDCARDS)
-        self._reactor = reactor
         self._changed = changed
         self._known: dict[tuple[int, str], None] = {}
-        self._telling: Any = None
-        if not sys.platform.startswith("linux"):
-            raise ConfigurationError(f"on {sys.platform} an element's own addresses must be named one by one")
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         try:
-            self._socket.bind((0, _GROUPS))
             self._socket.settimeout(5.0)
-            self._ask()
-            while not self._heard(self._socket.recv(_ROOM)):
+            self.missed()
+            while not self._take(self._socket.recv(ROOM)):
                 pass
             self._socket.setblocking(False)
         except BaseException:
-            self._socket.close()
+            self.close()
             raise
         self.present = self._now()
         if not self.present:
             self.close()
             raise ConfigurationError(f"this host has no address that {' or '.join(hosts)} could stand for")
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
+    def heard(self, data: bytes) -> None:
+        self._take(data)
 
-    def logPrefix(self) -> str:
-        return "addresses of this host"
-
-    def start(self) -> None:
-        """Watch."""
-        self._reactor.addReader(self)
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._reactor.removeReader(self)
-        if self._telling is not None and self._telling.active():
-            self._telling.cancel()
-        self.close()
-
-    def close(self) -> None:
-        """Look no more, where L{start} was never called."""
-        self._socket.close()
-
-    def connectionLost(self, reason: Failure) -> None:
-        self._log.warn("changes of this host's addresses are not told any more: {reason}", reason=reason.value)
-
-    def doRead(self) -> None:
-        try:
-            self._heard(self._socket.recv(_ROOM))
-        except BlockingIOError:
-            return
-        except OSError:
-            # Too many at once: some are lost. The answer tells all that there are.
-            self._known.clear()
-            self._ask()
-        if self._telling is not None and self._telling.active():
-            self._telling.reset(SETTLED)
-        else:
-            self._telling = self._reactor.callLater(SETTLED, self._tell)
-
-    def _ask(self) -> None:
+    def missed(self) -> None:
+        # The answer tells all that there are.
+        self._known.clear()
         length = _HEAD.size + _ADDRESS.size
         request = _HEAD.pack(length, _GETADDR, _REQUEST_DUMP, 1, 0) + _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         self._socket.send(request)
 
-    def _tell(self) -> None:
+    def look(self) -> None:
         present = self._now()
         if present and present != self.present:
             self.present = present
@@ -167,7 +113,7 @@ class OwnAddresses:
             found.update(dict.fromkeys(host for _, host in self._known if (":" in host) == (family != socket.AF_INET)))
         return tuple(found)
 
-    def _heard(self, data: bytes) -> bool:
+    def _take(self, data: bytes) -> bool:
         """Take in what the kernel says.
 
         @return: whether that was all that was asked for.

@@ -128,6 +128,7 @@ class ElementOptions(AskingOptions):
             # A port of SCTP and ASAP beside it are of one kind, unless the plugin's own options say otherwise.
             self.inner["backend"] = self["backend"]
             towards = self.settings["registrars"]
+            self.settings["follow"] = "hosts" not in self.settings
             self.inner.hosts = self.settings.get("hosts") or read(
                 "registrar", "", lambda _: local_hosts_towards(towards)
             )

@@ -141,6 +141,7 @@ class PoolUserService(Service):
         else:
             node.take(stack, own=stack is not self._given_stack)
             node.asap.open(0, hosts, listening=False)
+            node.follow(self._registrars, hosts)
             self._user.guess_ports(bool(stack.encapsulation_port))
         super().startService()
         if self._announcements:

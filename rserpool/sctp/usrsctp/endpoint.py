@@ -7,7 +7,7 @@ from errno import EISCONN
 from socket import ntohl
 from typing import Any
 
-from twisted.internet.error import ConnectError, TimeoutError
+from twisted.internet.error import CannotListenError, ConnectError, ConnectionLost, TimeoutError
 from zope.interface import implementer
 
 from rserpool.core.addresses import ENCAPSULATION_PORT, TransportAddress, only_this_host
@@ -47,6 +47,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
     """
 
     kind = UsrsctpAssociation
+    _stack: Any
 
     def __init__(
         self,
@@ -59,9 +60,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
     ) -> None:
         super().__init__(stack, port, handler, hosts)
         self.engine = engine
-        self.udp_sockets = udp_sockets
-        wild = {udp.host for udp in udp_sockets} & WILD
-        self.only = frozenset((*hosts, *map(plain, hosts))) if wild.difference(hosts) else None
+        self._take(udp_sockets)
         self._blocked: dict[UsrsctpAssociation, None] = {}
         self._draining = False
 
@@ -76,6 +75,14 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
             self.socket.close()
             raise
         self.engine.endpoints[self.port] = self
+        self._watch_errors()
+
+    def _take(self, udp_sockets: tuple[UdpSocket, ...]) -> None:
+        self.udp_sockets = udp_sockets
+        wild = {udp.host for udp in udp_sockets} & WILD
+        self.only = frozenset((*self.hosts, *map(plain, self.hosts))) if wild.difference(self.hosts) else None
+
+    def _watch_errors(self) -> None:
         if self.profile.icmp:
             for udp in self.udp_sockets:
                 udp.watch_errors()
@@ -88,8 +95,32 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
                 self.socket.set_heartbeat(seconds, identifier)
 
     def changeHosts(self, hosts: tuple[str, ...]) -> bool:
-        # An association over UDP has one address at each end.
+        # An association over UDP has one address at each end: with that it is gone, and the peer is not told.
+        if self.closed or hosts == self.hosts:
+            return False
+        before, sockets = self.udp_sockets, self.udp_sockets
+        if not WILD.intersection(self.hosts):
+            try:
+                sockets = self._stack.sockets_at(hosts)
+            except CannotListenError as error:
+                self.log.warn("{endpoint} cannot be at {hosts}: {error}", endpoint=self, hosts=hosts, error=error)
+                return False
+        here = self.hosts
+        for owner in [each for each in self.engine.endpoints.values() if each.hosts == here]:
+            owner.move(hosts, sockets)
+        self._stack.leave(tuple(udp for udp in before if udp not in sockets))
         return False
+
+    def move(self, hosts: tuple[str, ...], sockets: tuple[Any, ...]) -> None:
+        """Our addresses are these now; associations at others are lost."""
+        if not WILD.intersection(self.hosts):
+            self.hosts = hosts
+        self._take(sockets)
+        self._watch_errors()
+        stay = {*map(plain, hosts)}
+        for association in [each for each in self.present if stay.isdisjoint(map(plain, each.local_addresses))]:
+            association.cut()
+            self.later(association.lose, ConnectionLost("our own address is gone"))
 
     def _dial(self, association: UsrsctpAssociation) -> Exception | None:
         """Send an INIT to the next of the peer's hosts that was not tried yet; here an association has only one path.

@@ -31,6 +31,7 @@ PATIENCE = 300
 class PortOwner(Protocol):
     """The endpoint that an SCTP port belongs to.
 
+    @ivar hosts: our addresses, as they were asked for.
     @ivar udp_sockets: the UDP sockets through which peers may reach it.
     @ivar only: at which of our addresses; None: at all that these have.
     """
@@ -39,10 +40,16 @@ class PortOwner(Protocol):
     def profile(self) -> Profile: ...
 
     @property
+    def hosts(self) -> tuple[str, ...]: ...
+
+    @property
     def udp_sockets(self) -> Collection[object]: ...
 
     @property
     def only(self) -> Collection[str] | None: ...
+
+    def move(self, hosts: tuple[str, ...], sockets: tuple[Any, ...]) -> None:
+        """Be at these addresses instead."""
 
     def drain(self) -> None:
         """Read what the library has for it."""

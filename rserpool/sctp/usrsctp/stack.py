@@ -161,13 +161,27 @@ class UsrsctpStack(SocketStack[UsrsctpEndpoint]):
         self, port: int, handler: ISctpHandler, hosts: tuple[str, ...] = (), listening: bool = True
     ) -> UsrsctpEndpoint:
         hosts = self._own(hosts, port)
+        sockets = self.sockets_at(hosts)
+        return self._opened(UsrsctpEndpoint(self, self.engine, port, handler, hosts, sockets), listening)
+
+    def sockets_at(self, hosts: tuple[str, ...]) -> tuple[UdpSocket, ...]:
+        """The UDP sockets that have these addresses.
+
+        @raise CannotListenError: if one is not local, or the port is taken there.
+        """
         there = self._shared.udp.get(self.encapsulation_port, {})
         # Where a socket has all addresses of a family, one for some of them cannot be beside it: it is told which.
         covering = {host: there.get("::" if ":" in host else "0.0.0.0") for host in hosts}  # noqa: S104
         self._open(tuple(host for host in hosts if covering[host] is None), self.encapsulation_port)
         own = self._shared.udp[self.encapsulation_port]
-        sockets = tuple(dict.fromkeys(covering[host] or own[host] for host in hosts))
-        return self._opened(UsrsctpEndpoint(self, self.engine, port, handler, hosts, sockets), listening)
+        return tuple(dict.fromkeys(covering[host] or own[host] for host in hosts))
+
+    def leave(self, sockets: tuple[UdpSocket, ...]) -> None:
+        """An endpoint needs these no more: those that nobody needs are closed."""
+        for udp in sockets:
+            if all(udp not in owner.udp_sockets for owner in self.engine.endpoints.values()):
+                self._shared.close_udp(udp)
+                self.hosts = tuple(host for host in self.hosts if host != udp.host)
 
     def close(self) -> Deferred[None]:
         if self not in self._shared.stacks:
