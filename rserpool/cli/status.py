@@ -125,6 +125,8 @@ def _human(registrars: Sequence[Answer]) -> list[str]:
         state = "ready" if one.ready else "not ready"
         if one.identifier is None:
             state = "refused" if one.refused else "no answer"
+        elif one.tls:
+            state += ", TLS"
         rows.append(
             (
                 "-" if one.identifier is None else f"0x{one.identifier:08x}",
@@ -145,6 +147,7 @@ def _json(registrars: Sequence[Answer]) -> list[str]:
                 "registrar": None if one.identifier is None else f"0x{one.identifier:08x}",
                 "at": str(one.address),
                 "ready": one.ready,
+                "tls": one.tls,
                 "checksum": None if one.checksum is None else f"0x{one.checksum:04x}",
                 "peers": [f"0x{peer:08x}" for peer in one.peers],
                 "strangers": [

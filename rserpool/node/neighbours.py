@@ -34,6 +34,7 @@ class Answer:
 
     @ivar ready: None while it has not said so.
     @ivar peers: the server identifiers of its peers.
+    @ivar tls: whether it was asked over TLS.
     @ivar refused: whether it has refused to answer us, for security reasons.
     """
 
@@ -43,6 +44,7 @@ class Answer:
     ready: bool | None = None
     peers: tuple[int, ...] = ()
     refused: bool = False
+    tls: bool = False
 
     @property
     def complete(self) -> bool:
@@ -69,6 +71,7 @@ class Asking(SctpHandler):
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
     ) -> None:
         registrar = self.registrars[association.peer]
+        registrar.tls = association.credentials is not None
         try:
             message = enrp.decode(data).message
         except WireError:

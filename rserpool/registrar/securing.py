@@ -58,6 +58,11 @@ class RegistrarSecurity:
         """Where a peer is dialled that is said to be there."""
         return address if self._secured is None or self.offered else over_tls(address)
 
+    def told(self, port: int) -> int:
+        """Which port others are told of: where TLS is only offered the one in the clear, from which those who speak TLS
+        find its own."""
+        return port - 1 if self.offered and port > 1 else port
+
     def secure(self, channel: NodeChannel, role: str, named: Iterable[TransportAddress] = ()) -> None:
         """Let a protocol speak TLS; see L{NodeChannel.secure}."""
         channel.secure(self._secured, role, named)
@@ -66,7 +71,11 @@ class RegistrarSecurity:
         """From now on what changes counts at this registrar."""
 
         def changed(security: Security) -> None:
-            node.perform(registrar.access_changed(security.access, node.now()))
+            access = security.access
+            if security.state not in (self._state, State.REQUIRED):
+                _log.warn("that TLS is {state} counts when this registrar is started anew", state=security.state.value)
+                access = access.after(registrar.access, registrar.access.state)
+            node.perform(registrar.access_changed(access, node.now()))
 
         if self._secured is not None:
             self._end = self._secured.watch(changed)

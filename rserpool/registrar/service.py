@@ -250,7 +250,7 @@ class RegistrarService(Service):
         hosts = endpoint.hosts
         if self._peers and any(host in ("0.0.0.0", "::") for host in hosts):  # noqa: S104
             hosts = local_hosts_towards(self._peers)
-        transport = SctpTransport(endpoint.port, DATA_ONLY, hosts)
+        transport = SctpTransport(self._security.told(endpoint.port), DATA_ONLY, hosts)
         information = ServerInformation(registrar.identifier, transport, self.encapsulation_port)
         if self._discover:
             channel.join(self._discover_group, hosts[0])
@@ -289,11 +289,11 @@ class RegistrarService(Service):
         interface = self._asap.hosts[0]
         self.node.asap.join(self._announce_group or default_group(interface), interface)
         transports: list[SctpTransport | TcpTransport] = [
-            SctpTransport(endpoint.port, DATA_PLUS_CONTROL, endpoint.hosts)
+            SctpTransport(self._security.told(endpoint.port), DATA_PLUS_CONTROL, endpoint.hosts)
         ]
         tcp = self.tcp_address
         if tcp is not None:
-            transports.append(TcpTransport(tcp.port, tcp.hosts[0]))
+            transports.append(TcpTransport(self._security.told(tcp.port), tcp.hosts[0]))
         # A UDP port is a private parameter, which those who hear this may not know.
         self.node.perform(self.registrar.announce(tuple(transports), 0, self.node.now()))
 

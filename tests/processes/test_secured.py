@@ -63,7 +63,7 @@ class SecuredTests(ProcessTests):
             self.assertIn(ELEMENT, text)
         status = self.rserpool("status", enrp, "--security", str(scope / "operator"))
         code, text = await self.done(status)
-        self.assertEqual((0, True), (code, ":9902/" in text), text)
+        self.assertEqual((0, True), (code, "ready, TLS" in text), text)
         for refused, sentence in (
             (self.ask(one, "resolve"), "; the scope is secured: name its keys or certificates with --security"),
             (self.rserpool("status", enrp), "is secured, and --security is needed"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import provider
 
 from rserpool.core.access import State
+from rserpool.core.addresses import TransportAddress
 from rserpool.core.identity import Identity
 from rserpool.testing import RegistrarProcess, Scope, UserProcess
 
@@ -46,6 +49,24 @@ class OfferedTests(SynchronousTestCase):
         for _ in range(30):
             self.scope.advance(1)
             self.assertEqual(2, len(lives.elements(POOL)))
+
+    def test_told(self) -> None:
+        """The log says who is in the clear, while TLS is offered."""
+        lines: list[str] = []
+
+        @provider(ILogObserver)
+        def observer(event: LogEvent) -> None:
+            lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.scope.registrar()
+        clear, secured = self.scope.element(POOL, service=CLEAR), self.scope.element(POOL)
+        self.scope.settle()
+        self.scope.advance(70)
+        (line,) = [line for line in lines if "this scope is not secure yet: " in line]
+        self.assertIn(f"0x{clear.identifier(POOL):08x}", line)
+        self.assertNotIn(f"0x{secured.identifier(POOL):08x}", line)
 
     def test_from_plain(self) -> None:
         """A plain registrar and one that offers TLS are peers: a scope changes one registrar after the other."""
@@ -99,3 +120,21 @@ class OfferedTests(SynchronousTestCase):
         for registrar in (one, two):
             self.assertEqual([0, 0], [channel.clear.associations for channel in registrar.node.channels.values()])
         self.assertEqual({Identity("psk", element.name)}, self.owners(two))
+
+    def test_announced(self) -> None:
+        """A registrar that offers TLS announces itself so that those in the clear find it, and the others as well."""
+        self.scope.registrar(announce=True)
+        self.scope.registrar()
+        nowhere = [TransportAddress(("10.0.0.99",), 3863)]
+        users = [
+            self.scope.user(registrars=nowhere, announcements=True, **options)
+            for options in ({}, CLEAR, {"transport": "tcp"}, {"transport": "tcp", **CLEAR})
+        ]
+        self.scope.element(POOL)
+        self.scope.settle()
+        for user in users:
+            user.service.subscribe(POOL, lambda change: None)
+        self.scope.advance(60)
+        self.assertEqual([1] * 4, [self.resolved(user) for user in users])
+        ports = [user.service.home.port for user in users if user.service.home is not None]
+        self.assertEqual([3863] * 4, ports)
