@@ -11,6 +11,8 @@ from zope.interface import provider
 from rserpool.core.access import State
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.identity import Identity
+from rserpool.monitor.status import registrar_status
+from rserpool.registrar.securing import LOOK
 from rserpool.testing import RegistrarProcess, Scope, UserProcess
 
 POOL = "pool"
@@ -138,3 +140,27 @@ class OfferedTests(SynchronousTestCase):
         self.assertEqual([1] * 4, [self.resolved(user) for user in users])
         ports = [user.service.home.port for user in users if user.service.home is not None]
         self.assertEqual([3863] * 4, ports)
+
+    def test_as_soon_as_nothing_is_lost(self) -> None:
+        """It was refused, and is done by itself when everybody has come over; until then the log says who has not."""
+        self.scope.registrar(), self.scope.registrar()
+        clear = self.scope.element(POOL, service=CLEAR)
+        self.scope.settle()
+        lines: list[str] = []
+        observer: Any = lambda event: lines.append(str(formatEvent(event)))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.scope.advance(LOOK)
+        named = f"elements that nobody has proved to own: 1 ({POOL} 0x{clear.identifier(POOL):08x})"
+        warned = [line for line in lines if line.startswith("this scope is not secure yet: ")]
+        self.assertEqual((2, True), (len(warned), all(named in line for line in warned)))
+        self.assertIn("not secure yet: 1 element without", registrar_status(self.scope.registrars[0].service)[0].text)
+        self.scope.security.require()
+        self.scope.advance(LOOK)
+        self.assertEqual({State.OFFERED}, self.states())
+        self.assertIn(f"TLS is not required yet: {named}", lines)
+        clear.restart(security=None)
+        self.scope.settle()
+        self.scope.advance(LOOK)
+        self.assertEqual({State.REQUIRED}, self.states())
+        self.assertNotIn("not secure yet", registrar_status(self.scope.registrars[0].service)[0].text)
