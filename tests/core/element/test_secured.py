@@ -6,6 +6,7 @@ from rserpool.core import Abort, Connect, Send
 from rserpool.core.element import registration
 from rserpool.core.identity import Identity
 from rserpool.core.wire import asap
+from tests.conformance import rfc
 from tests.core.element.stage import FIRST, POOL, SECOND, ElementTestCase
 
 PROVED = (Identity("psk", "web"),)
@@ -25,6 +26,7 @@ class SecuredTests(ElementTestCase):
     def test_registers_over_tls(self):
         self.assertEqual([asap.Registration], [type(each) for each in self.sent(self.up())])
 
+    @rfc("5355", "2.6.3", "The PE MUST authenticate the ENRP server")
     def test_never_in_the_clear(self):
         """A registrar that proves nothing is left, and another one is looked for."""
         for credentials in (None, ()):

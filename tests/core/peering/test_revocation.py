@@ -10,6 +10,7 @@ from rserpool.core.identity import Identity
 from rserpool.core.peering.events import TakenOver
 from rserpool.core.registrar.events import Act, Acted, ElementRemoved, NotYetRequired
 from rserpool.core.wire import asap, enrp
+from tests.conformance import rfc
 from tests.core.peering.secured import MAIL, OWN, POOL, REGISTRARS, WEB, SecuredTestCase, access, owned_by
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, element, place
 
@@ -137,6 +138,7 @@ class MigrationTests(SecuredTestCase):
         self.assertIs(State.REQUIRED, self.stage.registrar.access.state)
         self.assertTrue(self.stage.register("clear", POOL, element(8, host="10.0.0.5")) == [])
 
+    @rfc("5355", "2.15.3", "either the entire ENRP server database MUST be secure")
     def test_elements_without_an_owner(self) -> None:
         self.stage.up("clear", host="10.0.0.5")
         self.stage.register("clear", POOL, element(8, host="10.0.0.5"))

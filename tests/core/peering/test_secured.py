@@ -8,6 +8,7 @@ from rserpool.core import Abort, CauseCode, Close, Connect, Send
 from rserpool.core.identity import Identity
 from rserpool.core.registrar.gate import MOST_ANSWERS
 from rserpool.core.wire import asap, enrp
+from tests.conformance import rfc
 from tests.core.peering.secured import DESK, MAIL, POOL, REGISTRARS, WEB, SecuredTestCase, access, owned_by
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, element, place
 
@@ -26,6 +27,7 @@ MESSAGES = (
 class StrangerTests(SecuredTestCase):
     """Whoever is no registrar changes nothing, and learns nothing."""
 
+    @rfc("5355", "2.15.3", "MUST NOT accept updates from other ENRP servers", "any information not sent using TLS")
     def test_in_the_clear(self) -> None:
         """It hears why, and is closed."""
         self.assertEqual([], self.up("clear", None))
@@ -44,6 +46,7 @@ class StrangerTests(SecuredTestCase):
         effects = [effect for _ in range(1000) for effect in self.says("clear", enrp.ListRequest(R, 0))]
         self.assertEqual(MOST_ANSWERS, len([each for each in effects if isinstance(each, Send)]))
 
+    @rfc("5355", "2.5.3", "ENRP servers MUST perform mutual authentication")
     def test_an_elements_key(self) -> None:
         """And a user's certificate, and nobody in particular: they are cut off before they say anything."""
         for credentials in ((WEB,), (Identity("dns", "reg1111"),), ()):
@@ -53,6 +56,7 @@ class StrangerTests(SecuredTestCase):
                 self.assertEqual([], [each for each in self.says("element", message) if isinstance(each, Send)])
         self.assertEqual((("psk:web", P), [P, Q]), (self.owner(), self.peers()))
 
+    @rfc("5355", "2.5.3", "ENRP servers MUST perform mutual authentication")
     def test_we_dial_nobody_in_the_clear(self) -> None:
         """Whoever answers there counts as not reached: it is tried again."""
         stage = PeeringStage(R, access=access())
@@ -130,6 +134,7 @@ class OwnerTests(SecuredTestCase):
         (answer,) = self.stage.sent("twin", self.stage.effects[before:])
         self.assertEqual((True, ("psk:web", P)), (answer.rejected, self.owner()))
 
+    @rfc("5355", "2.15.3", "either the entire ENRP server database MUST be secure")
     def test_no_element_without_an_owner(self) -> None:
         self.stage.update(P, POOL, owned_by(None, P, 8))
         self.assertIsNone(self.owner(8))

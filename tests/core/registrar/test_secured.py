@@ -12,6 +12,7 @@ from rserpool.core.identity import Identity, parse_identity
 from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
+from tests.conformance import rfc
 from tests.core.registrar.stage import RegistrarStage
 from tests.core.stage import element
 
@@ -62,6 +63,10 @@ class ClearTests(SecuredTestCase):
         # From the very address of the element.
         self.stage.up("clear")
 
+    @rfc("5355", "2.1.3", "MUST NOT create or update state information until it has authenticated the PE")
+    @rfc("5355", "2.3.3", "MUST NOT create or update state information until it has authenticated the PE")
+    @rfc("5355", "2.12.3", "A provision for authentication MUST be present")
+    @rfc("5355", "2.15.3", "MUST reject any PE server registration", "any information not sent using TLS")
     def test_requests(self) -> None:
         for message in (
             asap.Registration(POOL, element(2)),
@@ -111,6 +116,8 @@ class PlainUsersTests(SecuredTestCase):
 class IdentityTests(SecuredTestCase):
     """Over TLS: who serves is said by identity, never by address."""
 
+    @rfc("5355", "2.2.3", "MUST NOT create or update state information until the authentication information")
+    @rfc("5355", "2.4.3", "MUST NOT create or update state information until it has authorized")
     def test_without_an_identity(self) -> None:
         """It may resolve and report, and nothing else."""
         for name, credentials in (("nobody", ()), ("certificate", proved("dns:web")), ("reg", proved("psk:reg"))):
@@ -124,6 +131,7 @@ class IdentityTests(SecuredTestCase):
             [asap.EndpointKeepAlive], [type(each) for each in self.stage.sent("web", self.stage.effects)[1:]]
         )
 
+    @rfc("5355", "2.3.3", "A PE can register only for itself")
     def test_another_identity_from_its_address(self) -> None:
         self.stage.up("mail", credentials=proved("psk:mail"))
         for message, cause in (
@@ -184,6 +192,7 @@ class OfferedTests(SecuredTestCase):
 
     access = keys(state=State.OFFERED)
 
+    @rfc("5355", "2.15.3", "or the entire database MUST be insecure")
     def test_in_the_clear(self) -> None:
         self.stage.up("clear", host="10.0.0.5")
         (answer,) = self.stage.register("clear", POOL, element(2, host="10.0.0.5"))

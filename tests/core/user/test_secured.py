@@ -12,6 +12,7 @@ from rserpool.core.identity import Identity
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.user import PoolUser
 from rserpool.core.wire import asap
+from tests.conformance import rfc
 from tests.core.user.stage import registrar
 
 ONE, TWO = registrar(1), registrar(2)
@@ -33,6 +34,7 @@ class SecuredTests(SynchronousTestCase):
     def test_asks_who_has_proved_it(self) -> None:
         self.assertEqual([asap.HandleResolution], self.messages(self.user.association_up("a", ONE, 0.0, True, PROVED)))
 
+    @rfc("5355", "2.7.3", "ASAP SHOULD authenticate the ENRP server")
     def test_never_in_the_clear(self) -> None:
         for credentials in (None, ()):
             self.setUp()
