@@ -18,14 +18,14 @@ MOST_KINDS: Final = 1_000
 
 
 class Trail:
-    """Writes the trail as the log C{rserpool.audit}, so that a program can send it elsewhere.
+    """Writes the trail as the log C{rserpool.registrar.trail}, so that a program can send it elsewhere.
 
     Who does something over and over fills no disk, and hides nobody else: the lines of each identity are counted.
 
     @param now: a monotonic clock, in seconds.
     """
 
-    log = Logger(namespace="rserpool.audit")
+    log = Logger(namespace="rserpool.registrar.trail")
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now

@@ -22,7 +22,7 @@ class TrailTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.events: list[Any] = []
-        self.log = Logger(namespace="rserpool.audit", observer=self.events.append)  # type: ignore[arg-type]
+        self.log = Logger(namespace="rserpool.registrar.trail", observer=self.events.append)  # type: ignore[arg-type]
         self.trail = Trail(self.clock.seconds)
         self.patch(Trail, "log", self.log)
 
