@@ -19,6 +19,7 @@ from rserpool.security.certificates import describe
 from rserpool.security.keys import read_keys, read_own_key
 from rserpool.security.making import new_ca, new_certificate
 from rserpool.security.settings import security_of
+from tests.conformance import rfc
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -57,6 +58,8 @@ class Case(SynchronousTestCase):
 class MakeTests(Case):
     """A new scope."""
 
+    @rfc("5352", "9.2", "MUST possess a site certificate")
+    @rfc("5353", "6.2", "MUST possess a site certificate")
     def test_whole(self) -> None:
         """Each process has what it needs, and knows the others; the printed text says what goes where."""
         self.made("web1", "web2,192.0.2.7")

@@ -14,7 +14,7 @@ ROOT = HERE.parent.parent
 
 # What a reason may be; the words say the rest. A row that is kept in part has tests as well, the others have none.
 IN_PART = "in part"
-CATEGORIES = (IN_PART, "not applicable", "later: TLS", "not done")
+CATEGORIES = (IN_PART, "not applicable", "not done")
 LEVELS = ("MUST", "MUST NOT", "SHALL", "SHOULD", "SHOULD NOT", "RECOMMENDED")
 PROCEDURE = "procedure"
 """The level of a sentence without a keyword."""

@@ -14,6 +14,7 @@ from rserpool.security.settings import Security
 from rserpool.security.sides import expected
 from rserpool.testing import Scope, security
 from rserpool.testing.security import SCOPE
+from tests.conformance import rfc
 from tests.node.test_naming import _Inner
 from tests.security.pair import authority, certificate
 
@@ -76,6 +77,24 @@ class IdentityTests(SynchronousTestCase):
             self.assertRaises(NoRegistrar, self.asks, where, scope, **options)
         self.assertTrue([event for event in logs if "identity is suspect" in (formatEvent(event) or "")])
 
+    @rfc(
+        "5352",
+        "9.2",
+        "[first mention]",
+        "[second mention]",
+        "MUST verify the server's identity",
+        "user-oriented clients SHOULD",
+        "Automated clients SHOULD",
+    )
+    @rfc(
+        "5353",
+        "6.2",
+        "[first mention]",
+        "[second mention]",
+        "MUST verify the server's identity",
+        "user-oriented clients SHOULD",
+        "Automated clients SHOULD",
+    )
     def test_by_name(self) -> None:
         """Named by its host's name: that has to be in the certificate; the scope's alone is not enough."""
         for transport in ("sctp", "tcp"):

@@ -14,6 +14,7 @@ from rserpool.security.engine import TlsSide
 from rserpool.security.failure import TlsFailure
 from rserpool.security.records import each_record
 from rserpool.security.way import RECORD, Terms
+from tests.conformance import rfc
 from tests.security.certificates import Authority
 from tests.security.pair import KEY, SECOND, Pair, Rogue, authority, certificate, dns, nobody
 
@@ -44,6 +45,8 @@ class HandshakeContract(_Base):
         end = pair.client if at == "client" else pair.server
         self.assertEqual((False, None), (end.established, end.credentials))
 
+    @rfc("5355", "2.11.3", "A provision for data confidentiality service")
+    @rfc("5355", "2.12.3", "and a provision for data confidentiality service")
     def test_key(self) -> None:
         """Both have the key: TLS 1.3 and 1.2, the client by its name, with Diffie-Hellman in any case."""
         for lowest, highest in (("1.3", "1.3"), ("1.2", "1.2")):
@@ -89,6 +92,8 @@ class HandshakeContract(_Base):
             self.assertNobody(pair, "server", "its key is")
             self.assertNobody(pair, "client", "refuses: its key is not the one")
 
+    @rfc("5352", "9.2", "ENRP servers and PEs MUST support mutual authentication using PSK")
+    @rfc("5353", "6.2", "ENRP servers and PEs MUST support mutual authentication using PSK")
     def test_rogue_server(self) -> None:
         """A server that ignores the key and shows a certificate is nobody, whatever the certificate."""
         for highest in ("1.2", "1.3"):
@@ -97,6 +102,24 @@ class HandshakeContract(_Base):
             self.assertNobody(pair, "client", "it did not use our key" if highest == "1.3" else "refuses")
             self.assertFalse(pair.server.established)
 
+    @rfc(
+        "5352",
+        "9.2",
+        "ASCII Compatible Encoding",
+        "MUST perform the conversion operation",
+        "stored string",
+        "DNS labels and names MUST be compared",
+        "network byte order",
+    )
+    @rfc(
+        "5353",
+        "6.2",
+        "ASCII Compatible Encoding",
+        "MUST perform the conversion operation",
+        "stored string",
+        "DNS labels and names MUST be compared",
+        "network byte order",
+    )
     def test_certificate(self) -> None:
         """A user checks a registrar's certificate for one of the names that it expects, and is nobody itself."""
         for names, expected in (
@@ -135,6 +158,8 @@ class HandshakeContract(_Base):
             self.assertNobody(pair, "client", "its identity is suspect")
             self.assertFalse(pair.server.established)
 
+    @rfc("5352", "9.2", "MUST have a mechanism for validating certificates")
+    @rfc("5353", "6.2", "MUST have a mechanism for validating certificates")
     def test_certificate_that_does_not_hold(self) -> None:
         """One that has expired, and one of an issuer that nobody trusts."""
         stranger = Authority("stranger")
@@ -175,6 +200,8 @@ class HandshakeContract(_Base):
                 self.assertUp(pair)
             self.assertEqual([(Identity("psk", "web1"),), ()], [pair.server.credentials for pair in pairs])
 
+    @rfc("5352", "9.2", "TLS_RSA_WITH_AES_128_CBC_SHA")
+    @rfc("5353", "6.2", "TLS_RSA_WITH_AES_128_CBC_SHA")
     def test_static_rsa(self) -> None:
         """TLS_RSA_WITH_AES_128_CBC_SHA is there where both want it (RFC 5352 section 9.2), and only there."""
         shown = certificate("reg1.example", use_rsa=True)
@@ -272,6 +299,8 @@ class RecordContract(_Base):
             opened = b"".join(pair.server.open(sealed[at : at + 37]) for at in range(0, len(sealed), 37))
             self.assertEqual(b"".join(b"%d" % number * 30 for number in range(20)), opened)
 
+    @rfc("5355", "2.8.3", "MUST prevent replay attacks")
+    @rfc("5355", "2.10.3", "An integrity mechanism MUST be present")
     def test_tampered(self) -> None:
         """A record that was changed, repeated, reordered or made up is refused."""
 

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core.errors import NoRegistrar, Rejected
 from rserpool.core.identity import Identity
 from rserpool.testing import RegistrarProcess, Scope, UserProcess
+from tests.conformance import rfc
 
 POOL = "pool"
 
@@ -31,6 +32,25 @@ class SecureTests(SynchronousTestCase):
     def resolved(self, user: UserProcess) -> list[int]:
         return [each.identifier for each in self.scope.result(user.service.resolve(POOL, fresh=True)).elements]
 
+    @rfc(
+        "5352",
+        "9.2",
+        "TLS supports all these requirements",
+        "ENRP servers, PEs, and PUs MUST implement TLS",
+        "among themselves using PSK",
+        "ENRP servers and PEs MUST support mutual authentication using PSK",
+        "MUST support TLS with SCTP",
+    )
+    @rfc(
+        "5353",
+        "6.2",
+        "TLS supports all these requirements",
+        "ENRP servers, PEs, and PUs MUST implement TLS",
+        "among themselves using PSK",
+        "ENRP servers and PEs MUST support mutual authentication using PSK",
+        "MUST support TLS with SCTP",
+    )
+    @rfc("5355", "2.10.3", "The interfaces that MUST implement integrity")
     def test_everybody_speaks(self) -> None:
         """Registrars are peers, an element registers by its key, a user without one resolves; and a session is had."""
         element = self.scope.element(POOL, Factory.forProtocol(Hello))
@@ -46,6 +66,8 @@ class SecureTests(SynchronousTestCase):
         node: Any = self.reg1.service.node
         self.assertEqual((3864, 9902), (node.asap.sctp.port, node.channels["enrp"].sctp.port))
 
+    @rfc("5352", "9.2", "MUST support TLS with SCTP")
+    @rfc("5353", "6.2", "MUST support TLS with SCTP")
     def test_tcp(self) -> None:
         """A user asks over TLS over TCP."""
         element, user = self.scope.element(POOL), self.scope.user(transport="tcp")
