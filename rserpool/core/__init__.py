@@ -35,6 +35,7 @@ from rserpool.core.errors import (
     UnknownPool,
     WireError,
 )
+from rserpool.core.identity import Identity, parse_identity
 from rserpool.core.profiles import PROFILES, Profile, profile
 from rserpool.core.reading import parse_transport_address
 from rserpool.core.wire.parameters import (
@@ -55,6 +56,7 @@ __all__ = [
     "Connect",
     "CookieRefused",
     "Effect",
+    "Identity",
     "NoElement",
     "NoRegistrar",
     "Notify",
@@ -79,6 +81,7 @@ __all__ = [
     "UdpTransport",
     "UnknownPool",
     "WireError",
+    "parse_identity",
     "parse_transport_address",
     "profile",
 ]

@@ -13,6 +13,7 @@ from rserpool.core.handlespace.checksum import fold, identifier_sum
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.handlespace.pool import Pool
+from rserpool.core.identity import Identity
 from rserpool.core.policies import POLICIES, Policy
 from rserpool.core.policies.table import opaque
 from rserpool.core.wire.parameters import OpaqueTransport, PoolElementParameter, encode_policy, encode_pool_element
@@ -51,6 +52,7 @@ class Handlespace:
 
     def __init__(self, random: Dice, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
+        self._held: dict[Identity | None, int] = {}
         self.bytes = 0
         self.pools: dict[bytes, Pool] = {}
         self._homes: dict[int, Holdings] = {}
@@ -93,6 +95,8 @@ class Handlespace:
         present = None if pool is None else pool.elements.get(parameter.identifier)
         if present is None:
             self._check_room(handle, pool, length, parameter.home if others else 0)
+            if not others and self._held.get(parameter.owner, 0) >= self._limits.elements_per_identity:
+                raise Rejected(CauseCode.LACK_OF_RESOURCES)
         elif length > _SMALL and self.bytes + length - len(present.wire) > self._limits.bytes:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
         if pool is not None:
@@ -113,7 +117,10 @@ class Handlespace:
         self.bytes += len(wire) - len(element.wire)
         element.life = parameter.life
         element.wire = wire
-        element.owner = parameter.owner
+        if element.owner != parameter.owner:
+            self._hold(element.owner, -1)
+            self._hold(parameter.owner, 1)
+            element.owner = parameter.owner
         element.values = values
         pool.rescope(element, _scopes(parameter))
         if present is None:
@@ -136,6 +143,7 @@ class Handlespace:
         pool = self.pools[element.handle]
         pool.remove(element)
         self._disown(element, pool)
+        self._hold(element.owner, -1)
         self._length -= 1
         self.bytes -= len(element.wire) + len(element.handle)
         if not pool.elements:
@@ -185,6 +193,13 @@ class Handlespace:
             or (of and len(self.owned_by(of)) >= limits.elements_per_registrar)
         ):
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
+
+    def _hold(self, owner: Identity | None, more: int) -> None:
+        """An identity has so many elements more; nobody has those without an owner."""
+        if owner is not None:
+            self._held[owner] = self._held.get(owner, 0) + more
+            if not self._held[owner]:
+                del self._held[owner]
 
     def _own(self, element: Element, pool: Pool, home: int) -> None:
         entry = self._homes.get(home)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from rserpool.core.access import Access, Principal, State
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.registrar import Registrar
 
-__all__ = ["Limits", "Registrar"]
+__all__ = ["Access", "Limits", "Principal", "Registrar", "State"]

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import CauseCode, Close
 from rserpool.core.access import Access, State, access_by_keys
 from rserpool.core.identity import Identity, parse_identity
+from rserpool.core.registrar import Limits
 from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
@@ -130,6 +131,21 @@ class IdentityTests(SecuredTestCase):
         self.assertEqual(
             [asap.EndpointKeepAlive], [type(each) for each in self.stage.sent("web", self.stage.effects)[1:]]
         )
+
+    def test_no_more_than_one_identity_may_hold(self) -> None:
+        """Over any number of associations; what goes makes room, and others have their own."""
+        self.stage = RegistrarStage(access=self.access, limits=Limits(elements_per_identity=2))
+        for number, identity in ((1, "web"), (2, "web"), (3, "web"), (4, "mail")):
+            self.stage.up(str(number), host=f"10.0.0.{number}", credentials=proved(f"psk:{identity}"))
+        answers = [
+            self.stage.register(str(number), POOL, element(number, host=f"10.0.0.{number}"))[0]
+            for number in range(1, 5)
+        ]
+        self.assertEqual([False, False, True, False], [each.rejected for each in answers])
+        self.assertEqual([CauseCode.LACK_OF_RESOURCES], causes(answers[2]))
+        self.stage.register("2", POOL, element(2, host="10.0.0.2", port=81))
+        self.stage.tell("1", asap.Deregistration(POOL, 1))
+        self.assertFalse(self.stage.register("3", POOL, element(3, host="10.0.0.3"))[0].rejected)
 
     @rfc("5355", "2.3.3", "A PE can register only for itself")
     def test_another_identity_from_its_address(self) -> None:
