@@ -15,6 +15,7 @@ from rserpool.node.tcp import AsapTcpProtocol, Make
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpHandler
 from rserpool.sctp.log import LimitedLog
+from rserpool.sctp.outgoing import Outgoing
 
 MOST_OF_ONE = 1_000
 """So many connections of one machine are accepted."""
@@ -30,6 +31,7 @@ class _Accepting(ServerFactory):
         self._handler = handler
         self._make = make
         self._log = LimitedLog(Logger(), clock_of(reactor))
+        self._outgoing = Outgoing()
         self._connections: dict[AsapTcpProtocol, None] = {}
         most = room_for_connections(reactor)
         self._guests = Guests(reactor, "connections", most, min(most_of_one, max(1, most // 2)))
@@ -39,7 +41,7 @@ class _Accepting(ServerFactory):
             return None
         peer = TransportAddress((address.host,), address.port, protocol="tcp")
         connection = self._make(self._reactor, self._handler, peer, False, None)
-        connection.log = self._log
+        connection.log, connection.outgoing = self._log, self._outgoing
         connection.gone, connection.speaks = self._gone, self._guests.speaks
         self._connections[connection] = None
         self._guests.comes(connection, address.host)

@@ -198,7 +198,7 @@ class NodeChannel(NamingChannel, SctpHandler):
             self.guests.speaks(association)
         turns = self._node.turns
         if ppid == self.ppid:
-            if turns.left > 0 and not turns.waiting:
+            if turns.left > 0 and not turns.waiting and not (turns.held and association in turns.held):
                 turns.left -= 1
                 self.received(association, data)
             else:
@@ -215,9 +215,13 @@ class NodeChannel(NamingChannel, SctpHandler):
 
     def associationPaused(self, association: ISctpAssociation) -> None:
         self.paused(association)
+        if not association.outbound and self.ppid == PPID_ASAP:
+            # It asks and does not read the answers.
+            self._node.turns.hold(association)
 
     def associationResumed(self, association: ISctpAssociation) -> None:
         self.resumed(association)
+        self._node.turns.release(association)
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
         self._node.paths.forget(association)

@@ -22,6 +22,7 @@ from rserpool.node.sockets import notice_vanished
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, PPID_ASAP, SEND_LIMIT, check_message, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 from rserpool.sctp.log import LimitedLog
+from rserpool.sctp.outgoing import Outgoing
 
 MOST_UNSERVED = 64 * 1024
 """So many bytes are read ahead of a peer that waits for its turn."""
@@ -57,6 +58,7 @@ class AsapTcpProtocol(Protocol):
         self.outbound = outbound
         self.established = False
         self.buffered = 0
+        self.outgoing = Outgoing()
         self.connector: IConnector | None = None
         self.gone: Callable[[AsapTcpProtocol], object] = lambda connection: None
         # Called once, with its first message; None afterwards.
@@ -87,12 +89,17 @@ class AsapTcpProtocol(Protocol):
         self._queue.append(data)
         self.buffered += len(data)
         held = max(self.buffered, PIECE * len(self._queue))
-        if held > SEND_LIMIT:
-            self.log.error("{peer} takes no more data: dropped", peer=str(self.peer))
-            self.abort()
-        elif held > HIGH_WATER and not self._paused:
+        glutton = self if held > SEND_LIMIT else self.outgoing.holds(self, held)
+        if glutton is not None:
+            glutton.give_up()
+        if held > HIGH_WATER and not self._paused and not self._aborted:
             self._paused = True
             tell(self.log, self._handler.associationPaused, self)
+
+    def give_up(self) -> None:
+        """Too much waits for a peer that reads nothing."""
+        self.log.error("{peer} takes no more data: dropped", peer=str(self.peer))
+        self.abort()
 
     def probe(self) -> None:
         """The host of a process that has ended closes its connections by itself."""
@@ -126,6 +133,7 @@ class AsapTcpProtocol(Protocol):
             data = self._queue.popleft()
             self.buffered -= len(data)
             self._write(data)
+        self.outgoing.holds(self, max(self.buffered, PIECE * len(self._queue)))
         if self._paused and max(self.buffered, PIECE * len(self._queue)) <= LOW_WATER:
             self._paused = False
             tell(self.log, self._handler.associationResumed, self)
@@ -222,6 +230,7 @@ class AsapTcpProtocol(Protocol):
             self._ending.cancel()
         self.established = False
         self.buffered = 0
+        self.outgoing.holds(self, 0)
         if self._aborted:
             reason = Failure(ConnectionAborted())
         elif reason.check(ConnectionAborted):

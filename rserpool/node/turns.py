@@ -29,6 +29,7 @@ class Turns:
 
     @ivar left: so many messages may be served yet before somebody else has a turn.
     @ivar waiting: what waits: by machine, and by association.
+    @ivar held: those that read too slowly what we send: they are served when they have caught up.
     """
 
     def __init__(self, loop: Loop, log: LimitedLog) -> None:
@@ -39,16 +40,16 @@ class Turns:
         self._of: dict[Carrier, _Backlog] = {}
         self.left = MESSAGES
         self.waiting: dict[str, dict[Carrier, _Backlog]] = {}
+        self.held: set[Carrier] = set()
 
     def keep(self, carrier: Carrier, data: bytes, serve: Callable[[Any, bytes], object]) -> None:
         """A message waits for its turn; then it is served."""
         backlog = self._of.get(carrier)
         if backlog is None:
             backlog = self._of[carrier] = _Backlog(machine(carrier.peer.hosts[0]), serve)
-            hold = getattr(carrier, "stop_reading", None)
-            if hold is not None:
-                hold()
-        self.waiting.setdefault(backlog.where, {}).setdefault(carrier, backlog)
+            _read(carrier, False)
+        if carrier not in self.held:
+            self.waiting.setdefault(backlog.where, {}).setdefault(carrier, backlog)
         size = max(len(data), PIECE)
         backlog.messages.append(data)
         backlog.size += size
@@ -57,14 +58,35 @@ class Turns:
             self._cut(carrier, backlog)
         elif self._size > MOST:
             self._cut(*max(self._of.items(), key=lambda each: each[1].size))
-        if self._timer is None:
-            self._timer = self._loop.call_later(0, self._turn)
+        self._arm()
+
+    def hold(self, carrier: Carrier) -> None:
+        """It reads too slowly: nothing is served to it until L{release}."""
+        self.held.add(carrier)
+        backlog = self._of.get(carrier)
+        if backlog is None:
+            _read(carrier, False)
+        else:
+            self._take_out(carrier, backlog)
+
+    def release(self, carrier: Carrier) -> None:
+        """It has caught up."""
+        if carrier not in self.held:
+            return
+        self.held.discard(carrier)
+        backlog = self._of.get(carrier)
+        if backlog is None:
+            _read(carrier, True)
+        else:
+            self.waiting.setdefault(backlog.where, {})[carrier] = backlog
+            self._arm()
 
     def lost(self, carrier: Carrier, tell: Callable[[Any], object], served: bool) -> None:
         """It is gone, which is told when all was served that it had sent.
 
         @param served: whether that is to be served.
         """
+        self.release(carrier)
         backlog = self._of.get(carrier)
         if backlog is not None and not served:
             self._drop(carrier, backlog)
@@ -81,6 +103,7 @@ class Turns:
         self._timer = None
         self.waiting.clear()
         self._of.clear()
+        self.held.clear()
 
     def _turn(self) -> None:
         self._timer = None
@@ -104,17 +127,19 @@ class Turns:
             tell(self._log, backlog.serve, carrier, data)
             if not backlog.messages:
                 self._served(carrier, backlog)
-        if self.waiting and self._timer is None:
+        if self.waiting:
+            self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is None:
             self._timer = self._loop.call_later(0, self._turn)
 
     def _served(self, carrier: Carrier, backlog: _Backlog) -> None:
         """Nothing of it waits any more."""
         if backlog.lost is not None:
             tell(self._log, backlog.lost, carrier)
-            return
-        release = getattr(carrier, "start_reading", None)
-        if release is not None:
-            release()
+        elif carrier not in self.held:
+            _read(carrier, True)
 
     def _cut(self, carrier: Carrier, backlog: _Backlog) -> None:
         self._log.warn("{peer} asks faster than it can be served: closed", peer=str(carrier.peer))
@@ -127,10 +152,20 @@ class Turns:
     def _drop(self, carrier: Carrier, backlog: _Backlog) -> None:
         self._size -= backlog.size
         del self._of[carrier]
+        self._take_out(carrier, backlog)
+
+    def _take_out(self, carrier: Carrier, backlog: _Backlog) -> None:
         there = self.waiting.get(backlog.where, {})
         there.pop(carrier, None)
         if not there:
             self.waiting.pop(backlog.where, None)
+
+
+def _read(carrier: Carrier, on: bool) -> None:
+    """Over TCP a peer can be held back."""
+    change = getattr(carrier, "start_reading" if on else "stop_reading", None)
+    if change is not None:
+        change()
 
 
 class _Backlog:

@@ -78,10 +78,10 @@ class BufferedAssociation:
         if self.established:
             self.endpoint.waits(self, True)
         held = max(self.buffered, PIECE * len(self._queue))
-        if held > SEND_LIMIT:
-            self.endpoint.log.error("{peer} takes no more data: aborting", peer=self.peer)
-            self.abort()
-        elif held > HIGH_WATER and not self._paused:
+        glutton = self if held > SEND_LIMIT else self.endpoint.outgoing.holds(self, held)
+        if glutton is not None:
+            glutton.give_up()
+        if held > HIGH_WATER and not self._paused and not self._lost:
             self._paused = True
             self.endpoint.tell("associationPaused", self)
 
@@ -98,6 +98,11 @@ class BufferedAssociation:
             self.endpoint.later(self._report, failed, ConnectionAborted())
 
     # What the endpoint calls.
+
+    def give_up(self) -> None:
+        """Too much waits for a peer that reads nothing."""
+        self.endpoint.log.error("{peer} takes no more data: aborting", peer=self.peer)
+        self.abort()
 
     def up(self) -> None:
         """The association is established."""
@@ -130,6 +135,7 @@ class BufferedAssociation:
             if not self.put(*queue[0]):
                 break
             self.buffered -= len(queue.popleft()[0])
+        self.endpoint.outgoing.holds(self, max(self.buffered, PIECE * len(queue)))
         if self._closing and not queue and self.put_end():
             self._ended = True
         self.endpoint.waits(self, bool(queue or self._paused or (self._closing and not self._ended)))
@@ -144,6 +150,7 @@ class BufferedAssociation:
         failed = [(data, ppid) for data, ppid, _, _ in self._queue]
         self._queue.clear()
         self.buffered = 0
+        self.endpoint.outgoing.holds(self, 0)
         self.endpoint.waits(self, False)
         return failed
 

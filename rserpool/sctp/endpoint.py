@@ -12,6 +12,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.base import tell
 from rserpool.sctp.interfaces import ISctpHandler
 from rserpool.sctp.log import LimitedLog
+from rserpool.sctp.outgoing import Outgoing
 
 A = TypeVar("A")
 """The associations of a backend."""
@@ -22,6 +23,7 @@ class SctpEndpoint(Generic[A]):
 
     @ivar present: its associations, set-ups included.
     @ivar message_received: the handler's C{messageReceived}.
+    @ivar outgoing: what waits to be sent.
     @ivar log: for what peers do wrong.
     """
 
@@ -32,6 +34,7 @@ class SctpEndpoint(Generic[A]):
         self.log = LimitedLog(self._log, reactor.seconds)
         self.port = port
         self.handler = handler
+        self.outgoing = Outgoing()
         self.message_received: Callable[..., Any] = handler.messageReceived
         self.hosts = hosts
         self.present: dict[A, None] = {}

@@ -6,6 +6,8 @@ does so where an element offers it (docs/interop.md, "Sessions").
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.protocol import Protocol, connectionDone
@@ -15,6 +17,7 @@ from rserpool.core.errors import WireError
 from rserpool.core.session.traits import Traits
 from rserpool.core.wire.frames import DATA, LONGEST_FRAME, FrameReader, Hello, frame
 from rserpool.node.sockets import notice_vanished
+from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.session.links import Link, LinkOwner
 
 
@@ -57,17 +60,49 @@ class FramedLink(TcpLink):
         self._reader = FrameReader(longest)
         # What is said while something is being heard goes out in one piece.
         self._said: list[bytes] | None = None
+        self._said_size = 0
+        # What came in one piece with what made us stop, and the end that followed it.
+        self._unheard: deque[tuple[int, bytes]] = deque()
+        self._stopped = False
+        self._lost: Failure | None = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self.transport.write(self._hello.encode())
 
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._unheard and not self.over:
+            self._lost = reason
+        else:
+            super().connectionLost(reason)
+
     def dataReceived(self, data: bytes) -> None:
-        self._said = []
+        self._said, self._said_size = [], 0
         try:
             self._hear(data)
         finally:
             self._flush()
+
+    def stop_reading(self) -> None:
+        self._stopped = True
+        super().stop_reading()
+
+    def start_reading(self) -> None:
+        self._stopped = False
+        if self._unheard and self._said is None:
+            frames, self._unheard = self._unheard, deque()
+            self._said, self._said_size = [], 0
+            try:
+                self._hear_all(frames)
+            finally:
+                self._flush()
+        if self._stopped or self._unheard:
+            return
+        if self._lost is None:
+            super().start_reading()
+        else:
+            reason, self._lost = self._lost, None
+            super().connectionLost(reason)
 
     def _hear(self, data: bytes) -> None:
         try:
@@ -79,9 +114,15 @@ class FramedLink(TcpLink):
         except WireError as error:
             self._broken(error)
             return
-        owner = self.owner
-        for kind, body in frames:
+        self._hear_all(frames)
+
+    def _hear_all(self, frames: Iterable[tuple[int, bytes]]) -> None:
+        owner, left = self.owner, iter(frames)
+        for kind, body in left:
             if self.over:
+                return
+            if self._stopped or self._unheard:
+                self._unheard += ((kind, body), *left)
                 return
             if kind == DATA:
                 # As below, and sooner.
@@ -95,10 +136,11 @@ class FramedLink(TcpLink):
             self.transport.write(framed)
         else:
             self._said.append(framed)
-            if len(self._said) > 64:
+            self._said_size += len(framed)
+            if len(self._said) > 64 or self._said_size > MAX_MESSAGE:
                 # The transport must see what piles up.
                 self._flush()
-                self._said = []
+                self._said, self._said_size = [], 0
 
     def close(self) -> None:
         self._flush()

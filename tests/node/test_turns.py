@@ -150,6 +150,29 @@ class TurnsTests(SynchronousTestCase):
         self.sends(Peer("10.6.6.7"), b"")
         self.assertEqual(len(self.lost), 1)
 
+    def test_held(self) -> None:
+        """Who reads too slowly is not served until it has caught up; others are."""
+        peer, other = Peer("10.6.6.6"), Peer("10.0.2.1")
+        self.sends(peer, b"1")
+        self.turns.hold(peer)
+        self.sends(peer, b"2")
+        self.sends(other, b"!")
+        self.all_turns()
+        self.assertEqual(self.served, [(other, b"!")])
+        self.turns.release(peer)
+        self.turns.release(peer)
+        self.all_turns()
+        self.assertEqual([data for _, data in self.served], [b"!", b"1", b"2"])
+
+    def test_held_and_lost(self) -> None:
+        """What it had sent is served before it is told as gone."""
+        peer = Peer("10.6.6.6")
+        self.turns.hold(peer)
+        self.sends(peer, b"1")
+        self.turns.lost(peer, self.lost.append, True)
+        self.all_turns()
+        self.assertEqual((len(self.served), self.lost), (1, [peer]))
+
     def test_aborted(self) -> None:
         """Whom we have cut off is served no more."""
         peer = Peer("10.6.6.6")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.handles import printable
@@ -153,3 +155,57 @@ class PausedTests(SessionCase, SynchronousTestCase):
         told.session.send(b"!")
         self.scope.advance(1.0)
         self.assertTrue(reading[0]._link is None or reading[0]._link.over)
+
+
+class SlowReaderTests(SynchronousTestCase):
+    """Over TCP: who asks much in one piece, and reads nothing."""
+
+    def setUp(self) -> None:
+        self.asked: list[bytes] = []
+        asked = self.asked
+
+        class Verbose(SessionProtocol):
+            """Answers a word with 64 KiB."""
+
+            def messageReceived(self, data: bytes) -> bytes:
+                asked.append(data)
+                return bytes(65536)
+
+        self.link: Any = SessionFactory(Verbose, pool="pool").buildProtocol(None)
+        self.transport = StringTransport()
+        write, self.written = self.transport.write, 0
+
+        def full(data: bytes) -> None:
+            self.written += len(data)
+            write(b"")
+            if self.written > 65536:
+                self.link.pauseProducing()
+
+        self.transport.write = full  # type: ignore[method-assign]
+        self.link.makeConnection(self.transport)
+        self.link.dataReceived(Hello(b"pool").encode())
+
+    def ask(self, number: int) -> None:
+        """So many requests in one piece."""
+        self.link.dataReceived(b"".join(frame(REQUEST, each.to_bytes(4, "big") + b"?") for each in range(number)))
+
+    def test_in_one_piece(self) -> None:
+        """Of 8,000 requests in 72 KB two are answered before the user has read something: not half a gigabyte."""
+        self.ask(8000)
+        self.assertLessEqual(len(self.asked), 2)
+        self.assertEqual(self.transport.producerState, "paused")
+        for _ in range(3):
+            self.written = 0
+            self.link.resumeProducing()
+        self.assertLessEqual(len(self.asked), 8)
+
+    def test_all_in_the_end(self) -> None:
+        """All are answered while the user reads, in order, and then the end is told."""
+        self.ask(20)
+        self.link.connectionLost(Failure(ConnectionDone()))
+        self.assertFalse(self.link.over)
+        for _ in range(20):
+            self.written = 0
+            self.link.resumeProducing()
+        self.assertEqual(len(self.asked), 20)
+        self.assertTrue(self.link.over)

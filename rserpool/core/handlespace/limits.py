@@ -42,8 +42,8 @@ class Limits:
     reports_per_second: float = 20.0
     subscriptions_per_association: int = 1_000
     connections_per_machine: int = 1_000
-    associations_per_machine: int = 10_000
-    associations: int = 50_000
+    associations_per_machine: int = 2_000
+    associations: int = 20_000
 
 
 class TokenBucket:
