@@ -9,7 +9,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from rserpool.node.tcp import TcpEndpoint
+from rserpool.node.tcp_endpoint import TcpEndpoint
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 
 _log = Logger()

@@ -24,7 +24,8 @@ from rserpool.node.paths import Paths
 from rserpool.node.reactor import LOG, ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.securing import tls_of
-from rserpool.node.tcp import AsapTcpProtocol, TcpEndpoint
+from rserpool.node.tcp import AsapTcpProtocol
+from rserpool.node.tcp_endpoint import TcpEndpoint
 from rserpool.node.towards import Towards, towards
 from rserpool.node.turns import Turns
 from rserpool.sctp.base import PPID_ASAP, SctpHandler

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall, IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
@@ -305,52 +304,6 @@ def connect_tcp(
     connection = make(reactor, handler, peer, True, expected)
     _Connecting(reactor, connection, timeout).connect()
     return connection
-
-
-class TcpEndpoint:
-    """The connections of a user, as an L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>} has associations."""
-
-    def __init__(self, reactor: Any, handler: ISctpHandler, make: Make = AsapTcpProtocol) -> None:
-        self._reactor = reactor
-        self._handler = handler
-        self._make = make
-        self._connections: set[AsapTcpProtocol] = set()
-        self._stopped: Deferred[None] | None = None
-
-    def connect(self, peer: TransportAddress, expected: Collection[Identity] | None = None) -> AsapTcpProtocol:
-        """See L{connect_tcp}."""
-        connection = connect_tcp(self._reactor, peer, self._handler, make=self._make, expected=expected)
-        connection.gone = self._gone
-        self._connections.add(connection)
-        return connection
-
-    def stopListening(self) -> Deferred[None]:
-        """Close every connection.
-
-        @return: a C{Deferred} that fires with C{None} when they are gone.
-        """
-        stopped = self._stopped = Deferred()
-        for connection in tuple(self._connections):
-            if connection.established:
-                connection.close()
-            else:
-                connection.abort()
-        self._look()
-        return stopped
-
-    def abort(self) -> None:
-        """Abort every connection."""
-        for connection in tuple(self._connections):
-            connection.abort()
-
-    def _gone(self, connection: AsapTcpProtocol) -> None:
-        self._connections.discard(connection)
-        self._look()
-
-    def _look(self) -> None:
-        if not self._connections and self._stopped is not None:
-            stopped, self._stopped = self._stopped, None
-            stopped.callback(None)
 
 
 def _host(address: Any) -> str:
