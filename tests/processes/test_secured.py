@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.conformance import rfc
 from tests.processes.harness import Process, ProcessTests, Registrar, free_address
 
 ELEMENT = "0x0000000a"
@@ -74,6 +75,8 @@ class SecuredTests(ProcessTests):
             self.assertIn(sentence, text.splitlines()[-1])
         self.no_traceback(one.process, two.process, element, *asked, status)
 
+    @rfc("5352", "9.2", "MUST have a mechanism for validating")
+    @rfc("5353", "6.2", "MUST have a mechanism for validating")
     async def test_strangers(self) -> None:
         """A key that is another, a key that is not known, another CA, no key: nobody gets in, and each reads why."""
         scope, other = await self.made(), await self.made("other")

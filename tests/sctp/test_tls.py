@@ -23,6 +23,7 @@ from rserpool.security.hello import random_of
 from rserpool.security.keys import Key
 from rserpool.security.records import is_record
 from rserpool.security.way import Terms
+from tests.conformance import rfc
 from tests.sctp.harness import Recorder
 from tests.sctp.tls_case import CERTIFICATES, SCOPE, by_certificate, tls_channel
 from tests.security.pair import KEY, dns
@@ -249,6 +250,7 @@ class FailureTests(TlsCase):
         self.run_for()
         self.assertIn("neither a key nor trust anchors", str(self.connecting.lost[0][1].value))
 
+    @rfc("5355", "2.15.3", "any information not sent using TLS")
     def test_in_the_clear(self) -> None:
         """Who speaks no TLS is let go at its first message; nobody hears of it."""
         self.ends(tls_channel(), None)

@@ -138,6 +138,8 @@ class HandshakeContract(_Base):
                 kinds = {each.kind for each in expected} - {"x"}
                 self.assertTrue(kinds & {each.kind for each in pair.client.credentials or ()})
 
+    @rfc("5352", "9.2", "MUST verify the server's identity", "names MUST be compared")
+    @rfc("5353", "6.2", "MUST verify the server's identity", "names MUST be compared")
     def test_wrong_name(self) -> None:
         """A name that is not in the certificate, however near: RFC 5352 section 9.2 has the rules."""
         for names, expected in (

@@ -134,6 +134,7 @@ class OwnerTests(SecuredTestCase):
         (answer,) = self.stage.sent("twin", self.stage.effects[before:])
         self.assertEqual((True, ("psk:web", P)), (answer.rejected, self.owner()))
 
+    @rfc("5355", "2.15.3", "MUST NOT accept updates")
     @rfc("5355", "2.15.3", "either the entire ENRP server database MUST be secure")
     def test_no_element_without_an_owner(self) -> None:
         self.stage.update(P, POOL, owned_by(None, P, 8))

@@ -156,6 +156,7 @@ class IdentityTests(SecuredTestCase):
         ):
             self.assertEqual(cause, causes(self.refused("mail", message)[0]))
 
+    @rfc("5355", "2.3.3", "A PE can register only for itself")
     def test_also_when_its_association_is_gone(self) -> None:
         self.stage.lost("web")
         self.stage.up("mail", credentials=proved("psk:mail"))
@@ -215,6 +216,7 @@ class OfferedTests(SecuredTestCase):
         self.assertEqual(asap.RegistrationResponse(POOL, 2), answer)
         self.assertEqual([(1, "psk:web"), (2, "None")], [each[:2] for each in self.table()])
 
+    @rfc("5355", "2.15.3", "or the entire database MUST be insecure")
     def test_never_back(self) -> None:
         """What an identity registered is not changed in the clear, from whatever address."""
         self.stage.up("clear")
