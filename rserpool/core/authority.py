@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Final, Protocol
 
 from rserpool.core.access import PLAIN, Access, Principal, Standing, State
-from rserpool.core.addresses import TransportAddress, same_place
+from rserpool.core.addresses import TransportAddress, machine, same_place
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.changes import Why
 from rserpool.core.handlespace.element import Element
@@ -90,12 +90,21 @@ def resolves(identity: Party, plain_users: bool) -> Rule:
     return RULES[What.RESOLVE][Who.PLAIN_USER if plain_users else Who.CLEAR]
 
 
+def reporter(identity: Party) -> str | None:
+    """As whom a user counts that reports: as its machine, or over TLS as its identity; not at all if it proves none."""
+    if not identity.standing.judged:
+        return machine(identity.peer.hosts[0])
+    return str(identity.standing) if identity.standing.credentials else None
+
+
 def reports(identity: Party, element: Element, machines: int, most: int) -> Rule:
     """What comes of reports from users at so many machines, where C{most} is MAX-BAD-PE-REPORT."""
     if identity.standing.clear:
         return RULES[What.REPORT][Who.CLEAR]
     if element.watch is None:
         return RULES[What.REPORT][Who.NOT_OURS]
+    if reporter(identity) is None:
+        return RULES[What.REPORT][Who.NAMELESS]
     return RULES[What.REPORT][Who.FEW if machines <= most else Who.MANY]
 
 

@@ -67,6 +67,7 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
     What.REPORT: {
         Who.CLEAR: _CLEAR,
         Who.NOT_OURS: Rule(Ruling.PROBED, "5352 3.5"),
+        Who.NAMELESS: Rule(Ruling.PROBED, "5355 2.13"),
         Who.FEW: Rule(Ruling.PROBED, "5352 3.5"),
         Who.MANY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.REPORTED),
     },

@@ -18,7 +18,7 @@ class Watch:
     @ivar alive_until: when its registration ends (monotonic seconds; infinity for a life of -1).
     @ivar answer_by: when a keep-alive that is under way counts as failed, or None.
     @ivar claim: whether the element must still be told that we are its home (H flag), after a takeover.
-    @ivar reporters: machines whose users reported it unreachable since it last registered.
+    @ivar reporters: machines, or identities, whose users reported it unreachable since it last registered.
     @ivar doubted: whether it must be asked as soon as it may be asked again.
     @ivar dialled: when it was last dialled, to be asked.
     @ivar over: the association over which it last registered; None after a takeover.

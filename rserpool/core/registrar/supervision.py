@@ -114,15 +114,15 @@ class Supervision:
             self._answered(element, watch, now)
 
     def reported(self, element: Element, reporter: Client, now: float) -> list[Outcome]:
-        """3.5: somebody could not reach the element: ask it at once, and count from how many machines that is said.
+        """3.5: somebody could not reach the element: ask it at once, and count how many say that.
 
-        One of them alone cannot remove an element that answers us, however many associations it has.
+        One machine or identity alone cannot remove an element that answers us, however many associations it has.
         """
-        watch = element.watch
-        if watch is not None:
+        watch, name = element.watch, authority.reporter(reporter)
+        if watch is not None and name is not None:
             if watch.reporters is None:
                 watch.reporters = set()
-            watch.reporters.add(machine(reporter.peer.hosts[0]))
+            watch.reporters.add(name)
         machines = 0 if watch is None or watch.reporters is None else len(watch.reporters)
         rule = authority.reports(reporter, element, machines, self._profile.max_bad_pe_reports)
         if rule.allowed:

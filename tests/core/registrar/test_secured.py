@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import CauseCode, Close
 from rserpool.core.access import Access, State, access_by_keys
 from rserpool.core.identity import Identity, parse_identity
+from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar import Limits
 from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap
@@ -131,6 +132,20 @@ class IdentityTests(SecuredTestCase):
         self.assertEqual(
             [asap.EndpointKeepAlive], [type(each) for each in self.stage.sent("web", self.stage.effects)[1:]]
         )
+
+    def test_reports(self) -> None:
+        """Who proves no identity has the element asked, from however many machines; others count, each once."""
+        most = DEFAULT.max_bad_pe_reports
+        for number in range(most + 5):
+            self.stage.up(f"nobody {number}", host=f"10.0.8.{number}", credentials=())
+            self.stage.tell(f"nobody {number}", asap.EndpointUnreachable(POOL, 1))
+            self.stage.up(f"one {number}", host=f"10.0.7.{number}", credentials=proved("dns:user.example"))
+            self.stage.tell(f"one {number}", asap.EndpointUnreachable(POOL, 1))
+        self.assertEqual(1, len(self.table()))
+        for number in range(most):
+            self.stage.up(f"user {number}", credentials=proved(f"dns:user{number}.example"))
+            self.stage.tell(f"user {number}", asap.EndpointUnreachable(POOL, 1))
+        self.assertEqual([], self.table())
 
     def test_no_more_than_one_identity_may_hold(self) -> None:
         """Over any number of associations; what goes makes room, and others have their own."""
