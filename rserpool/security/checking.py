@@ -9,10 +9,11 @@ from pathlib import Path
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.identity import Identity
+from rserpool.security.access_file import KeyNames, access_of
 from rserpool.security.certificates import Described, check_pair, describe, untrusted
 from rserpool.security.files import read_public, read_secret
 from rserpool.security.keys import Key, bearer_of, read_keys, read_own_key
-from rserpool.security.settings import FILES, KEYS, TABLE, Security, security_of, settled
+from rserpool.security.settings import FILES, KEYS, TABLE, Security, read_toml, security_of, settled
 
 WARN_DAYS = 30
 
@@ -98,6 +99,7 @@ class _Look:
             security = Security()
             self._each(there)
         self._keys(folder, there)
+        self._access(folder, there)
         self._certificates(folder, there, security)
 
     def _each(self, there: dict[str, Path]) -> None:
@@ -129,6 +131,23 @@ class _Look:
             self.wrong.append(
                 f"{folder}: registrars know each other by keys, and this one has none: {FILES['own-key']}"
             )
+
+    def _access(self, folder: Path, there: dict[str, Path]) -> None:
+        """Whom the access file names by keys that nobody has: a slip of the pen, as a rule."""
+        if "access" not in there:
+            return
+        try:
+            table = read_toml(there["access"])
+            access = access_of(table, KeyNames(), where=str(there["access"]))
+        except ConfigurationError as error:
+            self.wrong.append(str(error))
+            return
+        known = {bearer_of(name) for keys in self._known[folder].values() for name in keys}
+        if folder in self._own:
+            known.add(self._own[folder].bearer)
+        for identity in sorted(access.identities):
+            if identity.kind == "psk" and identity.name not in known:
+                self.wrong.append(f"{there['access']}: it names {identity}, and no file here has a key of that")
 
     def _certificates(self, folder: Path, there: dict[str, Path], security: Security) -> None:
         described: dict[str, list[Described]] = {}

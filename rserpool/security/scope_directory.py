@@ -116,7 +116,12 @@ class ScopeDirectory:
                     known = [keys[each.name] for each in members if each.role == role and each != member]
                     contents[folder / file] = _key_file(role, known)
         contents |= _common(self.path / USERS, "Users", scope, ca)
-        _write_new(contents)
+        # All of it or nothing.
+        new = self.path.with_name(f".{self.path.name}.new")
+        if new.exists():
+            raise ConfigurationError(f"{new}: this is left of another attempt: take it away first")
+        _write_new({new / path.relative_to(self.path): what for path, what in contents.items()})
+        new.replace(self.path)
 
     @property
     def scope(self) -> str:

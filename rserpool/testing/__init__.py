@@ -11,6 +11,7 @@ from rserpool.testing.process import Process
 from rserpool.testing.reactor import HostReactor
 from rserpool.testing.registrar import RegistrarProcess
 from rserpool.testing.scope import Scope
+from rserpool.testing.security import ScopeSecurity
 from rserpool.testing.seen import Seen
 from rserpool.testing.trace import Dialled, Entry, Message, Trace
 from rserpool.testing.user import UserProcess
@@ -25,6 +26,7 @@ __all__ = [
     "RegistrarProcess",
     "Scope",
     "ScopeNetwork",
+    "ScopeSecurity",
     "Seen",
     "Time",
     "Timeline",

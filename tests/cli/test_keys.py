@@ -233,6 +233,16 @@ class CheckTests(Case):
         (self.scope / "users" / "security.toml").write_text('[security]\nscoop = "x"\n')
         self.assertIn("there is no setting 'scoop'", self.wrong())
 
+    def test_access(self) -> None:
+        """A name in the access file that no key has, and a file that is wrong."""
+        access = self.reg1 / "access.toml"
+        access.write_text('[web]\nidentities = ["psk:web7", "psk:web1", "psk:reg1.example"]\nroles = ["element"]\n')
+        said = self.wrong()
+        self.assertIn("scope/reg1.example/access.toml: it names psk:web7, and no file here has a key of that", said)
+        self.assertNotIn("psk:web1,", said)
+        access.write_text('[web]\nidentities = ["psk:web1"]\nroles = ["elephant"]\n')
+        self.assertIn("there is no role 'elephant'", self.wrong())
+
     def test_read_keys(self) -> None:
         """What the command writes is what services read."""
         self.assertEqual(["web1"], [key.name for key in read_keys(self.reg1 / "elements.keys")])
