@@ -53,6 +53,7 @@ class PooledService(Service):
     @param refused: called with a C{Failure} when a registrar refuses the registration for good, or it is not known
         which of several ports is to be registered.
     @param alone: whether the process is there for this service: then ports whose opener is not known are its own.
+    @param forwarded: the address of a translator that forwards the port to this host, which is registered instead.
     @param follow: whether the system has chosen the addresses of its SCTP port, which follows when they change.
     @param options: passed on to L{PoolElementService}.
     """
@@ -76,6 +77,7 @@ class PooledService(Service):
         registrars: Sequence[TransportAddress] | None = None,
         alone: bool = False,
         follow: bool = False,
+        forwarded: str = "",
         **options: Any,
     ) -> None:
         self._reactor = reactor
@@ -105,6 +107,7 @@ class PooledService(Service):
                     hosts=hosts,
                     registrars=tuple(registrars or registrars_from(())),
                     follow=follow,
+                    forwarded=forwarded,
                     refused=self._refuse,
                     options=options,
                 ),

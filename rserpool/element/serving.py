@@ -33,6 +33,7 @@ class Serving:
 
     @param hosts: our own addresses; by default those that the port is bound to, or that reach the first registrar.
     @param follow: whether the system has chosen the port's addresses, too: the element follows their change.
+    @param forwarded: the address of a translator (NAT) that forwards the port to this host; empty if there is none.
     @param refused: called with a C{Failure} when a registrar refuses it for good.
     @param options: passed on to L{PoolElementService}.
     @ivar element: None until somebody served there for the first time.
@@ -53,6 +54,7 @@ class Serving:
         hosts: tuple[str, ...],
         registrars: tuple[TransportAddress, ...],
         follow: bool,
+        forwarded: str,
         refused: Callable[[Failure], object],
         options: dict[str, Any],
     ) -> None:
@@ -64,6 +66,7 @@ class Serving:
         self._hosts = hosts
         self._registrars = registrars
         self._follow = follow
+        self._forwarded = forwarded
         self._refused = refused
         self._options = options
         self._identifiers: dict[bytes, int] = {} if identifier is None else {handle_of(pools[0]): identifier}
@@ -89,6 +92,10 @@ class Serving:
         port, at, hosts = self._reached(ports)
         chosen = not self._hosts and (self._follow or port is None or not bound_hosts(port.getHost()))
         factory = getattr(port, "factory", None)
+        if self._forwarded:
+            if place.kind == "sctp":
+                raise ConfigurationError("a translator forwards TCP and UDP ports: SCTP over UDP comes by another one")
+            at = (self._forwarded,)
         control = self._control or has_control_channel(factory)
         transport = user_transport(place.kind, place.number, at, DATA_PLUS_CONTROL if control else DATA_ONLY)
         framing = session_framing(factory, self._pools)

@@ -48,6 +48,15 @@ class OperatorLog:
                     identifier=identifier,
                     why=why,
                 )
+            case events.AddressesRefused(handle=handle, identifier=identifier, wanted=wanted, seen=seen):
+                self._limited.warn(
+                    "{pool}: element 0x{identifier:08x} is refused: it names {wanted}, and comes from {seen}"
+                    " (a translator, NAT, between us?)",
+                    pool=handle_text(handle),
+                    identifier=identifier,
+                    wanted=", ".join(wanted),
+                    seen=", ".join(seen),
+                )
             case events.SupervisionStretched(interval=interval, elements=elements):
                 self._log.warn(
                     "{elements} elements: each is asked every {interval:.1f} s now",

@@ -31,8 +31,8 @@ from rserpool.tap.signals import Signals
 
 T = TypeVar("T")
 ONCE = frozenset(
-    "--address --announce-group --asap --asap-tcp --cookie-keys --csp-server --enrp --identifier --pool --sctp "
-    "--security --tcp --udp-encapsulation".split()
+    "--address --announce-group --asap --asap-tcp --cookie-keys --csp-server --enrp --forwarded --identifier --pool "
+    "--sctp --security --tcp --udp-encapsulation".split()
 )
 """Options that name one thing, where a second one would be lost in silence."""
 

@@ -10,6 +10,8 @@ from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.python import usage
 
+from rserpool.core.addresses import is_name
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.policies import POLICIES
 from rserpool.core.reading import between, multicast_group, parse_transport_address, seconds
 from rserpool.element.load import PROBES, parse_policy
@@ -34,6 +36,12 @@ class ElementOptions(AskingOptions):
     optParameters = [
         ["policy", None, "round-robin", f"NAME[:FIELD=VALUE,...]; a load may be {' or '.join(PROBES)}"],
         ["address", None, None, "HOST[,HOST...], our own addresses (the one that reaches the registrar)"],
+        [
+            "forwarded",
+            None,
+            None,
+            "HOST of a translator (NAT) that forwards the service's TCP or UDP port to this host",
+        ],
         ["identifier", None, None, "PE identifier, 1 to 0xffffffff (random)"],
         ["life", None, None, "registration life in seconds (that of the profile)"],
         ["grace", None, "5", "seconds that running requests may take when it stops"],
@@ -112,6 +120,7 @@ class ElementOptions(AskingOptions):
                 "life": between(1, 2**31 - 1),
                 "udp-encapsulation": between(1, 65535),
                 "announce-group": multicast_group,
+                "forwarded": _single,
                 "address": lambda text: own(parse_transport_address(text)).hosts,
             }
         )
@@ -136,6 +145,17 @@ class ElementOptions(AskingOptions):
             self.inner.parseOptions(list(self.plugin[1:]))
         except usage.UsageError as error:
             raise usage.UsageError(f"{self.plugin[0]}: {error}") from None
+
+
+def _single(text: str) -> str:
+    """One IP address.
+
+    @raise ConfigurationError: if it is none.
+    """
+    host = text.strip("[]")
+    if is_name(host):
+        raise ConfigurationError(f"{text!r} is not an IP address")
+    return host
 
 
 Options = ElementOptions

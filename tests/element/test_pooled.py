@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.protocols.wire import Echo
 
 from rserpool.core import ConfigurationError, TcpTransport, UdpTransport
+from rserpool.core.wire import asap
 from rserpool.element.pooled import PATIENCE
 from tests.element.pooled import Connection, PooledCase, Port
 
@@ -96,6 +97,17 @@ class PooledTests(PooledCase):
         self.pooled([Port(2)], policy="random")
         self.scope.until(lambda: self.refusals, 3.0)
         self.assertIn("policy differs", str(self.refusals[0].value))
+
+    def test_forwarded(self) -> None:
+        """Behind a translator its address is registered; here there is none, and the registrar says whom it sees."""
+        self.pooled([Port(8080)], forwarded="203.0.113.9")
+        self.scope.until(lambda: self.refusals, 3.0)
+        [failure] = self.refusals
+        self.assertEqual(
+            TcpTransport(8080, "203.0.113.9"),
+            next(m.message.element.user_transport for m in self.scope.trace.messages(asap.Registration)),
+        )
+        self.assertIn("which sees it at 10.0.1.1", str(failure.value))
 
     def test_drained(self) -> None:
         """It leaves the pool, lets connections end, and only then stops the service."""

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import CauseCode, PolicyParameter, TcpTransport
 from rserpool.core.wire.parameters import encode_policy
-from rserpool.core.wire.transports import encode_transport
+from rserpool.core.wire.transports import encode_address, encode_transport
 from rserpool.element.refusal import refusal
 
 
@@ -31,6 +31,9 @@ class RefusalTests(SynchronousTestCase):
         transport = encode_transport(TcpTransport(80, "192.0.2.1"))
         sentence = "a value is invalid in the transport: its addresses must be those from which the element reaches"
         self.assertEqual(f"{sentence} the registrar (cause 0x3)", str(refusal(CauseCode.INVALID_VALUES, transport)))
+        for seen in ("203.0.113.9", "2001:db8::9"):
+            error = refusal(CauseCode.INVALID_VALUES, transport + encode_address(seen))
+            self.assertEqual(f"{sentence} the registrar, which sees it at {seen} (cause 0x3)", str(error))
         for information in (b"", encode_policy(PolicyParameter(1))):
             self.assertEqual("a value is invalid (cause 0x3)", str(refusal(CauseCode.INVALID_VALUES, information)))
 

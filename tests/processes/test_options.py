@@ -86,6 +86,8 @@ class OptionTests(ProcessTests):
             ([*PE, "--port", "dccp:80", *SERVED], "--port: 'dccp:80' is not a port"),
             ([*PE, "--address", "ho st", *SERVED], "--address: 'ho st': 'ho st' is neither an IP address"),
             ([*PE, "--identifier", "0", *SERVED], "--identifier: 0 is not between"),
+            ([*PE, "--forwarded", "nat.example", *SERVED], "--forwarded: 'nat.example' is not an IP address"),
+            ([*PE, "--profile", "fast,mtu=9", *SERVED], "--profile: mtu=9: 576 to 65535 bytes"),
             ([*PE, "--life", "0", *SERVED], "--life: 0 is not between"),
             ([*PE, "--life", "long", *SERVED], "--life: 'long' is not a number"),
             ([*PE, "--grace", "-1", *SERVED], "--grace: '-1' is not a number of seconds"),

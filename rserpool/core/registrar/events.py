@@ -29,6 +29,20 @@ class ElementRemoved:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class AddressesRefused:
+    """An element wanted to register addresses of which none is its association's (RFC 5352 section 2.2.1).
+
+    @ivar wanted: they.
+    @ivar seen: those from which it comes: behind a translator (NAT), those of that.
+    """
+
+    handle: bytes
+    identifier: int
+    wanted: tuple[str, ...]
+    seen: tuple[str, ...]
+
+
 class Act(Enum):
     """What somebody did. The value: in words."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rserpool.core import authority
-from rserpool.core.effects import Effect, Send
+from rserpool.core.effects import Effect, Notify, Send
 from rserpool.core.errors import CauseCode, Rejected
 from rserpool.core.handlespace.changes import Insisted, Outcome
 from rserpool.core.handlespace.distances import Distances
@@ -14,7 +14,7 @@ from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.contests import Contests
-from rserpool.core.registrar.events import Act, trail
+from rserpool.core.registrar.events import Act, AddressesRefused, trail
 from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.ruling import Ruling
 from rserpool.core.wire import asap
@@ -30,7 +30,7 @@ from rserpool.core.wire.parameters import (
     pool_handle,
 )
 from rserpool.core.wire.tlv import whole
-from rserpool.core.wire.transports import encode_transport
+from rserpool.core.wire.transports import encode_address, encode_transport
 
 _ROOM = 65_400
 """Bytes that handle and quotation have in a refusal together."""
@@ -215,9 +215,22 @@ class Home:
 def _refusal(client: Client, message: asap.Registration, error: Rejected) -> list[Effect]:
     # The TLV itself: its padding is the cause's.
     information = error.information[: int.from_bytes(error.information[2:4], "big")]
+    strange = _strange(client, message, error)
+    if strange:
+        # Behind it, which address we see.
+        information += encode_address(client.peer.hosts[0].partition("%")[0])
     room = max(0, _ROOM - len(message.handle))
     causes = (ErrorCause(error.cause, information if len(information) <= room else whole(information[:room])),)
     handle, identifier = message.handle, message.element.identifier
     response = asap.RegistrationResponse(handle, identifier, True, causes)
     refused = trail(Act.REFUSED, client.standing, client.peer, handle, identifier, str(error))
-    return [Send(client.association, response), *refused]
+    told = [Notify(AddressesRefused(handle, identifier, strange, client.peer.hosts))] if strange else []
+    return [Send(client.association, response), *told, *refused]
+
+
+def _strange(client: Client, message: asap.Registration, error: Rejected) -> tuple[str, ...]:
+    """The addresses for which it was refused, if it was for these."""
+    transport = message.element.user_transport
+    if error.cause is not CauseCode.INVALID_VALUES or not client.hosts.isdisjoint(transport.addresses):
+        return ()
+    return transport.addresses if transport.addresses and error.information == encode_transport(transport) else ()

@@ -14,10 +14,10 @@ from rserpool.core import (
     TransportAddress,
     UdpTransport,
 )
-from rserpool.core.registrar.events import ElementRegistered
+from rserpool.core.registrar.events import AddressesRefused, ElementRegistered
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import DATA_ONLY, ErrorCause, OpaqueTransport
-from rserpool.core.wire.transports import encode_transport
+from rserpool.core.wire.transports import encode_address, encode_transport
 from tests.conformance import rfc
 from tests.core.registrar.stage import SERVER, RegistrarStage
 from tests.core.stage import element
@@ -150,9 +150,14 @@ class RegistrationTests(SynchronousTestCase):
     @rfc("5352", "2.2.1", "MUST be a subset of the IP")
     @rfc("5352", "6.1", "MUST be a bound IP address")
     def test_addresses_belong_to_the_association(self):
-        [answer] = self.stage.register("a", POOL, element(1, host="10.9.9.9"))
+        wanted = element(1, host="10.9.9.9")
+        [answer] = self.stage.register("a", POOL, wanted)
         self.assertTrue(answer.rejected)
-        self.assertEqual(causes(answer), [CauseCode.INVALID_VALUES])
+        # Behind the transport: the address that we see; and the operator reads both.
+        seen = encode_transport(wanted.user_transport) + encode_address("10.0.0.1")
+        self.assertEqual(answer.causes, (ErrorCause(CauseCode.INVALID_VALUES, seen),))
+        told = self.stage.notified(self.stage.effects, AddressesRefused)
+        self.assertEqual(told, [AddressesRefused(POOL, 1, ("10.9.9.9",), ("10.0.0.1",))])
         self.assertEqual(len(self.stage.registrar.handlespace), 0)
 
     def test_addresses_that_the_association_does_not_have_are_left_out(self):
