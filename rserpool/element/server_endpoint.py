@@ -186,7 +186,7 @@ class PooledPort:
         options = {**asap_place(address, hosts), **endpoint.options}
         if not endpoint.hosts and not bound:
             options["at"] = hosts
-        element = PoolElementService(endpoint.reactor, registrars=endpoint.registrars, **options)
+        element = PoolElementService(endpoint.reactor, registrars=endpoint.registrars, checked=False, **options)
         element.startService()
         self._element = element
         self._ending.arm()

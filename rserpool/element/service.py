@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from random import Random, SystemRandom
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from rserpool.core.addresses import TransportAddress, check_registrable
@@ -16,12 +16,14 @@ from rserpool.core.effects import Effect
 from rserpool.core.element import PoolElement, events
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_of, handle_text
-from rserpool.core.policies import FULL_LOAD, ParsedPolicy
+from rserpool.core.policies import ParsedPolicy
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
-from rserpool.element.load import parse_policy, policy_parameter, probe, share
+from rserpool.element.attending import Attending, Wanted
+from rserpool.element.load import parse_policy, policy_parameter, probe
 from rserpool.element.log import ElementLog
+from rserpool.element.measuring import Measuring
 from rserpool.element.moving import Moving
 from rserpool.element.refusal import refusal
 from rserpool.node.candidates import local_hosts_towards
@@ -35,14 +37,10 @@ from rserpool.node.shutdown import Ending
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
 
-SAMPLE = 1.0
-"""Seconds between two readings of the load."""
 LONGEST_GOODBYE = 10.0
 """Seconds after which an element that is to leave waits for no registrar any more."""
 ALONE = 0.8
 """The same while it has no home registrar: another one may be found, or the last one has just stopped, too."""
-CHANGE = 0.05
-"""A load that moved by less than this is not registered again before T4."""
 
 
 class PoolElementService(Service):
@@ -57,6 +55,8 @@ class PoolElementService(Service):
     @param announcements: whether to listen for announcements of registrars too.
     @param security: what secures it, as L{SecurityOption<rserpool.node.securing.SecurityOption>} has it.
     @param stack: an SCTP stack that the caller opened and will close; None to open one.
+    @param checked: whether a transport is registered only while somebody listens there, in this process or another one
+        of this host, as far as the system tells; without it C{serve} is believed.
     """
 
     _log = Logger()
@@ -76,6 +76,7 @@ class PoolElementService(Service):
         security: SecurityOption = None,
         random: Random | None = None,
         stack: ISctpStack | None = None,
+        checked: bool = True,
     ) -> None:
         self._reactor = reactor
         self._hosts = hosts
@@ -89,7 +90,8 @@ class PoolElementService(Service):
         self._given_stack = stack
         self._registered: dict[bytes, Deferred[int]] = {}
         self._left: dict[bytes, Deferred[None]] = {}
-        self._loads: dict[bytes, LoopingCall] = {}
+        self._loads: dict[bytes, Measuring] = {}
+        self._checked = checked
         self._early: list[Effect] = []
         self.home_since: float | None = None
         self._random = random or Random(SystemRandom().getrandbits(128))
@@ -107,6 +109,7 @@ class PoolElementService(Service):
         self.node.asap.secure(self.secured, "client", self._registrars)
         self._moving = Moving(self._reactor, self.node, self.element, self._log, self._at)
         self._told = ElementLog(self._reactor, self._log, self.node.now)
+        self._attending = Attending(self._reactor, self._join, self._part, self._present)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -140,6 +143,7 @@ class PoolElementService(Service):
         self._ending.arm()
         early, self._early = self._early, []
         self.node.perform(early)
+        self._attending.start()
 
     def _open(self, hosts: tuple[str, ...]) -> None:
         stack = self._given_stack or open_stack(
@@ -189,24 +193,43 @@ class PoolElementService(Service):
             if field not in parsed.values:
                 raise ConfigurationError(f"{parsed.policy.name} has no value {field!r}")
             measured[field] = measure
-        effects = self.element.serve(
-            handle,
-            transport,
-            policy_parameter(parsed, measured),
-            self.node.now(),
-            identifier=identifier,
-            life=life,
-            framing=framing,
-        )
+        if handle in self._attending.wanted:
+            raise ConfigurationError(f"this element serves in pool {handle_text(handle)!r} already")
         registered: Deferred[int] = Deferred()
         self._registered[handle] = registered
+        wanted = Wanted(transport, policy_parameter(parsed, measured), identifier, life, framing)
+        try:
+            self._attending.add(handle, wanted, self._checked)
+        except BaseException:
+            del self._registered[handle]
+            raise
+        if measured:
+            self._loads[handle] = Measuring(self._reactor, parsed, measured, partial(self._change, handle))
+        return registered
+
+    def _join(self, handle: bytes) -> None:
+        how = self._attending.wanted[handle]
+        options: dict[str, Any] = {"identifier": how.identifier, "life": how.life, "framing": how.framing}
+        effects = self.element.serve(handle, how.transport, how.policy, self.node.now(), **options)
         if self.running:
             self.node.perform(effects)
         else:
             self._early += effects
-        if measured:
-            self._measure(handle, parsed, measured)
-        return registered
+
+    def _part(self, handle: bytes) -> None:
+        # It is the same element when it comes back.
+        wanted, element = self._attending.wanted[handle], self.element.element(handle)
+        wanted.identifier, wanted.transport = element.identifier, element.user_transport
+        self.node.perform(self.element.leave(handle, self.node.now()))
+
+    def _present(self, handle: bytes) -> UserTransport | None:
+        return self.element.element(handle).user_transport if handle in self.element.pools else None
+
+    def _change(self, handle: bytes, policy: PolicyParameter | None, transport: UserTransport | None = None) -> None:
+        wanted = self._attending.wanted[handle]
+        wanted.policy, wanted.transport = policy or wanted.policy, transport or wanted.transport
+        if handle in self.element.pools:
+            self.node.perform(self.element.change(handle, self.node.now(), policy=policy, user_transport=transport))
 
     def change(
         self,
@@ -219,10 +242,8 @@ class PoolElementService(Service):
 
         @raise KeyError: if the element does not serve in this pool.
         """
-        handle = handle_of(pool)
         parsed = parse_policy(policy) if isinstance(policy, str) else policy
-        wire = None if parsed is None else policy_parameter(parsed, {})
-        self.node.perform(self.element.change(handle, self.node.now(), policy=wire, user_transport=transport))
+        self._change(handle_of(pool), None if parsed is None else policy_parameter(parsed, {}), transport)
 
     def leave(self, pool: bytes | str) -> Deferred[None]:
         """Deregister.
@@ -231,6 +252,7 @@ class PoolElementService(Service):
             while no registrar is found, after L{ALONE} seconds.
         """
         handle = handle_of(pool)
+        self._attending.forget(handle)
         loop = self._loads.pop(handle, None)
         if loop is not None:
             loop.stop()
@@ -263,6 +285,7 @@ class PoolElementService(Service):
 
     async def _close(self) -> None:
         self._ending.disarm()
+        self._attending.stop()
         for loop in self._loads.values():
             loop.stop()
         self._loads.clear()
@@ -275,25 +298,6 @@ class PoolElementService(Service):
             self._own.stop()
             self._own = None
         self._moving.stop()
-
-    def _measure(self, handle: bytes, parsed: ParsedPolicy, measured: dict[str, Callable[[], float]]) -> None:
-        last: dict[str, int] = {}
-
-        def sample() -> None:
-            values = {field: share(measure()) for field, measure in measured.items()}
-            if all(abs(values[field] - last.get(field, -FULL_LOAD)) < CHANGE * FULL_LOAD for field in values):
-                return
-            last.update(values)
-            wire = PolicyParameter(
-                parsed.policy.number, parsed.policy.encode(tuple({**parsed.values, **values}.values()))
-            )
-            self.node.perform(self.element.change(handle, self.node.now(), policy=wire))
-
-        loop = self._loads[handle] = LoopingCall(sample)
-        loop.clock = self._reactor
-        loop.start(SAMPLE, now=False).addErrback(
-            lambda failure: self._log.failure("the load cannot be measured any more", failure)
-        )
 
     def _notified(self, event: Any) -> None:
         match event:
@@ -314,7 +318,7 @@ class PoolElementService(Service):
                 self._log.error("{text}", text=text)
                 if handle in self._registered:
                     self._registered.pop(handle).errback(error)
-            case events.Left(handle=handle):
+            case events.Left(handle=handle) if self._attending.left(handle):
                 self._registered.pop(handle, None)
                 left = self._left.pop(handle, None)
                 if left is not None and not left.called:

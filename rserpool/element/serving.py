@@ -149,6 +149,7 @@ class Serving:
             where["hosts"] = self._hosts
         if chosen:
             where["at"] = hosts
+        where["checked"] = False  # it is followed
         element = PoolElementService(self._reactor, registrars=self._registrars, **{**where, **self._options})
         element.startService()
         return element

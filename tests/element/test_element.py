@@ -49,7 +49,7 @@ class ElementTests(SynchronousTestCase):
         _, element, transport = self.process()
         self.scope.result(element.serve("a", transport, identifier=1))
         self.scope.result(element.serve("b", transport, "least-used:load=0.5", identifier=1))
-        with self.assertRaisesRegex(ConfigurationError, "serves in pool b'a' already"):
+        with self.assertRaisesRegex(ConfigurationError, "serves in pool 'a' already"):
             element.serve("a", transport)
         with self.assertRaisesRegex(ConfigurationError, "fe80::1%eth0 cannot be registered"):
             element.serve("c", TcpTransport(80, "fe80::1%eth0"))

@@ -105,7 +105,9 @@ class Neighbourhood:
         )
         self._stack = open_stack(self.reactor, backend=self.backend, hosts=(own,))
         where = [TransportAddress((host,), 3863) for host in self.hosts[:2]]
-        self.element = PoolElementService(self.reactor, registrars=where[:1], hosts=(own,), stack=self._stack)
+        self.element = PoolElementService(
+            self.reactor, checked=False, registrars=where[:1], hosts=(own,), stack=self._stack
+        )
         self.element.startService()
         self.user = PoolUserService(self.reactor, where[:1], transport="sctp", stack=self._stack)
         self.user.startService()

@@ -86,7 +86,7 @@ class ScopeTests(LabTests, ProcessTests):
     def element_of(self, host: Host, *homes: Host) -> PoolElementService:
         """An element in this very process, but on that host, which registers with registrars on C{homes}."""
         element = PoolElementService(
-            reactor, registrars=[at(home) for home in homes], hosts=host.addresses, backend=BACKEND
+            reactor, registrars=[at(home) for home in homes], hosts=host.addresses, backend=BACKEND, checked=False
         )
         with host:
             element.startService()

@@ -167,7 +167,7 @@ class RsplibTests(LabTests, ProcessTests):
     def our_element(self, host: Host, *registrars: Host, **options: Any) -> PoolElementService:
         """An element of ours; it serves where it is told to."""
         where = [TransportAddress(registrar.addresses, ASAP_PORT) for registrar in registrars]
-        service = PoolElementService(reactor, registrars=where, hosts=host.addresses, **options)
+        service = PoolElementService(reactor, checked=False, registrars=where, hosts=host.addresses, **options)
         self._serve(host, service)
         return service
 

@@ -114,6 +114,7 @@ class FollowingTests(AddressCase):
                 reactor,
                 registrars=[TransportAddress(self.here.addresses, 3863)],
                 hosts=("0.0.0.0",),
+                checked=False,
                 profile=FAST,
                 backend="kernel",
             )

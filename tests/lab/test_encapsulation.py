@@ -139,7 +139,9 @@ class MixedScopeTests(EncapsulationCase):
         """Start an element."""
         where = [TransportAddress(registrar.addresses, 3863, 9899) for registrar in registrars]
         with host:
-            service = PoolElementService(reactor, registrars=where, profile=FAST, backend=self.backend(host))
+            service = PoolElementService(
+                reactor, checked=False, registrars=where, profile=FAST, backend=self.backend(host)
+            )
             service.startService()
         self.addCleanup(service.stopService)
         return service

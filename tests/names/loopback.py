@@ -112,7 +112,7 @@ class LoopbackCase(TestCase):
         self._elements += 1
         service = PoolElementService(
             reactor, registrars=[self.asap], hosts=transport.addresses, profile=FAST, random=Random(self._elements),
-            stack=stack or self.network.stack(*transport.addresses),
+            stack=stack or self.network.stack(*transport.addresses), checked=False,
             security=self.security(f"e{self._elements}", "e"),
         )  # fmt: skip
         service.startService()

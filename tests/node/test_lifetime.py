@@ -53,7 +53,7 @@ class AgainTests(LoopbackCase):
 
     async def test_element(self) -> None:
         element = PoolElementService(
-            reactor, registrars=[self.asap], hosts=(HOST,), profile=FAST, stack=self.network.stack(HOST)
+            reactor, registrars=[self.asap], hosts=(HOST,), profile=FAST, stack=self.network.stack(HOST), checked=False
         )
         self.addCleanup(element.stopService)
         for identifier in (1, 2):
