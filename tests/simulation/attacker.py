@@ -7,8 +7,11 @@ from random import Random
 from typing import Any
 
 from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport, TransportAddress
+from rserpool.core.access import Access, Principal
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT
+from rserpool.core.registrar import Registrar
 from rserpool.core.wire import asap, enrp
+from rserpool.registrar.service import RegistrarService
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation
 from tests.simulation.proving import Prover, SecuredRegistrar, psk
@@ -94,6 +97,39 @@ class Attacker(Prover):
             messages.append(enrp.HandleUpdate(name, 0, 0, handle, self._element(found.identifier, name)))
         dice.shuffle(messages)
         return [enrp.encode(message) for message in messages]
+
+
+class Rogue(Prover):
+    """A registrar that has no more than the key of an element: it wants to be a peer.
+
+    @ivar service: its L{RegistrarService}.
+    """
+
+    letter, net = "y", 4
+    service: RegistrarService
+
+    @property
+    def role(self) -> Registrar:
+        return self.service.registrar
+
+    def _start(self) -> None:
+        self.key = psk("insider")
+        others = [each for each in self.scope.processes.values() if isinstance(each, SecuredRegistrar)]  # type: ignore[attr-defined]
+        peers = [TransportAddress((each.host,), ENRP_PORT) for each in others]
+        self.service = RegistrarService(
+            self.reactor,
+            asap=TransportAddress((self.host,), ASAP_PORT),
+            peers=peers,
+            profile=self.scope.profile,
+            tame_garbage=False,
+            security=False,
+            random=self.random,
+            stack=self.stack,
+        )
+        self._listen()
+        self.service.startService()
+        everybody = [Principal(each.name, frozenset({psk(each.name)}), registrar=True) for each in others]
+        self.node.perform(self.role.access_changed(Access(everybody, own=self.key), self.node.now()))
 
 
 class _Talk(SctpHandler):

@@ -9,7 +9,7 @@ from typing import Any
 
 from rserpool.core.registrar.events import Act, Acted
 from rserpool.testing import ElementProcess, Process, RegistrarProcess, UserProcess
-from tests.simulation.attacker import OWN, Attacker
+from tests.simulation.attacker import OWN, Attacker, Rogue
 from tests.simulation.cluster import Cluster
 from tests.simulation.proving import Directory, SecuredElement, SecuredRegistrar, SecuredUser, psk
 from tests.simulation.schedule import Run
@@ -50,6 +50,10 @@ class SecuredCluster(Cluster):
         number = 1 + len(self._all(Attacker))
         return self._begin(Attacker(self, f"x{number}", self._host(Attacker.net, number), {}))
 
+    def rogue(self) -> Rogue:
+        """Somebody who would be a registrar."""
+        return self._begin(Rogue(self, "y1", self._host(Rogue.net, 1), {}))
+
     def authorized(self, element: ElementProcess) -> bool:
         return not (isinstance(element, SecuredElement) and element.banned)
 
@@ -63,8 +67,10 @@ class SecuredCluster(Cluster):
             if not self._is_of(element.owner, element.parameter().user_transport.addresses[0])
         ]
         for registrar in self.living:
-            if OWN in registrar.peers:
-                faults.append(f"the attacker is a peer of {registrar.name}")
+            rogues = self._all(Rogue)
+            strangers = registrar.peers & {OWN, *(rogue.role.identifier for rogue in rogues)}
+            faults += [f"0x{stranger:x} is a peer of {registrar.name}" for stranger in sorted(strangers)]
+            faults += [f"{rogue.name} has learned what there is" for rogue in rogues if len(rogue.role.handlespace)]
             faults += self._revoked_at(registrar)
         acted, self.acted[:] = list(self.acted), []
         for each in acted:
@@ -115,6 +121,8 @@ class SecuredRun(Run):
         super()._begin()
         for _ in range(self.secret.randint(1, 2)):
             self._attack(self.cluster.attacker())
+        if self.secret.random() < 0.3:
+            self.cluster.rogue()
 
     def _attack(self, attacker: Attacker) -> None:
         attacker.attack(self.secret)
