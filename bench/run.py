@@ -34,6 +34,7 @@ BENCHMARKS = (
     "cluster",
     "joining",
     "takeover",
+    "tls",
     "proxy",
 )
 LIMIT = 900.0

@@ -14,8 +14,8 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.identity import Identity
 from rserpool.node.tcp import AsapTcpProtocol, Make
 from rserpool.sctp.interfaces import ISctpHandler
-from rserpool.sctp.tls.association import GOODBYE, HandshakeFailed
 from rserpool.sctp.tls.channel import TlsChannel
+from rserpool.sctp.tls.place import GOODBYE, HandshakeFailed
 from rserpool.security.engine import TlsConnection
 from rserpool.security.failure import TlsFailure
 from rserpool.security.way import RECORD

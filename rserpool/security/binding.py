@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.bindings.openssl.binding import Binding
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.failure import TlsFailure, sentence
-from rserpool.security.way import LONGEST_RECORD, Asked, Terms
+from rserpool.security.way import LONGEST_RECORD, TWO_RECORDS, Asked, Terms
 
 _lib: Final[Any] = Binding.lib
 _ffi: Final[Any] = Binding.ffi
@@ -23,8 +23,6 @@ _BIO_WRITE, _BIO_READ, _SSL_WRITE, _SSL_READ = _lib.BIO_write, _lib.BIO_read, _l
 _SET_CLIENT, _SET_SERVER = _lib.SSL_CTX_set_psk_client_callback, _lib.SSL_CTX_set_psk_server_callback
 _BUFFER = _ffi.buffer
 _ROOM: Final = LONGEST_RECORD + 64
-_TWO_RECORDS: Final = 42
-"""Two records have so many bytes more than what is in the first, at least (5 of header and 16 of a tag each)."""
 _VERSIONS: Final = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 _MODERN: Final = b"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
 """Those with SHA-256 first: a key goes with it alone (RFC 8446 section 4.2.11)."""
@@ -49,8 +47,10 @@ class BoundContext:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_cipher_list(terms.suites.encode())
         _lib.SSL_CTX_set_ciphersuites(context._context, _MODERN)
-        if terms.own is not None or terms.find is not None:
-            _lib.SSL_CTX_set1_curves_list(context._context, _GROUPS)
+        # Not in every binding; by default the groups are as safe.
+        set_groups = getattr(_lib, "SSL_CTX_set1_curves_list", None)
+        if set_groups is not None and (terms.own is not None or terms.find is not None):
+            set_groups(context._context, _GROUPS)
         try:
             self._certificates(terms)
         except (ValueError, TypeError, SSL.Error, crypto.Error) as error:
@@ -114,17 +114,18 @@ class BoundContext:
 class BoundWire:
     """See L{Wire<rserpool.security.way.Wire>}."""
 
-    __slots__ = ("_asked", "_connection", "_context", "_in", "_out", "_room", "_tls", "closed")
+    __slots__ = ("_asked", "_context", "_in", "_out", "_room", "_tls", "closed")
 
     def __init__(self, context: BoundContext, asked: Asked) -> None:
         self.closed = False
         self._asked = asked
         self._context = context
         self._room = context.room
-        self._connection = connection = SSL.Connection(context.context, None)
-        (connection.set_accept_state if context.server else connection.set_connect_state)()
-        private: Any = connection
-        self._tls, self._in, self._out = private._ssl, private._into_ssl, private._from_ssl
+        self._tls = tls = _ffi.gc(_lib.SSL_new(context.context._context), _lib.SSL_free)
+        self._in, self._out = _lib.BIO_new(_lib.BIO_s_mem()), _lib.BIO_new(_lib.BIO_s_mem())
+        # They are freed with it.
+        _lib.SSL_set_bio(tls, self._in, self._out)
+        (_lib.SSL_set_accept_state if context.server else _lib.SSL_set_connect_state)(tls)
 
     def step(self, data: bytes) -> bool:
         if data:
@@ -159,7 +160,7 @@ class BoundWire:
         room = self._room
         _BIO_WRITE(self._in, data, len(data))
         length = _SSL_READ(self._tls, room, _ROOM)
-        if length > 0 and 0 < len(data) - length < _TWO_RECORDS:
+        if length > 0 and 0 < len(data) - length < TWO_RECORDS:
             return _BUFFER(room, length)[:]  # type: ignore[no-any-return]
         return self._open(length)
 
@@ -170,17 +171,25 @@ class BoundWire:
         return self.output()
 
     def version(self) -> str:
-        return self._connection.get_protocol_version_name()
+        return _text(_lib.SSL_get_version(self._tls))
 
     def cipher(self) -> str:
-        return self._connection.get_cipher_name() or ""
+        return _text(_lib.SSL_CIPHER_get_name(_lib.SSL_get_current_cipher(self._tls)))
 
     def resumed(self) -> bool:
         return bool(_lib.SSL_session_reused(self._tls))
 
     def peer_certificate(self) -> bytes | None:
-        certificate = self._connection.get_peer_certificate(as_cryptography=True)
-        return None if certificate is None else certificate.public_bytes(Encoding.DER)
+        certificate = _lib.SSL_get_peer_certificate(self._tls)
+        if certificate == _ffi.NULL:
+            return None
+        certificate = _ffi.gc(certificate, _lib.X509_free)
+        der = _ffi.gc(_lib.BIO_new(_lib.BIO_s_mem()), _lib.BIO_free)
+        _lib.i2d_X509_bio(der, certificate)
+        pieces = []
+        while (length := _BIO_READ(der, self._room, _ROOM)) > 0:
+            pieces.append(_BUFFER(self._room, length)[:])
+        return b"".join(pieces)
 
     def _open(self, length: int) -> bytes:
         """Read what several records hold, after a first read."""
@@ -208,3 +217,7 @@ class BoundWire:
                 why = _ffi.string(_lib.X509_verify_cert_error_string(number)).decode()
                 raise TlsFailure(f"we do not take its certificate: {why}")
             raise TlsFailure(sentence(reason))
+
+
+def _text(text: Any) -> str:
+    return "" if text == _ffi.NULL else _ffi.string(text).decode()

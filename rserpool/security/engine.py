@@ -16,7 +16,7 @@ from rserpool.security.failure import TlsFailure
 from rserpool.security.hello import ClientHello, parse_hello
 from rserpool.security.keys import bearer_of
 from rserpool.security.names import is_for, names_of
-from rserpool.security.records import is_record, take_records
+from rserpool.security.records import take_records
 from rserpool.security.way import RECORD, Context, Terms, Wire
 
 HANDSHAKE_BYTES: Final = 65536
@@ -160,7 +160,8 @@ class TlsConnection:
 
         @raise TlsFailure: if one is not the peer's, or the peer says that something is wrong.
         """
-        if not self._rest and is_record(data):
+        # One record, and nothing else, as most of what comes in is.
+        if not self._rest and len(data) > 5 and len(data) == 5 + (data[3] << 8 | data[4]):
             return self._open(data)
         self._rest += data
         return self._open(take_records(self._rest))

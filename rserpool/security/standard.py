@@ -10,12 +10,10 @@ from typing import Any, Final
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.failure import TlsFailure, sentence
 from rserpool.security.settings import Certificate
-from rserpool.security.way import RECORD, Asked, Terms
+from rserpool.security.way import RECORD, TWO_RECORDS, Asked, Terms
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _OPTIONS: Final = ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
-_TWO_RECORDS: Final = 42
-"""As in L{rserpool.security.binding}."""
 
 
 class StandardContext:
@@ -99,7 +97,7 @@ class StandardWire:
     def open(self, data: bytes) -> bytes:
         self._in.write(data)
         first = piece = self._next()
-        if not first or 0 < len(data) - len(first) < _TWO_RECORDS:
+        if not first or 0 < len(data) - len(first) < TWO_RECORDS:
             return first
         pieces = []
         while piece:

@@ -14,6 +14,9 @@ RECORD: Final = 16384
 LONGEST_RECORD: Final = 18437
 """Bytes of a record with its header, at most (RFC 3436 section 3.2)."""
 
+TWO_RECORDS: Final = 42
+"""Two records have so many bytes more than what is in the first, at least (5 of header and 16 of a tag each)."""
+
 KEY_SUITES: Final = "ECDHE-PSK-CHACHA20-POLY1305:ECDHE-PSK-AES128-CBC-SHA256:ECDHE-PSK-AES256-CBC-SHA384"
 """TLS 1.2 with a key: all have Diffie-Hellman, none is without encryption."""
 CERTIFICATE_SUITES: Final = (

@@ -13,11 +13,11 @@ from rserpool.core import TransportAddress
 from rserpool.core.identity import Identity
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.memory import Network
-from rserpool.sctp.tls.association import HandshakeFailed
 from rserpool.sctp.tls.channel import Rule, Sides, TlsChannel
 from rserpool.sctp.tls.endpoint import TlsEndpoint, TlsStack
 from rserpool.sctp.tls.framing import OwnLength
 from rserpool.sctp.tls.handshakes import Handshakes
+from rserpool.sctp.tls.place import HandshakeFailed
 from rserpool.security.engine import TlsSide
 from rserpool.security.hello import random_of
 from rserpool.security.keys import Key

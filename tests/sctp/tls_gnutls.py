@@ -10,10 +10,10 @@ from twisted.internet import reactor
 from rserpool.core import TransportAddress
 from rserpool.core.identity import Identity
 from rserpool.sctp.base import PPID_ASAP
-from rserpool.sctp.tls.association import HandshakeFailed
 from rserpool.sctp.tls.channel import Rule, Sides, TlsChannel
 from rserpool.sctp.tls.endpoint import TlsStack
 from rserpool.sctp.tls.framing import OwnLength
+from rserpool.sctp.tls.place import HandshakeFailed
 from rserpool.security.records import each_record
 from tests.sctp.harness import Recorder, SctpHarness
 from tests.sctp.tls_case import SCOPE, by_certificate, by_key, tls_channel

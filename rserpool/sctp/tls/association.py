@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
-from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -17,20 +17,14 @@ from rserpool.core.identity import Credentials, Identity
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.tls.channel import Rule
-from rserpool.sctp.tls.place import Place
+from rserpool.sctp.tls.place import GOODBYE, HandshakeFailed, Place
 from rserpool.security.engine import TlsConnection
 from rserpool.security.failure import TlsFailure
 from rserpool.security.hello import is_client_hello, random_of
-from rserpool.security.records import each_record, is_record
-from rserpool.security.way import RECORD
+from rserpool.security.records import each_record
+from rserpool.security.way import RECORD, TWO_RECORDS
 
 _log = Logger()
-GOODBYE = 1.0
-"""Seconds that a peer may take to hear why its handshake failed."""
-
-
-class HandshakeFailed(ConnectError):
-    """There is an association with the peer, and nothing can be said over it: the text says why."""
 
 
 @implementer(ISctpAssociation)
@@ -42,8 +36,9 @@ class TlsAssociation:
     """
 
     __slots__ = (
-        "_closing", "_expected", "_handler", "_hello", "_lost", "_ppid", "_queue", "_queued", "_received", "_timer",
-        "_tls", "_told_paused", "_up", "credentials", "endpoint", "failure", "framing", "inner", "outbound", "peer",
+        "_closing", "_expected", "_hello", "_lost", "_message_received", "_one", "_open", "_ppid", "_queue", "_queued",
+        "_received", "_seal", "_timer", "_tls", "_told_paused", "_up", "_wrap", "credentials", "endpoint", "failure",
+        "framing", "inner", "outbound", "peer",
         "waiting",
     )  # fmt: skip
 
@@ -58,7 +53,8 @@ class TlsAssociation:
         # What came in while others had their turn; None while it is ours.
         self.waiting: bytearray | None = None
         self._ppid = self.framing.ppid
-        self._handler = endpoint.handler
+        self._message_received = endpoint.handler.messageReceived
+        self._wrap, self._one = self.framing.wrap, self.framing.one
         self._expected = expected
         self._tls: TlsConnection | None = None
         self._hello = b""
@@ -70,6 +66,9 @@ class TlsAssociation:
 
     def __repr__(self) -> str:
         return f"<TLS over {self.inner!r}>"
+
+    _open: Callable[[bytes], bytes]
+    _seal: Callable[[bytes], bytes]
 
     # What users call.
 
@@ -101,9 +100,22 @@ class TlsAssociation:
 
     def send(self, data: bytes, ppid: int = 0, stream: int = 0, unordered: bool = False) -> None:
         check_message(data, stream)
+        # This is where the time of most messages goes: few calls.
         if self._up and not self._queue:
             if not self._closing:
-                self._write(self.framing.wrap(data, ppid))
+                framed = self._wrap(data, ppid)
+                if len(framed) > RECORD:
+                    self._write(framed)
+                    return
+                try:
+                    sealed = self._seal(framed)
+                except TlsFailure as failure:
+                    self.fail(str(failure))
+                    return
+                if len(sealed) - len(framed) < TWO_RECORDS:
+                    self.inner.send(sealed, self._ppid)
+                else:
+                    self._put(sealed)
         elif not self._lost and not self._closing:
             self._queue.append((data, ppid))
             self._queued += len(data)
@@ -149,19 +161,20 @@ class TlsAssociation:
             if not self._lost and self.failure is None:
                 self._handshake(data)
             return
-        assert self._tls is not None
         try:
-            plain = self._tls.open(data)
+            plain = self._open(data)
         except TlsFailure as failure:
             self.fail(str(failure))
             return
-        if plain:
-            self._deliver(plain)
-        else:
-            # For example that no other handshake is wanted.
-            self._put(self._tls.output())
-            if self._tls.closed:
-                self.close()
+        if plain and not self._received:
+            message = self._one(plain)
+            if message is not None:
+                try:
+                    self._message_received(self, message[0], message[1], 0, False)
+                except Exception:
+                    _log.failure("{handler} failed", handler=self._message_received)
+                return
+        self._deliver(plain)
 
     def go_on(self) -> None:
         """It is our turn."""
@@ -265,6 +278,7 @@ class TlsAssociation:
                 self._stop()
                 self.endpoint.channel.up(self, tls.offered)
                 self.credentials = tls.credentials
+                self._open, self._seal = tls.open, tls.seal
                 self._up = True
                 self.endpoint.tell("associationUp", self)
                 self._flush()
@@ -300,18 +314,9 @@ class TlsAssociation:
                 self._end()
 
     def _write(self, framed: bytes) -> None:
-        tls = self._tls
-        assert tls is not None
+        assert self._tls is not None
         try:
-            if len(framed) <= RECORD:
-                sealed = tls.seal(framed)
-                if is_record(sealed):
-                    self.inner.send(sealed, self._ppid)
-                else:
-                    self._put(sealed)
-                return
-            for start in range(0, len(framed), RECORD):
-                self._put(tls.seal(framed[start : start + RECORD]))
+            self._put(self._tls.write(framed))
         except TlsFailure as failure:
             self.fail(str(failure))
 
@@ -326,14 +331,15 @@ class TlsAssociation:
         self.inner.close()
 
     def _deliver(self, plain: bytes) -> None:
-        if not self._received:
-            message = self.framing.one(plain)
-            if message is not None:
-                try:
-                    self._handler.messageReceived(self, message[0], message[1], 0, False)
-                except Exception:
-                    _log.failure("{handler} failed", handler=self._handler)
-                return
+        """Tell the handler of the messages that have come in whole."""
+        tls = self._tls
+        assert tls is not None
+        if not plain:
+            # For example that no other handshake is wanted.
+            self._put(tls.output())
+            if tls.closed:
+                self.close()
+            return
         self._received += plain
         try:
             for data, ppid in self.framing.take(self._received):

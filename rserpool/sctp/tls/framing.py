@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from rserpool.core.errors import WireError
-from rserpool.core.wire.stream import is_whole, whole_messages
+from rserpool.core.wire.stream import whole_messages
 from rserpool.sctp.base import MAX_MESSAGE
 
 
@@ -39,10 +39,11 @@ class OwnLength:
         self.ppid = ppid
 
     def wrap(self, data: bytes, ppid: int) -> bytes:
-        return data + bytes(-len(data) % 4) if len(data) % 4 else data
+        return data + bytes(-len(data) % 4) if len(data) & 3 else data
 
     def one(self, data: bytes) -> tuple[bytes, int] | None:
-        return (data, self.ppid) if is_whole(data) else None
+        length = data[2] << 8 | data[3] if len(data) > 3 else 0
+        return (data, self.ppid) if length > 3 and length + 3 & ~3 == len(data) else None
 
     def take(self, received: bytearray) -> Iterator[tuple[bytes, int]]:
         return ((message, self.ppid) for message in whole_messages(received))

@@ -1,11 +1,20 @@
-"""What an association over which TLS is spoken needs of its endpoint."""
+"""What an association over which TLS is spoken needs of its endpoint, and how its handshake fails."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+from twisted.internet.error import ConnectError
 
 from rserpool.sctp.interfaces import ISctpHandler
 from rserpool.sctp.tls.channel import TlsChannel
+
+GOODBYE: Final = 1.0
+"""Seconds that a peer may take to hear why its handshake failed."""
+
+
+class HandshakeFailed(ConnectError):
+    """There is an association with the peer, and nothing can be said over it: the text says why."""
 
 
 class Place(Protocol):

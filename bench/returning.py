@@ -1,0 +1,121 @@
+"""Many elements that come at once, as after a restart of their registrar: how long until all are registered.
+
+A process of its own, started by the benchmarks: C{python -m bench.returning --help}. It prints C{begin TIME}, and
+C{end TIME ATTEMPTS} when its last registration is granted; until it is ended it answers keep-alives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from random import uniform
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.python.failure import Failure
+
+from bench.load import registration
+from bench.secured import element_key, over_tls
+from rserpool.core import TransportAddress, parse_transport_address
+from rserpool.core.profiles import DEFAULT
+from rserpool.core.wire import asap
+from rserpool.sctp import ISctpAssociation, open_stack
+from rserpool.sctp.base import PPID_ASAP, SctpHandler
+
+reactor: Any = installed
+AGAIN, LONGEST = 0.25, 2.0
+"""An element whose association was lost tries again after so many seconds, twice as many each time, and up to half of
+that sooner or later."""
+
+MOMENT = 4.0
+"""Elements come when the monotonic clock shows a multiple of so many seconds."""
+
+
+class Element(SctpHandler):
+    """One of them, with a port of its own: it registers over whatever association it has with its registrar."""
+
+    def __init__(self, all_of_them: Returning, number: int, stack: Any, to: TransportAddress) -> None:
+        self._all = all_of_them
+        self._number = number
+        self._to = to
+        self._granted = False
+        self._again = AGAIN
+        self._endpoint = stack.open(0, self, ("127.0.0.1",))
+
+    def dial(self) -> None:
+        """Connect to the registrar."""
+        if not self._granted:
+            self._all.attempts += 1
+            self._endpoint.connect(self._to)
+
+    def associationUp(self, association: ISctpAssociation) -> None:
+        if not self._granted:
+            association.send(registration(self._number + 1), PPID_ASAP)
+
+    def messageReceived(
+        self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
+    ) -> None:
+        if data[0] == asap.EndpointKeepAlive.TYPE:
+            asked = asap.decode(data).message
+            assert isinstance(asked, asap.EndpointKeepAlive) and asked.identifier is not None
+            association.send(asap.encode(asap.EndpointKeepAliveAck(asked.handle, asked.identifier)), PPID_ASAP)
+        elif data[0] == asap.RegistrationResponse.TYPE and not self._granted:
+            self._granted = True
+            self._all.granted()
+
+    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        reactor.callLater(self._again * uniform(0.5, 1.5), self.dial)
+        self._again = min(LONGEST, 2 * self._again)
+
+
+class Returning:
+    """All elements.
+
+    @ivar attempts: how often they dialled.
+    """
+
+    def __init__(self, elements: int, to: TransportAddress) -> None:
+        self.attempts = 0
+        self._left = elements
+        self._to = to
+
+    def start(self, stack: Any, secured: bool, first: int) -> None:
+        """Prepare, and wait for the moment."""
+        elements = [
+            Element(self, number, over_tls(reactor, stack, element_key(number)) if secured else stack, self._to)
+            for number in range(first, first + self._left)
+        ]
+        print("ready", flush=True)
+        # They are to come at the same moment as those of other processes.
+        reactor.callLater(-time.monotonic() % MOMENT + MOMENT, self._go, elements)
+
+    def _go(self, elements: list[Element]) -> None:
+        print(f"begin {time.monotonic():.3f}", flush=True)
+        for element in elements:
+            element.dial()
+
+    def granted(self) -> None:
+        """One more is registered."""
+        self._left -= 1
+        if not self._left:
+            print(f"end {time.monotonic():.3f} {self.attempts}", flush=True)
+
+
+def main() -> None:
+    """Register until all are there."""
+    parser = argparse.ArgumentParser(description="Elements that come at once.")
+    parser.add_argument("--registrar", type=parse_transport_address, required=True)
+    parser.add_argument("--elements", type=int, default=125)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first one")
+    parser.add_argument("--secured", action="store_true", help="over TLS, each by a key of its own")
+    options = parser.parse_args()
+    stack = open_stack(reactor, profile=DEFAULT, hosts=("127.0.0.1",))
+    returning = Returning(options.elements, options.registrar)
+    reactor.callWhenRunning(returning.start, stack, options.secured, options.first)
+    # Whatever happens, it ends.
+    reactor.callLater(120, reactor.stop)
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()
