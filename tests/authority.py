@@ -270,7 +270,7 @@ Generated from `rserpool.core.rules` by `python -m tests.authority`; a test comp
 and users (ASAP), and its side towards other registrars (ENRP). An element is removed where the table says so, and
 nowhere else. In a plain scope nobody is authenticated: an element is known by its association and its address, a
 registrar by its association. In a secured one identities count: what each may be is said by keys, or by a file (see
-[](operations.md)), and an element belongs to the identity that registered it. Where TLS is only offered, the rows about
+[](security.md)), and an element belongs to the identity that registered it. Where TLS is only offered, the rows about
 a plain scope hold for who comes in the clear.
 
 "We" are one registrar, and an element is *ours* if we are its home. A rule without an RFC is this package's own, where

@@ -41,7 +41,7 @@ class Who(StrEnum):
     ELEMENT = "over TLS, who proves an identity that may serve in the pool"
     NOT_OWNER = "who does not prove the identity that registered it"
     OWNER = "who proves the identity that registered it, over any other association"
-    SCTP = "anybody over SCTP"
+    SCTP = "anybody over SCTP, where TLS is not required"
     TCP = "anybody over TCP"
     UNREAL = "with no address of its own association"
     ITSELF = "the association over which it registered, or another from the ASAP transport recorded for it"

@@ -136,8 +136,10 @@ class Registrar:
         That TLS is required from now on is refused while anything would be lost by it: L{NotYetRequired
         <rserpool.core.registrar.events.NotYetRequired>}, and the state stays what it was.
         """
-        before, bare = self.access, self.in_the_clear
-        held = access.state is State.REQUIRED and before.state is not State.REQUIRED and bool(bare)
+        before, bare = self.access, None
+        if access.state is State.REQUIRED and before.state is not State.REQUIRED:
+            bare = self.in_the_clear
+        held = bool(bare)
         access = access.after(before, before.state if held else None)
         self._clients.access = access
         self.peering.judge(access)
@@ -150,7 +152,7 @@ class Registrar:
             effects += [Abort(client.association), *self.association_lost(client.association, now)]
         for association in self._gate.judged_anew(access):
             effects += [Abort(association), *self.enrp.association_lost(association, now)]
-        return [*effects, Notify(bare.refusal)] if held else effects
+        return [*effects, Notify(bare.refusal)] if bare else effects
 
     def announce(
         self, transports: tuple[SctpTransport | TcpTransport, ...], encapsulation: int, now: float

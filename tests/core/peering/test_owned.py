@@ -8,6 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import Send
+from rserpool.core.access import State, access_by_keys
 from rserpool.core.identity import Identity
 from rserpool.core.wire import asap, enrp
 from tests.core.peering.stage import P, PeeringStage, Q, element, owned
@@ -56,6 +57,22 @@ class OwnedTests(SynchronousTestCase):
         self.assertEqual((WEB, {7: Q}), (self.owner(), self.stage.elements(POOL)))
         effects = self.stage.all_of(Q, enrp.TakeoverServer(Q, 0, Q))
         self.assertEqual(WEB, self.owner(), effects)
+
+    def test_a_registrar_that_does_not_know_it_takes_it_over(self) -> None:
+        """While TLS is offered: what it owns has no owner, until the element registers again at one that knows it."""
+        stage = self.stage = PeeringStage(access=access_by_keys([], ["web"], State.OFFERED)).ready(P)
+        stage.update(P, POOL, replace(owned(P, 7), owner=WEB))
+        stage.private = False
+        stage.ready(Q)
+        stage.lose(P)
+        stage.all_of(Q, enrp.TakeoverServer(Q, 0, P))
+        stage.presence(Q, 0x1234)
+        stage.hear(Q, enrp.HandleTableResponse(Q, 0x5E12, (enrp.PoolEntry(POOL, (owned(Q, 7),)),)))
+        self.assertEqual((None, {7: Q}), (self.owner(), stage.elements(POOL)))
+        self.assertEqual(1, stage.registrar.in_the_clear.elements)
+        stage.up("pe", credentials=(WEB,))
+        (answer,) = stage.register("pe", POOL, element(7))
+        self.assertEqual((False, WEB), (answer.rejected, self.owner()))
 
     def test_what_an_element_sends_counts_for_nothing(self) -> None:
         self.stage.up("pe")
