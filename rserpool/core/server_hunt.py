@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from rserpool.core.addresses import ASAP_PORT, TransportAddress, next_guess, same_place
+from rserpool.core.addresses import ASAP_PORT, TransportAddress, is_name, next_guess, only_this_host, same_place
 from rserpool.core.backoff import Backoff, Redial
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Abort, Association, Close, Connect, Effect, StopConnecting
@@ -20,7 +20,10 @@ PAUSES = Backoff(0.05, 2.0)
 """Between rounds in which every registrar refused, and until one is dialled again that accepted and hung up."""
 MOST_HEARD = 16
 """So many registrars are kept that nobody named and that spoke to us, those that did so last."""
+GUESS = 0.3
+"""Seconds that a guessed place which answers waits for those that are guessed before it."""
 _T5 = ("hunt", "T5")
+_GUESS = ("hunt", "guess")
 _AGAIN = ("hunt", "again")
 _REST = "rest"
 _MOST_REDIALS = 64
@@ -49,6 +52,13 @@ class ServerHunt:
         self, registrars: Sequence[TransportAddress], profile: Profile, timers: Timers, protocol: str = "sctp"
     ) -> None:
         self._static = list(dict.fromkeys(registrars))
+        # For each on this host that differs from earlier ones by its UDP port alone: those.
+        self._before = {
+            peer: [each for each in self._static[:at] if replace(each, encapsulation=peer.encapsulation) == peer]
+            for at, peer in enumerate(self._static)
+            if not any(map(is_name, peer.hosts)) and only_this_host(peer.hosts)
+        }
+        self._held: dict[TransportAddress, Association] = {}
         self._announced = Hints()
         self._profile = profile
         self._timers = timers
@@ -138,8 +148,11 @@ class ServerHunt:
     def stop(self) -> list[Effect]:
         """Give up what is under way."""
         effects: list[Effect] = [StopConnecting(peer) for peer in self._attempts]
+        effects += [Close(association) for association in self._held.values()]
         self._attempts.clear()
+        self._held.clear()
         self._queue.clear()
+        self._timers.cancel(_GUESS)
         self._timers.cancel(_T5)
         self._timers.cancel(_AGAIN)
         return effects
@@ -151,11 +164,19 @@ class ServerHunt:
             self._preferred = self.address
         self.home = self.address = None
 
-    def association_up(self, association: Association, peer: TransportAddress) -> list[Effect]:
-        """An association that the hunt asked for is up (SH3, SH6); one that comes too late is closed."""
+    def association_up(self, association: Association, peer: TransportAddress, now: float) -> list[Effect]:
+        """An association that the hunt asked for is up (SH3, SH6); one that comes too late is closed.
+
+        Of places that are guessed the first one counts that answers, in their order: whoever took a UDP port of
+        registrars on this host is not believed while the well-known one is still being tried.
+        """
         self._attempts.pop(peer, None)
         if self.home is not None or not self.hunting:
             return [Close(association)]
+        if self._better(peer):
+            self._held[peer] = association
+            self._timers.set(_GUESS, now + GUESS)
+            return []
         return self._settle(association, peer)
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
@@ -166,7 +187,7 @@ class ServerHunt:
         guess = next_guess(peer) if self.guesses and replace(peer, encapsulation=0) in self._announced else None
         if guess is not None and guess not in self._attempts and guess not in self._queue:
             self._queue.insert(0, guess)
-        return self._fill(now)
+        return self._chosen() or self._fill(now)
 
     def association_lost(self, association: Association, now: float) -> list[Effect]:
         """If that was the home, look for another one at once."""
@@ -201,7 +222,16 @@ class ServerHunt:
                 self._timers.set(_T5, now + self._t5)
                 effects: list[Effect] = [StopConnecting(peer) for peer in self._attempts]
                 self._attempts.clear()
+                if self._held:
+                    return effects + self._chosen()
                 return effects + (self._fill(now) if self._queue else self._round(now))
+            case ("hunt", "guess") if self._held:
+                silent = [
+                    peer for peer in self._attempts if any(peer in self._before.get(each, ()) for each in self._held)
+                ]
+                for peer in silent:
+                    del self._attempts[peer]
+                return [*map(StopConnecting, silent), *self._chosen()]
             case ("hunt", "again"):
                 return self._round(now)
             case ("hunt", TransportAddress() as address):
@@ -211,6 +241,19 @@ class ServerHunt:
                     self._timers.cancel(_AGAIN)
                     self._queue.append(address)
                     return self._fill(now)
+        return []
+
+    def _better(self, peer: TransportAddress) -> bool:
+        """Whether a place is being tried that comes before this guess."""
+        return any(each in self._attempts and each != self._avoided for each in self._before.get(peer, ()))
+
+    def _chosen(self) -> list[Effect]:
+        """The first guess that answered, once those before it did not: it is there already, and told as up again."""
+        for peer in self._static:
+            if peer in self._held and not self._better(peer):
+                del self._held[peer]
+                self._attempts[peer] = None
+                return [Connect(peer)]
         return []
 
     def _remember(self, address: TransportAddress) -> bool:

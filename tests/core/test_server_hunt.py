@@ -49,7 +49,7 @@ class Hunting:
 
     def up(self, number: int) -> None:
         self.dialling.remove(registrar(number))
-        self.do(self.hunt.association_up(registrar(number), registrar(number)))
+        self.do(self.hunt.association_up(registrar(number), registrar(number), self.now))
 
     def refused(self, number: int) -> None:
         self.dialling.remove(registrar(number))
@@ -113,7 +113,7 @@ class HuntTests(SynchronousTestCase):
         hunting = Hunting(2)
         hunting.start()
         hunting.up(1)
-        hunting.do(hunting.hunt.association_up("late", registrar(2)))
+        hunting.do(hunting.hunt.association_up("late", registrar(2), hunting.now))
         self.assertEqual(hunting.ended, ["late"])
         self.assertEqual(hunting.hunt.home, registrar(1))
 

@@ -186,7 +186,7 @@ class PoolElement:
                 return []
             # A registrar asks us whether we live, while we look for it in vain.
             peer = registrar
-        effects = self._hunt.association_up(association, peer)
+        effects = self._hunt.association_up(association, peer, now)
         return effects + self._home_changed(now) if self._hunt.home == association else effects
 
     def identity_changed(self, now: float) -> list[Effect]:

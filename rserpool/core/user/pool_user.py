@@ -175,7 +175,7 @@ class PoolUser:
             return [Abort(association), *(self.connect_failed(peer, now) if outbound else ())]
         if not outbound:
             return []
-        effects = self._hunt.association_up(association, peer)
+        effects = self._hunt.association_up(association, peer, now)
         if self._hunt.home != association:
             return effects
         return [*effects, Notify(HomeChanged(peer)), *self._reports(now), *self._resolution.home_found(now)]
