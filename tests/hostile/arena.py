@@ -99,8 +99,10 @@ class Arena(Scope):
     @ivar slowest: the longest time that one message took, in seconds of processor time.
     """
 
-    def __init__(self, seed: int, *, lanes: tuple[str, ...] = ("asap", "enrp", "rogue", "multicast")) -> None:
-        super().__init__(0, seed=seed)
+    def __init__(
+        self, seed: int, *, lanes: tuple[str, ...] = ("asap", "enrp", "rogue", "multicast"), secure: bool = False
+    ) -> None:
+        super().__init__(0, seed=seed, secure=secure)
         self.random = Random(seed)
         self.errors = Errors()
         self.sent: Counter[str] = Counter()

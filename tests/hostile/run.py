@@ -1,7 +1,8 @@
 """Mutated messages by the million: C{python -m tests.hostile.run --seed N --messages 1000000 [--over WHAT]}.
 
 C{memory}: straight into the decoders and the roles (registrar, element, user), on a clock of its own; the same seed
-gives the same run. C{usrsctp} or C{kernel}: to a registrar in a process of its own, over real associations. Without
+gives the same run. C{tls}: to a secured scope in memory, before, in and after the handshake of TLS.
+C{usrsctp} or C{kernel}: to a registrar in a process of its own, over real associations. Without
 C{--over} a twentieth goes over usrsctp, and the rest through memory. Progress goes to standard error; the last line
 says how many messages were sent and what came of it, and the status is 0 only if nobody was disturbed.
 """
@@ -20,6 +21,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.task import react
@@ -27,6 +29,7 @@ from twisted.logger import globalLogBeginner
 
 from tests.hostile.arena import Arena, Disturbed
 from tests.hostile.neighbourhood import Neighbourhood
+from tests.hostile.tls_arena import TlsArena
 from tests.processes.harness import free_address
 
 EPOCH = 20_000
@@ -61,13 +64,14 @@ def occupied() -> int:
     return sys.getallocatedblocks()
 
 
-def memory(seed: int, messages: int, epoch: int = EPOCH) -> str:
+def memory(seed: int, messages: int, epoch: int = EPOCH, kind: Callable[[int], Arena] = Arena) -> str:
     """Play a run in memory; progress is told unless it is short.
 
+    @param kind: the scope that is attacked.
     @return: what came of it.
     @raise Disturbed: if anything went wrong.
     """
-    arena = Arena(seed)
+    arena = kind(seed)
     blocks: list[int] = []
     left = messages
     began = time.monotonic()
@@ -158,6 +162,9 @@ def play(over: str, seed: int, messages: int, hosts: tuple[str, str, str]) -> No
         if over == "memory":
             print(memory(seed, messages))
             return
+        if over == "tls":
+            print(memory(seed, messages, kind=TlsArena))
+            return
         outcome: list[str] = []
 
         async def main(reactor: Any) -> None:
@@ -186,7 +193,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser("python -m tests.hostile.run", description=__doc__, allow_abbrev=False)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--messages", type=int, default=1_000_000)
-    parser.add_argument("--over", choices=("memory", "usrsctp", "kernel"))
+    parser.add_argument("--over", choices=("memory", "usrsctp", "kernel", "tls"))
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes for memory")
     parser.add_argument("--hosts", help="addresses of two registrars, and ours (free ones of loopback)")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
@@ -202,10 +209,13 @@ def main(arguments: list[str]) -> int:
     if options.over is None:
         through_memory = options.messages - options.messages // REAL
     elsewhere = options.messages - through_memory
-    if elsewhere:
+    if elsewhere and options.over != "tls":
         shares["usrsctp" if options.over is None else options.over, options.seed] = elsewhere
     for worker in range(options.workers):
-        shares["memory", options.seed + worker] = (through_memory + worker) // options.workers
+        if options.over == "tls":
+            shares["tls", options.seed + worker] = (options.messages + worker) // options.workers
+        else:
+            shares["memory", options.seed + worker] = (through_memory + worker) // options.workers
     began = time.monotonic()
     running: list[tuple[Any, Any]] = []
     for (over, seed), messages in shares.items():

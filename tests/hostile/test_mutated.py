@@ -11,6 +11,7 @@ from tests.core.wire.test_captures import MULTICAST, REGISTRARS, messages
 from tests.hostile.arena import Arena
 from tests.hostile.mutation import Mutator, Target, parse
 from tests.hostile.run import memory
+from tests.hostile.tls_arena import TlsArena
 
 SEED = 7
 
@@ -27,6 +28,15 @@ class MutatedTests(SynchronousTestCase):
         arena.attack(1500)
         arena.quiet()
         self.assertGreater(sum(stranger.heard for stranger in arena.asap_strangers), 100)
+
+    def test_tls(self) -> None:
+        """A secured scope: before, in and after the handshake; who may speak is heard, and disturbs nobody."""
+        arena = TlsArena(SEED)
+        self.addCleanup(arena.close)
+        arena.attack(800)
+        arena.quiet()
+        self.assertEqual([True, True], [stranger.heard > 0 for stranger in arena.speaking])
+        self.assertGreater(arena.reconnected, 100)
 
     def test_repeats(self) -> None:
         """The same seed, the same messages."""
