@@ -12,7 +12,7 @@ from struct import Struct, pack, unpack_from
 from typing import Final
 
 from rserpool.core.handles import printable
-from rserpool.core.identity import KINDS, Identity
+from rserpool.core.identity import KINDS, LONGEST, Identity
 
 ENCAPSULATION: Final = 0x8F01
 """The UDP port of SCTP over UDP (RFC 6951) at the transport address that stands before it."""
@@ -93,7 +93,7 @@ def decode_owner(data: bytes, start: int, stop: int) -> Identity | None:
 @lru_cache(maxsize=1024)
 def _owner(value: bytes) -> Identity | None:
     # The elements of a pool often have one owner: it is one object for all of them.
-    if len(value) <= 4 or value[0] != OWNER_VERSION or not 1 <= value[1] <= len(KINDS):
+    if not 4 < len(value) <= 4 + LONGEST or value[0] != OWNER_VERSION or not 1 <= value[1] <= len(KINDS):
         return None
     try:
         return Identity(KINDS[value[1] - 1], value[4:].decode())

@@ -55,7 +55,9 @@ class OwnerTests(SynchronousTestCase):
         self.assertEqual(encode_owner(Identity("psk", "web1")).hex(), "8f05000c01010000" + b"web1".hex())
 
     def test_others_are_nothing(self) -> None:
-        """Another version, another kind, no name, a name that is none."""
+        """Another version, another kind, a name that is none, or too long."""
+        long = with_owner(encode_pool_element(ELEMENT), Identity("psk", "x" * 254))
+        self.assertIsNone(decode_pool_element(long).owner)
         owner = encode_owner(Identity("ip", "10.0.0.1"))
         wire = with_owner(encode_pool_element(ELEMENT), Identity("ip", "10.0.0.1"))
         for other in (
