@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from rserpool.core.deadlines import Timers
@@ -13,7 +14,7 @@ from rserpool.core.handlespace.pool import Pool
 from rserpool.core.policies.table import ALIKE
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import ErrorCause
+from rserpool.core.wire.parameters import ErrorCause, without_private
 
 UPDATE: Final = "update"
 """The key of an update that is due: with the pool's handle."""
@@ -28,7 +29,9 @@ SMALLEST_ELEMENT = 40
 MEMORY = 2.0
 """So many seconds an update says that an element did not leave, but died."""
 MOST = 65_535 // SMALLEST_ELEMENT
-_Same: TypeAlias = dict[tuple[int, frozenset[str]], bytes | asap.HandleResolutionResponse]
+_Same: TypeAlias = dict[tuple[int, frozenset[str], bool], bytes | asap.HandleResolutionResponse]
+
+_plain = lru_cache(maxsize=4096)(without_private)
 
 
 class Answers:
@@ -59,6 +62,7 @@ class Answers:
     def resolve(self, client: Client, message: asap.HandleResolution, now: float) -> list[Effect]:
         """3.3: up to C{items} elements in the order of the policy; absent or 0: all that fit."""
         handle = message.handle
+        client.private = message.private
         pool = self._handlespace.pools.get(handle)
         if pool is None:
             return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]
@@ -160,6 +164,7 @@ class Answers:
         self, client: Client, handle: bytes, dead: tuple[int, ...] = (), answers: _Same | None = None
     ) -> list[Send]:
         pool = self._handlespace.pools.get(handle)
+        dead = dead if client.private else ()
         if pool is None:
             # 2.2.5: after a negative response no further updates occur.
             client.subscriptions.pop(handle, None)
@@ -168,7 +173,7 @@ class Answers:
         items = self._subscribers.get(handle, {}).get(client.association)
         items = min(items or MOST, MOST)
         # What has the whole pool in an order that does not depend on who asks is the same for many.
-        same = (items, client.sees) if items >= len(pool) and pool.policy.number in ALIKE else None
+        same = (items, client.sees, client.private) if items >= len(pool) and pool.policy.number in ALIKE else None
         answer = None if answers is None or same is None else answers.get(same)
         if answer is None:
             # An update moves no round robin head and no degradation counter.
@@ -188,6 +193,8 @@ class Answers:
         moving: bool = False,
     ) -> bytes | asap.HandleResolutionResponse:
         elements = pool.wires(client.sees, items, client.peer, moving=moving)
+        if not client.private:
+            elements = [_plain(element) for element in elements]
         if not elements:
             return _negative(pool.handle, CauseCode.LACK_OF_RESOURCES, dead, NOT_SELECTED)
         return asap.encode_handle_resolution_response(pool.handle, pool.policy_wire, elements, accepted, dead)

@@ -28,6 +28,7 @@ class Client:
     @ivar bytes: how long these are, with the handle of its pool for each.
     @ivar subscriptions: pool handles whose changes it wants.
     @ivar paused: whether its send buffer is full.
+    @ivar private: whether it has said that it knows the private parameters.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class Client:
         "outbound",
         "paused",
         "peer",
+        "private",
         "reports",
         "requests",
         "sees",
@@ -64,7 +66,7 @@ class Client:
         self.elements: dict[Element, None] = {}
         self.bytes = 0
         self.subscriptions: dict[bytes, None] = {}
-        self.paused = False
+        self.paused = self.private = False
         self.requests = TokenBucket(limits.requests_per_second, now)
         self.reports = TokenBucket(limits.reports_per_second, now)
 

@@ -50,6 +50,7 @@ from rserpool.core.wire.tlv import (
 )
 
 _FLAG: Final = 0x01
+_PRIVATE: Final = 0x80
 
 
 @quick
@@ -60,24 +61,26 @@ class HandleResolution:
     @ivar subscribe: the S bit.
     @ivar items: the most elements that the answer is to hold (draft-dreibholz-rserpool-asap-hropt; 0xffffffff for
         as many as allowed, 0 for as many as the registrar gives by default); C{None} if the parameter is absent.
+    @ivar private: whether the sender knows the private parameters; others may drop what has them (docs/interop.md).
     """
 
     TYPE: ClassVar[int] = 0x05
     handle: bytes
     subscribe: bool = False
     items: int | None = None
+    private: bool = True
 
     def _encode(self) -> bytes:
         values = [pool_handle(self.handle)]
         if self.items is not None:
             values.append(parameter_u32(HANDLE_RESOLUTION_OPTION, self.items))
-        return message(self.TYPE, _FLAG if self.subscribe else 0, b"", values)
+        return message(self.TYPE, (_FLAG if self.subscribe else 0) | (_PRIVATE if self.private else 0), b"", values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         handle, place = handle_and(data, 4, end, HANDLE_RESOLUTION_OPTION, report)
         items = value_u32(data, place, "handle resolution option") if place else None
-        return cls(handle, bool(flags & _FLAG), items)
+        return cls(handle, bool(flags & _FLAG), items, bool(flags & _PRIVATE))
 
 
 @quick

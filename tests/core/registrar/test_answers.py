@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import (
@@ -40,6 +42,24 @@ class ResolutionTests(SynchronousTestCase):
         self.assertLessEqual(len(asap.encode(answer)), 65535)
         self.assertGreater(len(answer.elements), 700)
         self.assertEqual(len(self.stage.resolve("u", POOL, items=3).elements), 3)
+
+    def test_private_parameters(self):
+        """Only who says that it knows them gets them, in answers as in updates: others may drop what has them."""
+        self.stage.up("old", host="10.0.0.8")
+        for name in ("u", "old"):
+            self.stage.tell(name, asap.HandleResolution(POOL, True, None, name == "u"))
+        self.stage.register("a", POOL, replace(element(1), framing=1))
+        for name in ("u", "old"):
+            self.stage.tell(name, asap.HandleResolution(POOL, True, None, name == "u"))
+        self.stage.pass_time(1)
+        self.stage.effects.clear()
+        self.stage.register("a", POOL, replace(element(2), framing=1))
+        for name, framing in (("u", 1), ("old", 0)):
+            [update] = self.stage.sent(name, self.stage.effects)
+            self.assertEqual([framing] * 2, [each.framing for each in update.elements])
+            [answer] = self.stage.tell(name, asap.HandleResolution(POOL, False, None, name == "u"))
+            self.assertEqual([framing] * 2, [each.framing for each in answer.elements])
+            self.assertEqual(bool(framing), any(each.encapsulation for each in answer.elements))
 
     def test_no_items_are_as_many_as_without_the_option(self):
         """0, in answers and in updates: rsplib reads it so."""

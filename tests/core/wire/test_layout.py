@@ -64,9 +64,9 @@ ASAP: list[tuple[asap.Message, str]] = [
         f"04 00 0020 {HANDLE_TLV} {IDENTIFIER_TLV} {UNKNOWN_HANDLE_TLV}",
     ),
     # The length of a message does not count its final padding (RFC 5354 section 4).
-    (asap.HandleResolution(HANDLE), f"05 00 000d {HANDLE_TLV}"),
-    (asap.HandleResolution(HANDLE, True, 0xFFFFFFFF), f"05 01 0018 {HANDLE_TLV} 803f 0008 ffffffff"),
-    (asap.HandleResolution(b""), "05 00 0008 0009 0004"),
+    (asap.HandleResolution(HANDLE), f"05 80 000d {HANDLE_TLV}"),
+    (asap.HandleResolution(HANDLE, True, 0xFFFFFFFF), f"05 81 0018 {HANDLE_TLV} 803f 0008 ffffffff"),
+    (asap.HandleResolution(b"", private=False), "05 00 0008 0009 0004"),
     (
         asap.HandleResolutionResponse(HANDLE, PolicyParameter(1), (ELEMENT, ELEMENT), True),
         f"06 01 0068 {HANDLE_TLV} 0008 0008 00000001 {ELEMENT_TLV} {ELEMENT_TLV}",
@@ -173,7 +173,7 @@ class Messages(SynchronousTestCase):
         self.assertEqual({type(message) for message, _ in ENRP}, set(enrp.MESSAGES))
 
     def test_final_padding_may_be_missing(self) -> None:
-        self.assertEqual(asap.decode(bytes.fromhex("05 00 000d 0009 0009 4563686f35")).message, ASAP[7][0])
+        self.assertEqual(asap.decode(bytes.fromhex("05 80 000d 0009 0009 4563686f35")).message, ASAP[7][0])
 
     def test_update_actions_that_are_reserved_are_kept(self) -> None:
         update = enrp.HandleUpdate(1, 2, 0x1234, HANDLE, ELEMENT)

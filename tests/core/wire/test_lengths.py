@@ -49,11 +49,11 @@ class Frames(SynchronousTestCase):
     def test_three_bytes_of_padding_are_ignored(self) -> None:
         for padding in ("", "00", "0000", "ffffff"):
             data = bytes.fromhex(f"05 00 0008 0009 0004 {padding}")
-            self.assertEqual(asap.decode(data).message, asap.HandleResolution(b""))
+            self.assertEqual(asap.decode(data).message, asap.HandleResolution(b"", private=False))
 
     def test_length_that_counts_the_final_padding_is_understood(self) -> None:
         """RFC 5354 section 4 forbids it, but nothing is lost by reading it."""
-        self.assertEqual(asap.decode(bytes.fromhex(f"05 00 0010 {HANDLE_TLV}")).message, asap.HandleResolution(HANDLE))
+        self.assertEqual(asap.decode(bytes.fromhex(f"05 80 0010 {HANDLE_TLV}")).message, asap.HandleResolution(HANDLE))
 
     def test_parameter_length(self) -> None:
         self.refused(

@@ -155,7 +155,7 @@ class UnknownParameters(SynchronousTestCase):
 
     def test_private_parameter_elsewhere_is_skipped(self) -> None:
         data = message("05 00", HANDLE_TLV, "8f01 0008 01 00 26aa")
-        self.assertEqual(asap.decode(data), Decoded(asap.HandleResolution(HANDLE)))
+        self.assertEqual(asap.decode(data), Decoded(asap.HandleResolution(HANDLE, private=False)))
 
     def test_reports_never_outgrow_a_message(self) -> None:
         for tlvs in ([bytes.fromhex("c0010004")] * 16000, [bytes(65508)], [bytes(30000)] * 3, []):
