@@ -39,7 +39,10 @@ class Membership:
 
     @ivar element: what is registered, or to be registered.
     @ivar state: how far that is.
+    @ivar secured: whether the element has an identity.
     """
+
+    secured = False
 
     def __init__(
         self,
@@ -93,7 +96,9 @@ class Membership:
             if message.rejected:
                 granted = self._granted is not None and self._sent == self._granted
                 others = self._granted is not None and not granted
-                return registration.Rejection(self._refused.code, others, granted)
+                # Without an identity of its own nothing makes it welcome again.
+                corrected = granted and (self.secured or self._refused.code != CauseCode.REJECTED_FOR_SECURITY)
+                return registration.Rejection(self._refused.code, others, corrected)
             self._granted = self._sent
             return registration.Granted()
         lack = next((cause for cause in message.causes if cause.code == CauseCode.LACK_OF_RESOURCES), None)

@@ -125,6 +125,7 @@ class PoolElement:
             life=life,
             framing=framing,
         )
+        membership.secured = self.secured
         if self._hunt.home is None:
             return self._hunt.hunt(now)
         return self._step(membership, registration.HomeFound(), now)

@@ -166,15 +166,16 @@ class Timers:
 PAUSES = Backoff(0.5, 10.0)
 """How long a registration that is refused for now is postponed."""
 _PASSING = frozenset({CauseCode.NON_UNIQUE_PE_IDENTIFIER, CauseCode.LACK_OF_RESOURCES})
-_OF_THE_POOL = frozenset(
+_OF_OTHERS = frozenset(
     {
+        CauseCode.REJECTED_FOR_SECURITY,
         CauseCode.INCONSISTENT_POOLING_POLICY,
         CauseCode.INCONSISTENT_TRANSPORT_TYPE,
         CauseCode.INCONSISTENT_DATA_CONTROL_CONFIGURATION,
     }
 )
-"""What is refused so though it was granted before is refused because of others, who made the pool another one: the
-error is theirs, and may be corrected without us."""
+"""What is refused so though it was granted before is refused because of others, who made the pool another one, or have
+not told this registrar yet who may serve in it: the error is theirs, and may be corrected without us."""
 
 
 def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
@@ -249,7 +250,7 @@ def _answered(
             return Member(now + timers.t4), (Action.TELL_REGISTERED,)
         case Rejection(cause, others, granted), Registering() | Member() | Postponed():
             held = _held(state)
-            if cause not in _PASSING and not (granted and cause in _OF_THE_POOL):
+            if cause not in _PASSING and not (granted and cause in _OF_OTHERS):
                 # 3.1: never re-attempt without correcting the error.
                 if not others:
                     return Refused(cause, held), (Action.TELL_REFUSED,)

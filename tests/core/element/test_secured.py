@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from rserpool.core import Abort, Connect, Send
 from rserpool.core.element import registration
+from rserpool.core.errors import CauseCode
 from rserpool.core.identity import Identity
 from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import ErrorCause
 from tests.conformance import rfc
 from tests.core.element.stage import FIRST, POOL, SECOND, ElementTestCase
 
@@ -51,6 +53,25 @@ class SecuredTests(ElementTestCase):
         effects = self.element.receive("tls", asap.EndpointKeepAlive(0x99, POOL, True, 7), self.now)
         self.assertEqual([asap.EndpointKeepAliveAck(POOL, 7)], self.sent(effects, "tls")[:1])
         self.assertEqual(SECOND, self.element.home)
+
+    def test_a_registrar_that_has_not_heard_of_it_yet(self):
+        """Its files are older than those of the one that granted it: it is asked again until it knows."""
+        self.up()
+        self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
+        self.element.association_lost("home", self.now)
+        self.up("second", SECOND)
+        refused = asap.RegistrationResponse(POOL, 7, True, (ErrorCause(CauseCode.REJECTED_FOR_SECURITY),))
+        self.element.receive("second", refused, self.now)
+        self.assertIsInstance(self.element.state_of(POOL), registration.Postponed)
+        self.assertEqual([asap.Registration], [type(each) for each in self.sent(self.pass_time(0.6), "second")])
+        self.element.receive("second", asap.RegistrationResponse(POOL, 7), self.now)
+        self.assertIsInstance(self.element.state_of(POOL), registration.Member)
+
+    def test_who_was_never_granted_is_refused_for_good(self):
+        self.up()
+        refused = asap.RegistrationResponse(POOL, 7, True, (ErrorCause(CauseCode.REJECTED_FOR_SECURITY),))
+        self.element.receive("home", refused, self.now)
+        self.assertIsInstance(self.element.state_of(POOL), registration.Refused)
 
     def test_another_key(self):
         """It proves it to the same registrar, and registers anew."""
