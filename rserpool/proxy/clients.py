@@ -11,6 +11,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from rserpool.core.addresses import is_name
+from rserpool.core.admission import Admission
 from rserpool.core.errors import UnknownPool
 from rserpool.core.user.places import describe
 from rserpool.node.counting import CountedLog
@@ -57,7 +59,8 @@ class Counters:
 class Clients(Factory):
     """Those of one proxy.
 
-    @param limit: so many at once.
+    @param limit: so many at once; then who comes from a machine with fewer gets the place of one of the machine with
+        most, and anybody that of one for whom nothing was passed yet.
     @param timeout: seconds until one is given up for which no element accepts.
     @ivar welcome: whether another one may come.
     @ivar waiting: those for which the pool has no element.
@@ -75,6 +78,7 @@ class Clients(Factory):
         self._limit = limit
         self._lines = lines
         self._clients: set[Client] = set()
+        self._admission: Admission[Client] = Admission(limit, limit)
         self._empty: Deferred[None] | None = None
 
     def buildProtocol(self, address: IAddress | None) -> End:
@@ -105,7 +109,12 @@ class Clients(Factory):
         """A client is there; whether it may stay."""
         counters = self.counters
         counters.accepted += 1
-        if counters.open >= self._limit or not self.welcome:
+        room, victim = self._admission.room(client.host, self.reactor.seconds())
+        if victim is not None:
+            # Nothing was passed for it, or its machine has most.
+            self._admission.goes(victim)
+            victim.abort()
+        if not room or not self.welcome:
             counters.refused += 1
             self._lines.warn(
                 "beyond the limit", "{who}: there are {limit} connections already", who=client.name, limit=self._limit
@@ -113,6 +122,7 @@ class Clients(Factory):
             client.abort()
             return False
         counters.open += 1
+        self._admission.comes(client, client.host, self.reactor.seconds())
         self._clients.add(client)
         return True
 
@@ -120,9 +130,14 @@ class Clients(Factory):
         """A client has left."""
         if client in self._clients:
             self._clients.discard(client)
+            self._admission.goes(client)
             self.counters.open -= 1
         if not self._clients and self._empty is not None and not self._empty.called:
             self._empty.callback(None)
+
+    def speaks(self, client: Client) -> None:
+        """Something was passed for the first time."""
+        self._admission.speaks(client)
 
     def again(self, end: End, reason: Failure) -> None:
         """An element accepted and closed at once."""
@@ -158,6 +173,12 @@ class Client:
         self._deadline = clients.reactor.seconds() + clients.timeout
 
     @property
+    def host(self) -> str:
+        """The IP address that it comes from; that of this host for any other kind of connection."""
+        host = getattr(self.end.transport.getPeer(), "host", None)
+        return "127.0.0.1" if not host or is_name(host) else host
+
+    @property
     def name(self) -> str:
         """Where it comes from."""
         peer = self.end.transport.getPeer()
@@ -169,6 +190,8 @@ class Client:
             self._dial()
 
     def passed(self, end: End, count: int) -> None:
+        if not self._moved:
+            self._clients.speaks(self)
         self._moved += count
         self._answer_owed = end is self.end
         self._last = self._clients.reactor.seconds()

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from rserpool.core.admission import HELLO
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.session.cookies import Cookies
 from rserpool.core.wire.frames import LONGEST_FRAME, Hello
@@ -89,8 +90,12 @@ class SessionFactory(Factory):
         protocol = self._build()
         protocol.factory = self
         session = protocol.session = ElementSession(self, protocol)
-        sctp = getattr(addr, "type", None) == "SCTP"
-        link = SctpLink(session, self.ppid) if sctp else FramedLink(session, Hello(), self.longest)
+        link: SctpLink | FramedLink
+        if getattr(addr, "type", None) == "SCTP":
+            link = SctpLink(session, self.ppid)
+        else:
+            link = FramedLink(session, Hello(), self.longest)
+            link.patience = HELLO
         link.log = self.log
         return link
 

@@ -57,6 +57,9 @@ class FramedLink(TcpLink):
         super().__init__(owner)
         self._hello = hello
         self._greeted = False
+        # Who waits for a hello has a reactor, and a timer.
+        self.patience: float | None = None
+        self._waiting_for_hello: Any = None
         self._reader = FrameReader(longest)
         # What is said while something is being heard goes out in one piece.
         self._said: list[bytes] | None = None
@@ -69,8 +72,22 @@ class FramedLink(TcpLink):
     def connectionMade(self) -> None:
         super().connectionMade()
         self.transport.write(self._hello.encode())
+        reactor = getattr(self.transport, "reactor", None)
+        if self.patience is not None and reactor is not None:
+            self._waiting_for_hello = reactor.callLater(self.patience, self._no_hello)
+
+    def _no_hello(self) -> None:
+        self._waiting_for_hello = None
+        self._broken(WireError(f"no hello within {self.patience:g} s"))
+
+    def _hello_came(self) -> None:
+        self._greeted = True
+        waiting, self._waiting_for_hello = self._waiting_for_hello, None
+        if waiting is not None:
+            waiting.cancel()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._hello_came()
         if self._unheard and not self.over:
             self._lost = reason
         else:
@@ -109,7 +126,7 @@ class FramedLink(TcpLink):
             frames = self._reader.feed(data)
             if not self._greeted and frames:
                 hello = Hello.decode(*frames.pop(0))
-                self._greeted = True
+                self._hello_came()
                 self.owner.link_up(self, hello)
         except WireError as error:
             self._broken(error)

@@ -61,6 +61,8 @@ class TcpEnd:
     _log = Logger()
 
     def __init__(self, reactor: TcpHost, host: Address, peer: Address, server: IListeningPort | None = None) -> None:
+        # As Twisted's own has it.
+        self.reactor: Any = reactor
         self._reactor = reactor
         self._network = reactor.network
         self._host = host

@@ -15,10 +15,11 @@ from zope.interface.verify import verifyObject
 
 from rserpool.sctp import ISctpAssociation, ISctpProtocol, connectSCTP, listenSCTP
 from rserpool.sctp.base import MAX_MESSAGE, PPID_ASAP
+from rserpool.sctp.one_to_one import ports
 from rserpool.sctp.one_to_one.connector import SctpConnector
 from rserpool.sctp.one_to_one.ports import SctpPort
 from rserpool.sctp.one_to_one.transport import SctpAddress
-from tests.sctp.one_to_one import Calling, Messages, OneToOneCase, Producer, Serving
+from tests.sctp.one_to_one import Bytes, Calling, Messages, OneToOneCase, Producer, Serving
 
 
 class MessageTests(OneToOneCase):
@@ -217,3 +218,16 @@ class ReprTests(OneToOneCase):
         self.assertIsInstance(self.port, SctpPort)
         self.assertIn("3863", repr(self.port))
         self.assertIn("10.0.0.1:3863", repr(client.transport))
+
+
+class CrowdTests(OneToOneCase):
+    """Associations with a port that say nothing."""
+
+    def test_of_one_machine(self) -> None:
+        """So many of one machine are kept; who comes beyond that is refused."""
+        self.patch(ports, "MOST_OF_ONE", 5)
+        self.pair()
+        for _ in range(20):
+            connectSCTP(self.clock, self.peer, Calling(Bytes), stack=self.there)
+        self.run_for(0.5)
+        self.assertEqual(sum(not each.lost for each in self.serving.built), 5)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
+from rserpool.core.admission import HELLO
 from rserpool.core.handles import printable
+from rserpool.core.session.successors import Successors
 from rserpool.core.wire import asap
+from rserpool.core.wire.asap_users import MOST_ON_A_CARD
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.frames import CONTROL, REQUEST, FrameReader, Hello, frame
 from rserpool.core.wire.private import REQUEST_FAILED, encode_failure
@@ -209,3 +215,75 @@ class SlowReaderTests(SynchronousTestCase):
             self.link.resumeProducing()
         self.assertEqual(len(self.asked), 20)
         self.assertTrue(self.link.over)
+
+
+class HelloTests(SessionCase, SynchronousTestCase):
+    """Connections to an element's port that say nothing, or half of what they should."""
+
+    kind = "tcp"
+
+    def test_no_hello(self) -> None:
+        """Who has not said hello within 10 s is cut off, a line of the log says so; who has may be as silent as it
+        likes."""
+        self.scope.serve("a")
+        log = LogLines(self)
+        told = self.scope.session()
+        self.scope.result(told.session.ready())
+        element = self.scope.processes["a"]
+        stranger = self.scope.user()
+        lost: list[Any] = []
+
+        class Mute(Protocol):
+            def connectionMade(self) -> None:
+                self.transport.write(Hello(b"pool").encode()[:-1])  # type: ignore[union-attr]
+
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                lost.append(self)
+
+        factory: Any = Factory.forProtocol(Mute)
+        for _ in range(100):
+            TCP4ClientEndpoint(stranger.reactor, element.host, 80).connect(factory)
+        self.scope.advance(HELLO - 1.0)
+        self.assertEqual(lost, [])
+        self.scope.advance(2.0)
+        self.assertEqual(len(lost), 100)
+        self.assertLessEqual(len([line for line in log.lines if "no hello" in line]), MOST)
+        self.scope.advance(100.0)
+        self.assertEqual(told.ended, [])
+        self.assertEqual(self.scope.result(told.session.request(b"?")), b"a ?")
+
+
+class CardTests(SynchronousTestCase):
+    """Business cards as long as a message may be."""
+
+    def test_decoded(self) -> None:
+        """Of 1,400 elements 100 are read; the rest costs no element's decoding."""
+        elements = tuple(
+            PoolElementParameter(n, 0, 60, TcpTransport(80, "10.0.0.1"), PolicyParameter(1)) for n in range(1, 1401)
+        )
+        card = asap.decode(asap.encode(asap.BusinessCard(b"pool", elements, True))).message
+        assert isinstance(card, asap.BusinessCard)
+        self.assertEqual((card.elements, card.exclusive), (elements[:MOST_ON_A_CARD], True))
+
+    def test_candidates(self) -> None:
+        """The order that comes of a card takes as many comparisons as there are elements, not their square."""
+        compared = 0
+
+        class Counted(int):
+            def __eq__(self, other: object) -> bool:
+                nonlocal compared
+                compared += 1
+                return int(self) == other
+
+            __hash__ = int.__hash__
+
+        elements = [
+            PoolElementParameter(Counted(n), 0, 60, TcpTransport(80, "10.0.0.1"), PolicyParameter(1))
+            for n in range(1, 1401)
+        ]
+        successors = Successors(b"pool")
+        successors.resolved(elements)
+        successors.card(asap.BusinessCard(b"pool", tuple(reversed(elements))))
+        compared = 0
+        self.assertEqual(len(successors.candidates()), 1400)
+        self.assertLess(compared, 10 * 1400)

@@ -43,7 +43,8 @@ class Successors:
         """Whom to try, in order."""
         order = [identifier for identifier in self._named if identifier in self._known]
         if not self.exclusive:
-            order += [identifier for identifier in self._known if identifier not in order]
+            named = set(order)
+            order += [identifier for identifier in self._known if identifier not in named]
         order.sort(key=lambda identifier: identifier == self.gone)
         return tuple(self._known[identifier] for identifier in order if identifier not in self.refusals)
 

@@ -118,7 +118,7 @@ class HandleResolutionResponse:
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         handle: bytes | None = None
         policy: PolicyParameter | None = None
-        elements = []
+        elements: list[PoolElementParameter] = []
         causes: tuple[ErrorCause, ...] = ()
         dead: tuple[int, ...] = ()
         for kind, start, stop in parameters(data, 4, end):
@@ -220,9 +220,14 @@ class CookieEcho(_OneCookie):
     TYPE: ClassVar[int] = 0x0C
 
 
+MOST_ON_A_CARD = 100
+"""So many elements of a business card are read: nobody tries that many, and anybody may send one."""
+
+
 @dataclass(frozen=True, slots=True)
 class BusinessCard:
-    """ASAP_BUSINESS_CARD (RFC 5352 section 2.2.13): a pool, and elements in the order of preferred failover.
+    """ASAP_BUSINESS_CARD (RFC 5352 section 2.2.13): a pool, and elements in the order of preferred failover, of which
+    L{MOST_ON_A_CARD} are read.
 
     @ivar exclusive: whether these elements alone may follow (private parameter Last Will, docs/interop.md).
     @ivar framing: the version of session framing that an element speaks which sends it; 0 where that is not told.
@@ -245,11 +250,12 @@ class BusinessCard:
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         handle: bytes | None = None
-        elements = []
+        elements: list[PoolElementParameter] = []
         exclusive, framing = False, 0
         for kind, start, stop in parameters(data, 4, end):
             if kind == POOL_ELEMENT:
-                elements.append(decode_element(data, start, stop, report))
+                if len(elements) < MOST_ON_A_CARD:
+                    elements.append(decode_element(data, start, stop, report))
             elif kind == POOL_HANDLE and handle is None:
                 handle = data[start + 4 : stop]
             elif kind == LAST_WILL:

@@ -13,10 +13,13 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.one_to_one.protocols import OneToOne
 from rserpool.sctp.one_to_one.transport import SctpAddress
 
+MOST, MOST_OF_ONE = 20_000, 2_000
+"""So many associations a port accepts, and so many of one machine."""
 _ports: WeakKeyDictionary[Any, list[SctpPort]] = WeakKeyDictionary()
 
 
@@ -38,6 +41,7 @@ class SctpPort:
         self._reactor = reactor
         self._opened = opened
         self._serving = OneToOne(reactor, factory)
+        self._serving.guests = Guests(reactor, "associations", MOST, MOST_OF_ONE)
         self._stopping: Deferred[None] | None = None
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 
 from rserpool.sctp.base import SctpHandler
+from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpProtocol, ISctpStack
 from rserpool.sctp.one_to_one.bytestream import ByteStream
 from rserpool.sctp.one_to_one.transport import AssociationTransport, SctpAddress
@@ -21,6 +22,7 @@ class OneToOne(SctpHandler):
 
     @ivar endpoint: the endpoint whose handler this is.
     @ivar local: its address.
+    @ivar guests: those that others opened; None lets anybody in.
     @ivar made: called with each protocol once it has its transport.
     """
 
@@ -31,10 +33,19 @@ class OneToOne(SctpHandler):
         self._reactor = reactor
         self._factory = factory
         self._own: ISctpStack | None = None
+        self.guests: Guests | None = None
+        self._mute: set[ISctpAssociation] = set()
         self.made: Callable[[Any], None] = lambda protocol: None
         self._protocols: dict[ISctpAssociation, tuple[Any, AssociationTransport]] = {}
 
     def associationUp(self, association: ISctpAssociation) -> None:
+        if self.guests is not None and not association.outbound:
+            host = association.peer.hosts[0]
+            if not self.guests.room(host):
+                association.abort()
+                return
+            self.guests.comes(association, host)
+            self._mute.add(association)
         transport = AssociationTransport(self._reactor, association, self.local)
         try:
             protocol: Any = self._factory.buildProtocol(transport.getPeer())
@@ -52,6 +63,9 @@ class OneToOne(SctpHandler):
     def messageReceived(
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
     ) -> None:
+        if self._mute and self.guests is not None and association in self._mute:
+            self._mute.discard(association)
+            self.guests.speaks(association)
         if association in self._protocols:
             self._protocols[association][0].messageReceived(data, ppid, stream, unordered)
 
@@ -68,6 +82,9 @@ class OneToOne(SctpHandler):
             self._protocols[association][1].resumed()
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        if self.guests is not None:
+            self._mute.discard(association)
+            self.guests.goes(association)
         face, transport = self._protocols.pop(association, (None, None))
         if face is not None and transport is not None:
             try:
