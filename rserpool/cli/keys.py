@@ -176,6 +176,8 @@ def _member(role: str, text: str) -> Member:
     from rserpool.security.scope_directory import member_of
 
     hosts = [reading.parse_transport_address(_bracketed(host)).hosts[0] for host in text.split(",")]
+    for host in hosts if role == "registrar" else ():
+        _check_certified(host)
     return member_of(role, ",".join(hosts))
 
 
@@ -187,7 +189,14 @@ def _dns_name(text: str) -> str:
     address = reading.parse_transport_address(text)
     if len(address.hosts) > 1 or not is_name(address.hosts[0]) or ":" in text or "/" in text:
         raise ConfigurationError(f"{text!r} is not a name as DNS has them: pools.example.org")
-    return address.hosts[0]
+    return _check_certified(address.hosts[0])
+
+
+def _check_certified(name: str) -> str:
+    if "_" in name:
+        # Nobody who checks certificates takes it (RFC 5890 section 2.3.1).
+        raise ConfigurationError(f"{name!r}: the name of a host that a certificate has has no underscore in it")
+    return name
 
 
 def _files(out: TextIO, changed: Mapping[Path, Iterable[Path]]) -> None:

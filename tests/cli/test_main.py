@@ -56,6 +56,8 @@ class ErrorTests(SynchronousTestCase):
             ("frobnicate", "frobnicate"),
             ("POOL", "resolve"),
             ("a pool's name is not empty", "resolve", ""),
+            ("no underscore", "keys", "make", "d", "--scope", "a_b.example", "--registrar", "reg1"),
+            ("no underscore", "keys", "make", "d", "--scope", "a.example", "--registrar", "reg_1"),
             ("not a name as DNS has them", "keys", "make", "d", "--scope", "192.0.2.1", "--registrar", "reg1"),
             ("--items", "resolve", "pool", "--items", "0"),
             ("--items", "resolve", "pool", "--items", "many"),
