@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from rserpool.core.handles import handle_text
 from rserpool.core.peering import events as peering
 from rserpool.core.registrar import events
+from rserpool.core.trail import Acted
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.node.counting import CountedLog, LimitedLog
 from rserpool.node.reactor import clock_of
@@ -66,7 +67,7 @@ class OperatorLog:
             case events.ErrorReported(association=association, causes=causes):
                 peer = str(getattr(association, "peer", "?"))
                 self._limited.warn("{peer} reports an error: {causes}", peer=peer, causes=_causes(causes))
-            case events.Acted():
+            case Acted():
                 self._trail.tell(event)
             case events.NotYetRequired():
                 self._log.error("TLS is not required yet: {what}", what=str(event))

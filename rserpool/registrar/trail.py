@@ -8,7 +8,7 @@ from typing import Final
 from twisted.logger import Logger
 
 from rserpool.core.handles import printable
-from rserpool.core.registrar.events import Acted
+from rserpool.core.trail import Acted
 
 MOST = 20
 """So many lines about one act of one identity are written within L{PERIOD}."""

@@ -9,7 +9,8 @@ from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import TransportAddress
-from rserpool.core.registrar.events import Act, Acted, NotYetRequired
+from rserpool.core.registrar.events import NotYetRequired
+from rserpool.core.trail import Act, Acted
 from rserpool.registrar.log import OperatorLog
 from rserpool.registrar.trail import MOST, MOST_KINDS, PERIOD, Trail
 

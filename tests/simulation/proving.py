@@ -11,7 +11,7 @@ from rserpool.core.access import Access, Principal, State
 from rserpool.core.addresses import ENRP_PORT, TransportAddress
 from rserpool.core.element import PoolElement
 from rserpool.core.identity import Credentials, Identity
-from rserpool.core.registrar.events import Acted
+from rserpool.core.trail import Acted
 from rserpool.testing import ElementProcess, Process, RegistrarProcess, UserProcess
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from rserpool.core.registrar.events import Act, Acted
+from rserpool.core.trail import Act, Acted
 from rserpool.testing import ElementProcess, Process, RegistrarProcess, UserProcess
 from tests.simulation.attacker import OWN, Attacker, Rogue
 from tests.simulation.cluster import Cluster

@@ -21,14 +21,16 @@ from dataclasses import replace
 
 from rserpool.core import authority
 from rserpool.core.access import Access, State
-from rserpool.core.effects import Association
+from rserpool.core.effects import Association, Notify
 from rserpool.core.errors import Rejected
+from rserpool.core.handles import handle_text
 from rserpool.core.handlespace.changes import Change, Insisted, Moved, Outcome, Suspected
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.pool import Pool
 from rserpool.core.ruling import Ruling, What, Who
+from rserpool.core.trail import Act, Acted
 from rserpool.core.wire.enrp import PoolEntry
 from rserpool.core.wire.parameters import PoolElementParameter
 
@@ -65,7 +67,7 @@ class Replica:
         owner, access = parameter.owner, self.access
         ruling = authority.tells(what, self._server, sender, home, present, mentor, owner=owner, access=access).ruling
         if ruling is Ruling.IGNORED:
-            return present, []
+            return present, self._ownerless(sender, handle, parameter)
         outcomes: list[Outcome] = []
         pool = self._handlespace.pools.get(handle)
         if pool is not None and _attributes(pool) != _attributes_of(parameter):
@@ -83,6 +85,13 @@ class Replica:
         except Rejected:
             return None, outcomes
         return change.element, [*outcomes, change]
+
+    def _ownerless(self, sender: int, handle: bytes, parameter: PoolElementParameter) -> list[Outcome]:
+        """A registrar that does not require TLS has an element that nobody proved to own: the operator hears of it."""
+        if parameter.owner is not None or self.access.state is not State.REQUIRED:
+            return []
+        about = f"{handle_text(handle)} 0x{parameter.identifier:08x}"
+        return [Notify(Acted(Act.REFUSED, f"registrar 0x{sender:08x}", None, about, "nobody has proved to own it"))]
 
     def restored(self, entries: Iterable[PoolEntry]) -> list[Change]:
         """Elements of ours that a peer's table has and we had forgotten are ours again, if they live."""

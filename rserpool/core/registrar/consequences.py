@@ -24,9 +24,10 @@ from rserpool.core.handlespace.element import Element
 from rserpool.core.peering.peering import Peering
 from rserpool.core.registrar.answers import Answers
 from rserpool.core.registrar.clients import Clients
-from rserpool.core.registrar.events import Act, Acted, ElementRegistered, ElementRemoved
+from rserpool.core.registrar.events import ElementRegistered, ElementRemoved
 from rserpool.core.registrar.home import Home
 from rserpool.core.registrar.supervision import Supervision
+from rserpool.core.trail import Act, Acted
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.enrp import UpdateAction

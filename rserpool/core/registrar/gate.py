@@ -10,8 +10,8 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
 from rserpool.core.identity import Credentials
 from rserpool.core.peering.peers import PeerList
-from rserpool.core.registrar.events import Act, Acted
 from rserpool.core.ruling import Rule, Ruling
+from rserpool.core.trail import Act, Acted
 from rserpool.core.wire import enrp
 from rserpool.core.wire.causes import ErrorCause
 

@@ -14,9 +14,10 @@ from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.contests import Contests
-from rserpool.core.registrar.events import Act, AddressesRefused, trail
+from rserpool.core.registrar.events import AddressesRefused
 from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.ruling import Ruling
+from rserpool.core.trail import Act, trail
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import (
     DATA_ONLY,

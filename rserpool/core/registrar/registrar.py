@@ -25,12 +25,13 @@ from rserpool.core.registrar.bare import InTheClear, in_the_clear
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.consequences import Consequences
 from rserpool.core.registrar.enrp import EnrpSide
-from rserpool.core.registrar.events import Act, ErrorReported, trail
+from rserpool.core.registrar.events import ErrorReported
 from rserpool.core.registrar.foreign import FOREIGN
 from rserpool.core.registrar.gate import Gate
 from rserpool.core.registrar.home import Home
 from rserpool.core.registrar.supervision import ELEMENTS, Supervision
 from rserpool.core.ruling import Who
+from rserpool.core.trail import Act, trail
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import ErrorCause, SctpTransport, TcpTransport
 from rserpool.core.wire.tlv import LONGEST_INFORMATION

@@ -8,7 +8,8 @@ from rserpool.core import Abort, CauseCode, Close
 from rserpool.core.access import State
 from rserpool.core.identity import Identity
 from rserpool.core.peering.events import TakenOver
-from rserpool.core.registrar.events import Act, Acted, ElementRemoved, NotYetRequired
+from rserpool.core.registrar.events import ElementRemoved, NotYetRequired
+from rserpool.core.trail import Act, Acted
 from rserpool.core.wire import asap, enrp
 from tests.conformance import rfc
 from tests.core.peering.secured import MAIL, OWN, POOL, REGISTRARS, WEB, SecuredTestCase, access, owned_by

@@ -7,6 +7,7 @@ from typing import Any
 from rserpool.core import Abort, CauseCode, Close, Connect, Send
 from rserpool.core.identity import Identity
 from rserpool.core.registrar.gate import MOST_ANSWERS
+from rserpool.core.trail import Act, Acted
 from rserpool.core.wire import asap, enrp
 from tests.conformance import rfc
 from tests.core.peering.secured import DESK, MAIL, POOL, REGISTRARS, WEB, SecuredTestCase, access, owned_by
@@ -137,8 +138,11 @@ class OwnerTests(SecuredTestCase):
     @rfc("5355", "2.15.3", "MUST NOT accept updates")
     @rfc("5355", "2.15.3", "either the entire ENRP server database MUST be secure")
     def test_no_element_without_an_owner(self) -> None:
-        self.stage.update(P, POOL, owned_by(None, P, 8))
+        effects = self.stage.update(P, POOL, owned_by(None, P, 8))
         self.assertIsNone(self.owner(8))
+        (told,) = self.stage.notified(effects, Acted)
+        expected = (Act.REFUSED, "registrar 0x00001111", "pool 0x00000008", "nobody has proved to own it")
+        self.assertEqual(expected, (told.act, told.identity, told.about, told.why))
         self.stage.update(P, POOL, owned_by(None, P))
         self.assertEqual(("psk:web", P), self.owner())
 
