@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
@@ -47,6 +48,27 @@ def endpoint_at(user: PoolUserService, address: TransportAddress, seconds: float
     host = address.hosts[0]
     kind = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
     return kind(user.reactor, host, address.port, timeout=seconds + 1)
+
+
+def spoken_with(
+    user: PoolUserService, tls: str | None, tls_ca: bytes | None
+) -> Callable[[IStreamClientEndpoint], IStreamClientEndpoint]:
+    """What makes an endpoint at an element one that speaks with it as is wanted.
+
+    @param tls: the name that its certificate must have; None for no TLS.
+    @param tls_ca: PEM of who issues it; see L{PoolClientEndpoint<rserpool.user.endpoint.PoolClientEndpoint>}.
+    @raise ConfigurationError: if something is wrong with them.
+    """
+    if tls is None:
+        return lambda endpoint: endpoint
+    # It loads OpenSSL.
+    from rserpool.user.tls import TlsEndpoint, checks
+
+    def anchors() -> bytes | None:
+        return tls_ca if tls_ca is not None or user.secured is None else user.secured.current.server_ca
+
+    checks(tls, anchors())
+    return lambda endpoint: TlsEndpoint(checks(tls, anchors()), endpoint, tls, user.reactor)
 
 
 def in_time(reactor: Any, connecting: Deferred[T], seconds: float) -> Deferred[T]:

@@ -16,7 +16,7 @@ from rserpool.core.user.events import Resolved
 from rserpool.core.user.places import describe
 from rserpool.core.user.trying import GRACE, TIMEOUT, NotAccepted, PassedOver, Trying, rules_of, try_elements
 from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport
-from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time
+from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time, spoken_with
 from rserpool.user.drop import Connections, Drop, is_open, listed_by, weak
 from rserpool.user.service import PoolUserService
 
@@ -44,6 +44,10 @@ class PoolClientEndpoint:
         go on for so long, and up to 5 s also where the element did not answer. One that is not is no load for its
         element. By default all are, and none of the dead.
     @param chosen: called with the L{PoolElementParameter} whenever a connection to it is up.
+    @param tls: speak TLS with elements: the DNS name or IP address for which the certificate of each must be, wherever
+        it is. One whose certificate is another's is passed over, and not reported. Each new connection is checked anew.
+    @param tls_ca: PEM of who issues these certificates; None for the C{server-ca} of what secures the user, or else for
+        those that the platform believes.
     @ivar element: the element that was connected to last, or None.
     """
 
@@ -61,7 +65,12 @@ class PoolClientEndpoint:
         grace: float = GRACE,
         spare: Callable[[Any], bool] | None = None,
         chosen: Callable[[PoolElementParameter], object] | None = None,
+        tls: str | None = None,
+        tls_ca: bytes | None = None,
     ) -> None:
+        """
+        @raise ConfigurationError: if there is something wrong with C{tls} or C{tls_ca}.
+        """
         self.user = user
         self.handle = handle_of(pool)
         self.element: PoolElementParameter | None = None
@@ -71,6 +80,7 @@ class PoolClientEndpoint:
         self._busy = spare
         self._drop = Drop(user, self.handle, self._connections, grace=grace, spare=spare) if drop else None
         self._chosen = chosen
+        self._speaks = spoken_with(user, tls, tls_ca)
 
     def __repr__(self) -> str:
         return f"<PoolClientEndpoint to pool {handle_text(self.handle)!r}>"
@@ -92,7 +102,7 @@ class PoolClientEndpoint:
             L{NoRegistrar<rserpool.core.errors.NoRegistrar>} if there is nothing to try, and with
             L{NoElement<rserpool.core.errors.NoElement>}, which names what was tried, if nothing accepted in time.
         """
-        hands = _Hands(self.user, self.handle, self._items, connect, self._busy)
+        hands = _Hands(self.user, self.handle, self._items, connect, self._busy, self._speaks)
 
         def cancel(_: Any) -> None:
             hands.cancelled = True
@@ -160,8 +170,10 @@ class _Hands(UserHands[T]):
         items: int | None,
         connect: Connect[T],
         busy: Callable[[Any], bool] | None,
+        speaks: Callable[[IStreamClientEndpoint], IStreamClientEndpoint],
     ) -> None:
         super().__init__(user, handle, items)
+        self._speaks = speaks
         self.cancelled = False
         self._connect = connect
         self._busy = busy
@@ -170,7 +182,7 @@ class _Hands(UserHands[T]):
         transport = element.user_transport
         if isinstance(transport, SctpTransport) and transport.use != DATA_ONLY:
             raise PassedOver("it wants a session (transport use DATA_PLUS_CONTROL)")
-        endpoint = endpoint_at(self.user, address_of(element), seconds)
+        endpoint = self._speaks(endpoint_at(self.user, address_of(element), seconds))
         try:
             return await in_time(self.user.reactor, self._connect(endpoint, element), seconds)
         except ConnectingCancelledError:

@@ -14,6 +14,9 @@ The keywords, all of them optional:
     - C{grace=SECONDS}: with C{drop=yes}, how long a connection may go on when its element leaves by itself (30).
     - C{backend=auto|...}: which SCTP.
     - C{announce=yes|no}: whether to look for registrars that announce themselves by multicast, too (no).
+    - C{tls=NAME}: speak TLS with elements, whose certificates must be for this DNS name or IP address.
+    - C{tls-ca=FILE}: who issues these certificates (PEM). By default the C{server-ca} of C{security}, or else whom
+      the platform believes.
     - C{security=DIR[,NAME=VALUE...]}: keys and certificates, as L{rserpool.security.text} has it; C{off} for none. By
       default what the environment says (RSERPOOL_SECURITY).
 
@@ -24,6 +27,7 @@ reactor: see L{rserpool.user.shared}.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rserpool.core.errors import ConfigurationError
@@ -31,6 +35,7 @@ from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import YES_OR_NO, above_0, choice
 from rserpool.node.candidates import lent_by, registrars_from
 from rserpool.sctp.stack import BACKENDS
+from rserpool.security.files import read_public
 from rserpool.security.text import secured_by
 from rserpool.user.shared import SharedEndpoint, shared_user
 
@@ -56,11 +61,13 @@ def endpoint_from(reactor: Any, *args: str, **keywords: str) -> SharedEndpoint:
     addresses = registrars_from(registrars.split("+")) if registrars else lent.pop("registrars", registrars_from(()))
     asking = _ASKING | lent | _taken(keywords, _ASKING_KEYWORDS) | {"registrars": addresses}
     connecting = _taken(keywords, _CONNECTING_KEYWORDS)
+    if "tls_ca" in connecting and "tls" not in connecting:
+        raise ConfigurationError(f"rserpool:{pool}: tls-ca= goes with tls=NAME")
     if keywords:
         raise ConfigurationError(
             f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; "
             "choose from registrar, transport, profile, timeout, attempt, items, drop, grace, backend, announce, "
-            "security"
+            "tls, tls-ca, security"
         )
     return SharedEndpoint(shared_user(reactor, asking), pool, **connecting)
 
@@ -68,9 +75,7 @@ def endpoint_from(reactor: Any, *args: str, **keywords: str) -> SharedEndpoint:
 def _taken(keywords: dict[str, str], parsers: dict[str, Callable[[str], Any]]) -> dict[str, Any]:
     """What these keywords say, by the names of arguments; they are taken out."""
     return {
-        "announcements" if name == "announce" else name: parse(keywords.pop(name))
-        for name, parse in parsers.items()
-        if name in keywords
+        _ARGUMENTS.get(name, name): parse(keywords.pop(name)) for name, parse in parsers.items() if name in keywords
     }
 
 
@@ -80,6 +85,16 @@ def _number(name: str, read: Callable[[str], N], what: str) -> Callable[[str], N
 
 def _yes_or_no(name: str) -> Callable[[str], bool]:
     return choice(YES_OR_NO, lambda text: f"{name}={text}: write {name}=yes or {name}=no")
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise ConfigurationError("tls=: which name do the certificates of elements bear?")
+    return text
+
+
+def _certificates(text: str) -> bytes:
+    return read_public(Path(text).expanduser())
 
 
 _ASKING: dict[str, Any] = {"transport": "auto", "profile": DEFAULT, "backend": "auto", "announcements": False}
@@ -99,4 +114,7 @@ _CONNECTING_KEYWORDS: dict[str, Callable[[str], Any]] = {
     "items": _number("items", int, "whole number"),
     "drop": _yes_or_no("drop"),
     "grace": _number("grace", float, "number"),
+    "tls": _name,
+    "tls-ca": _certificates,
 }
+_ARGUMENTS = {"announce": "announcements", "tls-ca": "tls_ca"}

@@ -24,8 +24,8 @@ from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
+from rserpool.user.tls import TlsEndpoint
 from rserpool.web.hosts import PoolHosts, WebPool
-from rserpool.web.tls import TlsEndpoint
 
 PORTS = {b"http": 80, b"https": 443}
 T = TypeVar("T")

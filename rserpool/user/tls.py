@@ -1,9 +1,14 @@
-"""TLS on an endpoint: connected when the certificate was checked, not before (RFC 8446, RFC 9525)."""
+"""TLS to an element: connected when its certificate was checked, not before (RFC 8446, RFC 9525).
+
+It loads OpenSSL: only who asks for TLS loads it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
+from OpenSSL import crypto
 from OpenSSL.SSL import Error
 from service_identity import VerificationError
 from twisted.internet.defer import Deferred
@@ -16,12 +21,47 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import connectionDone
+from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.user.trying import PassedOver
+
+
+@lru_cache(maxsize=64)
+def checks(name: str, anchors: bytes | None = None) -> IOpenSSLClientConnectionCreator:
+    """What checks that a server's certificate is for a name.
+
+    @param name: a DNS name or an IP address, as the pool's configuration says it (RFC 5355 section 2.7): never what a
+        registrar says.
+    @param anchors: PEM, whose certificates are believed; None for those that the platform believes.
+    @raise ConfigurationError: if it is no name of a certificate, or there is no certificate among the anchors.
+    """
+    options: dict[str, Any] = {}
+    if anchors is not None:
+        options["trustRoot"] = _believed(anchors)
+    try:
+        if name:
+            return optionsForClientTLS(name, **options)
+    except ValueError as error:
+        raise ConfigurationError(f"{name!r} is no name of a certificate: {error}") from None
+    raise ConfigurationError("'' is no name of a certificate")
+
+
+def _believed(anchors: bytes) -> Any:
+    try:
+        certificates = [Certificate.loadPEM(_BEGIN + part) for part in anchors.split(_BEGIN)[1:]]
+    except crypto.Error as error:
+        raise ConfigurationError(f"the trust anchors cannot be read: {_text(error)}") from None
+    if not certificates:
+        raise ConfigurationError("there is no certificate (PEM) in the trust anchors")
+    return trustRootFromCertificates(certificates)
+
+
+_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 
 
 @implementer(IStreamClientEndpoint)
