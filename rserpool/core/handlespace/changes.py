@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -90,5 +91,18 @@ class Insisted(Change):
     """An element is ours, and the peers must hear it: one claims it, or we remove it in place of its home."""
 
 
-Outcome: TypeAlias = Effect | Change
-"""What a procedure returns, in order: effects, and changes that have effects of their own."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Later:
+    """Much that is done bit by bit, so that others have their turn in between: each step when it is asked for.
+
+    @ivar outcomes: what each step has for an outcome; None where it has none. It must look, each time, whether what it
+        is about still is as it was.
+    @ivar now: whether it begins in this turn; else what was done so far was enough.
+    """
+
+    outcomes: Iterator[Outcome | None]
+    now: bool = True
+
+
+Outcome: TypeAlias = Effect | Change | Later
+"""What a procedure returns, in order: effects, changes that have effects of their own, and more of both for later."""

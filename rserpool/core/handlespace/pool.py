@@ -25,11 +25,13 @@ class Pool:
     @ivar scopes: how far the addresses of its elements reach, and how many elements have one of that scope.
     @ivar elements: the elements by identifier.
     @ivar handle_sum: what the handle adds to a checksum for each element.
+    @ivar ending: whether it is going to be one of another policy or transport: nobody joins it any more.
     @ivar views: the pool as those see it who cannot use all its addresses, by the scopes that they can.
     """
 
     __slots__ = (
         "elements",
+        "ending",
         "handle",
         "handle_sum",
         "_random",
@@ -49,6 +51,7 @@ class Pool:
         self.transport_type = transport_type
         self.transport_use = transport_use
         self.elements: dict[int, Element] = {}
+        self.ending = False
         self.selection: Selection[Element] = policy.selection(random)
         self.handle_sum = handle_sum(handle)
         self.scopes: dict[str, int] = {}
@@ -120,7 +123,7 @@ class Pool:
 
         @raise Rejected: with cause 0x5, 0x7 or 0x8, and what the pool has.
         """
-        if parameter.policy.type != self.policy.number:
+        if parameter.policy.type != self.policy.number or self.ending:
             raise Rejected(CauseCode.INCONSISTENT_POOLING_POLICY, self.policy_wire)
         if parameter.user_transport.TYPE != self.transport_type:
             raise Rejected(CauseCode.INCONSISTENT_TRANSPORT_TYPE, self._transport())

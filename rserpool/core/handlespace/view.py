@@ -11,7 +11,7 @@ from rserpool.core.handlespace.element import Element
 from rserpool.core.policies import Asker, Member, Policy, Selection
 from rserpool.core.wire.parameters import OpaqueTransport, SctpTransport, encode_pool_element
 
-AT_ONCE = 256
+AT_ONCE = 64
 """So many elements of a pool are looked at when it is asked for: the view of a large one is complete after a few."""
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rserpool.core import authority
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Notify
-from rserpool.core.handlespace.changes import Outcome
+from rserpool.core.handlespace.changes import Later, Outcome
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.events import Audited, OutOfPlace
@@ -20,6 +20,8 @@ from rserpool.core.wire.enrp import PoolEntry
 
 AUDIT: Final = "audit"
 """The key of the answer that an audit waits for: with the peer's identifier."""
+AT_ONCE = 64
+"""What a table with so many elements says is done at once; decoding a longer one was enough for one turn."""
 LONGEST_REST = 60.0
 """Seconds until a peer is audited again some of whose elements we cannot take, again and again."""
 
@@ -47,6 +49,8 @@ class Audits:
         self._no_response = no_response
         # The marked elements are keys of a dict (ordered, so that runs repeat).
         self._marked: dict[int, dict[Element, None]] = {}
+        # Those that a peer did not mention, while they are dropped.
+        self._unmentioned: dict[int, dict[Element, None]] = {}
         # Of peers with elements that we cannot take: how many audits in a row left some out, and until when to rest.
         self._left_out: dict[int, int] = {}
         self._rests: dict[int, tuple[int, float]] = {}
@@ -74,19 +78,15 @@ class Audits:
         """3.6.3 (4): the peer mentioned an element: remove the mark. An update is newer than the table on its way."""
         if element is not None:
             self._marked.get(peer, {}).pop(element, None)
+            self._unmentioned.get(peer, {}).pop(element, None)
 
-    def take(
-        self, peer: int, association: Association, entries: Iterable[PoolEntry], mentor: bool = False
-    ) -> list[Outcome]:
-        """3.2.3 step 4: a peer's table has these elements; that of our mentor has everybody's."""
+    def take(self, mentor: int, association: Association, entries: Iterable[PoolEntry]) -> list[Outcome]:
+        """3.2.3 step 4: our mentor's table has these elements, of everybody."""
         outcomes: list[Outcome] = []
         for entry in entries:
             for parameter in entry.elements:
-                element, more = self._replica.told(What.LIST, peer, association, entry.handle, parameter, mentor)
+                _, more = self._replica.told(What.LIST, mentor, association, entry.handle, parameter, mentor=True)
                 outcomes += more
-                self.mentioned(peer, element)
-                if element is None and peer in self._left_out:
-                    self._left_out[peer] += 1
         return outcomes
 
     def response(
@@ -98,16 +98,40 @@ class Audits:
         if message.rejected:
             self.forget(peer)
             return []
-        outcomes = self.take(peer, association, message.entries)
+        self._timers.cancel((AUDIT, peer))
+        few = sum(len(entry.elements) for entry in message.entries) <= AT_ONCE
+        return [Later(self._heard(peer, association, message, now), now=few)]
+
+    def _heard(
+        self, peer: int, association: Association, message: enrp.HandleTableResponse, now: float
+    ) -> Iterator[Outcome | None]:
+        for entry in message.entries:
+            yield None
+            for parameter in entry.elements:
+                if peer not in self._marked:
+                    return
+                element, outcomes = self._replica.told(What.LIST, peer, association, entry.handle, parameter)
+                yield from outcomes or (None,)
+                self.mentioned(peer, element)
+                self._left_out[peer] += element is None
+        if peer not in self._marked:
+            return
         if message.more_to_send:
-            return [*outcomes, *self._request(peer, now)]
-        # Some may have been removed while the table was on the way.
-        marked = [element for element in self._marked[peer] if element in self._handlespace]
+            yield from self._request(peer, now)
+            return
         self._rest(peer, self._left_out[peer], now)
+        unmentioned = self._unmentioned[peer] = self._marked[peer]
         self.forget(peer)
-        rules = {element: authority.says(What.OMIT, self._server, peer, element) for element in marked}
-        gone = [self._handlespace.deregister(element, rule.why) for element, rule in rules.items() if rule.allowed]
-        return [*outcomes, *gone, Notify(Audited(peer, len(gone)))]
+        removed = 0
+        # Some may have been removed or mentioned while the table was on the way, or are so now.
+        for element in list(unmentioned):
+            rule = authority.says(What.OMIT, self._server, peer, element)
+            there = element in unmentioned and element in self._handlespace and rule.allowed
+            removed += there
+            yield self._handlespace.deregister(element, rule.why) if there else None
+        if self._unmentioned.get(peer) is unmentioned:
+            del self._unmentioned[peer]
+        yield Notify(Audited(peer, removed))
 
     def forget(self, peer: int) -> None:
         """It is over, or the association with the peer is gone."""

@@ -289,7 +289,7 @@ class Peering:
             return self._audits.response(peer.identifier, association, message, now)
         outcomes: list[Outcome] = []
         if self.initialization.downloads_from(peer.identifier):
-            outcomes += self._audits.take(peer.identifier, association, message.entries, mentor=True)
+            outcomes += self._audits.take(peer.identifier, association, message.entries)
             # What we owned before we were restarted with the same identifier is ours again, if it lives.
             outcomes += self._replica.restored(message.entries)
         table = mentor.Table(peer.identifier, message.rejected, message.more_to_send)

@@ -15,7 +15,8 @@ The RFC leaves open who is right when two registrars say different things. Our r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ from rserpool.core.access import Access, State
 from rserpool.core.effects import Association, Notify
 from rserpool.core.errors import Rejected
 from rserpool.core.handles import handle_text
-from rserpool.core.handlespace.changes import Change, Insisted, Moved, Outcome, Suspected
+from rserpool.core.handlespace.changes import Change, Insisted, Later, Moved, Outcome, Suspected
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
@@ -34,11 +35,15 @@ from rserpool.core.trail import Act, Acted
 from rserpool.core.wire.enrp import PoolEntry
 from rserpool.core.wire.parameters import PoolElementParameter
 
+AT_ONCE = 128
+"""So many elements of a pool are removed at once; a larger one goes bit by bit."""
+
 
 class Replica:
     """Our copy of what the peers own.
 
     @ivar access: who may be what in this scope.
+    @ivar moving: of which registrars elements are being handed over, and how often.
     """
 
     def __init__(self, server: int, handlespace: Handlespace, distances: Distances, access: Access) -> None:
@@ -46,6 +51,7 @@ class Replica:
         self._server = server
         self._handlespace = handlespace
         self._distances = distances
+        self.moving: Counter[int] = Counter()
 
     def told(
         self,
@@ -73,6 +79,8 @@ class Replica:
         if pool is not None and _attributes(pool) != _attributes_of(parameter):
             if _attributes_of(parameter) > _attributes(pool):
                 return None, []
+            if len(pool) > AT_ONCE:
+                return None, [] if pool.ending else [Later(self._dissolved(pool))]
             why = authority.removes(Who.POOL)
             outcomes += [self._handlespace.deregister(element, why) for element in list(pool.elements.values())]
         elif present is not None and ruling is Ruling.INSISTED:
@@ -116,9 +124,29 @@ class Replica:
             return [Suspected(element, self._server)]
         return [self._handlespace.deregister(element, rule.why)] if rule.allowed else []
 
-    def handed_over(self, target: int, to: int) -> list[Change]:
-        """3.5.2: the elements of C{target} have another home now."""
-        return [self._handlespace.adopt(element, to) for element in list(self._handlespace.owned_by(target))]
+    def _dissolved(self, pool: Pool) -> Iterator[Outcome]:
+        """A pool goes, for one with smaller attributes; whose that is tells of it again, since checksums differ."""
+        pool.ending = True
+        why = authority.removes(Who.POOL)
+        for element in list(pool.elements.values()):
+            if pool.elements.get(element.identifier) is element:
+                yield self._handlespace.deregister(element, why)
+        pool.ending = False
+
+    def handed_over(self, target: int, to: int) -> tuple[int, list[Outcome]]:
+        """3.5.2: the elements of C{target} have another home now.
+
+        @return: how many these are.
+        """
+        elements = list(self._handlespace.owned_by(target))
+        self.moving[target] += 1
+        return len(elements), [Later(self._adopted(elements, target, to))]
+
+    def _adopted(self, elements: Iterable[Element], target: int, to: int) -> Iterator[Outcome | None]:
+        for element in elements:
+            present = element.home == target and element in self._handlespace
+            yield self._handlespace.adopt(element, to) if present else None
+        self.moving[target] -= 1
 
 
 def _attributes(pool: Pool) -> tuple[int, int, int]:

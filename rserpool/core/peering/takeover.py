@@ -12,7 +12,7 @@ from rserpool.core.authority import gives_way
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Effect, Notify
-from rserpool.core.handlespace.changes import Change, Outcome
+from rserpool.core.handlespace.changes import Outcome
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering import arbitration
 from rserpool.core.peering.arbitration import Action
@@ -120,7 +120,10 @@ class Takeovers:
         lost = {
             home
             for home in self._handlespace.homes
-            if home != self._ourselves.server and home not in self._peers and home not in self._states
+            if home != self._ourselves.server
+            and home not in self._peers
+            and home not in self._states
+            and not self._replica.moving[home]
         }
         outcomes: list[Outcome] = []
         for home in sorted(lost):
@@ -156,10 +159,10 @@ class Takeovers:
         if rule.ruling is Ruling.DISOWNED:
             # We live, but our elements belong to the peer, unless they tell otherwise; it took us for dead, which it
             # cannot do again so soon.
-            moved: list[Change] = []
+            moved: list[Outcome] = []
             if now >= self._disowned + self._profile.max_time_last_heard:
                 self._disowned = now
-                moved = self._replica.handed_over(self._ourselves.server, by)
+                _, moved = self._replica.handed_over(self._ourselves.server, by)
             return [*moved, *self._we_live(now)]
         if rule.ruling is Ruling.IGNORED:
             return []
@@ -228,8 +231,8 @@ class Takeovers:
     def _hand_over(self, target: int, to: int) -> list[Outcome]:
         self._peers.remove(target)
         self._forget(target)
-        moved = self._replica.handed_over(target, to)
-        return [Notify(TakenOver(target, to, len(moved))), *moved]
+        number, moved = self._replica.handed_over(target, to)
+        return [Notify(TakenOver(target, to, number)), *moved]
 
 
 _CLAIMED = (arbitration.Claiming, arbitration.Probing)

@@ -173,7 +173,8 @@ class Answers:
         items = self._subscribers.get(handle, {}).get(client.association)
         items = min(items or MOST, MOST)
         # What has the whole pool in an order that does not depend on who asks is the same for many.
-        same = (items, client.sees, client.private) if items >= len(pool) and pool.policy.number in ALIKE else None
+        whole = items >= min(len(pool), MOST)
+        same = (items, client.sees, client.private) if whole and pool.policy.number in ALIKE else None
         answer = None if answers is None or same is None else answers.get(same)
         if answer is None:
             # An update moves no round robin head and no degradation counter.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
+from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Abort, Effect, Notify, Send
 from rserpool.core.errors import CauseCode
 from rserpool.core.handles import handle_text
@@ -13,6 +16,7 @@ from rserpool.core.handlespace.changes import (
     Change,
     Doubted,
     Insisted,
+    Later,
     Moved,
     Outcome,
     Removed,
@@ -32,9 +36,19 @@ from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.enrp import UpdateAction
 
+REST: Final = "rest"
+"""The key of what is not done yet."""
+STEPS: Final = 128
+"""So many steps are done in one turn."""
+EFFECTS: Final = 512
+"""Or as many as have so many effects."""
+
 
 class Consequences:
-    """Follows the changes that procedures return, from a queue: what follows may change more, and waits at its end."""
+    """Follows the changes that procedures return, from a queue: what follows may change more, and waits at its end.
+
+    What there is a lot of is followed in turns of L{STEPS} steps.
+    """
 
     def __init__(
         self,
@@ -45,8 +59,11 @@ class Consequences:
         home: Home,
         supervision: Supervision,
         clients: Clients,
+        timers: Timers,
     ) -> None:
         self._server = server
+        self._timers = timers
+        self._rest: deque[Iterator[Outcome | None]] = deque()
         self._peering = peering
         self._answers = answers
         self._home = home
@@ -56,13 +73,49 @@ class Consequences:
     def follow(self, outcomes: Iterable[Outcome], now: float) -> list[Effect]:
         """All effects, with those of a change in its place."""
         effects: list[Effect] = []
+        begun: list[Iterator[Outcome | None]] = []
+        self._all(outcomes, now, effects, begun)
+        if begun:
+            self._some(deque(begun), now, effects)
+        return effects
+
+    def rest(self, now: float) -> list[Effect]:
+        """L{REST} is due: a few more steps of everything that is not done yet."""
+        effects: list[Effect] = []
+        begun, self._rest = self._rest, deque()
+        self._some(begun, now, effects)
+        return effects
+
+    def _all(
+        self, outcomes: Iterable[Outcome], now: float, effects: list[Effect], begun: list[Iterator[Outcome | None]]
+    ) -> None:
         queue = list(outcomes)
         for outcome in queue:
             if isinstance(outcome, Change):
                 self._follow(outcome, now, effects, queue)
+            elif isinstance(outcome, Later) and outcome.now:
+                begun.append(outcome.outcomes)
+            elif isinstance(outcome, Later):
+                self._rest.append(outcome.outcomes)
+                self._timers.set((REST,), now)
             else:
                 effects.append(outcome)
-        return effects
+
+    def _some(self, begun: deque[Iterator[Outcome | None]], now: float, effects: list[Effect]) -> None:
+        """A step of each, in turn, until that is enough; what is left waits."""
+        for _ in range(STEPS):
+            if not begun or len(effects) >= EFFECTS:
+                break
+            steps = begun.popleft()
+            more: list[Iterator[Outcome | None]] = []
+            for outcome in islice(steps, 1):
+                if outcome is not None:
+                    self._all((outcome,), now, effects, more)
+                begun.append(steps)
+            begun.extend(more)
+        self._rest += begun
+        if self._rest:
+            self._timers.set((REST,), now)
 
     def _follow(self, change: Change, now: float, effects: list[Effect], queue: list[Outcome]) -> None:
         kind, element = type(change), change.element

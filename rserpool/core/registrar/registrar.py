@@ -12,7 +12,7 @@ from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
 from rserpool.core.errors import CauseCode
-from rserpool.core.handlespace.changes import Outcome, Suspected
+from rserpool.core.handlespace.changes import Later, Outcome, Suspected
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.limits import Limits
@@ -23,7 +23,7 @@ from rserpool.core.registrar.announcing import ANNOUNCE, Announcing
 from rserpool.core.registrar.answers import UPDATE, Answers
 from rserpool.core.registrar.bare import InTheClear, in_the_clear
 from rserpool.core.registrar.clients import Client, Clients
-from rserpool.core.registrar.consequences import Consequences
+from rserpool.core.registrar.consequences import REST, Consequences
 from rserpool.core.registrar.enrp import EnrpSide
 from rserpool.core.registrar.events import ErrorReported
 from rserpool.core.registrar.foreign import FOREIGN
@@ -102,6 +102,7 @@ class Registrar:
             home=self._home,
             supervision=self.supervision,
             clients=self._clients,
+            timers=self._timers,
         )
         self._follow = consequences.follow
         self._initialization = self.peering.initialization
@@ -113,6 +114,7 @@ class Registrar:
             FOREIGN: self.supervision.look_abroad,
             UPDATE: self.answers.update,
             ANNOUNCE: self._announcing.announce,
+            REST: consequences.rest,
             **self.peering.due,
         }
 
@@ -190,7 +192,8 @@ class Registrar:
         self.answers.client_lost(client)
         self._home.client_lost(client)
         doubted = self.supervision.foreign.lost(client)
-        return self._follow([*doubted, *(Suspected(element, element.home) for element in orphans)], now)
+        suspected = (Suspected(element, element.home) if element.association is None else None for element in orphans)
+        return self._follow([*doubted, Later(suspected)], now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The peer reads too slowly: it gets no updates until it resumes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from math import inf
 from typing import Final
 
@@ -10,7 +11,7 @@ from rserpool.core.addresses import TransportAddress, machine
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Close, Connect, Effect, Notify, Send
-from rserpool.core.handlespace.changes import Outcome, Removed
+from rserpool.core.handlespace.changes import Later, Outcome, Removed
 from rserpool.core.handlespace.deadlines import ElementDeadlines
 from rserpool.core.handlespace.element import Element, Watch
 from rserpool.core.handlespace.handlespace import Handlespace
@@ -176,18 +177,26 @@ class Supervision:
 
     def connected(self, client: Client, peer: TransportAddress, now: float) -> list[Outcome]:
         """There is an association to C{peer}, which a probe asked for."""
-        waiting = self._dialling.pop(peer, {})
-        there = [element for element in waiting if authority.is_there(client, element)]
-        others = [element for element in waiting if not authority.is_there(client, element)]
-        gone = [outcome for element in others for outcome in self._gone(element, Who.MISTAKEN)]
-        effects = [effect for element in there for effect in self._over(client, element, now)]
-        if effects or client.elements or not client.outbound:
-            return gone + effects
-        return [*gone, Close(client.association)]
+        return [Later(self._met(client, self._dialling.pop(peer, {}), now))]
+
+    def _met(self, client: Client, waiting: Iterable[Element], now: float) -> Iterator[Outcome | None]:
+        asked = False
+        for element in waiting:
+            if self._clients.get(client.association) is not client:
+                yield from self.probe(element, now)
+            elif not authority.is_there(client, element):
+                yield from self._gone(element, Who.MISTAKEN)
+            else:
+                questions = self._over(client, element, now)
+                asked = asked or bool(questions)
+                yield from questions or (None,)
+        if not asked and client.outbound and not client.elements:
+            yield Close(client.association)
 
     def unreachable(self, peer: TransportAddress) -> list[Outcome]:
         """An association that a probe asked for could not be opened: its elements are gone."""
-        return [outcome for element in self._dialling.pop(peer, {}) for outcome in self._gone(element, Who.NO_WAY)]
+        waiting = self._dialling.pop(peer, {})
+        return [Later(outcome for element in waiting for outcome in self._gone(element, Who.NO_WAY))]
 
     def _gone(self, element: Element, who: Who) -> list[Outcome]:
         if element.watch is None:

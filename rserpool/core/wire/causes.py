@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 from rserpool.core.errors import CauseCode, WireError
 from rserpool.core.wire.private import REQUEST_FAILED, decode_failure
 from rserpool.core.wire.tlv import LONGEST, OPERATION_ERROR, container, parameter, parameters
+
+MOST_CAUSES: Final = 64
+"""So many causes are read of one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,13 @@ def encode_operation_error(causes: Iterable[ErrorCause]) -> bytes:
 
 
 def decode_operation_error(data: bytes, start: int, stop: int) -> tuple[ErrorCause, ...]:
-    """The causes in an Operation Error parameter; never empty.
+    """The causes in an Operation Error parameter; never empty, and L{MOST_CAUSES} at most: what is beyond is ignored.
 
     @raise WireError: if a cause does not fit, or there is none.
     """
     causes = tuple(
-        ErrorCause(code, data[offset + 4 : end]) for code, offset, end in parameters(data, start + 4, stop, start)
+        ErrorCause(code, data[offset + 4 : end])
+        for code, offset, end in islice(parameters(data, start + 4, stop, start), MOST_CAUSES)
     )
     if not causes:
         raise WireError("an Operation Error parameter has no error cause", information=data[start:stop])

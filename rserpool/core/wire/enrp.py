@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 from struct import Struct
 from typing import ClassVar, Final, Self, TypeAlias, get_args
 
-from rserpool.core.errors import WireError
+from rserpool.core.errors import CauseCode, WireError
 from rserpool.core.identity import Identity
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import decode_message, encode_message, message
@@ -39,6 +40,10 @@ from rserpool.core.wire.tlv import (
     value_u16,
 )
 
+MOST_ELEMENTS: Final = 512
+"""So many elements may be in one ENRP_HANDLE_TABLE_RESPONSE: more would keep a registrar from everything else."""
+MOST_SERVERS: Final = 256
+"""So many servers are read of one list."""
 _FLAG: Final = 0x01
 _MORE_TO_SEND: Final = 0x02
 _PRIVATE: Final = 0x80
@@ -140,6 +145,7 @@ class PoolEntry:
 class HandleTableResponse(_Between):
     """ENRP_HANDLE_TABLE_RESPONSE (RFC 5353 section 2.3).
 
+    @ivar entries: with L{MOST_ELEMENTS} at most.
     @ivar more_to_send: the M flag.
     @ivar rejected: the R flag.
     """
@@ -157,8 +163,12 @@ class HandleTableResponse(_Between):
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         entries: list[tuple[bytes, list[PoolElementParameter]]] = []
+        elements = 0
         for kind, start, stop in parameters(data, 12, end):
             if kind == POOL_ELEMENT and entries:
+                elements += 1
+                if elements > MOST_ELEMENTS:
+                    raise WireError("a handle table has too many elements", cause=CauseCode.LACK_OF_RESOURCES)
                 entries[-1][1].append(decode_element(data, start, stop, report))
             elif kind == POOL_HANDLE:
                 entries.append((data[start + 4 : stop], []))
@@ -219,7 +229,7 @@ class ListRequest(_Between):
 
 @dataclass(frozen=True, slots=True)
 class ListResponse(_Between):
-    """ENRP_LIST_RESPONSE (RFC 5353 section 2.6).
+    """ENRP_LIST_RESPONSE (RFC 5353 section 2.6); of more than L{MOST_SERVERS} servers the others are ignored.
 
     @ivar rejected: the R flag.
     """
@@ -234,7 +244,7 @@ class ListResponse(_Between):
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         servers = []
-        for kind, start, stop in parameters(data, 12, end):
+        for kind, start, stop in islice(parameters(data, 12, end), MOST_SERVERS):
             if kind == SERVER_INFORMATION:
                 servers.append(decode_server_information(data, start, stop, report))
             else:

@@ -214,9 +214,15 @@ def decode_sctp_transport(data: bytes, start: int, stop: int, report: list[bytes
     return SctpTransport(port, use, tuple(addresses))
 
 
+LONGEST_TRANSPORT: Final = 8_192
+"""Bytes: a thousand IPv4 addresses, or four hundred of IPv6."""
+
+
 def _addresses(data: bytes, start: int, fixed: int, stop: int, report: list[bytes]) -> list[str]:
     if stop - start < fixed:
         raise WireError("a transport parameter is cut short", information=data[start:stop])
+    if stop - start > LONGEST_TRANSPORT:
+        raise WireError("a transport parameter has too many addresses", information=data[start : start + 8])
     addresses = []
     for kind, offset, end in parameters(data, start + fixed, stop, start):
         if kind == IPV4_ADDRESS or kind == IPV6_ADDRESS:

@@ -9,7 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import (
     CauseCode,
     PolicyParameter,
+    PoolElementParameter,
     SctpTransport,
+    WireError,
 )
 from rserpool.core.handlespace.limits import TokenBucket
 from rserpool.core.profiles import DEFAULT
@@ -71,21 +73,18 @@ class LimitTests(SynchronousTestCase):
     def test_length_of_an_element(self):
         """One that registrars could not tell each other about is refused, whatever makes it long."""
         stage = self.stage()
-        self.refused(
-            stage, POOL, replace(element(1), policy=PolicyParameter(1, bytes(40_000))), CauseCode.INVALID_VALUES
-        )
-        self.refused(
-            stage, POOL, replace(element(1), policy=PolicyParameter(1, bytes(65_300))), CauseCode.INVALID_VALUES
-        )
-        self.refused(
-            stage, POOL, replace(element(1), user_transport=OpaqueTransport(bytes(65_400))), CauseCode.INVALID_VALUES
-        )
-        self.refused(
-            stage,
-            POOL,
-            replace(element(1), user_transport=SctpTransport(1, 0, ("10.0.0.1",) * 8000)),
-            CauseCode.INVALID_VALUES,
-        )
+        for parameter in (
+            replace(element(1), policy=PolicyParameter(1, bytes(40_000))),
+            replace(element(1), policy=PolicyParameter(1, bytes(65_300))),
+            replace(element(1), user_transport=OpaqueTransport(bytes(65_400))),
+            PoolElementParameter(
+                1, 0, 60, SctpTransport(1, 0, ("10.0.0.1",) * 1000), PolicyParameter(1, bytes(16_000))
+            ),
+        ):
+            self.refused(stage, POOL, parameter, CauseCode.INVALID_VALUES)
+        many = replace(element(1), user_transport=SctpTransport(1, 0, ("10.0.0.1",) * 1100))
+        error = self.assertRaises(WireError, stage.register, "a", POOL, many)
+        self.assertEqual(error.cause, CauseCode.INVALID_VALUES)
 
     def test_requests_a_second(self):
         stage = self.stage(requests_per_second=5)
