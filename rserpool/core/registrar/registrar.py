@@ -73,15 +73,8 @@ class Registrar:
         self.handlespace = Handlespace(random, limits)
         self._timers = Timers()
         self._clients = Clients(limits, access)
-        self.supervision = Supervision(
-            identifier,
-            self.handlespace,
-            self._clients,
-            self._timers,
-            profile=profile,
-            random=random,
-            keep_alives=keep_alives,
-        )
+        supervised = identifier, self.handlespace, self._clients, self._timers
+        self.supervision = Supervision(*supervised, profile=profile, random=random, keep_alives=keep_alives)
         self.answers = Answers(self.handlespace, self._clients, limits, self._timers)
         self._home = Home(identifier, self.handlespace, self.supervision, self._clients, limits, distances)
         self._announcing = Announcing(identifier, profile, self._timers)

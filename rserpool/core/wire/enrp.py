@@ -9,7 +9,7 @@ from itertools import islice
 from struct import Struct
 from typing import ClassVar, Final, Self, TypeAlias, get_args
 
-from rserpool.core.errors import CauseCode, WireError
+from rserpool.core.errors import WireError
 from rserpool.core.identity import Identity
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import decode_message, encode_message, message
@@ -25,6 +25,8 @@ from rserpool.core.wire.parameters import (
 from rserpool.core.wire.private import OWNER, decode_owner, padded_owner
 from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
+    MOST_ELEMENTS,
+    MOST_SERVERS,
     OPERATION_ERROR,
     PE_CHECKSUM,
     POOL_ELEMENT,
@@ -33,6 +35,7 @@ from rserpool.core.wire.tlv import (
     Decoded,
     handle_and,
     missing,
+    no_more_than,
     once,
     parameter,
     parameters,
@@ -40,10 +43,6 @@ from rserpool.core.wire.tlv import (
     value_u16,
 )
 
-MOST_ELEMENTS: Final = 512
-"""So many elements may be in one ENRP_HANDLE_TABLE_RESPONSE: more would keep a registrar from everything else."""
-MOST_SERVERS: Final = 256
-"""So many servers are read of one list."""
 _FLAG: Final = 0x01
 _MORE_TO_SEND: Final = 0x02
 _PRIVATE: Final = 0x80
@@ -145,9 +144,7 @@ class PoolEntry:
 class HandleTableResponse(_Between):
     """ENRP_HANDLE_TABLE_RESPONSE (RFC 5353 section 2.3).
 
-    @ivar entries: with L{MOST_ELEMENTS} at most.
-    @ivar more_to_send: the M flag.
-    @ivar rejected: the R flag.
+    @ivar more_to_send: the M flag; C{rejected} is the R flag.
     """
 
     TYPE: ClassVar[int] = 0x03
@@ -163,12 +160,8 @@ class HandleTableResponse(_Between):
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         entries: list[tuple[bytes, list[PoolElementParameter]]] = []
-        elements = 0
-        for kind, start, stop in parameters(data, 12, end):
+        for kind, start, stop in no_more_than(MOST_ELEMENTS, POOL_ELEMENT, parameters(data, 12, end)):
             if kind == POOL_ELEMENT and entries:
-                elements += 1
-                if elements > MOST_ELEMENTS:
-                    raise WireError("a handle table has too many elements", cause=CauseCode.LACK_OF_RESOURCES)
                 entries[-1][1].append(decode_element(data, start, stop, report))
             elif kind == POOL_HANDLE:
                 entries.append((data[start + 4 : stop], []))
@@ -229,10 +222,7 @@ class ListRequest(_Between):
 
 @dataclass(frozen=True, slots=True)
 class ListResponse(_Between):
-    """ENRP_LIST_RESPONSE (RFC 5353 section 2.6); of more than L{MOST_SERVERS} servers the others are ignored.
-
-    @ivar rejected: the R flag.
-    """
+    """ENRP_LIST_RESPONSE (RFC 5353 section 2.6), with L{MOST_SERVERS}; C{rejected} is the R flag."""
 
     TYPE: ClassVar[int] = 0x06
     servers: tuple[ServerInformation, ...] = ()

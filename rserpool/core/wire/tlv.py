@@ -16,6 +16,10 @@ LONGEST: Final = 65535
 """The most that a 16-bit length holds: bytes of a message or parameter without its final padding."""
 LONGEST_INFORMATION: Final = (LONGEST - 20 - 4) & ~3
 """The most bytes of cause-specific information that still fit an ENRP_ERROR of one cause; what is longer is cut."""
+MOST_ELEMENTS: Final = 512
+"""So many elements may be in one ENRP_HANDLE_TABLE_RESPONSE: more would keep a registrar from everything else."""
+MOST_SERVERS: Final = 256
+"""So many servers are read of one ENRP_LIST_RESPONSE."""
 
 # Parameter types (RFC 5354 section 3, table 1)
 IPV4_ADDRESS: Final = 0x1
@@ -92,6 +96,18 @@ def whole(tlv: bytes) -> bytes:
     """An offending TLV as cause-specific information: as much as fits, with that length; empty if it is none."""
     tlv = tlv[:LONGEST_INFORMATION]
     return tlv[:2] + len(tlv).to_bytes(2, "big") + tlv[4:] if len(tlv) >= 4 else b""
+
+
+def no_more_than(most: int, of: int, found: Iterator[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """The same parameters.
+
+    @raise WireError: if there are more of the type C{of}.
+    """
+    for each in found:
+        most -= each[0] == of
+        if most < 0:
+            raise WireError(f"there are too many parameters 0x{of:x}", cause=CauseCode.LACK_OF_RESOURCES)
+        yield each
 
 
 def parameters(data: bytes, offset: int, end: int, outer: int = 0) -> Iterator[tuple[int, int, int]]:
