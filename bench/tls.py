@@ -294,7 +294,7 @@ def _returning(elements: int, secured: bool) -> tuple[float, int]:
             for first in range(0, elements, OF_ONE_PROCESS)
         ]
         began = min(float(each.says(r"^begin (\S+)").group(1)) for each in some)
-        ends = [each.says(r"^end (\S+) (\d+)", 60.0) for each in some]
+        ends = [each.says(r"^end (\S+) (\d+)", 180.0) for each in some]
         return max(float(end.group(1)) for end in ends) - began, sum(int(end.group(2)) for end in ends)
 
 

@@ -32,7 +32,8 @@ class StandardContext:
         context.verify_mode = ssl.CERT_NONE
         context.minimum_version = _VERSIONS[terms.lowest]
         context.maximum_version = _VERSIONS[terms.highest]
-        context.options |= _OPTIONS
+        # No middlebox looks for TLS 1.2 here: two records fewer.
+        context.options = (context.options | _OPTIONS) & ~ssl.OP_ENABLE_MIDDLEBOX_COMPAT
         if terms.server:
             context.num_tickets = 0
         context.set_ciphers(terms.suites)
