@@ -106,7 +106,7 @@ class PoolElementService(Service):
         self.element = PoolElement(self._registrars, profile=self._profile, random=self._random)
         self.node = Node(self._reactor, self.element, self._notified)
         self.element.secured = self.secured is not None
-        self.node.asap.secure(self.secured, "client", self._registrars)
+        self.node.asap.secure(self.secured, "element", self._registrars)
         self._moving = Moving(self._reactor, self.node, self.element, self._log, self._at)
         self._told = ElementLog(self._reactor, self._log, self.node.now)
         self._attending = Attending(self._reactor, self._join, self._part, self._present)

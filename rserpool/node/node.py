@@ -69,7 +69,7 @@ class NodeChannel(NamingChannel, SctpHandler):
     def secure(self, secured: Secured | None, role: str, named: Iterable[TransportAddress] = ()) -> None:
         """Speak TLS from now on, if there is something to do it with.
 
-        @param role: C{"client"}, C{"registrar"} or C{"peer"}.
+        @param role: C{"client"}, C{"element"}, C{"registrar"} or C{"peer"}.
         @param named: where people have said that peers are; the others are learned.
         @raise ConfigurationError: if what secures it is not enough for this role.
         """

@@ -19,16 +19,17 @@ from rserpool.sctp.tls.framing import OwnLength
 from rserpool.security.engine import TlsSide
 from rserpool.security.following import Secured, SecurityFiles
 from rserpool.security.settings import Security
-from rserpool.security.sides import CLIENT, REGISTRAR_ASAP, REGISTRAR_ENRP, Ends, expected
+from rserpool.security.sides import CLIENT, ELEMENT, REGISTRAR_ASAP, REGISTRAR_ENRP, Ends, expected
 from rserpool.security.way import Terms
 
 _log = Logger()
 ROLES: Final = {
     "client": (Rule.CLIENT, CLIENT),
+    "element": (Rule.CLIENT, ELEMENT),
     "registrar": (Rule.SERVER, REGISTRAR_ASAP),
     "peer": (Rule.DIALLER, REGISTRAR_ENRP),
 }
-"""Elements, users and operators; a registrar towards them; a registrar among registrars."""
+"""Users and operators; elements; a registrar towards them; a registrar among registrars."""
 
 
 class Tls:
@@ -107,8 +108,9 @@ class Tls:
         sides = self.channel.sides
         sides.server, sides.client, sides.learned = server, client, expected((), security.scope)
 
-    def _side(self, terms: Callable[[Security], Terms] | None, security: Security) -> TlsSide | None:
-        return None if terms is None else TlsSide(terms(security), self._ends.anonymous)
+    def _side(self, terms: Callable[[Security], Terms | None] | None, security: Security) -> TlsSide | None:
+        brought = None if terms is None else terms(security)
+        return None if brought is None else TlsSide(brought, self._ends.anonymous)
 
 
 def _own(security: Security) -> tuple[object, ...]:

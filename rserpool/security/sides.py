@@ -27,7 +27,7 @@ class Ends:
     """
 
     server: Callable[[Security], Terms] | None = None
-    client: Callable[[Security], Terms] | None = None
+    client: Callable[[Security], Terms | None] | None = None
     anonymous: bool = True
 
 
@@ -41,6 +41,18 @@ def registrar_for_asap(security: Security) -> Terms:
 def registrar_to_registrars(security: Security) -> Terms:
     """The registrar that is dialled by others."""
     return _server(security, security.registrars, security.operators)
+
+
+def registrar_from_registrars(security: Security) -> Terms | None:
+    """The registrar that dials others; None if it has nothing to prove who it is: then it is alone."""
+    return None if security.own is None and security.server_ca is None else client(security)
+
+
+def element(security: Security) -> Terms:
+    """An element: it proves who it is, by a key or a certificate."""
+    if security.own is None and security.certificate is None:
+        raise ConfigurationError("an element needs a key of its own (own.key), or a certificate; users have neither")
+    return client(security)
 
 
 def client(security: Security) -> Terms:
@@ -97,6 +109,7 @@ def _identity(name: str) -> Identity:
 
 
 REGISTRAR_ASAP: Final = Ends(server=registrar_for_asap)
-REGISTRAR_ENRP: Final = Ends(registrar_to_registrars, client, anonymous=False)
+REGISTRAR_ENRP: Final = Ends(registrar_to_registrars, registrar_from_registrars, anonymous=False)
+ELEMENT: Final = Ends(client=element)
 CLIENT: Final = Ends(client=client)
-"""Elements, users, operators."""
+"""Users, operators."""

@@ -26,6 +26,7 @@ class RegistrarOptions(RoleOptions):
     """What C{twistd rserpool-ns --help} shows."""
 
     name = "rserpool-ns"
+    roles = ("registrar", "peer")
     synopsis = "[options]"
     longdesc = (
         "A registrar of RSerPool: elements register with it, users resolve pool handles with it (RFC 5352). "

@@ -23,10 +23,11 @@ from rserpool.core.profiles import profile
 from rserpool.core.reading import one_of
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 from rserpool.node.candidates import registrars_from
+from rserpool.node.securing import tls_of
 from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
 from rserpool.security.following import Secured
-from rserpool.security.text import HELP, OFF, named_security, secured_by
+from rserpool.security.text import HELP, OFF, SECURITY, named_security, secured_by
 from rserpool.tap.signals import Signals
 
 T = TypeVar("T")
@@ -85,9 +86,11 @@ class Subcommand(usage.Options):
 class RoleOptions(Subcommand):
     """Options of a subcommand that runs a role, which may report its status to a monitor.
 
+    @cvar roles: what it is for TLS, see L{rserpool.node.tls.ROLES}.
     @ivar reported: C{reported(reactor, describe, service)} is the service to run: one that reports, or C{service}.
     """
 
+    roles: tuple[str, ...] = ("client",)
     optParameters = [
         ["profile", None, "default", "timers: fast, default or rfc, and ,mtu=BYTES"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
@@ -122,11 +125,22 @@ class RoleOptions(Subcommand):
 
     def _read_security(self) -> Secured | None:
         if self["security"] is not None:
-            return read("security", self["security"], secured_by)
+            return read("security", self["security"], self._secured_by)
         try:
-            return named_security()
+            return self._enough(named_security())
         except ConfigurationError as error:
-            raise usage.UsageError(str(error)) from None
+            text = str(error)
+            raise usage.UsageError(text if text.startswith(SECURITY) else f"{SECURITY}: {text}") from None
+
+    def _secured_by(self, text: str) -> Secured | None:
+        return self._enough(secured_by(text))
+
+    def _enough(self, secured: Secured | None) -> Secured | None:
+        """Whether it is enough for what runs here shows before anything starts."""
+        if secured is not None:
+            for role in self.roles:
+                tls_of(secured, role, 0)
+        return secured
 
 
 class AskingOptions(RoleOptions):

@@ -32,6 +32,7 @@ class ElementOptions(AskingOptions):
     """What C{twistd rserpool-pe --help} shows."""
 
     name = "rserpool-pe"
+    roles = ("element",)
     synopsis = "--pool NAME [options] -- PLUGIN [plugin options]"
     optParameters = [
         ["policy", None, "round-robin", f"NAME[:FIELD=VALUE,...]; a load may be {' or '.join(PROBES)}"],

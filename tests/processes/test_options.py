@@ -61,6 +61,10 @@ class OptionTests(ProcessTests):
             ([*NS, "--peer", "127.0.0.1:0"], "--peer: 127.0.0.1:0: a registrar is never at port 0"),
             ([*NS, "--udp-encapsulation", "the re:9899"], "--udp-encapsulation: "),
             ([*NS, "--security", "absent"], "absent: there is no such directory; rserpool keys make makes one"),
+            (
+                [*NS, "--security", "scope=a.example"],
+                "--security: a registrar needs the keys of elements, or a certificate",
+            ),
             ([*NS, "--security", "state=on"], "--security: 'state=on': state is plain, offered or required, not 'on'"),
             ([*NS, "--security", "a", "--security", "b"], "--security names one: a or b?"),
             ([*NS, "--no-such-option"], "option --no-such-option not recognized"),
@@ -76,6 +80,7 @@ class OptionTests(ProcessTests):
     async def test_element(self) -> None:
         """Every option of the element."""
         await self.refused(
+            ([*PE, "--security", "scope=a.example", *SERVED], "--security: an element needs a key of its own"),
             ([*PE, "--", "web", "--listen", "frob:0"], "web: Unknown endpoint type: 'frob'"),
             ([*PE, "--", "web", "--listen", "tcp:abc"], "web: invalid literal for int()"),
             ([*PE, "--policy", "best", *SERVED], "--policy: there is no policy 'best'"),
