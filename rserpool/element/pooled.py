@@ -91,6 +91,7 @@ class PooledService(Service):
         self._looking: Any = None
         self._life = Lifetime("the service", self._begin)
         self._opened = -1
+        self._lived = self._privileged = False
         self._others_told = False
         self._told, self._silence = 0.0, 0.0
         self._all = [
@@ -128,9 +129,11 @@ class PooledService(Service):
     def privilegedStartService(self) -> None:
         """Let the wrapped service open its privileged ports."""
         super().privilegedStartService()
+        self._privileged = True
         self._ports.during(self._around.privilegedStartService)
 
     def _begin(self) -> None:
+        self._lived = True
         self._opened = -1
         for each in self._all:
             each.begin()
@@ -142,6 +145,9 @@ class PooledService(Service):
         """
         self._life.begin()
         super().startService()
+        if self._lived and not self._privileged:
+            # An application does so once; a StreamServerEndpointService listens again by nothing else.
+            self._ports.during(self._around.privilegedStartService)
         self._ports.during(self._around.startService)
         self._told, self._silence = self._now(), TELLING.after(0.0)
         self._look()
@@ -149,6 +155,7 @@ class PooledService(Service):
     def stopService(self) -> Deferred[None]:
         """Leave the pools, drain, and stop the wrapped service."""
         super().stopService()
+        self._privileged = False
         if self._looking is not None and self._looking.active():
             self._looking.cancel()
         for each in self._all:

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.application.internet import StreamServerEndpointService
 from twisted.internet import reactor
+from twisted.internet.defer import succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
 from twisted.internet.protocol import Factory
 from twisted.protocols.wire import Echo
@@ -76,6 +77,10 @@ class AgainTests(LoopbackCase):
             while not (await self.user.resolve("pool", fresh=True).addErrback(lambda _: None)):
                 pass
             self.assertEqual([7], await self.found())
+            (element,) = (await self.user.resolve("pool", fresh=True)).elements
+            port: Any = await inner._waitingForPort
+            inner._waitingForPort = succeed(port)
+            self.assertEqual(port.getHost().port, element.user_transport.port)
             await self.too_early(pooled)
 
     async def test_user(self) -> None:
