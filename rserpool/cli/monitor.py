@@ -23,13 +23,16 @@ from rserpool.cli.components import KINDS, change_text, component_json, kind_tex
 from rserpool.cli.options import OK, configured, number
 from rserpool.cli.show import Lines
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.admission import Rate
 from rserpool.core.errors import RSerPoolError, WireError
-from rserpool.core.monitoring.components import Change, Components
+from rserpool.core.monitoring.components import ASSOCIATIONS, Change, Components
 from rserpool.core.monitoring.report import CSP_PORT, decode
 from rserpool.monitor.reporting import csp_address
 from rserpool.node.reactor import clock_of
 
 SUMMARY = "show the registrars, elements and users that report their status"
+OF_ONE, OF_ALL = 200, 500
+"""So many changes a second are told of components of one machine, and of all: anybody may send reports."""
 LOOK = 0.5
 """Seconds between two pictures."""
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -61,22 +64,29 @@ class Receiver(DatagramProtocol):
 
     @param changed: called with each change.
     @ivar garbage: how many datagrams were no reports.
+    @ivar more: how many changes were not told, since there were too many.
     """
 
     def __init__(self, now: Callable[[], float], linger: float, changed: Callable[[Change], object]) -> None:
         self.components = Components(linger)
         self.garbage = 0
+        self.more = 0
+        self._rate = Rate(OF_ONE, OF_ALL)
         self._now = now
         self._changed = changed
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         try:
-            report = decode(datagram)
+            report = decode(datagram, ASSOCIATIONS)
         except WireError:
             self.garbage += 1
             return
-        for change in self.components.heard(report, addr[0].removeprefix("::ffff:"), self._now()):
-            self._changed(change)
+        source = addr[0].removeprefix("::ffff:")
+        for change in self.components.heard(report, source, self._now()):
+            if self._rate.admits(source, self._now()):
+                self._changed(change)
+            else:
+                self.more += 1
 
     def tick(self) -> None:
         """Find out whose last report is too old, and tell."""
@@ -169,6 +179,9 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Cal
 
     def look() -> None:
         receiver.tick()
+        more, receiver.more = receiver.more, 0
+        if more and not (live or options.once):
+            lines.show(f"... {more} more changes", change="more", count=more)
         if live:
             picture.draw(receiver, now(), _size(out))
 

@@ -128,3 +128,26 @@ class Rate:
                 return True
         self.refused += 1
         return False
+
+
+class TokenBucket:
+    """So many events a second on average, and C{most} at once: one second's worth, if nothing else is said."""
+
+    __slots__ = ("_most", "_rate", "_tokens", "_when")
+
+    def __init__(self, rate: float, now: float, most: float | None = None) -> None:
+        self._rate = rate
+        self._most = self._tokens = rate if most is None else most
+        self._when = now
+
+    def take(self, now: float) -> bool:
+        """Whether one more event at C{now} (monotonic seconds) is within the rate."""
+        tokens = self._tokens + (now - self._when) * self._rate
+        if tokens > self._most:
+            tokens = self._most
+        self._when = now
+        if tokens < 1.0:
+            self._tokens = tokens
+            return False
+        self._tokens = tokens - 1.0
+        return True

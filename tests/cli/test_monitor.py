@@ -67,6 +67,15 @@ class MonitorTests(TestCase):
         self.out.truncate()
         return text
 
+    async def test_flood(self) -> None:
+        """Somebody whose components change without end: so many lines a second, and how many more there were."""
+        self.patch(monitor, "OF_ONE", 5)
+        self.start()
+        await self.say(*(replace(REPORT, status=f"{number}") for number in range(50)))
+        self.assertEqual(len(self.printed().splitlines()), 5)
+        self.clock.advance(1.0)
+        self.assertIn("... 45 more changes", self.printed())
+
     async def test_lines(self) -> None:
         """Not on a terminal: who comes, changes and goes."""
         self.start()

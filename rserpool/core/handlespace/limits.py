@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rserpool.core.admission import TokenBucket as TokenBucket
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -44,26 +46,3 @@ class Limits:
     connections_per_machine: int = 1_000
     associations_per_machine: int = 2_000
     associations: int = 20_000
-
-
-class TokenBucket:
-    """So many events a second on average, and C{most} at once: one second's worth, if nothing else is said."""
-
-    __slots__ = ("_most", "_rate", "_tokens", "_when")
-
-    def __init__(self, rate: float, now: float, most: float | None = None) -> None:
-        self._rate = rate
-        self._most = self._tokens = rate if most is None else most
-        self._when = now
-
-    def take(self, now: float) -> bool:
-        """Whether one more event at C{now} (monotonic seconds) is within the rate."""
-        tokens = self._tokens + (now - self._when) * self._rate
-        if tokens > self._most:
-            tokens = self._most
-        self._when = now
-        if tokens < 1.0:
-            self._tokens = tokens
-            return False
-        self._tokens = tokens - 1.0
-        return True

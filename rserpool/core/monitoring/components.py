@@ -89,7 +89,7 @@ class Components:
         if before is None and len(self._known) >= MOST and not self._make_room():
             self.ignored += 1
             return []
-        count = len(report.associations)
+        count = len(report.associations) + report.more
         known = Known(replace(report, associations=report.associations[:ASSOCIATIONS]), count, source, now)
         self._known[report.sender] = known
         if before is None or before.gone is not None:

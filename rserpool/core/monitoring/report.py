@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 from struct import Struct
 from typing import Final
 
@@ -90,6 +91,7 @@ class Report:
     @ivar status: what it does, in words, 127 octets of UTF-8 at most.
     @ivar workload: from 0.0 to 1.0; None where there is none.
     @ivar final: it says goodbye.
+    @ivar more: how many associations it has beside those.
     """
 
     sender: Component
@@ -100,6 +102,7 @@ class Report:
     workload: float | None = None
     associations: tuple[AssociationReport, ...] = ()
     final: bool = False
+    more: int = 0
 
 
 def encode(report: Report) -> bytes:
@@ -132,9 +135,10 @@ def encode(report: Report) -> bytes:
     )
 
 
-def decode(data: bytes) -> Report:
+def decode(data: bytes, most: int = MOST_ASSOCIATIONS) -> Report:
     """Read a datagram; texts that are not UTF-8 are read as far as they are.
 
+    @param most: so many associations are read; of those beyond that the number is known (C{more}).
     @raise WireError: if it is no report, or one of another version.
     """
     if len(data) < _HEADER.size:
@@ -154,9 +158,10 @@ def decode(data: bytes) -> Report:
         None if workload == _NO_WORKLOAD else workload / _FULL,
         tuple(
             AssociationReport(_component(peer), protocol, ppid, None if age == _UNKNOWN else age * MICROSECOND, bits)
-            for peer, age, bits, protocol, ppid in _ASSOCIATION.iter_unpack(data[_HEADER.size :])
+            for peer, age, bits, protocol, ppid in islice(_ASSOCIATION.iter_unpack(data[_HEADER.size :]), most)
         ),
         bool(flags & _FINAL),
+        max(0, count - most),
     )
 
 

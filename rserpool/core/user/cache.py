@@ -19,6 +19,8 @@ NOT_YET = 5.0
 restarted, and the elements register again by themselves. So long is a pool waited for, too, that was never there."""
 
 
+MOST_POOLS = 10_000
+"""So many pools are kept, those that a registrar answered about last."""
 SEEN = 1000
 """So many pools are remembered that were there once."""
 
@@ -70,7 +72,10 @@ class Cache(dict[bytes, CachedPool]):
             own.told(pool.elements, asked, pool.received)
         if self.suspects:
             self.suspects.retain(handle, {element.identifier for element in pool.elements})
+        self.pop(handle, None)
         self[handle] = pool
+        if len(self) > MOST_POOLS:
+            del self[next(iter(self))]
         self._seen.pop(handle, None)
         self._seen[handle] = None
         if len(self._seen) > SEEN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.admission import TokenBucket
 from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
@@ -18,8 +19,13 @@ from rserpool.core.user.suspects import Memory
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
 
+REPORTS = 20.0
+"""So many reports a second are sent, as many as a registrar hears (RFC 5355 section 2.14), after L{MOST_UNSENT} at
+once."""
 MOST_UNSENT = 100
 """So many reports wait for a home registrar, where there is none; the oldest are dropped."""
+
+_REPORTS = ("reports",)
 
 
 class PoolUser:
@@ -53,6 +59,7 @@ class PoolUser:
         self._cache = Cache(self._timers, profile, random, memory or Memory())
         self._resolution = Resolution(self._hunt, self._cache, self._timers, profile)
         self._unsent: dict[tuple[bytes, int], None] = {}
+        self._sent: TokenBucket | None = None
 
     @property
     def home(self) -> TransportAddress | None:
@@ -224,8 +231,11 @@ class PoolUser:
         """Do what is due; to be called at L{next_deadline}."""
         effects: list[Effect] = []
         for key in self._timers.due(now):
-            procedure = self._hunt if key[0] == "hunt" else self._resolution
-            effects += procedure.due(key, now)
+            if key == _REPORTS:
+                effects += self._reports(now)
+            else:
+                procedure = self._hunt if key[0] == "hunt" else self._resolution
+                effects += procedure.due(key, now)
         return effects + self._resolution.silence(now)
 
     def next_deadline(self) -> float | None:
@@ -237,10 +247,13 @@ class PoolUser:
         home = self._hunt.home
         if home is None:
             return []
-        unsent, self._unsent = self._unsent, {}
-        suspects = self._cache.suspects
-        return [
-            Send(home, asap.EndpointUnreachable(handle, identifier))
-            for handle, identifier in unsent
-            if suspects.has(handle, identifier, now)
-        ]
+        bucket = self._sent = self._sent or TokenBucket(REPORTS, now, MOST_UNSENT)
+        effects: list[Effect] = []
+        for handle, identifier in list(self._unsent):
+            if self._cache.suspects.has(handle, identifier, now):
+                if not bucket.take(now):
+                    self._timers.set(_REPORTS, now + 1.0 / REPORTS)
+                    break
+                effects.append(Send(home, asap.EndpointUnreachable(handle, identifier)))
+            del self._unsent[handle, identifier]
+        return effects

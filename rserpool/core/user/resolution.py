@@ -20,6 +20,9 @@ from rserpool.core.user.waiting import Questions
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
 
+MOST_QUESTIONS = 10_000
+"""So many pools are asked about at a time: their names may be those that strangers ask a program for."""
+
 
 class Resolution:
     """The open questions of one pool user and its subscriptions.
@@ -62,6 +65,9 @@ class Resolution:
             if (home is None and not pool.rested) or (current and pool.serves(items)):
                 answer = Notify(self._cache.answer(request, handle, items, now))
                 return [answer, *self._hunt.hunt(now)]
+        if len(self._questions) >= MOST_QUESTIONS and handle not in self._questions:
+            why = f"{MOST_QUESTIONS} pools are asked about already"
+            return [Notify(ResolutionFailed(request, handle, Rejected(CauseCode.LACK_OF_RESOURCES, reason=why)))]
         until = now + self._cache.patience(handle, patience)
         question = self._questions.add(request, handle, Request(items, fresh, until), deadline)
         again = ("again", handle) in self._timers and not question.unknown

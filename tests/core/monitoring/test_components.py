@@ -119,3 +119,18 @@ class ComponentsTests(SynchronousTestCase):
         self.assertLessEqual(len(self.components), MOST)
         (known,) = (each for each in self.components.known if each.report.sender == REGISTRAR)
         self.assertIsNone(known.gone)
+
+
+class LongReportTests(SynchronousTestCase):
+    """Reports as long as a datagram may be."""
+
+    def test_associations(self) -> None:
+        """Of 2,500 associations 50 are read, and the number of all is known."""
+        one = AssociationReport(Component(Kind.POOL_ELEMENT, 1), 132, 11)
+        report = Report(Component(Kind.REGISTRAR, 1), 1.0, 1.0, associations=(one,) * 2500)
+        read = decode(encode(report), ASSOCIATIONS)
+        self.assertEqual((len(read.associations), read.more), (ASSOCIATIONS, 2500 - ASSOCIATIONS))
+        components = Components()
+        components.heard(read, "10.0.0.1", 0.0)
+        (known,) = components.known
+        self.assertEqual(known.count, 2500)
