@@ -314,6 +314,7 @@ class StringTests(SynchronousTestCase):
             (r"rserpool:A:tcp\:0:control=maybe", "yes or no"),
             (r"rserpool:A:tcp\:0:backend=none", "backend=none"),
             (r"rserpool:A:tcp\:0:profile=slow", "slow"),
+            (r"rserpool:A:tcp\:0:security=absent", "security=absent: "),
             (r"rserpool:A:tcp\:0:colour=red", "colour"),
         ):
             with self.assertRaises(ConfigurationError) as raised:

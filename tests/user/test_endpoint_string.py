@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet.endpoints import clientFromString
@@ -73,6 +74,18 @@ class StringTests(SynchronousTestCase):
         """The profile is that of the pool user."""
         self.assertIs(self.user("rserpool:A:profile=fast").profile, FAST)
 
+    def test_security(self) -> None:
+        """What secures a user is said by a directory and settings; who says the same shares one."""
+        path = self.mktemp()
+        os.mkdir(path)
+        one = self.user(f"rserpool:A:registrar=127.0.0.1:security={path},scope=a.example")
+        self.assertIs(one, self.user(f"rserpool:B:registrar=127.0.0.1:security={path},scope=a.example"))
+        other = self.user("rserpool:A:registrar=127.0.0.1:security=off")
+        self.assertIsNone(other.secured)
+        assert one.secured is not None
+        self.assertEqual("a.example", one.secured.current.scope)
+        self.assertEqual(([3864], [3863]), tuple([each.port for each in user.registrars] for user in (one, other)))
+
     def test_mistakes(self) -> None:
         """A wrong part is named."""
         for description, part in (
@@ -89,6 +102,8 @@ class StringTests(SynchronousTestCase):
             ("rserpool:A:announce=maybe", "maybe"),
             ("rserpool:A:attempt=0", "attempt=0"),
             ("rserpool:A:backend=none", "none"),
+            ("rserpool:A:security=absent", "absent: there is no such directory"),
+            ("rserpool:A:security=state=on", "state is plain, offered or required, not 'on'"),
             ("rserpool:A:colour=red", "colour"),
         ):
             with self.assertRaises(ConfigurationError) as raised:
