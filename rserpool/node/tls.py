@@ -56,8 +56,9 @@ class Tls:
     def start(self, reactor: Any) -> None:
         """Follow it, on the clock of this reactor."""
         if self._end is None:
-            self._renew(self._secured.current)
             self._secured.start(reactor)
+            self._renew(self._secured.current)
+            self._by = self._secured.current
             self._end = self._secured.watch(self._changed)
 
     def stop(self) -> None:

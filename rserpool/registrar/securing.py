@@ -79,6 +79,9 @@ class RegistrarSecurity:
 
         if self._secured is not None:
             self._end = self._secured.watch(changed)
+            if self._secured.current.access is not registrar.access:
+                # Its files have changed since it was made.
+                changed(self._secured.current)
             self._looking = LoopingCall(self._look, registrar, node)
             self._looking.clock = node.reactor
             self._looking.start(LOOK, now=False)

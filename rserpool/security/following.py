@@ -159,6 +159,8 @@ class SecurityFiles(Secured):
 
     def _begin(self, reactor: Any) -> None:
         super()._begin(reactor)
+        # Nobody has looked at them for a while.
+        self.look(patiently=False)
         self._loop.clock = reactor
         self._loop.start(LOOK, now=False)
 

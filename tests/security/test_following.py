@@ -127,6 +127,13 @@ class FilesTests(Case):
         self.clock.pump([LOOK] * 2)
         self.assertEqual(["reg2"], list(self.files.current.registrars))
 
+    def test_started_again(self) -> None:
+        """What has changed while nobody looked counts from the start on."""
+        self.files.stop()
+        self.write("elements.keys", "")
+        self.files.start(self.clock)
+        self.assertEqual([], self.elements())
+
     def test_stopped(self) -> None:
         """The last one who stops it ends it."""
         self.files.start(self.clock)
