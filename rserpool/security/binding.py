@@ -72,8 +72,8 @@ class BoundContext:
             )
             _SET_CLIENT(context._context, self._callback)
 
-    def wire(self, asked: Asked) -> BoundWire:
-        return BoundWire(self, asked)
+    def wire(self) -> BoundWire:
+        return BoundWire(self)
 
     def _certificates(self, terms: Terms) -> None:
         context = self.context
@@ -114,11 +114,10 @@ class BoundContext:
 class BoundWire:
     """See L{Wire<rserpool.security.way.Wire>}."""
 
-    __slots__ = ("_asked", "_context", "_in", "_out", "_room", "_tls", "closed")
+    __slots__ = ("_context", "_in", "_out", "_room", "_tls", "closed")
 
-    def __init__(self, context: BoundContext, asked: Asked) -> None:
+    def __init__(self, context: BoundContext) -> None:
         self.closed = False
-        self._asked = asked
         self._context = context
         self._room = context.room
         self._tls = tls = _ffi.gc(_lib.SSL_new(context.context._context), _lib.SSL_free)
@@ -127,10 +126,10 @@ class BoundWire:
         _lib.SSL_set_bio(tls, self._in, self._out)
         (_lib.SSL_set_accept_state if context.server else _lib.SSL_set_connect_state)(tls)
 
-    def step(self, data: bytes) -> bool:
+    def step(self, data: bytes, asked: Asked) -> bool:
         if data:
             _BIO_WRITE(self._in, data, len(data))
-        self._context.asked = self._asked
+        self._context.asked = asked
         _lib.ERR_clear_error()
         try:
             result = _lib.SSL_do_handshake(self._tls)

@@ -112,8 +112,8 @@ class TlsConnection:
         """What a client sends first."""
         context = self._side.by_key or self._side.by_certificate
         assert context is not None
-        wire = self._wire = context.wire(self)
-        wire.step(b"")
+        wire = self._wire = context.wire()
+        wire.step(b"", self)
         return wire.output()
 
     def handshake(self, data: bytes) -> bytes:
@@ -133,11 +133,11 @@ class TlsConnection:
             hello = parse_hello(bytes(self._rest))
             if hello is None:
                 return b""
-            wire = self._wire = self._context_for(hello).wire(self)
+            wire = self._wire = self._context_for(hello).wire()
         records = take_records(self._rest)
         if records:
             try:
-                done = wire.step(records)
+                done = wire.step(records, self)
             except TlsFailure:
                 if self._key is not None and not self._key[1]:
                     # TLS 1.2 has spoken by then, and OpenSSL says it itself.

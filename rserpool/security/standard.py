@@ -51,8 +51,8 @@ class StandardContext:
             own = terms.own
             context.set_psk_client_callback(lambda hint: (own.name, own.secret))
 
-    def wire(self, asked: Asked) -> StandardWire:
-        return StandardWire(self, asked)
+    def wire(self) -> StandardWire:
+        return StandardWire(self)
 
     def _find(self, name: str | None) -> bytes:
         assert self.asked is not None
@@ -62,19 +62,18 @@ class StandardContext:
 class StandardWire:
     """See L{Wire<rserpool.security.way.Wire>}."""
 
-    __slots__ = ("_asked", "_context", "_in", "_out", "_read", "_tls", "_write", "closed")
+    __slots__ = ("_context", "_in", "_out", "_read", "_tls", "_write", "closed")
 
-    def __init__(self, context: StandardContext, asked: Asked) -> None:
+    def __init__(self, context: StandardContext) -> None:
         self.closed = False
-        self._asked = asked
         self._context = context
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: Any = context.context.wrap_bio(self._in, self._out, context.server)
         self._read, self._write = self._tls.read, self._tls.write
 
-    def step(self, data: bytes) -> bool:
+    def step(self, data: bytes, asked: Asked) -> bool:
         self._in.write(data)
-        self._context.asked = self._asked
+        self._context.asked = asked
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:

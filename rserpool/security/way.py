@@ -73,8 +73,11 @@ class Wire(Protocol):
     closed: bool
     """Whether the peer sends no more (close_notify)."""
 
-    def step(self, data: bytes) -> bool:
-        """Go on with the handshake; whether it is done."""
+    def step(self, data: bytes, asked: Asked) -> bool:
+        """Go on with the handshake; whether it is done.
+
+        @param asked: who is asked for keys; it is not kept, since that would be a circle.
+        """
 
     def output(self) -> bytes:
         """What is to be sent now."""
@@ -104,5 +107,5 @@ class Wire(Protocol):
 class Context(Protocol):
     """What is the same for all handshakes of one end."""
 
-    def wire(self, asked: Asked) -> Wire:
+    def wire(self) -> Wire:
         """A new connection."""

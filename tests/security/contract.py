@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -340,6 +341,21 @@ class RecordContract(_Base):
             sealed = pair.client.seal(b"last") + pair.client.end()
             self.assertEqual((b"last", True), (pair.server.open(sealed), pair.server.closed))
             self.assertFalse(pair.client.closed)
+
+    def test_no_circle(self) -> None:
+        """What a connection needs goes with it, and does not wait for the collector."""
+        find = {KEY.name: KEY.secret}
+        server = TlsSide(Terms(True, find=lambda name: find.get(name)))
+        client = TlsSide(Terms(False, own=KEY))
+        Pair(client.connection(), server.connection()).run()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                Pair(client.connection(), server.connection()).run()
+            self.assertEqual(0, gc.collect())
+        finally:
+            gc.enable()
 
 
 class WayContract(HandshakeContract, RecordContract):

@@ -77,14 +77,14 @@ class Rogue:
         self.credentials: Credentials = None
         context = TlsSide(terms).by_certificate
         assert context is not None
-        self._wire = context.wire(self)
+        self._wire = context.wire()
 
     def key(self, name: str) -> None:
         """It knows none."""
 
     def handshake(self, data: bytes) -> bytes:
         """Go on, whatever it is."""
-        self.established = self._wire.step(data)
+        self.established = self._wire.step(data, self)
         return self._wire.output()
 
     def output(self) -> bytes:
