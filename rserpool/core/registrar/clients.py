@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rserpool.core import authority
 from rserpool.core.access import Access, Standing
-from rserpool.core.addresses import TransportAddress, scope
+from rserpool.core.addresses import TransportAddress, machine, scope
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.limits import Limits, TokenBucket
@@ -20,6 +20,7 @@ class Client:
 
     @ivar association: the token by which effects name it.
     @ivar peer: where it comes from; C{hosts} are its IP addresses.
+    @ivar machine: the machine that it is at.
     @ivar asap_transport: the same as the ASAP transport of the elements that it registers (3.1 rule 4);
         C{encapsulation} is its UDP port, 0 for plain SCTP.
     @ivar outbound: whether the registrar opened it, to probe an element.
@@ -38,6 +39,7 @@ class Client:
         "elements",
         "encapsulation",
         "hosts",
+        "machine",
         "outbound",
         "paused",
         "peer",
@@ -74,6 +76,7 @@ class Client:
         """It comes from these addresses (now: RFC 5061)."""
         self.peer = peer
         self.hosts = frozenset(peer.hosts)
+        self.machine = machine(peer.hosts[0])
         self.asap_transport = SctpTransport(peer.port, DATA_ONLY, peer.hosts)
         self.sees = _VISIBLE[scope(peer.hosts[0])]
 

@@ -73,8 +73,7 @@ class Consequences:
     def follow(self, outcomes: Iterable[Outcome], now: float) -> list[Effect]:
         """All effects, with those of a change in its place."""
         effects: list[Effect] = []
-        begun: list[Iterator[Outcome | None]] = []
-        self._all(outcomes, now, effects, begun)
+        begun = self._all(outcomes, now, effects)
         if begun:
             self._some(deque(begun), now, effects)
         return effects
@@ -87,19 +86,25 @@ class Consequences:
         return effects
 
     def _all(
-        self, outcomes: Iterable[Outcome], now: float, effects: list[Effect], begun: list[Iterator[Outcome | None]]
-    ) -> None:
+        self, outcomes: Iterable[Outcome], now: float, effects: list[Effect]
+    ) -> list[Iterator[Outcome | None]] | None:
+        """Add their effects, but for what there is a lot of.
+
+        @return: that, if there is any.
+        """
+        begun: list[Iterator[Outcome | None]] | None = None
         queue = list(outcomes)
         for outcome in queue:
             if isinstance(outcome, Change):
                 self._follow(outcome, now, effects, queue)
-            elif isinstance(outcome, Later) and outcome.now:
-                begun.append(outcome.outcomes)
-            elif isinstance(outcome, Later):
+            elif not isinstance(outcome, Later):
+                effects.append(outcome)
+            elif outcome.now:
+                begun = [*(begun or ()), outcome.outcomes]
+            else:
                 self._rest.append(outcome.outcomes)
                 self._timers.set((REST,), now)
-            else:
-                effects.append(outcome)
+        return begun
 
     def _some(self, begun: deque[Iterator[Outcome | None]], now: float, effects: list[Effect]) -> None:
         """A step of each, in turn, until that is enough; what is left waits."""
@@ -107,12 +112,10 @@ class Consequences:
             if not begun or len(effects) >= EFFECTS:
                 break
             steps = begun.popleft()
-            more: list[Iterator[Outcome | None]] = []
             for outcome in islice(steps, 1):
-                if outcome is not None:
-                    self._all((outcome,), now, effects, more)
+                more = None if outcome is None else self._all((outcome,), now, effects)
                 begun.append(steps)
-            begun.extend(more)
+                begun.extend(more or ())
         self._rest += begun
         if self._rest:
             self._timers.set((REST,), now)

@@ -22,6 +22,9 @@ class Contests:
         self._of: dict[Client, dict[Element, int]] = {}
         self._waiting = self._bytes = 0
 
+    def __contains__(self, element: Element) -> bool:
+        return element in self._rivals
+
     def wait(self, element: Element, client: Client, message: asap.Registration) -> bool:
         """Have a registration wait; whether there is room for that."""
         rivals = self._rivals.get(element, {})
@@ -39,7 +42,7 @@ class Contests:
 
     def over(self, element: Element) -> list[tuple[Client, asap.Registration]]:
         """It is known now; those that waited, first come first."""
-        if element not in self._rivals:
+        if element not in self:
             return []
         rivals = list(self._rivals[element].items())
         for client, _ in rivals:

@@ -7,7 +7,7 @@ from math import inf
 from typing import Final
 
 from rserpool.core import authority
-from rserpool.core.addresses import TransportAddress, machine
+from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Close, Connect, Effect, Notify, Send
@@ -77,7 +77,7 @@ class Supervision:
             self._watch(element, now)
             return
         client = self._clients.get(over)
-        group = ("" if client is None else machine(client.peer.hosts[0])), over
+        group = "" if client is None else client.machine, over
         if watch is not None:
             self._shares.left(watch.group)
             self._shares.came(group)
