@@ -136,6 +136,7 @@ def session_framing(factory: Any, pools: Sequence[bytes | str]) -> int:
 
     @param pools: where the port is registered; a factory of sessions learns it.
     """
+    factory = _within(factory)
     version = int(getattr(factory, "session_framing", 0))
     if version:
         factory.serves_in(pools)
@@ -147,7 +148,15 @@ def has_control_channel(factory: Any) -> bool:
 
     Sessions do; other factories say so by an attribute C{control}.
     """
+    factory = _within(factory)
     return bool(getattr(factory, "session_framing", 0) or getattr(factory, "control", False))
+
+
+def _within(factory: Any) -> Any:
+    """What TLS, or anything else that wraps factories, has within."""
+    while (within := getattr(factory, "wrappedFactory", None)) is not None:
+        factory = within
+    return factory
 
 
 def asap_place(address: Any, hosts: tuple[str, ...]) -> dict[str, Any]:

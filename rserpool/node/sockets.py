@@ -20,6 +20,9 @@ def notice_vanished(transport: Any, *, unread: bool = False) -> None:
 
     @param unread: whether it also ends where the peer has read nothing of what it was sent for so long.
     """
+    # TLS stands upon another transport, and its handle is no socket.
+    while (below := getattr(transport, "transport", None)) is not None:
+        transport = below
     transport.setTcpKeepAlive(True)
     get_handle = getattr(transport, "getHandle", None)
     if get_handle is not None:

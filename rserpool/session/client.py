@@ -20,6 +20,7 @@ from rserpool.core.user.trying import GRACE
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.session.driver import SessionDriver
+from rserpool.session.link_to import Reach
 from rserpool.session.sctp import checked_ppid
 from rserpool.user.service import PoolUserService
 
@@ -57,7 +58,12 @@ class Session:
     @param ppid: the SCTP payload protocol identifier of our messages.
     @param own_pool: the pool in which we are an element ourselves, for our business card (section 3.9).
     @param own_elements: who goes on in our place, in order of preference.
+    @param tls: speak TLS with elements, over TCP and SCTP: the name for which the certificate of each must be, as
+        L{PoolClientEndpoint<rserpool.user.endpoint.PoolClientEndpoint>} has it. After a failover nothing of the old
+        connection is used again.
+    @param tls_ca: PEM of who issues these certificates, as there.
     @raise RuntimeError: if the pool user does not run.
+    @raise rserpool.core.errors.ConfigurationError: if something is wrong with C{tls} or C{tls_ca}.
     @ivar received: called with each message (C{bytes}) that is no answer to a request.
     @ivar failed_over: called once for each failover, with the old and the new
         L{PoolElementParameter<rserpool.core.wire.parameters.PoolElementParameter>}. Messages that were sent without a
@@ -89,6 +95,8 @@ class Session:
         ppid: int = 0,
         own_pool: bytes | str | None = None,
         own_elements: Sequence[PoolElementParameter] = (),
+        tls: str | None = None,
+        tls_ca: bytes | None = None,
     ) -> None:
         self.received = received
         self.failed_over = failed_over
@@ -116,9 +124,8 @@ class Session:
         self._driver = SessionDriver(
             user,
             self._core,
-            attempt=attempt,
+            reach=Reach(user, attempt=attempt, ppid=checked_ppid(ppid), tls=tls, tls_ca=tls_ca),
             items=items,
-            ppid=checked_ppid(ppid),
             drop=drop,
             delivered=self._delivered,
             served=self._served,

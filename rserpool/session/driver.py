@@ -11,7 +11,6 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -41,11 +40,9 @@ from rserpool.core.user.trying import Ask, PassedOver, Report
 from rserpool.core.wire import asap
 from rserpool.core.wire.frames import Hello
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.session.link_to import link_to
+from rserpool.session.link_to import Reach
 from rserpool.session.links import Link
-from rserpool.session.listening import speech_of
 from rserpool.session.retired import RetiredLinks
-from rserpool.user.dialling import address_of, endpoint_at
 from rserpool.user.drop import Connections, Drop, listed_by
 from rserpool.user.service import PoolUserService
 from rserpool.user.use import Use
@@ -54,7 +51,7 @@ from rserpool.user.use import Use
 class SessionDriver:
     """Drives one session.
 
-    @param attempt: seconds that one element may take to accept.
+    @param reach: how it reaches elements.
     @param delivered: called with a message that is no answer.
     @param served: called with the element that served before, if there was one, and the one that serves now.
     @param flow_changed: called when, perhaps, messages go out at once that did not, or do not any more.
@@ -69,9 +66,8 @@ class SessionDriver:
         user: PoolUserService,
         session: PoolSession,
         *,
-        attempt: float,
+        reach: Reach,
         items: int | None,
-        ppid: int,
         drop: bool,
         delivered: Callable[[bytes], None],
         served: Callable[[PoolElementParameter | None, PoolElementParameter], None],
@@ -83,9 +79,8 @@ class SessionDriver:
         self._user = user
         self._session = session
         self._exchange = session.exchange
-        self._attempt = attempt
+        self._reach = reach
         self._items = items
-        self._ppid = ppid
         self._delivered = delivered
         self._served = served
         self._flow_changed = flow_changed
@@ -198,8 +193,8 @@ class SessionDriver:
             self._dialled = None
         else:
             return
-        # What this machine lacks is not the element's fault.
-        broken = reason.check(SctpUnavailable, CannotListenError) is None
+        # What this machine lacks is not the element's fault; and who has a wrong certificate may be right for others.
+        broken = reason.check(SctpUnavailable, CannotListenError, PassedOver) is None
         self._failed(reason.getErrorMessage() or type(reason.value).__name__, broken)
 
     def _removed(self, link: Any, dead: bool) -> None:
@@ -310,13 +305,8 @@ class SessionDriver:
         self._use.end()
         self._use, self._first = self._user.begin(self._session.handle, element, self._first), 0
         try:
-            endpoint = endpoint_at(self._user, address_of(element), self._attempt)
-            hello, speech = Hello(self._session.handle, resumed), speech_of(self._user)
-            link = self._dialled = link_to(element, self, hello, self._ppid, speech)
-            factory: Any = Factory.forProtocol(lambda: link)
-            factory.noisy = False
-            self._connecting = endpoint.connect(factory)
-            self._connecting.addErrback(link.connectionLost)
+            link = self._dialled = self._reach.link(element, self, Hello(self._session.handle, resumed))
+            self._connecting = self._reach.connect(element, link)
         except (PassedOver, RSerPoolError, OSError) as error:
             # For example no SCTP on this machine. Not at once: there may be many of them.
             self._dialled = None

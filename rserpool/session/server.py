@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.protocol import Factory
+from twisted.internet.task import Clock
 from twisted.logger import Logger
 
 from rserpool.core.admission import HELLO
@@ -37,6 +38,8 @@ class SessionFactory(Factory):
     @param ppid: the SCTP payload protocol identifier of our messages.
     @param speaks_first: whether a session over SCTP starts before anything came. A cookie may then come too late.
     @param longest: the most bytes of a message over TCP that users may send; who sends more is dropped.
+    @param tls: what shows a certificate to users, who then speak TLS alone, over TCP and SCTP:
+        C{PrivateCertificate.options()}, for example. On C{ssl:} strings it is not needed.
     @param wall: wall-clock time in seconds since 1970, for the age of cookies.
     @ivar pools: all pools in which the port serves.
     @ivar sessions: those that are here now.
@@ -54,6 +57,7 @@ class SessionFactory(Factory):
         ppid: int = 0,
         speaks_first: bool = False,
         longest: int = LONGEST_FRAME,
+        tls: Any = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._build = build
@@ -62,6 +66,14 @@ class SessionFactory(Factory):
         self.speaks_first = speaks_first
         self.longest = longest
         self.wall = wall
+        self._tls: Any = None
+        if tls is not None:
+            # It loads OpenSSL.
+            from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+
+            # A link gathers what it says itself: the clock is for those who do not.
+            self._tls = TLSMemoryBIOFactory(tls, False, Factory.forProtocol(self._framed), Clock())
+            self._tls.protocol = TLSMemoryBIOProtocol
         self.log = LimitedLog(Logger(), time.monotonic)
         self.sessions: set[ElementSession] = set()
         self.successors: tuple[tuple[PoolElementParameter, ...], bool] = ((), False)
@@ -87,15 +99,23 @@ class SessionFactory(Factory):
 
     def buildProtocol(self, addr: Any) -> Any:
         """A link, which is what the transport talks to."""
+        if self._tls is not None:
+            return self._tls.buildProtocol(addr)
+        if getattr(addr, "type", None) != "SCTP":
+            return self._framed()
+        link = SctpLink(self._session(), self.ppid)
+        link.log = self.log
+        return link
+
+    def _session(self) -> ElementSession:
         protocol = self._build()
         protocol.factory = self
         session = protocol.session = ElementSession(self, protocol)
-        link: SctpLink | FramedLink
-        if getattr(addr, "type", None) == "SCTP":
-            link = SctpLink(session, self.ppid)
-        else:
-            link = FramedLink(session, Hello(), self.longest)
-            link.patience = HELLO
+        return session
+
+    def _framed(self) -> FramedLink:
+        link = FramedLink(self._session(), Hello(), self.longest)
+        link.patience = HELLO
         link.log = self.log
         return link
 

@@ -121,6 +121,15 @@ class FramedLink(TcpLink):
             reason, self._lost = self._lost, None
             super().connectionLost(reason)
 
+    def pauseProducing(self) -> None:
+        # Until the peer's hello is here our own waits for TLS: who stops reading then never ends the handshake.
+        if self._greeted:
+            super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        if self._greeted:
+            super().resumeProducing()
+
     def _hear(self, data: bytes) -> None:
         try:
             frames = self._reader.feed(data)

@@ -129,13 +129,16 @@ class _Handshaking(WrappingFactory):
 
     def failed(self, reason: Failure) -> None:
         """There is no connection."""
-        if self._done.called:
-            return
+        if not self._done.called:
+            self._done.errback(self.told(reason))
+
+    def told(self, reason: Failure) -> Failure:
+        """Why there is no connection, in words for people."""
         if reason.check(VerificationError):
-            reason = Failure(PassedOver(f"its certificate is not one for {self._name}"))
-        elif reason.check(Error):
-            reason = Failure(PassedOver(f"TLS for {self._name} failed: {_text(reason.value)}"))
-        self._done.errback(reason)
+            return Failure(PassedOver(f"its certificate is not one for {self._name}"))
+        if reason.check(Error):
+            return Failure(PassedOver(f"TLS for {self._name} failed: {_text(reason.value)}"))
+        return reason
 
 
 @implementer(IHandshakeListener)
@@ -157,11 +160,15 @@ class _Handshake(ProtocolWrapper):
         self.factory.completed(self.wrappedProtocol)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
         if not self._complete:
             # Who closes in the middle of a handshake does not serve, however politely.
             clean = reason.check(VerificationError, Error) is None
-            self.factory.failed(Failure(ConnectionLost("in the midst of the TLS handshake")) if clean else reason)
+            reason = self.factory.told(
+                Failure(ConnectionLost("in the midst of the TLS handshake")) if clean else reason
+            )
+        super().connectionLost(reason)
+        if not self._complete:
+            self.factory.failed(reason)
 
 
 def _text(error: Any) -> str:
