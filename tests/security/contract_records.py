@@ -12,6 +12,7 @@ from rserpool.security.engine import TlsSide
 from rserpool.security.failure import TlsFailure
 from rserpool.security.records import each_record
 from rserpool.security.way import RECORD, Terms
+from tests.conformance import rfc
 from tests.security.pair import KEY, Pair, authority, certificate, dns
 
 if TYPE_CHECKING:
