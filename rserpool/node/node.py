@@ -201,6 +201,8 @@ class NodeChannel(NamingChannel, SctpHandler):
         if ppid == self.ppid:
             if turns.left > 0 and not turns.waiting and not (turns.held and association in turns.held):
                 turns.left -= 1
+                if not turns.left:
+                    turns.over()
                 self.received(association, data)
             else:
                 turns.keep(association, data, self.received)

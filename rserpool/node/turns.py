@@ -60,6 +60,10 @@ class Turns:
             self._cut(*max(self._of.items(), key=lambda each: each[1].size))
         self._arm()
 
+    def over(self) -> None:
+        """All that may be served in this turn was served: another one begins soon."""
+        self._arm()
+
     def hold(self, carrier: Carrier) -> None:
         """It reads too slowly: nothing is served to it until L{release}."""
         self.held.add(carrier)
