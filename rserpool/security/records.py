@@ -9,6 +9,8 @@ from rserpool.security.failure import NOT_TLS, TlsFailure
 from rserpool.security.way import LONGEST_RECORD
 
 _HEADER: Final = 5
+FOR_MIDDLEBOXES: Final = b"\x14\x03\x03\x00\x01\x01"
+"""The change_cipher_spec that TLS 1.3 does not need (RFC 8446 section 5)."""
 _TYPES: Final = frozenset((20, 21, 22, 23))
 
 

@@ -94,6 +94,19 @@ class TravelTests(TlsCase):
             self.assertEqual((PPID_ASAP, 0, False), (ppid, stream, unordered))
         self.assertNotIn(ANSWER, b"".join(message[0] for _, message in self.travelled))
 
+    def test_few_messages(self) -> None:
+        """A handshake has no message that nobody needs: in TLS 1.3 none is for middleboxes alone."""
+        self.ends(tls_channel(), tls_channel())
+        self.listen_in(self.server, "client")
+        self.listen_in(self.client, "server")
+        self.client.connect(self.there)
+        self.run_for()
+        self.assertEqual(1, len(self.accepting.up))
+        self.assertNotIn(20, [data[0] for _, (data, *_) in self.travelled])
+        # ClientHello and Finished; ServerHello, EncryptedExtensions, Finished, and perhaps a ticket.
+        self.assertEqual(2, len([name for name, _ in self.travelled if name == "client"]))
+        self.assertIn(len([name for name, _ in self.travelled if name == "server"]), (3, 4))
+
     def test_up_after_the_handshake(self) -> None:
         """Nobody hears of an association before the peer is known; then by name."""
         self.ends(tls_channel(), tls_channel())

@@ -21,7 +21,7 @@ from rserpool.sctp.tls.place import GOODBYE, HandshakeFailed, Place
 from rserpool.security.engine import TlsConnection
 from rserpool.security.failure import TlsFailure
 from rserpool.security.hello import is_client_hello, random_of
-from rserpool.security.records import each_record
+from rserpool.security.records import FOR_MIDDLEBOXES, each_record
 from rserpool.security.way import RECORD, TWO_RECORDS
 
 _log = Logger()
@@ -50,7 +50,7 @@ class TlsAssociation:
         self.credentials: Credentials = None
         self.framing = endpoint.channel.framing
         self.failure: str | None = None
-        # What came in while others had their turn; None while it is ours.
+        # What came in while it was others' turn; None while it is ours.
         self.waiting: bytearray | None = None
         self._ppid = self.framing.ppid
         self._message_received = endpoint.handler.messageReceived
@@ -220,10 +220,9 @@ class TlsAssociation:
             self.endpoint.tell("sendFailed", self, data, ppid)
         self._queued = 0
         if told:
-            tls = self._tls
             if self.failure is not None:
                 reason = Failure(ConnectionLost(self.failure))
-            elif reason.check(ConnectionDone) and not self._closing and not (tls is not None and tls.closed):
+            elif reason.check(ConnectionDone) and not self._closing and not (self._tls and self._tls.closed):
                 reason = Failure(ConnectionLost("it ended without the end of TLS: something may be missing"))
             self.endpoint.tell("associationLost", self, reason)
         elif self.outbound:
@@ -306,7 +305,7 @@ class TlsAssociation:
         while queue and self._up:
             data, ppid = queue.popleft()
             self._queued -= len(data)
-            self._write(self.framing.wrap(data, ppid))
+            self._write(self._wrap(data, ppid))
         if self._up:
             if self._told_paused and self.inner.buffered <= LOW_WATER:
                 self.resumed()
@@ -321,9 +320,10 @@ class TlsAssociation:
             self.fail(str(failure))
 
     def _put(self, records: bytes) -> None:
-        """One record a message (RFC 3436 section 3.2)."""
+        """One record a message (RFC 3436 section 3.2); what is for middleboxes alone stays away (RFC 8446 D.4)."""
         for record in each_record(records):
-            self.inner.send(record, self._ppid)
+            if record != FOR_MIDDLEBOXES or self._tls is None or self._tls.version != "TLSv1.3":
+                self.inner.send(record, self._ppid)
 
     def _end(self) -> None:
         assert self._tls is not None
