@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.errors import NoRegistrar, Rejected
 from rserpool.core.identity import Identity
+from rserpool.core.registrar.events import ElementRemoved
 from rserpool.testing import RegistrarProcess, Scope, UserProcess
 from tests.conformance import rfc
 
@@ -121,6 +122,8 @@ class SecureTests(SynchronousTestCase):
         self.scope.until(lambda: element.homes == {other.host}, 60)
         self.scope.advance(10)
         self.assertEqual([Identity("psk", "e1")], self.owners(other))
+        # The element dials the registrar while that dials it: one association, and it lives.
+        self.assertEqual([], self.scope.trace.events(ElementRemoved))
 
     def asked(self, user: UserProcess) -> object:
         asked = user.service.resolve(POOL)

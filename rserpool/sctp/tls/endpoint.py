@@ -10,12 +10,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress, places
 from rserpool.core.identity import Identity
 from rserpool.sctp.base import tell
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandler, ISctpStack
 from rserpool.sctp.tls.association import TlsAssociation
+from rserpool.sctp.tls.attempt import Attempt, NotNeeded
 from rserpool.sctp.tls.channel import TlsChannel
 from rserpool.sctp.tls.handshakes import WAITING, WAITING_OF_ONE
 
@@ -32,6 +33,9 @@ class TlsEndpoint:
         self.channel = channel
         self.inner: Any = None
         self._present: dict[ISctpAssociation, TlsAssociation] = {}
+        # Whoever has dialled us, while its handshake is under way; and who wants to dial it meanwhile.
+        self._coming: dict[tuple[str, int, int, str], TlsAssociation] = {}
+        self._attempts: dict[TlsAssociation, list[Attempt]] = {}
         # Whoever has not proved anything yet.
         self._guests = Guests(reactor, "associations without a TLS handshake", WAITING, WAITING_OF_ONE)
 
@@ -52,11 +56,17 @@ class TlsEndpoint:
     def associations(self) -> int:
         return int(self.inner.associations)
 
-    def connect(self, peer: TransportAddress, expected: Collection[Identity] | None = None) -> TlsAssociation:
+    def connect(self, peer: TransportAddress, expected: Collection[Identity] | None = None) -> TlsAssociation | Attempt:
         """See L{ISctpEndpoint.connect}.
 
         @param expected: the names one of which the peer's certificate has to have; None: those of a learned peer.
         """
+        for place in places(peer):
+            coming = self._coming.get(place)
+            if coming is not None:
+                attempt = Attempt(self, peer)
+                self._attempts.setdefault(coming, []).append(attempt)
+                return attempt
         inner = self.inner.connect(peer)
         association = self._present[inner] = TlsAssociation(self, inner, expected)
         return association
@@ -90,8 +100,19 @@ class TlsEndpoint:
     def over(self, association: TlsAssociation) -> None:
         """Its handshake is over, one way or another."""
         self._guests.goes(association)
+        if not association.outbound:
+            for place in places(association.peer):
+                if self._coming.get(place) is association:
+                    del self._coming[place]
+            for attempt in self._attempts.pop(association, ()):
+                # The handler has heard of the association by then.
+                self.reactor.callLater(0, attempt.end)
         for other in self.channel.handshakes.over(association):
             other.go_on()
+
+    def attempted(self, attempt: Attempt) -> None:
+        """An attempt has come to its end."""
+        self.tell("associationLost", attempt, Failure(NotNeeded()))
 
     def failed(self, association: TlsAssociation, why: str) -> None:
         """TLS with this peer has failed."""
@@ -108,6 +129,7 @@ class TlsEndpoint:
                 association.abort()
                 return
             self._present[association] = tls
+            self._coming.update(dict.fromkeys(places(tls.peer), tls))
             self._guests.comes(tls, host)
         tls.begin()
 
