@@ -13,7 +13,7 @@ from rserpool.cli.signals import ENDING, RELOADING, on_signals
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.proxy.descriptors import room_for
-from rserpool.proxy.listening import server_endpoint
+from rserpool.proxy.listening import TLS_CA, server_endpoint, tls_from
 from rserpool.proxy.service import LIMIT, ProxyService, address_text
 from rserpool.user.service import PoolUserService
 
@@ -50,6 +50,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "a second signal ends them at once",
     )
     parser.add_argument(
+        "--tls",
+        metavar="NAME",
+        help="speak TLS with elements, whose certificates must be for this name; with --listen ssl:... TLS ends "
+        "here and begins anew (default: what clients speak is passed on as it is)",
+    )
+    parser.add_argument("--tls-ca", metavar="FILE", help=TLS_CA)
+    parser.add_argument(
         "--drop",
         action="store_true",
         help="abort connections to elements that the registrar has removed; those in use may take --grace seconds "
@@ -68,7 +75,9 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
     limit = room_for(options.limit)
     if limit < options.limit:
         print(f"{options.prog}: no more than {limit} connections fit the limit of file descriptors", file=out)
-    proxy = ProxyService(user, options.pool, endpoints, drop=options.drop, limit=limit, grace=options.grace, **timeout)
+    tls = tls_from(options.tls, options.tls_ca)
+    settings = {"drop": options.drop, "limit": limit, "grace": options.grace} | timeout | tls
+    proxy = ProxyService(user, options.pool, endpoints, **settings)
     restore = on_signals(reactor, (signal.SIGUSR1,), lambda _: print(proxy.counters, file=out, flush=True))
     nothing = f"{options.prog}: SIGHUP: nothing is to be loaded anew"
     keep = on_signals(reactor, RELOADING, lambda _: print(nothing, file=out, flush=True))

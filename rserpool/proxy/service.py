@@ -43,6 +43,8 @@ class ProxyService(Service):
     @param limit: so many connections at once; who comes beyond that is closed at once.
     @param grace: seconds that connections have to end when the service stops.
     @param timeout: seconds until a client is given up for which no element accepts.
+    @param tls: speak TLS with elements, whose certificates must be for this name; whatever clients speak is passed
+        through without it. With C{tls_ca} as L{PoolClientEndpoint} has it.
     @ivar counters: what it has done so far.
     @ivar ports: what it listens on.
     """
@@ -59,9 +61,16 @@ class ProxyService(Service):
         limit: int = LIMIT,
         grace: float = GRACE,
         timeout: float = TIMEOUT,
+        tls: str | None = None,
+        tls_ca: bytes | None = None,
     ) -> None:
+        """
+        @raise ConfigurationError: if something is wrong with C{tls} or C{tls_ca}.
+        """
         self.ports: list[IListeningPort] = []
-        self.endpoint = PoolClientEndpoint(user, pool, drop=drop, timeout=timeout, grace=grace, spare=in_use)
+        self.endpoint = PoolClientEndpoint(
+            user, pool, drop=drop, timeout=timeout, grace=grace, spare=in_use, tls=tls, tls_ca=tls_ca
+        )
         self.listening: Deferred[None] | None = None
         self._user = user
         self._subscription: Subscription | None = None

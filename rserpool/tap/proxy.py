@@ -16,7 +16,7 @@ from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.monitor.status import user_status
 from rserpool.node.steady import make_steady
 from rserpool.proxy.descriptors import room_for
-from rserpool.proxy.listening import server_endpoint
+from rserpool.proxy.listening import TLS_CA, server_endpoint, tls_from
 from rserpool.proxy.service import LIMIT, ProxyService
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.options import AskingOptions, Started, read
@@ -42,6 +42,8 @@ class ProxyOptions(AskingOptions):
             f"{GRACE:g}",
             "seconds that connections in use may take to end when it stops, or (--drop) when their element leaves",
         ],
+        ["tls", None, None, "speak TLS with elements, whose certificates must be for this NAME"],
+        ["tls-ca", None, None, TLS_CA],
         ["timeout", None, f"{TIMEOUT:g}", "seconds until a client is given up for which no element accepts"],
     ]
     optFlags = [["drop", None, "Abort connections to elements that the registrar has removed."]]
@@ -69,6 +71,7 @@ class ProxyOptions(AskingOptions):
             "grace": read("grace", self["grace"], seconds),
             "timeout": read("timeout", self["timeout"], seconds),
             "drop": bool(self["drop"]),
+            **read("tls", "", lambda _: tls_from(self["tls"], self["tls-ca"])),
         }
 
 

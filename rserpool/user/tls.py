@@ -20,7 +20,7 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamClientEndpoint,
 )
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -129,46 +129,42 @@ class _Handshaking(WrappingFactory):
 
     def failed(self, reason: Failure) -> None:
         """There is no connection."""
-        if not self._done.called:
-            self._done.errback(self.told(reason))
-
-    def told(self, reason: Failure) -> Failure:
-        """Why there is no connection, in words for people."""
+        if self._done.called:
+            return
         if reason.check(VerificationError):
-            return Failure(PassedOver(f"its certificate is not one for {self._name}"))
-        if reason.check(Error):
-            return Failure(PassedOver(f"TLS for {self._name} failed: {_text(reason.value)}"))
-        return reason
+            reason = Failure(PassedOver(f"its certificate is not one for {self._name}"))
+        elif reason.check(Error):
+            reason = Failure(PassedOver(f"TLS for {self._name} failed: {_text(reason.value)}"))
+        self._done.errback(reason)
 
 
 @implementer(IHandshakeListener)
 class _Handshake(ProtocolWrapper):
-    """Stands between TLS and the protocol, and waits for the handshake."""
+    """Stands between TLS and the protocol, which is connected when the handshake is over."""
 
     factory: _Handshaking
     _complete = False
 
     def makeConnection(self, transport: Any) -> None:
         self.factory.transport = transport
-        super().makeConnection(transport)
+        Protocol.makeConnection(self, transport)
 
     def handshakeCompleted(self) -> None:
         if getattr(self.transport, "_aborted", False):
             # Twisted 24.11 says so where the certificate was just refused, too.
             return
         self._complete = True
+        super().makeConnection(self.transport)
         self.factory.completed(self.wrappedProtocol)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if not self._complete:
-            # Who closes in the middle of a handshake does not serve, however politely.
-            clean = reason.check(VerificationError, Error) is None
-            reason = self.factory.told(
-                Failure(ConnectionLost("in the midst of the TLS handshake")) if clean else reason
-            )
-        super().connectionLost(reason)
-        if not self._complete:
+        if self._complete:
+            super().connectionLost(reason)
+        elif reason.check(VerificationError, Error):
             self.factory.failed(reason)
+        else:
+            # Who closes in the middle of a handshake does not serve, however politely.
+            self.factory.failed(Failure(ConnectionLost("in the midst of the TLS handshake")))
 
 
 def _text(error: Any) -> str:

@@ -146,7 +146,8 @@ class ProxyCase(LoopbackCase):
         proxy.hurry()
         await proxy.stopService()
         for peer in self.served:
-            peer.transport.abortConnection()
+            if peer.lost is None:
+                peer.transport.abortConnection()
             await peer.ends()
 
     def build(self) -> Peer:
