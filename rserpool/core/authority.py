@@ -315,6 +315,11 @@ def takes_over(
     return RULES[what][who]
 
 
+def claimable(refuses: bool) -> Rule:
+    """Whether we may claim the elements of a registrar that is silent, or (C{refuses}) lives, and does not believe us."""
+    return RULES[What.CLAIM][Who.OF_A_REFUSING if refuses else Who.OF_A_SILENT]
+
+
 def gives_way(us: int, claimant: int) -> bool:
     """Whether we, who claim the same target, abort for another claimant: the smaller one does."""
     return RULES[What.CLAIM][Who.GREATER if us < claimant else Who.SMALLER].allowed

@@ -132,6 +132,8 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.OF_ANOTHER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
         Who.OF_NOBODY: Rule(Ruling.AGREED, "5353 3.5.1"),
         Who.UNFAITHFUL: _IGNORED,
+        Who.OF_A_SILENT: Rule(Ruling.ALLOWED, "5353 3.5.1"),
+        Who.OF_A_REFUSING: _IGNORED,
         Who.GREATER: Rule(Ruling.ALLOWED, "5353 3.5.1"),
         Who.SMALLER: Rule(Ruling.IGNORED, "5353 3.5.1"),
     },

@@ -89,6 +89,8 @@ class Who(StrEnum):
     OF_NOBODY = "any registrar, of one that is no peer of ours and owns nothing"
     OF_A_LIVING = "any registrar, of one that speaks with us"
     UNFAITHFUL = "who claimed them before and let it pass, or anybody once that has happened twice"
+    OF_A_SILENT = "we, of one that is silent"
+    OF_A_REFUSING = "we, of one that told us that it does not believe us any more"
     GREATER = "a registrar with a greater identifier, while we claim them"
     SMALLER = "a registrar with a smaller identifier, while we claim them"
 

@@ -34,12 +34,13 @@ class Peer:
     @ivar answer_by: when a probe that is under way counts as failed, or None.
     @ivar private: whether it showed that it knows our private parameters; until then it is sent none.
     @ivar swaps: whether it tells checksums in the wrong byte order; it is told them so, too.
+    @ivar refuses: whether it told us that it does not believe us: it lives, and what is its own stays its own.
     @ivar monitored: False while its takeover is under way, ours or another's (3.5.1: "not active").
     """
 
     __slots__ = (
         "address", "answer_by", "association", "identifier", "information", "last_heard", "monitored", "origin",
-        "private", "swaps",
+        "private", "refuses", "swaps",
     )  # fmt: skip
 
     def __init__(self, identifier: int, now: float, origin: str = "") -> None:
@@ -52,6 +53,7 @@ class Peer:
         self.answer_by: float | None = None
         self.monitored = True
         self.private = False
+        self.refuses = False
         self.swaps = False
 
     def learn(self, information: ServerInformation, place: TransportAddress | None) -> None:
@@ -211,6 +213,9 @@ class PeerList:
         if peer.address is None:
             peer.address = place
         peer.private = peer.private or association in self._knowing
+        if peer.refuses and not isinstance(message, _BEFORE_IT_KNOWS):
+            peer.refuses = False
+            self.monitor(sender, True)
         self.alive(peer, now)
         if peer.association is None:
             peer.association = association
@@ -309,3 +314,7 @@ def _has_private(element: PoolElementParameter) -> bool:
 def swapped(checksum: int) -> int:
     """The same checksum for registrars that compute it in the byte order of their machine."""
     return (checksum & 0xFF) << 8 | checksum >> 8
+
+
+_BEFORE_IT_KNOWS: Final = (enrp.Presence, enrp.ListRequest, enrp.Error)
+"""What a registrar says before it knows who we are."""

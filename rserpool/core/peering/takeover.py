@@ -11,12 +11,12 @@ from rserpool.core import authority
 from rserpool.core.authority import gives_way
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Effect, Notify
+from rserpool.core.effects import Association, Effect, Notify
 from rserpool.core.handlespace.changes import Outcome
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering import arbitration
 from rserpool.core.peering.arbitration import Action
-from rserpool.core.peering.events import OutOfPlace, TakenOver
+from rserpool.core.peering.events import OutOfPlace, PeerError, TakenOver
 from rserpool.core.peering.peers import PeerList
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
@@ -93,9 +93,20 @@ class Takeovers:
         return [outcome for action in actions for outcome in self._act(action, target, before, event, now)]
 
     def failed(self, target: int, now: float) -> list[Outcome]:
-        """3.5.1: we consider the target dead, and claim its elements."""
+        """3.5.1: we consider the target dead, and claim its elements, unless it lives and does not believe us."""
+        peer = self._peers.get(target)
+        if not authority.claimable(peer is not None and peer.refuses).allowed:
+            return []
         asked = {*self._peers.connected} - {target, *self._unfaithful.get(target, ())}
         return self.happened(target, arbitration.Failed(frozenset(asked)), now)
+
+    def turned_away(self, association: Association, message: enrp.Error, now: float) -> list[Outcome]:
+        """Another registrar tells us that we are none for it any more."""
+        told, peer = Notify(PeerError(message.sender, message.causes)), self._peers.get(message.sender)
+        if peer is None or not self._peers.speaks(association, message.sender).allowed:
+            return [told]
+        peer.refuses = True
+        return [told, *self.heard(peer.identifier, now)]
 
     def heard(self, peer: int, now: float) -> list[Outcome]:
         """A registrar gave a sign of life."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect
+from rserpool.core.errors import CauseCode
 from rserpool.core.identity import Credentials
 from rserpool.core.peering.peering import Peering
 from rserpool.core.registrar.consequences import Consequences
@@ -70,9 +72,14 @@ class EnrpSide:
         stopped = self._gate.stops(association, message)
         if stopped is not None:
             return stopped
+        if isinstance(message, enrp.Error) and any(each.code == _SECURITY for each in message.causes):
+            return self._consequences.follow(self._peering.takeovers.turned_away(association, message, now), now)
         effects = self._consequences.follow(self._peering.receive(association, message, now), now)
         return effects + self._gate.claims(association, message) if type(message) in CLAIMS else effects
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
         """See L{Peering.announcement}."""
         return self._consequences.follow(self._peering.announcement(message, source, now), now)
+
+
+_SECURITY: Final = CauseCode.REJECTED_FOR_SECURITY

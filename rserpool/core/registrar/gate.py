@@ -8,6 +8,7 @@ from rserpool.core import authority
 from rserpool.core.access import Access, Standing
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
+from rserpool.core.errors import CauseCode
 from rserpool.core.identity import Credentials
 from rserpool.core.peering.peers import PeerList
 from rserpool.core.ruling import Rule, Ruling
@@ -47,8 +48,10 @@ class Gate:
         """
         standing = self.access.standing(credentials)
         rule = authority.enters(standing)
-        if rule.ruling is Ruling.ABORTED or (outbound and standing.clear):
+        if outbound and standing.clear:
             return False, [Abort(association), self._told(standing, peer, rule)]
+        if rule.ruling is Ruling.ABORTED:
+            return False, [*self._turn_away(association), self._told(standing, peer, rule)]
         self._there[association] = standing, peer
         return not standing.clear, []
 
@@ -86,7 +89,8 @@ class Gate:
                 answer: list[Effect] = [] if silent else [Send(association, error)]
                 return [*answer, Close(association), self._told(standing, place, rule)]
             case Ruling.ABORTED:
-                return [Abort(association), self._told(standing, place, rule)]
+                del self._there[association]
+                return [*self._turn_away(association), self._told(standing, place, rule)]
         return [self._told(standing, place, rule)]
 
     def claims(self, association: Association, message: enrp.Message) -> list[Effect]:
@@ -97,11 +101,19 @@ class Gate:
         about = f"the elements of registrar 0x{message.target:08x}"
         return [Notify(Acted(Act.CLAIMED, str(standing), place, about, f"as registrar 0x{message.sender:08x}"))]
 
-    def judged_anew(self, access: Access) -> list[Association]:
-        """Who may be what is this now; whose associations end."""
+    def judged_anew(self, access: Access) -> list[tuple[Association, list[Effect]]]:
+        """Who may be what is this now; whose associations end, and how: who was a registrar hears why."""
         self.access = access
         self._there = {each: (access.standing(was.credentials), place) for each, (was, place) in self._there.items()}
-        return [each for each, (standing, _) in self._there.items() if authority.enters(standing).ruling in _STOPPED]
+        cut = [each for each, (standing, _) in self._there.items() if authority.enters(standing).ruling in _STOPPED]
+        return [(each, [self._refusal(each), Abort(each)]) for each in cut]
+
+    def _turn_away(self, association: Association) -> list[Effect]:
+        """It hears why: a registrar that is none any more must not take us for dead, and claim what is ours."""
+        return [self._refusal(association), Close(association)]
+
+    def _refusal(self, association: Association) -> Effect:
+        return Send(association, enrp.Error(self._server, 0, (ErrorCause(CauseCode.REJECTED_FOR_SECURITY),)))
 
     @staticmethod
     def _told(standing: Standing, place: TransportAddress | None, rule: Rule) -> Effect:

@@ -146,8 +146,8 @@ class Registrar:
         effects = self._follow([self.handlespace.deregister(element, why) for element in gone], now)
         for client in self._clients.judged_anew():
             effects += [Abort(client.association), *self.association_lost(client.association, now)]
-        for association in self._gate.judged_anew(access):
-            effects += [Abort(association), *self.enrp.association_lost(association, now)]
+        for association, cut in self._gate.judged_anew(access):
+            effects += [*cut, *self.enrp.association_lost(association, now)]
         return [*effects, Notify(bare.refusal)] if bare else effects
 
     def announce(

@@ -7,10 +7,11 @@ from typing import Any
 from rserpool.core import Abort, CauseCode, Close
 from rserpool.core.access import State
 from rserpool.core.identity import Identity
-from rserpool.core.peering.events import TakenOver
+from rserpool.core.peering.events import PeerError, TakenOver
 from rserpool.core.registrar.events import ElementRemoved, NotYetRequired
 from rserpool.core.trail import Act, Acted
 from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.causes import ErrorCause
 from tests.conformance import rfc
 from tests.core.peering.secured import MAIL, OWN, POOL, REGISTRARS, WEB, SecuredTestCase, access, owned_by
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, R, element, place
@@ -76,7 +77,35 @@ class RevocationTests(SecuredTestCase):
         effects = self.stage.all_of(Q, enrp.InitTakeoverAck(Q, SERVER, P))
         self.assertEqual([TakenOver(P, SERVER, 1)], self.stage.notified(effects, TakenOver))
         self.assertEqual(("psk:web", SERVER), self.owner())
-        self.assertIn(Abort("again"), self.up("again", (REGISTRARS[P],), number=P))
+        self.assertIn(Close("again"), self.up("again", (REGISTRARS[P],), number=P))
+
+    def test_ours(self) -> None:
+        """Others take us for no registrar any more: they live, and what is theirs stays theirs, until they know us."""
+        error = enrp.Error(P, 0, (ErrorCause(CauseCode.REJECTED_FOR_SECURITY),))
+        effects = self.stage.all_of(P, error)
+        self.assertEqual(
+            [(P, error.causes)], [(each.peer, each.causes) for each in self.stage.notified(effects, PeerError)]
+        )
+        self.stage.lose(P)
+        effects = self.stage.note(self.stage.enrp.connect_failed(place(P), self.stage.now))
+        effects += self.stage.silence(120.0, Q)
+        self.assertEqual([], self.stage.to(Q, effects, enrp.InitTakeover))
+        self.assertEqual(("psk:web", P), self.owner())
+        self.stage.meet(P)
+        self.stage.hear(P, enrp.HandleTableResponse(P, SERVER, ()))
+        self.stage.update(P, POOL, owned_by(WEB, P))
+        self.stage.lose(P)
+        effects = self.stage.note(self.stage.enrp.connect_failed(place(P), self.stage.now))
+        self.assertEqual([P], [each.target for each in self.stage.to(Q, effects, enrp.InitTakeover)])
+
+    def test_who_is_nobody_cannot_say_so(self) -> None:
+        """In a plain scope: only from where the peer is."""
+        self.stage = PeeringStage().ready(P, Q)
+        self.stage.enrp.association_up("stranger", place(R), self.stage.now)
+        self.says("stranger", enrp.Error(P, 0, (ErrorCause(CauseCode.REJECTED_FOR_SECURITY),)))
+        self.stage.lose(P)
+        effects = self.stage.note(self.stage.enrp.connect_failed(place(P), self.stage.now))
+        self.assertEqual([P], [each.target for each in self.stage.to(Q, effects, enrp.InitTakeover)])
 
     def test_our_own_key(self) -> None:
         """Who proved to have the old one proves to have the new one."""
@@ -97,13 +126,12 @@ class RevocationTests(SecuredTestCase):
         self.assertEqual([P, Q, R], self.peers())
         self.assertIn(Abort(R), self.change(REGISTRARS[R]))
         self.assertEqual([], self.stage.lose(R))
-        effects = self.meet_over_our_own_key(REGISTRARS[R])
-        self.assertEqual(Abort(R), effects[0])
-        self.assertIn(Abort(R), self.stage.update(R, POOL, owned_by(WEB, R, 9)))
+        self.assertIn(Close(R), self.meet_over_our_own_key(REGISTRARS[R]))
+        self.assertEqual([], self.stage.update(R, POOL, owned_by(WEB, R, 9)))
         self.assertIsNone(self.owner(9))
 
     def test_that_says_it_is_an_element(self) -> None:
-        self.assertEqual(Abort(R), self.meet_over_our_own_key(WEB)[0])
+        self.assertIn(Close(R), self.meet_over_our_own_key(WEB))
 
     def test_that_does_not_say_who_it_is(self) -> None:
         self.meet_over_our_own_key(None)

@@ -52,7 +52,9 @@ class StrangerTests(SecuredTestCase):
         """And a user's certificate, and nobody in particular: they are cut off before they say anything."""
         for credentials in ((WEB,), (Identity("dns", "reg1111"),), ()):
             effects = self.up("element", credentials)
-            self.assertEqual(([Abort("element")], 2), (effects[:1], len(effects)))
+            (error,) = self.stage.to("element", effects)
+            self.assertEqual([CauseCode.REJECTED_FOR_SECURITY], [cause.code for cause in error.causes])
+            self.assertEqual((Close("element"), 3), (effects[1], len(effects)))
             for message in MESSAGES:
                 self.assertEqual([], [each for each in self.says("element", message) if isinstance(each, Send)])
         self.assertEqual((("psk:web", P), [P, Q]), (self.owner(), self.peers()))
@@ -61,9 +63,10 @@ class StrangerTests(SecuredTestCase):
     def test_we_dial_nobody_in_the_clear(self) -> None:
         """Whoever answers there counts as not reached: it is tried again."""
         stage = PeeringStage(R, access=access())
-        for credentials in (None, (WEB,)):
+        for credentials, end in ((None, Abort("clear")), ((WEB,), Close("clear"))):
             effects = stage.enrp.association_up("clear", place(R), stage.now, True, credentials)
-            self.assertEqual((Abort("clear"), []), (effects[0], [each for each in effects if isinstance(each, Send)]))
+            self.assertIn(end, effects)
+            self.assertEqual([], stage.to("clear", effects, enrp.Presence))
             self.assertEqual([place(R)], stage.calls(stage.pass_time(5.0)))
 
     def test_an_operator_looks_on(self) -> None:
@@ -71,7 +74,7 @@ class StrangerTests(SecuredTestCase):
         (table,) = self.stage.to("desk", self.says("desk", enrp.HandleTableRequest(0, 0)), enrp.HandleTableResponse)
         self.assertEqual([7], [each.identifier for entry in table.entries for each in entry.elements])
         self.says("desk", enrp.HandleUpdate(0, 0, 1, POOL, owned_by(WEB, P)))
-        self.assertIn(Abort("desk"), self.says("desk", enrp.TakeoverServer(R, 0, P)))
+        self.assertIn(Close("desk"), self.says("desk", enrp.TakeoverServer(R, 0, P)))
         self.assertEqual((("psk:web", P), [P, Q]), (self.owner(), self.peers()))
 
     def test_a_registrar_in_anothers_name(self) -> None:
