@@ -316,7 +316,7 @@ def takes_over(
 
 
 def claimable(refuses: bool) -> Rule:
-    """Whether we may claim the elements of a registrar that is silent, or (C{refuses}) lives and does not believe us."""
+    """Whether we claim the elements of a registrar that is silent, or (C{refuses}) lives and does not believe us."""
     return RULES[What.CLAIM][Who.OF_A_REFUSING if refuses else Who.OF_A_SILENT]
 
 
