@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo test lab field check lint types layers docs bench imports clean
+.PHONY: help demo test lab field mutants check lint types layers docs bench imports clean
 
 help:
 	@echo "make demo    a pool that survives: three registrars, five web servers, two users, and their faults"
 	@echo "make test    every test, and branch coverage (TESTS=tests.core.wire for some)"
 	@echo "make lab     tests with the kernel's SCTP, several hosts and rsplib, in a guest (TESTS=tests.lab.test_networks for some)"
 	@echo "make field   servers and clients of other people, from the package index, in pools (TESTS=tests.field.test_http for some)"
+	@echo "make mutants breaks the core, to see whether its tests notice (ARGS='--minutes 5 rserpool/core/user' for some)"
 	@echo "make check   lint, types, layers, docs"
 	@echo "make bench   speed and size, as a table and as JSON"
 	@echo "make imports how long each public package takes to import, and what it loads"
@@ -28,6 +29,9 @@ lab: $(VENV)/.installed-lab
 field: $(VENV)/.installed-field
 	@$(BIN)/python -m tests.field.rows
 	@$(BIN)/python tests/run.py --no-coverage $(or $(TESTS),tests.field)
+
+mutants: $(VENV)/.installed-mutants
+	@nice $(BIN)/python -m tests.mutants $(ARGS)
 
 check: lint types layers docs
 
@@ -54,7 +58,7 @@ imports: $(VENV)/.installed-test
 # One stamp for each set of packages. Those of the tests are part of the larger ones.
 $(VENV)/.installed-%: setup.cfg pyproject.toml .ci/bootstrap
 	@PYTHON="$(PYTHON)" .ci/bootstrap "$(VENV)" $*
-	@touch $@ $(if $(filter dev lab field,$*),$(VENV)/.installed-run $(VENV)/.installed-test)
+	@touch $@ $(if $(filter dev lab field mutants,$*),$(VENV)/.installed-run $(VENV)/.installed-test)
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info docs/_build _trial_temp* .coverage* .mypy_cache .ruff_cache \

@@ -21,6 +21,7 @@ from rserpool.core.handlespace.changes import Added, Removed, Renewed, Why
 from rserpool.core.handlespace.deadlines import ElementDeadlines
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
+from rserpool.core.handlespace.limits import Limits
 from rserpool.core.policies import POLICIES, parse
 from rserpool.core.wire import parameters
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, OpaqueTransport, decode_pool_element
@@ -87,6 +88,16 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(list(space.owned_by(PEER)), [element])
 
     @rfc("5356", "5.2.2", "MUST be set to 0")
+    def test_a_large_element_registers_again(self) -> None:
+        """As it is, or larger, as long as there is room for all."""
+        space = Handlespace(Random(1), Limits(bytes=6_000))
+        for length in (2_000, 2_000, 3_000):
+            policy = parameters.PolicyParameter(1, bytes(length))
+            space.register(b"pool", replace(parameter(1), policy=policy))
+        with self.assertRaises(Rejected):
+            space.register(b"pool", replace(parameter(1), policy=parameters.PolicyParameter(1, bytes(6_000))))
+        self.assertEqual(len(space.pools[b"pool"].elements[1].parameter().policy.data), 3_000)
+
     def test_registering_again_resets_degradation(self) -> None:
         space = Handlespace(Random(1))
         lud = parse("least-used-degradation").policy

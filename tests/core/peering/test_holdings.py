@@ -45,6 +45,15 @@ class HoldingTests(SynchronousTestCase):
         scope.hear(Q, enrp.HandleTableResponse(Q, SERVER))
         self.assertEqual(scope.elements(POOL), {})
 
+    def test_of_a_mentor_no_more_than_there_is_room_for(self) -> None:
+        """What of its table was not taken is not ours either."""
+        scope = PeeringStage(P, limits=Limits(elements=10))
+        scope.meet(P, True)
+        scope.hear(P, enrp.ListResponse(P, SERVER))
+        table = tuple(owned(home, 10 * home + number) for home in (P, Q) for number in range(6))
+        scope.hear(P, enrp.HandleTableResponse(P, SERVER, (enrp.PoolEntry(POOL, table),)))
+        self.assertEqual(len(scope.elements(POOL)), 9)
+
     def test_room_is_left_for_ours(self) -> None:
         """In number of pools and elements, and in bytes."""
         large = replace(owned(P, 1), policy=PolicyParameter(1, bytes(1000)))
@@ -56,7 +65,9 @@ class HoldingTests(SynchronousTestCase):
             scope = self.stage(**limits)
             for number in range(200):
                 scope.update(P, b"%d" % number, parameter)
-            self.assertIn(len(scope.registrar.handlespace), range(85, 100))
+            # A tenth, to the element; of bytes, as they come.
+            room = range(85, 100) if "bytes" in limits else range(90, 91)
+            self.assertIn(len(scope.registrar.handlespace), room)
             scope.up("element")
             [answer] = scope.register("element", POOL, element(1))
             self.assertFalse(answer.rejected)
@@ -93,3 +104,11 @@ class HoldingTests(SynchronousTestCase):
         self.assertEqual(
             len([each for each in scope.presence(P, 0x1234) if isinstance(each, enrp.HandleTableRequest)]), 1
         )
+
+    def test_what_there_is_room_for_is_asked_for_at_once(self) -> None:
+        """However often its checksum differs: all that it has was taken each time."""
+        scope = self.stage()
+        for number in range(1, 20):
+            asked = [each for each in scope.presence(P, 0x1234) if isinstance(each, enrp.HandleTableRequest)]
+            self.assertEqual(len(asked), 1)
+            scope.hear(P, enrp.HandleTableResponse(P, SERVER, (enrp.PoolEntry(POOL, (owned(P, number),)),)))

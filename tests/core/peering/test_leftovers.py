@@ -10,7 +10,7 @@ from rserpool.core import SctpTransport
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.conformance import rfc
-from tests.core.peering.stage import SERVER, P, PeeringStage, Q, element, owned
+from tests.core.peering.stage import SERVER, P, PeeringStage, Q, element, owned, place
 
 POOL = b"pool"
 
@@ -74,3 +74,11 @@ class LeftoverTests(SynchronousTestCase):
         self.assertEqual(len(scope.registrar.handlespace), 0)
         self.assertEqual(len(scope.peering.peers), 0)
         self.assertEqual(len(scope.registrar._timers), fresh)
+
+    def test_where_a_lost_association_led(self) -> None:
+        """The same name may be another association's later: that is a new one, and leads elsewhere."""
+        scope = PeeringStage().ready(P)
+        scope.lose(P)
+        self.assertIsNone(scope.peering.peers.address_of(P))
+        presences = scope.to(P, scope.note(scope.enrp.association_up(P, place(Q), scope.now)), enrp.Presence)
+        self.assertEqual([presence.reply_required for presence in presences], [True])

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import TransportAddress
 from rserpool.core.addresses import ENRP_PORT
 from rserpool.core.authority import MOST_OF_A_MACHINE
-from rserpool.core.peering.table import MOST_LOOKING, MOST_SESSIONS
+from rserpool.core.deadlines import Deadlines
+from rserpool.core.peering.table import MOST_LOOKING, MOST_SESSIONS, TableSessions
 from rserpool.core.wire import asap, enrp
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, owned
 from tests.work import calls
@@ -81,3 +82,21 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(begun, MOST_SESSIONS - MOST_LOOKING)
         self.scope.ready(Q)
         self.assertFalse(self.scope.hear(Q, enrp.HandleTableRequest(Q, SERVER))[0].rejected)
+
+
+class FairnessTests(SynchronousTestCase):
+    """As many downloads as may be are under way; somebody at another machine wants one more."""
+
+    def test_the_machine_with_the_most_makes_room(self) -> None:
+        """One that would have as many with it as that has now waits; one that would have fewer takes a place of it."""
+        scope = PeeringStage()
+        space = scope.registrar.handlespace
+        for identifier in range(1, 1001):
+            space.register(POOL, owned(P, identifier))
+        for few, admitted in ((30, True), (31, True), (32, False)):
+            tables = TableSessions(SERVER, space, Deadlines(), 10.0)
+            for number in range(MOST_SESSIONS):
+                tables.respond(number, P, False, 0.0, True, "few" if number < few else "many")
+            answer = enrp.decode(tables.respond("more", P, False, 0.0, True, "few")).message
+            assert isinstance(answer, enrp.HandleTableResponse)
+            self.assertEqual((few, answer.rejected), (few, not admitted))

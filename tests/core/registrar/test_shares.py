@@ -53,6 +53,12 @@ class ShareTests(SynchronousTestCase):
         self.assertLessEqual(used, RATE * 1.0001)
         self.assertGreater(used, RATE * 0.99)
 
+    def test_one_of_two_associations_leaves(self) -> None:
+        """The other one of its machine is still there, and has all of its part."""
+        shares = self.shares((("a", 1), 1), (("a", 2), 1_000))
+        shares.left(("a", 1))
+        self.assertAlmostEqual(shares.interval(("a", 2), 0.0), 1_000 / RATE)
+
     def test_who_leaves(self) -> None:
         shares = self.shares((("a", 1), 1_000), (("b", 2), 1_000))
         before = shares.interval(("a", 1), 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import (
@@ -11,6 +13,7 @@ from rserpool.core import (
 )
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar.events import ElementRemoved, SupervisionStretched
+from rserpool.core.registrar.shares import COST, SHARE
 from rserpool.core.wire import asap
 from tests.conformance import rfc
 from tests.core.registrar.stage import SERVER, RegistrarStage
@@ -254,3 +257,16 @@ class SupervisionTests(SynchronousTestCase):
         [event] = self.stage.notified(effects, SupervisionStretched)
         self.assertGreater(event.interval, 0.5)
         self.assertEqual(event.elements, 2001)
+
+    def test_how_far_it_is_stretched_is_said_when_it_changes(self):
+        """By more than a tenth."""
+        self.stage = RegistrarStage(profile=replace(DEFAULT, keep_alive_timeout=1000.0))
+        self.stage.up("a")
+        first = int(1.05 * DEFAULT.keep_alive_interval * SHARE / COST)
+        told = []
+        for number in (first, int(1.2 * first), int(1.25 * first), int(2.5 * first)):
+            for identifier in range(1 + self.stage.registrar.supervision.watched, 1 + number):
+                self.stage.registrar.receive("a", asap.Registration(POOL, element(identifier, life=-1)), self.stage.now)
+            effects = self.stage.pass_time(0.5)
+            told.append(len(self.stage.notified(effects, SupervisionStretched)))
+        self.assertEqual(told, [0, 1, 0, 1])
