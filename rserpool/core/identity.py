@@ -37,7 +37,9 @@ class Identity:
             object.__setattr__(self, "name", str(ipaddress.ip_address(self.name)))
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.name}"
+        # A certificate or a registrar may name what a terminal would obey.
+        name = self.name if self.name.isprintable() else self.name.encode("unicode_escape").decode("ascii")
+        return f"{self.kind}:{name}"
 
 
 Credentials: TypeAlias = tuple[Identity, ...] | None

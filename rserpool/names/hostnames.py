@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.core.errors import RSerPoolError
-from rserpool.core.handles import handle_of, handle_text
+from rserpool.core.handles import handle_of, handle_text, printable
 from rserpool.names.errors import name_errors
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.user.service import PoolUserService
@@ -114,7 +114,7 @@ class PoolHostnames:
         def failed(failure: Failure) -> None:
             # The interface has no place for a reason: a name without addresses is an unknown one.
             if failure.check(RSerPoolError):
-                self._log.warn("{name}: {error}", name=hostName, error=str(failure.value))
+                self._log.warn("{name}: {error}", name=printable(hostName), error=str(failure.value))
 
         asked.addCallbacks(found, failed)
         asked.addBoth(lambda _: resolutionReceiver.resolutionComplete())

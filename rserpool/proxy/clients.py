@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from rserpool.core.addresses import is_name
 from rserpool.core.admission import Admission
 from rserpool.core.errors import UnknownPool
+from rserpool.core.handles import printable
 from rserpool.core.user.places import describe
 from rserpool.node.counting import CountedLog
 from rserpool.proxy.relay import End
@@ -146,7 +147,10 @@ class Clients(Factory):
         if element is None:
             return
         self._lines.info(
-            "tried again", "{element} closed at once: {why}", element=describe(element), why=reason.getErrorMessage()
+            "tried again",
+            "{element} closed at once: {why}",
+            element=describe(element),
+            why=printable(reason.getErrorMessage()),
         )
         if not reason.check(ConnectionDone):
             self.endpoint.report(element)
@@ -154,7 +158,9 @@ class Clients(Factory):
     def failed(self, client: Client, failure: Failure) -> None:
         """No element serves a client."""
         self.counters.failed += 1
-        self._lines.warn("without an element", "{who}: {why}", who=client.name, why=failure.getErrorMessage())
+        self._lines.warn(
+            "without an element", "{who}: {why}", who=client.name, why=printable(failure.getErrorMessage())
+        )
 
 
 class Client:

@@ -23,6 +23,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from rserpool.core.handles import printable
 from rserpool.core.user.places import describe
 from rserpool.core.user.trying import GRACE, TIMEOUT, PassedOver
 from rserpool.user.service import PoolUserService
@@ -179,7 +180,7 @@ class _Way:
         """For the log; without the query, which may hold secrets."""
         element = None if self._web is None else self._web.element
         return {
-            "method": method.decode("ascii", "replace"),
-            "uri": uri.partition(b"?")[0].decode("ascii", "replace"),
+            "method": printable(method.decode("ascii", "replace")),
+            "uri": printable(uri.partition(b"?")[0].decode("ascii", "replace")),
             "element": "" if element is None else describe(element),
         }

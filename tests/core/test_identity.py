@@ -23,6 +23,11 @@ class IdentityTests(SynchronousTestCase):
         self.assertEqual(Identity("ip", "2001:DB8:0::1"), Identity("ip", "2001:db8::1"))
         self.assertNotEqual(Identity("psk", "Web"), Identity("psk", "web"))
 
+    def test_harmless(self) -> None:
+        """What a terminal would obey is escaped where a name is shown."""
+        text = str(Identity("psk", "\x1b[2Jx"))
+        self.assertEqual(text, r"psk:\x1b[2Jx")
+
     def test_no_identity(self) -> None:
         for text in ("", "web", "psk:", ":web", "tls:web", "ip:web", "psk:a\nb", "psk:" + "x" * (LONGEST + 1)):
             with self.assertRaisesRegex(ConfigurationError, "is no identity"):

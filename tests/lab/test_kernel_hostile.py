@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 from rserpool.core import TransportAddress
 from rserpool.sctp import open_stack
 from rserpool.sctp.base import MAX_MESSAGE
-from rserpool.sctp.kernel import options
+from rserpool.sctp.kernel import options, waiting
 from tests.sctp.harness import SctpHarness
 
 SCTP_MAXSEG = 13
@@ -101,6 +101,25 @@ class HostileTests(SctpHarness, TestCase):
         stuck.abort()
         await self.until(lambda: len(sending.lost) == 2 and bool(receiving.lost))
         self.assertEqual(0, server.associations)
+
+    async def test_many_read_nothing(self) -> None:
+        """Peers that read nothing get so many sockets of their own, not as many as they like: the one for which most
+        waits is given up, and who reads goes on."""
+        self.patch(waiting, "MOST_ALONE", 2)
+        server, sending = await self.open()
+        deaf = [RawPeer(self) for _ in range(4)]
+        stuck = [server.connect(each.address) for each in deaf]
+        client, receiving = await self.open()
+        client.connect(self.address(server))
+        await self.until(lambda: len(sending.up) == 5)
+        for association in stuck:
+            while not association.buffered:
+                association.send(bytes(60000))
+        await self.until(lambda: bool(sending.lost))
+        self.assertLessEqual(sum(bool(each.socket.alone) and each.established for each in server.present), 2)
+        [free] = [association for association in sending.up if association not in stuck]
+        free.send(b"going on")
+        await self.until(lambda: bool(receiving.received))
 
     async def test_process_ends(self) -> None:
         """A socket that is closed, as by the end of its process, aborts: its peer knows at once."""

@@ -63,7 +63,7 @@ ESTABLISHED = 4
 """The state of an association that is up; what follows is its shutdown (C{SCTP_ESTABLISHED})."""
 _SPP_HB_ENABLE = 1
 _SPP_HB_DEMAND = 4
-_MAX_INBOUND_STREAMS = 2048
+_MAX_INBOUND_STREAMS = 64
 _BUFFER = 4 * 1024 * 1024
 """Bytes asked for in SO_RCVBUF and SO_SNDBUF; all associations of a socket share them."""
 

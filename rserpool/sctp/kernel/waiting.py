@@ -18,6 +18,8 @@ from rserpool.sctp.log import LimitedLog
 
 PATIENCE = 0.5
 """An association that finds no room for so many seconds gets a socket of its own."""
+MOST_ALONE = 128
+"""So many associations of an endpoint have one; beyond that the one for which most waits is given up."""
 _AGAIN = 0.1
 _log = Logger()
 
@@ -72,6 +74,10 @@ class WaitingForRoom:
 
     def _peel_off(self, association: KernelAssociation) -> None:
         shared = association.socket
+        alone = [other for other in association.endpoint.present if other.socket.alone and other.established]
+        if len(alone) >= MOST_ALONE:
+            # File descriptors are for those who read.
+            max(alone, key=lambda other: other.buffered).give_up()
         try:
             association.move(shared.peel_off(association.identifier))
         except OSError as error:
