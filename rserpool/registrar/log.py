@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from twisted.logger import Logger
 
+from rserpool.core.errors import CauseCode
 from rserpool.core.handles import handle_text
 from rserpool.core.peering import events as peering
 from rserpool.core.registrar import events
@@ -116,6 +117,11 @@ class OperatorLog:
                 self._limited.info(
                     "{removed} elements removed that registrar 0x{peer:08x} does not have", removed=removed, peer=number
                 )
+            case peering.PeerError(peer=number, causes=causes) if any(each.code == _SECURITY for each in causes):
+                self._limited.warn(
+                    "registrar 0x{peer:08x} does not take us for a registrar (cause 0xa): is our key in its files?",
+                    peer=number,
+                )
             case peering.PeerError(peer=number, causes=causes):
                 self._limited.warn(
                     "registrar 0x{peer:08x} reports an error: {causes}", peer=number, causes=_causes(causes)
@@ -133,3 +139,6 @@ def _causes(causes: Iterable[ErrorCause]) -> str:
     causes = list(causes)
     more = f" and {len(causes) - MOST_CAUSES} more" if len(causes) > MOST_CAUSES else ""
     return ", ".join(f"cause 0x{cause.code:x}" for cause in causes[:MOST_CAUSES]) + more
+
+
+_SECURITY: Final = CauseCode.REJECTED_FOR_SECURITY

@@ -8,9 +8,11 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import TransportAddress
+from rserpool.core import CauseCode, TransportAddress
+from rserpool.core.peering.events import PeerError
 from rserpool.core.registrar.events import NotYetRequired
 from rserpool.core.trail import Act, Acted
+from rserpool.core.wire.causes import ErrorCause
 from rserpool.registrar.log import OperatorLog
 from rserpool.registrar.trail import MOST, MOST_KINDS, PERIOD, Trail
 
@@ -73,10 +75,12 @@ class TrailTests(SynchronousTestCase):
     def test_the_operator_log_keeps_it(self) -> None:
         operator = OperatorLog(self.clock, Logger(observer=self.events.append), 0x5E12)  # type: ignore[arg-type]
         operator.tell(Acted(Act.CHANGED, "psk:web", PLACE, "www 0x00000007"))
+        operator.tell(PeerError(0x1111, (ErrorCause(CauseCode.REJECTED_FOR_SECURITY),)))
         operator.tell(NotYetRequired(7, ((b"www", 7), (b"www", 8)), (0x1111,)))
         self.assertEqual(
             [
                 "audit: psk:web at 10.0.0.1:5000/9899 changed www 0x00000007",
+                "registrar 0x00001111 does not take us for a registrar (cause 0xa): is our key in its files?",
                 "TLS is not required yet: elements that nobody has proved to own: 7 (www 0x00000007, "
                 "www 0x00000008, ...); "
                 "registrars that speak in the clear: 0x00001111",
