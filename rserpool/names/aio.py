@@ -13,9 +13,10 @@ from weakref import ref
 
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.user.events import Resolved
-from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
+from rserpool.core.user.trying import TIMEOUT, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.blocking import resolver
+from rserpool.names.checking import check_name, why_not
 from rserpool.names.errors import name_errors
 from rserpool.names.over_tcp import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
@@ -91,10 +92,14 @@ class Pools:
 
         @param timeout: seconds until it gives up.
         @param attempt: seconds that one element may take to accept; T1 of the profile by default.
-        @param options: what C{asyncio.open_connection} takes (C{ssl}, C{server_hostname}, C{limit} ...).
+        @param options: what C{asyncio.open_connection} takes: C{limit}, or C{ssl} (an C{ssl.SSLContext}) and with it
+            C{server_hostname}, the name for which the certificate of each element must be. Who has another one is
+            passed over, and not reported.
+        @raise ValueError: if C{ssl} comes without C{server_hostname}.
         @raise PoolNameError: if there is nothing to try.
         @raise NothingAccepts: if nothing accepted in time.
         """
+        check_name(options.get("ssl"), options.get("server_hostname"))
         handle = handle_of(pool)
         hands = _Hands(self, self._source, handle, options)
         return await try_elements(trying(handle, self._source.profile, timeout, attempt, hands.now()), hands)
@@ -124,8 +129,7 @@ class _Hands:
         try:
             streams = await asyncio.wait_for(asyncio.open_connection(*where(element), **self._options), seconds)
         except OSError as error:
-            late = isinstance(error, TimeoutError) and not str(error)
-            raise NotAccepted(f"no answer within {seconds:g} s" if late else str(error)) from None
+            raise why_not(error, seconds) from None
         first, self._first = self._first, 0
         self._source.begin(self._pool, element, first).accepted(_closing(streams[1]))
         return streams

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from ssl import SSLContext
 from weakref import ref
 
 from rserpool.core.addresses import TransportAddress
@@ -17,9 +18,10 @@ from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.profiles import profile as profile_named
 from rserpool.core.user.events import Resolved
 from rserpool.core.user.places import serves_at
-from rserpool.core.user.trying import TIMEOUT, NotAccepted, try_elements
+from rserpool.core.user.trying import TIMEOUT, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.asking import Asker
+from rserpool.names.checking import check_name, why_not
 from rserpool.names.errors import name_errors
 from rserpool.names.over_tcp import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
@@ -84,18 +86,29 @@ class Resolver:
         return address_infos(handle_text(handle_of(pool)), elements, family=family, type=type, proto=proto, flags=flags)
 
     def create_connection(
-        self, pool: bytes | str, timeout: float = TIMEOUT, *, attempt: float | None = None
+        self,
+        pool: bytes | str,
+        timeout: float = TIMEOUT,
+        *,
+        attempt: float | None = None,
+        ssl: SSLContext | None = None,
+        server_hostname: str | None = None,
     ) -> socket.socket:
         """As C{socket.create_connection}: connect over TCP to an element; those that fail are reported, and the next
         one is tried.
 
         @param timeout: seconds until it gives up; the socket itself has no timeout.
-        @param attempt: seconds that one element may take to accept; T1 of the profile by default.
+        @param attempt: seconds that one element may take to accept, with TLS; T1 of the profile by default.
+        @param ssl: speak TLS by this context; what comes is an C{ssl.SSLSocket}.
+        @param server_hostname: with C{ssl}, the name for which the certificate of each element must be. Who has another
+            one is passed over, and not reported.
         @raise PoolNameError: if there is nothing to try.
         @raise NothingAccepts: if nothing accepted in time.
+        @raise ValueError: if one of C{ssl} and C{server_hostname} comes without the other.
         """
+        check_name(ssl, server_hostname)
         handle = handle_of(pool)
-        hands = _Hands(self, handle)
+        hands = _Hands(self, handle, ssl, server_hostname)
         search = trying(handle, self.asker.profile, timeout, attempt, hands.now())
         try:
             try_elements(search, hands).send(None)
@@ -122,9 +135,13 @@ class Resolver:
 class _Hands:
     """What a thread does for L{try_elements}; it blocks in all of it."""
 
-    def __init__(self, resolver: Resolver, pool: bytes) -> None:
+    def __init__(
+        self, resolver: Resolver, pool: bytes, context: SSLContext | None, server_hostname: str | None
+    ) -> None:
         self._resolver = resolver
         self._pool = pool
+        self._context = context
+        self._name = server_hostname
         self._first = 0
 
     def now(self) -> float:
@@ -139,8 +156,10 @@ class _Hands:
     async def attempt(self, element: PoolElementParameter, seconds: float) -> socket.socket:
         try:
             connection = socket.create_connection(where(element), seconds)
+            if self._context is not None:
+                connection = self._context.wrap_socket(connection, server_hostname=self._name)
         except OSError as error:
-            raise NotAccepted(str(error)) from None
+            raise why_not(error, seconds) from None
         connection.settimeout(None)
         first, self._first = self._first, 0
         self._resolver.asker.begin(self._pool, element, first).accepted(_closed(connection))
@@ -206,6 +225,9 @@ def create_connection(
     profile: str = "default",
     security: str | None = None,
     attempt: float | None = None,
+    ssl: SSLContext | None = None,
+    server_hostname: str | None = None,
 ) -> socket.socket:
     """L{Resolver.create_connection} of the one resolver for these registrars and timers."""
-    return resolver(registrars, profile, security).create_connection(pool, timeout, attempt=attempt)
+    asked = resolver(registrars, profile, security)
+    return asked.create_connection(pool, timeout, attempt=attempt, ssl=ssl, server_hostname=server_hostname)

@@ -62,13 +62,10 @@ def spoken_with(
     if tls is None:
         return lambda endpoint: endpoint
     # It loads OpenSSL.
-    from rserpool.user.tls import TlsEndpoint, checks
+    from rserpool.user.tls import TlsEndpoint, checks_of
 
-    def anchors() -> bytes | None:
-        return tls_ca if tls_ca is not None or user.secured is None else user.secured.current.server_ca
-
-    checks(tls, anchors())
-    return lambda endpoint: TlsEndpoint(checks(tls, anchors()), endpoint, tls, user.reactor)
+    checks_of(user, tls, tls_ca)
+    return lambda endpoint: TlsEndpoint(checks_of(user, tls, tls_ca), endpoint, tls, user.reactor)
 
 
 def in_time(reactor: Any, connecting: Deferred[T], seconds: float) -> Deferred[T]:

@@ -29,6 +29,7 @@ from zope.interface import implementer
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.user.trying import PassedOver
+from rserpool.user.service import PoolUserService
 
 
 @lru_cache(maxsize=64)
@@ -49,6 +50,16 @@ def checks(name: str, anchors: bytes | None = None) -> IOpenSSLClientConnectionC
     except ValueError as error:
         raise ConfigurationError(f"{name!r} is no name of a certificate: {error}") from None
     raise ConfigurationError("'' is no name of a certificate")
+
+
+def checks_of(user: PoolUserService, name: str, anchors: bytes | None = None) -> IOpenSSLClientConnectionCreator:
+    """The same for a user, whose C{server-ca} counts where nothing else is said: as it is now.
+
+    @raise ConfigurationError: as L{checks} does.
+    """
+    if anchors is None and user.secured is not None:
+        anchors = user.secured.current.server_ca
+    return checks(name, anchors)
 
 
 def _believed(anchors: bytes) -> Any:

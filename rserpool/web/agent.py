@@ -9,7 +9,6 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred
 from twisted.internet.error import ConnectError, ConnectionClosed, ConnectionDone
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import (
@@ -79,7 +78,7 @@ class PoolAgent:
         attempts: int = ATTEMPTS,
         longest_kept: int = LONGEST_KEPT,
         read_ahead: int = READ_AHEAD,
-        tls: Callable[[str], IOpenSSLClientConnectionCreator] = optionsForClientTLS,
+        tls: Callable[[str], IOpenSSLClientConnectionCreator] | None = None,
         timeout: float = TIMEOUT,
         attempt: float | None = None,
         items: int | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -12,7 +13,6 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamClientEndpoint,
 )
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.web.client import URI
 from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory
@@ -24,7 +24,7 @@ from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
-from rserpool.user.tls import TlsEndpoint
+from rserpool.user.tls import TlsEndpoint, checks_of
 from rserpool.web.hosts import PoolHosts, WebPool
 
 PORTS = {b"http": 80, b"https": 443}
@@ -41,7 +41,7 @@ class PoolEndpointFactory:
     @param user: a L{PoolUserService<rserpool.user.service.PoolUserService>}.
     @param hosts: which host stands for which pool, and which names the certificates bear.
     @param tls: called with such a name, makes what checks it: C{optionsForClientTLS}, perhaps with a C{trustRoot} of
-        one's own. By default the trust roots of the platform.
+        one's own. By default the C{server-ca} of what secures the user, or else the trust roots of the platform.
     @param timeout: seconds until a connect gives up.
     @param attempt: seconds that one element may take to accept, with TLS; T1 of the profile by default.
     @param items: how many elements to ask the registrar for; None for all.
@@ -53,7 +53,7 @@ class PoolEndpointFactory:
         user: PoolUserService,
         hosts: PoolHosts | None = None,
         *,
-        tls: Callable[[str], IOpenSSLClientConnectionCreator] = optionsForClientTLS,
+        tls: Callable[[str], IOpenSSLClientConnectionCreator] | None = None,
         timeout: float = TIMEOUT,
         attempt: float | None = None,
         items: int | None = None,
@@ -61,7 +61,7 @@ class PoolEndpointFactory:
     ) -> None:
         self.user = user
         self.hosts = hosts or PoolHosts()
-        self._tls = tls
+        self._tls = tls or partial(checks_of, user)
         self._options: dict[str, Any] = {"timeout": timeout, "attempt": attempt, "items": items, "grace": grace}
         self._endpoints: dict[bytes, PoolClientEndpoint] = {}
 

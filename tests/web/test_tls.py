@@ -10,6 +10,8 @@ from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.task import deferLater
 
 from rserpool.core import ConfigurationError, NoElement
+from rserpool.security.following import Secured
+from rserpool.security.settings import Security
 from rserpool.web import PoolAgent, PoolConnections, PoolHosts
 from tests.web.certificates import Authority
 from tests.web.world import AgentCase
@@ -120,3 +122,12 @@ class TlsTests(AgentCase):
         agent = self.new_agent(PoolHosts(certificate="shop.example"), tls=self.tls, attempt=0.05, timeout=0.3)
         error = await self.fails(self.get("https://pool/", agent=agent), NoElement)
         self.assertIn("no answer within 0.0", str(error))
+
+    async def test_scope(self) -> None:
+        """Where nothing is said, who issues the certificates of the scope's registrars is believed."""
+        await self.element(certificate=self.authority.server("shop.example"))
+        agent = self.new_agent(PoolHosts(certificates={"pool": "shop.example"}))
+        error = await self.fails(self.get("https://pool/", agent=agent), NoElement)
+        self.assertIn("certificate verify failed", str(error))
+        self.user.secured = Secured(Security(server_ca=self.authority.pem))
+        self.assertEqual(1, await self.get("https://pool/", agent=agent))
