@@ -59,6 +59,8 @@ class NodeChannel(NamingChannel, SctpHandler):
         self.clear: ISctpEndpoint | None = None
         self.guests = Guests(node.reactor, "associations", MOST, MOST)
         self._mute: set[ISctpAssociation] = set()
+        # Of whom not all addresses are proved.
+        self._fewer: set[ISctpAssociation] = set()
         # Where the peers are that were named to us by people.
         self._configured: frozenset[tuple[str, int]] = frozenset()
         self._in_the_clear: Callable[[TransportAddress], bool] = lambda peer: False
@@ -187,8 +189,11 @@ class NodeChannel(NamingChannel, SctpHandler):
                 return
             self.guests.comes(association, host)
             self._mute.add(association)
-        if self.up(association) and association.outbound and association.established:
-            if set(association.peer_addresses) != set(association.peer.hosts):
+        if self.up(association) and association.established:
+            if association.unconfirmed_addresses:
+                self._fewer.add(association)
+                self.moved(association, _proved(association))
+            elif association.outbound and set(association.peer_addresses) != set(association.peer.hosts):
                 self.moved(association, association.peer_addresses)
 
     def messageReceived(
@@ -211,10 +216,16 @@ class NodeChannel(NamingChannel, SctpHandler):
 
     def addressChanged(self, association: ISctpAssociation, host: str, reachable: bool) -> None:
         self._node.paths.changed(association, host, reachable)
+        if reachable and association in self._fewer:
+            self._moved(association)
 
     def peerAddressesChanged(self, association: ISctpAssociation) -> None:
         self._node.paths.moved(association)
-        self.moved(association, association.peer_addresses)
+        self._moved(association)
+
+    def _moved(self, association: ISctpAssociation) -> None:
+        (self._fewer.add if association.unconfirmed_addresses else self._fewer.discard)(association)
+        self.moved(association, _proved(association))
 
     def associationPaused(self, association: ISctpAssociation) -> None:
         self.paused(association)
@@ -229,9 +240,16 @@ class NodeChannel(NamingChannel, SctpHandler):
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
         self._node.paths.forget(association)
         self._mute.discard(association)
+        self._fewer.discard(association)
         self.guests.goes(association)
         # What it sent before counts, unless it was us who had enough of it.
         self._node.turns.lost(association, self.lost, not reason.check(ConnectionAborted))
+
+
+def _proved(association: ISctpAssociation) -> tuple[str, ...]:
+    """The addresses of a peer that are surely its own: that to which we spoke first is."""
+    hosts = association.peer_addresses
+    return tuple(host for host in hosts if host not in association.unconfirmed_addresses) or hosts[:1]
 
 
 class Node(Driver):

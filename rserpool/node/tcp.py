@@ -37,6 +37,7 @@ class AsapTcpProtocol(Protocol):
     """
 
     transport: Any
+    unconfirmed_addresses: tuple[str, ...] = ()
     credentials: Credentials = None
     # The connections of a port have one that is limited.
     log: Logger | LimitedLog = Logger()

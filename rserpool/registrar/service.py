@@ -136,6 +136,7 @@ class RegistrarService(Service):
             keep_alives=keep_alives,
             round_trip=attrgetter("smoothed_round_trip"),
             encapsulated=attrgetter("encapsulated"),
+            unconfirmed=attrgetter("unconfirmed_addresses"),
         )
         self._begin()
         self._life = Lifetime("the registrar", self._begin)

@@ -21,6 +21,7 @@ class BufferedAssociation:
     """The queue of an association; see L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}."""
 
     encapsulated = True
+    unconfirmed_addresses: tuple[str, ...] = ()
 
     __slots__ = (
         "_closing", "_ended", "_lost", "_paused", "_queue", "buffered", "credentials", "endpoint", "established",

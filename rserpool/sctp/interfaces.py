@@ -96,6 +96,9 @@ class ISctpAssociation(Interface):
     )
     encapsulated = Attribute("C{bool}: whether it is encapsulated in UDP (RFC 6951).")
     peer_addresses = Attribute("C{tuple} of C{str}: the IP addresses of the peer that belong to the association.")
+    unconfirmed_addresses = Attribute(
+        "C{tuple} of C{str}: those of them that the peer names and has not proved yet to have (RFC 9260 section 5.4)."
+    )
     local_addresses = Attribute("C{tuple} of C{str}: our IP addresses that belong to it.")
     outbound = Attribute("C{bool}: whether our C{connect} opened it.")
     credentials = Attribute(

@@ -31,6 +31,20 @@ class PathTests(MultihomedCase):
             self.assertEqual(set(other.addresses), set(end.peer_addresses))
         self.assertEqual(set(self.there.addresses), set(accepted.peer.hosts))
 
+    async def test_an_address_that_is_not_proved(self) -> None:
+        """Who comes names an address that it cannot be reached at: that is told, until it can."""
+        server, accepting = await self.at(self.here)
+        client, connecting = await self.at(self.there)
+        self.networks.cut(1, self.there)
+        client.connect(TransportAddress(self.here.addresses[:1], server.port))
+        await self.until(lambda: bool(connecting.up and accepting.up))
+        accepted = accepting.up[0]
+        self.assertEqual(set(self.there.addresses), set(accepted.peer_addresses))
+        self.assertEqual((self.there.addresses[1],), accepted.unconfirmed_addresses)
+        self.networks.mend(1, self.there)
+        await self.until(lambda: not accepted.unconfirmed_addresses)
+        self.assertEqual(([], []), (connecting.lost, accepting.lost))
+
     async def test_both_families(self) -> None:
         """An association has IPv4 and IPv6 addresses, and goes on over one family when the other's network fails."""
         ours = (self.here.addresses[0], self.here.addresses6[1])

@@ -155,9 +155,9 @@ class PeerList:
         return new
 
     def moved(self, association: Association, hosts: tuple[str, ...], now: float) -> list[Effect]:
-        """A peer that was dialled by its name is at these IP addresses."""
+        """A peer that was dialled by its name is at these IP addresses, or these of its addresses are proved."""
         where = self._associations.get(association)
-        if where is not None and is_name(where.hosts[0]):
+        if where is not None and (is_name(where.hosts[0]) or hosts[0] in where.hosts):
             self._associations[association] = replace(where, hosts=hosts)
         return []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rserpool.core import authority
-from rserpool.core.effects import Effect, Notify, Send
+from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.errors import CauseCode, Rejected
 from rserpool.core.handlespace.changes import Insisted, Outcome
 from rserpool.core.handlespace.distances import Distances
@@ -13,6 +13,7 @@ from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.clients import Client, Clients
+from rserpool.core.registrar.confirming import Confirming
 from rserpool.core.registrar.contests import Contests
 from rserpool.core.registrar.events import AddressesRefused
 from rserpool.core.registrar.supervision import Supervision
@@ -52,6 +53,7 @@ class Home:
         clients: Clients,
         limits: Limits,
         distances: Distances,
+        confirming: Confirming,
     ) -> None:
         self._server = server
         self._handlespace = handlespace
@@ -59,7 +61,22 @@ class Home:
         self._clients = clients
         self._limits = limits
         self._distances = distances
+        self._confirming = confirming
         self._contests = Contests()
+
+    def wanted(self, client: Client, message: asap.Registration, now: float) -> list[Outcome]:
+        """3.1: a registration; it waits for addresses that nobody has proved yet."""
+        return [] if self._confirming.waits(client, message, now) else self.register(client, message, now)
+
+    def moved(self, client: Client, now: float) -> list[Outcome]:
+        """Addresses of a client were confirmed, or are others now."""
+        waiting = self._confirming.over(client.association)
+        return [outcome for message in waiting for outcome in self.wanted(client, message, now)]
+
+    def unproved(self, association: Association, now: float) -> list[Outcome]:
+        """L{CONFIRM<rserpool.core.registrar.confirming.CONFIRM>} is due: what is not confirmed by now is not theirs."""
+        client, waiting = self._clients.get(association), self._confirming.over(association, late=True)
+        return [] if client is None else [o for message in waiting for o in self.register(client, message, now)]
 
     def register(self, client: Client, message: asap.Registration, now: float, vacant: bool = False) -> list[Outcome]:
         """3.1: grant, refuse or keep waiting.
@@ -136,6 +153,7 @@ class Home:
     def client_lost(self, client: Client) -> None:
         """A client that may be waiting is gone."""
         self._contests.lost(client)
+        self._confirming.over(client.association, late=True)
 
     def _grant(
         self,

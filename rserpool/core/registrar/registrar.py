@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Final
 
 from rserpool.core import authority
@@ -23,6 +23,7 @@ from rserpool.core.registrar.announcing import ANNOUNCE, Announcing
 from rserpool.core.registrar.answers import UPDATE, Answers
 from rserpool.core.registrar.bare import InTheClear, in_the_clear
 from rserpool.core.registrar.clients import Client, Clients
+from rserpool.core.registrar.confirming import CONFIRM, Confirming
 from rserpool.core.registrar.consequences import REST, Consequences
 from rserpool.core.registrar.enrp import EnrpSide
 from rserpool.core.registrar.events import ErrorReported
@@ -49,6 +50,7 @@ class Registrar:
     @param round_trip: C{round_trip(association)} tells how far away a peer is (seconds there and back; None if that is
         not known), for the policies that count with distances.
     @param encapsulated: whether an association is encapsulated in UDP: our UDP port is told over no other.
+    @param unconfirmed: C{unconfirmed(association)}: the addresses of a peer that may be anybody's as yet.
     @ivar identifier: its ENRP server identifier (non-zero, 32 bits).
     @ivar limits: what it accepts.
     @ivar enrp: its side towards other registrars.
@@ -66,6 +68,7 @@ class Registrar:
         access: Access = PLAIN,
         round_trip: Callable[[Association], float | None] = lambda association: None,
         encapsulated: Callable[[Association], bool] = lambda association: True,
+        unconfirmed: Callable[[Association], Collection[str]] = lambda association: (),
     ) -> None:
         self.limits = limits = limits or Limits()
         distances = Distances(round_trip)
@@ -76,7 +79,8 @@ class Registrar:
         supervised = identifier, self.handlespace, self._clients, self._timers
         self.supervision = Supervision(*supervised, profile=profile, random=random, keep_alives=keep_alives)
         self.answers = Answers(self.handlespace, self._clients, limits, self._timers)
-        self._home = Home(identifier, self.handlespace, self.supervision, self._clients, limits, distances)
+        confirming = Confirming(unconfirmed, self._timers, profile)
+        self._home = Home(identifier, self.handlespace, self.supervision, self._clients, limits, distances, confirming)
         self._announcing = Announcing(identifier, profile, self._timers)
         self.peering = Peering(
             identifier,
@@ -108,6 +112,7 @@ class Registrar:
             UPDATE: self.answers.update,
             ANNOUNCE: self._announcing.announce,
             REST: consequences.rest,
+            CONFIRM: self._home.unproved,
             **self.peering.due,
         }
 
@@ -171,7 +176,8 @@ class Registrar:
     def addresses_changed(self, association: Association, hosts: tuple[str, ...], now: float) -> list[Effect]:
         """The IP addresses of an association are these: what is registered over it is checked against them."""
         self._clients.moved(association, hosts)
-        return []
+        client = self._clients.get(association)
+        return [] if client is None else self._follow(self._home.moved(client, now), now)
 
     def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
         """What a L{Connect<rserpool.core.effects.Connect>} asked for could not be opened."""
@@ -220,7 +226,7 @@ class Registrar:
             case asap.HandleResolution():
                 return self.answers.resolve(client, message, now)
             case asap.Registration():
-                return self._follow(self._home.register(client, message, now), now)
+                return self._follow(self._home.wanted(client, message, now), now)
             case asap.EndpointKeepAliveAck():
                 return self._follow(self._home.acknowledged(client, message, now), now)
             case asap.Deregistration():

@@ -54,6 +54,12 @@ class KernelAssociation(SocketAssociation[KernelSocket]):
         return self._peer_addresses
 
     @property
+    def unconfirmed_addresses(self) -> tuple[str, ...]:  # type: ignore[override]
+        if not self.established or len(self._peer_addresses) < 2:
+            return ()
+        return options.unconfirmed(self.socket.socket, self.identifier, self._peer_addresses, self.peer.port)
+
+    @property
     def local_addresses(self) -> tuple[str, ...]:
         # Few ask, and each association that is accepted would cost a call.
         if self._local_addresses is None:

@@ -38,6 +38,7 @@ _PEER_ADDR_PARAMS = 9
 _I_WANT_MAPPED_V4_ADDR = 12
 _STATUS = 14
 _GET_PEER_ADDR_INFO = 15
+_UNCONFIRMED = 3
 _DELAYED_SACK = 16
 _FRAGMENT_INTERLEAVE = 18
 _PARTIAL_DELIVERY_POINT = 19
@@ -187,6 +188,19 @@ def association_with(sock: socket.socket, hosts: tuple[str, ...], port: int) -> 
             continue
         return int(_PADDRINFO.unpack(answer)[0])
     return 0
+
+
+def unconfirmed(sock: socket.socket, association: int, hosts: tuple[str, ...], port: int) -> tuple[str, ...]:
+    """Those of a peer's addresses whose paths are not confirmed."""
+    return tuple(host for host in hosts if _state(sock, association, host, port) == _UNCONFIRMED)
+
+
+def _state(sock: socket.socket, association: int, host: str, port: int) -> int:
+    try:
+        answer = _get(sock, _GET_PEER_ADDR_INFO, _PADDRINFO.pack(association, pack(host, port), 0, 0, 0, 0, 0))
+    except OSError:
+        return _UNCONFIRMED
+    return int(_PADDRINFO.unpack(answer)[2])
 
 
 def peel_off(sock: socket.socket, association: int) -> socket.socket:

@@ -91,6 +91,10 @@ class TlsAssociation:
         return tuple(self.inner.peer_addresses)
 
     @property
+    def unconfirmed_addresses(self) -> tuple[str, ...]:
+        return tuple(self.inner.unconfirmed_addresses)
+
+    @property
     def local_addresses(self) -> tuple[str, ...]:
         return tuple(self.inner.local_addresses)
 

@@ -29,6 +29,7 @@ class Attempt:
     buffered = 0
     smoothed_round_trip: float | None = None
     local_addresses: tuple[str, ...] = ()
+    unconfirmed_addresses: tuple[str, ...] = ()
 
     def __init__(self, endpoint: Any, peer: TransportAddress) -> None:
         self.peer = peer
