@@ -175,6 +175,7 @@ class ElementProcess(Process):
         )
         self._listen()
         self.service.startService()
+        self._hear()
         if self._setup is not None:
             self._setup(self)
 

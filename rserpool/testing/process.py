@@ -10,13 +10,15 @@ from twisted.internet.task import Clock
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.profiles import Profile
-from rserpool.sctp.base import tell
+from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, tell
 from rserpool.sctp.memory import MemoryStack
 from rserpool.security.following import Secured
 from rserpool.testing.network import ScopeNetwork
 from rserpool.testing.reactor import HostReactor
 from rserpool.testing.trace import Entry, Trace
 
+TLS_RECORDS = range(0x14, 0x18)
+"""How records of TLS begin; messages of ASAP and ENRP do not."""
 LARGEST_EPOCH = 10_000.0
 """What a monotonic clock may show at the start, in seconds."""
 
@@ -174,13 +176,32 @@ class Process:
 
         node.notify = told
 
+    def _hear(self) -> None:
+        """Write down what comes over TLS, as it is within."""
+        for channel in self.node.channels.values():
+            if channel.tls is not None:
+                channel.received = self._hearing(channel, channel.received)
+
+    def _hearing(self, channel: Any, received: Any) -> Any:
+        def heard(association: Any, data: bytes) -> None:
+            self._write_down(association, data, channel.ppid)
+            received(association, data)
+
+        return heard
+
+    def _write_down(self, association: Any, data: bytes, ppid: int) -> None:
+        scope = self.scope
+        source = scope.network.names.get(association.peer.hosts[0], "?")
+        scope.trace.entries.append(Entry(scope.clock.rightNow, source, self.name, data, ppid))
+
     def _told(self, log: Any, report: Any, *arguments: Any) -> None:
         """Its SCTP has something to tell a handler."""
-        scope, reactor = self.scope, self.reactor
+        reactor = self.reactor
         if report.__name__ == "messageReceived":
             association, data, ppid, *_ = arguments
-            source = scope.network.names.get(association.peer.hosts[0], "?")
-            scope.trace.entries.append(Entry(scope.clock.rightNow, source, self.name, data, ppid))
+            within = ppid in (PPID_ASAP, PPID_ENRP) and data[0] in TLS_RECORDS and self.service.secured is not None
+            if not within:
+                self._write_down(association, data, ppid)
         if reactor.stalled:
             reactor.enter(tell, log, report, *arguments)
         else:

@@ -62,3 +62,4 @@ class RegistrarProcess(Process):
         self._listen()
         self.note(f"starts as 0x{self.identifier:x}")
         self.service.startService()
+        self._hear()

@@ -52,3 +52,4 @@ class UserProcess(Process):
         self.service = PoolUserService(self.reactor, stack=self.stack, random=self.random, **options)
         self.service.startService()
         self._listen()
+        self._hear()

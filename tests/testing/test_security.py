@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core.errors import NoRegistrar, Rejected
 from rserpool.core.identity import Identity
 from rserpool.core.registrar.events import ElementRemoved
+from rserpool.core.wire import asap, enrp
 from rserpool.testing import RegistrarProcess, Scope, UserProcess
 from tests.conformance import rfc
 
@@ -61,6 +62,15 @@ class SecureTests(SynchronousTestCase):
         self.assertEqual([Identity("psk", "e1")], self.owners(self.reg1))
         self.assertEqual([Identity("psk", "e1")], self.owners(self.reg2))
         self.assertEqual([element.identifier(POOL)], self.resolved(user))
+
+    def test_trace(self) -> None:
+        """The trace has what is said within TLS, and nothing of TLS itself."""
+        self.scope.element(POOL)
+        self.scope.settle()
+        (registration,) = self.scope.trace.messages(asap.RegistrationResponse, target="e1")[-1:]
+        self.assertEqual(POOL.encode(), registration.message.handle)
+        self.assertTrue(self.scope.trace.messages(enrp.HandleUpdate, source=registration.source))
+        self.assertNotIn("garbage", self.scope.trace.text())
 
     def test_ports(self) -> None:
         """What is served is served at the ports of TLS."""
