@@ -57,6 +57,10 @@ class Foreigner(Recorder):
         """Send this."""
         self._put(self.up[-1], self._session.seal(data))
 
+    def change_keys(self) -> None:
+        """Other keys from now on."""
+        self._put(self.up[-1], self._session.new_keys())
+
     def _step(self, association: Any, data: bytes) -> None:
         session = self._session
         try:
@@ -125,6 +129,20 @@ class GnuTlsContract(SctpHarness):
             session.offer_key(KEY.name, KEY.secret)
             foreigner, recorder = await self.meet(session, by_key(), True)
             await self.talk(foreigner, recorder, (Identity("psk", KEY.name),))
+
+    async def test_new_keys(self) -> None:
+        """It changes the keys of TLS 1.3 in between, and asks us to do the same: again and again."""
+        session = GnuTls(False, priority("1.3"))
+        session.offer_key(KEY.name, KEY.secret)
+        foreigner, recorder = await self.meet(session, by_key(), True)
+        await self.talk(foreigner, recorder, (Identity("psk", KEY.name),))
+        for count in range(2, 5):
+            foreigner.change_keys()
+            foreigner.say(QUESTION)
+            await self.until(lambda count=count: recorder.data == [QUESTION] * count)  # type: ignore[misc]
+            # The answer to the change travels before ours.
+            recorder.up[0].send(ANSWER, PPID_ASAP)
+            await self.until(lambda count=count: foreigner.opened == ANSWER * count)  # type: ignore[misc]
 
     async def test_server_by_key(self) -> None:
         """It is dialled, and knows our key."""

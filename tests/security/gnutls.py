@@ -123,6 +123,11 @@ class GnuTls:
         self._check(min(0, self._lib.gnutls_record_send(self._session, data, len(data))))
         return self.output()
 
+    def new_keys(self) -> bytes:
+        """From now on other keys, at both ends (KeyUpdate, RFC 8446 section 4.6.3)."""
+        self._check(self._lib.gnutls_session_key_update(self._session, 1))
+        return self.output()
+
     def open(self, data: bytes) -> bytes:
         """What records hold."""
         self._in += data
