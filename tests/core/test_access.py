@@ -81,6 +81,14 @@ class AccessTests(SynchronousTestCase):
         self.assertEqual(new, web.owner(b"www"))
         self.assertEqual((True, True, False), tuple(each in web.owned for each in (old, new, mail)))
 
+    def test_one_owner_or_two(self) -> None:
+        """Identities of one principal are one owner; what has no owner is anybody's; whom we do not know is itself."""
+        old, new, mail, unknown = identities("psk:old", "psk:new", "dns:mail.example", "psk:unknown")
+        alike = ((old, old), (old, new), (new, old), (unknown, unknown), (None, old), (old, None), (None, None))
+        self.assertEqual([True] * 7, [self.access.alike(*pair) for pair in alike])
+        others = ((old, mail), (mail, new), (old, unknown), (unknown, old))
+        self.assertEqual([False] * 4, [self.access.alike(*pair) for pair in others])
+
     def test_certificate_of_several_names(self) -> None:
         """All that was proved counts."""
         both = self.access.standing(identities("dns:host7", "dns:mail.example", "psk:old"))

@@ -47,6 +47,15 @@ class StrangerTests(SecuredTestCase):
         effects = [effect for _ in range(1000) for effect in self.says("clear", enrp.ListRequest(R, 0))]
         self.assertEqual(MOST_ANSWERS, len([each for each in effects if isinstance(each, Send)]))
 
+    def test_who_is_gone_is_forgotten(self) -> None:
+        """A token may be used again."""
+        for _ in range(2):
+            self.up("clear", None)
+            effects = [effect for _ in range(30) for effect in self.says("clear", enrp.ListRequest(R, 0))]
+            self.assertEqual(MOST_ANSWERS, len([each for each in effects if isinstance(each, Send)]))
+            self.stage.enrp.association_lost("clear", self.stage.now)
+            self.assertEqual([], self.says("clear", enrp.ListRequest(R, 0)))
+
     @rfc("5355", "2.5.3", "ENRP servers MUST perform mutual authentication")
     def test_an_elements_key(self) -> None:
         """And a user's certificate, and nobody in particular: they are cut off before they say anything."""
