@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import ConnectionAborted
@@ -150,16 +150,13 @@ class NodeChannel(NamingChannel, SctpHandler):
         endpoint: Any = self.tcp if peer.protocol == "tcp" else self.sctp
         if endpoint is None:
             raise RuntimeError(f"this node speaks no {peer.protocol.upper()}")
-        carrier: Carrier
         if self.tls is None:
-            carrier = endpoint.connect(peer)
-        elif self.clear is not None and self._in_the_clear(peer):
-            carrier = self.clear.connect(peer)
-        else:
-            named = self._named
-            configured = {(host, named.port) for host in named.hosts} <= self._configured
-            carrier = endpoint.connect(peer, self.tls.expected(named, configured))
-        return carrier
+            return cast(Carrier, endpoint.connect(peer))
+        if self.clear is not None and self._in_the_clear(peer):
+            return cast(Carrier, self.clear.connect(peer))
+        named = self._named
+        configured = {(host, named.port) for host in named.hosts} <= self._configured
+        return cast(Carrier, endpoint.connect(peer, self.tls.expected(named, configured)))
 
     def look_up(self, host: str, found: Callable[[list[str]], object]) -> None:
         # Only what can be dialled from here counts.

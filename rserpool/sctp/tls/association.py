@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IDelayedCall
@@ -17,7 +16,7 @@ from rserpool.core.identity import Credentials, Identity
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.tls.channel import Rule
-from rserpool.sctp.tls.place import GOODBYE, HandshakeFailed, Place
+from rserpool.sctp.tls.place import GOODBYE, Above, HandshakeFailed, Place
 from rserpool.security.engine import TlsConnection
 from rserpool.security.failure import TlsFailure
 from rserpool.security.hello import is_client_hello, random_of
@@ -28,23 +27,22 @@ _log = Logger()
 
 
 @implementer(ISctpAssociation)
-class TlsAssociation:
+class TlsAssociation(Above):
     """See L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}.
 
-    @ivar inner: the association beneath it.
     @ivar failure: why its handshake failed, or TLS ended.
     """
 
     __slots__ = (
         "_closing", "_expected", "_hello", "_lost", "_message_received", "_one", "_open", "_ppid", "_queue", "_queued",
         "_received", "_seal", "_timer", "_tls", "_told_paused", "_up", "_wrap", "credentials", "endpoint", "failure",
-        "framing", "inner", "outbound", "peer",
+        "framing", "outbound", "peer",
         "waiting",
     )  # fmt: skip
 
     def __init__(self, endpoint: Place, inner: ISctpAssociation, expected: Collection[Identity] | None) -> None:
         self.endpoint = endpoint
-        self.inner: Any = inner
+        super().__init__(inner)
         self.peer = inner.peer
         self.outbound = inner.outbound
         self.credentials: Credentials = None
@@ -83,22 +81,6 @@ class TlsAssociation:
         return int(self._queued + self.inner.buffered)
 
     @property
-    def encapsulated(self) -> bool:
-        return bool(self.inner.encapsulated)
-
-    @property
-    def peer_addresses(self) -> tuple[str, ...]:
-        return tuple(self.inner.peer_addresses)
-
-    @property
-    def unconfirmed_addresses(self) -> tuple[str, ...]:
-        return tuple(self.inner.unconfirmed_addresses)
-
-    @property
-    def local_addresses(self) -> tuple[str, ...]:
-        return tuple(self.inner.local_addresses)
-
-    @property
     def smoothed_round_trip(self) -> float | None:
         return self.inner.smoothed_round_trip if self._up else None
 
@@ -128,9 +110,6 @@ class TlsAssociation:
                 self.abort()
             elif self._queued > HIGH_WATER:
                 self.paused()
-
-    def probe(self) -> None:
-        self.inner.probe()
 
     def close(self) -> None:
         if not self._closing and not self._lost:

@@ -40,3 +40,34 @@ class Place(Protocol):
 
     def failed(self, association: Any, why: str) -> None:
         """TLS with this peer has failed."""
+
+
+class Above:
+    """What an association has from the one beneath it.
+
+    @ivar inner: the association beneath it.
+    """
+
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    @property
+    def encapsulated(self) -> bool:
+        return bool(self.inner.encapsulated)
+
+    @property
+    def peer_addresses(self) -> tuple[str, ...]:
+        return tuple(self.inner.peer_addresses)
+
+    @property
+    def unconfirmed_addresses(self) -> tuple[str, ...]:
+        return tuple(self.inner.unconfirmed_addresses)
+
+    @property
+    def local_addresses(self) -> tuple[str, ...]:
+        return tuple(self.inner.local_addresses)
+
+    def probe(self) -> None:
+        self.inner.probe()
