@@ -144,7 +144,6 @@ class RegistrarService(Service):
         self._operator = OperatorLog(reactor, self._log, identifier)
         self._tame_garbage, self._garbage = tame_garbage, Garbage(lambda: len(self.registrar.handlespace))
         self._collecting = LoopingCall(self._garbage.tick)
-        self._collecting.clock = reactor
 
     def _begin(self) -> None:
         """A registrar that knows nothing yet."""
@@ -226,6 +225,7 @@ class RegistrarService(Service):
             self._start_announcing(endpoint)
         if self._tame_garbage:
             self._garbage.start()
+            self._collecting.clock = self._reactor
             self._collecting.start(COLLECT, now=False)
         where = str(TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port))
         self._log.info(
