@@ -52,7 +52,7 @@ class Handlespace:
 
     def __init__(self, random: Dice, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._held: dict[Identity | None, int] = {}
+        self._held: dict[Identity | None, tuple[int, int]] = {}
         self.bytes = 0
         self.pools: dict[bytes, Pool] = {}
         self._homes: dict[int, Holdings] = {}
@@ -95,8 +95,11 @@ class Handlespace:
         present = None if pool is None else pool.elements.get(parameter.identifier)
         if present is None:
             self._check_room(handle, pool, length, parameter.home if others else 0)
-            if not others and self._held.get(parameter.owner, 0) >= self._limits.elements_per_identity:
-                raise Rejected(CauseCode.LACK_OF_RESOURCES)
+            if not others and parameter.owner in self._held:
+                elements, size = self._held[parameter.owner]
+                limits = self._limits
+                if elements >= limits.elements_per_identity or size + length > limits.bytes_per_identity:
+                    raise Rejected(CauseCode.LACK_OF_RESOURCES)
         elif length > _SMALL and self.bytes + length - len(present.wire) > self._limits.bytes:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
         if pool is not None:
@@ -114,13 +117,17 @@ class Handlespace:
         before = element.home
         # Users care for its home as little as for its owner.
         other = wire[12:] != element.wire[12:]
-        self.bytes += len(wire) - len(element.wire)
+        more = len(wire) - len(element.wire)
+        self.bytes += more
         element.life = parameter.life
         element.wire = wire
         if element.owner != parameter.owner:
-            self._hold(element.owner, -1)
-            self._hold(parameter.owner, 1)
+            size = len(handle) + len(wire)
+            self._hold(element.owner, -1, more - size)
+            self._hold(parameter.owner, 1, size)
             element.owner = parameter.owner
+        elif more:
+            self._hold(element.owner, 0, more)
         element.values = values
         pool.rescope(element, _scopes(parameter))
         if present is None:
@@ -143,9 +150,10 @@ class Handlespace:
         pool = self.pools[element.handle]
         pool.remove(element)
         self._disown(element, pool)
-        self._hold(element.owner, -1)
+        size = len(element.wire) + len(element.handle)
+        self._hold(element.owner, -1, -size)
         self._length -= 1
-        self.bytes -= len(element.wire) + len(element.handle)
+        self.bytes -= size
         if not pool.elements:
             del self.pools[element.handle]
         return Removed(element, element.home, why)
@@ -194,11 +202,12 @@ class Handlespace:
         ):
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
 
-    def _hold(self, owner: Identity | None, more: int) -> None:
-        """An identity has so many elements more; nobody has those without an owner."""
+    def _hold(self, owner: Identity | None, elements: int, size: int) -> None:
+        """An identity has so many elements and bytes more; nobody has those without an owner."""
         if owner is not None:
-            self._held[owner] = self._held.get(owner, 0) + more
-            if not self._held[owner]:
+            before = self._held.get(owner, (0, 0))
+            self._held[owner] = before[0] + elements, before[1] + size
+            if not self._held[owner][0]:
                 del self._held[owner]
 
     def _own(self, element: Element, pool: Pool, home: int) -> None:

@@ -21,6 +21,7 @@ class Limits:
     @ivar elements_per_association: elements that one association may register.
     @ivar bytes_per_association: their bytes, counted as C{bytes} are.
     @ivar elements_per_identity: elements that one identity may register, here and at other registrars together.
+    @ivar bytes_per_identity: their bytes, counted as C{bytes} are.
     @ivar elements_per_registrar: elements that are another registrar's.
     @ivar handle_length: bytes of a pool handle.
     @ivar requests_per_second: registrations, deregistrations and resolutions a second of one peer.
@@ -38,6 +39,7 @@ class Limits:
     elements_per_association: int = 10_000
     bytes_per_association: int = 4 * 2**20
     elements_per_identity: int = 100_000
+    bytes_per_identity: int = 64 * 2**20
     elements_per_registrar: int = 500_000
     handle_length: int = 1024
     requests_per_second: float = 20_000.0

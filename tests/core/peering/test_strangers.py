@@ -48,6 +48,16 @@ class StrangerTests(SynchronousTestCase):
         self.say("again", deletion)
         self.assertEqual(self.scope.elements(POOL), {})
 
+    def test_an_address_that_is_not_proved_is_nobodys(self) -> None:
+        """Somebody says in its INIT that it is where P is: when it is told what of that is proved it is not heard."""
+        self.scope.update(P, POOL, owned(P, 1))
+        liar = TransportAddress(("10.0.8.8", *place(P).hosts), ENRP_PORT)
+        self.scope.enrp.association_up("liar", liar, self.scope.now)
+        self.scope.peering.peers.moved("liar", ("10.0.8.8",), self.scope.now)
+        deletion = enrp.HandleUpdate(P, SERVER, enrp.UpdateAction.DEL_PE, POOL, owned(P, 1))
+        self.assertEqual(self.say("liar", deletion), [])
+        self.assertEqual(self.scope.elements(POOL), {1: P})
+
     def test_who_is_away_may_come_back_from_anywhere(self) -> None:
         self.scope.lose(P)
         self.come("elsewhere", "10.0.8.8")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import CauseCode, Close
+from rserpool.core import CauseCode, Close, PolicyParameter
 from rserpool.core.access import Access, State, access_by_keys
 from rserpool.core.identity import Identity, parse_identity
 from rserpool.core.profiles import DEFAULT
@@ -161,6 +162,21 @@ class IdentityTests(SecuredTestCase):
         self.stage.register("2", POOL, element(2, host="10.0.0.2", port=81))
         self.stage.tell("1", asap.Deregistration(POOL, 1))
         self.assertFalse(self.stage.register("3", POOL, element(3, host="10.0.0.3"))[0].rejected)
+
+    def test_no_more_bytes_than_one_identity_may_hold(self) -> None:
+        """Counted as they are now: what becomes smaller or goes makes room."""
+        self.stage = RegistrarStage(access=self.access, limits=Limits(bytes_per_identity=45_000))
+        self.stage.up("1", credentials=proved("psk:web"))
+        self.stage.up("2", credentials=proved("psk:web"))
+        large = replace(element(1), policy=PolicyParameter(1, bytes(20_000)))
+        granted = [not self.stage.register("12"[n % 2], b"%d" % n, large)[0].rejected for n in range(4)]
+        self.assertEqual([True, True, False, False], granted)
+        self.stage.register("1", b"0", element(1))
+        self.assertFalse(self.stage.register("2", b"5", large)[0].rejected)
+        self.assertTrue(self.stage.register("2", b"6", large)[0].rejected)
+        for number, who in ((0, "1"), (1, "2"), (5, "2")):
+            self.stage.tell(who, asap.Deregistration(b"%d" % number, 1))
+        self.assertEqual({}, self.stage.registrar.handlespace._held)
 
     @rfc("5355", "2.3.3", "A PE can register only for itself")
     def test_another_identity_from_its_address(self) -> None:
