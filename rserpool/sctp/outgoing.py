@@ -1,4 +1,4 @@
-"""What waits to be sent, of all associations of an endpoint: peers that read nothing must not fill our memory (RFC 5352
+"""What waits to be sent, or to be read, of all associations of an endpoint: it must not fill our memory (RFC 5352
 section 9.1, threat 8)."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 MOST = 128 * 1024 * 1024
-"""So many bytes wait for all peers of an endpoint together; who has most of them is given up."""
+"""So many bytes wait of all peers of an endpoint together; the one with most of them is given up."""
 
 
 class Outgoing:

@@ -14,6 +14,7 @@ from rserpool.core.session.traits import Traits
 from rserpool.core.wire import frames
 from rserpool.sctp.base import MAX_MESSAGE, PIECE, PPID_ASAP, SEND_LIMIT
 from rserpool.sctp.interfaces import ISctpProtocol
+from rserpool.sctp.outgoing import Outgoing
 from rserpool.session.links import Link, LinkOwner
 
 _KINDS = {
@@ -56,6 +57,8 @@ class SctpLink(Link):
         self._reading = True
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._waiting_bytes = 0
+        # Of all sessions of a port, where there is one.
+        self.unread = Outgoing()
         self._lost: Failure | None = None
 
     # ISctpProtocol
@@ -73,10 +76,19 @@ class SctpLink(Link):
         if not self._reading:
             self._waiting.append((kind, data))
             self._waiting_bytes += len(data)
-            if max(self._waiting_bytes, PIECE * len(self._waiting)) > SEND_LIMIT:
-                self._broken(WireError("it sends more than anybody reads"))
+            held = max(self._waiting_bytes, PIECE * len(self._waiting))
+            glutton = self if held > SEND_LIMIT else self.unread.holds(self, held)
+            if glutton is not None:
+                glutton.give_up()
         elif not self.over:
             self._heard(kind, data)
+
+    def give_up(self) -> None:
+        """Too much waits to be read."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self.unread.holds(self, 0)
+        self._broken(WireError("it sends more than anybody reads"))
 
     def sendFailed(self, data: bytes, ppid: int) -> None:
         """The association is lost soon."""
@@ -85,6 +97,7 @@ class SctpLink(Link):
         if self._waiting and not self.over:
             self._lost = reason
         else:
+            self.unread.holds(self, 0)
             super().connectionLost(reason)
 
     # Link
@@ -106,6 +119,7 @@ class SctpLink(Link):
         while self._waiting and self._reading and not self.over:
             kind, data = self._waiting.popleft()
             self._waiting_bytes -= len(data)
+            self.unread.holds(self, max(self._waiting_bytes, PIECE * len(self._waiting)))
             self._heard(kind, data)
         if self._lost is not None and not self._waiting:
             reason, self._lost = self._lost, None

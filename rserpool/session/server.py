@@ -20,6 +20,7 @@ from rserpool.core.wire.frames import LONGEST_FRAME, Hello
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.core.wire.private import SESSION_FRAMING_VERSION
 from rserpool.sctp.log import LimitedLog
+from rserpool.sctp.outgoing import Outgoing
 from rserpool.session.element import ElementSession, SessionProtocol
 from rserpool.session.sctp import SctpLink, checked_ppid
 from rserpool.session.tcp import FramedLink
@@ -74,6 +75,7 @@ class SessionFactory(Factory):
             # A link gathers what it says itself: the clock is for those who do not.
             self._tls = TLSMemoryBIOFactory(tls, False, Factory.forProtocol(self._framed), Clock())
             self._tls.protocol = TLSMemoryBIOProtocol
+        self._unread = Outgoing()
         self.log = LimitedLog(Logger(), time.monotonic)
         self.sessions: set[ElementSession] = set()
         self.successors: tuple[tuple[PoolElementParameter, ...], bool] = ((), False)
@@ -104,7 +106,7 @@ class SessionFactory(Factory):
         if getattr(addr, "type", None) != "SCTP":
             return self._framed()
         link = SctpLink(self._session(), self.ppid)
-        link.log = self.log
+        link.log, link.unread = self.log, self._unread
         return link
 
     def _session(self) -> ElementSession:

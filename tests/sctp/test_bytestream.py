@@ -81,6 +81,17 @@ class StreamTests(OneToOneCase):
         self.run_for()
         self.assertEqual(([], [ConnectionAborted]), (client.received, client.lost))
 
+    def test_paused_and_lost_for_ever(self) -> None:
+        """Who never reads what is left of a connection that has ended is told of the end when others need the room."""
+        client, server = self.pair(Bytes, Bytes)
+        client.transport.pauseProducing()
+        server.transport.write(b"x" * 1000)
+        server.transport.loseConnection()
+        self.run_for()
+        self.assertEqual([], client.lost)
+        client.transport.give_up()
+        self.assertEqual([ConnectionAborted], client.lost)
+
     def test_raises(self) -> None:
         """A protocol that raises in dataReceived loses its connection, as over TCP."""
         client, server = self.pair(Bytes, Bytes)

@@ -20,6 +20,7 @@ from rserpool.core.wire.asap_users import MOST_ON_A_CARD
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.frames import CONTROL, REQUEST, FrameReader, Hello, frame
 from rserpool.core.wire.private import REQUEST_FAILED, encode_failure
+from rserpool.sctp import outgoing
 from rserpool.sctp.log import MOST
 from rserpool.session import SessionFactory, SessionProtocol, sctp
 from rserpool.session.links import MOST_COMPLAINTS, MOST_GARBAGE
@@ -161,6 +162,30 @@ class PausedTests(SessionCase, SynchronousTestCase):
         told.session.send(b"!")
         self.scope.advance(1.0)
         self.assertTrue(reading[0]._link is None or reading[0]._link.over)
+
+    def test_of_all(self) -> None:
+        """What waits for the readers of one port together is bounded, too: the session with most of it is cut off."""
+        self.patch(outgoing, "MOST", 100_000)
+        held: list[Any] = []
+
+        class Deaf(Echo):
+            def messageReceived(self, data: bytes) -> None:
+                held.append(self.session)
+                self.session.stop_reading()
+
+        self.scope.serve("a", lambda: Deaf(b"a", []))
+        sessions = [self.scope.session().session for _ in range(3)]
+        for count, session in enumerate(sessions, 1):
+            self.scope.result(session.ready())
+            for _ in range(1 + 10 * count):
+                session.send(bytes(1000))
+        self.scope.advance(0.5)
+        self.assertEqual([session._link is not None and not session._link.over for session in held], [True] * 3)
+        for _ in range(50):
+            sessions[2].send(bytes(1000))
+        self.scope.advance(0.1)
+        self.assertTrue(held[2]._link is None or held[2]._link.over)
+        self.assertFalse(any(session._link is None or session._link.over for session in held[:2]))
 
 
 class SlowReaderTests(SynchronousTestCase):

@@ -7,13 +7,16 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.sctp.base import SctpHandler
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpProtocol, ISctpStack
+from rserpool.sctp.log import LimitedLog
 from rserpool.sctp.one_to_one.bytestream import ByteStream
 from rserpool.sctp.one_to_one.transport import AssociationTransport, SctpAddress
+from rserpool.sctp.outgoing import Outgoing
 from rserpool.sctp.stack import open_stack
 
 
@@ -34,6 +37,8 @@ class OneToOne(SctpHandler):
         self._factory = factory
         self._own: ISctpStack | None = None
         self.guests: Guests | None = None
+        self._unread = Outgoing()
+        self._log = LimitedLog(Logger(), reactor.seconds)
         self._mute: set[ISctpAssociation] = set()
         self.made: Callable[[Any], None] = lambda protocol: None
         self._protocols: dict[ISctpAssociation, tuple[Any, AssociationTransport]] = {}
@@ -52,7 +57,10 @@ class OneToOne(SctpHandler):
             if protocol is None:
                 association.abort()
                 return
-            face = protocol if ISctpProtocol.providedBy(protocol) else ByteStream(protocol)
+            face = protocol
+            if not ISctpProtocol.providedBy(protocol):
+                face = ByteStream(protocol)
+                face.unread, face.log = self._unread, self._log
             self._protocols[association] = face, transport
             face.makeConnection(transport)
         except BaseException:
