@@ -58,7 +58,6 @@ class NodeChannel(NamingChannel, SctpHandler):
         self.tls: Tls | None = None
         self.clear: ISctpEndpoint | None = None
         self.guests = Guests(node.reactor, "associations", MOST, MOST)
-        self._mute: set[ISctpAssociation] = set()
         # Of whom not all addresses are proved.
         self._fewer: set[ISctpAssociation] = set()
         # Where the peers are that were named to us by people.
@@ -179,13 +178,8 @@ class NodeChannel(NamingChannel, SctpHandler):
     # ISctpHandler
 
     def associationUp(self, association: ISctpAssociation) -> None:
-        if not association.outbound and association.peer.protocol == "sctp":
-            host = association.peer.hosts[0]
-            if not self.guests.room(host):
-                association.abort()
-                return
-            self.guests.comes(association, host)
-            self._mute.add(association)
+        if not self.guests.enters(association):
+            return
         if self.up(association) and association.established:
             if association.unconfirmed_addresses:
                 self._fewer.add(association)
@@ -196,8 +190,7 @@ class NodeChannel(NamingChannel, SctpHandler):
     def messageReceived(
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
     ) -> None:
-        if self._mute and association in self._mute:
-            self._mute.discard(association)
+        if self.guests.mute and association in self.guests.mute:
             self.guests.speaks(association)
         turns = self._node.turns
         if ppid == self.ppid:
@@ -236,7 +229,6 @@ class NodeChannel(NamingChannel, SctpHandler):
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
         self._node.paths.forget(association)
-        self._mute.discard(association)
         self._fewer.discard(association)
         self.guests.goes(association)
         # What it sent before counts, unless it was us who had enough of it.

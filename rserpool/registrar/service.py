@@ -114,8 +114,7 @@ class RegistrarService(Service):
         self._reactor = reactor
         self.secured = secured_from(security, reactor)
         self._security = secure = RegistrarSecurity(self.secured)
-        self._asap, self._tcp = secure.place(asap), tcp
-        self._asap_tcp = asap_tcp and secure.place(asap_tcp)
+        self._asap, self._tcp, self._asap_tcp = secure.place(asap), tcp, asap_tcp and secure.place(asap_tcp)
         self._enrp = secure.place(enrp or TransportAddress(asap.hosts, ENRP_PORT))
         self._enrp_hosts = self._enrp.hosts if enrp else encapsulation_hosts or asap.hosts  # where it was asked to be
         self._peering = peering or _alone(enrp, peers, discover)
@@ -123,8 +122,8 @@ class RegistrarService(Service):
         self._encapsulation, self._hosts = encapsulation, encapsulation_hosts or asap.hosts
         self._profile, self._backend = profile, backend
         self._announce, self._announce_group, self._discover = announce, announce_group, discover
-        self._discover_group, self._given_stack, self._tcp_port = discover_group, stack, cast(Any, None)
-        self._suggest = suggest_takeover
+        self._discover_group, self._suggest = discover_group, suggest_takeover
+        self._given_stack, self._tcp_port = stack, cast(Any, None)
         random = random or Random(SystemRandom().getrandbits(128))
         identifier = identifier or random.randrange(1, 2**32)
         self._role = partial(

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from rserpool.core.addresses import machine
 from rserpool.core.admission import HELLO, Admission
+from rserpool.sctp.interfaces import ISctpAssociation
 
 MOST_TOLD = 100
 """So many machines are told about that have too many."""
@@ -30,12 +31,14 @@ class Guests:
     @param what: what they are, in the plural, for the log.
     @param most: so many at once.
     @param most_of_one: so many of one machine.
+    @ivar mute: associations that have said nothing yet.
     """
 
     def __init__(self, reactor: Any, what: str, most: int, most_of_one: int) -> None:
         self._reactor = reactor
         self._what = what
         self._admission: Admission[Guest] = Admission(most, most_of_one)
+        self.mute: set[Guest] = set()
         self._told: set[str] = set()
         self._timer: IDelayedCall | None = None
 
@@ -56,12 +59,26 @@ class Guests:
         self._admission.comes(guest, host, self._reactor.seconds())
         self._arm()
 
+    def enters(self, association: ISctpAssociation) -> bool:
+        """An association is up: whether it may stay, as one that we opened always may; else it is aborted."""
+        if association.outbound or association.peer.protocol != "sctp":
+            return True
+        host = association.peer.hosts[0]
+        if not self.room(host):
+            association.abort()
+            return False
+        self.comes(association, host)
+        self.mute.add(association)
+        return True
+
     def speaks(self, guest: Guest) -> None:
         """It has said its first word."""
+        self.mute.discard(guest)
         self._admission.speaks(guest)
 
     def goes(self, guest: Guest) -> None:
         """It is gone."""
+        self.mute.discard(guest)
         self._admission.goes(guest)
         if not len(self._admission):
             self._told.clear()

@@ -39,18 +39,12 @@ class OneToOne(SctpHandler):
         self.guests: Guests | None = None
         self._unread = Outgoing()
         self._log = LimitedLog(Logger(), reactor.seconds)
-        self._mute: set[ISctpAssociation] = set()
         self.made: Callable[[Any], None] = lambda protocol: None
         self._protocols: dict[ISctpAssociation, tuple[Any, AssociationTransport]] = {}
 
     def associationUp(self, association: ISctpAssociation) -> None:
-        if self.guests is not None and not association.outbound:
-            host = association.peer.hosts[0]
-            if not self.guests.room(host):
-                association.abort()
-                return
-            self.guests.comes(association, host)
-            self._mute.add(association)
+        if self.guests is not None and not self.guests.enters(association):
+            return
         transport = AssociationTransport(self._reactor, association, self.local)
         try:
             protocol: Any = self._factory.buildProtocol(transport.getPeer())
@@ -71,8 +65,7 @@ class OneToOne(SctpHandler):
     def messageReceived(
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
     ) -> None:
-        if self._mute and self.guests is not None and association in self._mute:
-            self._mute.discard(association)
+        if self.guests is not None and self.guests.mute and association in self.guests.mute:
             self.guests.speaks(association)
         if association in self._protocols:
             self._protocols[association][0].messageReceived(data, ppid, stream, unordered)
@@ -91,7 +84,6 @@ class OneToOne(SctpHandler):
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
         if self.guests is not None:
-            self._mute.discard(association)
             self.guests.goes(association)
         face, transport = self._protocols.pop(association, (None, None))
         if face is not None and transport is not None:
