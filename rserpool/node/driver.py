@@ -49,7 +49,7 @@ class Channel:
         self.codec = codec
         self.ppid = ppid
         self.strangers = Strangers(driver.log)
-        self.announcers = Announcers()
+        self.announcers = Announcers(driver.log)
         self.multicast: Callable[[bytes], None] | None = None
         self.refuse: Callable[[bytes, WireError], asap.Message | None] | None = None
         self.addresses_changed: Callable[[Association, tuple[str, ...], float], list[Effect]] | None = None

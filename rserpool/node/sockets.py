@@ -45,8 +45,13 @@ def room_for_connections(reactor: Any) -> int:
     # Programs without a reactor load this module, too.
     from twisted.internet.base import ReactorBase
 
+    return descriptors_left() if isinstance(reactor, ReactorBase) else 1_000_000
+
+
+def descriptors_left() -> int:
+    """The same where connections are those of the system."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or not isinstance(reactor, ReactorBase):
+    if soft == resource.RLIM_INFINITY:
         return 1_000_000
     try:
         taken = len(os.listdir("/proc/self/fd"))

@@ -55,9 +55,21 @@ OF_ALL = 200
 class Announcers:
     """Keeps announcements cheap: who floods the group takes no time from who is served."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Log | None = None) -> None:
+        self._log = log
         self._rate = Rate(OF_ONE, OF_ALL)
 
     def admits(self, length: int, source: str, now: float) -> bool:
         """Whether an announcement of so many bytes from the IP address C{source} is looked at."""
-        return length <= LONGEST_ANNOUNCEMENT and self._rate.admits(source, now)
+        if length > LONGEST_ANNOUNCEMENT:
+            return False
+        admitted = self._rate.admits(source, now)
+        if not admitted and self._rate.refused == 1 and self._log is not None:
+            self._log.warn(
+                "more announcements come than {one} a second of one machine or {all} of all, {source} among them: "
+                "those beyond that are not looked at",
+                one=OF_ONE,
+                all=OF_ALL,
+                source=source,
+            )
+        return admitted

@@ -13,12 +13,13 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.logger import Logger
 
-from rserpool.core.admission import HELLO
+from rserpool.core.admission import HELLO, Admission
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.session.cookies import Cookies
 from rserpool.core.wire.frames import LONGEST_FRAME, Hello
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.core.wire.private import SESSION_FRAMING_VERSION
+from rserpool.node.sockets import descriptors_left
 from rserpool.sctp.log import LimitedLog
 from rserpool.sctp.outgoing import Outgoing
 from rserpool.session.element import ElementSession, SessionProtocol
@@ -76,6 +77,7 @@ class SessionFactory(Factory):
             self._tls = TLSMemoryBIOFactory(tls, False, Factory.forProtocol(self._framed), Clock())
             self._tls.protocol = TLSMemoryBIOProtocol
         self._unread = Outgoing()
+        self._admission: Admission[FramedLink] | None = None
         self.log = LimitedLog(Logger(), time.monotonic)
         self.sessions: set[ElementSession] = set()
         self.successors: tuple[tuple[PoolElementParameter, ...], bool] = ((), False)
@@ -104,7 +106,7 @@ class SessionFactory(Factory):
         if self._tls is not None:
             return self._tls.buildProtocol(addr)
         if getattr(addr, "type", None) != "SCTP":
-            return self._framed()
+            return self._admitted(addr)
         link = SctpLink(self._session(), self.ppid)
         link.log, link.unread = self.log, self._unread
         return link
@@ -114,6 +116,27 @@ class SessionFactory(Factory):
         protocol.factory = self
         session = protocol.session = ElementSession(self, protocol)
         return session
+
+    def _admitted(self, addr: Any) -> FramedLink | None:
+        """A link over TCP; None if there is no room for it. Where all room is taken, another one may have to go."""
+        host, now = getattr(addr, "host", None), time.monotonic()
+        if host is None:
+            return self._framed()
+        if self._admission is None:
+            most = descriptors_left()
+            self._admission = Admission(most, most)
+        welcome, victim = self._admission.room(host, now)
+        if victim is not None:
+            self.log.warn("too many connections: one of {peer} has to go", peer=victim)
+            self._admission.goes(victim)
+            victim.abort()
+        if not welcome:
+            self.log.warn("too many connections: {host} gets no more", host=host)
+            return None
+        link = self._framed()
+        self._admission.comes(link, host, now)
+        link.speaks, link.gone = self._admission.speaks, self._admission.goes
+        return link
 
     def _framed(self) -> FramedLink:
         link = FramedLink(self._session(), Hello(), self.longest)

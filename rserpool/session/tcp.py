@@ -7,7 +7,7 @@ does so where an element offers it (docs/interop.md, "Sessions").
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.protocol import Protocol, connectionDone
@@ -57,6 +57,9 @@ class FramedLink(TcpLink):
         super().__init__(owner)
         self._hello = hello
         self._greeted = False
+        # Told of the first word, and of the end, where somebody wants to know.
+        self.speaks: Callable[[FramedLink], object] = lambda link: None
+        self.gone: Callable[[FramedLink], object] = lambda link: None
         # Who waits for a hello has a reactor, and a timer.
         self.patience: float | None = None
         self._waiting_for_hello: Any = None
@@ -88,6 +91,7 @@ class FramedLink(TcpLink):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._hello_came()
+        self.gone(self)
         if self._unheard and not self.over:
             self._lost = reason
         else:
@@ -136,6 +140,7 @@ class FramedLink(TcpLink):
             if not self._greeted and frames:
                 hello = Hello.decode(*frames.pop(0))
                 self._hello_came()
+                self.speaks(self)
                 self.owner.link_up(self, hello)
         except WireError as error:
             self._broken(error)

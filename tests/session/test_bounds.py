@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -22,7 +23,7 @@ from rserpool.core.wire.frames import CONTROL, REQUEST, FrameReader, Hello, fram
 from rserpool.core.wire.private import REQUEST_FAILED, encode_failure
 from rserpool.sctp import outgoing
 from rserpool.sctp.log import MOST
-from rserpool.session import SessionFactory, SessionProtocol, sctp
+from rserpool.session import SessionFactory, SessionProtocol, sctp, server
 from rserpool.session.links import MOST_COMPLAINTS, MOST_GARBAGE
 from tests.loglines import LogLines
 from tests.session.scope import Echo, SessionCase
@@ -74,6 +75,25 @@ class LogTests(SynchronousTestCase):
             link.makeConnection(StringTransport())
             link.dataReceived(b"GET / HTTP/1.1\r\n")
         self.assertEqual(len(self.log.lines), MOST)
+
+    def test_no_room(self) -> None:
+        """Where file descriptors run out, who comes gets the place of one of a machine that has most of them, and one
+        line in a while says so."""
+        self.patch(server, "descriptors_left", lambda: 10)
+        kept = []
+        for number in range(1010):
+            link = self.factory.buildProtocol(IPv4Address("TCP", "10.6.6.6", number))
+            if link is not None:
+                link.makeConnection(StringTransport())
+                link.dataReceived(Hello(b"pool").encode())
+                kept.append(link)
+        self.assertEqual(len(kept), 10)
+        user: Any = self.factory.buildProtocol(IPv4Address("TCP", "10.0.2.1", 1))
+        self.assertIsNotNone(user)
+        self.assertEqual([link.over for link in kept], [True] + [False] * 9)
+        self.assertIsNone(self.factory.buildProtocol(IPv4Address("TCP", "10.6.6.6", 2)))
+        kept[1].connectionLost(Failure(ConnectionDone()))
+        self.assertIsNotNone(self.factory.buildProtocol(IPv4Address("TCP", "10.6.6.6", 2)))
 
     def test_cookies(self) -> None:
         """A thousand cookies that are refused, and a thousand that do not come."""
