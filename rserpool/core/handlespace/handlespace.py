@@ -94,12 +94,7 @@ class Handlespace:
         pool = self.pools.get(handle)
         present = None if pool is None else pool.elements.get(parameter.identifier)
         if present is None:
-            self._check_room(handle, pool, length, parameter.home if others else 0)
-            if not others and parameter.owner in self._held:
-                elements, size = self._held[parameter.owner]
-                limits = self._limits
-                if elements >= limits.elements_per_identity or size + length > limits.bytes_per_identity:
-                    raise Rejected(CauseCode.LACK_OF_RESOURCES)
+            self._check_room(handle, pool, length, parameter.home if others else 0, parameter.owner)
         elif length > _SMALL and self.bytes + length - len(present.wire) > self._limits.bytes:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
         if pool is not None:
@@ -189,9 +184,10 @@ class Handlespace:
         entry = self._homes.get(home)
         return fold(0 if entry is None else entry.total)
 
-    def _check_room(self, handle: bytes, pool: Pool | None, length: int, of: int) -> None:
+    def _check_room(self, handle: bytes, pool: Pool | None, length: int, of: int, owner: Identity | None) -> None:
         """Whether there is room for a new element; C{of} another registrar, if it is not 0."""
         limits, left = self._limits, 0.9 if of else 1.0
+        elements, size = (0, 0) if of or owner is None else self._held.get(owner, (0, 0))
         if (
             (of and len(handle) > limits.handle_length)
             or self.bytes + length > limits.bytes * left
@@ -199,6 +195,8 @@ class Handlespace:
             or (pool is None and len(self.pools) >= limits.pools * left)
             or (pool is not None and len(pool.elements) >= limits.elements_per_pool)
             or (of and len(self.owned_by(of)) >= limits.elements_per_registrar)
+            or elements >= limits.elements_per_identity
+            or (elements and size + length > limits.bytes_per_identity)
         ):
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
 
