@@ -8,12 +8,12 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import CauseCode, Notify, TransportAddress
+from rserpool.core import CauseCode, Notify, SctpTransport, TransportAddress
 from rserpool.core.addresses import ASAP_PORT
 from rserpool.core.peering.events import Initialized
 from rserpool.core.profiles import RFC
 from rserpool.core.wire import enrp
-from rserpool.core.wire.parameters import ErrorCause
+from rserpool.core.wire.parameters import ErrorCause, ServerInformation
 from rserpool.registrar import RegistrarService
 from rserpool.sctp.memory import Network
 from tests.conformance import rfc
@@ -74,6 +74,18 @@ class MentorTests(SynchronousTestCase):
         scope = PeeringStage(P)
         self.assertEqual(scope.calls(scope.began), [place(P)])
         self.assertFalse(scope.peering.ready)
+        self.assertIn(enrp.ListRequest(SERVER, P), scope.meet(P, True))
+
+    @rfc("5353", "3.2.2.2", "MUST send an ENRP_LIST_REQUEST message to the mentor")
+    def test_discovered(self) -> None:
+        """Nobody was named; one that announces itself by multicast is dialled, and asked."""
+        scope = PeeringStage()
+        own = ServerInformation(SERVER, SctpTransport(9901, 0, ("10.0.3.0",)))
+        scope.enrp.join(own, [], scope.now, discover=True)
+        self.assertFalse(scope.peering.ready)
+        presence = enrp.Presence(P, 0, 0xFFFF, information(P))
+        effects = scope.enrp.announcement(presence, place(P).hosts[0], scope.now)
+        self.assertEqual(scope.calls(effects), [place(P)])
         self.assertIn(enrp.ListRequest(SERVER, P), scope.meet(P, True))
 
     @rfc("5353", "3.2.2.2", "MUST send an ENRP_LIST_REQUEST message to the mentor")
