@@ -22,6 +22,7 @@ from rserpool.core.handlespace.deadlines import ElementDeadlines
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
 from rserpool.core.handlespace.limits import Limits
+from rserpool.core.identity import Identity
 from rserpool.core.policies import POLICIES, parse
 from rserpool.core.wire import parameters
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, OpaqueTransport, decode_pool_element
@@ -97,6 +98,20 @@ class RegistrationTests(SynchronousTestCase):
         with self.assertRaises(Rejected):
             space.register(b"pool", replace(parameter(1), policy=parameters.PolicyParameter(1, bytes(6_000))))
         self.assertEqual(len(space.pools[b"pool"].elements[1].parameter().policy.data), 3_000)
+
+    def test_another_owner(self) -> None:
+        """It counts for the one that it has, and no longer for the one that it had, nor when it is gone."""
+        space = Handlespace(Random(1), Limits(elements_per_identity=1))
+        web, mail = Identity("psk", "web"), Identity("psk", "mail")
+        space.register(b"pool", replace(parameter(1), owner=web))
+        with self.assertRaises(Rejected):
+            space.register(b"pool", replace(parameter(2), owner=web))
+        changed = space.register(b"pool", replace(parameter(1), owner=mail)).element
+        space.register(b"pool", replace(parameter(2), owner=web))
+        with self.assertRaises(Rejected):
+            space.register(b"pool", replace(parameter(3), owner=mail))
+        space.deregister(changed, Why.DEREGISTERED)
+        space.register(b"pool", replace(parameter(3), owner=mail))
 
     def test_registering_again_resets_degradation(self) -> None:
         space = Handlespace(Random(1))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import SctpTransport
+from rserpool.core import Close, SctpTransport, TransportAddress
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.conformance import rfc
@@ -82,3 +82,23 @@ class LeftoverTests(SynchronousTestCase):
         self.assertIsNone(scope.peering.peers.address_of(P))
         presences = scope.to(P, scope.note(scope.enrp.association_up(P, place(Q), scope.now)), enrp.Presence)
         self.assertEqual([presence.reply_required for presence in presences], [True])
+
+    def test_our_own_address(self) -> None:
+        """Somebody named it: we dial ourselves once, hear ourselves, and never dial there again."""
+        scope = PeeringStage(P, Q)
+        scope.note(scope.enrp.association_up("mirror", place(P), scope.now, True))
+        effects = scope.note(scope.enrp.receive("mirror", enrp.Presence(SERVER, 0), scope.now))
+        self.assertIn(Close("mirror"), effects)
+        effects += scope.note(scope.enrp.association_lost("mirror", scope.now))
+        effects += scope.pass_time(60.0)
+        self.assertNotIn(place(P), scope.calls(effects))
+
+    def test_where_a_name_led(self) -> None:
+        """Who was dialled by a name is at the addresses that it has now; who was dialled by an address is there."""
+        peers = PeeringStage().peering.peers
+        for association, host in (("name", "reg1.example"), ("address", "10.0.3.7")):
+            peers.up(association, TransportAddress((host,), 9901))
+            peers.moved(association, ("10.0.3.8", "10.0.4.8"), 0.0)
+        self.assertEqual(peers.address_of("name"), TransportAddress(("10.0.3.8", "10.0.4.8"), 9901))
+        self.assertEqual(peers.address_of("address"), TransportAddress(("10.0.3.7",), 9901))
+        self.assertEqual(peers.moved("nobody", ("10.0.3.9",), 0.0), [])

@@ -161,6 +161,13 @@ class ReportTests(SynchronousTestCase):
                 self.stage.lost("pe")
         self.assertIn(dialled, range(5, 11))
 
+    def test_a_report_just_after_an_answer(self) -> None:
+        """It is not asked at once, but it is asked: that it answered before says nothing of now."""
+        self.asked()
+        self.stage.registrar.receive("pe", asap.EndpointKeepAliveAck(b"pool", 7), self.stage.now)
+        self.assertEqual(self.stage.dialled(self.report()), [])
+        self.assertEqual(len(self.stage.dialled(self.stage.pass_time(0.11))), 1)
+
     def test_gone_meanwhile(self) -> None:
         """Its home removes it while we ask: nothing is left to wait for."""
         self.asked()
