@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet import reactor
@@ -12,6 +13,9 @@ from rserpool.sctp.usrsctp.association import LESSONS
 from tests.sctp.relay import DATA, HEARTBEAT, HEARTBEAT_ACK, Path, chunks
 from tests.sctp.usrsctp_case import UsrsctpTestCase
 
+PATIENT = replace(FAST, association_max_retransmissions=1000)
+"""With this nobody is given up, however slow this machine is."""
+
 
 class LossTests(UsrsctpTestCase):
     """A path that loses some packets, and always some."""
@@ -20,8 +24,8 @@ class LossTests(UsrsctpTestCase):
 
     async def setUpPath(self, passes: Any) -> None:
         """An endpoint that listens, and one that dials it through a path."""
-        stack = await self.makeStack(self.host, profile=FAST)
-        other = await self.makeStack(self.host, profile=FAST)
+        stack = await self.makeStack(self.host, profile=PATIENT)
+        other = await self.makeStack(self.host, profile=PATIENT)
         self.accepting, self.connecting = self.recorder(), self.recorder()
         server = stack.open(0, self.accepting, (self.host,))
         client = other.open(0, self.connecting, (self.host,), listening=False)

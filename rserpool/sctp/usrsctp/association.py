@@ -126,14 +126,15 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
 
         There is no other path: the message goes there all the same (RFC 7829 section 3).
         """
-        if now > self._reprieved + AGAIN and self._udp_peer is not None:
+        if not self._reprieved or now > self._reprieved + AGAIN:
             self._quick(now)
-            self.probe()
 
     def _quick(self, reprieved: int) -> None:
         self._reprieved = reprieved
         if self._udp_peer is not None:
             self.socket.set_quick(not reprieved, self.identifier, self.peer.port, self._udp_peer.handle)
+            # What waits goes out now: the message, and a heartbeat that would look like one.
+            self.probe()
 
     def cut(self) -> None:
         if self.endpoint.forget(self):
