@@ -121,7 +121,7 @@ class Handlespace:
             self._hold(element.owner, -1, more - size)
             self._hold(parameter.owner, 1, size)
             element.owner = parameter.owner
-        elif more:
+        elif more and element.owner is not None:
             self._hold(element.owner, 0, more)
         element.values = values
         pool.rescope(element, _scopes(parameter))
@@ -146,7 +146,8 @@ class Handlespace:
         pool.remove(element)
         self._disown(element, pool)
         size = len(element.wire) + len(element.handle)
-        self._hold(element.owner, -1, -size)
+        if element.owner is not None:
+            self._hold(element.owner, -1, -size)
         self._length -= 1
         self.bytes -= size
         if not pool.elements:

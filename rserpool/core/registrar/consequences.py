@@ -95,7 +95,10 @@ class Consequences:
         begun: list[Iterator[Outcome | None]] | None = None
         queue = list(outcomes)
         for outcome in queue:
-            if isinstance(outcome, Change):
+            if type(outcome) is Send:
+                # As most are.
+                effects.append(outcome)
+            elif isinstance(outcome, Change):
                 self._follow(outcome, now, effects, queue)
             elif not isinstance(outcome, Later):
                 effects.append(outcome)

@@ -15,26 +15,29 @@ MOST_BYTES = 8 * 2**20
 
 
 class Contests:
-    """Who waits for which element; each client once for each, with what it asked for last."""
+    """Who waits for which element; each client once for each, with what it asked for last.
+
+    @ivar rivals: those that wait, by element; to be looked at alone.
+    """
 
     def __init__(self) -> None:
-        self._rivals: dict[Element, dict[Client, asap.Registration]] = {}
+        self.rivals: dict[Element, dict[Client, asap.Registration]] = {}
         self._of: dict[Client, dict[Element, int]] = {}
         self._waiting = self._bytes = 0
 
     def __contains__(self, element: Element) -> bool:
-        return element in self._rivals
+        return element in self.rivals
 
     def wait(self, element: Element, client: Client, message: asap.Registration) -> bool:
         """Have a registration wait; whether there is room for that."""
-        rivals = self._rivals.get(element, {})
+        rivals = self.rivals.get(element, {})
         length = len(asap.encode(message))
         if client not in rivals and (
             len(rivals) >= MOST_RIVALS or self._waiting >= MOST_WAITING or self._bytes + length > MOST_BYTES
         ):
             return False
         self._forget(element, client)
-        self._rivals.setdefault(element, {})[client] = message
+        self.rivals.setdefault(element, {})[client] = message
         self._of.setdefault(client, {})[element] = length
         self._waiting += 1
         self._bytes += length
@@ -44,7 +47,7 @@ class Contests:
         """It is known now; those that waited, first come first."""
         if element not in self:
             return []
-        rivals = list(self._rivals[element].items())
+        rivals = list(self.rivals[element].items())
         for client, _ in rivals:
             self._forget(element, client)
         return rivals
@@ -59,8 +62,8 @@ class Contests:
         if element in mine:
             self._waiting -= 1
             self._bytes -= mine.pop(element)
-            del self._rivals[element][client]
-            if not self._rivals[element]:
-                del self._rivals[element]
+            del self.rivals[element][client]
+            if not self.rivals[element]:
+                del self.rivals[element]
             if not mine:
                 del self._of[client]

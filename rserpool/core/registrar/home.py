@@ -63,6 +63,7 @@ class Home:
         self._distances = distances
         self._confirming = confirming
         self._contests = Contests()
+        self._rivals = self._contests.rivals
 
     def wanted(self, client: Client, message: asap.Registration, now: float) -> list[Outcome]:
         """3.1: a registration; it waits for addresses that nobody has proved yet."""
@@ -104,10 +105,10 @@ class Home:
         causes = () if rule.cause is None else (ErrorCause(rule.cause),)
         # The answer goes out before the news.
         response = asap.DeregistrationResponse(message.handle, message.identifier, causes)
-        act = Act.REFUSED if causes else Act.REMOVED
-        why = "" if rule.cause is None else rule.cause.sentence
         outcomes: list[Outcome] = [Send(client.association, response)]
-        if causes or element is not None:
+        if client.standing.secured and (causes or element is not None):
+            act = Act.REFUSED if causes else Act.REMOVED
+            why = "" if rule.cause is None else rule.cause.sentence
             outcomes += trail(act, client.standing, client.peer, message.handle, message.identifier, why)
         if element is not None and rule.allowed:
             if element.home != self._server:
@@ -130,14 +131,16 @@ class Home:
 
     def settled(self, element: Element) -> list[Effect]:
         """An element lives: who wants its identifier is refused."""
-        rivals = self._contests.over(element)
-        if not rivals:
+        if element not in self._rivals:
             return []
+        rivals = self._contests.over(element)
         refused = Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)
         return [effect for rival, registration in rivals for effect in _refusal(rival, registration, refused)]
 
     def removed(self, element: Element, now: float) -> list[Outcome]:
         """An element is gone: who waited for its identifier may have it, first come first served."""
+        if element not in self._rivals:
+            return []
         rivals = self._contests.over(element)
         return [outcome for client, message in rivals for outcome in self.register(client, message, now)]
 
