@@ -47,10 +47,11 @@ class Audits:
         self._peers = peers
         self._timers = timers
         self._no_response = no_response
-        # The marked elements are keys of a dict (ordered, so that runs repeat).
-        self._marked: dict[int, dict[Element, None]] = {}
-        # Those that a peer did not mention, while they are dropped.
-        self._unmentioned: dict[int, dict[Element, None]] = {}
+        # What each had when it began, and what it mentioned since: copying a list takes little time, however long it is.
+        self._marked: dict[int, list[Element]] = {}
+        self._mentioned: dict[int, set[Element]] = {}
+        # The same, while what it did not mention is dropped.
+        self._dropping: dict[int, set[Element]] = {}
         # Of peers with elements that we cannot take: how many audits in a row left some out, and until when to rest.
         self._left_out: dict[int, int] = {}
         self._rests: dict[int, tuple[int, float]] = {}
@@ -70,15 +71,17 @@ class Audits:
         """3.6.3 (1), (2): mark, and request the elements that the peer owns (W flag 1)."""
         if peer.identifier in self._marked or peer.association is None:
             return []
-        self._marked[peer.identifier] = dict.fromkeys(self._handlespace.owned_by(peer.identifier))
+        self._marked[peer.identifier] = list(self._handlespace.owned_by(peer.identifier))
+        self._mentioned[peer.identifier] = set()
         self._left_out[peer.identifier] = 0
         return self._request(peer.identifier, now)
 
     def mentioned(self, peer: int, element: Element | None) -> None:
         """3.6.3 (4): the peer mentioned an element: remove the mark. An update is newer than the table on its way."""
         if element is not None:
-            self._marked.get(peer, {}).pop(element, None)
-            self._unmentioned.get(peer, {}).pop(element, None)
+            for mentioned in (self._mentioned.get(peer), self._dropping.get(peer)):
+                if mentioned is not None:
+                    mentioned.add(element)
 
     def take(self, mentor: int, association: Association, entries: Iterable[PoolEntry]) -> list[Outcome]:
         """3.2.3 step 4: our mentor's table has these elements, of everybody."""
@@ -100,42 +103,50 @@ class Audits:
             return []
         self._timers.cancel((AUDIT, peer))
         few = sum(len(entry.elements) for entry in message.entries) <= AT_ONCE
-        return [Later(self._heard(peer, association, message, now), now=few)]
+        return [Later(self._heard(peer, association, message, self._mentioned[peer], now), now=few)]
 
     def _heard(
-        self, peer: int, association: Association, message: enrp.HandleTableResponse, now: float
+        self,
+        peer: int,
+        association: Association,
+        message: enrp.HandleTableResponse,
+        mentioned: set[Element],
+        now: float,
     ) -> Iterator[Outcome | None]:
+        """C{mentioned} tells this audit from another that may have begun meanwhile."""
         for entry in message.entries:
             yield None
             for parameter in entry.elements:
-                if peer not in self._marked:
+                if self._mentioned.get(peer) is not mentioned:
                     return
                 element, outcomes = self._replica.told(What.LIST, peer, association, entry.handle, parameter)
-                yield from outcomes or (None,)
                 self.mentioned(peer, element)
                 self._left_out[peer] += element is None
-        if peer not in self._marked:
+                yield from outcomes or (None,)
+        if self._mentioned.get(peer) is not mentioned:
             return
         if message.more_to_send:
             yield from self._request(peer, now)
             return
         self._rest(peer, self._left_out[peer], now)
-        unmentioned = self._unmentioned[peer] = self._marked[peer]
+        marked = self._marked[peer]
+        self._dropping[peer] = mentioned
         self.forget(peer)
         removed = 0
         # Some may have been removed or mentioned while the table was on the way, or are so now.
-        for element in list(unmentioned):
+        for element in marked:
             rule = authority.says(What.OMIT, self._server, peer, element)
-            there = element in unmentioned and element in self._handlespace and rule.allowed
+            there = element not in mentioned and element in self._handlespace and rule.allowed
             removed += there
             yield self._handlespace.deregister(element, rule.why) if there else None
-        if self._unmentioned.get(peer) is unmentioned:
-            del self._unmentioned[peer]
+        if self._dropping.get(peer) is mentioned:
+            del self._dropping[peer]
         yield Notify(Audited(peer, removed))
 
     def forget(self, peer: int) -> None:
         """It is over, or the association with the peer is gone."""
         self._marked.pop(peer, None)
+        self._mentioned.pop(peer, None)
         self._left_out.pop(peer, None)
         self._timers.cancel((AUDIT, peer))
 

@@ -182,7 +182,9 @@ class Supervision:
     def _met(self, client: Client, waiting: Iterable[Element], now: float) -> Iterator[Outcome | None]:
         asked = False
         for element in waiting:
-            if self._clients.get(client.association) is not client:
+            if element not in self._handlespace:
+                yield None
+            elif self._clients.get(client.association) is not client:
                 yield from self.probe(element, now)
             elif not authority.is_there(client, element):
                 yield from self._gone(element, Who.MISTAKEN)
