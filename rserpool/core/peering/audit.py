@@ -47,7 +47,7 @@ class Audits:
         self._peers = peers
         self._timers = timers
         self._no_response = no_response
-        # What each had when it began, and what it mentioned since: copying a list takes little time, however long it is.
+        # What each had when it began, and what it mentioned since: a list is copied quickly, however long it is.
         self._marked: dict[int, list[Element]] = {}
         self._mentioned: dict[int, set[Element]] = {}
         # The same, while what it did not mention is dropped.
