@@ -18,7 +18,9 @@ from rserpool.node.reactor import clock_of
 from rserpool.registrar.trail import Trail
 
 MOST_CAUSES = 5
-"""So many causes of one error are named."""
+"""So many causes of one error, and addresses of one element, are named."""
+LONGEST = 100
+"""So many characters of a pool handle are shown."""
 
 
 class OperatorLog:
@@ -39,14 +41,14 @@ class OperatorLog:
                 self._counted.info(
                     "elements registered",
                     "{pool}: element 0x{identifier:08x} registered",
-                    pool=handle_text(handle),
+                    pool=_short(handle_text(handle)),
                     identifier=identifier,
                 )
             case events.ElementRemoved(handle=handle, identifier=identifier, why=why):
                 self._counted.info(
                     f"elements removed ({why})",
                     "{pool}: element 0x{identifier:08x} removed: {why}",
-                    pool=handle_text(handle),
+                    pool=_short(handle_text(handle)),
                     identifier=identifier,
                     why=why,
                 )
@@ -54,10 +56,10 @@ class OperatorLog:
                 self._limited.warn(
                     "{pool}: element 0x{identifier:08x} is refused: it names {wanted}, and comes from {seen}"
                     " (a translator, NAT, between us?)",
-                    pool=handle_text(handle),
+                    pool=_short(handle_text(handle)),
                     identifier=identifier,
-                    wanted=", ".join(wanted),
-                    seen=", ".join(seen),
+                    wanted=_some(wanted),
+                    seen=_some(seen),
                 )
             case events.SupervisionStretched(interval=interval, elements=elements):
                 self._log.warn(
@@ -133,6 +135,16 @@ class OperatorLog:
                     peer=number,
                     message=message,
                 )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+
+
+def _some(hosts: Iterable[str]) -> str:
+    hosts = list(hosts)
+    more = f" and {len(hosts) - MOST_CAUSES} more" if len(hosts) > MOST_CAUSES else ""
+    return ", ".join(hosts[:MOST_CAUSES]) + more
 
 
 def _causes(causes: Iterable[ErrorCause]) -> str:

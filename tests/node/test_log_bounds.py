@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
 from rserpool.core.addresses import ENRP_PORT, TransportAddress
 from rserpool.core.errors import CauseCode
 from rserpool.core.wire import asap, enrp
@@ -44,6 +45,17 @@ class LogBoundsTests(SynchronousTestCase):
         self.scope.advance(60.0)
         self.send(association, error, 1)
         self.assertIn("4980 more lines", self.log.lines[MOST])
+
+    def test_long_handles(self) -> None:
+        """A pool handle of 1,000 bytes is shown with 100 characters."""
+        _, association = talk(self.scope, self.registrar.address)
+        transport = TcpTransport(80, "10.9.9.9")
+        for number in range(50):
+            parameter = PoolElementParameter(7, 0, 60, transport, PolicyParameter(1))
+            self.send(association, asap.encode(asap.Registration(bytes([number]) * 1000, parameter)), 1)
+        registered = [line for line in self.log.lines if "registered" in line]
+        self.assertTrue(registered)
+        self.assertLess(max(map(len, registered)), 200)
 
     def test_errors_of_registrars(self) -> None:
         """The same over ENRP."""
