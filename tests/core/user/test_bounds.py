@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.user import ResolutionFailed, cache, resolution
 from rserpool.core.wire import asap
+from tests.conformance import rfc
 from tests.core.user.stage import UserStage, answer
 
 
@@ -26,6 +27,7 @@ class BoundsTests(SynchronousTestCase):
         """How many reports were sent since the last call."""
         return sum(isinstance(message, asap.EndpointUnreachable) for message in self.user.asked())
 
+    @rfc("5355", "2.13.3", "sent to the ENRP server from the PU SHOULD be limited")
     def test_reports(self) -> None:
         """Of 150 elements that fail at once 100 are reported at once, the others in the seconds that follow, 20 in
         each."""
