@@ -10,7 +10,7 @@ from rserpool.core.addresses import machine
 
 HELLO = 10.0
 """Seconds that somebody may say nothing, where many of its machine say nothing."""
-SILENT = 32
+SILENT = 100
 """So many of one machine may say nothing for longer: an honest one may have nothing to say yet."""
 MOMENT = 1.0
 """Seconds that somebody may say nothing where there is no room left."""

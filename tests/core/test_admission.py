@@ -54,15 +54,15 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual((len(admission), admission.of(USER), len(self.gone)), (960, 100, 100))
 
     def test_silent(self) -> None:
-        """All but 32 of a machine that say nothing have 10 s, those that came first go; who spoke stays."""
+        """All but 100 of a machine that say nothing have 10 s, those that came first go; who spoke stays."""
         admission: Admission[int] = Admission(1000, 1000)
         self.come(admission, ATTACKER, speaks=True)
-        for _ in range(100):
+        for _ in range(300):
             self.come(admission, ATTACKER)
         self.assertTrue(admission.crowded)
         self.assertEqual(admission.mute(self.now + HELLO - 0.1), [])
         silent = admission.mute(self.now + HELLO)
-        self.assertEqual(silent, list(range(2, 102 - SILENT)))
+        self.assertEqual(silent, list(range(2, 302 - SILENT)))
         for each in silent:
             admission.goes(each)
         self.assertFalse(admission.crowded)

@@ -32,7 +32,7 @@ class GuestsTests(TestCase):
     """Those of a port."""
 
     def test_silent(self) -> None:
-        """Of 1,000 that say nothing 32 are left after some seconds; no timer is left when all are gone."""
+        """Of 1,000 that say nothing 100 are left after some seconds; no timer is left when all are gone."""
         clock = Clock()
         guests = Guests(clock, "connections", 2000, 1000)
         came = [Connection() for _ in range(1000)]
@@ -51,7 +51,7 @@ class GuestsTests(TestCase):
         """The last one goes before the time is over."""
         clock = Clock()
         guests = Guests(clock, "connections", 2000, 1000)
-        came = [Connection() for _ in range(100)]
+        came = [Connection() for _ in range(200)]
         for each in came:
             guests.comes(each, "10.6.6.6")
         for each in came:
@@ -74,10 +74,10 @@ class AssociationTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.scope = Scope(0)
         self.addCleanup(self.scope.stop)
-        self.registrar = self.scope.registrar(limits=Limits(associations=1000, associations_per_machine=50))
+        self.registrar = self.scope.registrar(limits=Limits(associations=1000, associations_per_machine=150))
         self.scope.settle()
 
-    def flood(self, address: Any, host: str = "10.6.6.6", number: int = 200) -> list[Talker]:
+    def flood(self, address: Any, host: str = "10.6.6.6", number: int = 300) -> list[Talker]:
         """So many associations of one machine, which say nothing."""
         stack = self.scope.network.stack(host)
         talkers = [Talker() for _ in range(number)]
@@ -87,9 +87,9 @@ class AssociationTests(SynchronousTestCase):
         return talkers
 
     def test_asap(self) -> None:
-        """Of one machine 50 are kept; another one is served."""
+        """Of one machine 150 are kept; another one is served."""
         talkers = self.flood(self.registrar.address)
-        self.assertEqual(sum(not each.lost for each in talkers), 50)
+        self.assertEqual(sum(not each.lost for each in talkers), 150)
         talker = Talker()
         association = self.scope.network.stack("10.0.2.9").open(0, talker).connect(self.registrar.address)
         association.send(asap.encode(asap.HandleResolution(b"pool")), PPID_ASAP)
@@ -98,16 +98,16 @@ class AssociationTests(SynchronousTestCase):
     def test_enrp(self) -> None:
         """At the port of ENRP, too."""
         talkers = self.flood(TransportAddress((self.registrar.host,), ENRP_PORT))
-        self.assertEqual(sum(not each.lost for each in talkers), 50)
+        self.assertEqual(sum(not each.lost for each in talkers), 150)
 
     def test_silence(self) -> None:
-        """After some seconds 32 that said nothing are left; who has said something stays."""
+        """After some seconds 100 that said nothing are left; who has said something stays."""
         stack = self.scope.network.stack("10.6.6.6")
         talker = Talker()
         association = stack.open(0, talker).connect(self.registrar.address)
         association.send(asap.encode(asap.HandleResolution(b"pool")), PPID_ASAP)
         self.scope.until(lambda: bool(talker.answers))
-        silent = [Talker() for _ in range(49)]
+        silent = [Talker() for _ in range(149)]
         for each in silent:
             stack.open(0, each).connect(self.registrar.address)
         self.scope.advance(2 * HELLO)
