@@ -1,10 +1,11 @@
-"""Elements without services: C{python -m tests.field.crowd REGISTRAR NUMBER} serves so many in C{pool}."""
+"""Elements with nothing to say: C{python -m tests.field.crowd REGISTRAR NUMBER} serves so many in C{pool}."""
 
 from __future__ import annotations
 
 import sys
 
 from twisted.internet import reactor
+from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from rserpool.core import TcpTransport
@@ -16,10 +17,12 @@ def main(registrar: str, number: str) -> None:
     """Serve."""
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     for each in range(int(number)):
+        port = 8000 + each
+        reactor.listenTCP(port, Factory.forProtocol(Protocol))  # type: ignore[attr-defined]
         element = PoolElementService(reactor, registrars=registrars_from([registrar]))
         element.startService()
-        element.serve("pool", TcpTransport(8000 + each, element.hosts[0]), identifier=each + 1)
-    reactor.run()
+        element.serve("pool", TcpTransport(port, element.hosts[0]), identifier=each + 1)
+    reactor.run()  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":
