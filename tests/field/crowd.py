@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from twisted.internet import reactor
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
@@ -18,7 +19,7 @@ def main(registrar: str, number: str) -> None:
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     for each in range(int(number)):
         port = 8000 + each
-        reactor.listenTCP(port, Factory.forProtocol(Protocol))  # type: ignore[attr-defined]
+        serverFromString(reactor, f"tcp:{port}").listen(Factory.forProtocol(Protocol))
         element = PoolElementService(reactor, registrars=registrars_from([registrar]))
         element.startService()
         element.serve("pool", TcpTransport(port, element.hosts[0]), identifier=each + 1)
