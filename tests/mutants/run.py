@@ -25,7 +25,10 @@ TESTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rserpool/core/handlespace/": ((*REGISTRAR, "tests.core.policies"), FAR),
     "rserpool/core/monitoring/": (("tests.core.monitoring",), ("tests.monitor",)),
     "rserpool/core/peering/": ((*REGISTRAR, "tests.conformance"), FAR),
-    "rserpool/core/policies/": (("tests.core.policies", "tests.core.handlespace"), ("tests.core.registrar",)),
+    "rserpool/core/policies/": (
+        ("tests.core.policies", "tests.core.handlespace"),
+        ("tests.core.user", "tests.core.registrar"),
+    ),
     "rserpool/core/registrar/": ((*REGISTRAR, "tests.conformance"), ("tests.registrar", *FAR)),
     "rserpool/core/session/": (("tests.core.session", "tests.conformance.test_sessions"), ("tests.session",)),
     "rserpool/core/user/": (("tests.core.user", "tests.conformance.test_users"), ("tests.core.session", *FAR)),

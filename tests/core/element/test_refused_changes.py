@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from rserpool.core import (
     CauseCode,
     Connect,
@@ -12,6 +14,7 @@ from rserpool.core import (
 )
 from rserpool.core.element import PoolElement
 from rserpool.core.element.events import RegistrationRefused
+from rserpool.core.element.plain import FOR, Plain
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
@@ -128,3 +131,21 @@ class CauseTests(ElementTestCase):
             self.assertEqual(len(self.sent(self.at_home(f"home {number}"), f"home {number}")), 1)
             effects = self.pass_time(DEFAULT.t2_registration)
             self.assertEqual([each.peer for each in effects if isinstance(each, Connect)], [FIRST])
+
+
+class PlainTests(SynchronousTestCase):
+    """Registrations that a registrar does not answer: perhaps it cannot read our private parameters."""
+
+    def test_a_hundred_without(self):
+        """After two that had some; more silence does not make them fewer; and then it is tried anew."""
+        plain = Plain()
+        asked = []
+        for number in range(250):
+            asked.append(plain.asks(FIRST))
+            self.assertFalse(plain.asks(SECOND))
+            plain.asks(FIRST)
+            if number < 10:
+                plain.unanswered()
+            else:
+                plain.answered()
+        self.assertEqual(asked, [False] * 2 + [True] * (8 + FOR) + [False] * 140)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import PolicyParameter as Parameter
-from rserpool.core.policies import FULL_LOAD, POLICIES
+from rserpool.core.policies import FULL_LOAD, POLICIES, Selection
 from rserpool.core.policies.distance import FARTHEST, at_distance, distance
-from tests.core.policies.members import by_name, filled, named, names, picks, tally
+from tests.core.policies.members import Named, by_name, filled, named, names, picks, tally
 from tests.core.policies.test_random import ChanceTests as Chance
 
 QUARTER = FULL_LOAD // 4
@@ -122,3 +123,20 @@ class MeasuredTests(SynchronousTestCase):
     def test_what_is_cut_short_is_left_for_others_to_refuse(self) -> None:
         told = Parameter(by_name("LU-DPF").number, b"\x01" * 11)
         self.assertIs(told, self.at(told, 0.1, add=False))
+
+
+class EstimateTests(SynchronousTestCase):
+    def test_a_user_expects_what_the_registrar_does(self) -> None:
+        """Before a request was given to anybody, a user's estimates are in the order in which a registrar selects."""
+        random = Random(5)
+        for policy in POLICIES.values():
+            if policy.estimate is None:
+                continue
+            for number in range(40):
+                most = 10 if number % 2 else 1 << 20
+                values = [tuple(random.randrange(most) for _ in policy.fields) for _ in range(5)]
+                selection: Selection[Named] = policy.selection(Random(1))
+                for member in named(values):
+                    selection.add(member)
+                loads = [policy.estimate(member.values, 0) for member in selection.select(5)]
+                self.assertEqual((policy.name, loads), (policy.name, sorted(loads)))

@@ -192,6 +192,7 @@ class UnknownAssociationTests(SynchronousTestCase):
         """It is answered, and adopts nobody (seed 6020)."""
         role = PoolElement((TransportAddress(("10.0.0.9",), 3863),), profile=DEFAULT, random=Random(1))
         role.serve(b"pool", element(7).user_transport, element(7).policy, 0.0, identifier=7)
-        effects = role.receive("unknown", asap.EndpointKeepAlive(99, b"pool", True, 7), 1.0)
-        self.assertEqual(effects, [Send("unknown", asap.EndpointKeepAliveAck(b"pool", 7))])
-        self.assertIsNone(role.home)
+        for home in (True, False):
+            effects = role.receive("unknown", asap.EndpointKeepAlive(99, b"pool", home, 7), 1.0)
+            self.assertEqual(effects, [Send("unknown", asap.EndpointKeepAliveAck(b"pool", 7))])
+            self.assertIsNone(role.home)

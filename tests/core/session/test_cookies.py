@@ -42,6 +42,12 @@ class SignedTests(SynchronousTestCase):
             self.refused("signature|not a signed cookie|version|does not have", bytes(forged))
         self.refused("does not have", SignedCookies(KeyRing({"new": b"x" * 32})).seal(b"state", POOL, WALL))
 
+    def test_of_another_version(self) -> None:
+        """Of an older or a newer one: that is said, whatever else it is."""
+        for version in (0, 2):
+            other = self.cookie[:4] + bytes([version]) + self.cookie[5:]
+            self.refused(f"it is of version {version}, and we know version 1", other)
+
     def test_not_ours(self) -> None:
         for cookie in (b"", b"state", self.cookie[:40], bytes(200)):
             self.refused("not a signed cookie", cookie)

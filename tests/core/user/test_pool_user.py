@@ -272,6 +272,15 @@ class LateTests(SynchronousTestCase):
         self.stage.pass_time(5 * LATE)
         self.assertEqual(self.stage.probed, [registrar(1)] * 3)
 
+    def test_later_and_later(self) -> None:
+        """Each time after twice as long."""
+        times = []
+        began = self.stage.now
+        while len(times) < 4:
+            self.stage.pass_time(LATE / 10)
+            times += [round((self.stage.now - began) / LATE, 1)] * (len(self.stage.probed) - len(times))
+        self.assertEqual(times, [1.0, 2.0, 4.0, 8.0])
+
     def test_in_time(self) -> None:
         """An answer that came is not late."""
         self.stage.says(answer(b"pool", 1))

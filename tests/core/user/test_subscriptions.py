@@ -32,6 +32,16 @@ class SubscriptionTests(StageCase):
         self.stage.says(answer(b"pool", 2, accepted=True))
         self.assertEqual(self.shown(), [[1], [1, 2], [2]])
 
+    def test_no_longer(self) -> None:
+        """A pool that was not there is not asked for any more; who watched none is left alone."""
+        self.watch()
+        self.stage.says(refusal(b"pool", CauseCode.UNKNOWN_POOL_HANDLE))
+        self.stage.user.unsubscribe(b"another")
+        self.stage.user.unsubscribe(b"pool")
+        self.stage.asked()
+        self.stage.pass_time(60.0)
+        self.assertEqual(self.stage.asked(), [])
+
     def test_cache(self) -> None:
         """A cache that is kept up to date does not get stale."""
         self.watch()
