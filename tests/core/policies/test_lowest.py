@@ -125,3 +125,10 @@ class PriorityLeastUsedTests(SynchronousTestCase):
     @rfc("5356", "5.3.2", "SHOULD select, at most, the requested", "SHOULD be made among these elements")
     def test_equal_sums_go_round_robin(self) -> None:
         self.assertEqual(picks(filled("PLU", named([(10, 20), (20, 10), (30, 1)])), 3, 2), ["AB", "BA", "AB"])
+
+
+class IdleTests(SynchronousTestCase):
+    def test_nobody_has_anything_to_do(self) -> None:
+        """All loads are 0, and none grows: each in its turn."""
+        for name, values in (("LU", (0,)), ("LUD", (0, 0)), ("PLU", (0, 0)), ("PRIO", (0xFFFFFFFF,))):
+            self.assertEqual("".join(picks(filled(name, named([values] * 3)), 6)), "ABCABC", name)

@@ -274,7 +274,7 @@ class LateTests(SynchronousTestCase):
 
     def test_later_and_later(self) -> None:
         """Each time after twice as long."""
-        times = []
+        times: list[float] = []
         began = self.stage.now
         while len(times) < 4:
             self.stage.pass_time(LATE / 10)
