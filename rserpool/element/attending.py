@@ -16,6 +16,7 @@ from rserpool.element.checks import EVERY, AnotherProcess, Checking
 from rserpool.element.openings import open_ports
 from rserpool.element.ports import KINDS, Place, place_of
 from rserpool.element.system_ports import listens
+from rserpool.node.own_addresses import moved
 
 
 @dataclass
@@ -86,6 +87,11 @@ class Attending:
         self._running = False
         for handle in list(self.wanted):
             self.forget(handle)
+
+    def moved(self, before: tuple[str, ...], now: tuple[str, ...]) -> None:
+        """Our own addresses have changed: what comes back later is registered at the new ones, too."""
+        for wanted in self.wanted.values():
+            wanted.transport = moved(wanted.transport, before, now)
 
     def forget(self, handle: bytes) -> None:
         """It is to leave this pool."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger
@@ -17,14 +18,24 @@ AGAIN = 1.0
 class Moving:
     """Follows the addresses of one element.
 
+    @param moved: is called with the addresses before and now.
     @param at: those that its transports are registered at, where its endpoint is at all of this host.
     """
 
-    def __init__(self, reactor: Any, node: Node, element: PoolElement, log: Logger, at: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        node: Node,
+        element: PoolElement,
+        log: Logger,
+        moved: Callable[[tuple[str, ...], tuple[str, ...]], object],
+        at: tuple[str, ...],
+    ) -> None:
         self._reactor = reactor
         self._node = node
         self._element = element
         self._log = log
+        self._moved = moved
         self._at = at
         self._again: Any = None
 
@@ -43,6 +54,7 @@ class Moving:
             before=", ".join(before),
             note="; peers are not told: associations keep the addresses that they have" if kept else "",
         )
+        self._moved(before, hosts)
         self._register(hosts, before)
         # What tells the peer of the address may be lost and sent again, and the registration come first.
         self.stop()
