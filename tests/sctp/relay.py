@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.protocol import DatagramProtocol
 
 Passes = Callable[[bytes, bool], bool]
-DATA, HEARTBEAT, HEARTBEAT_ACK, SACK = 0, 4, 5, 3
+DATA, INIT, HEARTBEAT, HEARTBEAT_ACK, SACK = 0, 1, 4, 5, 3
 """Types of chunks (RFC 9260 section 3.2)."""
 
 

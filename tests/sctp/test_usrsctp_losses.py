@@ -8,9 +8,10 @@ from typing import Any
 from twisted.internet import reactor
 
 from rserpool.core import TransportAddress
+from rserpool.core.admission import TokenBucket
 from rserpool.core.profiles import FAST
-from rserpool.sctp.usrsctp.association import LESSONS
-from tests.sctp.relay import DATA, HEARTBEAT, HEARTBEAT_ACK, Path, chunks
+from rserpool.sctp.usrsctp.engine import LESSONS
+from tests.sctp.relay import DATA, HEARTBEAT, HEARTBEAT_ACK, INIT, Path, chunks
 from tests.sctp.usrsctp_case import UsrsctpTestCase
 
 PATIENT = replace(FAST, association_max_retransmissions=1000)
@@ -67,3 +68,35 @@ class LossTests(UsrsctpTestCase):
         self.association.send(b"first")
         await self.until(lambda: self.accepting.data == [b"first"])
         self.assertLess(self.association.smoothed_round_trip, FAST.rto_initial / 2)
+
+    async def test_many_at_once(self) -> None:
+        """Where the set-ups of many take long, not each of them is followed by dozens of heartbeats: that would keep
+        what is slow from ever catching up."""
+        seen: list[int] = []
+        late: set[bytes] = set()
+
+        def passes(packet: bytes, forth: bool) -> bool:
+            seen.extend(chunks(packet))
+            source = packet[:2]
+            if INIT not in chunks(packet) or source in late:
+                return True
+            late.add(source)
+            return False
+
+        # No heartbeats but those.
+        rare = replace(FAST, heartbeat_interval=3600.0)
+        stack = await self.makeStack(self.host, profile=rare)
+        accepting = self.recorder()
+        server = stack.open(0, accepting, (self.host,))
+        path = Path(reactor, self.host, stack.encapsulation_port, passes)
+        self.addCleanup(path.stop)
+        stack.engine.lessons = TokenBucket(0.0, 0.0, LESSONS + 1)
+        there = TransportAddress((self.host,), server.port, path.port)
+        clients = [stack.open(0, self.recorder(), (self.host,), listening=False).connect(there) for _ in range(3)]
+        await self.until(lambda: all(client.established for client in clients))
+        for client in clients:
+            client.send(b"last")
+        await self.until(lambda: accepting.data == [b"last"] * 3)
+        self.assertEqual(3, len(late))
+        # The library sends one over each of its own accord.
+        self.assertIn(seen.count(HEARTBEAT), range(LESSONS + 1, LESSONS + 1 + 3 + 1))

@@ -9,13 +9,12 @@ from zope.interface import implementer
 from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.sockets import SocketAssociation, SocketEndpoint
+from rserpool.sctp.usrsctp.engine import LESSONS
 from rserpool.sctp.usrsctp.library import SCTP_SENDV_SNDINFO
 from rserpool.sctp.usrsctp.packets import abort_with_tag
 from rserpool.sctp.usrsctp.peers import UdpPeer
 from rserpool.sctp.usrsctp.sockets import UsrsctpSocket
 
-LESSONS = 24
-"""So many round trips are measured to forget one."""
 LEAST = 1000
 """Bytes that go out at least when the library sends a part of a message."""
 AGAIN = 10
@@ -93,11 +92,15 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         """Measure the round trip anew if it seems long.
 
         A set-up that lost a packet lasts as long as a time-out, and the library takes that for the round trip: for many
-        seconds it would not believe that a packet is late, and send nothing again in time.
+        seconds it would not believe that a packet is late, and send nothing again in time. Where many come at once, one
+        of us is slow, and heartbeats by the dozen would keep all of them from being served.
         """
         far = self.smoothed_round_trip
         if far is not None and 3 * far >= self.endpoint.profile.rto_max:
+            engine = self.socket.engine
             for _ in range(LESSONS):
+                if not engine.lessons.take(engine.reactor.seconds()):
+                    break
                 self.probe()
 
     def released(self) -> None:

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from rserpool.core.admission import TokenBucket
 from rserpool.core.profiles import Profile
 from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.sctp.log import LimitedLog
@@ -26,6 +27,11 @@ LINGER = 5
 """So many ticks follow when the last association is gone: the library frees some things a little later."""
 PATIENCE = 300
 """So many ticks the library may take to end; after that it is left as it is, and used again."""
+
+LESSONS = 24
+"""So many round trips are measured to forget one."""
+MOST_LESSONS = 4 * LESSONS
+"""So many in a second are measured for that, of all associations together: the others have their usual heartbeats."""
 
 
 class PortOwner(Protocol):
@@ -62,6 +68,7 @@ class Engine:
     @ivar room: where a datagram is read to; C{packet} is the same for the library.
     @ivar sent: while it is a list, what goes out is also noted in it.
     @ivar limited: for what strangers do.
+    @ivar lessons: round trips that may be measured anew.
     @ivar watched: what reads the error queues of sockets.
     """
 
@@ -87,6 +94,7 @@ class Engine:
         self.sent: list[bytes] | None = None
         self.volume = 0
         self.ticks = 1
+        self.lessons = TokenBucket(MOST_LESSONS, reactor.seconds())
         self._active = 0
         self._idle = 0
         self._last = 0.0
