@@ -105,6 +105,17 @@ class HoldingTests(SynchronousTestCase):
             len([each for each in scope.presence(P, 0x1234) if isinstance(each, enrp.HandleTableRequest)]), 1
         )
 
+    def test_once_more_at_once(self) -> None:
+        """What was left out the first time may have been for what we had: it is asked for once more without a rest."""
+        scope = self.stage(elements_per_registrar=1)
+        entry = enrp.PoolEntry(POOL, (owned(P, 1), owned(P, 2)))
+        asked = []
+        for _ in range(3):
+            asked.append(len([each for each in scope.presence(P, 0x1234) if isinstance(each, enrp.HandleTableRequest)]))
+            if asked[-1]:
+                scope.hear(P, enrp.HandleTableResponse(P, SERVER, (entry,)))
+        self.assertEqual(asked, [1, 1, 0])
+
     def test_what_there_is_room_for_is_asked_for_at_once(self) -> None:
         """However often its checksum differs: all that it has was taken each time."""
         scope = self.stage()

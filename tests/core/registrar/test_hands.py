@@ -8,7 +8,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import Abort, CauseCode, Close, SctpTransport, TransportAddress
+from rserpool.core.handlespace.element import Element
 from rserpool.core.registrar import Limits
+from rserpool.core.registrar.contests import MOST_RIVALS, MOST_WAITING, Contests
 from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap, enrp
 from tests.core.registrar.stage import SERVER, RegistrarStage
@@ -78,6 +80,27 @@ class ContestTests(SynchronousTestCase):
         effects += self.stage.refused(peer)
         self.assertEqual(self.stage.sent("c", effects), [])
         self.assertIsNone(self.host())
+
+
+class RoomTests(SynchronousTestCase):
+    """How many may wait, in all."""
+
+    def test_so_many_and_no_more(self) -> None:
+        """Until some of them are gone, or know what they waited for."""
+        stage, contests = RegistrarStage(), Contests()
+        registrar: Any = stage.registrar
+        for number in range(MOST_RIVALS):
+            stage.up(f"rival {number}")
+        rivals = [registrar._clients.get(f"rival {number}") for number in range(MOST_RIVALS)]
+        elements = [Element(POOL, number) for number in range(1 + MOST_WAITING // MOST_RIVALS)]
+        message = asap.Registration(POOL, element(1))
+        waits = [contests.wait(each, rival, message) for each in elements for rival in rivals]
+        self.assertEqual(waits, [True] * MOST_WAITING + [False] * MOST_RIVALS)
+        self.assertEqual(len(contests.over(elements[0])), MOST_RIVALS)
+        self.assertEqual([contests.wait(elements[-1], rival, message) for rival in rivals], [True] * MOST_RIVALS)
+        self.assertFalse(contests.wait(elements[0], rivals[0], message))
+        contests.lost(rivals[0])
+        self.assertTrue(contests.wait(elements[0], rivals[1], message))
 
 
 class AssociationTests(SynchronousTestCase):

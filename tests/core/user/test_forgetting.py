@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import CauseCode
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.user.cache import SEEN
+from rserpool.core.user.own import LOOK
 from rserpool.core.user.suspects import LONGEST, MEMORY, Memory
 from rserpool.core.wire import asap
 from tests.core.user.stage import StageCase, UserStage, answer, ids, refusal
@@ -172,3 +175,29 @@ class PauseTests(StageCase):
         self.stage.resolve("b", timeout=1000.0, fresh=True)
         self.stage.lost()
         self.assertEqual(rounds(1.0), first)
+
+
+class LookTests(SynchronousTestCase):
+    """What is under way tells when it is over, if it is asked."""
+
+    def test_not_at_each_request(self) -> None:
+        """It is asked now and then, however many requests there are meanwhile; the first element is named."""
+        stage = UserStage()
+        stage.resolve("a")
+        stage.up()
+        stage.says(answer(b"pool", 1, 2, policy="least-used:load=0"))
+        [event] = stage.told()
+        self.assertEqual(event.first, ids(event)[0])
+        self.assertEqual(replace(event, elements=()).first, 0)
+        looks: list[float] = []
+
+        def over() -> bool:
+            looks.append(stage.now)
+            return False
+
+        stage.user.begin("it", b"pool", event.first)
+        stage.user.accepted("it", b"pool", event.first, over)
+        for _ in range(100):
+            stage.resolve("b")
+            stage.now += LOOK / 20
+        self.assertIn(len(looks), range(4, 7))

@@ -32,6 +32,12 @@ class SubscriptionTests(StageCase):
         self.stage.says(answer(b"pool", 2, accepted=True))
         self.assertEqual(self.shown(), [[1], [1, 2], [2]])
 
+    def test_so_many(self) -> None:
+        """Of how many elements it wants to hear is said; 0 is all."""
+        for handle, items in ((b"some", 3), (b"all", 0)):
+            self.stage.subscribe(handle, items=items)
+            self.assertEqual(self.stage.asked(), [asap.HandleResolution(handle, True, items or None)])
+
     def test_no_longer(self) -> None:
         """A pool that was not there is not asked for any more; who watched none is left alone."""
         self.watch()
