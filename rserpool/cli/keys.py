@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -85,13 +86,18 @@ def _make(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
     _tell(out, f"{directory}: the scope {options.scope}. Copy each folder to where it belongs, and nowhere else:")
     print(file=out)
     for each in options.registrar:
-        others = "".join(f" --peer {other.hosts[0]}" for other in options.registrar if other != each)
-        _entry(out, each.name, f"the registrar: twistd rserpool-ns --security {each.name}{others}")
+        where = f" --asap {_reached(each)}" + "".join(
+            f" --peer {_reached(other)}" for other in options.registrar if other != each
+        )
+        _entry(out, each.name, f"the registrar: twistd rserpool-ns --security {each.name}{where}")
+    first = _reached(options.registrar[0])
     for each in options.element:
-        _entry(out, each.name, f"the element: twistd rserpool-pe --security {each.name}")
+        serve = f"--security {each.name} --registrar {first} --pool POOL -- PLUGIN"
+        _entry(out, each.name, f"the element: twistd rserpool-pe {serve}")
     for each in options.operator:
-        _entry(out, each.name, f"who looks after registrars: rserpool status --security {each.name}")
-    _entry(out, USERS, f"users, all of them; it has no secret: rserpool resolve --security {USERS} POOL")
+        _entry(out, each.name, f"who looks after registrars: rserpool status --security {each.name} {first}")
+    resolve = f"rserpool resolve --security {USERS} --registrar {first} POOL"
+    _entry(out, USERS, f"users, all of them; it has no secret: {resolve}")
     print(file=out)
     _tell(out, f"{CA_KEY} makes new certificates: keep it where none of these processes runs.")
     _tell(out, f"Certificates end in {options.days} days; rserpool keys check {directory} says when.")
@@ -179,6 +185,11 @@ def _member(role: str, text: str) -> Member:
     for host in hosts if role == "registrar" else ():
         _check_certified(host)
     return member_of(role, ",".join(hosts))
+
+
+def _reached(member: Member) -> str:
+    """Where others reach it: by an address if it has one, since that needs nobody who knows the name."""
+    return next(map(_bracketed, filterfalse(is_name, member.hosts)), member.hosts[0])
 
 
 def _bracketed(host: str) -> str:

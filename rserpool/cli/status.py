@@ -74,7 +74,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
             CauseCode.REJECTED_FOR_SECURITY, reason=f"the registrar at {where} is secured, and --security {needs}"
         )
     if not answered:
-        where = ", ".join(map(str, named)) if named else "on this host"
+        where = ", ".join(map(str, addresses)) if named else "on this host"
         raise NoRegistrar(f"no registrar answered {'at ' if named else ''}{where}")
     return OK if all(registrar.ready for registrar in answered) else OTHER
 

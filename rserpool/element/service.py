@@ -89,6 +89,7 @@ class PoolElementService(Service):
         self._announce_group = announce_group
         self._given_stack = stack
         self._registered: dict[bytes, Deferred[int]] = {}
+        self._refusals: dict[bytes, str] = {}
         self._left: dict[bytes, Deferred[None]] = {}
         self._loads: dict[bytes, Measuring] = {}
         self._checked = checked
@@ -303,6 +304,7 @@ class PoolElementService(Service):
     def _notified(self, event: Any) -> None:
         match event:
             case events.Registered(handle=handle, identifier=identifier, registrar=registrar):
+                self._refusals.pop(handle, None)
                 registered = self._registered.pop(handle, None)
                 if registered is not None:
                     self._log.info(
@@ -316,7 +318,10 @@ class PoolElementService(Service):
                 error = refusal(cause, information, self.secured is not None)
                 what = " a change (the registration stands)" if stands else ""
                 text = f"{handle_text(handle)}: the registrar refused{what}: {error}"
-                self._log.error("{text}", text=text)
+                # Each registrar that it finds says so again.
+                if text != self._refusals.get(handle):
+                    self._refusals[handle] = text
+                    self._log.error("{text}", text=text)
                 if handle in self._registered:
                     self._registered.pop(handle).errback(error)
             case events.Left(handle=handle) if self._attending.left(handle):

@@ -91,16 +91,19 @@ class _Look:
         if stat.S_IMODE(folder.stat().st_mode) & 0o022:
             self.wrong.append(f"{folder}: others may put files there: chmod go-w {folder}")
         there = {name: folder / file for name, file in FILES.items() if (folder / file).exists()}
+        # None: where the settings cannot be read, there may be a name of the scope.
+        scope: str | None = None
         try:
-            there = {name: Path(path) for name, path in settled(folder).items() if name in FILES}
-            security = security_of(folder)
+            settings = settled(folder)
+            there = {name: Path(path) for name, path in settings.items() if name in FILES}
+            scope = settings.get("scope", "")
+            security_of(folder)
         except ConfigurationError as error:
             self.wrong.append(str(error))
-            security = Security()
             self._each(there)
         self._keys(folder, there)
         self._access(folder, there)
-        self._certificates(folder, there, security)
+        self._certificates(folder, there, scope)
 
     def _each(self, there: dict[str, Path]) -> None:
         """Settings stop at their first mistake; here every file is read."""
@@ -149,7 +152,7 @@ class _Look:
             if identity.kind == "psk" and identity.name not in known:
                 self.wrong.append(f"{there['access']}: it names {identity}, and no file here has a key of that")
 
-    def _certificates(self, folder: Path, there: dict[str, Path], security: Security) -> None:
+    def _certificates(self, folder: Path, there: dict[str, Path], scope: str | None) -> None:
         described: dict[str, list[Described]] = {}
         for name in ("certificate", "server-ca", "client-ca"):
             if name in there:
@@ -159,7 +162,7 @@ class _Look:
                     self.wrong.append(str(error))
                 for one in described.get(name, ()):
                     self.expiry(str(there[name]), one)
-        if "server-ca" in described and not security.scope:
+        if "server-ca" in described and scope == "":
             self.wrong.append(
                 f"{folder}: without the name of the scope (scope = in {TABLE}) no registrar can be checked"
             )
@@ -173,8 +176,8 @@ class _Look:
         if not own.names:
             self.wrong.append(f"{path}: it names nobody (subjectAltName): nobody will believe it")
         registrar = "element-keys" in there or "registrar-keys" in there
-        if registrar and security.scope and Identity("dns", security.scope) not in own.names:
-            self.wrong.append(f"{path}: a registrar's certificate has the name of the scope, too: {security.scope}")
+        if registrar and scope and Identity("dns", scope) not in own.names:
+            self.wrong.append(f"{path}: a registrar's certificate has the name of the scope, too: {scope}")
         if "server-ca" in described and own.begins <= self._now < own.ends:
             why = untrusted(read_public(path), read_public(there["server-ca"]), self._now)
             if why:

@@ -135,7 +135,12 @@ class ScopeDirectory:
         return str(read_toml(written).get("security", {}).get("scope", ""))
 
     def folders(self) -> dict[Path, str]:
-        """The folder of each member, and its role."""
+        """The folder of each member, and its role.
+
+        @raise ConfigurationError: if there is no such directory.
+        """
+        if not self.path.is_dir():
+            raise ConfigurationError(f"{self.path}: rserpool keys make has not made this directory")
         there = [
             folder
             for folder in sorted(self.path.iterdir())

@@ -74,8 +74,12 @@ class MakeTests(Case):
         self.assertEqual(
             (Identity("dns", "reg1.example"), Identity("dns", "pools.example"), Identity("ip", "192.0.2.1")), names
         )
-        self.assertIn("reg1.example/ the registrar: twistd rserpool-ns --security reg1.example", self.said)
-        self.assertIn("web1/ the element: twistd rserpool-pe --security web1", self.said)
+        ns = "twistd rserpool-ns --security reg1.example --asap 192.0.2.1 --peer [2001:db8::2]"
+        self.assertIn(f"reg1.example/ the registrar: {ns}", self.said)
+        pe = "twistd rserpool-pe --security web1 --registrar 192.0.2.1 --pool POOL -- PLUGIN"
+        self.assertIn(f"web1/ the element: {pe}", self.said)
+        self.assertIn("rserpool status --security operator 192.0.2.1", self.said)
+        self.assertIn("rserpool resolve --security users --registrar 192.0.2.1 POOL", self.said)
         self.assertIn("Certificates end in 365 days", self.said)
         self.well()
         self.well("reg1.example")
@@ -105,6 +109,7 @@ class MakeTests(Case):
         for arguments, sentence in (
             ([*make, "reg1", "--element", "reg1"], "two members have the name reg1"),
             (["add", str(self.scope), "--element", "web1"], "rserpool keys make has not made this directory"),
+            (["remove", str(self.scope), "web1"], "rserpool keys make has not made this directory"),
             (["add", str(self.scope)], "name --registrar, --element or --operator"),
             (["check", str(self.scope)], "there is no such directory"),
         ):
@@ -231,7 +236,14 @@ class CheckTests(Case):
         (self.scope / "users" / "security.toml").write_text("[security]\n")
         self.assertIn("without the name of the scope", self.wrong())
         (self.scope / "users" / "security.toml").write_text('[security]\nscoop = "x"\n')
-        self.assertIn("there is no setting 'scoop'", self.wrong())
+        said = self.wrong()
+        self.assertIn("there is no setting 'scoop'", said)
+        self.assertNotIn("without the name of the scope", said)
+
+    def test_one_mistake(self) -> None:
+        """What cannot be read says nothing about anything else."""
+        (self.reg1 / "elements.keys").write_text("web1:0123")
+        self.assertEqual(1, self.wrong().count("WRONG: scope/reg1.example"))
 
     def test_access(self) -> None:
         """A name in the access file that no key has, and a file that is wrong."""

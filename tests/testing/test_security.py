@@ -13,6 +13,7 @@ from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap, enrp
 from rserpool.testing import RegistrarProcess, Scope, UserProcess
 from tests.conformance import rfc
+from tests.loglines import LogLines
 
 POOL = "pool"
 
@@ -71,6 +72,16 @@ class SecureTests(SynchronousTestCase):
         self.assertEqual(POOL.encode(), registration.message.handle)
         self.assertTrue(self.scope.trace.messages(enrp.HandleUpdate, source=registration.source))
         self.assertNotIn("garbage", self.scope.trace.text())
+
+    def test_refused_again(self) -> None:
+        """An element in the clear goes on trying, and tells once why it is not in the pool."""
+        stranger = self.scope.element(service={"security": False})
+        log = LogLines(self)
+        stranger.serve(POOL)
+        self.scope.until(lambda: bool(stranger.refused))
+        self.scope.advance(60.0)
+        self.assertGreater(len(self.scope.trace.messages(asap.Registration, source=stranger.name)), 10)
+        self.assertEqual(1, len([line for line in log.lines if "the scope wants TLS" in line]), log.lines)
 
     def test_ports(self) -> None:
         """What is served is served at the ports of TLS."""
