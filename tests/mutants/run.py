@@ -10,14 +10,12 @@ import argparse
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from random import Random
 
+from tests.mutants.known import ROOT, reasons
 from tests.mutants.mutations import mutation, places
 from tests.mutants.trial import SURVIVED, outcome
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PAGE = ROOT / "docs" / "mutants.md"
 REGISTRAR = ("tests.core.registrar", "tests.core.peering", "tests.core.handlespace", "tests.core.test_authority")
 FAR = ("tests.scenarios",)
 TESTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -87,10 +85,3 @@ def paths(files: list[str]) -> list[str]:
 
 def told(counts: Counter[str]) -> str:
     return ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
-
-
-def reasons() -> set[tuple[str, str, str]]:
-    """What docs/mutants.md has: the file, and the line before and after."""
-    lines = PAGE.read_text(encoding="utf-8").splitlines()
-    rows = [line.split(" | ") for line in lines if line.startswith("| rserpool/")]
-    return {(row[0].removeprefix("| "), row[1].strip("`"), row[2].strip("`")) for row in rows}
