@@ -18,10 +18,10 @@ from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.refusing import refuse
 from rserpool.core.wire.tlv import U32
-from rserpool.node.counting import LimitedLog
 from rserpool.sctp.base import SctpHandler
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpAssociation
+from rserpool.security.telling import Suspects
 
 OF_ONE = 20
 """So many answers a second one machine gets."""
@@ -69,7 +69,11 @@ class ClearPort(SctpHandler):
         self._reactor = reactor
         self._ppid = ppid
         self._refused = refused
-        self._lines = LimitedLog(self._log, reactor.seconds)
+        self._suspects = Suspects(
+            self._log,
+            "{peer} speaks in the clear, and is refused: {why}",
+            "{more} more messages in the clear were refused within a minute",
+        )
         self._since = 0.0
         self._total = 0
         self._of_one: dict[str, int] = {}
@@ -84,10 +88,8 @@ class ClearPort(SctpHandler):
     def messageReceived(
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
     ) -> None:
-        self._lines.warn(
-            "{peer} speaks in the clear, and is refused: this registrar is secured (--security)",
-            peer=str(association.peer),
-        )
+        peer, now = association.peer, self._reactor.seconds()
+        self._suspects.failed(str(peer), peer.hosts[0], "this registrar is secured (--security)", now)
         answer = self._refused(data) if ppid == self._ppid else None
         if answer is None or not self._admits(association.peer.hosts[0]):
             association.abort()

@@ -1,4 +1,4 @@
-"""Tells the log of failed handshakes: whoever makes them fail does not fill it (RFC 5352 section 9.2)."""
+"""Tells the log of failed handshakes, and of who speaks in the clear: they do not fill it (RFC 5352 section 9.2)."""
 
 from __future__ import annotations
 
@@ -29,10 +29,21 @@ class Telling(Protocol):
 
 
 class Suspects:
-    """Those whose handshakes failed in the present minute."""
+    """Those whose handshakes failed in the present minute.
 
-    def __init__(self, log: Log) -> None:
+    @param line: what is told of one, with C{peer} and C{why}.
+    @param more: what is told of those that are not told one by one, with C{more}.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        line: str = "TLS with {peer} failed: {why}",
+        more: str = "{more} more TLS handshakes failed within a minute",
+    ) -> None:
         self._log = log
+        self._line = line
+        self._of_others = more
         self._since = 0.0
         self._told: set[tuple[str, str]] = set()
         self._more = 0
@@ -40,7 +51,7 @@ class Suspects:
     def failed(self, peer: str, host: str, why: str, now: float) -> None:
         if now - self._since >= MINUTE:
             if self._more:
-                self._log.warn("{more} more TLS handshakes failed within a minute", more=self._more)
+                self._log.warn(self._of_others, more=self._more)
             self._since, self._more = now, 0
             self._told.clear()
         told = machine(host), why
@@ -48,4 +59,4 @@ class Suspects:
             self._more += 1
         else:
             self._told.add(told)
-            self._log.warn("TLS with {peer} failed: {why}", peer=peer, why=why)
+            self._log.warn(self._line, peer=peer, why=why)

@@ -13,6 +13,7 @@ from rserpool.core.wire.parameters import PolicyParameter, PoolElementParameter,
 from rserpool.registrar.clear_ports import OF_ONE, ClearPort, refused_asap, refused_enrp
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP, SctpHandler
 from rserpool.sctp.memory import Network
+from tests.loglines import LogLines
 
 ELEMENT = PoolElementParameter(7, 0, 60_000, TcpTransport(80, "10.0.0.2"), PolicyParameter(1, b""))
 
@@ -76,6 +77,17 @@ class ClearPortTests(SynchronousTestCase):
         assert isinstance(error, enrp.Error)
         self.assertEqual((9, 5, [0xA]), (error.sender, error.receiver, [cause.code for cause in error.causes]))
         self.assertTrue(stranger.gone)
+
+    def test_log(self) -> None:
+        """Who comes again and again is told once a minute, and how often it came."""
+        log = LogLines(self)
+        for _ in range(40):
+            self.answer(asap.HandleResolution(b"pool", False, None))
+        self.assertEqual(1, len(log.lines), log.lines)
+        self.clock.advance(30)
+        self.answer(asap.HandleResolution(b"pool", False, None))
+        self.assertIn("39 more messages in the clear were refused", log.lines[1])
+        self.assertEqual(3, len(log.lines), log.lines)
 
     def test_nothing_to_answer(self) -> None:
         """An error, an acknowledgement, garbage of another protocol: nothing, and it is over."""
