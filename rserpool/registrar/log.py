@@ -73,7 +73,7 @@ class OperatorLog:
             case Acted():
                 self._trail.tell(event)
             case events.NotYetRequired():
-                self._log.error("TLS is not required yet: {what}", what=str(event))
+                self._log.error("TLS is not required yet, but will be without them: {what}", what=str(event))
             case _:
                 self._tell_of_peers(event)
 

@@ -75,7 +75,7 @@ class RegistrarSecurity:
             if security.state not in (self._state, State.REQUIRED):
                 _log.warn("that TLS is {state} counts when this registrar is started anew", state=security.state.value)
                 access = access.after(registrar.access, registrar.access.state)
-            node.perform(registrar.access_changed(access, node.now()))
+            self._change(registrar, node, access)
 
         if self._secured is not None:
             self._end = self._secured.watch(changed)
@@ -86,6 +86,12 @@ class RegistrarSecurity:
             self._looking.clock = node.reactor
             self._looking.start(LOOK, now=False)
 
+    def _change(self, registrar: Registrar, node: Node, access: Access) -> None:
+        before = registrar.access.state
+        node.perform(registrar.access_changed(access, node.now()))
+        if registrar.access.state is State.REQUIRED and before is not State.REQUIRED:
+            _log.info("TLS is required from now on: who speaks in the clear is refused")
+
     def _look(self, registrar: Registrar, node: Node) -> None:
         """On the way to TLS: say who is not there yet, and require it as soon as nothing is lost by that."""
         assert self._secured is not None
@@ -93,7 +99,7 @@ class RegistrarSecurity:
         if registrar.access.state is not State.OFFERED:
             return
         if wanted.state is State.REQUIRED:
-            node.perform(registrar.access_changed(wanted, node.now()))
+            self._change(registrar, node, wanted)
             return
         clear = str(registrar.in_the_clear)
         if clear != self._said:

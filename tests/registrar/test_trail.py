@@ -81,8 +81,8 @@ class TrailTests(SynchronousTestCase):
             [
                 "audit: psk:web at 10.0.0.1:5000/9899 changed www 0x00000007",
                 "registrar 0x00001111 does not take us for a registrar (cause 0xa): is our key in its files?",
-                "TLS is not required yet: elements that nobody has proved to own: 7 (www 0x00000007, "
-                "www 0x00000008, ...); "
+                "TLS is not required yet, but will be without them: elements that nobody has proved to own: 7 "
+                "(www 0x00000007, www 0x00000008, ...); "
                 "registrars that speak in the clear: 0x00001111",
             ],
             self.lines(),

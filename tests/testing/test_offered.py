@@ -158,9 +158,12 @@ class OfferedTests(SynchronousTestCase):
         self.scope.security.require()
         self.scope.advance(LOOK)
         self.assertEqual({State.OFFERED}, self.states())
-        self.assertIn(f"TLS is not required yet: {named}", lines)
+        self.assertIn(f"TLS is not required yet, but will be without them: {named}", lines)
+        required = "TLS is required from now on: who speaks in the clear is refused"
+        self.assertNotIn(required, lines)
         clear.restart(security=None)
         self.scope.settle()
         self.scope.advance(LOOK)
         self.assertEqual({State.REQUIRED}, self.states())
+        self.assertEqual(2, lines.count(required))
         self.assertNotIn("not secure yet", registrar_status(self.scope.registrars[0].service)[0].text)
