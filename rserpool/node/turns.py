@@ -16,7 +16,7 @@ from rserpool.node.loop import Carrier, Loop, Timer
 from rserpool.sctp.base import PIECE, tell
 from rserpool.sctp.log import LimitedLog
 
-MESSAGES = 32
+MESSAGES = 128
 """So many messages are served in one turn."""
 MOST_OF_ONE = 4 * 1024 * 1024
 """Bytes of one peer that wait for their turn; who sends more meanwhile is cut off."""

@@ -85,7 +85,7 @@ class TurnsTests(SynchronousTestCase):
         return count
 
     def test_bounded(self) -> None:
-        """32 messages are served in one turn, and the order of each peer is kept."""
+        """So many messages are served in one turn, and the order of each peer is kept."""
         peer = Peer("10.6.6.6")
         self.sends(peer, *(b"%d" % number for number in range(100)))
         self.assertEqual(self.served, [])
