@@ -3,7 +3,8 @@
 C{python -m bench.tls [--json [FILE]] [--quick]}. Resolutions and keep-alives run in memory, both ends in this process,
 in the clear and over TLS in turn, and in the clear with OpenSSL alone beside it: that seals and opens the same messages
 at the same places, and does nothing with them. A ratio is what TLS adds, divided by what that adds. Associations are
-set up to registrars that are processes of their own, over usrsctp; so it is with the elements that come at once.
+set up to registrars that are processes of their own, over usrsctp; so it is with the elements that come at once
+(C{bench.herds}, which measures those alone).
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from bench.herds import late, returning, secures
 from bench.pairs import interval
 from bench.processes import Processes, free_port
 from bench.report import Figures, columns, progress, run
-from bench.secured import directory, element_key, over_tls
+from bench.secured import element_key, over_tls
 from rserpool.core import TransportAddress
 from rserpool.core.wire import asap
 from rserpool.sctp import open_stack
@@ -32,8 +34,6 @@ from rserpool.testing import Scope
 
 POOL = "bench"
 ELEMENTS = 10
-OF_ONE_PROCESS = 125
-"""So many elements share a process: more packets than theirs its UDP socket does not hold."""
 GOALS = {"a resolution": 2.5, "a keep-alive": 2.5, "connecting": 4.0, "1,000 elements at once": 3.0}
 
 
@@ -245,7 +245,7 @@ def connecting(options: argparse.Namespace) -> Figures:
         places = []
         for secured in (False, True):
             udp = free_port(socket.SOCK_DGRAM)
-            processes.registrar(udp, "--asap-tcp", "none", *_secured(secured, Path(folder), 1))
+            processes.registrar(udp, "--asap-tcp", "none", *secures(secured, Path(folder), 1))
             places.append(TransportAddress(("127.0.0.1",), 3864 if secured else 3863, udp))
         stack = open_stack(reactor, backend="usrsctp", encapsulation=0)
         stacks = (stack, over_tls(reactor, stack, element_key(0)))
@@ -259,51 +259,12 @@ def connecting(options: argparse.Namespace) -> Figures:
     }
 
 
-def _secured(secured: bool, folder: Path, elements: int) -> list[str]:
-    return ["--security", str(directory(folder, elements))] if secured else []
-
-
-def returning(options: argparse.Namespace) -> Figures:
-    """Elements that come at once, to a registrar that has just begun."""
-    elements, pairs = (125, 1) if options.quick else (1000, 3)
-    found: list[tuple[float, float]] = []
-    attempts: list[tuple[int, int]] = []
-    for turn in range(pairs):
-        runs = {secured: _returning(elements, secured) for secured in ((False, True) if turn % 2 else (True, False))}
-        found.append((runs[False][0], runs[True][0]))
-        attempts.append((runs[False][1], runs[True][1]))
-        progress(f"{elements} elements: {found[-1][0]:.2f} s in the clear, {found[-1][1]:.2f} s over TLS")
-    return {
-        "elements": elements,
-        "clear_s": median(clear for clear, _ in found),
-        "tls_s": median(tls for _, tls in found),
-        "attempts": attempts,
-        "ratios": [tls / clear for clear, tls in found],
-    }
-
-
-def _returning(elements: int, secured: bool) -> tuple[float, int]:
-    """Seconds until all are registered, and how often they dialled."""
-    with tempfile.TemporaryDirectory() as folder, Processes() as processes:
-        udp = free_port(socket.SOCK_DGRAM)
-        processes.registrar(udp, "--asap-tcp", "none", *_secured(secured, Path(folder), elements))
-        arguments = ["--registrar", f"127.0.0.1:{3864 if secured else 3863}/{udp}", "--elements", str(OF_ONE_PROCESS)]
-        arguments += ["--secured"] if secured else []
-        some = [
-            processes.python("elements", "-m", "bench.returning", *arguments, "--first", str(first))
-            for first in range(0, elements, OF_ONE_PROCESS)
-        ]
-        began = min(float(each.says(r"^begin (\S+)").group(1)) for each in some)
-        ends = [each.says(r"^end (\S+) (\d+)", 180.0) for each in some]
-        return max(float(end.group(1)) for end in ends) - began, sum(int(end.group(2)) for end in ends)
-
-
 def measure(options: argparse.Namespace) -> Figures:
     """All of it."""
     return {
         **exchanges(options),
         "connecting": connecting(options),
-        "1,000 elements at once": returning(options),
+        "1,000 elements at once": returning(options.quick, 3),
     }
 
 
@@ -328,7 +289,7 @@ def table(figures: Figures) -> str:
     head = ["", "in the clear", "over TLS", "OpenSSL alone", "ratio", "95 %", "goal"]
     return (
         "TLS 1.3 with a key. First two rows: processor time at both ends, what TLS adds beside OpenSSL alone; last two:"
-        " time that passes, and TLS beside the clear\n" + columns(head, rows)
+        " time that passes, and TLS beside the clear\n" + columns(head, rows) + late(figures["1,000 elements at once"])
     )
 
 
