@@ -87,11 +87,11 @@ class TurnsTests(SynchronousTestCase):
     def test_bounded(self) -> None:
         """So many messages are served in one turn, and the order of each peer is kept."""
         peer = Peer("10.6.6.6")
-        self.sends(peer, *(b"%d" % number for number in range(100)))
+        self.sends(peer, *(b"%d" % number for number in range(400)))
         self.assertEqual(self.served, [])
         self.assertEqual(self.all_turns(), 4)
-        self.assertEqual([data for _, data in self.served], [b"%d" % number for number in range(100)])
-        self.assertEqual((self.turns.left, self.turns.waiting), (MESSAGES - 4, {}))
+        self.assertEqual([data for _, data in self.served], [b"%d" % number for number in range(400)])
+        self.assertEqual((self.turns.left, self.turns.waiting), (4 * MESSAGES - 400, {}))
 
     def test_one_of_each(self) -> None:
         """Ten peers with thousands of messages, and one with one: eleven messages later it has been served."""
@@ -134,12 +134,12 @@ class TurnsTests(SynchronousTestCase):
     def test_lost(self) -> None:
         """That it is gone is told when what it had sent was served: a farewell comes before the end."""
         peer = Peer("10.6.6.6")
-        self.sends(peer, *[b"?"] * 40)
+        self.sends(peer, *[b"?"] * 140)
         self.turns.lost(peer, self.lost.append, True)
         self.clock.turn()
         self.assertEqual((len(self.served), self.lost), (MESSAGES, []))
         self.all_turns()
-        self.assertEqual((len(self.served), self.lost), (40, [peer]))
+        self.assertEqual((len(self.served), self.lost), (140, [peer]))
 
     def test_lost_and_cut(self) -> None:
         """Who is gone, and has more waiting than may be, is told as gone at once."""
@@ -245,8 +245,8 @@ class RegistrarTests(SynchronousTestCase):
         return connection, transport
 
     def test_tcp(self) -> None:
-        """Each sends 64 KiB of questions in one turn: 32 are answered before somebody else has a turn, and the user
-        after at most 42 of 40,960. All are answered, one after the other."""
+        """Each sends 64 KiB of questions in one turn: 128 are answered before somebody else has a turn, and the user
+        after at most 138 of 40,960. All are answered, one after the other."""
         many = QUESTION * (65536 // len(QUESTION))
         attackers = [self.connection(f"10.6.6.{number}")[0] for number in range(10)]
         user, _ = self.connection("10.0.2.99")
@@ -264,8 +264,8 @@ class RegistrarTests(SynchronousTestCase):
         """Who waits for its turn is not read beyond 128 KiB."""
         one, _ = self.connection("10.6.6.1")
         two, transport = self.connection("10.6.6.2")
-        one.dataReceived(QUESTION * 100)
-        two.dataReceived(QUESTION * 100)
+        one.dataReceived(QUESTION * 200)
+        two.dataReceived(QUESTION * 200)
         two.dataReceived(QUESTION * (MOST_UNSERVED // len(QUESTION)))
         self.assertEqual(transport.producerState, "paused")
         self.scope.advance(1.0)
@@ -274,18 +274,18 @@ class RegistrarTests(SynchronousTestCase):
     def test_tcp_half_closed(self) -> None:
         """Who asks a lot and sends no more gets all answers, and then the end."""
         connection, transport = self.connection("10.6.6.1")
-        connection.dataReceived(QUESTION * 100)
+        connection.dataReceived(QUESTION * 200)
         connection.readConnectionLost()
         self.assertFalse(transport.disconnecting)
         self.scope.advance(1.0)
-        self.assertEqual((len(self.order), transport.disconnecting), (100, True))
+        self.assertEqual((len(self.order), transport.disconnecting), (200, True))
         connection.connectionLost(Failure(ConnectionDone()))
 
     def test_tcp_lost(self) -> None:
         """Who is gone while its questions wait is forgotten."""
         connection, _ = self.connection("10.6.6.1")
         clients = self.registrar.role.clients
-        connection.dataReceived(QUESTION * 100)
+        connection.dataReceived(QUESTION * 200)
         connection.connectionLost(Failure(ConnectionAborted()))
         self.scope.advance(1.0)
         self.assertEqual(self.registrar.role.clients, clients - 1)
