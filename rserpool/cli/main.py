@@ -20,8 +20,9 @@ from rserpool.cli.options import (
     UNKNOWN_POOL,
     security_from,
 )
+from rserpool.core.addresses import ASAP_TLS_PORT, ENRP_TLS_PORT
 from rserpool.core.errors import CauseCode, ConfigurationError, NoRegistrar, Rejected, RSerPoolError, UnknownPool
-from rserpool.security.text import SECURITY
+from rserpool.security.text import OFF, SECURITY
 
 COMMANDS = {
     "resolve": "rserpool.cli.resolve",
@@ -155,6 +156,11 @@ def make_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def is_secured(options: argparse.Namespace) -> bool:
+    """Whether an option secures the command, or else the environment."""
+    return (getattr(options, "security", None) or os.environ.get(SECURITY) or OFF) != OFF
+
+
 def explain(error: BaseException | None, named: Sequence[str] | None = None, secured: bool = False) -> tuple[int, str]:
     """The exit code and the sentence for what a subcommand raised.
 
@@ -183,6 +189,10 @@ def explain(error: BaseException | None, named: Sequence[str] | None = None, sec
     if code == NO_REGISTRAR and named is not None and not named:
         option = " --security DIR" if secured else ""
         sentence += f"; start one (twistd -n --pidfile= rserpool-ns{option}), or name one that is elsewhere"
+    elif code == NO_REGISTRAR and secured:
+        sentence += "; with --security only registrars that speak TLS are asked"
+    elif code == NO_REGISTRAR and any(f":{port}" in sentence for port in (ASAP_TLS_PORT, ENRP_TLS_PORT)):
+        sentence += "; that port is for TLS: name keys or certificates with --security"
     return code, sentence
 
 
@@ -230,9 +240,7 @@ def _run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
             elif isinstance(result.value, BrokenPipeError):
                 broken.append(result.value)
             else:
-                code, sentence = explain(
-                    result.value, getattr(options, "registrar", None), bool(getattr(options, "security", None))
-                )
+                code, sentence = explain(result.value, getattr(options, "registrar", None), is_secured(options))
                 print(f"{options.prog}: {sentence}", file=sys.stderr)
                 outcome.append(code)
             if not stopping:

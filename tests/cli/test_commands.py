@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 from io import StringIO
 from typing import Any
 
@@ -10,7 +12,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli import resolve, watch
-from rserpool.cli.main import explain, make_parser
+from rserpool.cli.main import explain, is_secured, make_parser
 from rserpool.cli.show import policy_text
 from rserpool.core import (
     ConfigurationError,
@@ -26,6 +28,7 @@ from rserpool.core.handles import handle_text
 from rserpool.core.user.events import PoolChanged, Resolved
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import encode_pool_element
+from rserpool.security.text import SECURITY
 from tests.pool_scope import PoolScope
 
 
@@ -289,6 +292,21 @@ class WordTests(SynchronousTestCase):
         hint = "none; start one (twistd -n --pidfile= rserpool-ns), or name one that is elsewhere"
         for named, sentence in (([], hint), (["127.0.0.1:1"], "none"), (None, "none")):
             self.assertEqual(explain(error, named), (4, sentence))
+        named = ["127.0.0.1:1"]
+        self.assertIn("only registrars that speak TLS are asked", explain(error, named, secured=True)[1])
+        self.assertIn("that port is for TLS", explain(NoRegistrar("none (tried: 127.0.0.1:3864)"), named)[1])
+
+    def test_secured(self) -> None:
+        """The environment secures a command that does not say anything else."""
+        for option, variable, secured in (
+            (None, "", False),
+            ("keys", "", True),
+            (None, "keys", True),
+            ("off", "keys", False),
+            (None, "off", False),
+        ):
+            self.patch(os, "environ", {SECURITY: variable})
+            self.assertEqual(secured, is_secured(argparse.Namespace(security=option)), (option, variable))
 
     def test_handles(self) -> None:
         """Pool handles."""
