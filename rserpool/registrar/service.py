@@ -146,6 +146,7 @@ class RegistrarService(Service):
 
     def _begin(self) -> None:
         """A registrar that knows nothing yet."""
+        self._stretch = 1.0
         self.registrar = self._role(access=self._security.access)
         self.node = Node(self._reactor, self.registrar, self._notified, server=self.registrar.identifier)
         self.registrar.peering.suggest = self._suggest
@@ -322,5 +323,8 @@ class RegistrarService(Service):
         if isinstance(event, SupervisionStretched) and endpoint is not None:
             # SCTP's own heartbeats cost something too, for each association.
             stretch = max(1.0, self.registrar.clients * COST / SHARE / self._profile.keep_alive_interval)
-            endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
+            # To tell all of them is work, too: not for each few of a thousand elements that come at once.
+            if abs(stretch - self._stretch) > 0.1 * self._stretch:
+                self._stretch = stretch
+                endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
         self._operator.tell(event)

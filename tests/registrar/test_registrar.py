@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core.profiles import RFC
+from rserpool.core.profiles import DEFAULT, RFC
 from rserpool.core.registrar import Limits
 from rserpool.core.wire import asap
+from rserpool.core.wire.parameters import PolicyParameter, PoolElementParameter, TcpTransport
 from rserpool.node.strangers import MOST
 from rserpool.registrar import RegistrarService
 from rserpool.sctp.base import PPID_ASAP
@@ -54,6 +58,23 @@ class RegistrarTests(SynchronousTestCase):
             stopped = [each.stopService() for each in (services if registrar_first else reversed(services))]
             took = self.scope.until(lambda stopped=stopped: all(each.called for each in stopped))  # type: ignore[misc]
             self.assertLess(took, 1.0)
+
+    def test_many_at_once(self) -> None:
+        """The heartbeats of SCTP become rarer with the number of associations: they are not told so anew for each few
+        of many elements that register."""
+        profile = replace(DEFAULT, keep_alive_interval=0.01)
+        registrar = self.scope.registrar(profile=profile)
+        endpoint: Any = registrar.service.node.asap.sctp
+        told: list[float] = []
+        self.patch(endpoint, "setHeartbeat", told.append)
+        talker, association = talk(self.scope, registrar.address)
+        for number in range(1, 101):
+            element = PoolElementParameter(number, 0, 60_000, TcpTransport(80, "10.9.9.9"), PolicyParameter(1))
+            association.send(asap.encode(asap.Registration(b"pool", element)), PPID_ASAP)
+        self.scope.until(lambda: len(registrar.service.registrar.handlespace) == 100)
+        self.scope.advance(0.1)
+        self.assertFalse(talker.lost)
+        self.assertEqual([], told)
 
     def test_silent_element(self) -> None:
         """A host falls silent: its element is gone within 2 s, and back when the host is."""
