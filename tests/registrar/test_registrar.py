@@ -16,7 +16,7 @@ from rserpool.node.strangers import MOST
 from rserpool.registrar import RegistrarService
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.testing import ElementProcess, Scope
-from tests.node.talker import talk
+from tests.node.talker import Talker, talk
 
 
 class RegistrarTests(SynchronousTestCase):
@@ -58,6 +58,20 @@ class RegistrarTests(SynchronousTestCase):
             stopped = [each.stopService() for each in (services if registrar_first else reversed(services))]
             took = self.scope.until(lambda stopped=stopped: all(each.called for each in stopped))  # type: ignore[misc]
             self.assertLess(took, 1.0)
+
+    def test_a_thousand_of_one_machine(self) -> None:
+        """A registrar has restarted, and a thousand elements of one machine come at once: all are let in."""
+        registrar = self.scope.registrar()
+        stack = self.scope.network.stack("10.9.9.9")
+        talkers = [Talker() for _ in range(1000)]
+        associations = [stack.open(0, each).connect(registrar.address) for each in talkers]
+        self.scope.until(lambda: all(each.up for each in talkers))
+        for number, association in enumerate(associations, 1):
+            element = PoolElementParameter(number, 0, 60_000, TcpTransport(80, "10.9.9.9"), PolicyParameter(1))
+            association.send(asap.encode(asap.Registration(b"pool", element)), PPID_ASAP)
+        self.scope.until(lambda: all(each.data for each in talkers))
+        granted = [each for each in talkers if not each.lost and not getattr(each.answers[0], "rejected", True)]
+        self.assertEqual(1000, len(granted))
 
     def test_many_at_once(self) -> None:
         """The heartbeats of SCTP become rarer with the number of associations: they are not told so anew for each few
