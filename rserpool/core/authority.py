@@ -8,7 +8,7 @@ by its association; in a secured one by an identity, which each has to prove.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 from rserpool.core.access import PLAIN, Access, Principal, Standing, State
@@ -47,14 +47,17 @@ def speaks_for_elements(identity: Party, handle: bytes) -> Rule:
     return _REGISTER[_protocol(identity, handle)]
 
 
-def usable(identity: Party, transport: UserTransport) -> tuple[str, ...]:
+def usable(identity: Party, transport: UserTransport, had: Callable[[], Collection[str]] = tuple) -> tuple[str, ...]:
     """Those of an element's addresses that it may register: a subset of those of its association; never none.
+
+    @param had: tells those that it was registered with before: the way to one of them may be gone for now.
 
     SCTP uses only the addresses of which both ends have the family, and rsplib's elements name all that they have.
     """
     addresses = transport.addresses
     if not identity.hosts.issuperset(addresses):
-        addresses = tuple(address for address in addresses if address in identity.hosts)
+        proved = identity.hosts.union(had())
+        addresses = tuple(address for address in addresses if address in proved)
     if not addresses:
         _REGISTER[Who.UNREAL].demand(encode_transport(transport))
     return addresses

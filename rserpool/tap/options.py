@@ -216,12 +216,17 @@ class Started(MultiService):
         atexit.register(_end)
 
     def privilegedStartService(self) -> None:
+        self._take_signals()
         self._attempt(super().privilegedStartService)
 
     def startService(self) -> None:
+        self._take_signals()
+        self._attempt(super().startService)
+
+    def _take_signals(self) -> None:
+        """What it says while it starts may have somebody send one."""
         from twisted.internet import reactor
 
-        self._attempt(super().startService)
         self._signals.take(reactor)
 
     def stopService(self) -> Any:

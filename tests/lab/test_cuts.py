@@ -136,7 +136,8 @@ class IsolatedTests(ScopeTests):
     """A host is cut off from both networks: then, and only then, it is missed."""
 
     async def test_element(self) -> None:
-        """The element is removed, the others stay; when its host comes back, it registers again."""
+        """The element is removed, the others stay; when its host comes back, and can prove that its address is its own,
+        it registers again."""
         registrar, lonely, other = self.networks.hosts(3)
         (process,) = await self.registrars_at(registrar)
         cut_off = await self.element_at(lonely, 10)
@@ -147,6 +148,8 @@ class IsolatedTests(ScopeTests):
         await pool.holds(11)
         await cut_off.says("no home registrar")
         self.networks.mend(1, lonely)
+        await process.says("element 0x0000000a is refused: it names")
+        self.networks.mend(0, lonely)
         await pool.holds(10, 11)
         self.assertEqual(pool.history[-3:], [[10, 11], [11], [10, 11]])
         self.no_traceback(process, cut_off)

@@ -172,10 +172,12 @@ _OF_OTHERS = frozenset(
         CauseCode.INCONSISTENT_POOLING_POLICY,
         CauseCode.INCONSISTENT_TRANSPORT_TYPE,
         CauseCode.INCONSISTENT_DATA_CONTROL_CONFIGURATION,
+        CauseCode.INVALID_VALUES,
     }
 )
 """What is refused so though it was granted before is refused because of others, who made the pool another one, or have
-not told this registrar yet who may serve in it: the error is theirs, and may be corrected without us."""
+not told this registrar yet who may serve in it; or because there is no way now to an address that is ours. It may be
+corrected without us."""
 
 
 def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:

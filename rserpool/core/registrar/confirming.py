@@ -37,12 +37,22 @@ class Confirming:
         self._patience = min(LONGEST, 0.75 * profile.t2_registration)
         self._waiting: dict[Association, list[asap.Registration]] = {}
 
-    def waits(self, client: Client, message: asap.Registration, now: float) -> bool:
-        """Whether a registration is to wait, and does."""
+    def waits(
+        self,
+        client: Client,
+        message: asap.Registration,
+        had: Callable[[Client, asap.Registration], Collection[str]],
+        now: float,
+    ) -> bool:
+        """Whether a registration is to wait, and does.
+
+        @param had: tells the addresses that the element was registered with before.
+        """
         transport = message.element.user_transport
         if isinstance(transport, OpaqueTransport) or client.hosts.issuperset(transport.addresses):
             return False
-        if set(transport.addresses).isdisjoint(self._unconfirmed(client.association)):
+        unproved = set(transport.addresses).difference(had(client, message))
+        if unproved.isdisjoint(self._unconfirmed(client.association)):
             return False
         waiting = self._waiting.setdefault(client.association, [])
         if len(waiting) >= MOST:

@@ -67,7 +67,9 @@ class Home:
 
     def wanted(self, client: Client, message: asap.Registration, now: float) -> list[Outcome]:
         """3.1: a registration; it waits for addresses that nobody has proved yet."""
-        return [] if self._confirming.waits(client, message, now) else self.register(client, message, now)
+        if self._confirming.waits(client, message, self._had, now):
+            return []
+        return self.register(client, message, now)
 
     def moved(self, client: Client, now: float) -> list[Outcome]:
         """Addresses of a client were confirmed, or are others now."""
@@ -213,6 +215,14 @@ class Home:
             return []
         return [self._handlespace.register(element.handle, replace(parameter, policy=policy))]
 
+    def _had(self, client: Client, message: asap.Registration) -> tuple[str, ...]:
+        """The addresses that the element has already, if it is the one that asks: they were proved then."""
+        present = self._handlespace.find(message.handle, message.element.identifier)
+        if present is None or not authority.changes(client, present).allowed:
+            return ()
+        transport = present.parameter().user_transport
+        return () if isinstance(transport, OpaqueTransport) else transport.addresses
+
     def _check(self, client: Client, message: asap.Registration) -> UserTransport:
         parameter = message.element
         authority.speaks_for_elements(client, message.handle).demand()
@@ -226,7 +236,7 @@ class Home:
         transport = parameter.user_transport
         if isinstance(transport, OpaqueTransport):
             return transport
-        usable = authority.usable(client, transport)
+        usable = authority.usable(client, transport, lambda: self._had(client, message))
         if not transport.port or transport.use not in (DATA_ONLY, DATA_PLUS_CONTROL):
             raise Rejected(CauseCode.INVALID_VALUES, encode_transport(transport))
         if usable != transport.addresses and isinstance(transport, SctpTransport):

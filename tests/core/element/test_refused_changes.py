@@ -78,6 +78,16 @@ class RefusedTests(ElementTestCase):
         self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
         self.assertTrue(self.element.is_registered(POOL))
 
+    def test_an_address_without_a_way(self):
+        """What was granted is refused by the next home, which cannot see one of our networks: it may soon."""
+        self.registered()
+        self.element.association_lost("home", self.now)
+        self.at_home("home", SECOND)
+        for _ in range(3):
+            [event] = self.events(self.refuse(CauseCode.INVALID_VALUES))
+            [again] = self.sent(self.pass_time(event.pause))
+            self.assertEqual(again.element.user_transport, WEB)
+
     def test_a_renewal_that_is_refused_for_good(self):
         """What is registered is refused when it is renewed: it stands until its life is over, and can be left."""
         self.registered()

@@ -80,6 +80,18 @@ class UnconfirmedTests(SynchronousTestCase):
         [found] = self.stage.resolve("honest", b"both").elements
         self.assertEqual(found.user_transport.addresses, ("10.1.0.7",))
 
+    def test_the_way_that_was_proved_is_cut(self) -> None:
+        """An element comes back over its other network, and has the address that it had: it was proved then."""
+        self.come("honest", "10.1.0.7", "10.2.0.7")
+        self.proved("honest", "10.1.0.7", "10.2.0.7")
+        self.stage.register("honest", b"both", element(3, host="10.1.0.7"))
+        self.stage.lost("honest")
+        self.come("again", "10.2.0.7", "10.1.0.7")
+        [granted] = self.stage.register("again", b"both", element(3, host="10.1.0.7"))
+        self.assertEqual((granted.rejected, granted.causes), (False, ()))
+        [found] = self.stage.resolve("again", b"both").elements
+        self.assertEqual(found.user_transport.address, "10.1.0.7")
+
     def test_who_goes_waits_no_longer(self) -> None:
         self.come("honest", "10.1.0.7", "10.2.0.7")
         self.stage.register("honest", b"both", element(3, host="10.2.0.7"))
