@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from rserpool.core import authority
 from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.errors import CauseCode, Rejected
-from rserpool.core.handlespace.changes import Insisted, Outcome
+from rserpool.core.handlespace.changes import Insisted, Later, Outcome
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
@@ -74,7 +75,18 @@ class Home:
     def moved(self, client: Client, now: float) -> list[Outcome]:
         """Addresses of a client were confirmed, or are others now."""
         waiting = self._confirming.over(client.association)
-        return [outcome for message in waiting for outcome in self.wanted(client, message, now)]
+        wanted = [outcome for message in waiting for outcome in self.wanted(client, message, now)]
+        return [*wanted, Later(self._reached_by_more(client))] if client.elements else wanted
+
+    def _reached_by_more(self, client: Client) -> Iterator[Outcome | None]:
+        """Its elements are at all addresses that are proved by now: whoever takes them over has to reach one."""
+        for element in list(client.elements):
+            here = element.asap_address() if element in self._handlespace else None
+            if here is not None and client.hosts.issuperset(here.hosts) and len(client.hosts) > len(here.hosts):
+                parameter = replace(element.parameter(), asap_transport=client.asap_transport)
+                yield self._handlespace.register(element.handle, parameter)
+            else:
+                yield None
 
     def unproved(self, association: Association, now: float) -> list[Outcome]:
         """L{CONFIRM<rserpool.core.registrar.confirming.CONFIRM>} is due: what is not confirmed by now is not theirs."""

@@ -80,6 +80,16 @@ class UnconfirmedTests(SynchronousTestCase):
         [found] = self.stage.resolve("honest", b"both").elements
         self.assertEqual(found.user_transport.addresses, ("10.1.0.7",))
 
+    def test_proved_later(self) -> None:
+        """It is reached at all its addresses as soon as they are proved; other registrars hear of that."""
+        self.come("honest", "10.1.0.7", "10.2.0.7")
+        self.stage.register("honest", b"both", element(3, host="10.1.0.7"))
+        found = self.stage.registrar.handlespace.find(b"both", 3)
+        assert found is not None
+        self.assertEqual(found.asap_address().hosts, ("10.1.0.7",))  # type: ignore[union-attr]
+        self.proved("honest", "10.1.0.7", "10.2.0.7")
+        self.assertEqual(found.asap_address().hosts, ("10.1.0.7", "10.2.0.7"))  # type: ignore[union-attr]
+
     def test_the_way_that_was_proved_is_cut(self) -> None:
         """An element comes back over its other network, and has the address that it had: it was proved then."""
         self.come("honest", "10.1.0.7", "10.2.0.7")
