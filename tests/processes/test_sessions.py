@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
 from rserpool.core import SctpTransport, TcpTransport
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
+from rserpool.sctp.usrsctp.udp import UdpSocket
 from rserpool.session import Session
 from tests.processes.harness import Process, ProcessTests, all_of
+
+
+async def goodbyes() -> None:
+    """A connection over SCTP has a socket until its goodbye was heard, which may be after the user has stopped."""
+    network: Any = reactor
+    for _ in range(250):
+        if not any(isinstance(each, UdpSocket) for each in network.getReaders()):
+            break
+        await deferLater(network, 0.02)
 
 
 class SessionTests(ProcessTests):
@@ -19,6 +32,8 @@ class SessionTests(ProcessTests):
         where = registrar.text.partition(":")[0]
         plugin = ("served", "--kind", f"session-{kind}", "--interface", where)
         elements = {number: self.element(registrar, "--identifier", str(number), plugin=plugin) for number in (1, 2, 3)}
+        # After the user has stopped.
+        self.addCleanup(goodbyes)
         user = self.user(registrar)
         await self.watch(user).holds(1, 2, 3)
         return elements, Session(user, "pool", repeat=True)
