@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 
-from bench.load import registration
+from bench.load import acknowledge, registration
 from rserpool.core import TransportAddress, parse_transport_address, profile
 from rserpool.core.wire import asap
 from rserpool.sctp import ISctpAssociation, open_stack
@@ -54,9 +54,7 @@ class Elements(SctpHandler):
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
     ) -> None:
         if data[0] == asap.EndpointKeepAlive.TYPE:
-            asked = asap.decode(data).message
-            assert isinstance(asked, asap.EndpointKeepAlive) and asked.identifier is not None
-            association.send(asap.encode(asap.EndpointKeepAliveAck(asked.handle, asked.identifier)), PPID_ASAP)
+            acknowledge(association, data)
             self.answered += 1
 
     def _settle(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.python.failure import Failure
 
+from bench.load import acknowledge
 from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport, TransportAddress, parse_transport_address
 from rserpool.core.profiles import RFC
 from rserpool.core.wire import asap
@@ -55,9 +56,7 @@ class Filling(SctpHandler):
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
     ) -> None:
         if data[0] == asap.EndpointKeepAlive.TYPE:
-            asked = asap.decode(data).message
-            assert isinstance(asked, asap.EndpointKeepAlive) and asked.identifier is not None
-            association.send(asap.encode(asap.EndpointKeepAliveAck(asked.handle, asked.identifier)), PPID_ASAP)
+            acknowledge(association, data)
         elif data[0] == asap.RegistrationResponse.TYPE:
             answer = asap.decode(data).message
             if isinstance(answer, asap.RegistrationResponse) and answer.rejected:

@@ -39,6 +39,13 @@ def registration(identifier: int) -> bytes:
     return asap.encode(asap.Registration(POOL, element))
 
 
+def acknowledge(association: ISctpAssociation, data: bytes) -> None:
+    """Answer a keep-alive, as an element does."""
+    asked = asap.decode(data).message
+    assert isinstance(asked, asap.EndpointKeepAlive) and asked.identifier is not None
+    association.send(asap.encode(asap.EndpointKeepAliveAck(asked.handle, asked.identifier)), PPID_ASAP)
+
+
 def requests(work: str, lane: int) -> Iterator[bytes]:
     """What one client sends, endlessly. New registrations alternate with the deregistration of the same element."""
     if work == "resolve":
@@ -158,9 +165,7 @@ class Associations(SctpHandler):
     ) -> None:
         kind = data[0]
         if kind == asap.EndpointKeepAlive.TYPE:
-            asked = asap.decode(data).message
-            assert isinstance(asked, asap.EndpointKeepAlive) and asked.identifier is not None
-            association.send(asap.encode(asap.EndpointKeepAliveAck(asked.handle, asked.identifier)), PPID_ASAP)
+            acknowledge(association, data)
         elif lane := self.lanes.get(association):
             lane.answered(kind)
 

@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.python.failure import Failure
 
-from bench.load import registration
+from bench.load import acknowledge, registration
 from bench.secured import element_key, over_tls
 from rserpool.core import TransportAddress, parse_transport_address
 from rserpool.core.profiles import DEFAULT
@@ -63,9 +63,7 @@ class Element(SctpHandler):
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
     ) -> None:
         if data[0] == asap.EndpointKeepAlive.TYPE:
-            asked = asap.decode(data).message
-            assert isinstance(asked, asap.EndpointKeepAlive) and asked.identifier is not None
-            association.send(asap.encode(asap.EndpointKeepAliveAck(asked.handle, asked.identifier)), PPID_ASAP)
+            acknowledge(association, data)
         elif data[0] == asap.RegistrationResponse.TYPE and not self._granted:
             answer = asap.decode(data).message
             assert isinstance(answer, asap.RegistrationResponse)
