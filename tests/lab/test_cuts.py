@@ -156,7 +156,7 @@ class IsolatedTests(ScopeTests):
         await cut_off.says("no home registrar")
         lines = len(process.lines)
         self.networks.mend(1, lonely)
-        # Whom a registrar dials at that moment, at all addresses, has proved them (RFC 9260 section 5.4): no refusal then.
+        # Whom a registrar dials then, at all addresses, has proved them (RFC 9260 section 5.4): no refusal then.
         await process.says("element 0x0000000a (is refused: it names|registered)", lines)
         self.networks.mend(0, lonely)
         await pool.holds(10, 11)
