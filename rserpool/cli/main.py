@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn, TextIO
 
+import rserpool
 from rserpool.cli.options import (
     BAD_OPTION,
     EXIT_CODES,
@@ -119,9 +120,7 @@ class _Parser(argparse.ArgumentParser):
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """What is installed says so itself."""
-        from importlib.metadata import version
-
-        print(f"rserpool {version('rserpool')}")
+        print(f"rserpool {rserpool.__version__}")
         parser.exit()
 
 

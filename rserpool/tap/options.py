@@ -17,6 +17,8 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+import rserpool
+import twisted
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.monitoring.report import CSP_PORT
 from rserpool.core.profiles import profile
@@ -62,6 +64,11 @@ class Subcommand(usage.Options):
             super().parseOptions(options)
         except (usage.UsageError, ConfigurationError) as error:
             raise SystemExit(f"twistd {self.name}: {error} (see twistd {self.name} --help)") from None
+
+    def opt_version(self) -> None:
+        """Show the versions of rserpool and Twisted, and exit."""
+        print(f"rserpool {rserpool.__version__} (Twisted {twisted.__version__})")
+        raise SystemExit
 
     def _check_once(self, words: list[str]) -> None:
         with suppress(getopt.GetoptError):

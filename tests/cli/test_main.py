@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 from contextlib import closing, redirect_stderr, redirect_stdout
+from importlib import import_module
 from importlib.metadata import version
 from io import StringIO
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import rserpool
+import twisted
 from rserpool.cli.main import main
 from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport
 from rserpool.core.wire import asap
@@ -105,6 +107,40 @@ class HelpTests(SynchronousTestCase):
         with redirect_stdout(told):
             self.assertEqual(main(["--version"]), 0)
         self.assertEqual(told.getvalue(), f"rserpool {version('rserpool')}\n")
+        self.assertEqual(rserpool.__version__, version("rserpool"))
+
+    def test_of_plugins(self) -> None:
+        """C{twistd rserpool-ns --version} tells it, too, beside that of Twisted, whatever else is said."""
+        for name in ("ns", "pe", "proxy"):
+            told = StringIO()
+            with redirect_stdout(told), self.assertRaises(SystemExit) as ended:
+                import_module(f"rserpool.tap.{name}").Options().parseOptions(["--version"])
+            self.assertIn(ended.exception.code, (None, 0))
+            self.assertEqual(told.getvalue(), f"rserpool {version('rserpool')} (Twisted {twisted.__version__})\n")
+
+    def test_without_metadata(self) -> None:
+        """What was not installed says so, in the place of a version."""
+        ended = subprocess.run(
+            [sys.executable, "-S", "-c", "import rserpool; print(rserpool.__version__)"],
+            capture_output=True, text=True, timeout=60, env={"PYTHONPATH": self.mktemp_with_source()},
+        )  # fmt: skip
+        self.assertEqual(ended.stdout, "(not installed: run from its source)\n", ended.stderr)
+
+    def mktemp_with_source(self) -> str:
+        """A directory that has this package, and no word about its installation."""
+        directory = self.mktemp()
+        os.mkdir(directory)
+        os.symlink(os.path.dirname(os.path.abspath(rserpool.__file__)), os.path.join(directory, "rserpool"))
+        return directory
+
+    def test_as_module(self) -> None:
+        """C{python -m rserpool} is the same command."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "rserpool", "resolve"],
+            capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": ROOT},
+        )  # fmt: skip
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn("rserpool resolve: the following arguments are required: POOL", ended.stderr)
 
 
 INTERRUPTED = """
