@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo test lab field mutants check lint types layers docs bench imports clean
+.PHONY: help demo test lab field mutants floor check lint types layers docs format bench imports clean
 
 help:
 	@echo "make demo    a pool that survives: three registrars, five web servers, two users, and their faults"
@@ -12,7 +12,9 @@ help:
 	@echo "make lab     tests with the kernel's SCTP, several hosts and rsplib, in a guest (TESTS=tests.lab.test_networks for some)"
 	@echo "make field   servers and clients of other people, from the package index, in pools (TESTS=tests.field.test_http for some)"
 	@echo "make mutants breaks the core, to see whether its tests notice (ARGS='--minutes 5 rserpool/core/user' for some)"
+	@echo "make floor   every test, with the oldest releases of the dependencies that setup.cfg allows"
 	@echo "make check   lint, types, layers, docs"
+	@echo "make format  lays the code out as make check wants it"
 	@echo "make bench   speed and size, as a table and as JSON"
 	@echo "make imports how long each public package takes to import, and what it loads"
 	@echo "make clean   remove what the others made"
@@ -33,11 +35,20 @@ field: $(VENV)/.installed-field
 mutants: $(VENV)/.installed-mutants
 	@nice $(BIN)/python -m tests.mutants $(ARGS)
 
+# In one process: a second one would be measured by nothing, and the lab runs beside it.
+floor: $(VENV)/.installed-dev
+	@$(BIN)/tox run -q -e floor -- --workers 1
+
 check: lint types layers docs
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check --quiet
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --select I --fix
+	$(BIN)/ruff format
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
