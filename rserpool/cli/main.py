@@ -36,6 +36,7 @@ COMMANDS = {
     "proxy": "rserpool.cli.proxy",
     "keys": "rserpool.cli.keys",
     "demo": "rserpool.cli.demo.run",
+    "completion": "rserpool.cli.completion",
 }
 """The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function
 C{run(reactor, options, out)}, which returns the exit code; when it is interrupted it is cancelled. It may have C{USAGE}

@@ -99,7 +99,7 @@ class RoleOptions(Subcommand):
 
     roles: tuple[str, ...] = ("client",)
     optParameters = [
-        ["profile", None, "default", "timers: fast, default or rfc, and ,mtu=BYTES"],
+        ["profile", None, "default", "NAME[,mtu=BYTES], the timers: fast, default or rfc"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["security", None, None, f"DIR[,NAME=VALUE...]: {HELP}; {OFF} for none"],
         ["csp-server", None, None, f"HOST[:PORT] of a monitor that gets status reports (port {CSP_PORT})"],
