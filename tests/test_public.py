@@ -53,6 +53,7 @@ MAY_LOAD = {
     "rserpool.services": {*SESSION, "session"},
     # Who reports has loaded a role already.
     "rserpool.monitor": {*WIRE, "core.policies", "core.element", "core.monitoring", "node", "sctp", "security"},
+    "rserpool.admin": set(),
     "rserpool.testing": {*REGISTRAR, *ELEMENT, *USER, "registrar", "element", "user"},
 }
 """The rooms of this package that a face loads, beside its own and the ground floor of the core."""
@@ -60,8 +61,8 @@ REPORTS = {"core.monitoring", "core.element", "monitor"}
 STARTED = {
     # Every twistd of a machine loads it.
     "twisted.plugins.rserpool_plugins": {"tap"},
-    "rserpool.tap.ns": {*REGISTRAR, *REPORTS, "registrar"},
-    "rserpool.tap.pe": {*ELEMENT, *REPORTS, "element"},
+    "rserpool.tap.ns": {*REGISTRAR, *REPORTS, "registrar", "admin"},
+    "rserpool.tap.pe": {*ELEMENT, *REPORTS, "element", "admin"},
     "rserpool.cli.main": {*USER, *REPORTS, "user"},
 }
 """The same for what programs begin with."""

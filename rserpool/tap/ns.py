@@ -10,6 +10,7 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.python import usage
 
+from rserpool.admin.subjects import RegistrarSubject
 from rserpool.core.addresses import ASAP_PORT, ENCAPSULATION_PORT, ENRP_PORT, TransportAddress
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import between, multicast_group, parse_transport_address, with_port
@@ -19,6 +20,7 @@ from rserpool.node.steady import make_steady
 from rserpool.registrar.service import LOOPBACK, RegistrarService
 from rserpool.sctp.lookup import own, own_udp
 from rserpool.sctp.stack import load_stack
+from rserpool.tap.admin import administered
 from rserpool.tap.options import RoleOptions, Started, read
 
 
@@ -131,4 +133,5 @@ def makeService(options: RegistrarOptions) -> IService:
     make_steady(reactor)
     load_stack(options.settings["backend"])
     registrar = RegistrarService(reactor, **options.settings)
-    return Started("rserpool-ns", options.reported(reactor, lambda: registrar_status(registrar), registrar))
+    reported = options.reported(reactor, lambda: registrar_status(registrar), registrar)
+    return Started("rserpool-ns", administered(reactor, reported, RegistrarSubject(registrar), options.admin_places))

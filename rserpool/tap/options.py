@@ -30,6 +30,7 @@ from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
 from rserpool.security.following import Secured
 from rserpool.security.text import HELP, OFF, SECURITY, named_security, secured_by
+from rserpool.tap.admin import admin_place
 from rserpool.tap.signals import Signals
 
 T = TypeVar("T")
@@ -94,6 +95,7 @@ class RoleOptions(Subcommand):
     """Options of a subcommand that runs a role, which may report its status to a monitor.
 
     @cvar roles: what it is for TLS, see L{rserpool.node.tls.ROLES}.
+    @ivar admin_places: where the admin interface is to be.
     @ivar reported: C{reported(reactor, describe, service)} is the service to run: one that reports, or C{service}.
     """
 
@@ -106,6 +108,14 @@ class RoleOptions(Subcommand):
         ["csp-interval", None, None, f"seconds between two reports ({INTERVAL:g})"],
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.admin: list[str] = []
+
+    def opt_admin(self, where: str) -> None:
+        """PATH of a socket, or [https://]HOST:PORT, of the admin interface; may be given several times."""
+        self.admin.append(where)
+
     def read_role(self) -> dict[str, Any]:
         """Read these options.
 
@@ -117,6 +127,7 @@ class RoleOptions(Subcommand):
             "profile": read("profile", self["profile"], profile),
             "backend": read("backend", self["backend"], backend),
         }
+        self.admin_places = [read("admin", where, admin_place) for where in self.admin]
         self.reported: Callable[..., Service] = lambda reactor, describe, service: service
         interval = INTERVAL
         if self["csp-interval"] is not None:

@@ -10,6 +10,7 @@ from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.python import usage
 
+from rserpool.admin.subjects import ElementSubject
 from rserpool.core.addresses import is_name
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.policies import POLICIES
@@ -23,6 +24,7 @@ from rserpool.node.steady import make_steady
 from rserpool.plugins import load_probes
 from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import load_stack
+from rserpool.tap.admin import administered
 from rserpool.tap.makers import ClassicMaker
 from rserpool.tap.options import MISTAKES, AskingOptions, Started, read, sentence_of
 from rserpool.tap.parent import parent_for
@@ -186,5 +188,7 @@ def makeService(options: ElementOptions) -> IService:
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, alone=True, **options.settings)
     reported = options.reported(reactor, lambda: element_status(pooled.element), pooled)
-    reported.setServiceParent(started)
+    administered(reactor, reported, ElementSubject(lambda: pooled.element), options.admin_places).setServiceParent(
+        started
+    )
     return started

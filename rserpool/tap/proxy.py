@@ -11,6 +11,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from rserpool.admin.subjects import UserSubject
 from rserpool.core.reading import between, one_of, seconds
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.monitor.status import user_status
@@ -19,6 +20,7 @@ from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import TLS_CA, server_endpoint, tls_from
 from rserpool.proxy.service import LIMIT, ProxyService
 from rserpool.sctp.stack import load_stack
+from rserpool.tap.admin import administered
 from rserpool.tap.options import AskingOptions, Started, read
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
@@ -96,7 +98,8 @@ def makeService(options: ProxyOptions) -> IService:
     proxy.refused = started.fail
     identifier = SystemRandom().randrange(1, 2**56)
     reported = options.reported(reactor, lambda: user_status(user, identifier), proxy)
-    reported.setServiceParent(started)
+    subject = UserSubject(user, proxy.endpoint.handle)
+    administered(reactor, reported, subject, options.admin_places).setServiceParent(started)
     return started
 
 

@@ -23,9 +23,13 @@ class Watch:
     @ivar dialled: when it was last dialled, to be asked.
     @ivar over: the association over which it last registered; None after a takeover.
     @ivar group: with which others it shares what supervision may cost: its machine and that association.
+    @ivar answered: when it last answered that it lives (monotonic seconds); None if it never did.
+    @ivar delay: how long that answer took, in seconds.
     """
 
-    __slots__ = ("alive_until", "answer_by", "claim", "dialled", "doubted", "group", "over", "reporters")
+    __slots__ = (
+        "alive_until", "answer_by", "answered", "claim", "delay", "dialled", "doubted", "group", "over", "reporters"
+    )  # fmt: skip
 
     def __init__(self, alive_until: float, group: tuple[str, Association | None] = ("", None)) -> None:
         self.alive_until = alive_until
@@ -36,6 +40,8 @@ class Watch:
         self.dialled = -math.inf
         self.reporters: set[str] | None = None
         self.over: Association | None = None
+        self.answered: float | None = None
+        self.delay = 0.0
 
 
 class Element(Member):
@@ -50,6 +56,7 @@ class Element(Member):
     @ivar counted: so many bytes of it count at the association that it speaks over; kept by its one writer, too.
     @ivar wire: the encoded Pool Element parameter, padded, as it is sent to users; registrars hear of the owner, too.
     @ivar owner: the identity that registered it; None if nobody proved one.
+    @ivar since: since when it is known here (monotonic seconds).
     @ivar scopes: how far the addresses of its user transport reach.
     @ivar association: over which association it speaks with us; C{None} if over none. Its one writer is
         C{rserpool.core.registrar.clients.Clients}.
@@ -70,6 +77,7 @@ class Element(Member):
         "owner",
         "queued",
         "scopes",
+        "since",
         "wake",
         "watch",
         "wire",
@@ -87,6 +95,7 @@ class Element(Member):
         self.scopes: frozenset[str] = frozenset()
         self.association: Association | None = None
         self.asked = -math.inf
+        self.since = 0.0
         self.watch: Watch | None = None
         self.wake = math.inf
         self.queued: tuple[float, int] | None = None

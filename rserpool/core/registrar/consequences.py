@@ -125,6 +125,8 @@ class Consequences:
 
     def _follow(self, change: Change, now: float, effects: list[Effect], queue: list[Outcome]) -> None:
         kind, element = type(change), change.element
+        if kind is Added:
+            element.since = now
         ours = change.home == self._server
         # The peers (RFC 5353 section 3.3): what the home tells.
         if ours and kind in _ANNOUNCED:

@@ -112,6 +112,7 @@ class Supervision:
         """An ASAP_ENDPOINT_KEEP_ALIVE_ACK of the element arrived."""
         watch = element.watch
         if watch is not None and watch.answer_by is not None:
+            watch.answered, watch.delay = now, now - element.asked
             self._answered(element, watch, now)
 
     def reported(self, element: Element, reporter: Client, now: float) -> list[Outcome]:

@@ -1,0 +1,156 @@
+"""What a registrar knows, as others may read it: pools, elements, registrars, itself. Nothing changes by looking.
+
+What there may be a lot of comes from generators, so that who reads it takes as much in a turn as is good for all.
+Times are seconds before C{now}, the role's monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from heapq import nsmallest
+from typing import Any, TypeAlias
+
+from rserpool.core.described import element_json, identifier_text
+from rserpool.core.handles import handle_text
+from rserpool.core.handlespace.element import Element
+from rserpool.core.handlespace.pool import Pool
+from rserpool.core.peering.peers import Peer
+from rserpool.core.registrar.registrar import Registrar
+
+Described: TypeAlias = dict[str, Any]
+"""Something for C{json.dumps}."""
+
+
+def described_registrar(registrar: Registrar, now: float) -> Described:
+    """The registrar itself."""
+    handlespace = registrar.handlespace
+    return {
+        "role": "registrar",
+        "identifier": identifier_text(registrar.identifier),
+        "ready": registrar.peering.ready,
+        "pools": len(handlespace.pools),
+        "elements": len(handlespace),
+        "own": len(handlespace.owned_by(registrar.identifier)),
+        "clients": registrar.clients,
+        "bytes": handlespace.bytes,
+        "checksum": f"0x{handlespace.checksum_of(registrar.identifier):04x}",
+        "keep_alive_interval": round(registrar.supervision.interval, 3),
+        "security": registrar.access.state.value,
+    }
+
+
+def pools(registrar: Registrar, after: bytes | None = None, limit: int | None = None) -> Iterator[Described]:
+    """The pools, in the order in which they came to be; a page in that of their handles.
+
+    @param after: the handle behind which the page begins.
+    @param limit: so many, in order of their handles; None for all.
+    """
+    there = registrar.handlespace.pools
+    handles = list(there)
+    if limit is not None or after is not None:
+        rest = (handle for handle in handles if after is None or handle > after)
+        handles = sorted(rest) if limit is None else nsmallest(limit, rest)
+    for handle in handles:
+        pool = there.get(handle)
+        if pool is not None:
+            yield described_pool(pool)
+
+
+def described_pool(pool: Pool) -> Described:
+    """A pool: what its elements agree on, and whose they are."""
+    homes = Counter(element.home for element in pool.elements.values())
+    return {
+        "pool": handle_text(pool.handle),
+        "handle": pool.handle.hex(),
+        "policy": pool.policy.name,
+        "elements": len(pool),
+        "homes": {identifier_text(home): number for home, number in homes.items()},
+    }
+
+
+def elements(
+    registrar: Registrar, handle: bytes, now: float, after: int | None = None, limit: int | None = None
+) -> Iterator[Described] | None:
+    """The elements of a pool, in the order in which they came; a page in that of their identifiers.
+
+    @param after: the identifier behind which the page begins.
+    @param limit: so many, in order of their identifiers; None for all.
+    @return: None if there is no such pool.
+    """
+    pool = registrar.handlespace.pool(handle)
+    if pool is None:
+        return None
+    there: list[Element] = list(pool.elements.values())
+    if limit is not None or after is not None:
+        rest = (element for element in there if after is None or element.identifier > after)
+        there = sorted(rest, key=_identifier) if limit is None else nsmallest(limit, rest, key=_identifier)
+    return (described_element(registrar, element, now) for element in there if element in registrar.handlespace)
+
+
+def described_element(registrar: Registrar, element: Element, now: float) -> Described:
+    """An element: what it is registered with, and, if it is ours, how it answers."""
+    described = element_json(element.parameter())
+    watch = element.watch
+    described |= {
+        "pool": handle_text(element.handle),
+        "age": _ago(element.since, now),
+        "owner": None if element.owner is None else str(element.owner),
+        "ours": watch is not None,
+        "answered": None,
+        "delay": None,
+        "reports": 0,
+        "asked": False,
+    }
+    if watch is not None:
+        described["reports"] = len(watch.reporters or ())
+        described["asked"] = watch.answer_by is not None
+        if watch.answered is not None:
+            described["answered"], described["delay"] = _ago(watch.answered, now), round(watch.delay, 6)
+    return described
+
+
+def registrars(registrar: Registrar, now: float) -> Iterator[Described]:
+    """This registrar, and the others that it knows."""
+    handlespace = registrar.handlespace
+    own = registrar.identifier
+    yield _counted(registrar, own) | {"own": True, "state": "ready" if registrar.peering.ready else "not ready"}
+    for peer in registrar.peering.peers:
+        yield _counted(registrar, peer.identifier) | _peer(registrar, peer, now)
+    known = {own, *(peer.identifier for peer in registrar.peering.peers)}
+    for home in [each for each in handlespace.homes if each not in known]:
+        yield _counted(registrar, home) | {"own": False, "state": "unknown"}
+
+
+def _counted(registrar: Registrar, identifier: int) -> Described:
+    """What its elements say: the checksum is ours over them, as our copy has them."""
+    handlespace = registrar.handlespace
+    return {
+        "identifier": identifier_text(identifier),
+        "elements": len(handlespace.owned_by(identifier)),
+        "checksum": f"0x{handlespace.checksum_of(identifier):04x}",
+    }
+
+
+def _peer(registrar: Registrar, peer: Peer, now: float) -> Described:
+    state = "connected" if peer.association is not None else "silent"
+    if peer.identifier in registrar.peering.takeovers:
+        state = "being taken over"
+    elif peer.refuses:
+        state = "refuses us"
+    elif peer.answer_by is not None:
+        state = "asked whether it lives"
+    return {
+        "own": False,
+        "state": state,
+        "address": None if peer.address is None else str(peer.address),
+        "heard": _ago(peer.last_heard, now),
+    }
+
+
+def _ago(when: float, now: float) -> float:
+    return round(max(0.0, now - when), 3)
+
+
+def _identifier(element: Element) -> int:
+    return element.identifier

@@ -1,0 +1,35 @@
+"""The option C{--admin} of the roles, and the service that it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import IService, MultiService
+
+from rserpool.admin.places import Place, TcpPlace, parse_place, secured
+from rserpool.sctp.lookup import own
+
+if TYPE_CHECKING:
+    from rserpool.admin.subjects import Subject
+
+
+def admin_place(text: str) -> Place:
+    """Where an admin interface is to be: a Unix socket, or our own addresses.
+
+    @raise ConfigurationError: with a sentence that says what is wrong.
+    """
+    place = parse_place(text)
+    return secured(TcpPlace(own(place.address), place.tls), text) if isinstance(place, TcpPlace) else place
+
+
+def administered(reactor: Any, service: IService, subject: Subject, places: Sequence[Place]) -> IService:
+    """The service to run: the role's own, and its admin interface, which is there once the role runs."""
+    if not places:
+        return service
+    from rserpool.admin.service import AdminService
+
+    both = MultiService()
+    service.setServiceParent(both)
+    AdminService(reactor, subject, places).setServiceParent(both)
+    return both

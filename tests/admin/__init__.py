@@ -1,0 +1,1 @@
+"""Tests for rserpool.admin."""
