@@ -53,7 +53,7 @@ MAY_LOAD = {
     "rserpool.services": {*SESSION, "session"},
     # Who reports has loaded a role already.
     "rserpool.monitor": {*WIRE, "core.policies", "core.element", "core.monitoring", "node", "sctp", "security"},
-    "rserpool.admin": set(),
+    "rserpool.admin": WIRE,
     "rserpool.testing": {*REGISTRAR, *ELEMENT, *USER, "registrar", "element", "user"},
 }
 """The rooms of this package that a face loads, beside its own and the ground floor of the core."""
