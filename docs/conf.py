@@ -17,5 +17,6 @@ extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "changelog.d"]
 myst_heading_anchors = 3
+myst_enable_extensions = ["deflist"]
 html_theme = "alabaster"
 html_theme_options = {"description": "Reliable Server Pooling for Twisted", "page_width": "1000px"}
