@@ -186,6 +186,8 @@ def explain(error: BaseException | None, named: Sequence[str] | None = None, sec
         and not secured
     ):
         sentence += f"; the scope is secured: name its keys or certificates with --security (or in {SECURITY})"
+    if isinstance(error, NoRegistrar) and error.unproved:
+        return code, f"{sentence}; rserpool keys check DIR says what is wrong with keys and certificates"
     if code == NO_REGISTRAR and named is not None and not named:
         option = " --security DIR" if secured else ""
         sentence += f"; start one (twistd -n --pidfile= rserpool-ns{option}), or name one that is elsewhere"

@@ -65,7 +65,9 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
         # Somebody has given the others an address where nobody looks.
         answered = usual
     shown = answers if named else answered
-    for line in _json(shown) if options.json else [*_human(shown), *_remarks(answered, here=not named)]:
+    failed = "; ".join(f"TLS with {answer.address} failed: {answer.why}" for answer in answers if answer.why)
+    told = [*_human(shown), *_remarks(answered, here=not named), *([failed] if failed and answered else ())]
+    for line in _json(shown) if options.json else told:
         print(line, file=out)
     if not answered and any(answer.refused for answer in answers):
         where = ", ".join(str(answer.address) for answer in answers if answer.refused)
@@ -73,6 +75,9 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
         raise Rejected(
             CauseCode.REJECTED_FOR_SECURITY, reason=f"the registrar at {where} is secured, and --security {needs}"
         )
+    if not answered and failed:
+        wanted = "who asks for the status needs the key of an operator or a registrar (rserpool keys: operator)"
+        raise NoRegistrar(f"no registrar can be asked: {failed}; {wanted}", unproved=True)
     if not answered:
         where = ", ".join(map(str, addresses)) if named else "on this host"
         raise NoRegistrar(f"no registrar answered {'at ' if named else ''}{where}")
@@ -124,7 +129,7 @@ def _human(registrars: Sequence[Answer]) -> list[str]:
     for one in registrars:
         state = "ready" if one.ready else "not ready"
         if one.identifier is None:
-            state = "refused" if one.refused else "no answer"
+            state = "refused" if one.refused else "TLS failed" if one.why else "no answer"
         elif one.tls:
             state += ", TLS"
         rows.append(
@@ -148,6 +153,7 @@ def _json(registrars: Sequence[Answer]) -> list[str]:
                 "at": str(one.address),
                 "ready": one.ready,
                 "tls": one.tls,
+                "why": one.why,
                 "checksum": None if one.checksum is None else f"0x{one.checksum:04x}",
                 "peers": [f"0x{peer:08x}" for peer in one.peers],
                 "strangers": [

@@ -109,6 +109,14 @@ class Rejected(RSerPoolError):
         super().__init__(f"{reason} (cause 0x{cause:x})")
 
 
+def refused_question(cause: int, information: bytes = b"") -> Rejected:
+    """The error for a user whose question is refused: only who asks in the clear is, for security's sake (RFC 5352
+    section 9.3)."""
+    wants_tls = "rejected for security reasons: the registrar wants TLS, and was asked in the clear: say by which keys "
+    wants_tls += "or certificates it is asked (--security DIR, security=, or RSERPOOL_SECURITY)"
+    return Rejected(cause, information, wants_tls if cause == CauseCode.REJECTED_FOR_SECURITY else "")
+
+
 class UnknownPool(Rejected):
     """No pool has this handle (cause 0x9).
 
@@ -125,7 +133,25 @@ class UnknownPool(Rejected):
 
 
 class NoRegistrar(RSerPoolError):
-    """No registrar answered before the deadline; the text names those that were tried."""
+    """No registrar answered before the deadline, or TLS failed with each; the text names those that were tried.
+
+    @ivar unproved: whether TLS failed with one of them: keys or certificates are not those that they should be.
+    """
+
+    def __init__(self, reason: str = "", unproved: bool = False) -> None:
+        super().__init__(reason)
+        self.unproved = unproved
+
+
+class Unproved(RSerPoolError):
+    """TLS with a peer that was reached has failed, and the text says why.
+
+    @ivar passing: whether that may be otherwise in a moment: it has no time just now, for example.
+    """
+
+    def __init__(self, reason: str, passing: bool = False) -> None:
+        super().__init__(reason)
+        self.passing = passing
 
 
 class NoElement(RSerPoolError):

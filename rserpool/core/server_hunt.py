@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from rserpool.core.addresses import ASAP_PORT, TransportAddress, is_name, next_guess, only_this_host, same_place
 from rserpool.core.backoff import Backoff, Redial
 from rserpool.core.deadlines import Timers
+from rserpool.core.distrust import Distrust
 from rserpool.core.effects import Abort, Association, Close, Connect, Effect, StopConnecting
+from rserpool.core.errors import NoRegistrar, Unproved
 from rserpool.core.hints import MOST_OF_ONE, Hints
 from rserpool.core.profiles import Profile
 from rserpool.core.wire import asap
@@ -45,6 +47,7 @@ class ServerHunt:
     @ivar address: where the home registrar is, or None.
     @ivar guesses: whether one that was announced without a UDP port is looked for at those that registrars take.
     @ivar protocol: how registrars are reached: C{"sctp"} or C{"tcp"}.
+    @ivar distrust: with which registrars TLS failed.
     @ivar rounds: how often every known registrar was tried in vain, since there was a home.
     """
 
@@ -71,6 +74,7 @@ class ServerHunt:
         self._preferred: TransportAddress | None = None
         self._heard: dict[TransportAddress, None] = {}
         self._redials: dict[TransportAddress, Redial] = {}
+        self.distrust = Distrust()
         self.guesses = False
         self.home: Association | None = None
         self.address: TransportAddress | None = None
@@ -95,6 +99,14 @@ class ServerHunt:
             known.remove(self._avoided)
             known.append(self._avoided)
         return known
+
+    def hopeless(self, now: float) -> bool:
+        """Whether each registrar was tried, and TLS failed: nothing is gained by waiting."""
+        return self.hunting and not self._attempts and not self._queue and self.distrust.total(self.known, now)
+
+    def nobody(self, what: str) -> NoRegistrar:
+        """See L{Distrust.error}."""
+        return self.distrust.error(what, self.known)
 
     def hunt(self, now: float) -> list[Effect]:
         """SH1, SH2: begin, unless there is a home or a hunt already."""
@@ -134,6 +146,7 @@ class ServerHunt:
     def answered(self) -> None:
         """The home gave a good answer, which no connection is: pauses are short again."""
         self._pause = 0.0
+        self.distrust.answered()
         if self.address is not None:
             self._redial(self.address).answered()
 
@@ -179,21 +192,23 @@ class ServerHunt:
             return []
         return self._settle(association, peer)
 
-    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
-        """SH4: try a different address."""
+    def connect_failed(self, peer: TransportAddress, now: float, failure: Unproved | None = None) -> list[Effect]:
+        """SH4: try a different address; C{failure} is what TLS said."""
         if peer not in self._attempts:
             return []
+        self.distrust.heard(peer, failure)
         del self._attempts[peer]
         guess = next_guess(peer) if self.guesses and replace(peer, encapsulation=0) in self._announced else None
         if guess is not None and guess not in self._attempts and guess not in self._queue:
             self._queue.insert(0, guess)
         return self._chosen() or self._fill(now)
 
-    def association_lost(self, association: Association, now: float) -> list[Effect]:
+    def association_lost(self, association: Association, now: float, failure: Unproved | None = None) -> list[Effect]:
         """If that was the home, look for another one at once."""
         if association != self.home:
             return []
         if self.address is not None:
+            self.distrust.heard(self.address, failure)
             self._rest(self.address, now)
         self._avoided = self.address
         self.home = self.address = None
@@ -221,6 +236,8 @@ class ServerHunt:
                 self._t5 = min(self._t5 * 2, self._profile.retran_max)
                 self._timers.set(_T5, now + self._t5)
                 effects: list[Effect] = [StopConnecting(peer) for peer in self._attempts]
+                for peer in self._attempts:
+                    self.distrust.heard(peer, None)
                 self._attempts.clear()
                 if self._held:
                     return effects + self._chosen()

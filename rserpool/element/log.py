@@ -56,12 +56,14 @@ class ElementLog:
             case HomeChanged(registrar=registrar):
                 if self._homes.new(registrar):
                     self._limited.info("home registrar is {registrar}", registrar=str(registrar))
-            case events.NoRegistrarFound(tried=tried):
+            case events.NoRegistrarFound(tried=tried, why=why):
                 here = all(each.hosts == (THIS_HOST,) for each in tried)
+                where = "('rserpool status' says where those of this host listen)" if here else ""
                 self._log.warn(
-                    "no registrar can be reached at {tried}; trying on{note}",
+                    "no registrar can be {what} at {tried}; trying on{note}",
+                    what="used" if why else "reached",
                     tried=in_short(tried),
-                    note=" ('rserpool status' says where those of this host listen)" if here else "",
+                    note=f"; {why}" if why else f" {where}".rstrip(),
                 )
             case events.OutOfPlace(handle=handle, message=message):
                 self._counted.debug(

@@ -17,6 +17,10 @@ from rserpool.core.wire.tlv import (
 )
 
 _HEADER = 4
+_CLEAR = (
+    "the registrar wants TLS, and the element came in the clear: say by which key or certificate it is known "
+    "(--security DIR, security=, or RSERPOOL_SECURITY)"
+)
 _TRANSPORTS = range(DCCP_TRANSPORT, UDP_LITE_TRANSPORT + 1)
 
 
@@ -37,7 +41,7 @@ def refusal(cause: int, information: bytes = b"", secured: bool = False) -> Reje
             reason = f"{CauseCode.INCONSISTENT_POOLING_POLICY.sentence}, which is {name}"
     elif cause == CauseCode.REJECTED_FOR_SECURITY:
         why = "its identity may not serve in this pool, or another one's element has its identifier"
-        reason = f"{CauseCode.REJECTED_FOR_SECURITY.sentence}: {why if secured else 'the scope wants TLS (--security)'}"
+        reason = f"{CauseCode.REJECTED_FOR_SECURITY.sentence}: {why if secured else _CLEAR}"
     elif cause == CauseCode.INVALID_VALUES and int.from_bytes(information[:2], "big") in _TRANSPORTS:
         reason = (
             f"{CauseCode.INVALID_VALUES.sentence} in the transport: its addresses must be those from which the element "

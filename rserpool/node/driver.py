@@ -24,7 +24,7 @@ from rserpool.core.effects import (
     Send,
     StopConnecting,
 )
-from rserpool.core.errors import WireError
+from rserpool.core.errors import Unproved, WireError
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
 from rserpool.node.loop import Carrier, Loop, Timer
@@ -199,6 +199,7 @@ class Channel:
 
     def lost(self, carrier: Carrier) -> None:
         """An association is gone, or could not be opened."""
+        failure: Unproved | None = getattr(carrier, "failure", None)
         self.strangers.forget(carrier)
         self.leave(carrier)
         self.driver.forget(carrier)
@@ -206,9 +207,9 @@ class Channel:
             self._given_up.discard(carrier)
         elif wanted := self._answered(carrier):
             for peer in wanted:
-                self._attempt_over(peer)
+                self._attempt_over(peer, failure)
         else:
-            self.driver.perform(self.speaker.association_lost(carrier, self.driver.now()))
+            self.driver.perform(self.speaker.association_lost(carrier, self.driver.now(), failure))
 
     def _answered(self, carrier: Carrier) -> list[TransportAddress]:
         """It is dialled no more; the addresses by which it was wanted."""
@@ -221,11 +222,11 @@ class Channel:
                 del self._under_way[place]
         return wanted
 
-    def _attempt_over(self, peer: TransportAddress) -> None:
+    def _attempt_over(self, peer: TransportAddress, failure: Unproved | None = None) -> None:
         """To dial fails, or is not needed, where the peer has dialled us meanwhile: it was restarted, for example."""
         present, now = self._with(peer), self.driver.now()
         if present is None:
-            self.driver.perform(self.speaker.connect_failed(peer, now))
+            self.driver.perform(self.speaker.connect_failed(peer, now, failure))
         else:
             self.driver.perform(self.speaker.association_up(present, peer, now, True, present.credentials))
 
@@ -263,8 +264,7 @@ class Driver:
         self.notify = notify
         self._channel_of: dict[Any, Channel] = {}
         self._timer: Timer | None = None
-        self._timer_at = 0.0
-        self._stopped = False
+        self._timer_at, self._stopped = 0.0, False
 
     def belongs(self, carrier: Carrier, channel: Channel) -> None:
         """What is sent over an association is of this channel; without a word it is ASAP."""

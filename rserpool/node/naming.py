@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rserpool.core.addresses import TransportAddress, is_name
+from rserpool.core.errors import Unproved
 from rserpool.core.identity import Credentials
 from rserpool.node.driver import Channel, Driver
 from rserpool.node.loop import Carrier
@@ -23,6 +24,9 @@ class NamingChannel(Channel):
         super().__init__(driver, speaker, codec, ppid)
         # Which of its addresses came first; None after its name was not known, which is told once.
         self._turns: dict[TransportAddress, int | None] = {}
+        # Of those that are dialled by a name: all addresses, and those of them with which TLS has failed.
+        self._there: dict[TransportAddress, tuple[str, ...]] = {}
+        self._unproved: dict[TransportAddress, set[str]] = {}
 
     def look_up(self, host: str, found: Callable[[list[str]], object]) -> None:
         """Find the IP addresses of a host's name, and call C{found} with them (none: there is no such name)."""
@@ -61,12 +65,25 @@ class NamingChannel(Channel):
         elif hosts:
             last = self._turns.get(peer)
             turn = self._turns[peer] = 0 if last is None else (last + 1) % len(hosts)
-            self.begin(peer, replace(there, hosts=hosts[turn:] + hosts[:turn]))
+            self._there[peer] = hosts[turn:] + hosts[:turn]
+            self.begin(peer, replace(there, hosts=self._there[peer]))
         else:
             if self._turns.get(peer, 0) is not None:
                 self.driver.log.warn("cannot reach {peer}: no address of that name is known", peer=str(peer))
             self._turns[peer] = None
             self._attempt_over(peer)
+
+    def _attempt_over(self, peer: TransportAddress, failure: Unproved | None = None) -> None:
+        there = self._there.pop(peer, ())
+        if failure is None:
+            self._unproved.pop(peer, None)
+        elif there:
+            unproved = self._unproved.setdefault(peer, set())
+            unproved.add(there[0])
+            if not unproved.issuperset(there):
+                # Next time another one comes first.
+                failure = Unproved(str(failure), passing=True)
+        super()._attempt_over(peer, failure)
 
 
 class _LookUp:

@@ -35,6 +35,7 @@ class Answer:
     @ivar ready: None while it has not said so.
     @ivar peers: the server identifiers of its peers.
     @ivar tls: whether it was asked over TLS.
+    @ivar why: what TLS said, if it failed.
     @ivar refused: whether it has refused to answer us, for security reasons.
     """
 
@@ -45,6 +46,7 @@ class Answer:
     peers: tuple[int, ...] = ()
     refused: bool = False
     tls: bool = False
+    why: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -89,6 +91,9 @@ class Asking(SctpHandler):
 
     def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
         registrar = self.registrars[association.peer]
+        failure = getattr(association, "failure", None)
+        if failure is not None and not registrar.complete:
+            registrar.why = str(failure)
         if association.credentials is not None and not registrar.complete:
             # TLS 1.3: whoever is nobody hears so when the handshake is over at its end.
             registrar.refused = True

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect
+from rserpool.core.errors import Unproved
 from rserpool.core.identity import Credentials
 from rserpool.core.wire import asap
 from rserpool.core.wire.tlv import Decoded
@@ -32,11 +33,19 @@ class Speaker(Protocol[M]):
         @param credentials: what the peer has proved to be.
         """
 
-    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
-        """What a L{Connect<rserpool.core.effects.Connect>} asked for could not be opened."""
+    def connect_failed(self, peer: TransportAddress, now: float, failure: Unproved | None = None, /) -> list[Effect]:
+        """What a L{Connect<rserpool.core.effects.Connect>} asked for could not be opened.
 
-    def association_lost(self, association: Association, now: float) -> list[Effect]:
-        """It is gone."""
+        @param failure: what TLS said of it.
+        """
+
+    def association_lost(
+        self, association: Association, now: float, failure: Unproved | None = None, /
+    ) -> list[Effect]:
+        """It is gone.
+
+        @param failure: what TLS said of it.
+        """
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """Its peer reads too slowly."""

@@ -6,17 +6,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from twisted.logger import Logger
+
 from rserpool.core.access import State
 from rserpool.core.addresses import TransportAddress, over_tls
 from rserpool.node.candidates import lent_by, registrars_from
+from rserpool.sctp.base import PPID_ASAP
 from rserpool.security.following import Secured
 from rserpool.security.settings import Security
+from rserpool.security.sides import more_than_a_user_needs
 from rserpool.security.text import named_security, secured_by
 
 if TYPE_CHECKING:
     from rserpool.node.threads import Secure
     from rserpool.node.tls import Tls
 
+_log = Logger()
 SecurityOption: TypeAlias = Secured | Security | str | Path | bool | None
 """What secures a service: a directory or another text as L{rserpool.security.text} has it; False for nothing; None for
 what the environment says."""
@@ -57,6 +62,9 @@ def tls_of(secured: Secured, role: str, ppid: int, renewed: Callable[[], object]
     # It loads OpenSSL.
     from rserpool.node.tls import ROLES, Tls
 
+    more = more_than_a_user_needs(secured.current) if role == "client" and ppid == PPID_ASAP else None
+    if more is not None:
+        _log.warn("{more}", more=more)
     return Tls(secured, *ROLES[role], ppid, renewed)
 
 

@@ -11,6 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.errors import Unproved
 from rserpool.core.identity import Identity
 from rserpool.node.tcp import AsapTcpProtocol, Make
 from rserpool.sctp.interfaces import ISctpHandler
@@ -52,7 +53,7 @@ class AsapTlsProtocol(AsapTcpProtocol):
         expected: Collection[Identity] | None,
     ) -> None:
         super().__init__(reactor, handler, peer, outbound)
-        self.failure: str | None = None
+        self.failure: Unproved | None = None
         self._channel = channel
         self._expected = expected
         self._tls: TlsConnection | None = None
@@ -111,11 +112,12 @@ class AsapTlsProtocol(AsapTcpProtocol):
             self._lost = True
             self.gone(self)
             return
+        up = self.credentials is not None
+        if self.failure is None and self.connected and not up and reason.check(ConnectionClosed):
+            self.failure = Unproved("the peer ended the connection within the TLS handshake", passing=True)
         if self.failure is not None:
-            up = self.credentials is not None
-            reason = Failure(ConnectionLost(self.failure) if up else HandshakeFailed(string=self.failure))
-        elif self.connected and self.credentials is None and reason.check(ConnectionClosed):
-            reason = Failure(HandshakeFailed(string="the peer ended the connection within the TLS handshake"))
+            why = str(self.failure)
+            reason = Failure(ConnectionLost(why) if up else HandshakeFailed(string=why))
         super().connectionLost(reason)
 
     # The handshake.
@@ -134,7 +136,7 @@ class AsapTlsProtocol(AsapTcpProtocol):
             if not turn:
                 self._waiting = bytearray(data)
                 if turn is None:
-                    self._fail("too many handshakes of its machine are under way")
+                    self._fail("too many handshakes of its machine are under way", passing=True)
                 return
         self._step(data)
 
@@ -155,13 +157,16 @@ class AsapTlsProtocol(AsapTcpProtocol):
 
     def _late(self) -> None:
         self._timer = None
-        self._fail(f"its TLS handshake was not over after {self._channel.patience:g} s")
+        self._fail(f"its TLS handshake was not over after {self._channel.patience:g} s", passing=True)
 
-    def _fail(self, why: str) -> None:
-        """TLS has failed; the peer hears as much of it as it may."""
+    def _fail(self, why: str, passing: bool = False) -> None:
+        """TLS has failed; the peer hears as much of it as it may.
+
+        @param passing: whether it may be otherwise in a moment.
+        """
         if self.failure is not None or self._lost:
             return
-        self.failure = why
+        self.failure = Unproved(why, passing)
         self._stop()
         self._channel.suspects.failed(str(self.peer), self.peer.hosts[0], why, self._reactor.seconds())
         self.established = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.errors import Unproved
 from rserpool.node.threads import CONNECT, PPID, Connection, Secure, ThreadChannel
 from rserpool.node.tls import ROLES, Tls
 from rserpool.security.failure import TlsFailure
@@ -26,7 +27,12 @@ def over_tls(secured: Secured) -> Secure:
 
 
 class SecureConnection(Connection):
-    """A connection that is up when its handshake is over."""
+    """A connection that is up when its handshake is over.
+
+    @ivar failure: why its handshake failed, or TLS ended.
+    """
+
+    failure: Unproved | None = None
 
     def __init__(self, channel: ThreadChannel, peer: TransportAddress, tls: Tls) -> None:
         client = tls.channel.sides.client
@@ -39,6 +45,11 @@ class SecureConnection(Connection):
         self._unsent += self._tls.start()
         self._flush()
 
+    def end(self) -> bool:
+        if self._up and self.failure is None and not self._tls.established:
+            self.failure = Unproved("the peer ended the connection within the TLS handshake", passing=True)
+        return super().end()
+
     def _sealed(self, data: bytes) -> bytes:
         return self._tls.write(data) if self._tls.established else b""
 
@@ -47,6 +58,7 @@ class SecureConnection(Connection):
         try:
             plain = tls.open(data) if tls.established else self._greeted(data)
         except TlsFailure as failure:
+            self.failure = Unproved(str(failure))
             self._unsent += tls.output()
             with suppress(OSError):
                 self._flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +47,8 @@ class Security:
     @ivar lowest_tls: C{"1.2"} or C{"1.3"}.
     @ivar static_rsa: whether TLS_RSA_WITH_AES_128_CBC_SHA is taken (RFC 5352 section 9.2), which RFC 9325 forbids.
     @ivar plain_users: whether users in the clear are answered in a secured scope (RFC 5352 section 9.3).
+    @ivar whose: in whose folder they would be, by what they are: C{"a registrar"}, C{"an element"}, C{"an element
+        or operator"}, C{"users"}; empty where that cannot be told.
     """
 
     state: State = State.REQUIRED
@@ -61,6 +63,7 @@ class Security:
     lowest_tls: str = "1.2"
     static_rsa: bool = False
     plain_users: bool = False
+    whose: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         """Without an access file the files of keys say who may be what.
@@ -206,7 +209,17 @@ def _security(table: Mapping[str, Any], where: str) -> Security:
         lowest_tls=table.get("lowest-tls", "1.2"),
         static_rsa=table.get("static-rsa", False),
         plain_users=plain_users,
+        whose=_whose(set(paths)),
     )
+
+
+def _whose(there: Collection[str]) -> str:
+    """Who has such files; see L{Security.whose}."""
+    if "client-ca" in there or not set(KEYS).isdisjoint(there):
+        return "a registrar"
+    if "own-key" in there:
+        return "an element" if "certificate" in there else "an element or operator"
+    return "users" if "server-ca" in there and "certificate" not in there else ""
 
 
 def _check_certificates(

@@ -33,6 +33,11 @@ class Ends:
 
 def registrar_for_asap(security: Security) -> Terms:
     """The registrar to elements and users."""
+    if security.whose not in ("", "a registrar"):
+        raise ConfigurationError(
+            f"these are the files of {security.whose}: a registrar has keys of others (elements.keys, registrars.keys, "
+            "operators.keys), or client-ca.pem"
+        )
     if not (security.elements or security.operators or security.certificate):
         raise ConfigurationError("a registrar needs the keys of elements, or a certificate for users (rserpool keys)")
     return _server(security, security.elements, security.operators)
@@ -50,6 +55,11 @@ def registrar_from_registrars(security: Security) -> Terms | None:
 
 def element(security: Security) -> Terms:
     """An element: it proves who it is, by a key or a certificate."""
+    if security.whose == "a registrar":
+        raise ConfigurationError(
+            "these are the files of a registrar, by which anybody could be one: an element has a key of its own "
+            "(own.key), and no keys of others"
+        )
     if security.own is None and security.certificate is None:
         raise ConfigurationError("an element needs a key of its own (own.key), or a certificate; users have neither")
     return client(security)
@@ -113,3 +123,13 @@ REGISTRAR_ENRP: Final = Ends(registrar_to_registrars, registrar_from_registrars,
 ELEMENT: Final = Ends(client=element)
 CLIENT: Final = Ends(client=client)
 """Users, operators."""
+
+
+def more_than_a_user_needs(security: Security) -> str | None:
+    """A sentence, where a user is given the secrets of others, which it does not need."""
+    if security.whose not in ("a registrar", "an element"):
+        return None
+    return (
+        f"a user is given the files of {security.whose}, and whoever reads those can be one: users need no key, only "
+        "who issues the certificates of registrars (server-ca.pem; rserpool keys: users)"
+    )

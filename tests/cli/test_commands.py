@@ -295,6 +295,10 @@ class WordTests(SynchronousTestCase):
         named = ["127.0.0.1:1"]
         self.assertIn("only registrars that speak TLS are asked", explain(error, named, secured=True)[1])
         self.assertIn("that port is for TLS", explain(NoRegistrar("none (tried: 127.0.0.1:3864)"), named)[1])
+        self.assertEqual(
+            (4, "none; rserpool keys check DIR says what is wrong with keys and certificates"),
+            explain(NoRegistrar("none", unproved=True), []),
+        )
 
     def test_secured(self) -> None:
         """The environment secures a command that does not say anything else."""

@@ -205,11 +205,11 @@ class DialTests(SynchronousTestCase):
             self.told.append(("up", peer, outbound))
             return []
 
-        def connect_failed(self, peer: Any, now: float) -> list[Any]:
+        def connect_failed(self, peer: Any, now: float, failure: Any = None) -> list[Any]:
             self.told.append(("failed", peer))
             return []
 
-        def association_lost(self, association: Any, now: float) -> list[Any]:
+        def association_lost(self, association: Any, now: float, failure: Any = None) -> list[Any]:
             self.told.append(("lost", association.peer))
             return [Notify("lost")]
 

@@ -66,12 +66,16 @@ class SecuredTests(ProcessTests):
         code, text = await self.done(status)
         self.assertEqual((0, True), (code, "ready, TLS" in text), text)
         for refused, sentence in (
-            (self.ask(one, "resolve"), "; the scope is secured: name its keys or certificates with --security"),
+            (self.ask(one, "resolve"), "the registrar wants TLS, and was asked in the clear: say by which keys"),
             (self.rserpool("status", enrp), "is secured, and --security is needed"),
             (self.rserpool("status", enrp, "--security", users), "--security has no key that it takes"),
+            (
+                self.rserpool("status", enrp, "--security", str(scope / "web2")),
+                "the peer refuses: it does not know the key that we offer; who asks for the status needs the key of an",
+            ),
         ):
             code, text = await self.done(refused)
-            self.assertEqual(1, code, text)
+            self.assertIn(code, (1, 4), text)
             self.assertIn(sentence, text.splitlines()[-1])
         self.no_traceback(one.process, two.process, element, *asked, status)
 
@@ -91,11 +95,14 @@ class SecuredTests(ProcessTests):
         plain = self.element(one.text.replace("3864", "3863"))
         code, text = await self.done(plain)
         self.assertEqual(1, code, text)
-        self.assertIn("rserpool-pe: rejected for security reasons: the scope wants TLS (--security)", text)
+        self.assertIn("rserpool-pe: rejected for security reasons: the registrar wants TLS", text)
         await one.process.says("speaks in the clear, and is refused")
         code, text = await self.done(self.ask(one, "resolve", "--security", str(other / "users")))
         self.assertEqual(4, code, text)
-        self.assertIn("we do not take its certificate", text)
+        last = text.splitlines()[-1]
+        self.assertTrue(last.startswith("rserpool resolve: no registrar can be used (tried: "), text)
+        self.assertIn("we do not take its certificate", last)
+        self.assertTrue(last.endswith("rserpool keys check DIR says what is wrong with keys and certificates"), text)
         code, text = await self.done(self.ask(one, "resolve", "--security", str(scope / "users")))
         self.assertEqual(3, code, text)
         self.no_traceback(one.process, plain)

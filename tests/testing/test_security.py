@@ -81,7 +81,7 @@ class SecureTests(SynchronousTestCase):
         self.scope.until(lambda: bool(stranger.refused))
         self.scope.advance(60.0)
         self.assertGreater(len(self.scope.trace.messages(asap.Registration, source=stranger.name)), 10)
-        self.assertEqual(1, len([line for line in log.lines if "the scope wants TLS" in line]), log.lines)
+        self.assertEqual(1, len([line for line in log.lines if "the registrar wants TLS" in line]), log.lines)
 
     def test_ports(self) -> None:
         """What is served is served at the ports of TLS."""

@@ -74,9 +74,13 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class NoRegistrarFound:
-    """None of these registrars can be reached; the hunt goes on."""
+    """None of these registrars can be used; the hunt goes on.
+
+    @ivar why: what TLS said, if it said something.
+    """
 
     tried: tuple[TransportAddress, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

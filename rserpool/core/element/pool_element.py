@@ -15,7 +15,7 @@ from rserpool.core.element.events import ErrorReceived, NoRegistrarFound, OutOfP
 from rserpool.core.element.former import FormerHome
 from rserpool.core.element.membership import TELL_AFTER, Membership, awaited, check_use
 from rserpool.core.element.registration import Action
-from rserpool.core.errors import ConfigurationError
+from rserpool.core.errors import ConfigurationError, Unproved
 from rserpool.core.identity import Credentials
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
@@ -194,15 +194,14 @@ class PoolElement:
         """It has another key or certificate: it proves that to its home, and registers anew."""
         return [*self._hunt.again(now), *self._home_changed(now)] if self._hunt.home is not None else []
 
-    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
-        """A registrar could not be reached."""
-        rounds = self._hunt.rounds
-        effects = self._hunt.connect_failed(peer, now)
+    def connect_failed(self, peer: TransportAddress, now: float, failure: Unproved | None = None) -> list[Effect]:
+        """A registrar could not be reached; C{failure} is what TLS said."""
+        rounds, effects = self._hunt.rounds, self._hunt.connect_failed(peer, now, failure)
         if self._hunt.rounds > rounds and self._hunt.rounds in TELL_AFTER:
-            effects.append(Notify(NoRegistrarFound(tuple(self._hunt.known))))
+            effects.append(Notify(NoRegistrarFound(tuple(self._hunt.known), self._hunt.distrust.why())))
         return effects
 
-    def association_lost(self, association: Association, now: float) -> list[Effect]:
+    def association_lost(self, association: Association, now: float, _: Unproved | None = None) -> list[Effect]:
         """An association is gone; if it was the home's, the hunt begins."""
         self._peers.pop(association, None)
         if association == self._former.association:

@@ -7,7 +7,7 @@ from typing import Final
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect
-from rserpool.core.errors import CauseCode
+from rserpool.core.errors import CauseCode, Unproved
 from rserpool.core.identity import Credentials
 from rserpool.core.peering.peering import Peering
 from rserpool.core.registrar.consequences import Consequences
@@ -50,11 +50,11 @@ class EnrpSide:
             return effects + (self.connect_failed(peer, now) if outbound else [])
         return self._consequences.follow(self._peering.association_up(association, peer, outbound, now), now)
 
-    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
+    def connect_failed(self, peer: TransportAddress, now: float, _: Unproved | None = None) -> list[Effect]:
         """See L{Peering.connect_failed}."""
         return self._consequences.follow(self._peering.connect_failed(peer, now), now)
 
-    def association_lost(self, association: Association, now: float) -> list[Effect]:
+    def association_lost(self, association: Association, now: float, _: Unproved | None = None) -> list[Effect]:
         """See L{Peering.association_lost}."""
         self._gate.lost(association)
         return self._consequences.follow(self._peering.association_lost(association, now), now)

@@ -11,7 +11,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
-from rserpool.core.errors import CauseCode
+from rserpool.core.errors import CauseCode, Unproved
 from rserpool.core.handlespace.changes import Later, Outcome, Suspected
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.handlespace import Handlespace
@@ -179,11 +179,11 @@ class Registrar:
         client = self._clients.get(association)
         return [] if client is None else self._follow(self._home.moved(client, now), now)
 
-    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
+    def connect_failed(self, peer: TransportAddress, now: float, _: Unproved | None = None) -> list[Effect]:
         """What a L{Connect<rserpool.core.effects.Connect>} asked for could not be opened."""
         return self._follow(self.supervision.unreachable(peer), now)
 
-    def association_lost(self, association: Association, now: float) -> list[Effect]:
+    def association_lost(self, association: Association, now: float, _: Unproved | None = None) -> list[Effect]:
         """An association is gone: its elements are asked at once, over a new one, whether they live (3.5)."""
         client, orphans = self._clients.lost(association)
         if client is None:

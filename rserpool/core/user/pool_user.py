@@ -9,6 +9,7 @@ from rserpool.core.admission import TokenBucket
 from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
+from rserpool.core.errors import Unproved
 from rserpool.core.identity import Credentials
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
@@ -193,15 +194,19 @@ class PoolUser:
             return []
         return [*self._hunt.again(now), *self._resolution.home_lost(now)]
 
-    def connect_failed(self, peer: TransportAddress, now: float) -> list[Effect]:
-        """A registrar could not be reached."""
-        return self._hunt.connect_failed(peer, now)
+    def connect_failed(self, peer: TransportAddress, now: float, failure: Unproved | None = None) -> list[Effect]:
+        """A registrar could not be reached.
 
-    def association_lost(self, association: Association, now: float) -> list[Effect]:
+        @param failure: what TLS said. If it failed with every registrar, nobody waits any longer.
+        """
+        return [*self._hunt.connect_failed(peer, now, failure), *self._resolution.hopeless(now)]
+
+    def association_lost(self, association: Association, now: float, failure: Unproved | None = None) -> list[Effect]:
         """An association is gone; if it was the home's, the hunt begins and open requests go to the next registrar."""
         if association != self._hunt.home:
             return []
-        return [*self._hunt.association_lost(association, now), *self._resolution.home_lost(now)]
+        effects = [*self._hunt.association_lost(association, now, failure), *self._resolution.home_lost(now)]
+        return [*effects, *self._resolution.hopeless(now)]
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The registrar reads too slowly; T1 watches over that."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from rserpool.core import complaints
-from rserpool.core.addresses import in_short
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Effect, Notify, Probe, Send
-from rserpool.core.errors import CauseCode, NoRegistrar, Rejected, RSerPoolError, UnknownPool
+from rserpool.core.errors import CauseCode, Rejected, RSerPoolError, UnknownPool, refused_question
 from rserpool.core.policies import ROUND_ROBIN
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
@@ -122,6 +121,15 @@ class Resolution:
             self._settle(handle)
         return effects
 
+    def hopeless(self, now: float) -> list[Effect]:
+        """Nobody waits for a registrar, if TLS fails with each."""
+        effects: list[Effect] = []
+        for handle in list(self._questions) if self._hunt.hopeless(now) else ():
+            effects += self._questions.last_known_good(handle, now)
+            effects += self._questions.fail(handle, self._hunt.nobody("no registrar can be used"))
+            self._settle(handle)
+        return effects
+
     def rest(self) -> None:
         """Nobody wants anything for now."""
         self._idle.stop()
@@ -162,7 +170,7 @@ class Resolution:
         # It says nothing about the pool: what is known of that stands.
         self._questions.unsent(handle)
         effects = self._questions.last_known_good(handle, now)
-        effects += self._questions.fail(handle, Rejected(cause.code, cause.information))
+        effects += self._questions.fail(handle, refused_question(cause.code, cause.information))
         watched = self._watched.get(handle)
         if watched is not None and not watched.armed:
             self._watch_later(handle, watched, now)
@@ -211,7 +219,7 @@ class Resolution:
         self._settle(handle)
         if handle in self._cache and not waiting.fresh:
             return [Notify(self._cache.answer(request, handle, waiting.items, now))]
-        error: RSerPoolError = self._none("no registrar answered in time")
+        error: RSerPoolError = self._hunt.nobody("no registrar answered in time")
         if question.pause:
             lack = Rejected(CauseCode.LACK_OF_RESOURCES, question.information)
             error = UnknownPool(handle, str(self._hunt.address or "")) if question.unknown else lack
@@ -227,7 +235,8 @@ class Resolution:
         effects = self._questions.last_known_good(handle, now)
         if question.unanswered > self._profile.max_request_retransmit:
             # 3.7.2: after MAX-REQUEST-RETRANSMIT the request is given up.
-            effects += self._questions.fail(handle, self._none(f"no registrar answered {question.unanswered} requests"))
+            error = self._hunt.nobody(f"no registrar answered {question.unanswered} requests")
+            effects += self._questions.fail(handle, error)
         self._settle(handle)
         return effects
 
@@ -246,9 +255,8 @@ class Resolution:
         handle = message.handle
         # 2.2.6: without the parameter the overall policy is round robin.
         policy = ROUND_ROBIN.number if message.policy is None else message.policy.type
-        watched = self._watched.get(handle)
+        watched, asked = self._watched.get(handle), question is not None and bool(question.asked)
         items = watched.items if watched is not None else len(message.elements)
-        asked = question is not None and bool(question.asked)
         if question is not None and question.asked:
             items = question.asked.pop(0)
         pool = self._cache.store(handle, CachedPool(policy, message.elements, now, items), asked)
@@ -297,7 +305,7 @@ class Resolution:
             if unknown:
                 effects += self._questions.unknown(handle, str(self._hunt.address or ""), now)
             else:
-                effects += self._questions.fail(handle, Rejected(cause))
+                effects += self._questions.fail(handle, refused_question(cause))
         watched = self._watched.get(handle)
         if watched is not None:
             # 2.2.5: no updates follow a negative response: ask again until the pool exists.
@@ -330,11 +338,6 @@ class Resolution:
         watched.armed = False
         watched.pause = PAUSES.after(watched.pause)
         self._timers.set(("watch", handle), now + watched.pause)
-
-    def _none(self, why: str) -> NoRegistrar:
-        """The error that names those that were tried."""
-        tried = in_short(self._hunt.known)
-        return NoRegistrar(f"{why} (tried: {tried})" if tried else "no registrar is known")
 
     def _settle(self, handle: bytes) -> None:
         """A question is over when nobody waits and no answer is due."""

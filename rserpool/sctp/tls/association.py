@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.core.errors import WireError
+from rserpool.core.errors import Unproved, WireError
 from rserpool.core.identity import Credentials, Identity
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
 from rserpool.sctp.interfaces import ISctpAssociation
@@ -47,7 +47,7 @@ class TlsAssociation(Above):
         self.outbound = inner.outbound
         self.credentials: Credentials = None
         self.framing = endpoint.channel.framing
-        self.failure: str | None = None
+        self.failure: Unproved | None = None
         # What came in while it was others' turn; None while it is ours.
         self.waiting: bytearray | None = None
         self._ppid = self.framing.ppid
@@ -177,11 +177,14 @@ class TlsAssociation(Above):
             self._told_paused = False
             self.endpoint.tell("associationResumed", self)
 
-    def fail(self, why: str) -> None:
-        """TLS has failed; the peer hears as much of it as it may."""
+    def fail(self, why: str, passing: bool = False) -> None:
+        """TLS has failed; the peer hears as much of it as it may.
+
+        @param passing: whether it may be otherwise in a moment.
+        """
         if self.failure is not None or self._lost:
             return
-        self.failure = why
+        self.failure = Unproved(why, passing)
         told, self._up = self._up, False
         self._stop()
         self.endpoint.failed(self, why)
@@ -204,15 +207,15 @@ class TlsAssociation(Above):
         self._queued = 0
         if told:
             if self.failure is not None:
-                reason = Failure(ConnectionLost(self.failure))
+                reason = Failure(ConnectionLost(str(self.failure)))
             elif reason.check(ConnectionDone) and not self._closing and not (self._tls and self._tls.closed):
                 reason = Failure(ConnectionLost("it ended without the end of TLS: something may be missing"))
             self.endpoint.tell("associationLost", self, reason)
         elif self.outbound:
+            if self.failure is None and self._tls is not None and reason.check(ConnectionDone, ConnectionLost):
+                self.failure = Unproved("the peer ended the association within the TLS handshake", passing=True)
             if self.failure is not None:
-                reason = Failure(HandshakeFailed(string=self.failure))
-            elif self._tls is not None and reason.check(ConnectionDone, ConnectionLost):
-                reason = Failure(HandshakeFailed(string="the peer ended the association within the TLS handshake"))
+                reason = Failure(HandshakeFailed(string=str(self.failure)))
             self.endpoint.tell("associationLost", self, reason)
 
     # The handshake.
@@ -237,7 +240,7 @@ class TlsAssociation(Above):
             if not turn:
                 self.waiting = bytearray(data)
                 if turn is None:
-                    self.fail("too many handshakes of its machine are under way")
+                    self.fail("too many handshakes of its machine are under way", passing=True)
                 return
         self._step(data)
 
@@ -272,7 +275,7 @@ class TlsAssociation(Above):
 
     def _late(self) -> None:
         self._timer = None
-        self.fail(f"its TLS handshake was not over after {self.endpoint.channel.patience:g} s")
+        self.fail(f"its TLS handshake was not over after {self.endpoint.channel.patience:g} s", passing=True)
 
     def _stop(self) -> None:
         """No handshake is under way any more."""

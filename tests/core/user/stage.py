@@ -20,6 +20,7 @@ from rserpool.core import (
     StopConnecting,
     TransportAddress,
 )
+from rserpool.core.errors import Unproved
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user import PoolUser, ResolutionFailed
@@ -102,11 +103,11 @@ class UserStage(stage.Stage):
         self.dialling.remove(peer)
         self.do(self.user.association_up(peer, peer, self.now, True))
 
-    def refused(self, number: int = 1) -> None:
+    def refused(self, number: int = 1, failure: Unproved | None = None) -> None:
         """The association to the n-th registrar, that is being dialled, failed."""
         peer = self.peer(number)
         self.dialling.remove(peer)
-        self.do(self.user.connect_failed(peer, self.now))
+        self.do(self.user.connect_failed(peer, self.now, failure))
 
     def lost(self, number: int = 1) -> None:
         """The association to the n-th registrar is gone."""
