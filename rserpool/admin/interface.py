@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet.defer import maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
 from rserpool.admin.answers import Answer, Listing, Refused, dumped
-from rserpool.admin.gate import READS, admit
+from rserpool.admin.askers import CHALLENGE, Asker
+from rserpool.admin.gate import READS, admit, check_action
 from rserpool.admin.places import Place, UnixPlace
 from rserpool.admin.subjects import Subject
+from rserpool.core.errors import RSerPoolError
+from rserpool.core.handles import handle_text, printable
 
 MOST: Final = 10_000
 """So many things are in a page, at most."""
+EVICTED: Final = 600
+"""Seconds that somebody is evicted for where nothing is said."""
+LONGEST_EVICTION: Final = 7 * 86400
+
+_trail = Logger(namespace="rserpool.admin.trail")
+
+ACTS: Final = (b"POST",)
 
 Answering: TypeAlias = Callable[..., Any]
 
@@ -27,6 +43,11 @@ class Route:
     answer: Answering
     methods: tuple[bytes, ...] = READS
 
+    @property
+    def acts(self) -> bool:
+        """Whether it takes an operator."""
+        return self.methods == ACTS
+
 
 class Interface:
     """The paths of a role."""
@@ -38,11 +59,14 @@ class Interface:
             _route("/v1/pools", self._pools),
             _route("/v1/pools/*/elements", self._elements),
             _route("/v1/registrars", self._registrars),
+            _route("/live", self._live),
+            _route("/ready", self._ready),
+            *(
+                _route(f"/v1/pools/*/elements/*/{verb}", partial(self._act_on, verb), *ACTS)
+                for verb in ("drain", "undrain", "evict")
+            ),
+            _route("/v1/retire", self._retire, *ACTS),
         ]
-
-    def at(self, place: Place) -> Located:
-        """What is answered at one place."""
-        return Located(self, place)
 
     def _about(self, request: Any) -> Answer:
         reason = self.subject.ready()
@@ -63,14 +87,51 @@ class Interface:
         asked = _asked(request, "after", "limit")
         after = None
         if "after" in asked:
-            if not re.fullmatch(r"0x[0-9a-f]{1,8}", asked["after"], re.IGNORECASE | re.ASCII):
-                raise Refused(400, "after: the identifier of an element is written as 0x1234abcd")
-            after = int(asked["after"], 16)
+            after = _identifier(asked["after"], "after: the identifier of an element")
         limit = _limit(asked)
         elements = self.subject.elements(handle, after, limit)
         if elements is None:
             raise Refused(404, "no pool is named so here")
         return Listing("elements", elements, "identifier", limit)
+
+    def _live(self, request: Any) -> Answer:
+        return Answer(dumped({"live": True}))
+
+    def _ready(self, request: Any) -> Answer:
+        reason = self.subject.ready()
+        return Answer(dumped({"ready": not reason, "reason": reason or None}), status=503 if reason else 200)
+
+    def _act_on(self, verb: str, request: Any, handle: bytes, element: bytes) -> Any:
+        identifier = _identifier(element.decode("latin-1"), "the identifier of an element")
+        body = _body(request, "seconds") if verb == "evict" else _body(request)
+        seconds = body.get("seconds", EVICTED)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= LONGEST_EVICTION:
+            raise Refused(400, f"seconds: a number from 1 to {LONGEST_EVICTION}")
+        about = f"{handle_text(handle)} 0x{identifier:08x}"
+        arguments = (handle, identifier, float(seconds)) if verb == "evict" else (handle, identifier)
+        return self._act(request, verb, about, *arguments)
+
+    def _retire(self, request: Any) -> Any:
+        _body(request)
+        return self._act(request, "retire", "this registrar")
+
+    def _act(self, request: Any, verb: str, about: str, *arguments: Any) -> Any:
+        """Have it done, and note who asked for it, and what came of it."""
+        name = request.asker.name
+
+        def done(result: Any) -> Answer:
+            tell(name, verb, about)
+            return Answer(dumped({"done": verb, "about": about, "result": result}))
+
+        def failed(failure: Failure) -> Any:
+            error = failure.value
+            tell(name, verb, about, str(error))
+            if isinstance(error, Refused):
+                return failure
+            failure.trap(RSerPoolError, ValueError, KeyError)
+            raise Refused(409, str(error.args[0] if isinstance(error, KeyError) and error.args else error))
+
+        return maybeDeferred(self.subject.act, verb, *arguments).addCallbacks(done, failed)
 
     def _registrars(self, request: Any) -> Listing:
         _asked(request)
@@ -78,11 +139,23 @@ class Interface:
 
 
 class Located:
-    """The interface at one place: who may ask there, and by which name."""
+    """The interface at one place: who may ask there, and by which name.
 
-    def __init__(self, interface: Interface, place: Place) -> None:
+    @param asker: tells who asks.
+    @param names: tells by which names this place may be named.
+    """
+
+    def __init__(
+        self,
+        interface: Interface,
+        place: Place,
+        asker: Callable[[Any], Asker],
+        names: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self._interface = interface
         self._place = place
+        self._asker = asker
+        self._names = names
 
     def respond(self, request: Any) -> Any:
         """
@@ -90,22 +163,48 @@ class Located:
         """
         place = self._place
         if not isinstance(place, UnixPlace):
-            admit(request, b"https" if place.tls else b"http", place.address.hosts)
+            admit(request, b"https" if place.tls else b"http", self._names())
         if not request.path.startswith(b"/"):
             raise Refused(400, "a request names a path")
         path = tuple(map(unquote_to_bytes, request.path[1:].split(b"/")))
         allowed: list[bytes] = []
         for route in self._interface.routes:
             words = _matches(route.segments, path)
-            if words is None:
-                continue
-            if request.method in route.methods:
+            if words is not None and request.method in route.methods:
+                request.asker = self._asker(request)
+                if route.acts:
+                    check_action(request)
+                    demand_operator(request)
                 return route.answer(request, *words)
-            allowed += route.methods
+            allowed += route.methods if words is not None else ()
         if allowed:
             methods = b", ".join(allowed)
             raise Refused(405, f"this path takes {methods.decode('ascii')}", {b"Allow": methods})
-        raise Refused(404, "there is nothing at this path; the OpenAPI file lists what there is")
+        raise Refused(404, "there is nothing at this path; /v1/openapi.json lists what there is")
+
+
+def demand_operator(request: Any) -> None:
+    """
+    @raise Refused: if no operator asks.
+    """
+    if not request.asker.operator:
+        tell(request.asker.name, "act", request.path.decode("latin-1"), "no operator")
+        raise Refused(
+            401,
+            "this takes an operator: a token (Authorization: Bearer), a certificate with that role, or the Unix socket",
+            CHALLENGE,
+        )
+
+
+def tell(who: str, verb: str, about: str, failed: str = "") -> None:
+    """The audit trail: who had what done, or was refused."""
+    _trail.info(
+        "audit: {who}: {verb} {about}{failed}",
+        who=printable(who, 300),
+        verb=verb,
+        about=printable(about, 300),
+        failed=f": refused: {printable(failed, 300)}" if failed else "",
+    )
 
 
 def _route(path: str, answer: Answering, *methods: bytes) -> Route:
@@ -138,6 +237,28 @@ def _asked(request: Any, *names: str) -> dict[str, str]:
             raise Refused(400, f"the query has something that is not known here, or twice{some}")
         asked[text] = values[0].decode("latin-1")
     return asked
+
+
+def _identifier(text: str, what: str) -> int:
+    if not re.fullmatch(r"0x[0-9a-f]{1,8}", text, re.IGNORECASE | re.ASCII):
+        raise Refused(400, f"{what} is written as 0x1234abcd")
+    return int(text, 16)
+
+
+def _body(request: Any, *names: str) -> dict[str, Any]:
+    """What an action is told.
+
+    @raise Refused: if that is no JSON object, or has something else in it.
+    """
+    _asked(request)
+    text = request.content.read()
+    try:
+        body = json.loads(text) if text.strip() else {}
+    except ValueError:
+        raise Refused(400, "this is not JSON") from None
+    if not isinstance(body, dict) or not set(names).issuperset(body):
+        raise Refused(400, f"a JSON object is expected here, with {', '.join(names) or 'nothing'} in it")
+    return body
 
 
 def _limit(asked: dict[str, str]) -> int | None:

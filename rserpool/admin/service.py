@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from rserpool.admin.interface import Interface
+from rserpool.admin.askers import Asker, Token, over_tcp, over_unix
+from rserpool.admin.interface import Interface, Located
 from rserpool.admin.places import Place, TcpPlace, UnixPlace
 from rserpool.admin.site import AdminSite
 from rserpool.admin.subjects import Subject
 from rserpool.admin.unix import listen_unix
+from rserpool.core.access import Access
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import ConfigurationError
+from rserpool.security.following import Secured
 
 
 class AdminService(Service):
@@ -23,14 +27,26 @@ class AdminService(Service):
 
     @param subject: the role.
     @param places: where; each with IP addresses by now.
+    @param secured: what secures the role: TLS here has its certificate, and its operators are operators here.
+    @param token: what proves that an operator asks, where no certificate does.
     @ivar ports: what it listens on.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, subject: Subject, places: Sequence[Place]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        subject: Subject,
+        places: Sequence[Place],
+        *,
+        secured: Secured | None = None,
+        token: Token | None = None,
+    ) -> None:
         self._reactor = reactor
         self._places = tuple(places)
+        self._secured = secured
+        self._token = token
         self.interface = Interface(subject)
         self.ports: list[Any] = []
         self._sites: list[AdminSite] = []
@@ -48,10 +64,14 @@ class AdminService(Service):
         except BaseException:
             self._close()
             raise
+        if self._secured is not None:
+            self._secured.start(self._reactor)
         super().startService()
 
     def stopService(self) -> Deferred[Any]:
         """Listen no more, and end what is under way."""
+        if self.running and self._secured is not None:
+            self._secured.stop()
         super().stopService()
         return self._close()
 
@@ -65,19 +85,49 @@ class AdminService(Service):
         return DeferredList(waiting)
 
     def _listen(self, place: Place) -> None:
-        site = AdminSite(self._reactor, self.interface.at(place).respond)
-        self._sites.append(site)
         if isinstance(place, UnixPlace):
+            site = self._site(place, over_unix)
             self.ports.append(listen_unix(self._reactor, place.path, site))
             self._log.info("admin interface: {path} (for its owner and root)", path=place.path)
-        else:
-            self._listen_tcp(place, site)
+            return
+        tls = self._tls(place) if place.tls else None
+        site = self._site(place, lambda request: over_tcp(request, self._token, self._access), tls)
+        factory: Any = site
+        if tls is not None:
+            from twisted.protocols.tls import TLSMemoryBIOFactory
 
-    def _listen_tcp(self, place: TcpPlace, site: AdminSite) -> None:
-        if place.tls:
-            raise ConfigurationError(f"--admin {place.address}: beyond this host it would have to speak TLS")
+            factory = TLSMemoryBIOFactory(tls, False, site, self._reactor)
         for host in place.address.hosts:
-            port = self._reactor.listenTCP(place.address.port, site, interface=host)
-            self.ports.append(port)
-            where = TransportAddress((host,), port.getHost().port)
-            self._log.info("admin interface: http://{where}/", where=str(where))
+            self.ports.append(self._open(host, place.address.port, factory))
+            where = TransportAddress((host,), self.ports[-1].getHost().port)
+            self._log.info(
+                "admin interface: {scheme}://{where}/", scheme="https" if place.tls else "http", where=str(where)
+            )
+
+    def _open(self, host: str, port: int, factory: Any) -> Any:
+        try:
+            return self._reactor.listenTCP(port, factory, interface=host)
+        except CannotListenError as error:
+            why = getattr(error.socketError, "strerror", None) or error.socketError
+            where = TransportAddress((host,), port)
+            raise ConfigurationError(f"the admin interface cannot listen at {where}: {why}") from None
+
+    def _site(self, place: Place, asker: Callable[[Any], Asker], tls: Any = None) -> AdminSite:
+        named = place.address.hosts if isinstance(place, TcpPlace) else ()
+        located = Located(self.interface, place, asker, lambda: (*named, *(tls.names if tls is not None else ())))
+        self._sites.append(AdminSite(self._reactor, located.respond))
+        return self._sites[-1]
+
+    def _tls(self, place: TcpPlace) -> Any:
+        if self._secured is None:
+            raise ConfigurationError(
+                f"the admin interface at {place.address} speaks TLS, since others can reach it: name a certificate "
+                "with --security, or take 127.0.0.1 or the path of a socket"
+            )
+        # It loads OpenSSL.
+        from rserpool.admin.tls import AdminTls
+
+        return AdminTls(self._secured)
+
+    def _access(self) -> Access | None:
+        return None if self._secured is None else self._secured.current.access

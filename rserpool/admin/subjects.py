@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rserpool.admin.answers import Described
+from rserpool.admin.answers import Described, Refused
 from rserpool.core.described import element_json, identifier_text
 from rserpool.core.handles import handle_text
 
@@ -32,6 +32,13 @@ class Subject(Protocol):
 
     def registrars(self) -> Iterator[Described]:
         """The registrars that it knows."""
+
+    def act(self, verb: str, *arguments: Any) -> Any:
+        """Have something done: C{drain}, C{undrain} and C{evict} an element, C{retire}.
+
+        @return: what came of it, or a C{Deferred} of that.
+        @raise Refused: if it is nothing that this role does.
+        """
 
 
 class RegistrarSubject:
@@ -65,6 +72,10 @@ class RegistrarSubject:
     def registrars(self) -> Iterator[Described]:
         service = self._service
         return _core().registrars(service.registrar, service.node.now())  # type: ignore[no-any-return]
+
+    def act(self, verb: str, *arguments: Any) -> Any:
+        method = getattr(self._service, verb, None)
+        return _nothing(verb) if method is None else method(*arguments)
 
 
 def _core() -> Any:
@@ -149,6 +160,9 @@ class ElementSubject:
             for each in service.element.known_registrars
         )
 
+    def act(self, verb: str, *arguments: Any) -> Any:
+        return _nothing(verb)
+
 
 class UserSubject:
     """A pool user, as in a proxy: the pools that it watches.
@@ -215,12 +229,19 @@ class UserSubject:
             for each in self._service.registrars
         )
 
+    def act(self, verb: str, *arguments: Any) -> Any:
+        return _nothing(verb)
+
     def _known(self) -> dict[bytes, Any]:
         return {
             handle: change.elements or ()
             for handle, change in self._service.watched.items()
             if change is not None and change.elements is not None
         }
+
+
+def _nothing(verb: str) -> Any:
+    raise Refused(501, f"this cannot {verb}: ask a registrar")
 
 
 def _page(handles: Iterable[bytes], after: bytes | None, limit: int | None) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService, MultiService
@@ -11,6 +11,7 @@ from rserpool.admin.places import Place, TcpPlace, parse_place, secured
 from rserpool.sctp.lookup import own
 
 if TYPE_CHECKING:
+    from rserpool.admin.askers import Token
     from rserpool.admin.subjects import Subject
 
 
@@ -23,13 +24,26 @@ def admin_place(text: str) -> Place:
     return secured(TcpPlace(own(place.address), place.tls), text) if isinstance(place, TcpPlace) else place
 
 
-def administered(reactor: Any, service: IService, subject: Subject, places: Sequence[Place]) -> IService:
+def admin_token(text: str) -> Token:
+    """The file with the token of operators.
+
+    @raise ConfigurationError: if it cannot be used.
+    """
+    from rserpool.admin.askers import Token
+
+    return Token(Path(text))
+
+
+def administered(reactor: Any, service: IService, subject: Subject, options: Any) -> IService:
     """The service to run: the role's own, and its admin interface, which is there once the role runs."""
-    if not places:
+    if not options.admin_places:
         return service
     from rserpool.admin.service import AdminService
 
     both = MultiService()
     service.setServiceParent(both)
-    AdminService(reactor, subject, places).setServiceParent(both)
+    admin = AdminService(
+        reactor, subject, options.admin_places, secured=options.secured or None, token=options.operator_token
+    )
+    admin.setServiceParent(both)
     return both

@@ -134,4 +134,4 @@ def makeService(options: RegistrarOptions) -> IService:
     load_stack(options.settings["backend"])
     registrar = RegistrarService(reactor, **options.settings)
     reported = options.reported(reactor, lambda: registrar_status(registrar), registrar)
-    return Started("rserpool-ns", administered(reactor, reported, RegistrarSubject(registrar), options.admin_places))
+    return Started("rserpool-ns", administered(reactor, reported, RegistrarSubject(registrar), options))

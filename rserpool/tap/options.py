@@ -30,13 +30,13 @@ from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
 from rserpool.security.following import Secured
 from rserpool.security.text import HELP, OFF, SECURITY, named_security, secured_by
-from rserpool.tap.admin import admin_place
+from rserpool.tap.admin import admin_place, admin_token
 from rserpool.tap.signals import Signals
 
 T = TypeVar("T")
 ONCE = frozenset(
-    "--address --announce-group --asap --asap-tcp --cookie-keys --csp-server --enrp --forwarded --identifier --pool "
-    "--sctp --security --tcp --udp-encapsulation".split()
+    "--address --admin-token --announce-group --asap --asap-tcp --cookie-keys --csp-server --enrp --forwarded "
+    "--identifier --pool --sctp --security --tcp --udp-encapsulation".split()
 )
 """Options that name one thing, where a second one would be lost in silence."""
 
@@ -104,6 +104,7 @@ class RoleOptions(Subcommand):
         ["profile", None, "default", "NAME[,mtu=BYTES], the timers: fast, default or rfc"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["security", None, None, f"DIR[,NAME=VALUE...]: {HELP}; {OFF} for none"],
+        ["admin-token", None, None, "FILE (mode 0600) with the token by which operators act at an admin HOST:PORT"],
         ["csp-server", None, None, f"HOST[:PORT] of a monitor that gets status reports (port {CSP_PORT})"],
         ["csp-interval", None, None, f"seconds between two reports ({INTERVAL:g})"],
     ]
@@ -127,6 +128,12 @@ class RoleOptions(Subcommand):
             "profile": read("profile", self["profile"], profile),
             "backend": read("backend", self["backend"], backend),
         }
+        self.secured = settings["security"]
+        self.operator_token = None
+        if self["admin-token"] is not None:
+            if not self.admin:
+                raise usage.UsageError("--admin-token goes with --admin")
+            self.operator_token = read("admin-token", self["admin-token"], admin_token)
         self.admin_places = [read("admin", where, admin_place) for where in self.admin]
         self.reported: Callable[..., Service] = lambda reactor, describe, service: service
         interval = INTERVAL

@@ -188,7 +188,5 @@ def makeService(options: ElementOptions) -> IService:
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, alone=True, **options.settings)
     reported = options.reported(reactor, lambda: element_status(pooled.element), pooled)
-    administered(reactor, reported, ElementSubject(lambda: pooled.element), options.admin_places).setServiceParent(
-        started
-    )
+    administered(reactor, reported, ElementSubject(lambda: pooled.element), options).setServiceParent(started)
     return started

@@ -99,7 +99,7 @@ def makeService(options: ProxyOptions) -> IService:
     identifier = SystemRandom().randrange(1, 2**56)
     reported = options.reported(reactor, lambda: user_status(user, identifier), proxy)
     subject = UserSubject(user, proxy.endpoint.handle)
-    administered(reactor, reported, subject, options.admin_places).setServiceParent(started)
+    administered(reactor, reported, subject, options).setServiceParent(started)
     return started
 
 

@@ -42,6 +42,8 @@ class Said:
 class Admin:
     """An admin interface of a process of a scope: at its own address, since nothing else is dialled in memory."""
 
+    tls: Any = None
+
     def __init__(self, case: Any, scope: Scope, process: Any, subject: Subject | None = None, **options: Any) -> None:
         self.scope = scope
         self.process = process
@@ -70,7 +72,10 @@ class Admin:
                 made.append(Taking())
                 made[-1].lost = made[-1].transport = reason
 
-        self.process.reactor.connectTCP(self.process.host, PORT, Client())
+        if self.tls is None:
+            self.process.reactor.connectTCP(self.process.host, PORT, Client())
+        else:
+            self.process.reactor.connectSSL(self.process.host, PORT, Client(), self.tls)
         self.scope.until(lambda: bool(made) and made[0].transport is not None)
         return made[0]
 

@@ -38,6 +38,9 @@ class Nothing:
     def registrars(self):
         return iter(())
 
+    def act(self, verb, *arguments):
+        return None
+
 
 class UnixTests(TestCase):
     """Sockets of this host."""
