@@ -101,6 +101,9 @@ class AsapTcpProtocol(Protocol):
         self.log.error("{peer} takes no more data: dropped", peer=str(self.peer))
         self.abort()
 
+    def bundle(self) -> None:
+        """TCP does that by itself."""
+
     def probe(self) -> None:
         """The host of a process that has ended closes its connections by itself."""
 

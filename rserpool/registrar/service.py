@@ -25,7 +25,6 @@ from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.registrar import Limits, Registrar
 from rserpool.core.registrar.events import SupervisionStretched
-from rserpool.core.registrar.shares import COST, SHARE
 from rserpool.core.wire import enrp as enrp_messages
 from rserpool.core.wire.parameters import DATA_ONLY, DATA_PLUS_CONTROL, SctpTransport, ServerInformation, TcpTransport
 from rserpool.core.wire.refusing import refuse
@@ -37,6 +36,7 @@ from rserpool.node.securing import SecurityOption, secured_from
 from rserpool.node.shutdown import Ending
 from rserpool.plugins import add_policies
 from rserpool.registrar.collector import Garbage
+from rserpool.registrar.heartbeats import Heartbeats
 from rserpool.registrar.log import OperatorLog
 from rserpool.registrar.neighbours import look_around
 from rserpool.registrar.securing import RegistrarSecurity
@@ -146,7 +146,7 @@ class RegistrarService(Service):
 
     def _begin(self) -> None:
         """A registrar that knows nothing yet."""
-        self._stretch = 1.0
+        self._heartbeats = Heartbeats(self._reactor, self._profile)
         self.registrar = self._role(access=self._security.access)
         self.node = Node(self._reactor, self.registrar, self._notified, server=self.registrar.identifier)
         self.registrar.peering.suggest = self._suggest
@@ -313,6 +313,7 @@ class RegistrarService(Service):
         if self._collecting.running:
             self._collecting.stop()
         self._garbage.stop()
+        self._heartbeats.stop()
         self._security.stop()
         self._operator.stop()
         await self.node.close()
@@ -322,9 +323,5 @@ class RegistrarService(Service):
         endpoint = self.node.asap.sctp
         if isinstance(event, SupervisionStretched) and endpoint is not None:
             # SCTP's own heartbeats cost something too, for each association.
-            stretch = max(1.0, self.registrar.clients * COST / SHARE / self._profile.keep_alive_interval)
-            # To tell all of them is work, too: not for each few of a thousand elements that come at once.
-            if abs(stretch - self._stretch) > 0.1 * self._stretch:
-                self._stretch = stretch
-                endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
+            self._heartbeats.look(endpoint)
         self._operator.tell(event)

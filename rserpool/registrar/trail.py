@@ -44,14 +44,12 @@ class Trail:
             since, count = self._now(), 0
         self._seen[key] = since, count + 1
         if count < MOST:
-            self.log.info(
-                "audit: {identity}{address} {act} {about}{why}",
-                identity=printable(acted.identity, 300),
-                address="" if acted.address is None else f" at {acted.address}",
-                act=acted.act.value,
-                about=acted.about,
-                why=f": {acted.why}" if acted.why else "",
-            )
+            identity, act = printable(acted.identity, 300), acted.act.value
+            address = "" if acted.address is None else f" at {acted.address}"
+            why = f": {acted.why}" if acted.why else ""
+            # A thousand elements that come at once have a line each: one field is read much faster than five.
+            line = f"audit: {identity}{address} {act} {acted.about}{why}"
+            self.log.info("{line}", line=line, identity=identity, address=address, act=act, about=acted.about, why=why)
 
     def _make_room(self) -> None:
         now = self._now()

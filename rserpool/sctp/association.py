@@ -86,6 +86,9 @@ class BufferedAssociation:
             self._paused = True
             self.endpoint.tell("associationPaused", self)
 
+    def bundle(self) -> None:
+        """See L{ISctpAssociation.bundle<rserpool.sctp.interfaces.ISctpAssociation.bundle>}; not every stack can."""
+
     def close(self) -> None:
         if not self._lost and not self._closing:
             self._closing = True

@@ -122,6 +122,11 @@ class ISctpAssociation(Interface):
         @raise ValueError: if C{data} is empty or too long, or if there is no such stream.
         """
 
+    def bundle() -> None:
+        """Several messages are about to be sent, from within the handler: they may go out in one packet (RFC 9260
+        section 6.10), once the stack has told all that has come in. Where the stack cannot do that, they go at once.
+        """
+
     def probe() -> None:
         """Ask the peer now for a sign of life (RFC 9260 section 8.3), where the transport can.
 

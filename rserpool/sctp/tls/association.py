@@ -257,6 +257,8 @@ class TlsAssociation(Above):
     def _step(self, data: bytes) -> None:
         tls = self._tls
         assert tls is not None
+        # The records of a flight, and what was waiting for its end.
+        self.inner.bundle()
         try:
             self._put(tls.handshake(data))
             if tls.established:

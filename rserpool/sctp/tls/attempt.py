@@ -40,6 +40,9 @@ class Attempt:
     def send(self, data: bytes, ppid: int = 0, stream: int = 0, unordered: bool = False) -> None:
         check_message(data, stream)
 
+    def bundle(self) -> None:
+        """Nothing is sent."""
+
     def probe(self) -> None:
         """There is nothing to probe."""
 

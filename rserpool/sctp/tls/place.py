@@ -69,5 +69,8 @@ class Above:
     def local_addresses(self) -> tuple[str, ...]:
         return tuple(self.inner.local_addresses)
 
+    def bundle(self) -> None:
+        self.inner.bundle()
+
     def probe(self) -> None:
         self.inner.probe()

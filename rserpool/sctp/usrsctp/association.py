@@ -64,6 +64,9 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if self.established and self._udp_peer is not None:
             self.socket.demand_heartbeat(self.peer.port, self._udp_peer.handle, self.identifier)
 
+    def bundle(self) -> None:
+        self.endpoint.bundle()
+
     # What the endpoint calls.
 
     def dialled(self, identifier: int, udp_peer: UdpPeer, tag: bytes) -> None:

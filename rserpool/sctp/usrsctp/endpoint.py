@@ -15,6 +15,7 @@ from rserpool.sctp.interfaces import ISctpEndpoint, ISctpHandler
 from rserpool.sctp.notifications import AssociationChange, Change
 from rserpool.sctp.sockets import RCVINFO, SocketEndpoint, SocketStack
 from rserpool.sctp.usrsctp.association import UsrsctpAssociation
+from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.library import MSG_NOTIFICATION, SCTP_UNORDERED
 from rserpool.sctp.usrsctp.notifications import NUMBERS
@@ -63,6 +64,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         self._take(udp_sockets)
         self._blocked: dict[UsrsctpAssociation, None] = {}
         self._draining = False
+        self._events = engine.library.lib.usrsctp_get_events
 
     def open(self, listening: bool) -> None:
         self.socket = UsrsctpSocket(self.engine, self.profile)
@@ -158,6 +160,11 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     # What associations call.
 
+    def bundle(self) -> None:
+        """What goes out until all is read that came in goes out together."""
+        if self._draining and self.engine.bundle is None:
+            self.engine.bundle = Bundle()
+
     def waits(self, association: UsrsctpAssociation, waiting: bool) -> None:
         if waiting:
             self._blocked[association] = None
@@ -205,6 +212,14 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
             self.log.failure("reading from {endpoint} failed", endpoint=self)
         finally:
             self._draining = False
+            if self.engine.bundle is not None:
+                self.engine.send_bundle()
+
+    def look(self) -> None:
+        """Do the same if there is anything to do: in most ticks there is not."""
+        so = self.socket.so
+        if self._blocked or (so is not None and self._events(so) & _EVENT_READ):
+            self.drain()
 
     def _address_changed(self, association: UsrsctpAssociation, host: str, state: str) -> None:
         # A peer has one address here, which the library does not name.

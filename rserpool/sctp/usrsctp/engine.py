@@ -17,6 +17,7 @@ from rserpool.core.profiles import Profile
 from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.sctp.log import LimitedLog
 from rserpool.sctp.steady import make_steady
+from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.library import Library
 from rserpool.sctp.usrsctp.packets import abort_for, ports
 from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
@@ -60,6 +61,9 @@ class PortOwner(Protocol):
     def drain(self) -> None:
         """Read what the library has for it."""
 
+    def look(self) -> None:
+        """The same, if there is anything."""
+
 
 class Engine:
     """The library, initialised.
@@ -67,6 +71,7 @@ class Engine:
     @ivar endpoints: all endpoints of the process, by SCTP port.
     @ivar room: where a datagram is read to; C{packet} is the same for the library.
     @ivar sent: while it is a list, what goes out is also noted in it.
+    @ivar bundle: while there is one, what goes out waits in it for L{send_bundle}.
     @ivar limited: for what strangers do.
     @ivar lessons: round trips that may be measured anew.
     @ivar watched: what reads the error queues of sockets.
@@ -92,6 +97,7 @@ class Engine:
         self.infotype = ffi.new("unsigned int *")
         self.flags = ffi.new("int *")
         self.sent: list[bytes] | None = None
+        self.bundle: Bundle | None = None
         self.volume = 0
         self.ticks = 1
         self.lessons = TokenBucket(MOST_LESSONS, reactor.seconds())
@@ -179,7 +185,7 @@ class Engine:
             lib.usrsctp_handle_timers(elapsed)
         # The library tells timer events to nobody.
         for endpoint in list(self.endpoints.values()):
-            endpoint.drain()
+            endpoint.look()
         if not self._active:
             self._idle -= 1
             if self._ending is not None:
@@ -240,6 +246,13 @@ class Engine:
                 except OSError:
                     pass
 
+    def send_bundle(self) -> None:
+        """The turn is over."""
+        bundle, self.bundle = self.bundle, None
+        if bundle is not None:
+            for peer, packet in bundle.packets(self.library):
+                self._send(peer, packet)
+
     def _notice_errors(self) -> None:
         """Sockets have errors to tell; not now, while the library is sending."""
         if not self._erroneous:
@@ -265,6 +278,9 @@ class Engine:
                 packet = buffer(data, length)
                 if self.sent is not None:
                     self.sent.append(bytes(packet))
+                if self.bundle is not None:
+                    self.bundle.add(peer, bytes(packet))
+                    return 0
                 try:
                     peer.sendto(packet, peer.address)
                 except OSError:
