@@ -198,6 +198,12 @@ class RegistrarService(Service):
         return [str(TransportAddress((host,), address.port)) for host in address.hosts]
 
     @property
+    def address(self) -> TransportAddress:
+        """Where elements and users reach it over SCTP, with its UDP port where there is one."""
+        address: TransportAddress | ISctpEndpoint = self.node.asap.sctp or self._asap
+        return TransportAddress(address.hosts, address.port, self.encapsulation_port)
+
+    @property
     def tcp_address(self) -> TransportAddress | None:
         """Where users reach it over TCP."""
         if self._tcp_port is None:

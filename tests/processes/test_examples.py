@@ -1,0 +1,110 @@
+"""The examples, as their first lines say that they are run, and what these say that they print."""
+
+from __future__ import annotations
+
+import ast
+import os
+from doctest import ELLIPSIS, OutputChecker
+from pathlib import Path
+from signal import SIGINT
+from textwrap import dedent
+
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SkipTest
+
+from tests.processes.harness import ROOT, Process, ProcessTests
+
+EXAMPLES = ROOT / "examples"
+MARK = "EXAMPLE_TESTED"
+"""An environment variable by which the processes of an example are known."""
+
+
+def promised(path: Path) -> str | None:
+    """What an example says that it prints; None if it is not run by C{python}."""
+    said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    _, command, rest = said.partition(f"$ python examples/{path.name}\n")
+    lines = rest.split("\n\n")[0]
+    return dedent(lines).replace("<BLANKLINE>", "") + "\n" if command else None
+
+
+class ExampleTests(ProcessTests):
+    """Real processes, on this host alone."""
+
+    def example(self, name: str) -> Process:
+        """Start one in its place; C{mark} is in the environment of all its processes."""
+        return self.spawn(f"examples/{name}", path=str(ROOT), **{MARK: self.id(), "RSERPOOL_REGISTRARS": ""})
+
+    async def nothing_is_left(self) -> None:
+        """All its processes are gone, or soon will be."""
+        if not os.path.exists("/proc/self/environ"):
+            raise SkipTest("this system does not tell of processes")
+        while self.processes():
+            await deferLater(reactor, 0.02)
+
+    def processes(self) -> list[str]:
+        """Those that have our mark, which are alive."""
+        mark, found = f"{MARK}={self.id()}".encode(), []
+        for each in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                found += [each] * (mark in Path("/proc", each, "environ").read_bytes().split(b"\0"))
+            except OSError:
+                continue
+        return found
+
+    def check(self, name: str, process: Process) -> None:
+        """It has printed what it says, and nothing else."""
+        expected = promised(EXAMPLES / name) or ""
+        same = OutputChecker().check_output(expected, process.text + "\n", ELLIPSIS)
+        self.assertTrue(same, f"{name} said:\n{process.text}\nand not:\n{expected}")
+
+    async def plays(self, *names: str) -> None:
+        """They run at the same time, and do not disturb each other."""
+        running = [(name, self.example(name)) for name in names]
+        statuses = await gatherResults([process.ended for _, process in running])
+        for name, process in running:
+            self.check(name, process)
+        self.assertEqual([0] * len(names), statuses)
+        await self.nothing_is_left()
+
+    async def test_as_printed(self) -> None:
+        await self.plays("line_server.py", "counter_session.py", "http_treq.py")
+
+    async def test_side_by_side(self) -> None:
+        await self.plays("one_process.py", "test_line_server.py", "one_process.py")
+
+    async def test_interrupted(self) -> None:
+        """By Ctrl-C, and by C{kill -9}: nothing is left, and nothing more is said."""
+        for signal in ("INT", "KILL"):
+            process = self.example("line_server.py")
+            await process.says("hello 1")
+            process.signal(signal)
+            await process.ended
+            self.no_traceback(process)
+            self.assertLess(len(process.lines), 5)
+            await self.nothing_is_left()
+
+    async def test_application(self) -> None:
+        """The application file joins its pool, and leaves it."""
+        reg = await self.registrar()
+        process = self.twistd("-y", str(EXAMPLES / "web.tac"), RSERPOOL_REGISTRARS=reg.text)
+        await process.says("documents: registered as 0x")
+        process.signal("INT")
+        self.assertIn(await process.ended, (0, -SIGINT))
+        await reg.process.says("documents: element 0x.* removed: ")
+        self.no_traceback(process, reg.process)
+
+    def test_all(self) -> None:
+        """Each file says how it is run, and each of them stands in the table and in a test."""
+        table = (EXAMPLES / "README.md").read_text("utf-8")
+        tested = Path(__file__).read_text("utf-8") + "".join(
+            path.read_text("utf-8") for path in (ROOT / "tests" / "field").glob("*.py")
+        )
+        for path in sorted(EXAMPLES.iterdir()):
+            if path.name.startswith((".", "_")) or path.name == "README.md":
+                continue
+            self.assertIn(f"[{path.name}](", table)
+            if path.suffix == ".py" and path.name != "stage.py":
+                self.assertTrue(promised(path), path.name)
+                self.assertIn(f'"{path.name}"', tested)
