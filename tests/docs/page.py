@@ -14,6 +14,7 @@ from tests.docs.network import enter, set_up
 from tests.docs.terminal import Terminal
 
 READY = [
+    (r"\brserpool-ns\b.* --peer", r"ready: |cannot|Error"),
     (r"\brserpool-ns\b", r"serves ASAP at|cannot|Error"),
     (r"\brserpool-pe\b|\btwistd\b.*'rserpool:", r"registered as 0x|cannot|Error"),
     (r"\brserpool-proxy\b", r"listens at"),
