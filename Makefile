@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo test lab field mutants floor check lint types layers docs format bench imports clean
+.PHONY: help demo test lab field mutants floor check lint types layers docs format changelog dist bench imports clean
 
 help:
 	@echo "make demo    a pool that survives: three registrars, five web servers, two users, and their faults"
@@ -15,6 +15,8 @@ help:
 	@echo "make floor   every test, with the oldest releases of the dependencies that setup.cfg allows"
 	@echo "make check   lint, types, layers, docs"
 	@echo "make format  lays the code out as make check wants it"
+	@echo "make changelog  what the next release will say is new"
+	@echo "make dist    sdist and wheel of what is committed, looked at and tried (ARGS='--with python3.12' for other Pythons)"
 	@echo "make bench   speed and size, as a table and as JSON"
 	@echo "make imports how long each public package takes to import, and what it loads"
 	@echo "make clean   remove what the others made"
@@ -59,6 +61,12 @@ layers: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/sphinx-build -nW --keep-going -q docs docs/_build
 	$(BIN)/pydoctor
+
+changelog: $(VENV)/.installed-dev
+	@$(BIN)/towncrier build --draft --config docs/changelog.d/towncrier.toml --dir . --version "The next release"
+
+dist: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.release.dist $(ARGS)
 
 bench: $(VENV)/.installed-test
 	@$(BIN)/python bench/run.py $(ARGS)
