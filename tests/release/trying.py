@@ -54,7 +54,7 @@ class Environment:
             for line in registrar.stdout:
                 if "serves ASAP" in line:
                     break
-            assert "ready" in self._run("rserpool", "status", f"127.0.0.1:{asap}/{udp}")
+            assert "ready" in self._run("rserpool", "status", f"127.0.0.1:{enrp}/{udp}")
         finally:
             registrar.terminate()
             registrar.communicate(timeout=PATIENCE)
