@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -21,6 +22,8 @@ from rserpool.cli.options import (
     UNKNOWN_POOL,
     security_from,
 )
+from rserpool.config.commands import words_for
+from rserpool.config.words import NOTHING, Configured
 from rserpool.core.addresses import ASAP_TLS_PORT, ENRP_TLS_PORT
 from rserpool.core.errors import CauseCode, ConfigurationError, NoRegistrar, Rejected, RSerPoolError, UnknownPool
 from rserpool.security.text import OFF, SECURITY
@@ -34,13 +37,15 @@ COMMANDS = {
     "echo": "rserpool.cli.echo",
     "exec": "rserpool.cli.execute",
     "proxy": "rserpool.cli.proxy",
+    "config": "rserpool.cli.config",
     "keys": "rserpool.cli.keys",
     "demo": "rserpool.cli.demo.run",
     "completion": "rserpool.cli.completion",
 }
-"""The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function
-C{run(reactor, options, out)}, which returns the exit code; when it is interrupted it is cancelled. It may have C{USAGE}
-and C{EPILOG} for its help, and C{TAKES_COMMAND} if what follows C{--} is a command line (C{options.command})."""
+"""The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function C{run(reactor,
+options, out)}, which returns the exit code; when it is interrupted it is cancelled. It may have C{USAGE} and C{EPILOG}
+for its help, C{ROLE} if C{--config} names a file with a table for it, and C{TAKES_COMMAND} if what follows C{--} is a
+command line (C{options.command})."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,18 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     _usable_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = words[0] if words and words[0] in COMMANDS else None
-    parser = make_parser(chosen)
     command: list[str] = []
     if chosen and "--" in words and hasattr(import_module(COMMANDS[chosen]), "TAKES_COMMAND"):
         command = words[words.index("--") + 1 :]
         del words[words.index("--") :]
     try:
+        parser = make_parser(chosen)
+        words = parser.with_files(words)
         options, surplus = parser.parse_known_args(words)
         if surplus:
             # The subcommand's help knows what there is.
             parser.prog = options.prog
             parser.error(f"unrecognized arguments: {' '.join(surplus)}")
-        options.command = command
+        options.command, options.configured = command, parser.configured
     except SystemExit as exited:
         return int(exited.code or OK)
     except OSError as error:
@@ -113,9 +119,28 @@ def _discard_output() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
+    chosen: _Parser | None = None
+    role: str | None = None
+    configured: Configured = NOTHING
+
     def error(self, message: str) -> NoReturn:
         """One sentence will do."""
+        found = re.match("argument --([a-z-]+): (.*)", message)
+        place = found and self.configured.place_of(found[1])
+        if found and place:
+            self.exit(BAD_OPTION, f"{self.prog}: {place}: {found[1]}: {found[2]}\n")
         self.exit(BAD_OPTION, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def with_files(self, words: list[str]) -> list[str]:
+        """A command line, with what files say that it does not: that of C{--config}, and those of users."""
+        if self.chosen is None:
+            return words
+        try:
+            more, self.configured = words_for(self.chosen, self.chosen.role, words[1:])
+        except ConfigurationError as error:
+            self.chosen.exit(BAD_OPTION, f"{self.chosen.prog}: {error}\n")
+        self.chosen.configured = self.configured
+        return [words[0], *more, *words[1:]]
 
 
 class _Version(argparse.Action):
@@ -125,7 +150,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def make_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+def make_parser(chosen: str | None = None) -> _Parser:
     """The parser of the whole command line.
 
     @param chosen: the subcommand that is meant, if that is known: the others are not loaded.
@@ -152,13 +177,17 @@ def make_parser(chosen: str | None = None) -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         command.configure(subparser)
+        if chosen is not None:
+            parser.chosen, subparser.role = subparser, getattr(command, "ROLE", None)
         subparser.set_defaults(run=command.run, prog=subparser.prog)
     return parser
 
 
 def is_secured(options: argparse.Namespace) -> bool:
     """Whether an option secures the command, or else the environment."""
-    return (getattr(options, "security", None) or os.environ.get(SECURITY) or OFF) != OFF
+    if getattr(options, "security", None) or os.environ.get(SECURITY):
+        return (options.security or os.environ.get(SECURITY)) != OFF
+    return hasattr(options, "security") and security_from(options) is not None
 
 
 def explain(error: BaseException | None, named: Sequence[str] | None = None, secured: bool = False) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from twisted.application.service import Service
 
+from rserpool.config.words import NOTHING
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.monitoring.report import CSP_PORT
 from rserpool.core.profiles import DEFAULT, profile
@@ -19,7 +20,7 @@ from rserpool.node.candidates import REGISTRARS, registrars_from
 from rserpool.node.securing import secured_from
 from rserpool.sctp.stack import BACKENDS
 from rserpool.security.following import Secured
-from rserpool.security.text import HELP, OFF, SECURITY
+from rserpool.security.text import HELP, OFF, SECURITY, secured_as
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
 T = TypeVar("T")
@@ -45,20 +46,22 @@ def add_user_options(
     """The options of every subcommand that asks a registrar about a pool.
 
     @param json: whether it can print JSON.
-    @param pool: the pool that it asks about where none is named; None if one must be.
+    @param pool: the pool that it asks about where none is named; None if one must be, and empty if a file may name it.
     @param timeout: what C{--timeout} means.
     """
     if pool is None:
         parser.add_argument("pool", metavar="POOL", type=configured(handle), help="the pool's name (its handle)")
     else:
-        text = f"the pool's name (its handle; default: {pool})"
-        parser.add_argument("pool", metavar="POOL", type=configured(handle), nargs="?", default=handle(pool), help=text)
+        text = f"the pool's name (its handle; default: {pool or 'that of the file'})"
+        default = handle(pool) if pool else None
+        parser.add_argument("pool", metavar="POOL", type=configured(handle), nargs="?", default=default, help=text)
     parser.add_argument(
         "--registrar",
         metavar="HOST[,HOST...]:PORT[/UDPPORT]",
         action="append",
         default=[],
-        help=f"where a registrar is; may be repeated (default: those of {REGISTRARS}, else on this host)",
+        help="where a registrar is; may be repeated (default: those of "
+        f"{REGISTRARS}, else of a file, else on this host)",
     )
     parser.add_argument(
         "--transport",
@@ -106,7 +109,10 @@ def security_from(options: argparse.Namespace) -> Secured | None:
 
     @raise ConfigurationError: if something is wrong with it; the text names the option.
     """
+    written = getattr(options, "configured", NOTHING).security
     try:
+        if options.security is None and written is not None:
+            return secured_as(written)
         return secured_from(options.security)
     except ConfigurationError as error:
         text = str(error)

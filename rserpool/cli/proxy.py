@@ -11,24 +11,35 @@ from twisted.internet.defer import CancelledError, Deferred
 from rserpool.cli.options import OK, add_reporting_options, add_user_options, number, reporting, user_from
 from rserpool.cli.signals import ENDING, RELOADING, on_signals
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.reading import handle
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.proxy.descriptors import room_for
 from rserpool.proxy.listening import TLS_CA, server_endpoint, tls_from
 from rserpool.proxy.service import LIMIT, ProxyService, address_text
 from rserpool.user.service import PoolUserService
 
+ROLE = "proxy"
 SUMMARY = "relay connections to the elements of a pool until it is interrupted, for programs that know nothing of pools"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_user_options(
-        parser, json=False, timeout=f"how long a client waits for an element that accepts (default: {TIMEOUT:g})"
+        parser,
+        json=False,
+        pool="",
+        timeout=f"how long a client waits for an element that accepts (default: {TIMEOUT:g})",
     )
     add_reporting_options(parser)
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="options (TOML, [proxy]), which the command line overrides; see rserpool config",
+    )
     parser.add_argument(
         "--listen",
         metavar="ENDPOINT",
         action="append",
+        default=[],
         required=True,
         help="where to accept connections: tcp:8080 (at every address), tcp:8080:interface=127.0.0.1, unix:/run/www, "
         "a port alone (at 127.0.0.1), or any other server endpoint of Twisted; may be repeated",
@@ -58,7 +69,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tls-ca", metavar="FILE", help=TLS_CA)
     parser.add_argument(
         "--drop",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
+        default=False,
         help="abort connections to elements that the registrar has removed; those in use may take --grace seconds "
         "where the element left by itself",
     )
@@ -66,6 +78,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: PoolUserService | None = None) -> int:
     """Relay until this is cancelled, and then until the connections have ended."""
+    if not options.pool:
+        named = options.configured.arguments
+        if not named:
+            raise ConfigurationError("name the POOL to which connections are relayed")
+        options.pool = handle(named[0])
     try:
         endpoints = [server_endpoint(reactor, text) for text in options.listen]
     except ConfigurationError as error:

@@ -3,8 +3,9 @@ r"""Endpoint strings of servers: C{rserpool:POOL:tcp\:0}, wherever Twisted takes
 After the pool stands the endpoint to listen on, with its colons escaped: C{tcp}, C{ssl}, C{sctp} or whatever else is a
 server endpoint over TCP or SCTP. The keywords, all of them optional, all colons in their values escaped:
 
-    - C{registrar=HOST[,HOST...][\:PORT][/UDPPORT]}: where a registrar is; several are joined by C{+}. By default the
-      registrars of this host.
+    - C{registrar=HOST[,HOST...][\:PORT][/UDPPORT]}: where a registrar is; several are joined by C{+}. By default those
+      that the environment names (RSERPOOL_REGISTRARS), else those of a file, else those of this host. Files
+      (L{rserpool.config.user}) also say profile, backend, announce and security.
     - C{policy=NAME[\:FIELD=VALUE,...]}: C{round-robin} by default; a load may be C{cpu} or another load probe.
     - C{identifier=NUMBER}: the PE identifier, decimal or 0x hexadecimal (random).
     - C{life=SECONDS}: the registration life (that of the profile).
@@ -26,6 +27,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.endpoints import serverFromString
 
+from rserpool.config.user import usual
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import profile
 from rserpool.core.reading import YES_OR_NO, any_base, choice, number, parse_transport_address
@@ -46,6 +48,8 @@ def server_endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolServe
     """
     pool, inner, keywords = _inner(args, keywords)
     options: dict[str, Any] = lent_by(reactor)
+    if not options:
+        keywords = usual("profile", "backend", "announce") | keywords
     for name, parse in _KEYWORDS.items():
         text = keywords.pop(name, None)
         if text is not None:

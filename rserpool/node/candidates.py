@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from rserpool.config.keys import texts_of
+from rserpool.config.user import said
 from rserpool.core.addresses import ASAP_PORT, TransportAddress, scope
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import parse_transport_address, with_port
@@ -27,8 +29,8 @@ def lent_by(reactor: Any) -> dict[str, Any]:
 
 
 def registrars_from(texts: Sequence[str], protocol: str = "sctp") -> tuple[TransportAddress, ...]:
-    """The registrars that options name; or else the environment (L{REGISTRARS}); or else those that may run on this
-    host.
+    """The registrars that options name; or else the environment (L{REGISTRARS}); or else a file of the user or of the
+    machine (L{rserpool.config.user}); or else those that may run on this host.
 
     Several registrars on one host take the UDP ports 9899, 9898 ... 9892 (RFC 6951) in this order.
 
@@ -43,14 +45,17 @@ def registrars_from(texts: Sequence[str], protocol: str = "sctp") -> tuple[Trans
 
 
 def named_registrars(protocol: str = "sctp") -> list[TransportAddress]:
-    """The registrars that the environment names.
+    """The registrars that the environment names, or else a file (L{rserpool.config.user}).
 
     @raise ConfigurationError: as L{registrars_from} does.
     """
     try:
-        return [_registrar(text, protocol) for text in os.environ.get(REGISTRARS, "").split()]
+        named = [_registrar(text, protocol) for text in os.environ.get(REGISTRARS, "").split()]
     except ConfigurationError as error:
         raise ConfigurationError(f"{REGISTRARS}: {error}") from None
+    if not named and (written := said("registrar")) is not None:
+        named = [_registrar(text, protocol) for text in texts_of("registrar", written[0])]
+    return named
 
 
 def _registrar(text: str, protocol: str) -> TransportAddress:

@@ -112,7 +112,7 @@ class RegistrarService(Service):
         stack: ISctpStack | None = None,
     ) -> None:
         self._reactor = reactor
-        self.secured = secured_from(security, reactor)
+        self.secured = secured_from(security, reactor, user=False)
         self._security = secure = RegistrarSecurity(self.secured)
         self._asap, self._tcp, self._asap_tcp = secure.place(asap), tcp, asap_tcp and secure.place(asap_tcp)
         self._enrp = secure.place(enrp or TransportAddress(asap.hosts, ENRP_PORT))

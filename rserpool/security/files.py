@@ -28,6 +28,14 @@ def read_public(path: Path) -> bytes:
     return _read(path, secret=False)
 
 
+def absolute(text: str, folder: Path) -> Path:
+    """The file that a text of a configuration file names, where C{~} and variables of the environment may be.
+
+    @param folder: what it is relative to.
+    """
+    return folder / Path(os.path.expandvars(text)).expanduser()
+
+
 def _read(path: Path, secret: bool) -> bytes:
     try:
         with path.open("rb") as file:

@@ -66,9 +66,15 @@ def secured_by(text: str, shared: bool = True) -> Secured | None:
         files in a thread of its own.
     @raise ConfigurationError: if something is wrong with it, or with the files that it names.
     """
-    if text == OFF:
-        return None
-    written = read_text(text)
+    return None if text == OFF else secured_as(read_text(text), shared)
+
+
+def secured_as(written: Written, shared: bool = True) -> Secured | None:
+    """What a text, or a table of a configuration file, says; None where nothing is secured.
+
+    @param shared: see L{secured_by}.
+    @raise ConfigurationError: as L{secured_by} does.
+    """
     found = _all.get(written) if shared else None
     if found is None:
         found = SecurityFiles(written.directory, dict(written.options))

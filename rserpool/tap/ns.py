@@ -21,7 +21,8 @@ from rserpool.registrar.service import LOOPBACK, RegistrarService
 from rserpool.sctp.lookup import own, own_udp
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
-from rserpool.tap.options import RoleOptions, Started, read
+from rserpool.tap.options import RoleOptions, read
+from rserpool.tap.started import Started
 
 
 class RegistrarOptions(RoleOptions):
@@ -29,6 +30,7 @@ class RegistrarOptions(RoleOptions):
 
     name = "rserpool-ns"
     roles = ("registrar", "peer")
+    role = "registrar"
     synopsis = "[options]"
     longdesc = (
         "A registrar of RSerPool: elements register with it, users resolve pool handles with it (RFC 5352). "
@@ -53,6 +55,9 @@ class RegistrarOptions(RoleOptions):
         ["discover", None, "Find other registrars by multicast (ENRP), as rsplib does."],
         ["suggest-takeover", None, "Suggest to less busy registrars that they take over elements of this one."],
         ["no-announce", None, "Do not announce it (the default)."],
+        ["no-discover", None, "Do not find other registrars by multicast (the default)."],
+        ["no-suggest-takeover", None, "Suggest nothing (the default)."],
+        ["keep-alive", None, "Ask elements whether they live (the default)."],
         ["no-keep-alive", None, "Do not ask elements whether they live, unless somebody reports them."],
     ]
 
@@ -76,11 +81,10 @@ class RegistrarOptions(RoleOptions):
             **self.read_role(),
             "announce": bool(self["announce"] or self["announce-group"]) and not self["no-announce"],
             "keep_alives": not self["no-keep-alive"],
-            "discover": bool(self["discover"] or self["discover-group"]),
-            "suggest_takeover": bool(self["suggest-takeover"]),
+            "discover": bool(self["discover"] or self["discover-group"]) and not self["no-discover"],
+            "suggest_takeover": bool(self["suggest-takeover"]) and not self["no-suggest-takeover"],
         }
-        if self["announce"] and self["no-announce"]:
-            raise usage.UsageError("--announce and --no-announce exclude each other")
+        self.check_flags()
         self.settings["peers"] = [read("peer", peer, _peer) for peer in self.peers]
         self.settings["limits"] = Limits(**dict(read("limit", limit, _limit) for limit in self.limits))
         if self["asap-tcp"] == "none":

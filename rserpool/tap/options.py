@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
-import atexit
 import getopt
-import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.application.service import MultiService, Service
-from twisted.internet.defer import maybeDeferred
-from twisted.internet.error import CannotListenError, ReactorNotRunning
-from twisted.logger import Logger
+from twisted.application.service import Service
 from twisted.python import usage
-from twisted.python.failure import Failure
 
 import rserpool
 import twisted
-from rserpool.core.errors import ConfigurationError, RSerPoolError
+from rserpool.config.keys import keys_of
+from rserpool.config.user import usual_words
+from rserpool.config.words import NOTHING, WrongOption, configured
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.monitoring.report import CSP_PORT
 from rserpool.core.profiles import profile
 from rserpool.core.reading import one_of
 from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
 from rserpool.node.candidates import registrars_from
-from rserpool.node.securing import tls_of
+from rserpool.node.securing import tls_of, usual_security
 from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
 from rserpool.security.following import Secured
-from rserpool.security.text import HELP, OFF, SECURITY, named_security, secured_by
+from rserpool.security.text import HELP, OFF, SECURITY, secured_as, secured_by
 from rserpool.tap.admin import admin_place, admin_token
-from rserpool.tap.signals import Signals
 
 T = TypeVar("T")
 ONCE = frozenset(
-    "--address --admin-token --announce-group --asap --asap-tcp --cookie-keys --csp-server --enrp --forwarded "
+    "--address --admin-token --announce-group --asap --asap-tcp --config --cookie-keys --csp-server --enrp --forwarded "
     "--identifier --pool --sctp --security --tcp --udp-encapsulation".split()
 )
 """Options that name one thing, where a second one would be lost in silence."""
-
-MISTAKES = (CannotListenError, RSerPoolError, usage.UsageError, OSError, OverflowError, ValueError)
-"""What comes of options that cannot be: told in a sentence."""
 
 
 class Subcommand(usage.Options):
@@ -60,9 +54,7 @@ class Subcommand(usage.Options):
         @raise SystemExit: if something is wrong with it, or with plugins.
         """
         try:
-            add_policies()
-            self._check_once(sys.argv[1:] if options is None else list(options))
-            super().parseOptions(options)
+            self.read_words(sys.argv[1:] if options is None else list(options))
         except (usage.UsageError, ConfigurationError) as error:
             raise SystemExit(f"twistd {self.name}: {error} (see twistd {self.name} --help)") from None
 
@@ -71,6 +63,16 @@ class Subcommand(usage.Options):
         print(f"rserpool {rserpool.__version__} (Twisted {twisted.__version__})")
         raise SystemExit
 
+    def read_words(self, words: Sequence[str]) -> None:
+        """Read the command line.
+
+        @raise UsageError: if something is wrong with it.
+        @raise ConfigurationError: if something is wrong with plugins, or a file.
+        """
+        add_policies()
+        self._check_once(list(words))
+        super().parseOptions(list(words))
+
     def _check_once(self, words: list[str]) -> None:
         with suppress(getopt.GetoptError):
             given: dict[str, str] = {}
@@ -78,6 +80,14 @@ class Subcommand(usage.Options):
                 several = hasattr(self, "opt_" + option.removeprefix("--").replace("-", "_"))
                 if option in ONCE and not several and given.setdefault(option, value) != value:
                     raise usage.UsageError(f"{option} names one: {given[option]} or {value}?")
+
+    def check_flags(self) -> None:
+        """
+        @raise usage.UsageError: if one is given with what turns it off.
+        """
+        for name in self.longOpt:
+            if f"no-{name}" in self.longOpt and self[name] and self[f"no-{name}"]:
+                raise usage.UsageError(f"--{name} and --no-{name} exclude each other")
 
     def given(self, parsers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
         """What those of some options say that were given, by their names with C{_} for C{-}.
@@ -95,12 +105,20 @@ class RoleOptions(Subcommand):
     """Options of a subcommand that runs a role, which may report its status to a monitor.
 
     @cvar roles: what it is for TLS, see L{rserpool.node.tls.ROLES}.
+    @cvar asks: whether it goes by what users of this host go by, see L{rserpool.config.user}.
+    @cvar role: the table of configuration files that is for it.
     @ivar admin_places: where the admin interface is to be.
+    @ivar configured: what the file of C{--config} says.
     @ivar reported: C{reported(reactor, describe, service)} is the service to run: one that reports, or C{service}.
     """
 
     roles: tuple[str, ...] = ("client",)
+    role = ""
+    arguments: str | None = None
+    asks = False
+    configured = NOTHING
     optParameters = [
+        ["config", None, None, "FILE of options (TOML), which the command line overrides; rserpool config check FILE"],
         ["profile", None, "default", "NAME[,mtu=BYTES], the timers: fast, default or rfc"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["security", None, None, f"DIR[,NAME=VALUE...]: {HELP}; {OFF} for none"],
@@ -116,6 +134,33 @@ class RoleOptions(Subcommand):
     def opt_admin(self, where: str) -> None:
         """PATH of a socket, or [https://]HOST:PORT, of the admin interface; may be given several times."""
         self.admin.append(where)
+
+    def read_words(self, words: Sequence[str], without: Collection[str] = ()) -> None:
+        """Read the command line, and the file that it names.
+
+        @param without: keys of the file that are passed over.
+        """
+        words = list(words)
+        given: set[str] = set()
+        with suppress(getopt.GetoptError):
+            options, rest = getopt.getopt(words, self.shortOpt, self.longOpt)
+            given = {option.removeprefix("--").removeprefix("no-") for option, _ in options}
+            files = [value for option, value in options if option == "--config"]
+            if files:
+                keys, path = keys_of(self), Path(files[-1]).expanduser()
+                self.configured = configured(path, self.role, keys, given, self.arguments, without)
+                words = [*self.configured.words, *words]
+                if not rest and self.configured.arguments:
+                    words += ["--", *self.configured.arguments]
+        if self.asks:
+            words = [*usual_words(keys_of(self), given | set(self.configured.places)), *words]
+        try:
+            super().read_words(words)
+        except WrongOption as error:
+            place = self.configured.place_of(error.option, error.value)
+            if place is None:
+                raise
+            raise ConfigurationError(self.configured.told(error)) from None
 
     def read_role(self) -> dict[str, Any]:
         """Read these options.
@@ -151,8 +196,11 @@ class RoleOptions(Subcommand):
     def _read_security(self) -> Secured | None:
         if self["security"] is not None:
             return read("security", self["security"], self._secured_by)
+        written = self.configured.security
+        if written is not None:
+            return read("security", "", lambda _: self._enough(secured_as(written)))
         try:
-            return self._enough(named_security())
+            return self._enough(usual_security(user=self.asks))
         except ConfigurationError as error:
             text = str(error)
             raise usage.UsageError(text if text.startswith(SECURITY) else f"{SECURITY}: {text}") from None
@@ -170,6 +218,8 @@ class RoleOptions(Subcommand):
 
 class AskingOptions(RoleOptions):
     """Options of a subcommand that looks for a registrar."""
+
+    asks = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,106 +242,8 @@ def read(option: str, value: str, parse: Callable[[str], T]) -> T:
     try:
         return parse(value)
     except ConfigurationError as error:
-        raise usage.UsageError(f"--{option}: {error}") from None
+        raise WrongOption(option, value, str(error)) from None
 
 
 backend = one_of("backend", BACKENDS)
 """A parser of the names of SCTP backends."""
-
-
-class CannotStart(SystemExit, Exception):
-    """Ends the process with status 1; the sentence has been told.
-
-    C{twistd} tidies up (pid file, the parent of a daemon) after an C{Exception} alone.
-    """
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = 1
-
-
-class Started(MultiService):
-    """Starts its services, and ends the process with one sentence if that cannot be."""
-
-    _log = Logger()
-
-    def __init__(self, name: str, *services: Any) -> None:
-        super().__init__()
-        self._name = name
-        self._starting = False
-        self._signals = Signals(name, self)
-        for one in services:
-            one.setServiceParent(self)
-
-    def fail(self, failure: Failure) -> None:
-        """Stop, and end the process with status 1: what was asked for cannot be done.
-
-        @raise CannotStart: while the services are started.
-        """
-        from twisted.internet import reactor
-
-        error = failure.value
-        sentence = self._tell(sentence_of(error) if isinstance(error, Exception) else failure.getErrorMessage())
-        if self._starting:
-            raise CannotStart(sentence)
-        try:
-            reactor.stop()
-        except ReactorNotRunning:
-            return
-        atexit.register(_end)
-
-    def privilegedStartService(self) -> None:
-        self._take_signals()
-        self._attempt(super().privilegedStartService)
-
-    def startService(self) -> None:
-        self._take_signals()
-        self._attempt(super().startService)
-
-    def _take_signals(self) -> None:
-        """What it says while it starts may have somebody send one."""
-        from twisted.internet import reactor
-
-        self._signals.take(reactor)
-
-    def stopService(self) -> Any:
-        return maybeDeferred(super().stopService).addBoth(self._stopped)
-
-    def _stopped(self, result: Any) -> Any:
-        self._signals.give_back()
-        return result
-
-    def _attempt(self, start: Callable[[], None]) -> None:
-        self._starting = True
-        try:
-            start()
-        except MISTAKES as error:
-            raise CannotStart(self._tell(sentence_of(error))) from None
-        finally:
-            self._starting = False
-
-    def _tell(self, what: str) -> str:
-        sentence = f"{self._name}: {what}"
-        self._log.critical("{sentence}", sentence=sentence)
-        # The log may be a file.
-        with suppress(OSError):
-            print(sentence, file=sys.__stderr__, flush=True)
-        return sentence
-
-
-def _end() -> None:
-    """Let the process end with status 1, when twistd has tidied up."""
-    with suppress(OSError, AttributeError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(1)
-
-
-def sentence_of(error: Exception) -> str:
-    """What went wrong, in one line."""
-    if isinstance(error, CannotListenError):
-        reason = error.socketError
-        cause = getattr(reason, "strerror", None) or str(reason)
-        host = error.interface or "any address"
-        return f"cannot listen on {host} port {error.port}: {cause}"
-    return str(error) or type(error).__name__

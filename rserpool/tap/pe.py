@@ -26,8 +26,9 @@ from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
 from rserpool.tap.makers import ClassicMaker
-from rserpool.tap.options import MISTAKES, AskingOptions, Started, read, sentence_of
+from rserpool.tap.options import AskingOptions, read
 from rserpool.tap.parent import parent_for
+from rserpool.tap.started import MISTAKES, Started, sentence_of
 
 
 class ElementOptions(AskingOptions):
@@ -35,6 +36,9 @@ class ElementOptions(AskingOptions):
 
     name = "rserpool-pe"
     roles = ("element",)
+    role = "element"
+    arguments = "plugin"
+    arguments_meaning = "the twistd plugin that serves, and its options: what follows --"
     synopsis = "--pool NAME [options] -- PLUGIN [plugin options]"
     optParameters = [
         ["policy", None, "round-robin", f"NAME[:FIELD=VALUE,...]; a load may be {' or '.join(PROBES)}"],
@@ -109,8 +113,7 @@ class ElementOptions(AskingOptions):
             raise usage.UsageError("--identifier goes with a single --pool")
         if self["identifier"] is not None and len(self.ports) > 1:
             raise usage.UsageError("--identifier goes with a single --port")
-        if self["announce"] and self["no-announce"]:
-            raise usage.UsageError("--announce and --no-announce exclude each other")
+        self.check_flags()
         self.settings: dict[str, Any] = {
             "policy": read("policy", self["policy"], parse_policy),
             "grace": read("grace", self["grace"], seconds),

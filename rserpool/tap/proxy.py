@@ -21,7 +21,8 @@ from rserpool.proxy.listening import TLS_CA, server_endpoint, tls_from
 from rserpool.proxy.service import LIMIT, ProxyService
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
-from rserpool.tap.options import AskingOptions, Started, read
+from rserpool.tap.options import AskingOptions, read
+from rserpool.tap.started import Started
 from rserpool.user.service import TRANSPORTS, PoolUserService
 
 
@@ -29,6 +30,7 @@ class ProxyOptions(AskingOptions):
     """What C{twistd rserpool-proxy --help} shows."""
 
     name = "rserpool-proxy"
+    role = "proxy"
     synopsis = "--pool NAME --listen ENDPOINT [options]"
     longdesc = (
         "Relays connections to the elements of a pool (layer 4), for programs that know nothing of pools. Example: "
@@ -48,7 +50,12 @@ class ProxyOptions(AskingOptions):
         ["tls-ca", None, None, TLS_CA],
         ["timeout", None, f"{TIMEOUT:g}", "seconds until a client is given up for which no element accepts"],
     ]
-    optFlags = [["drop", None, "Abort connections to elements that the registrar has removed."]]
+    optFlags = [
+        ["drop", None, "Abort connections to elements that the registrar has removed."],
+        ["no-drop", None, "Do not (the default)."],
+        ["announce", None, "Also look for registrars that announce themselves by multicast."],
+        ["no-announce", None, "Do not (the default)."],
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +71,9 @@ class ProxyOptions(AskingOptions):
             raise usage.UsageError("--pool NAME is needed: the pool to which connections are relayed")
         if not self.listen:
             raise usage.UsageError("--listen ENDPOINT is needed: for example --listen tcp:8080:interface=127.0.0.1")
+        self.check_flags()
         self.user: dict[str, Any] = {
+            "announcements": bool(self["announce"]),
             "transport": read("transport", self["transport"], one_of("transport", TRANSPORTS)),
             **self.read_role(),
         }

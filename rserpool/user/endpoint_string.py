@@ -4,7 +4,8 @@ The keywords, all of them optional:
 
     - C{registrar=HOST[,HOST...]:PORT[/UDPPORT]}: where a registrar is; several are joined by C{+}. IPv6 addresses stand
       in brackets. Colons may be written as they are, or escaped as in other endpoint strings (C{127.0.0.1\:3863}).
-      By default those that the environment names (RSERPOOL_REGISTRARS), else those of this host.
+      By default those that the environment names (RSERPOOL_REGISTRARS), else those of a file, else those of this
+      host. Files (L{rserpool.config.user}) also say transport, profile, backend, announce and security.
     - C{transport=auto|sctp|tcp}: how to speak with the registrar.
     - C{profile=fast|default|rfc}: the timers; with C{,mtu=BYTES} how large packets may be.
     - C{timeout=SECONDS}: how long a connect may take.
@@ -30,6 +31,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rserpool.config.user import usual
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import YES_OR_NO, above_0, choice
@@ -58,6 +60,8 @@ def endpoint_from(reactor: Any, *args: str, **keywords: str) -> SharedEndpoint:
         registrars = ":".join([registrars, *rest])
     lent = lent_by(reactor)
     lent.pop("hosts", None)
+    if not lent:
+        keywords = usual("transport", "profile", "backend", "announce") | keywords
     addresses = registrars_from(registrars.split("+")) if registrars else lent.pop("registrars", registrars_from(()))
     asking = _ASKING | lent | _taken(keywords, _ASKING_KEYWORDS) | {"registrars": addresses}
     connecting = _taken(keywords, _CONNECTING_KEYWORDS)

@@ -1,0 +1,1 @@
+"""Configuration files: one TOML schema for all roles, made from their options; defaults of users (operations)."""

@@ -1,0 +1,121 @@
+"""The service that C{twistd} starts: it ends the process with one sentence if that cannot be."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import CannotListenError, ReactorNotRunning
+from twisted.logger import Logger
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from rserpool.core.errors import RSerPoolError
+from rserpool.tap.signals import Signals
+
+MISTAKES = (CannotListenError, RSerPoolError, usage.UsageError, OSError, OverflowError, ValueError)
+"""What comes of options that cannot be: told in a sentence."""
+
+
+class CannotStart(SystemExit, Exception):
+    """Ends the process with status 1; the sentence has been told.
+
+    C{twistd} tidies up (pid file, the parent of a daemon) after an C{Exception} alone.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = 1
+
+
+class Started(MultiService):
+    """Starts its services, and ends the process with one sentence if that cannot be."""
+
+    _log = Logger()
+
+    def __init__(self, name: str, *services: Any) -> None:
+        super().__init__()
+        self._name = name
+        self._starting = False
+        self._signals = Signals(name, self)
+        for one in services:
+            one.setServiceParent(self)
+
+    def fail(self, failure: Failure) -> None:
+        """Stop, and end the process with status 1: what was asked for cannot be done.
+
+        @raise CannotStart: while the services are started.
+        """
+        from twisted.internet import reactor
+
+        error = failure.value
+        sentence = self._tell(sentence_of(error) if isinstance(error, Exception) else failure.getErrorMessage())
+        if self._starting:
+            raise CannotStart(sentence)
+        try:
+            reactor.stop()
+        except ReactorNotRunning:
+            return
+        atexit.register(_end)
+
+    def privilegedStartService(self) -> None:
+        self._take_signals()
+        self._attempt(super().privilegedStartService)
+
+    def startService(self) -> None:
+        self._take_signals()
+        self._attempt(super().startService)
+
+    def _take_signals(self) -> None:
+        """What it says while it starts may have somebody send one."""
+        from twisted.internet import reactor
+
+        self._signals.take(reactor)
+
+    def stopService(self) -> Any:
+        return maybeDeferred(super().stopService).addBoth(self._stopped)
+
+    def _stopped(self, result: Any) -> Any:
+        self._signals.give_back()
+        return result
+
+    def _attempt(self, start: Callable[[], None]) -> None:
+        self._starting = True
+        try:
+            start()
+        except MISTAKES as error:
+            raise CannotStart(self._tell(sentence_of(error))) from None
+        finally:
+            self._starting = False
+
+    def _tell(self, what: str) -> str:
+        sentence = f"{self._name}: {what}"
+        self._log.critical("{sentence}", sentence=sentence)
+        # The log may be a file.
+        with suppress(OSError):
+            print(sentence, file=sys.__stderr__, flush=True)
+        return sentence
+
+
+def _end() -> None:
+    """Let the process end with status 1, when twistd has tidied up."""
+    with suppress(OSError, AttributeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(1)
+
+
+def sentence_of(error: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, CannotListenError):
+        reason = error.socketError
+        cause = getattr(reason, "strerror", None) or str(reason)
+        host = error.interface or "any address"
+        return f"cannot listen on {host} port {error.port}: {cause}"
+    return str(error) or type(error).__name__
