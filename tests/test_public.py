@@ -23,12 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 FACE = re.compile(r"^### `(rserpool[\w.]+)`")
 
 WIRE = {"core.wire"}
-USER = {*WIRE, "core.policies", "core.user", "node", "sctp", "security"}
-ELEMENT = {*WIRE, "core.policies", "core.element", "node", "sctp", "security"}
+USER = {*WIRE, "core.policies", "core.user", "node", "sctp", "security", "config"}
+ELEMENT = {*WIRE, "core.policies", "core.element", "node", "sctp", "security", "config"}
 REGISTRAR = {
-    *WIRE, "core.policies", "core.handlespace", "core.peering", "core.registrar", "node", "sctp", "security"
+    *WIRE, "core.policies", "core.handlespace", "core.peering", "core.registrar", "node", "sctp", "security", "config"
 }  # fmt: skip
-ROOMS = {"node", "sctp", "security"}
+ROOMS = {"node", "sctp", "security", "config"}
 SESSION = {*USER, "user", "core.session"}
 MAY_LOAD = {
     "rserpool.core": WIRE,
@@ -52,7 +52,16 @@ MAY_LOAD = {
     # They are built of sessions.
     "rserpool.services": {*SESSION, "session"},
     # Who reports has loaded a role already.
-    "rserpool.monitor": {*WIRE, "core.policies", "core.element", "core.monitoring", "node", "sctp", "security"},
+    "rserpool.monitor": {
+        *WIRE,
+        "core.policies",
+        "core.element",
+        "core.monitoring",
+        "node",
+        "sctp",
+        "security",
+        "config",
+    },
     "rserpool.admin": WIRE,
     "rserpool.testing": {*REGISTRAR, *ELEMENT, *USER, "registrar", "element", "user"},
 }

@@ -12,7 +12,10 @@ from rserpool.config.words import NOTHING, Configured, configured
 
 ONLY_TWISTD = {
     key.name: key
-    for key in (Key("admin", Kind.TEXTS, "", ""), Key("log", Kind.VALUE, "", ""), Key("log-level", Kind.VALUE, "", ""))
+    for key in (
+        Key("admin", Kind.TEXTS, "", ""),
+        *(Key(n, Kind.VALUE, "", "") for n in ("admin-token", "log", "log-level")),
+    )
 }
 """Keys that a command passes over: options of C{twistd} alone. So one file is for both."""
 

@@ -17,6 +17,7 @@ NO_KEYS: Final = frozenset({"help", "version", "config", "security"})
 """Options that are about the command line; and --security, whose settings have a table of their own."""
 _ITS_DEFAULT = re.compile(r"\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)\.?$")
 """What stands in brackets at the end of a text of help."""
+_AGAIN = re.compile(r"; may be (given several times|repeated)\.$")
 
 
 class Kind(Enum):
@@ -51,7 +52,7 @@ def keys_of(options: Any) -> dict[str, Key]:
     valued = {name.removesuffix("=") for name in options.longOpt if name.endswith("=")}
     keys = {}
     for name in names:
-        meaning = " ".join(str(options.docs.get(name, "")).split())
+        meaning = _AGAIN.sub("", " ".join(str(options.docs.get(name, "")).split()))
         if name in NO_KEYS or name.removeprefix("no-") in keys:
             continue
         if name not in valued:

@@ -123,7 +123,7 @@ class RoleOptions(Subcommand):
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["security", None, None, f"DIR[,NAME=VALUE...]: {HELP}; {OFF} for none"],
         ["admin-token", None, None, "FILE (mode 0600) with the token by which operators act at an admin HOST:PORT"],
-        ["csp-server", None, None, f"HOST[:PORT] of a monitor that gets status reports (port {CSP_PORT})"],
+        ["csp-server", None, None, f"HOST[:PORT], port {CSP_PORT}, of a monitor that gets status reports"],
         ["csp-interval", None, None, f"seconds between two reports ({INTERVAL:g})"],
     ]
 
@@ -226,7 +226,7 @@ class AskingOptions(RoleOptions):
         self.registrars: list[str] = []
 
     def opt_registrar(self, where: str) -> None:
-        """HOST:PORT[/UDPPORT] of a registrar (RSERPOOL_REGISTRARS, else this host); may be repeated."""
+        """HOST:PORT[/UDPPORT] of a registrar (RSERPOOL_REGISTRARS, else user.toml, else this host); may be repeated."""
         self.registrars.append(where)
 
     def read_role(self) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class CheckTests(FileTests):
             "FILE, line 7: limit: there is no limit 'elemnts'",
             "FILE, line 11: profile: there is no profile 'quick'",
             "FILE, line 15: limit: expected is a text or number, not true",
-            "FILE, line 16: grase: [proxy] has no such key (did you mean grace?); it has announce, ",
+            "FILE, line 16: grase: [proxy] has no such key (did you mean grace?); it has admin, ",
             "FILE, line 18: transport: there is no transport 'udp'; choose one of auto, sctp, tcp",
         )
         self.assertEqual(len(expected), len(lines), lines)
