@@ -11,11 +11,8 @@ from rserpool.config.user import USER_KEYS, usual_words
 from rserpool.config.words import NOTHING, Configured, configured
 
 ONLY_TWISTD = {
-    key.name: key
-    for key in (
-        Key("admin", Kind.TEXTS, "", ""),
-        *(Key(n, Kind.VALUE, "", "") for n in ("admin-token", "log", "log-level")),
-    )
+    "admin": Key("admin", Kind.TEXTS, "", ""),
+    **{name: Key(name, Kind.VALUE, "", "") for name in ("admin-token", "log", "log-level")},
 }
 """Keys that a command passes over: options of C{twistd} alone. So one file is for both."""
 
