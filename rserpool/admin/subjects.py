@@ -115,7 +115,10 @@ class ElementSubject:
             return "it serves in no pool"
         if not missing:
             return ""
-        why = "no registrar is found" if service.element.home is None else "the registrar has not accepted it yet"
+        why = "the registrar has not accepted it yet"
+        if service.element.home is None:
+            said = service.element.distrust.why()
+            why = f"no registrar is found{said and '; '}{said}"
         return f"not registered in {', '.join(map(handle_text, missing[:5]))}: {why}"
 
     def pools(self, after: bytes | None, limit: int | None) -> Iterator[Described]:

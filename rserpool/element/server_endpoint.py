@@ -217,8 +217,11 @@ class PooledPort:
 
     def _tell(self) -> None:
         where = ", ".join(map(str, self._endpoint.registrars))
-        home = None if self._element is None else self._element.element.home
-        at = f"no registrar answers at {where}" if home is None else f"the registrar at {home} has not granted it"
+        role = None if self._element is None else self._element.element
+        home, why = (None, "") if role is None else (role.home, role.distrust.why())
+        at = f"the registrar at {home} has not granted it"
+        if home is None:
+            at = f"no registrar answers at {where}{why and '; '}{why}"
         self._not_in_the_pool(f"{at}; it goes on trying")
 
     def _not_in_the_pool(self, why: str) -> None:

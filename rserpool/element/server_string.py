@@ -34,6 +34,8 @@ from rserpool.core.reading import YES_OR_NO, any_base, choice, number, parse_tra
 from rserpool.element.load import parse_policy
 from rserpool.element.server_endpoint import PoolServerEndpoint
 from rserpool.node.candidates import lent_by, registrars_from
+from rserpool.node.securing import secured_from, tls_of
+from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import BACKENDS
 from rserpool.security.text import secured_by
@@ -63,11 +65,18 @@ def server_endpoint_from(reactor: Any, *args: str, **keywords: str) -> PoolServe
             r"and escape the colons in a value: policy=weighted-round-robin\:weight=5"
         )
     try:
-        return PoolServerEndpoint(reactor, serverFromString(reactor, inner), pool, **options)
+        endpoint = PoolServerEndpoint(reactor, serverFromString(reactor, inner), pool, **options)
     except (ValueError, TypeError, LookupError, OSError) as error:
         raise ConfigurationError(
             rf"rserpool:{pool}: {inner!r} is no endpoint to listen on, as tcp\:0 and sctp\:0 are: {error}"
         ) from None
+    secured = secured_from(endpoint.options.get("security"), reactor)
+    if secured is not None:
+        try:
+            tls_of(secured, "element", PPID_ASAP)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"rserpool:{pool}: security: {error}") from None
+    return endpoint
 
 
 def _inner(args: tuple[str, ...], keywords: dict[str, str]) -> tuple[str, str, dict[str, str]]:

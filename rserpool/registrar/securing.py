@@ -17,8 +17,12 @@ from rserpool.core.access import PLAIN, Access, State
 from rserpool.core.addresses import ENRP_TLS_PORT, TransportAddress, in_the_clear, over_tls
 from rserpool.core.registrar import Registrar
 from rserpool.node.listening import listen_tcp
+from rserpool.node.neighbours import beside
 from rserpool.node.node import Node, NodeChannel
+from rserpool.node.securing import tls_of
 from rserpool.registrar.clear_ports import ClearPort, refused_asap, refused_enrp
+from rserpool.sctp.base import PPID_ENRP
+from rserpool.sctp.interfaces import ISctpStack
 from rserpool.security.following import Secured, told
 from rserpool.security.settings import Security
 
@@ -105,6 +109,21 @@ class RegistrarSecurity:
         if clear != self._said:
             self._said = clear
             _log.warn("this scope is not secure yet: {clear}", clear=clear or "nobody speaks in the clear any more")
+
+    def looking(
+        self, reactor: Any, stack: ISctpStack, own: TransportAddress
+    ) -> tuple[ISctpStack, Callable[[], list[TransportAddress]]]:
+        """How other registrars of this host are looked for, and where: those that speak TLS by our key, if we do.
+
+        @param own: where we speak ENRP.
+        """
+        secured = self._secured
+        if secured is None:
+            return stack, lambda: beside(own)
+        if secured.current.own is None:
+            return stack, list
+        speaking = tls_of(secured, "client", PPID_ENRP).stack(reactor, stack)
+        return speaking, lambda: list(dict.fromkeys(map(over_tls, beside(own))))
 
     def stop(self) -> None:
         """Follow it no more."""

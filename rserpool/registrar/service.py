@@ -243,7 +243,7 @@ class RegistrarService(Service):
             tcp=f" and {self.tcp_address}" if self._tcp_port is not None else "",
             profile=self._profile.name,
         )
-        if self._given_stack is None and self.secured is None and enrp is not None:
+        if self._given_stack is None and enrp is not None:
             self._looking = ensureDeferred(self._look_around(stack, enrp))
         self._security.tell(where, only_this_host(hosts))
 
@@ -307,7 +307,8 @@ class RegistrarService(Service):
     async def _look_around(self, stack: ISctpStack, enrp: TransportAddress) -> None:
         try:
             identifier, peers = self.registrar.identifier, self.registrar.peering.peers
-            await look_around(self._reactor, stack, enrp, identifier, peers, self._log)
+            stack, places = self._security.looking(self._reactor, stack, enrp)
+            await look_around(self._reactor, stack, places, identifier, peers, self._log, enrp.hosts)
         except CancelledError:
             pass
         except Exception:

@@ -5,6 +5,7 @@ Every run of twistd imports this module: what parses is imported when it is need
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from twisted.internet.interfaces import IStreamClientEndpointStringParserWithReactor, IStreamServerEndpointStringParser
@@ -32,6 +33,7 @@ class EndpointParser:
 
         @raise ConfigurationError: with a sentence that names what is wrong.
         """
+        _in_sentences()
         return namedAny(self._client)(reactor, *args, **kwargs)
 
     def parseStreamServer(self, reactor: Any, *args: str, **kwargs: str) -> Any:  # type: ignore[override]
@@ -39,7 +41,14 @@ class EndpointParser:
 
         @raise ConfigurationError: with a sentence that names what is wrong.
         """
+        _in_sentences()
         return namedAny(self._server)(reactor, *args, **kwargs)
+
+
+def _in_sentences() -> None:
+    """What twistd runs, as C{twistd web}, knows nothing of our mistakes: it ends by them, and not with a traceback."""
+    if "twisted.scripts.twistd" in sys.modules:
+        import rserpool.tap.interrupts  # noqa: F401
 
 
 POOLS = EndpointParser(

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import tempfile
-import traceback
 
 from twisted.scripts.twistd import run
 
@@ -39,7 +38,7 @@ def outcome(arguments: list[str]) -> tuple[int, str]:
                 if isinstance(exited.code, str):
                     print(exited.code, file=sys.stderr)
             except BaseException:
-                traceback.print_exc()
+                sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
                 status = 1
             sys.stdout.flush()
             sys.stderr.flush()

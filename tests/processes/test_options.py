@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+from datetime import UTC, datetime
+from pathlib import Path
 
+from rserpool.security.scope_directory import ScopeDirectory, Terms, member_of
 from tests.processes.harness import ProcessTests, free_address
 
 NS = ["-n", "--pidfile=", "rserpool-ns"]
@@ -122,6 +125,24 @@ class OptionTests(ProcessTests):
             ([*PE, *SERVED, "--wrong"], "served: option --wrong not recognized"),
             ([*PE, *SERVED, "surplus"], "served: Wrong number of arguments"),
             ([*PE, "--no-such-option", *SERVED], "option --no-such-option not recognized"),
+        )
+
+    async def test_strings(self) -> None:
+        """What is wrong with an endpoint string, in a subcommand that knows nothing of us."""
+        web = ["-n", "--pidfile=", "web", "--path", ".", "--listen"]
+        made = Path(self.mktemp()).absolute()
+        members = [member_of("registrar", "reg1"), member_of("element", "web1")]
+        ScopeDirectory(made).make("pools.example", members, Terms(datetime.now(UTC)))
+        begin = r"rserpool:www:tcp\:0"
+        await self.refused(
+            ([*web, "rserpool:"], "which pool? write rserpool:POOL:"),
+            ([*web, r"rserpool:www:tcp\:0x"], "rserpool:www: 'tcp:0x' is no endpoint to listen on"),
+            ([*web, f"{begin}:policy=best"], "rserpool:www: policy=best: there is no policy 'best'"),
+            ([*web, f"{begin}:address=192.0.2.1"], "listen on 192.0.2.1:0"),
+            ([*web, f"{begin}:security=absent"], "absent: there is no such directory"),
+            ([*web, f"{begin}:security={made}/users"], "rserpool:www: security: an element needs a key of its own"),
+            ([*web, f"{begin}:security={made}/reg1"], "rserpool:www: security: these are the files of a registrar"),
+            ([*web, "sctp:99999"], "sctp: port='99999' is not a port number"),
         )
 
     async def test_what_this_host_cannot(self) -> None:

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.errors import NoRegistrar
+from rserpool.element import PoolServerEndpoint
 from rserpool.security.following import Secured
 from rserpool.security.keys import Key, Keyring
 from rserpool.security.making import new_ca
@@ -87,3 +90,17 @@ class DistrustTests(SynchronousTestCase):
         self.assertFalse(watched.elements)
         secured.replace(replace(secured.current, server_ca=certificates()[0]))
         self.scope.until(lambda: bool(watched.elements), 5.0)
+
+    def test_server_endpoint(self) -> None:
+        """A port whose element finds no registrar says so, and why."""
+        element = self.scope.element(service={"security": False})
+        security = Secured(Security(scope=SCOPE, registrars=Keyring((), Key("nobody", bytes(range(32))))))
+        options = {"registrars": self.scope.addresses, "hosts": (element.host,), "stack": element.stack}
+        inner = TCP4ServerEndpoint(element.reactor, 8001)
+        endpoint = PoolServerEndpoint(element.reactor, inner, POOL, security=security, **options)
+        log = LogLines(self)
+        port = self.scope.result(endpoint.listen(Factory()))
+        self.scope.advance(10.0)
+        lines = [line for line in log.lines if "serves, but is not in the pool: no registrar answers at" in line]
+        self.assertIn("failed: the peer refuses: it does not know the key that we offer; it goes on trying", lines[0])
+        self.scope.result(port.stopListening())

@@ -30,6 +30,7 @@ class PoolElement:
 
     @ivar secured: whether it has an identity, which it proves over TLS: then nobody is believed who has proved nothing,
         and nothing is sent in the clear (RFC 5355 sections 2.1 and 2.6).
+    @ivar distrust: with which registrars TLS failed.
     """
 
     secured = False
@@ -39,6 +40,7 @@ class PoolElement:
         self._random = random
         self._timers: Timers = Deadlines()
         self._hunt = ServerHunt(registrars, profile, self._timers)
+        self.distrust = self._hunt.distrust
         self._peers: dict[Association, TransportAddress] = {}
         self._memberships: dict[bytes, Membership] = {}
         self._said: tuple[Association, int] | None = None
@@ -235,8 +237,7 @@ class PoolElement:
                 return self._answered(membership, message, now)
             case asap.Error(causes=causes):
                 return [Notify(ErrorReceived(causes)), *self._complained(association, causes, now)]
-            case _:
-                return []
+        return []
 
     def announcement(self, message: asap.Message, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ASAP from the IP address C{source}."""
