@@ -95,7 +95,7 @@ class DistrustTests(SynchronousTestCase):
         """A port whose element finds no registrar says so, and why."""
         element = self.scope.element(service={"security": False})
         security = Secured(Security(scope=SCOPE, registrars=Keyring((), Key("nobody", bytes(range(32))))))
-        options = {"registrars": self.scope.addresses, "hosts": (element.host,), "stack": element.stack}
+        options: dict[str, Any] = {"registrars": self.scope.addresses, "hosts": (element.host,), "stack": element.stack}
         inner = TCP4ServerEndpoint(element.reactor, 8001)
         endpoint = PoolServerEndpoint(element.reactor, inner, POOL, security=security, **options)
         log = LogLines(self)
