@@ -65,7 +65,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
             self.socket.demand_heartbeat(self.peer.port, self._udp_peer.handle, self.identifier)
 
     def bundle(self) -> None:
-        self.endpoint.bundle()
+        endpoint: Any = self.endpoint
+        endpoint.bundle()
 
     # What the endpoint calls.
 
