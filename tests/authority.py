@@ -262,6 +262,16 @@ QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str,
     (What.ENFORCE, Who.OF_ANOTHER, authority.takes_over, (What.ENFORCE, US, PEER), {}),
     (What.ENFORCE, Who.OF_A_LIVING, authority.takes_over, (What.ENFORCE, US, PEER), {"living": True}),
     (What.ENFORCE, Who.OF_NOBODY, authority.takes_over, (What.ENFORCE, US, OTHER), {"known": False}),
+    (What.REGISTER, Who.EVICTED, authority.evicted, (), {}),
+    (What.DRAIN, Who.OPERATES, authority.operates, (What.DRAIN, True), {}),
+    (What.DRAIN, Who.NO_OPERATOR, authority.operates, (What.DRAIN, False), {}),
+    (What.EVICT, Who.OPERATES, authority.operates, (What.EVICT, True), {}),
+    (What.EVICT, Who.NO_OPERATOR, authority.operates, (What.EVICT, False), {}),
+    (What.EVICT, Who.A_REGISTRAR, authority.evicts, (PLAIN, None), {}),
+    (What.EVICT, Who.A_REGISTRAR, authority.evicts, (OFFERED, OFFERED.standing((REG,))), {}),
+    (What.EVICT, Who.UNPROVED, authority.evicts, (OFFERED, OFFERED.standing(None)), {}),
+    (What.RETIRE, Who.OPERATES, authority.operates, (What.RETIRE, True), {}),
+    (What.RETIRE, Who.NO_OPERATOR, authority.operates, (What.RETIRE, False), {}),
 )
 
 _ABOUT = """\

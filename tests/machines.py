@@ -95,6 +95,9 @@ MACHINES = (
             "Postponed, held": registration.Postponed(101.0, 0.5, 110.0),
             "Leaving": registration.Leaving(101.0),
             "LeavingHomeless": registration.LeavingHomeless(),
+            "Leaving, stays": registration.Leaving(101.0, True),
+            "LeavingHomeless, stays": registration.LeavingHomeless(True),
+            "Draining": registration.Draining(),
             "Gone": registration.Gone(),
         },
         {
@@ -111,6 +114,8 @@ MACHINES = (
             "deregistered": registration.Deregistered(),
             "changed": registration.Changed(),
             "stop": registration.Stop(),
+            "drain": registration.Drain(),
+            "serve": registration.Serve(),
             "time-out": registration.TimeOut(),
         },
         _register,

@@ -19,6 +19,7 @@ from rserpool.core.effects import (
     StopConnecting,
 )
 from rserpool.core.errors import (
+    CannotAct,
     CauseCode,
     ConfigurationError,
     CookieRefused,
@@ -50,6 +51,7 @@ __all__ = [
     "Abort",
     "Announce",
     "Association",
+    "CannotAct",
     "CauseCode",
     "Close",
     "ConfigurationError",

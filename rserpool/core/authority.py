@@ -134,6 +134,11 @@ def stays(access: Access, element: Element) -> bool:
     return not access.secured or owner is None or access.serves(owner, element.handle) is not False
 
 
+def evicted() -> Rule:
+    """Whether an element that is evicted may register."""
+    return _REGISTER[Who.EVICTED]
+
+
 def _protocol(identity: Party, handle: bytes | None) -> Who:
     """Who wants to register in a pool, or (None) to deregister from any."""
     standing = identity.standing
@@ -326,3 +331,14 @@ def claimable(refuses: bool) -> Rule:
 def gives_way(us: int, claimant: int) -> bool:
     """Whether we, who claim the same target, abort for another claimant: the smaller one does."""
     return RULES[What.CLAIM][Who.GREATER if us < claimant else Who.SMALLER].allowed
+
+
+def operates(what: What, operator: bool) -> Rule:
+    """Whether somebody may DRAIN, EVICT or RETIRE by the admin interface; C{operator}: it has proved to be one."""
+    return RULES[what][Who.OPERATES if operator else Who.NO_OPERATOR]
+
+
+def evicts(access: Access, standing: Standing | None) -> Rule:
+    """Whether another registrar may evict an element, by what it has proved."""
+    proved = not access.secured or (standing is not None and standing.judged and standing.registrar)
+    return RULES[What.EVICT][Who.A_REGISTRAR if proved else Who.UNPROVED]

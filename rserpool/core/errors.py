@@ -85,10 +85,9 @@ NONE_TO_SELECT = "the pool has elements, but none for us: their weights are 0, o
 """What Lack of Resources means in an answer about a pool, where L{NOT_SELECTED} is with it."""
 NOT_SELECTED = b"none to select  "
 """What this package's registrars put into the cause then (docs/interop.md); it has no information in RFC 5354."""
-
-
-def _none_to_select(cause: int, information: bytes) -> bool:
-    return cause == CauseCode.LACK_OF_RESOURCES and information == NOT_SELECTED
+EVICTED = b"evicted "
+"""The same, where an operator evicted the element that wants to register."""
+_LACKING = {NOT_SELECTED: NONE_TO_SELECT, EVICTED: "an operator has evicted this element for a while"}
 
 
 class Rejected(RSerPoolError):
@@ -103,7 +102,9 @@ class Rejected(RSerPoolError):
         self.information = information
         if not reason:
             try:
-                reason = NONE_TO_SELECT if _none_to_select(cause, information) else CauseCode(cause).sentence
+                reason = CauseCode(cause).sentence
+                if cause == CauseCode.LACK_OF_RESOURCES:
+                    reason = _LACKING.get(information, reason)
             except ValueError:
                 reason = "a cause that RFC 5354 does not name"
         super().__init__(f"{reason} (cause 0x{cause:x})")
@@ -190,6 +191,10 @@ class RequestTimeout(RequestFailed):
 
 class CookieRefused(RSerPoolError):
     """A cookie is not to be believed: it is forged, foreign, or too old; the text says which."""
+
+
+class CannotAct(RSerPoolError):
+    """What an operator wants of a registrar cannot be done there; the text says why, and what else may help."""
 
 
 class SctpUnavailable(RSerPoolError):

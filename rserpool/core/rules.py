@@ -22,12 +22,18 @@ _OWNERS: Final = {
     Who.OTHER_OWNER_OF_OURS: Rule(Ruling.INSISTED, "5355 2.2"),
 }
 
+_OPERATORS: Final = {
+    Who.OPERATES: Rule(Ruling.ALLOWED),
+    Who.NO_OPERATOR: Rule(Ruling.REFUSED, "", CauseCode.REJECTED_FOR_SECURITY),
+}
+
 RULES: Final[dict[What, dict[Who, Rule]]] = {
     What.REGISTER: {
         Who.SCTP: Rule(Ruling.ALLOWED, "5352 3.1"),
         Who.CLEAR: _CLEAR,
         Who.NO_ELEMENT: _NOBODY,
         Who.ELEMENT: Rule(Ruling.ALLOWED, "5355 2.1"),
+        Who.EVICTED: Rule(Ruling.REFUSED, "", CauseCode.LACK_OF_RESOURCES),
         Who.UNREAL: Rule(Ruling.REFUSED, "5352 2.2.1", CauseCode.INVALID_VALUES),
         Who.TCP: _SECURITY,
     },
@@ -143,4 +149,12 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.OF_A_LIVING: Rule(Ruling.QUESTIONED),
         Who.OF_NOBODY: _IGNORED,
     },
+    What.DRAIN: _OPERATORS,
+    What.EVICT: {
+        **_OPERATORS,
+        Who.OPERATES: Rule(Ruling.ALLOWED, removes=Why.EVICTED),
+        Who.A_REGISTRAR: Rule(Ruling.ALLOWED, removes=Why.EVICTED),
+        Who.UNPROVED: _IGNORED,
+    },
+    What.RETIRE: _OPERATORS,
 }

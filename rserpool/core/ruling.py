@@ -29,6 +29,9 @@ class What(StrEnum):
     SUGGEST = "suggest that we take an element over"
     CLAIM = "claim a registrar's elements"
     ENFORCE = "take a registrar's elements over"
+    DRAIN = "have an element drain, or serve again"
+    EVICT = "evict an element for a while"
+    RETIRE = "have a registrar hand its elements over, and end"
 
 
 class Who(StrEnum):
@@ -43,6 +46,7 @@ class Who(StrEnum):
     OWNER = "who proves the identity that registered it, over any other association"
     SCTP = "anybody over SCTP, where TLS is not required"
     TCP = "anybody over TCP"
+    EVICTED = "anybody, as an element that is evicted for now, or from the same place"
     UNREAL = "with no address of its own association"
     ITSELF = "the association over which it registered, or another from the ASAP transport recorded for it"
     RIVAL = "another association, while the element is ours and has none"
@@ -92,6 +96,10 @@ class Who(StrEnum):
     OF_A_SILENT = "we, of one that is silent"
     OF_A_REFUSING = "we, of one that told us that it does not believe us any more"
     GREATER = "a registrar with a greater identifier, while we claim them"
+    OPERATES = "an operator, by the admin interface"
+    NO_OPERATOR = "anybody else, by the admin interface"
+    A_REGISTRAR = "any registrar, in a plain scope, or who proves to be one"
+    UNPROVED = "any registrar in the clear, where TLS is offered"
     SMALLER = "a registrar with a smaller identifier, while we claim them"
 
 

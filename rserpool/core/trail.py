@@ -19,6 +19,10 @@ class Act(Enum):
     REMOVED = "removed"
     CLAIMED = "claimed"
     REFUSED = "refused"
+    DRAINS = "drains"
+    SERVES = "lets serve again"
+    EVICTED = "evicted"
+    RETIRED = "retires"
 
 
 @dataclass(frozen=True, slots=True)

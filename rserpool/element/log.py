@@ -32,14 +32,16 @@ class ElementLog:
         match event:
             case events.Registered():
                 self._homes.answered()
+            case events.Drains(handle=handle):
+                self._log.info("{pool}: drains, as an operator wants: no user gets it", pool=handle_text(handle))
             case events.Left(handle=handle, never=False):
                 self._log.info("{pool}: left", pool=handle_text(handle))
-            case events.RegistrationPostponed(handle=handle, identifier=identifier, cause=cause, pause=pause):
+            case events.RegistrationPostponed(handle, identifier, cause, pause, information):
                 self._log.warn(
                     "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",
                     pool=handle_text(handle),
                     identifier=identifier,
-                    error=str(Rejected(cause)),
+                    error=str(Rejected(cause, information)),
                     pause=pause,
                 )
             case events.RegistrationUnanswered(handle=handle, attempts=attempts):

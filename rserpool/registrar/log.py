@@ -61,6 +61,23 @@ class OperatorLog:
                     wanted=_some(wanted),
                     seen=_some(seen),
                 )
+            case events.DrainAnswered(handle=handle, identifier=identifier, refused=refused) if refused:
+                self._limited.warn("{why}", why=refused)
+            case events.DrainAnswered(handle=handle, identifier=identifier, drains=True):
+                self._limited.info(
+                    "{pool}: element 0x{identifier:08x} drains", pool=_short(handle_text(handle)), identifier=identifier
+                )
+            case events.DrainingEnded(handle=handle, identifier=identifier, why=why):
+                self._limited.info(
+                    "{pool}: element 0x{identifier:08x} drains no longer: {why}",
+                    pool=_short(handle_text(handle)),
+                    identifier=identifier,
+                    why=why or "it serves again",
+                )
+            case events.Retired(refused=refused) if refused:
+                self._log.error("cannot retire: {why}", why=refused)
+            case events.Retired(elements=elements):
+                self._log.info("{elements} elements are handed over: this registrar may end", elements=elements)
             case events.SupervisionStretched(interval=interval, elements=elements):
                 self._log.warn(
                     "{elements} elements: each is asked every {interval:.1f} s now",

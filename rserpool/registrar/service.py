@@ -35,6 +35,7 @@ from rserpool.node.node import Node
 from rserpool.node.securing import SecurityOption, secured_from
 from rserpool.node.shutdown import Ending
 from rserpool.plugins import add_policies
+from rserpool.registrar.acting import Acting
 from rserpool.registrar.collector import Garbage
 from rserpool.registrar.heartbeats import Heartbeats
 from rserpool.registrar.log import OperatorLog
@@ -56,7 +57,7 @@ def _alone(enrp: TransportAddress | None, peers: Sequence[TransportAddress], dis
     return False
 
 
-class RegistrarService(Service):
+class RegistrarService(Acting, Service):
     """A registrar on one reactor.
 
     @param asap: where elements and users reach it over SCTP.
@@ -111,6 +112,7 @@ class RegistrarService(Service):
         random: Random | None = None,
         stack: ISctpStack | None = None,
     ) -> None:
+        super().__init__()
         self._reactor = reactor
         self.secured = secured_from(security, reactor, user=False)
         self._security = secure = RegistrarSecurity(self.secured)
@@ -323,6 +325,7 @@ class RegistrarService(Service):
         self._heartbeats.stop()
         self._security.stop()
         self._operator.stop()
+        self._act_no_more()
         await self.node.close()
         self._tcp_port = None
 
@@ -331,4 +334,5 @@ class RegistrarService(Service):
         if isinstance(event, SupervisionStretched) and endpoint is not None:
             # SCTP's own heartbeats cost something too, for each association.
             self._heartbeats.look(endpoint)
+        self._acted(event)
         self._operator.tell(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import rserpool.tap.interrupts  # noqa: F401  # isort: skip
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 from twisted.application.service import IService
 from twisted.python import usage
@@ -23,6 +23,9 @@ from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
 from rserpool.tap.options import RoleOptions, read
 from rserpool.tap.started import Started
+
+GOODBYE = 1.0
+"""Seconds from when all elements are handed over until a registrar that retires ends."""
 
 
 class RegistrarOptions(RoleOptions):
@@ -137,5 +140,7 @@ def makeService(options: RegistrarOptions) -> IService:
     make_steady(reactor)
     load_stack(options.settings["backend"])
     registrar = RegistrarService(reactor, **options.settings)
+    # Whoever had it retire hears that before it ends.
+    registrar.retired = lambda: cast(Any, reactor).callLater(GOODBYE, reactor.stop)
     reported = options.reported(reactor, lambda: registrar_status(registrar), registrar)
     return Started("rserpool-ns", administered(reactor, reported, RegistrarSubject(registrar), options))

@@ -141,8 +141,9 @@ def _text(value: Any) -> str:
             return f"dials tcp {host}:{port}"
         case tuple() | list():
             return "[" + ", ".join(map(_text, value)) + "]"
-        case asap.EndpointKeepAlive(home=False):
-            return f"EndpointKeepAlive({_text(value.handle)} {_text(value.identifier)})"
+        case asap.EndpointKeepAlive(home=False, draining=None) | asap.EndpointKeepAliveAck(draining=None):
+            # As most are.
+            return f"{type(value).__name__}({_text(value.handle)} {_text(value.identifier)})"
         case PoolElementParameter():
             return f"{_text(value.identifier)}@{_text(value.home)}"
         case PolicyParameter():

@@ -107,7 +107,7 @@ class RegistrationTests(ElementTestCase):
         """Keep-alives are answered, errors are told; acknowledgements and reports are the registrar's: dropped."""
         self.registered()
         effects = self.element.receive("home", asap.EndpointKeepAlive(1, POOL), self.now)
-        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7)])
+        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7, True)])
         causes = (ErrorCause(CauseCode.UNRECOGNIZED_MESSAGE, b"\x77\0\0\4"),)
         effects = self.element.receive("home", asap.Error(causes), self.now)
         self.assertEqual(self.events(effects), [ErrorReceived(causes)])

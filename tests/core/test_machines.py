@@ -34,6 +34,7 @@ class MachineTests(SynchronousTestCase):
         resting = (
             registration.Homeless,
             registration.LeavingHomeless,
+            registration.Draining,
             registration.Refused,
             registration.Gone,
             mentor.Ready,

@@ -35,12 +35,16 @@ class RegistrationRefused:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationPostponed:
-    """The registrar refused for now: the element tries again in C{pause} seconds, and goes on."""
+    """The registrar refused for now: the element tries again in C{pause} seconds, and goes on.
+
+    @ivar cause: an RFC 5354 cause code; C{information} is its cause-specific information.
+    """
 
     handle: bytes
     identifier: int
     cause: int
     pause: float
+    information: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,14 @@ class RegistrationWarned:
     handle: bytes
     identifier: int
     causes: tuple[ErrorCause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drains:
+    """It is not in the pool any more, as an operator wants, until that one wants it to serve again."""
+
+    handle: bytes
+    identifier: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.element import registration
 from rserpool.core.element.events import (
+    Drains,
     Left,
     Registered,
     RegistrationPostponed,
@@ -157,7 +158,7 @@ class Membership:
             if self._plain.asks(place) and element.framing:
                 element = replace(element, framing=0)
             return Send(home, asap.Registration(self.handle, element))
-        return Send(home, asap.Deregistration(self.handle, self.element.identifier))
+        return Send(home, asap.Deregistration(self.handle, self.element.identifier, registration.drains(self.state)))
 
     def tell(self, action: Action, identifier: int, registrar: TransportAddress | None) -> list[Effect]:
         """What the user is told.
@@ -172,9 +173,11 @@ class Membership:
                 stands = registration.stands(self.state)
                 return [Notify(RegistrationRefused(handle, identifier, why.code, why.information, stands))]
             case Action.TELL_POSTPONED, registration.Postponed(pause=pause):
-                return [Notify(RegistrationPostponed(handle, identifier, why.code, pause))]
+                return [Notify(RegistrationPostponed(handle, identifier, why.code, pause, why.information))]
             case Action.TELL_UNANSWERED, _:
                 return [Notify(RegistrationUnanswered(handle, identifier, self._unanswered))]
+            case Action.TELL_DRAINING, _:
+                return [Notify(Drains(handle, identifier))]
             case Action.TELL_LEFT, _:
                 return [Notify(Left(handle, never=self._granted is None))]
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rserpool.core.addresses import TransportAddress, same_place
@@ -12,6 +12,7 @@ from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Effect, Notify, Send
 from rserpool.core.element import registration
 from rserpool.core.element.events import ErrorReceived, NoRegistrarFound, OutOfPlace
+from rserpool.core.element.facts import Facts
 from rserpool.core.element.former import FormerHome
 from rserpool.core.element.membership import TELL_AFTER, Membership, awaited, check_use
 from rserpool.core.element.registration import Action
@@ -20,10 +21,11 @@ from rserpool.core.identity import Credentials
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import ErrorCause, PolicyParameter, PoolElementParameter, UserTransport
+from rserpool.core.wire.parameters import ErrorCause, PolicyParameter, UserTransport
+from rserpool.core.wire.private import Draining
 
 
-class PoolElement:
+class PoolElement(Facts):
     """Holds the procedures of a pool element.
 
     Every method that takes C{now} (monotonic seconds) returns the effects that the caller must perform, in order.
@@ -31,6 +33,8 @@ class PoolElement:
     @ivar secured: whether it has an identity, which it proves over TLS: then nobody is believed who has proved nothing,
         and nothing is sent in the clear (RFC 5355 sections 2.1 and 2.6).
     @ivar distrust: with which registrars TLS failed.
+    @ivar connections: C{connections(handle)}: how many connections to what serves in a pool are open; None where that
+        is not known.
     """
 
     secured = False
@@ -45,57 +49,7 @@ class PoolElement:
         self._memberships: dict[bytes, Membership] = {}
         self._said: tuple[Association, int] | None = None
         self._former = FormerHome()
-
-    @property
-    def home(self) -> TransportAddress | None:
-        """Where the home registrar is."""
-        return self._hunt.address
-
-    @property
-    def home_identifier(self) -> int:
-        """The server identifier of the home registrar; 0 until a keep-alive has told it."""
-        return self._said[1] if self._said is not None and self._said[0] == self._hunt.home else 0
-
-    def guess_ports(self, wanted: bool) -> None:
-        """Whether registrars that are announced without a UDP port are looked for at those that registrars take."""
-        self._hunt.guesses = wanted
-
-    @property
-    def known_registrars(self) -> list[TransportAddress]:
-        """Every registrar that a hunt would try."""
-        return self._hunt.known
-
-    @property
-    def pools(self) -> list[bytes]:
-        """The pools that it serves in, or has not left yet."""
-        return list(self._memberships)
-
-    def identifier(self, handle: bytes) -> int:
-        """The PE identifier in the pool C{handle}.
-
-        @raise KeyError: if the element does not serve in this pool.
-        """
-        return self._memberships[handle].element.identifier
-
-    def element(self, handle: bytes) -> PoolElementParameter:
-        """What is registered, or to be registered, in the pool C{handle}.
-
-        @raise KeyError: if the element does not serve in this pool.
-        """
-        return self._memberships[handle].element
-
-    def state_of(self, handle: bytes) -> registration.State:
-        """How far the registration in the pool C{handle} is.
-
-        @raise KeyError: if the element does not serve in this pool.
-        """
-        return self._memberships[handle].state
-
-    def is_registered(self, handle: bytes) -> bool:
-        """Whether the element is registered in the pool C{handle}, as far as it knows."""
-        membership = self._memberships.get(handle)
-        state = registration.Gone() if membership is None else membership.state
-        return isinstance(state, registration.Registering) or registration.stands(state)
+        self.connections: Callable[[bytes], int | None] = lambda handle: None
 
     def serve(
         self,
@@ -285,8 +239,12 @@ class PoolElement:
         # KA1: a pool handle that is not ours is discarded silently.
         if membership is None or message.identifier not in (None, membership.element.identifier) or membership.out:
             return []
-        acknowledgement = asap.EndpointKeepAliveAck(message.handle, membership.element.identifier)
-        effects: list[Effect] = [Send(association, acknowledgement)]
+        drained = self._drain(membership, association, message, now) if message.draining is not None else []
+        acknowledgement = asap.EndpointKeepAliveAck(message.handle, membership.element.identifier, True)
+        if message.draining is not None:
+            state = Draining(registration.drains(membership.state), self.connections(message.handle))
+            acknowledgement = replace(acknowledgement, draining=state)
+        effects: list[Effect] = [Send(association, acknowledgement), *drained]
         address = self._peers.get(association)
         # An association that was given up before it was up may have brought this: that is no address.
         if association != self._hunt.home and address is not None:
@@ -297,6 +255,15 @@ class PoolElement:
         if association == self._hunt.home:
             self._said = association, message.server
         return effects
+
+    def _drain(
+        self, membership: Membership, association: Association, message: asap.EndpointKeepAlive, now: float
+    ) -> list[Effect]:
+        """An operator wants it to drain, or to serve again: so says its home, and nobody else is heeded."""
+        wanted = message.draining is not None and message.draining.drains
+        if association != self._hunt.home or registration.drains(membership.state) is wanted:
+            return []
+        return self._step(membership, registration.Drain() if wanted else registration.Serve(), now)
 
     def _complained(self, association: Association, causes: tuple[ErrorCause, ...], now: float) -> list[Effect]:
         """2.2.14: the registrar does not answer a request: no need to wait until it is late."""

@@ -9,127 +9,70 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from rserpool.core.backoff import Backoff
+from rserpool.core.element.states import (
+    Changed as Changed,
+)
+from rserpool.core.element.states import (
+    Deregistered as Deregistered,
+)
+from rserpool.core.element.states import (
+    Drain as Drain,
+)
+from rserpool.core.element.states import (
+    Draining as Draining,
+)
+from rserpool.core.element.states import (
+    Event as Event,
+)
+from rserpool.core.element.states import (
+    Gone as Gone,
+)
+from rserpool.core.element.states import (
+    Granted as Granted,
+)
+from rserpool.core.element.states import (
+    HomeFound as HomeFound,
+)
+from rserpool.core.element.states import (
+    Homeless as Homeless,
+)
+from rserpool.core.element.states import (
+    HomeLost as HomeLost,
+)
+from rserpool.core.element.states import (
+    Leaving as Leaving,
+)
+from rserpool.core.element.states import (
+    LeavingHomeless as LeavingHomeless,
+)
+from rserpool.core.element.states import (
+    Member as Member,
+)
+from rserpool.core.element.states import (
+    Postponed as Postponed,
+)
+from rserpool.core.element.states import (
+    Refused as Refused,
+)
+from rserpool.core.element.states import (
+    Registering as Registering,
+)
+from rserpool.core.element.states import (
+    Rejection as Rejection,
+)
+from rserpool.core.element.states import (
+    Serve as Serve,
+)
+from rserpool.core.element.states import (
+    State as State,
+)
+from rserpool.core.element.states import (
+    Stop as Stop,
+)
+from rserpool.core.element.states import (
+    TimeOut as TimeOut,
+)
 from rserpool.core.errors import CauseCode, ImpossibleEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Homeless:
-    """Wants to be registered; there is no home registrar.
-
-    @ivar known: whether some registrar may still have the element in its handlespace.
-    """
-
-    known: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Registering:
-    """ASAP_REGISTRATION was sent; the answer is due by C{answer_by} (T2).
-
-    @ivar changed: whether the values changed after it was sent.
-    @ivar pause: how long the last postponement was, in seconds.
-    @ivar held: when the registration that stands until this one is granted is to be renewed; None if none stands.
-    """
-
-    answer_by: float
-    changed: bool = False
-    pause: float = 0.0
-    held: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Registered; registers again at C{again_at} (T4)."""
-
-    again_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The registrar refused for good; only changed values or another registrar may help. C{held} as before."""
-
-    cause: int
-    held: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed:
-    """The registrar lacked resources (or is not ready); tries again at C{again_at}. C{held} as before."""
-
-    again_at: float
-    pause: float
-    held: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """ASAP_DEREGISTRATION was sent; the answer is due by C{answer_by} (T3)."""
-
-    answer_by: float
-
-
-@dataclass(frozen=True, slots=True)
-class LeavingHomeless:
-    """Wants to deregister; there is no home registrar."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """Deregistered, or never registered: nothing is to come any more."""
-
-
-State = Homeless | Registering | Member | Refused | Postponed | Leaving | LeavingHomeless | Gone
-
-
-@dataclass(frozen=True, slots=True)
-class HomeFound:
-    """There is a home registrar now (a different one than before)."""
-
-
-@dataclass(frozen=True, slots=True)
-class HomeLost:
-    """The home registrar is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """ASAP_REGISTRATION_RESPONSE without the R flag."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """ASAP_REGISTRATION_RESPONSE with the R flag, or the registrar is too busy for a deregistration.
-
-    @ivar others: whether other values than these were granted last.
-    @ivar granted: whether just these values were granted last: it is not us that changed.
-    """
-
-    cause: int
-    others: bool = False
-    granted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Deregistered:
-    """ASAP_DEREGISTRATION_RESPONSE, asked for or not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """Policy values or addresses changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The element is to leave the pool."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimeOut:
-    """The state's deadline has passed."""
-
-
-Event = HomeFound | HomeLost | Granted | Rejection | Deregistered | Changed | Stop | TimeOut
 
 
 class Action(Enum):
@@ -152,6 +95,7 @@ class Action(Enum):
     TELL_POSTPONED = auto()
     TELL_UNANSWERED = auto()
     TELL_LEFT = auto()
+    TELL_DRAINING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +133,8 @@ def step(state: State, event: Event, now: float, timers: Timers) -> tuple[State,
     match event:
         case Stop() | Changed():
             return _wanted(state, event, now, timers)
+        case Drain() | Serve():
+            return _drained(state, event, now, timers)
         case HomeFound() | HomeLost():
             return _moved(state, event, now, timers)
         case Granted() | Rejection() | Deregistered():
@@ -211,20 +157,44 @@ def _wanted(state: State, event: Stop | Changed, now: float, timers: Timers) -> 
             return Registering(now + timers.t2, held=_held(state)), (Action.REGISTER,)
         case Changed(), Registering():
             return replace(state, changed=True), ()
+        case Stop(), Draining() | Leaving(stays=True):
+            # Its home looks after it no longer.
+            return Leaving(now + timers.t3), (Action.DEREGISTER,)
+        case Stop(), LeavingHomeless(stays=True):
+            return LeavingHomeless(), ()
         case Stop(), Leaving() | LeavingHomeless():
             return state, ()
-        case Changed(), Homeless() | Postponed() | Leaving() | LeavingHomeless():
+        case Changed(), Homeless() | Postponed() | Leaving() | LeavingHomeless() | Draining():
             # The next registration has the new values, if there is one.
             return state, ()
     raise ImpossibleEvent(state, event)
 
 
+def _drained(state: State, event: Drain | Serve, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
+    """An operator wants something else."""
+    match event, state:
+        case Drain(), Registering() | Member() | Refused() | Postponed():
+            return Leaving(now + timers.t3, True), (Action.DEREGISTER,)
+        case Drain(), Homeless():
+            return LeavingHomeless(True), ()
+        case Serve(), Draining() | Leaving(stays=True):
+            # What is answered to the deregistration yet comes before the grant.
+            return Registering(now + timers.t2), (Action.REGISTER,)
+        case Serve(), LeavingHomeless(stays=True):
+            return Homeless(True), ()
+        case _, Gone():
+            raise ImpossibleEvent(state, event)
+    return state, ()
+
+
 def _moved(state: State, event: HomeFound | HomeLost, now: float, timers: Timers) -> tuple[State, tuple[Action, ...]]:
     """There is another home registrar, or none."""
     match event, state:
-        case HomeFound(), Leaving() | LeavingHomeless():
+        case HomeFound(), Leaving(stays=stays) | LeavingHomeless(stays=stays):
             # 3.2: after establishing a new home, the deregistration restarts.
-            return Leaving(now + timers.t3), (Action.DEREGISTER,)
+            return Leaving(now + timers.t3, stays), (Action.DEREGISTER,)
+        case HomeFound(), Draining():
+            return Leaving(now + timers.t3, True), (Action.DEREGISTER,)
         case HomeFound(), Homeless(known=known):
             # 3.1: after establishing a new home, the registration restarts.
             return Registering(now + timers.t2, held=now if known else None), (Action.REGISTER,)
@@ -234,8 +204,10 @@ def _moved(state: State, event: HomeFound | HomeLost, now: float, timers: Timers
             return Homeless(known=True), ()
         case HomeLost(), Refused() | Postponed():
             return Homeless(), ()
-        case HomeLost(), Leaving():
-            return LeavingHomeless(), ()
+        case HomeLost(), Leaving(stays=stays):
+            return LeavingHomeless(stays), ()
+        case HomeLost(), Draining():
+            return LeavingHomeless(True), ()
         case HomeLost(), Homeless() | LeavingHomeless():
             return state, ()
     raise ImpossibleEvent(state, event)
@@ -268,11 +240,11 @@ def _answered(
                 # 3.1: re-attempt after correcting the error.
                 actions, held = (Action.NEW_IDENTIFIER, *actions), None
             return Postponed(now + pause, pause, held), actions
-        case Rejection(CauseCode.LACK_OF_RESOURCES), Leaving():
+        case Rejection(CauseCode.LACK_OF_RESOURCES), Leaving(stays=stays):
             # Not ready, or too busy: another registrar may do it sooner.
-            return LeavingHomeless(), (Action.HUNT_ELSEWHERE,)
-        case Deregistered(), Leaving():
-            return Gone(), (Action.TELL_LEFT,)
+            return LeavingHomeless(stays), (Action.HUNT_ELSEWHERE,)
+        case Deregistered(), Leaving(stays=stays):
+            return (Draining(), (Action.TELL_DRAINING,)) if stays else (Gone(), (Action.TELL_LEFT,))
         case Deregistered(), Member():
             # 3.2: our registration life ended; we still want to serve.
             return Registering(now + timers.t2), (Action.REGISTER,)
@@ -285,8 +257,10 @@ def _answered(
             return replace(state, held=None), ()
         case Deregistered(), Registering() | Postponed():
             return state, ()
-        case Granted() | Rejection(), Leaving():
+        case Granted() | Rejection(), Leaving() | Draining():
             # Of the last registration.
+            return state, ()
+        case Deregistered(), Draining():
             return state, ()
     raise ImpossibleEvent(state, event)
 
@@ -297,9 +271,9 @@ def _late(state: State, event: TimeOut, now: float, timers: Timers) -> tuple[Sta
         case Registering():
             # 3.1: T2 expired: start the server hunt.
             return Homeless(known=True), (Action.HUNT,)
-        case Leaving():
+        case Leaving(stays=stays):
             # 3.2: T3 expired: start the server hunt.
-            return LeavingHomeless(), (Action.HUNT,)
+            return LeavingHomeless(stays), (Action.HUNT,)
         case Member():
             return Registering(now + timers.t2, held=_held(state)), (Action.REGISTER,)
         case Postponed(pause=pause, held=held):
@@ -315,6 +289,11 @@ def _held(state: Registering | Member | Refused | Postponed) -> float | None:
 def stands(state: State) -> bool:
     """Whether a registration stands, as far as the element knows: also while it changes, or the change was refused."""
     return isinstance(state, Registering | Member | Refused | Postponed) and _held(state) is not None
+
+
+def drains(state: State) -> bool:
+    """Whether it is to drain."""
+    return isinstance(state, Draining) or (isinstance(state, Leaving | LeavingHomeless) and state.stays)
 
 
 def deadline(state: State) -> float | None:

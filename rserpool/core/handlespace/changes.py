@@ -27,6 +27,7 @@ class Why(Enum):
     DELETED = "removed by its home", None
     UNMENTIONED = "unknown to its home", None
     REVOKED = "not authorized any more", (CauseCode.REJECTED_FOR_SECURITY,)
+    EVICTED = "evicted by an operator", ()
     INCONSISTENT = "of another policy than its pool", (CauseCode.INCONSISTENT_POOLING_POLICY,)
 
     def __init__(self, text: str, told: tuple[CauseCode, ...] | None) -> None:

@@ -50,6 +50,8 @@ class Peering:
     @ivar peers: the peer list (3.4).
     @ivar ourselves: what we tell of ourselves.
     @ivar takeovers: those that are under way (3.5).
+    @ivar updates: what peers are told of our elements (3.3).
+    @ivar greet: C{greet(peer, now)}: what else a new peer is told.
     @ivar due: what is called when a key of this side is due, by the first word of the key.
     """
 
@@ -81,11 +83,12 @@ class Peering:
         self.initialization = Initialization(
             server, handlespace, self.peers, self._audits, timers, profile=profile, random=random
         )
-        self._updates = Updates(server, handlespace, self.peers)
+        self.updates = Updates(server, handlespace, self.peers)
         self.takeovers = Takeovers(
             self.ourselves, handlespace, self._replica, self.peers, timers, profile=profile, random=random
         )
         self.judge(access)
+        self.greet: Callable[[Peer, float], list[Effect]] = lambda peer, now: []
         self.due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {
             HEARTBEAT: self._heartbeat,
             ORPHANS: self._look_around,
@@ -147,7 +150,7 @@ class Peering:
 
     def announce(self, action: UpdateAction, element: Element) -> list[Effect]:
         """3.3: tell all peers about an element of ours."""
-        return self._updates.announce(action, element, self.suggest)
+        return self.updates.announce(action, element, self.suggest)
 
     # The associations
 
@@ -223,7 +226,7 @@ class Peering:
             return [*found, *self.initialization.met(peer.identifier, asked, now)]
         # Whom it knows, and what it owns: after a split both may differ from what we have.
         request = self.peers.to(peer.identifier, enrp.ListRequest(self._server, peer.identifier))
-        return [*found, *([] if asked else request), *self._audits.start(peer, now)]
+        return [*found, *self.greet(peer, now), *([] if asked else request), *self._audits.start(peer, now)]
 
     def _procedure(self, peer: Peer, association: Association, message: enrp.Message, now: float) -> list[Outcome]:
         match message:

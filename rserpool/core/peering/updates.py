@@ -5,7 +5,7 @@ from __future__ import annotations
 from rserpool.core.effects import Effect, Send
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
-from rserpool.core.peering.peers import PeerList
+from rserpool.core.peering.peers import Peer, PeerList
 from rserpool.core.peering.suggestion import Suggestions
 from rserpool.core.wire.enrp import UpdateAction, encode_handle_update
 
@@ -27,10 +27,15 @@ class Updates:
         effects: list[Effect] = [Send(peer.association, updates[peer.private]) for peer in connected]
         if suggest and action is UpdateAction.ADD_PE:
             better = self._suggestions.for_element(element)
-            if better is not None and better.association is not None:
-                suggestion = self._update(action, element, better.private, better.identifier)
-                effects.append(Send(better.association, suggestion))
+            if better is not None:
+                effects += self.suggest(element, better)
         return effects
+
+    def suggest(self, element: Element, peer: Peer) -> list[Effect]:
+        """Suggest to a peer that it becomes the home of an element of ours."""
+        if peer.association is None:
+            return []
+        return [Send(peer.association, self._update(UpdateAction.ADD_PE, element, peer.private, peer.identifier))]
 
     def _update(self, action: UpdateAction, element: Element, private: bool, suggested_to: int = 0) -> bytes:
         wire = element.told(private)

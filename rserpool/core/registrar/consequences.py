@@ -28,6 +28,7 @@ from rserpool.core.handlespace.element import Element
 from rserpool.core.peering.peering import Peering
 from rserpool.core.registrar.answers import Answers
 from rserpool.core.registrar.clients import Clients
+from rserpool.core.registrar.draining import DrainingElements
 from rserpool.core.registrar.events import ElementRegistered, ElementRemoved
 from rserpool.core.registrar.home import Home
 from rserpool.core.registrar.supervision import Supervision
@@ -59,6 +60,7 @@ class Consequences:
         home: Home,
         supervision: Supervision,
         clients: Clients,
+        draining: DrainingElements,
         timers: Timers,
     ) -> None:
         self._server = server
@@ -69,6 +71,7 @@ class Consequences:
         self._home = home
         self._supervision = supervision
         self._clients = clients
+        self._draining = draining
 
     def follow(self, outcomes: Iterable[Outcome], now: float) -> list[Effect]:
         """All effects, with those of a change in its place."""
@@ -166,6 +169,8 @@ class Consequences:
                 effects.append(Notify(Acted(Act.REMOVED, "this registrar", None, about, change.why.text)))
         elif kind is Added and ours:
             effects.append(Notify(ElementRegistered(element.handle, element.identifier)))
+            if self._draining.held:
+                queue += self._draining.registered(element.handle, element.identifier)
 
     def _dismiss(self, element: Element, told: tuple[CauseCode, ...] | None, silent: bool = False) -> list[Effect]:
         """We look after it no longer, and say so if there is anything to say: what was only slow registers again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from rserpool.core import authority
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect
 from rserpool.core.errors import CauseCode, Unproved
@@ -12,6 +13,7 @@ from rserpool.core.identity import Credentials
 from rserpool.core.peering.peering import Peering
 from rserpool.core.registrar.consequences import Consequences
 from rserpool.core.registrar.gate import CLAIMS, Gate
+from rserpool.core.registrar.operating import Operating
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import ServerInformation
 
@@ -19,10 +21,11 @@ from rserpool.core.wire.parameters import ServerInformation
 class EnrpSide:
     """What L{Peering} does, its changes followed; each method as there. Whom the gate stops does not come to it."""
 
-    def __init__(self, peering: Peering, consequences: Consequences, gate: Gate) -> None:
+    def __init__(self, peering: Peering, consequences: Consequences, gate: Gate, operating: Operating) -> None:
         self._peering = peering
         self._consequences = consequences
         self._gate = gate
+        self._operating = operating
         peering.ourselves.over_tls = gate.over_tls
 
     def join(
@@ -75,7 +78,16 @@ class EnrpSide:
         if isinstance(message, enrp.Error) and any(each.code == _SECURITY for each in message.causes):
             return self._consequences.follow(self._peering.takeovers.turned_away(association, message, now), now)
         effects = self._consequences.follow(self._peering.receive(association, message, now), now)
+        if type(message) is enrp.HandleUpdate and message.evicted:
+            effects += self._evicted(association, message, now)
         return effects + self._gate.claims(association, message) if type(message) in CLAIMS else effects
+
+    def _evicted(self, association: Association, message: enrp.HandleUpdate, now: float) -> list[Effect]:
+        peer = self._peering.peers.over(association)
+        believed = authority.evicts(self._gate.access, self._gate.standing(association)).allowed
+        if not believed or peer is None or peer.identifier != message.sender:
+            return []
+        return self._consequences.follow(self._operating.evicted(message, now), now)
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
         """See L{Peering.announcement}."""

@@ -79,3 +79,38 @@ class ErrorReported:
 
     association: Association
     causes: tuple[ErrorCause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DrainAnswered:
+    """An element drains, or serves again, as an operator wanted.
+
+    @ivar refused: why not, as a sentence; empty if it does.
+    @ivar connections: how many connections it has yet; None where that is not known yet.
+    """
+
+    handle: bytes
+    identifier: int
+    drains: bool
+    refused: str = ""
+    connections: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrainingEnded:
+    """An element that drained serves again (C{why} is empty), or is gone."""
+
+    handle: bytes
+    identifier: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """This registrar has handed all its elements over, C{elements} of them; it may end.
+
+    @ivar refused: why not, as a sentence; empty if it has.
+    """
+
+    elements: int
+    refused: str = ""

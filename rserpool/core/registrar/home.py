@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rserpool.core import authority
 from rserpool.core.effects import Association, Effect, Notify, Send
-from rserpool.core.errors import CauseCode, Rejected
+from rserpool.core.errors import EVICTED, CauseCode, Rejected
 from rserpool.core.handlespace.changes import Insisted, Later, Outcome
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
@@ -17,6 +17,7 @@ from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.confirming import Confirming
 from rserpool.core.registrar.contests import Contests
 from rserpool.core.registrar.events import AddressesRefused
+from rserpool.core.registrar.evictions import Evictions
 from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.ruling import Ruling
 from rserpool.core.trail import Act, trail
@@ -55,6 +56,7 @@ class Home:
         limits: Limits,
         distances: Distances,
         confirming: Confirming,
+        evictions: Evictions,
     ) -> None:
         self._server = server
         self._handlespace = handlespace
@@ -63,6 +65,7 @@ class Home:
         self._limits = limits
         self._distances = distances
         self._confirming = confirming
+        self._evictions = evictions
         self._contests = Contests()
         self._rivals = self._contests.rivals
 
@@ -101,6 +104,8 @@ class Home:
         present = self._handlespace.find(message.handle, message.element.identifier)
         try:
             transport = self._check(client, message)
+            if self._evictions.refuses(message.handle, message.element, now):
+                authority.evicted().demand(EVICTED)
             if present is not None and not vacant:
                 rule = authority.changes(client, present)
                 rule.demand()

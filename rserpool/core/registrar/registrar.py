@@ -25,11 +25,15 @@ from rserpool.core.registrar.bare import InTheClear, in_the_clear
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.confirming import CONFIRM, Confirming
 from rserpool.core.registrar.consequences import REST, Consequences
+from rserpool.core.registrar.draining import DRAIN, HELD, DrainingElements
 from rserpool.core.registrar.enrp import EnrpSide
 from rserpool.core.registrar.events import ErrorReported
+from rserpool.core.registrar.evictions import Evictions
 from rserpool.core.registrar.foreign import FOREIGN
 from rserpool.core.registrar.gate import Gate
 from rserpool.core.registrar.home import Home
+from rserpool.core.registrar.operating import Operating
+from rserpool.core.registrar.retiring import RETIRE, Retiring
 from rserpool.core.registrar.supervision import ELEMENTS, Supervision
 from rserpool.core.ruling import Who
 from rserpool.core.trail import Act, trail
@@ -55,6 +59,7 @@ class Registrar:
     @ivar limits: what it accepts.
     @ivar enrp: its side towards other registrars.
     @ivar peering: what it knows of them.
+    @ivar operating: what operators do by it; C{draining}: the elements that drain; C{retiring}: whether it is to end.
     """
 
     def __init__(
@@ -80,7 +85,10 @@ class Registrar:
         self.supervision = Supervision(*supervised, profile=profile, random=random, keep_alives=keep_alives)
         self.answers = Answers(self.handlespace, self._clients, limits, self._timers)
         confirming = Confirming(unconfirmed, self._timers, profile)
-        self._home = Home(identifier, self.handlespace, self.supervision, self._clients, limits, distances, confirming)
+        evictions = Evictions()
+        self._home = Home(
+            identifier, self.handlespace, self.supervision, self._clients, limits, distances, confirming, evictions
+        )
         self._announcing = Announcing(identifier, profile, self._timers)
         self.peering = Peering(
             identifier,
@@ -92,6 +100,7 @@ class Registrar:
             encapsulated=encapsulated,
             access=access,
         )
+        self.draining = DrainingElements(identifier, self.handlespace, self._clients, self._timers, profile)
         consequences = Consequences(
             identifier,
             peering=self.peering,
@@ -99,20 +108,31 @@ class Registrar:
             home=self._home,
             supervision=self.supervision,
             clients=self._clients,
+            draining=self.draining,
             timers=self._timers,
         )
         self._follow = consequences.follow
         self._initialization = self.peering.initialization
         self._gate = Gate(identifier, self.peering.peers, access)
-        self.enrp = EnrpSide(self.peering, consequences, self._gate)
-        # Everything that a registrar waits for, by the first word of its key in the table.
-        self._due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {
+        self.retiring = Retiring(identifier, self.handlespace, self.peering, self._timers, profile)
+        operated = identifier, self.handlespace, self.peering, evictions, self.draining, self.retiring
+        self.operating = Operating(*operated, self._follow)
+        self.peering.greet = self.operating.met
+        self.enrp = EnrpSide(self.peering, consequences, self._gate, self.operating)
+        self._due = self._waited_for(consequences)
+
+    def _waited_for(self, consequences: Consequences) -> dict[Hashable, Callable[..., Sequence[Outcome]]]:
+        """Everything that a registrar waits for, by the first word of its key in the table."""
+        return {
             ELEMENTS: self.supervision.look,
             FOREIGN: self.supervision.look_abroad,
             UPDATE: self.answers.update,
             ANNOUNCE: self._announcing.announce,
             REST: consequences.rest,
             CONFIRM: self._home.unproved,
+            DRAIN: self.draining.late,
+            HELD: self.draining.look,
+            RETIRE: self.retiring.step,
             **self.peering.due,
         }
 
@@ -192,7 +212,7 @@ class Registrar:
         self._home.client_lost(client)
         doubted = self.supervision.foreign.lost(client)
         suspected = (Suspected(element, element.home) if element.association is None else None for element in orphans)
-        return self._follow([*doubted, Later(suspected)], now)
+        return self._follow([*doubted, *self.draining.client_lost(client), Later(suspected)], now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:
         """The peer reads too slowly: it gets no updates until it resumes."""
@@ -228,9 +248,11 @@ class Registrar:
             case asap.Registration():
                 return self._follow(self._home.wanted(client, message, now), now)
             case asap.EndpointKeepAliveAck():
-                return self._follow(self._home.acknowledged(client, message, now), now)
+                more = [] if self.draining.idle else self.draining.acknowledged(client, message, now)
+                return self._follow([*self._home.acknowledged(client, message, now), *more], now)
             case asap.Deregistration():
-                return self._follow(self._home.deregister(client, message), now)
+                outcomes = self._home.deregister(client, message)
+                return self._follow([*outcomes, *self.draining.left(client, message, now)], now)
             case asap.EndpointUnreachable(handle=handle, identifier=identifier):
                 element = self.handlespace.find(handle, identifier)
                 if not client.reports.take(now) or element is None:

@@ -9,6 +9,7 @@ from rserpool.core.errors import WireError
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import message
 from rserpool.core.wire.parameters import PoolElementParameter, decode_element, pool_element, pool_handle
+from rserpool.core.wire.private import DRAINING, Draining, decode_draining
 from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
     OPERATION_ERROR,
@@ -16,6 +17,7 @@ from rserpool.core.wire.tlv import (
     POOL_ELEMENT,
     POOL_HANDLE,
     U32,
+    behind,
     handle_and,
     missing,
     once,
@@ -24,6 +26,7 @@ from rserpool.core.wire.tlv import (
 )
 
 _FLAG: Final = 0x01
+_PRIVATE: Final = 0x80
 _RESPONSE: Final = frozenset({POOL_HANDLE, PE_IDENTIFIER, OPERATION_ERROR})
 
 
@@ -36,13 +39,15 @@ class OneElement:
     identifier: int
 
     def _encode(self) -> bytes:
-        values = (pool_handle(self.handle), parameter_u32(PE_IDENTIFIER, self.identifier))
-        return message(self.TYPE, 0, b"", values)
+        return self._made(0)
+
+    def _made(self, flags: int, more: tuple[bytes, ...] = ()) -> bytes:
+        values = (pool_handle(self.handle), parameter_u32(PE_IDENTIFIER, self.identifier), *more)
+        return message(self.TYPE, flags, b"", values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
-        handle, place = handle_and(data, 4, end, PE_IDENTIFIER, report)
-        return cls(handle, value_u32(data, place or missing("PE Identifier"), "PE Identifier"))
+        return cls(*_one(data, end, report)[:2])
 
 
 @quick
@@ -66,9 +71,20 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Deregistration(OneElement):
-    """ASAP_DEREGISTRATION (RFC 5352 section 2.2.2)."""
+    """ASAP_DEREGISTRATION (RFC 5352 section 2.2.2).
+
+    @ivar drains: whether the element stays, draining, until it is to serve again; bit 0x80, which others ignore.
+    """
 
     TYPE: ClassVar[int] = 0x02
+    drains: bool = False
+
+    def _encode(self) -> bytes:
+        return self._made(_PRIVATE if self.drains else 0)
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        return cls(*_one(data, end, report)[:2], bool(flags & _PRIVATE))
 
 
 @quick
@@ -121,6 +137,7 @@ class EndpointKeepAlive:
     @ivar home: the H flag: the sender is the home registrar from now on.
     @ivar identifier: the element that is meant. The RFC has no such parameter; rsplib appends it, and answers for
         all elements of the pool if it is absent.
+    @ivar draining: whether the element is to drain; None where nothing is asked for (private: docs/interop.md).
     """
 
     TYPE: ClassVar[int] = 0x07
@@ -128,11 +145,14 @@ class EndpointKeepAlive:
     handle: bytes
     home: bool = False
     identifier: int | None = None
+    draining: Draining | None = None
 
     def _encode(self) -> bytes:
         values = [pool_handle(self.handle)]
         if self.identifier is not None:
             values.append(parameter_u32(PE_IDENTIFIER, self.identifier))
+        if self.draining is not None:
+            values.append(self.draining.encode())
         return message(self.TYPE, _FLAG if self.home else 0, U32.pack(self.server), values)
 
     @classmethod
@@ -140,15 +160,41 @@ class EndpointKeepAlive:
         server = server_identifier(data, end)
         handle, place = handle_and(data, 8, end, PE_IDENTIFIER, report)
         identifier = value_u32(data, place, "PE Identifier") if place else None
-        return cls(server, handle, bool(flags & _FLAG), identifier)
+        return cls(server, handle, bool(flags & _FLAG), identifier, _draining(data, place, end))
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class EndpointKeepAliveAck(OneElement):
-    """ASAP_ENDPOINT_KEEP_ALIVE_ACK (RFC 5352 section 2.2.8)."""
+    """ASAP_ENDPOINT_KEEP_ALIVE_ACK (RFC 5352 section 2.2.8).
+
+    @ivar private: whether the element knows the private parameters of keep-alives; bit 0x80, which others ignore.
+    @ivar draining: whether it drains, where it was asked for that.
+    """
 
     TYPE: ClassVar[int] = 0x08
+    private: bool = False
+    draining: Draining | None = None
+
+    def _encode(self) -> bytes:
+        more = () if self.draining is None else (self.draining.encode(),)
+        return self._made(_PRIVATE if self.private else 0, more)
+
+    @classmethod
+    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
+        handle, identifier, place = _one(data, end, report)
+        return cls(handle, identifier, bool(flags & _PRIVATE), _draining(data, place, end))
+
+
+def _one(data: bytes, end: int, report: list[bytes]) -> tuple[bytes, int, tuple[int, int]]:
+    """What names one element, and where that ends."""
+    handle, found = handle_and(data, 4, end, PE_IDENTIFIER, report)
+    place = found or missing("PE Identifier")
+    return handle, value_u32(data, place, "PE Identifier"), place
+
+
+def _draining(data: bytes, place: tuple[int, int] | None, end: int) -> Draining | None:
+    return decode_draining(data, behind(data, place, end, DRAINING))
 
 
 def _encode_response(kind: int, flags: int, handle: bytes, identifier: int, causes: tuple[ErrorCause, ...]) -> bytes:

@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self, TypeAlias, get_args
 
 from rserpool.core.errors import WireError
 from rserpool.core.identity import Identity
+from rserpool.core.wire import private, tlv
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import decode_message, encode_message, message
 from rserpool.core.wire.parameters import (
@@ -22,20 +23,15 @@ from rserpool.core.wire.parameters import (
     pool_handle,
     server_information,
 )
-from rserpool.core.wire.private import OWNER, decode_owner, padded_owner
 from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
-    MOST_ELEMENTS,
-    MOST_SERVERS,
-    OPERATION_ERROR,
-    PE_CHECKSUM,
     POOL_ELEMENT,
     POOL_HANDLE,
     SERVER_INFORMATION,
     Decoded,
+    behind,
     handle_and,
     missing,
-    no_more_than,
     once,
     parameter,
     parameters,
@@ -96,20 +92,20 @@ class Presence(_Between):
     identity: Identity | None = None
 
     def _encode(self) -> bytes:
-        values = [] if self.checksum is None else [parameter(PE_CHECKSUM, _U16.pack(self.checksum))]
+        values = [] if self.checksum is None else [parameter(tlv.PE_CHECKSUM, _U16.pack(self.checksum))]
         if self.information is not None:
             values.append(server_information(self.information))
         if self.identity is not None:
-            values.append(padded_owner(self.identity))
+            values.append(private.padded_owner(self.identity))
         return self._made(_FLAG * self.reply_required | _PRIVATE * self.private, values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
-        found = once(data, 12, end, frozenset({PE_CHECKSUM, SERVER_INFORMATION, OWNER}), report)
-        checksum = value_u16(data, found[PE_CHECKSUM], "PE Checksum") if PE_CHECKSUM in found else None
-        place, owner = found.get(SERVER_INFORMATION), found.get(OWNER)
+        found = once(data, 12, end, frozenset({tlv.PE_CHECKSUM, SERVER_INFORMATION, private.OWNER}), report)
+        checksum = value_u16(data, found[tlv.PE_CHECKSUM], "PE Checksum") if tlv.PE_CHECKSUM in found else None
+        place, owner = found.get(SERVER_INFORMATION), found.get(private.OWNER)
         information = decode_server_information(data, *place, report) if place else None
-        identity = decode_owner(data, *owner) if owner else None
+        identity = private.decode_owner(data, *owner) if owner else None
         return cls(*_parties(data), checksum, information, bool(flags & _FLAG), bool(flags & _PRIVATE), identity)
 
 
@@ -160,7 +156,7 @@ class HandleTableResponse(_Between):
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         entries: list[tuple[bytes, list[PoolElementParameter]]] = []
-        for kind, start, stop in no_more_than(MOST_ELEMENTS, POOL_ELEMENT, parameters(data, 12, end)):
+        for kind, start, stop in tlv.no_more_than(tlv.MOST_ELEMENTS, POOL_ELEMENT, parameters(data, 12, end)):
             if kind == POOL_ELEMENT and entries:
                 entries[-1][1].append(decode_element(data, start, stop, report))
             elif kind == POOL_HANDLE:
@@ -189,6 +185,7 @@ class HandleUpdate(_Between):
     @ivar action: an L{UpdateAction}; a plain C{int} where a peer sent one that is reserved.
     @ivar takeover_suggested: whether the sender would like the receiver to become the element's home
         (draft-dreibholz-rserpool-enrp-takeover, flag 0x01).
+    @ivar evicted: for how many seconds the element is refused from now on, by an operator's will (private).
     """
 
     TYPE: ClassVar[int] = 0x04
@@ -196,10 +193,12 @@ class HandleUpdate(_Between):
     handle: bytes
     element: PoolElementParameter
     takeover_suggested: bool = False
+    evicted: int = 0
 
     def _encode(self) -> bytes:
         element, suggested = pool_element(self.element), self.takeover_suggested
-        return encode_handle_update(self.sender, self.receiver, self.action, self.handle, element, suggested)
+        more = private.encode_evicted(self.evicted) if self.evicted else b""
+        return encode_handle_update(self.sender, self.receiver, self.action, self.handle, element, suggested, more)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
@@ -210,7 +209,8 @@ class HandleUpdate(_Between):
         if action < len(_ACTIONS):
             action = _ACTIONS[action]
         element = decode_element(data, *(place or missing("Pool Element")), report)
-        return cls(sender, receiver, action, handle, element, bool(flags & _FLAG))
+        evicted = private.decode_evicted(data, behind(data, place, end, private.EVICTED))
+        return cls(sender, receiver, action, handle, element, bool(flags & _FLAG), evicted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ class ListRequest(_Between):
 
 @dataclass(frozen=True, slots=True)
 class ListResponse(_Between):
-    """ENRP_LIST_RESPONSE (RFC 5353 section 2.6), with L{MOST_SERVERS}; C{rejected} is the R flag."""
+    """ENRP_LIST_RESPONSE (RFC 5353 section 2.6), with at most 256 servers; C{rejected} is the R flag."""
 
     TYPE: ClassVar[int] = 0x06
     servers: tuple[ServerInformation, ...] = ()
@@ -234,7 +234,7 @@ class ListResponse(_Between):
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         servers = []
-        for kind, start, stop in islice(parameters(data, 12, end), MOST_SERVERS):
+        for kind, start, stop in islice(parameters(data, 12, end), tlv.MOST_SERVERS):
             if kind == SERVER_INFORMATION:
                 servers.append(decode_server_information(data, start, stop, report))
             else:
@@ -295,7 +295,7 @@ class Error(_Between):
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
-        place = once(data, 12, end, frozenset({OPERATION_ERROR}), report).get(OPERATION_ERROR)
+        place = once(data, 12, end, frozenset({tlv.OPERATION_ERROR}), report).get(tlv.OPERATION_ERROR)
         return cls(*_parties(data), decode_operation_error(data, *(place or missing("Operation Error"))))
 
 
@@ -334,11 +334,11 @@ def decode(data: bytes) -> Decoded[Message]:
 
 
 def encode_handle_update(
-    sender: int, receiver: int, action: int, handle: bytes, element: bytes, takeover_suggested: bool = False
+    sender: int, receiver: int, action: int, handle: bytes, element: bytes, suggested: bool = False, more: bytes = b""
 ) -> bytes:
-    """An ENRP_HANDLE_UPDATE whose Pool Element parameter is encoded already."""
-    flags = _FLAG if takeover_suggested else 0
-    return message(HandleUpdate.TYPE, flags, _UPDATE.pack(sender, receiver, action, 0), (pool_handle(handle), element))
+    """An ENRP_HANDLE_UPDATE whose Pool Element parameter is encoded already, and what is behind it."""
+    fixed, parameters = _UPDATE.pack(sender, receiver, action, 0), (pool_handle(handle), element)
+    return message(HandleUpdate.TYPE, _FLAG if suggested else 0, fixed, (*parameters, more) if more else parameters)
 
 
 def encode_handle_table_response(

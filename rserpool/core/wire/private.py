@@ -7,6 +7,7 @@ together: a new meaning takes a new version, or a new type, and is never needed 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct, pack, unpack_from
 from typing import Final
@@ -33,6 +34,13 @@ OWNER: Final = 0x8F05
 """Between registrars alone: inside Pool Element the identity that registered it, in ENRP_PRESENCE that of its sender
 (docs/interop.md)."""
 OWNER_VERSION: Final = 1
+DRAINING: Final = 0x8F06
+"""Beside the PE identifier of ASAP_ENDPOINT_KEEP_ALIVE: whether the element is to drain; in its acknowledgement:
+whether it does."""
+DRAINING_VERSION: Final = 1
+EVICTED: Final = 0x8F07
+"""Between registrars alone, beside the Pool Element of an ENRP_HANDLE_UPDATE: how long that is refused."""
+EVICTED_VERSION: Final = 1
 
 REQUEST_FAILED: Final = 0x8F41
 """An error cause of ASAP_ERROR on the control channel of a session: the element's application failed at a request."""
@@ -41,6 +49,53 @@ REQUEST_FAILED_VERSION: Final = 1
 _ENCAPSULATION: Final = Struct("!HHBxH")
 _VERSION_AND_FLAGS: Final = Struct("!HHBBxx")
 _FAILURE: Final = Struct("!BxxxI")
+_STATE_AND_NUMBER: Final = Struct("!HHBBxxI")
+_NOT_KNOWN: Final = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """Whether an element drains, or is to drain: it stays, and no user gets it.
+
+    @ivar connections: how many connections to it are open; None where that is not known, or not said.
+    """
+
+    drains: bool
+    connections: int | None = None
+
+    def encode(self) -> bytes:
+        """The Draining parameter: type, length 12, version 1, state (1 drains, 0 serves), zeros, open connections."""
+        open_yet = _NOT_KNOWN if self.connections is None else min(self.connections, _NOT_KNOWN - 1)
+        return _STATE_AND_NUMBER.pack(DRAINING, 12, DRAINING_VERSION, int(self.drains), open_yet)
+
+
+def decode_draining(data: bytes, place: tuple[int, int] | None) -> Draining | None:
+    """What it says; None if there is none, or this is another version.
+
+    @param place: offset and end of the parameter.
+    """
+    if place is None or place[1] - place[0] != 12:
+        return None
+    _, _, version, state, connections = _STATE_AND_NUMBER.unpack_from(data, place[0])
+    if version != DRAINING_VERSION or state > 1:
+        return None
+    return Draining(bool(state), None if connections == _NOT_KNOWN else connections)
+
+
+def encode_evicted(seconds: int) -> bytes:
+    """The Evicted parameter: type, length 12, version 1, zeros, for how many seconds (32 bits)."""
+    return _STATE_AND_NUMBER.pack(EVICTED, 12, EVICTED_VERSION, 0, seconds)
+
+
+def decode_evicted(data: bytes, place: tuple[int, int] | None) -> int:
+    """For how many seconds; 0 if there is none, or this is another version.
+
+    @param place: offset and end of the parameter.
+    """
+    if place is None or place[1] - place[0] != 12:
+        return 0
+    _, _, version, _, seconds = _STATE_AND_NUMBER.unpack_from(data, place[0])
+    return int(seconds) if version == EVICTED_VERSION else 0
 
 
 def encode_encapsulation(port: int) -> bytes:

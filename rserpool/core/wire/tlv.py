@@ -197,6 +197,19 @@ def handle_and(
     return data[offset + 4 : stop], found.get(second)
 
 
+def behind(data: bytes, place: tuple[int, int] | None, end: int, kind: int) -> tuple[int, int] | None:
+    """A parameter of this type behind another one; None, as it is most of the time, if nothing is there.
+
+    @param place: offset and end, without padding, of the other one.
+    """
+    if place is None:
+        return None
+    offset = (place[1] + 3) & ~3
+    if offset >= end:
+        return None
+    return next(((start, stop) for found, start, stop in parameters(data, offset, end) if found == kind), None)
+
+
 def missing(name: str) -> NoReturn:
     """A parameter that must be there is not.
 

@@ -25,7 +25,7 @@ class KeepAliveTests(ElementTestCase):
         self.element.association_up("probe", TransportAddress(("10.0.0.3",), 3863), self.now)
         for association in ("home", "probe"):
             effects = self.element.receive(association, asap.EndpointKeepAlive(1, POOL), self.now)
-            self.assertEqual(self.sent(effects, association), [asap.EndpointKeepAliveAck(POOL, 7)])
+            self.assertEqual(self.sent(effects, association), [asap.EndpointKeepAliveAck(POOL, 7, True)])
 
     @rfc("5352", "3.4", "MUST be taken")
     @rfc("5352", "2.2.7", "MUST respond with an ASAP_ENDPOINT_KEEP_ALIVE_ACK to any")
@@ -58,7 +58,7 @@ class KeepAliveTests(ElementTestCase):
                 asker = f"home {number + 1}"
                 self.element.association_up(asker, TransportAddress(("10.0.0.3",), 4000 + number), self.now)
                 effects = self.element.receive(asker, asap.EndpointKeepAlive(3, POOL, home, 7), self.now)
-                acknowledgement = asap.EndpointKeepAliveAck(POOL, 7)
+                acknowledgement = asap.EndpointKeepAliveAck(POOL, 7, True)
                 self.assertEqual([m for m in self.sent(effects, asker) if m == acknowledgement], [acknowledgement])
 
     def test_who_was_refused_does_not_answer(self):
@@ -78,7 +78,7 @@ class KeepAliveTests(ElementTestCase):
         for handle, identifier in ((POOL, 7), (b"other", 8)):
             for told in (None, identifier):
                 effects = self.element.receive("home", asap.EndpointKeepAlive(1, handle, False, told), self.now)
-                self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(handle, identifier)])
+                self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(handle, identifier, True)])
 
     @rfc("5352", "3.4", "MUST silently discard the message")
     def test_other_pools_and_identifiers_are_discarded(self):
@@ -94,7 +94,7 @@ class KeepAliveTests(ElementTestCase):
         other = TransportAddress(("10.0.0.3",), 3863)
         self.element.association_up("new", other, self.now)
         effects = self.element.receive("new", asap.EndpointKeepAlive(1, POOL, True, 7), self.now)
-        self.assertEqual(self.sent(effects, "new")[0], asap.EndpointKeepAliveAck(POOL, 7))
+        self.assertEqual(self.sent(effects, "new")[0], asap.EndpointKeepAliveAck(POOL, 7, True))
         self.assertEqual(self.events(effects), [HomeChanged(other)])
         self.assertEqual(self.element.home, other)
         # The one before it stays until this one grants the registration.

@@ -31,7 +31,7 @@ class RefusedTests(ElementTestCase):
         """As before: it answers keep-alives, registers again with what was granted, and can leave."""
         self.assertTrue(self.element.is_registered(POOL))
         effects = self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
-        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7)])
+        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7, True)])
         [again] = self.sent(self.pass_time(DEFAULT.t4_reregistration))
         self.assertEqual(again.element.policy, ROUND_ROBIN)
         self.assertEqual(again.element.user_transport, WEB)
@@ -60,7 +60,7 @@ class RefusedTests(ElementTestCase):
         self.pass_time(DEFAULT.t4_reregistration)
         self.refuse(CauseCode.LACK_OF_RESOURCES)
         effects = self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
-        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7)])
+        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7, True)])
         self.assertTrue(self.element.is_registered(POOL))
         self.assertEqual(self.sent(self.element.leave(POOL, self.now)), [asap.Deregistration(POOL, 7)])
 
@@ -94,7 +94,7 @@ class RefusedTests(ElementTestCase):
         self.pass_time(DEFAULT.t4_reregistration)
         self.assertEqual(self.events(self.refuse(0xA)), [RegistrationRefused(POOL, 7, 0xA, stands=True)])
         effects = self.element.receive("home", asap.EndpointKeepAlive(1, POOL, False, 7), self.now)
-        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7)])
+        self.assertEqual(self.sent(effects), [asap.EndpointKeepAliveAck(POOL, 7, True)])
         self.assertEqual(self.sent(self.pass_time(3600)), [])
         self.assertEqual(self.sent(self.element.leave(POOL, self.now)), [asap.Deregistration(POOL, 7)])
 

@@ -51,7 +51,7 @@ class SecuredTests(ElementTestCase):
         self.assertEqual(FIRST, self.element.home)
         self.element.association_up("tls", SECOND, self.now, False, PROVED)
         effects = self.element.receive("tls", asap.EndpointKeepAlive(0x99, POOL, True, 7), self.now)
-        self.assertEqual([asap.EndpointKeepAliveAck(POOL, 7)], self.sent(effects, "tls")[:1])
+        self.assertEqual([asap.EndpointKeepAliveAck(POOL, 7, True)], self.sent(effects, "tls")[:1])
         self.assertEqual(SECOND, self.element.home)
 
     def test_a_registrar_that_has_not_heard_of_it_yet(self):

@@ -194,5 +194,5 @@ class UnknownAssociationTests(SynchronousTestCase):
         role.serve(b"pool", element(7).user_transport, element(7).policy, 0.0, identifier=7)
         for home in (True, False):
             effects = role.receive("unknown", asap.EndpointKeepAlive(99, b"pool", home, 7), 1.0)
-            self.assertEqual(effects, [Send("unknown", asap.EndpointKeepAliveAck(b"pool", 7))])
+            self.assertEqual(effects, [Send("unknown", asap.EndpointKeepAliveAck(b"pool", 7, True))])
             self.assertIsNone(role.home)

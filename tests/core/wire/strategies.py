@@ -15,6 +15,7 @@ from rserpool.core.wire.parameters import (
     ServerInformation,
     UdpLiteTransport,
 )
+from rserpool.core.wire.private import Draining
 
 settings.register_profile(
     "deterministic",
@@ -55,18 +56,20 @@ servers = st.builds(ServerInformation, u32, sctp_transports, ports)
 causes = st.builds(ErrorCause, u16, st.binary(max_size=20))
 some_causes = st.lists(causes, min_size=1, max_size=3).map(tuple)
 any_causes = st.lists(causes, max_size=3).map(tuple)
+draining = st.none() | st.builds(Draining, st.booleans(), st.none() | st.integers(0, 2**32 - 2))
+keep_alives = st.builds(asap.EndpointKeepAlive, u32, handles, st.booleans(), u32, draining)
 
 ASAP = {
     asap.Registration: st.builds(asap.Registration, handles, elements),
-    asap.Deregistration: st.builds(asap.Deregistration, handles, u32),
+    asap.Deregistration: st.builds(asap.Deregistration, handles, u32, st.booleans()),
     asap.RegistrationResponse: st.builds(asap.RegistrationResponse, handles, u32, st.booleans(), any_causes),
     asap.DeregistrationResponse: st.builds(asap.DeregistrationResponse, handles, u32, any_causes),
     asap.HandleResolution: st.builds(asap.HandleResolution, handles, st.booleans(), st.none() | u32),
     asap.HandleResolutionResponse: st.builds(
         asap.HandleResolutionResponse, handles, st.none() | policies, element_tuples, st.booleans(), any_causes
     ),
-    asap.EndpointKeepAlive: st.builds(asap.EndpointKeepAlive, u32, handles, st.booleans(), st.none() | u32),
-    asap.EndpointKeepAliveAck: st.builds(asap.EndpointKeepAliveAck, handles, u32),
+    asap.EndpointKeepAlive: keep_alives | st.builds(asap.EndpointKeepAlive, u32, handles),
+    asap.EndpointKeepAliveAck: st.builds(asap.EndpointKeepAliveAck, handles, u32, st.booleans(), draining),
     asap.EndpointUnreachable: st.builds(asap.EndpointUnreachable, handles, u32),
     asap.ServerAnnounce: st.builds(
         asap.ServerAnnounce, u32, st.lists(sctp_transports | tcp_transports, max_size=4).map(tuple), ports
@@ -87,7 +90,7 @@ ENRP = {
     ),
     enrp.HandleTableRequest: st.builds(enrp.HandleTableRequest, u32, u32, st.booleans()),
     enrp.HandleTableResponse: st.builds(enrp.HandleTableResponse, u32, u32, entries, st.booleans(), st.booleans()),
-    enrp.HandleUpdate: st.builds(enrp.HandleUpdate, u32, u32, actions, handles, elements),
+    enrp.HandleUpdate: st.builds(enrp.HandleUpdate, u32, u32, actions, handles, elements, st.booleans(), u32),
     enrp.ListRequest: st.builds(enrp.ListRequest, u32, u32),
     enrp.ListResponse: st.builds(enrp.ListResponse, u32, u32, st.lists(servers, max_size=4).map(tuple), st.booleans()),
     enrp.InitTakeover: st.builds(enrp.InitTakeover, u32, u32, u32),

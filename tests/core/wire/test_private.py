@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
 from rserpool.core.identity import Identity
-from rserpool.core.wire import asap, private
+from rserpool.core.wire import asap, enrp, private
 from rserpool.core.wire.parameters import decode_pool_element, encode_pool_element, with_owner, without_private
-from rserpool.core.wire.private import MOST_DEAD, encode_dead, encode_framing, encode_owner, encode_will
+from rserpool.core.wire.private import (
+    MOST_DEAD,
+    Draining,
+    encode_dead,
+    encode_evicted,
+    encode_framing,
+    encode_owner,
+    encode_will,
+)
 
 ELEMENT = PoolElementParameter(1, 2, 3, TcpTransport(80, "10.0.0.1"), PolicyParameter(1), framing=1)
 OWNERS = (Identity("psk", "web"), Identity("psk", "w\xe9b"), Identity("dns", "web.example"), Identity("ip", "::1"))
@@ -109,6 +118,48 @@ class WillTests(SynchronousTestCase):
         self.assertEqual(asap.decode(wire).message, asap.BusinessCard(b"pool", ()))
 
 
+class DrainingTests(SynchronousTestCase):
+    """Draining (0x8f06) in keep-alives and their acknowledgements, and the flags 0x80."""
+
+    def test_round_trip(self) -> None:
+        for said in (None, Draining(True), Draining(False, 0), Draining(True, 7)):
+            question = asap.EndpointKeepAlive(5, b"pool", False, 9, said)
+            answer = asap.EndpointKeepAliveAck(b"pool", 9, True, said)
+            for message in (question, answer):
+                decoded = asap.decode(asap.encode(message))
+                self.assertEqual((message, ()), (decoded.message, decoded.unrecognized))
+        for drains in (False, True):
+            leaving = asap.Deregistration(b"pool", 9, drains)
+            self.assertEqual(leaving, asap.decode(asap.encode(leaving)).message)
+
+    def test_layout(self) -> None:
+        self.assertEqual("8f06000c01010000ffffffff", Draining(True).encode().hex())
+        self.assertEqual("8f06000c0100000000000003", Draining(False, 3).encode().hex())
+
+    def test_other_versions_say_nothing(self) -> None:
+        wire = asap.encode(asap.EndpointKeepAlive(5, b"pool", False, 9, Draining(True)))
+        for before, after in ((b"\x8f\6\0\x0c\1\1", b"\x8f\6\0\x0c\2\1"), (b"\x8f\6\0\x0c\1\1", b"\x8f\6\0\x0c\1\7")):
+            decoded = asap.decode(wire.replace(before, after))
+            self.assertEqual(asap.EndpointKeepAlive(5, b"pool", False, 9), decoded.message)
+
+
+class EvictedTests(SynchronousTestCase):
+    """Evicted (0x8f07) behind the Pool Element of an ENRP_HANDLE_UPDATE."""
+
+    def test_round_trip(self) -> None:
+        for seconds in (0, 1, 600, 2**32 - 1):
+            update = enrp.HandleUpdate(1, 2, enrp.UpdateAction.DEL_PE, b"pool", ELEMENT, False, seconds)
+            decoded = enrp.decode(enrp.encode(update))
+            self.assertEqual((update, ()), (decoded.message, decoded.unrecognized))
+
+    def test_layout(self) -> None:
+        self.assertEqual("8f07000c0100000000000258", encode_evicted(600).hex())
+        wire = enrp.encode(enrp.HandleUpdate(1, 2, enrp.UpdateAction.DEL_PE, b"pool", ELEMENT, False, 600))
+        other = wire.replace(b"\x8f\7\0\x0c\1", b"\x8f\7\0\x0c\2")
+        decoded: Any = enrp.decode(other).message
+        self.assertEqual(0, decoded.evicted)
+
+
 class NumberTests(SynchronousTestCase):
     """No number means two things."""
 
@@ -118,7 +169,7 @@ class NumberTests(SynchronousTestCase):
             for name, number in vars(private).items()
             if name.isupper() and isinstance(number, int) and number & 0xFF00 == 0x8F00
         ]
-        self.assertEqual(6, len(numbers))
+        self.assertEqual(8, len(numbers))
         self.assertEqual(len(numbers), len(set(numbers)))
 
     def test_card(self) -> None:

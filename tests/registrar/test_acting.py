@@ -1,0 +1,230 @@
+"""What operators do by a registrar: drain and undrain, evict, retire, while users make requests; all in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rserpool.core.errors import ConfigurationError
+from rserpool.core.trail import Act
+from rserpool.core.wire import asap, enrp
+from tests.registrar.operated import POOL, ActingTestCase
+
+
+class DrainTests(ActingTestCase):
+    def test_drain_and_undrain(self) -> None:
+        scope = self.begin()
+        first, second = self.elements
+        identifier = first.identifier(POOL)
+        (registrar,) = scope.registrars
+        self.drain(first)
+        self.assertEqual({second.identifier(POOL)}, set(registrar.elements(POOL)))
+        (held,) = registrar.service.draining
+        self.assertEqual((POOL, identifier), (held.handle, held.identifier))
+        # Whoever knew it until now may come yet, and is served.
+        scope.advance(scope.profile.stale_cache_value + 1)
+        self.assertEqual({second.name}, self.answered_by(3.0))
+        self.assertTrue(first.alive)
+        self.undrain(first)
+        self.assertEqual({identifier, second.identifier(POOL)}, set(registrar.elements(POOL)))
+        self.assertEqual([], registrar.service.draining)
+        scope.advance(scope.profile.stale_cache_value + 1)
+        self.assertEqual({first.name, second.name}, self.answered_by(3.0))
+        self.nothing_lost()
+        self.assertEqual([Act.DRAINS, Act.SERVES], self.acts(registrar))
+
+    def test_again_is_harmless(self) -> None:
+        self.begin()
+        first, _ = self.elements
+        self.drain(first)
+        self.drain(first)
+        self.undrain(first)
+        self.refused(self.home(first).service.undrain(POOL, first.identifier(POOL)), "serves already")
+
+    def test_its_next_home_hears_that_it_drains(self) -> None:
+        """Its home dies: the element itself says to the next one that it drains."""
+        scope = self.begin(2)
+        first, _ = self.elements
+        identifier = first.identifier(POOL)
+        home, other = self.home(first), self.other(first)
+        self.drain(first)
+        scope.kill(home)
+        scope.until(lambda: other.service.draining)
+        self.assertNotIn(identifier, other.elements(POOL))
+        self.assertIsNone(other.service.draining[0].element)
+        scope.result(other.service.undrain(POOL, identifier))
+        self.assertIn(identifier, other.elements(POOL))
+        self.nothing_lost()
+
+    def test_it_is_watched(self) -> None:
+        """One that drains and dies, or stands still, is told of, and forgotten."""
+        scope = self.begin()
+        first, second = self.elements
+        (registrar,) = scope.registrars
+        for element, fault in ((first, scope.kill), (second, scope.freeze)):
+            scope.result(registrar.service.drain(POOL, element.identifier(POOL)))
+            fault(element)
+            scope.until(lambda: not registrar.service.draining)
+        scope.thaw(second)
+        # It drains yet, as it knows.
+        scope.until(lambda: registrar.service.draining)
+        self.load.stop()
+
+    def test_it_stops_while_it_drains(self) -> None:
+        scope = self.begin()
+        first, _ = self.elements
+        (registrar,) = scope.registrars
+        self.drain(first)
+        scope.advance(scope.profile.stale_cache_value + 1)
+        scope.result(first.stop())
+        self.assertEqual([], registrar.service.draining)
+        self.nothing_lost()
+
+    def test_what_cannot_be(self) -> None:
+        scope = self.begin(2)
+        first, _ = self.elements
+        identifier, home, other = first.identifier(POOL), self.home(first), self.other(first)
+        self.refused(home.service.drain(POOL, 1), "0x00000001 of www", "gone, or never was")
+        self.refused(home.service.drain("mail", identifier), "of mail")
+        self.refused(other.service.drain(POOL, identifier), f"its home is registrar 0x{home.identifier:08x}")
+        scope.freeze(first)
+        self.refused(home.service.drain(POOL, identifier), "did not answer in time")
+        scope.thaw(first)
+        self.load.stop()
+
+    def test_an_element_that_does_not_know_it(self) -> None:
+        """It says so in each acknowledgement; one of an older release does not."""
+        scope = self.begin()
+        first, _ = self.elements
+        (registrar,) = scope.registrars
+        sent = asap.EndpointKeepAliveAck._encode
+        self.patch(
+            asap.EndpointKeepAliveAck,
+            "_encode",
+            lambda message: sent(asap.EndpointKeepAliveAck(message.handle, message.identifier)),
+        )
+        self.refused(registrar.service.drain(POOL, first.identifier(POOL)), "does not know how to drain", "evict it")
+        asked = [each.message.draining for each in scope.trace.messages(asap.EndpointKeepAlive)]
+        self.assertEqual({None}, set(asked))
+        self.assertIn(first.identifier(POOL), registrar.elements(POOL))
+        self.nothing_lost()
+
+
+class EvictTests(ActingTestCase):
+    def test_removed_and_refused_for_a_while(self) -> None:
+        scope = self.begin(2, elements=3)
+        first = self.elements[0]
+        identifier = first.identifier(POOL)
+        for registrar in scope.registrars:
+            self.assertIn(identifier, registrar.elements(POOL))
+        # At any registrar: its home is told.
+        scope.result(self.other(first).service.evict(POOL, identifier, 60))
+        scope.until(lambda: not any(identifier in each.elements(POOL) for each in scope.registrars))
+        scope.advance(20.0)
+        self.assertEqual({each.name for each in self.elements[1:]}, self.answered_by(3.0))
+        # It is another one, and comes by another registrar: it is the same place.
+        home = self.home(first)
+        scope.kill(home)
+        scope.advance(20.0)
+        self.assertNotIn(identifier, self.scope.registrars[-1].elements(POOL))
+        home.start()
+        scope.advance(10.0)
+        self.assertNotIn(identifier, home.elements(POOL))
+        scope.until(lambda: all(identifier in each.elements(POOL) for each in scope.registrars), 60.0)
+        self.nothing_lost()
+
+    def test_checksums_agree(self) -> None:
+        scope = self.begin(3, elements=3)
+        first = self.elements[0]
+        scope.result(self.home(first).service.evict(POOL, first.identifier(POOL), 600))
+        scope.advance(10.0)
+        for one in scope.registrars:
+            for other in scope.registrars:
+                known = {each.role.handlespace.checksum_of(one.identifier) for each in (one, other)}
+                self.assertEqual(1, len(known))
+        audits = [each for each in scope.trace.messages(enrp.HandleTableRequest, since=scope.now - 8.0)]
+        self.assertEqual([], audits)
+        self.nothing_lost()
+
+    def test_the_same_place_by_another_name(self) -> None:
+        """A process that is started again has another identifier, and is refused all the same."""
+        scope = self.begin()
+        first, second = self.elements
+        (registrar,) = scope.registrars
+        transport = first.service.element.element(POOL).user_transport
+        scope.result(registrar.service.evict(POOL, first.identifier(POOL), 60))
+        scope.result(first.leave(POOL))
+        first.register(POOL, transport)
+        scope.advance(20.0)
+        self.assertEqual({second.identifier(POOL)}, set(registrar.elements(POOL)))
+        # One second ends it; the element goes on trying.
+        gone = next(iter(registrar.role.operating._evictions.left(registrar.service.node.now())))[0].element
+        scope.result(registrar.service.evict(POOL, gone.identifier, 1))
+        scope.until(lambda: len(registrar.elements(POOL)) == 2)
+        self.nothing_lost()
+
+    def test_what_cannot_be(self) -> None:
+        scope = self.begin(2)
+        first, _ = self.elements
+        identifier, other = first.identifier(POOL), self.other(first)
+        for seconds in (0, -1, 604_801):
+            failed = self.failureResultOf(other.service.evict(POOL, identifier, seconds), ConfigurationError)
+            self.assertIn("1 second to 7 days", failed.getErrorMessage())
+        self.refused(other.service.evict(POOL, 1, 60), "gone, or never was")
+        home = self.home(first)
+        peer: Any = other.role.peering.peers.get(home.identifier)
+        peer.private = False
+        self.refused(other.service.evict(POOL, identifier, 60), "knows no evictions", "stop the element itself")
+        scope.silence(home)
+        scope.until(lambda: peer.association is None)
+        if identifier in other.elements(POOL) and other.elements(POOL)[identifier].home == home.identifier:
+            self.refused(other.service.evict(POOL, identifier, 60), "cannot be told just now")
+        self.load.stop()
+
+
+class RetireTests(ActingTestCase):
+    def test_elements_are_handed_over(self) -> None:
+        scope = self.begin(3, elements=4)
+        first = scope.registrars[0]
+        ended: list[bool] = []
+        first.service.retired = lambda: ended.append(True)
+        number = len(first.role.handlespace.owned_by(first.identifier))
+        self.assertEqual(number, scope.result(first.service.retire()))
+        self.assertEqual([True], ended)
+        scope.until(lambda: not any(first.host in each.homes for each in self.elements))
+        # Who comes meanwhile is handed over, too.
+        late = scope.element(setup=self.serve, service={"registrars": (first.address,)})
+        scope.until(lambda: late.homes and first.host not in late.homes)
+        scope.result(first.stop())
+        scope.advance(3.0)
+        self.assertEqual(5, len(scope.registrars[1].elements(POOL)))
+        self.nothing_lost()
+        self.assertIn(Act.RETIRED, self.acts(first))
+
+    def test_the_last_one(self) -> None:
+        scope = self.begin()
+        (registrar,) = scope.registrars
+        self.refused(registrar.service.retire(), "last of its scope", "start another one")
+        self.nothing_lost()
+
+    def test_nobody_takes_them(self) -> None:
+        """Others that do not know suggestions: it says so, and serves on."""
+        self.begin(2)
+        owner = self.home(self.elements[0])
+        other = self.other(self.elements[0])
+        update = other.role.peering._update
+        self.patch(
+            other.role.peering,
+            "_update",
+            lambda peer, association, message: [] if message.takeover_suggested else update(peer, association, message),
+        )
+        self.refused(owner.service.retire(), "not taken over", "serves on")
+        self.assertEqual(2, len(owner.elements(POOL)))
+        self.nothing_lost()
+
+    def test_stopped_while_it_retires(self) -> None:
+        scope = self.begin(2)
+        owner = self.home(self.elements[0])
+        retiring = owner.service.retire()
+        scope.result(owner.stop())
+        self.refused(retiring, "stopped")
+        self.load.stop()
