@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -55,7 +56,7 @@ class Acting:
         """
         return self._order(handle_of(pool), identifier, False, by)
 
-    def evict(self, pool: bytes | str, identifier: int, seconds: int, *, by: str = OPERATOR) -> Deferred[None]:
+    def evict(self, pool: bytes | str, identifier: int, seconds: float, *, by: str = OPERATOR) -> Deferred[None]:
         """Remove an element from its pool, and have all registrars that know evictions refuse it for a while.
 
         rsplib's registrars, and those of older releases, take it if it asks them. Again with 1 second ends it.
@@ -66,7 +67,7 @@ class Acting:
         """
         done: Deferred[None] = Deferred()
         try:
-            effects = self.registrar.operating.evict(handle_of(pool), identifier, seconds, self.node.now(), by)
+            effects = self.registrar.operating.evict(handle_of(pool), identifier, ceil(seconds), self.node.now(), by)
         except Exception:
             done.errback()
             return done
