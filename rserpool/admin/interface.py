@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,10 @@ from twisted.python.failure import Failure
 from rserpool.admin.answers import Answer, Listing, Refused, dumped
 from rserpool.admin.askers import CHALLENGE, Asker
 from rserpool.admin.gate import READS, admit, check_action
+from rserpool.admin.history import History
+from rserpool.admin.metrics import Metric, Metrics, gauge
 from rserpool.admin.places import Place, UnixPlace
+from rserpool.admin.stream import Stream, Streams
 from rserpool.admin.subjects import Subject
 from rserpool.core.errors import RSerPoolError
 from rserpool.core.handles import handle_text, printable
@@ -50,15 +54,28 @@ class Route:
 
 
 class Interface:
-    """The paths of a role."""
+    """The paths of a role.
 
-    def __init__(self, subject: Subject) -> None:
+    @param wall: seconds since 1970.
+    @ivar history: what has happened.
+    @ivar more: metrics beside those of the role.
+    """
+
+    def __init__(self, subject: Subject, wall: Callable[[], float] = time.time) -> None:
         self.subject = subject
+        self.history = History(wall)
+        self.streams = Streams(self.history)
+        self.more: list[Callable[[], Metric]] = [self._open_streams]
+        self._metrics = Metrics(lambda: (*subject.metrics(), *(each() for each in self.more)))
         self.routes = [
             _route("/v1/about", self._about),
             _route("/v1/pools", self._pools),
             _route("/v1/pools/*/elements", self._elements),
             _route("/v1/registrars", self._registrars),
+            _route("/v1/pools/*/history", self._history),
+            _route("/v1/pools/*/elements/*/history", self._history),
+            _route("/v1/events", self._events),
+            _route("/metrics", self._numbers),
             _route("/live", self._live),
             _route("/ready", self._ready),
             *(
@@ -100,6 +117,26 @@ class Interface:
     def _ready(self, request: Any) -> Answer:
         reason = self.subject.ready()
         return Answer(dumped({"ready": not reason, "reason": reason or None}), status=503 if reason else 200)
+
+    def _history(self, request: Any, handle: bytes, element: bytes | None = None) -> Listing:
+        _asked(request)
+        identifier = None if element is None else _identifier(element.decode("latin-1"), "the identifier of an element")
+        return Listing("events", self.history.about(handle, identifier))
+
+    def _events(self, request: Any) -> Stream:
+        asked = _asked(request, "after")
+        seen = request.requestHeaders.getRawHeaders(b"Last-Event-ID", [b""])[-1].decode("latin-1")
+        after = seen or asked.get("after", "")
+        if not re.fullmatch(r"[0-9]{0,15}", after, re.ASCII):
+            raise Refused(400, "after: the number of an event")
+        return self.streams.stream(int(after) if after else self.history.last)
+
+    def _numbers(self, request: Any) -> Answer:
+        accept = request.requestHeaders.getRawHeaders(b"Accept", [b""])[-1]
+        return self._metrics.answer(accept.decode("latin-1"))
+
+    def _open_streams(self) -> Metric:
+        return gauge("rserpool_admin_streams", "Streams of events that are open.", self.streams.open)
 
     def _act_on(self, verb: str, request: Any, handle: bytes, element: bytes) -> Any:
         identifier = _identifier(element.decode("latin-1"), "the identifier of an element")

@@ -12,6 +12,8 @@ from twisted.logger import Logger
 
 from rserpool.admin.askers import Asker, Token, over_tcp, over_unix
 from rserpool.admin.interface import Interface, Located
+from rserpool.admin.loop_delay import LoopDelay
+from rserpool.admin.metrics import Metric, gauge
 from rserpool.admin.places import Place, TcpPlace, UnixPlace
 from rserpool.admin.site import AdminSite
 from rserpool.admin.subjects import Subject
@@ -48,6 +50,10 @@ class AdminService(Service):
         self._secured = secured
         self._token = token
         self.interface = Interface(subject)
+        self._subject = subject
+        self._delay = LoopDelay(reactor)
+        self.interface.more += [self._delay.metric, self._connections]
+        self._observing: Callable[[], object] | None = None
         self.ports: list[Any] = []
         self._sites: list[AdminSite] = []
 
@@ -66,12 +72,18 @@ class AdminService(Service):
             raise
         if self._secured is not None:
             self._secured.start(self._reactor)
+        self._observing = self._subject.observe(self.interface.history.add)
+        self._delay.start()
         super().startService()
 
     def stopService(self) -> Deferred[Any]:
         """Listen no more, and end what is under way."""
         if self.running and self._secured is not None:
             self._secured.stop()
+        if self._observing is not None:
+            self._observing()
+            self._observing = None
+        self._delay.stop()
         super().stopService()
         return self._close()
 
@@ -128,6 +140,10 @@ class AdminService(Service):
         from rserpool.admin.tls import AdminTls
 
         return AdminTls(self._secured)
+
+    def _connections(self) -> Metric:
+        number = sum(len(site.there) for site in self._sites)
+        return gauge("rserpool_admin_connections", "Connections to the admin interface.", number)
 
     def _access(self) -> Access | None:
         return None if self._secured is None else self._secured.current.access

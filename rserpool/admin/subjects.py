@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rserpool.admin import numbers
 from rserpool.admin.answers import Described, Refused
+from rserpool.admin.history import described_event
+from rserpool.admin.metrics import Metric
 from rserpool.core.described import element_json, identifier_text
 from rserpool.core.handles import handle_text
 
@@ -32,6 +36,15 @@ class Subject(Protocol):
 
     def registrars(self) -> Iterator[Described]:
         """The registrars that it knows."""
+
+    def metrics(self) -> Iterable[Metric]:
+        """What it counts."""
+
+    def observe(self, tell: Callable[[Described], object]) -> Callable[[], object]:
+        """Have this called with what happens from now on; its kind is in C{kind}.
+
+        @return: a function that ends it.
+        """
 
     def act(self, verb: str, *arguments: Any) -> Any:
         """Have something done: C{drain}, C{undrain} and C{evict} an element, C{retire}.
@@ -72,6 +85,21 @@ class RegistrarSubject:
     def registrars(self) -> Iterator[Described]:
         service = self._service
         return _core().registrars(service.registrar, service.node.now())  # type: ignore[no-any-return]
+
+    def metrics(self) -> Iterable[Metric]:
+        service = self._service
+        return chain(numbers.of_registrar(service.registrar, bool(service.running)), numbers.of_node(service.node))
+
+    def observe(self, tell: Callable[[Described], object]) -> Callable[[], object]:
+        observer = self._service.registrar.observer
+        observer.on = True
+        heard = overhear(self._service.node, tell)
+
+        def end() -> None:
+            observer.on = False
+            heard()
+
+        return end
 
     def act(self, verb: str, *arguments: Any) -> Any:
         method = getattr(self._service, verb, None)
@@ -163,6 +191,14 @@ class ElementSubject:
             for each in service.element.known_registrars
         )
 
+    def metrics(self) -> Iterable[Metric]:
+        service = self._service()
+        return () if service is None else chain(numbers.of_element(service.element), numbers.of_node(service.node))
+
+    def observe(self, tell: Callable[[Described], object]) -> Callable[[], object]:
+        service = self._service()
+        return (lambda: None) if service is None else overhear(service.node, tell)
+
     def act(self, verb: str, *arguments: Any) -> Any:
         return _nothing(verb)
 
@@ -171,12 +207,14 @@ class UserSubject:
     """A pool user, as in a proxy: the pools that it watches.
 
     @param pool: the handle of the pool that it is for.
+    @param counters: what the proxy counts that it is for.
     """
 
-    def __init__(self, service: PoolUserService, pool: bytes, role: str = "proxy") -> None:
+    def __init__(self, service: PoolUserService, pool: bytes, role: str = "proxy", counters: Any = None) -> None:
         self._service = service
         self._pool = pool
         self._role = role
+        self._counters = counters
 
     def about(self) -> Described:
         home = self._service.home
@@ -232,6 +270,17 @@ class UserSubject:
             for each in self._service.registrars
         )
 
+    def metrics(self) -> Iterable[Metric]:
+        return numbers.of_user(self._service, self._counters)
+
+    def observe(self, tell: Callable[[Described], object]) -> Callable[[], object]:
+        def changed(change: Any) -> None:
+            number = None if change.elements is None else len(change.elements)
+            pool = {"pool": handle_text(change.handle), "handle": change.handle.hex()}
+            tell({"kind": "pool", **pool, "elements": number})
+
+        return self._service.subscribe(self._pool, changed).stop
+
     def act(self, verb: str, *arguments: Any) -> Any:
         return _nothing(verb)
 
@@ -241,6 +290,25 @@ class UserSubject:
             for handle, change in self._service.watched.items()
             if change is not None and change.elements is not None
         }
+
+
+def overhear(node: Any, tell: Callable[[Described], object]) -> Callable[[], object]:
+    """Have this called with the events of a node's role, beside whoever hears them."""
+    before = node.notify
+
+    def heard(event: Any) -> None:
+        before(event)
+        described = described_event(event)
+        if described is not None:
+            tell(described)
+
+    def end() -> None:
+        # Somebody may have put itself in between since.
+        if node.notify is heard:
+            node.notify = before
+
+    node.notify = heard
+    return end
 
 
 def _nothing(verb: str) -> Any:

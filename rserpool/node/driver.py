@@ -37,6 +37,7 @@ class Channel:
 
     Who derives from it says how to L{dial}, and calls L{up}, L{received}, L{lost} and so on.
 
+    @ivar came: bytes of the messages that came in so far; C{sent}: of those that were sent.
     @ivar multicast: C{multicast(data)} announces a message; None where announcements are off.
     @ivar strangers: who sends what cannot be understood.
     @ivar refuse: what answers a request that cannot be decoded; None where an error is all that is due.
@@ -50,6 +51,7 @@ class Channel:
         self.ppid = ppid
         self.strangers = Strangers(driver.log)
         self.announcers = Announcers(driver.log)
+        self.came = self.sent = 0
         self.multicast: Callable[[bytes], None] | None = None
         self.refuse: Callable[[bytes, WireError], asap.Message | None] | None = None
         self.addresses_changed: Callable[[Association, tuple[str, ...], float], list[Effect]] | None = None
@@ -154,6 +156,7 @@ class Channel:
 
     def received(self, carrier: Carrier, data: bytes) -> None:
         """A message came in."""
+        self.came += len(data)
         try:
             decoded = self.codec.decode(data)
         except WireError as error:
@@ -165,8 +168,7 @@ class Channel:
                 self._report(carrier, 0, (cause_of(error),))
             return
         if decoded.unrecognized:
-            sender = getattr(decoded.message, "sender", 0)
-            self._report(carrier, sender, unrecognized_parameters(decoded.unrecognized))
+            self._report(carrier, getattr(decoded.message, "sender", 0), unrecognized_parameters(decoded.unrecognized))
         self.driver.perform(self.speaker.receive(carrier, decoded.message, self.driver.now()))
 
     def announced(self, data: bytes, source: str) -> None:
@@ -254,9 +256,7 @@ class Driver:
     """
 
     def __init__(self, loop: Loop, role: Role, notify: Callable[[Any], object], *, server: int = 0) -> None:
-        self.loop = loop
-        self.log = loop.log
-        self.now = loop.now
+        self.loop, self.log, self.now = loop, loop.log, loop.now
         self.server = server
         self.channels: dict[str, Channel] = {}
         self.met: deque[tuple[Channel, TransportAddress]] = deque()
@@ -285,9 +285,10 @@ class Driver:
                 carrier: Any = effect.association
                 message = effect.message
                 channel = self._channel_of.get(carrier, asap_channel)
-                # This is where a registrar's time goes.
                 try:
-                    carrier.send(message if type(message) is bytes else channel.codec.encode(message), channel.ppid)
+                    data = message if type(message) is bytes else channel.codec.encode(message)
+                    channel.sent += len(data)
+                    carrier.send(data, channel.ppid)
                 except ValueError as error:
                     channel.does_not_fit(carrier, message, error)
             else:
@@ -335,12 +336,10 @@ class Driver:
 
     def _rearm(self) -> None:
         deadline = self._role.next_deadline()
-        if deadline is None:
-            return
         # A timer that comes too early does no harm, and moving it costs more.
+        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
+            return
         if self._timer is not None:
-            if self._timer_at <= deadline:
-                return
             self._timer.cancel()
         self._timer_at = deadline
         self._timer = self.loop.call_later(max(0.0, deadline - self.now()), self._tick)

@@ -168,6 +168,7 @@ class AsapTlsProtocol(AsapTcpProtocol):
             return
         self.failure = Unproved(why, passing)
         self._stop()
+        self._channel.handshakes.failed += 1
         self._channel.suspects.failed(str(self.peer), self.peer.hosts[0], why, self._reactor.seconds())
         self.established = False
         self._full = True

@@ -107,7 +107,7 @@ def makeService(options: ProxyOptions) -> IService:
     proxy.refused = started.fail
     identifier = SystemRandom().randrange(1, 2**56)
     reported = options.reported(reactor, lambda: user_status(user, identifier), proxy)
-    subject = UserSubject(user, proxy.endpoint.handle)
+    subject = UserSubject(user, proxy.endpoint.handle, counters=proxy.counters)
     administered(reactor, reported, subject, options).setServiceParent(started)
     return started
 

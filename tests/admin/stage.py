@@ -95,6 +95,11 @@ class Admin:
         return Said(client.received)
 
 
+def body_of(received: bytes) -> bytes:
+    """What has come so far of an answer in chunks."""
+    return _whole(received.partition(b"\r\n\r\n")[2])
+
+
 def _whole(chunked: bytes) -> bytes:
     body = b""
     while chunked:

@@ -38,6 +38,12 @@ class Nothing:
     def registrars(self):
         return iter(())
 
+    def metrics(self):
+        return ()
+
+    def observe(self, tell):
+        return lambda: None
+
     def act(self, verb, *arguments):
         return None
 

@@ -37,6 +37,7 @@ class Takeovers:
 
     Who claims and enforces nothing, or lives and acknowledges nothing, delays a takeover once and stops none.
 
+    @ivar entered: how often each phase was entered so far, with C{"done"} for those that came to an end by a new owner.
     @ivar gives_way: how claims are arbitrated (3.5.1): that of L{arbitration.step}.
     """
 
@@ -64,6 +65,7 @@ class Takeovers:
         self._unfaithful: dict[int, dict[int, None]] = {}
         self._vain: Counter[int] = Counter()
         self._said_alive = self._disowned = -inf
+        self.entered: Counter[str] = Counter()
         self.gives_way: Callable[[int, int], bool] = gives_way
 
     def __len__(self) -> int:
@@ -71,6 +73,11 @@ class Takeovers:
 
     def __contains__(self, target: int) -> bool:
         return target in self._states
+
+    @property
+    def phases(self) -> Counter[str]:
+        """How many are in each phase now."""
+        return Counter(type(state).__name__.lower() for state in self._states.values())
 
     def happened(self, target: int, event: arbitration.Event, now: float) -> list[Outcome]:
         """Something happened that concerns the takeover of one target."""
@@ -82,6 +89,8 @@ class Takeovers:
         if isinstance(event, arbitration.TimeOut):
             self._let_pass(target, before)
         state, actions = arbitration.step(self._ourselves.server, before, event, now, durations, self.gives_way)
+        if type(state) is not type(before):
+            self.entered[type(state).__name__.lower()] += 1
         if isinstance(state, arbitration.Monitored):
             self._states.pop(target, None)
         else:
@@ -243,6 +252,7 @@ class Takeovers:
         self._peers.remove(target)
         self._forget(target)
         number, moved = self._replica.handed_over(target, to)
+        self.entered["done"] += 1
         return [Notify(TakenOver(target, to, number)), *moved]
 
 

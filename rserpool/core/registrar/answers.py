@@ -44,6 +44,7 @@ class Answers:
     def __init__(self, handlespace: Handlespace, clients: Clients, limits: Limits, timers: Timers) -> None:
         self._handlespace = handlespace
         self._clients = clients
+        self._counts = clients.counts
         self._limits = limits
         self._timers = timers
         self._subscribers: dict[bytes, dict[Association, int | None]] = {}
@@ -63,8 +64,10 @@ class Answers:
         """3.3: up to C{items} elements in the order of the policy; absent or 0: all that fit."""
         handle = message.handle
         client.private = message.private
+        self._counts.resolved += 1
         pool = self._handlespace.pools.get(handle)
         if pool is None:
+            self._counts.unknown += 1
             return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]
         accepted = message.subscribe and self._subscribe(client, handle, message.items)
         items = min(message.items or MOST, MOST)

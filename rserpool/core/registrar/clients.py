@@ -12,6 +12,8 @@ from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.limits import Limits, TokenBucket
 from rserpool.core.identity import Credentials
+from rserpool.core.registrar.counts import Counts
+from rserpool.core.registrar.observing import Observer
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport
 
 
@@ -93,11 +95,14 @@ class Clients:
 
     @ivar get: who speaks over an association; None if nobody does.
     @ivar access: who may be what.
+    @ivar counts: what they were answered so far.
+    @ivar observer: whether anybody looks on.
     """
 
     def __init__(self, limits: Limits, access: Access) -> None:
         self._limits = limits
         self.access = access
+        self.counts, self.observer = Counts(), Observer()
         self._clients: dict[Association | None, Client] = {}
         self.get = self._clients.get
 

@@ -72,6 +72,7 @@ class Consequences:
         self._supervision = supervision
         self._clients = clients
         self._draining = draining
+        self._counts, self._observer = clients.counts, clients.observer
 
     def follow(self, outcomes: Iterable[Outcome], now: float) -> list[Effect]:
         """All effects, with those of a change in its place."""
@@ -162,7 +163,10 @@ class Consequences:
             # If we are its home after all, it registers again at once, and that is announced.
             effects += self._dismiss(element, ())
         # The operator.
+        if self._observer.on:
+            effects += self._observer.change(change)
         if isinstance(change, Removed):
+            self._counts.removed[change.why] += 1
             effects.append(Notify(ElementRemoved(element.handle, element.identifier, change.why.text)))
             if ours and change.why is not Why.DEREGISTERED and self._clients.access.secured:
                 about = f"{handle_text(element.handle)} 0x{element.identifier:08x}"

@@ -62,6 +62,7 @@ class Home:
         self._handlespace = handlespace
         self._supervision = supervision
         self._clients = clients
+        self._counts = clients.counts
         self._limits = limits
         self._distances = distances
         self._confirming = confirming
@@ -115,6 +116,7 @@ class Home:
                     return self._supervision.probe(present, now)
             return self._grant(client, message, transport, present, now)
         except Rejected as error:
+            self._counts.refused[error.cause] += 1
             return [*_refusal(client, message, error)]
 
     def deregister(self, client: Client, message: asap.Deregistration) -> list[Outcome]:
@@ -154,6 +156,7 @@ class Home:
             return []
         rivals = self._contests.over(element)
         refused = Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)
+        self._counts.refused[refused.cause] += len(rivals)
         return [effect for rival, registration in rivals for effect in _refusal(rival, registration, refused)]
 
     def removed(self, element: Element, now: float) -> list[Outcome]:
@@ -215,6 +218,10 @@ class Home:
         cut = transport is not wanted.user_transport
         causes = (ErrorCause(CauseCode.INVALID_VALUES, encode_transport(wanted.user_transport)),) if cut else ()
         response = asap.RegistrationResponse(handle, element.identifier, False, causes)
+        if present is None:
+            self._counts.registered += 1
+        else:
+            self._counts.renewed += 1
         outcomes: list[Outcome] = [Send(client.association, response), change]
         if client.standing.secured and before != (element.wire, element.owner):
             act = Act.REGISTERED if present is None else Act.CHANGED

@@ -57,6 +57,8 @@ class Registrar:
     @param unconfirmed: C{unconfirmed(association)}: the addresses of a peer that may be anybody's as yet.
     @ivar identifier: its ENRP server identifier (non-zero, 32 bits).
     @ivar limits: what it accepts.
+    @ivar counts: what it has done so far.
+    @ivar observer: whether anybody looks on at what happens to elements.
     @ivar enrp: its side towards other registrars.
     @ivar peering: what it knows of them.
     @ivar operating: what operators do by it; C{draining}: the elements that drain; C{retiring}: whether it is to end.
@@ -81,6 +83,7 @@ class Registrar:
         self.handlespace = Handlespace(random, limits)
         self._timers = Timers()
         self._clients = Clients(limits, access)
+        self.counts, self.observer = self._clients.counts, self._clients.observer
         supervised = identifier, self.handlespace, self._clients, self._timers
         self.supervision = Supervision(*supervised, profile=profile, random=random, keep_alives=keep_alives)
         self.answers = Answers(self.handlespace, self._clients, limits, self._timers)
@@ -241,6 +244,8 @@ class Registrar:
             return self._refused(client, message, now)
         if isinstance(message, _REQUESTS) and not (self._initialization.ready and client.requests.take(now)):
             # RFC 5353 3.2: no services before initialization is completed.
+            if isinstance(message, asap.Registration):
+                self.counts.refused[CauseCode.LACK_OF_RESOURCES] += 1
             return [Send(association, _refusal(message, CauseCode.LACK_OF_RESOURCES))]
         match message:
             case asap.HandleResolution():
@@ -257,7 +262,8 @@ class Registrar:
                 element = self.handlespace.find(handle, identifier)
                 if not client.reports.take(now) or element is None:
                     return []
-                return self._follow(self.supervision.reported(element, client, now), now)
+                seen = self.observer.reported(element, str(client.peer))
+                return [*seen, *self._follow(self.supervision.reported(element, client, now), now)]
             case asap.Error(causes=causes):
                 return [Notify(ErrorReported(association, causes))]
             case asap.ServerAnnounce():
@@ -269,6 +275,8 @@ class Registrar:
     def _refused(self, client: Client, message: asap.Message, now: float) -> list[Effect]:
         """What comes in the clear, where TLS is required, hears so, and changes nothing."""
         association, effects = client.association, list[Effect]()
+        if isinstance(message, asap.Registration):
+            self.counts.refused[CauseCode.REJECTED_FOR_SECURITY] += 1
         if not isinstance(message, asap.Error | asap.EndpointKeepAliveAck) and client.reports.take(now):
             effects.append(Send(association, _refusal(message, CauseCode.REJECTED_FOR_SECURITY)))
         effects += trail(

@@ -47,6 +47,7 @@ class Supervision:
         self._server = server
         self._handlespace = handlespace
         self._clients = clients
+        self._counts = clients.counts
         self._timers = timers
         self._profile = profile
         self._random = random
@@ -113,6 +114,7 @@ class Supervision:
         watch = element.watch
         if watch is not None and watch.answer_by is not None:
             watch.answered, watch.delay = now, now - element.asked
+            self._counts.answered(watch.delay)
             self._answered(element, watch, now)
 
     def reported(self, element: Element, reporter: Client, now: float) -> list[Outcome]:
@@ -261,6 +263,8 @@ class Supervision:
         self._set(element, min(watch.alive_until, self._next_keep_alive(watch, now)))
 
     def _remove(self, element: Element, who: Who) -> Removed:
+        if who is Who.SILENCE:
+            self._counts.missed += 1
         return self._handlespace.deregister(element, authority.removes(who))
 
     def _over(self, client: Client, element: Element, now: float) -> list[Outcome]:
@@ -293,6 +297,7 @@ class Supervision:
 
     def _keep_alive(self, element: Element, association: Association, now: float) -> Send:
         element.asked = now
+        self._counts.asked += 1
         home = element.watch is not None and element.watch.claim
         return Send(association, asap.EndpointKeepAlive(self._server, element.handle, home, element.identifier))
 

@@ -79,6 +79,7 @@ class TlsChannel:
             if not self._known(key):
                 raise TlsFailure(f"no key {key!r} is known here any more")
             self.by_key[carrier] = key
+        self.handshakes.completed += 1
 
     def gone(self, carrier: Ended) -> None:
         """It is up no more."""

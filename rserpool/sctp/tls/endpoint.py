@@ -116,6 +116,7 @@ class TlsEndpoint:
 
     def failed(self, association: TlsAssociation, why: str) -> None:
         """TLS with this peer has failed."""
+        self.channel.handshakes.failed += 1
         self.channel.suspects.failed(str(association.peer), association.peer.hosts[0], why, self.reactor.seconds())
 
     # What the endpoint beneath calls.

@@ -29,7 +29,11 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Handshakes(Generic[T]):
-    """Ts at what costs: each machine in turn, and none has more than its share at once."""
+    """Those at what costs: each machine in turn, and none has more than its share at once.
+
+    @ivar completed: how many ended well so far, as client or server.
+    @ivar failed: how many did not.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Handshakes(Generic[T]):
     ) -> None:
         self._most, self._most_of_one = under_way, of_one_machine
         self._most_waiting, self._most_waiting_of_one = waiting, waiting_of_one
+        self.completed = self.failed = 0
         self._running: dict[T, str] = {}
         self._counts: dict[str, int] = {}
         # The machine whose turn it is comes first.
