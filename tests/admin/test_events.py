@@ -118,7 +118,7 @@ class EventTests(SynchronousTestCase):
     def test_nobody_looks(self) -> None:
         """Without an interface nothing is told of what happens."""
         self.admin.service.stopService()
-        seen = []
+        seen: list = []
         node = self.scope.registrars[0].service.node
         node.notify = seen.append
         self.scope.member(1)
