@@ -19,7 +19,7 @@ from rserpool.core.session.pool_session import PoolSession
 from rserpool.core.user.trying import GRACE
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.session.driver import SessionDriver
+from rserpool.session.driver import Order, SessionDriver
 from rserpool.session.link_to import Reach
 from rserpool.session.sctp import checked_ppid
 from rserpool.user.service import PoolUserService
@@ -55,6 +55,8 @@ class Session:
         meanwhile, but where the element keeps the session's state in cookies they wait.
     @param drop: leave an element that the registrar removes, whatever its transport says.
     @param items: how many elements to ask the registrar for; None for all.
+    @param order: C{order(elements)} gives the elements that were resolved in the order in which to try them, where the
+        policy's is not the one that is wanted.
     @param ppid: the SCTP payload protocol identifier of our messages.
     @param own_pool: the pool in which we are an element ourselves, for our business card (section 3.9).
     @param own_elements: who goes on in our place, in order of preference.
@@ -92,6 +94,7 @@ class Session:
         grace: float = GRACE,
         drop: bool = True,
         items: int | None = None,
+        order: Order | None = None,
         ppid: int = 0,
         own_pool: bytes | str | None = None,
         own_elements: Sequence[PoolElementParameter] = (),
@@ -126,6 +129,7 @@ class Session:
             self._core,
             reach=Reach(user, attempt=attempt, ppid=checked_ppid(ppid), tls=tls, tls_ca=tls_ca),
             items=items,
+            order=order,
             drop=drop,
             delivered=self._delivered,
             served=self._served,

@@ -6,8 +6,8 @@ L{rserpool.core.session.pool_session} decides; this connects, sends, asks the re
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
@@ -47,11 +47,15 @@ from rserpool.user.drop import Connections, Drop, listed_by
 from rserpool.user.service import PoolUserService
 from rserpool.user.use import Use
 
+Order: TypeAlias = Callable[[Sequence[PoolElementParameter]], Sequence[PoolElementParameter]]
+"""Puts elements into the order in which to try them."""
+
 
 class SessionDriver:
     """Drives one session.
 
     @param reach: how it reaches elements.
+    @param order: puts the elements that were resolved into the order in which to try them; None for the policy's.
     @param delivered: called with a message that is no answer.
     @param served: called with the element that served before, if there was one, and the one that serves now.
     @param flow_changed: called when, perhaps, messages go out at once that did not, or do not any more.
@@ -68,6 +72,7 @@ class SessionDriver:
         *,
         reach: Reach,
         items: int | None,
+        order: Order | None,
         drop: bool,
         delivered: Callable[[bytes], None],
         served: Callable[[PoolElementParameter | None, PoolElementParameter], None],
@@ -81,6 +86,7 @@ class SessionDriver:
         self._exchange = session.exchange
         self._reach = reach
         self._items = items
+        self._order = order
         self._delivered = delivered
         self._served = served
         self._flow_changed = flow_changed
@@ -287,7 +293,8 @@ class SessionDriver:
     def _resolve(self, seconds: float, fresh: bool) -> None:
         def resolved(answer: Any) -> None:
             self._listed_by, self._first = listed_by(self._user, answer), answer.first
-            self.perform(self._session.resolved(answer.elements, self.now()))
+            elements = answer.elements if self._order is None else self._order(answer.elements)
+            self.perform(self._session.resolved(elements, self.now()))
 
         def failed(failure: Failure) -> None:
             if failure.check(CancelledError) is None:

@@ -14,6 +14,9 @@ rserpool_pe = ServiceMaker(
 rserpool_proxy = ServiceMaker(
     "RSerPool proxy", "rserpool.tap.proxy", "Relays connections to the elements of a pool.", "rserpool-proxy"
 )
+rserpool_worker = ServiceMaker(
+    "RSerPool worker", "rserpool.tap.worker", "Does jobs for a pool: functions, or a program.", "rserpool-worker"
+)
 rserpool_endpoint = POOLS
 sctp = SCTP
 rserpool_echo, rserpool_discard, rserpool_daytime, rserpool_chargen, rserpool_pingpong = MAKERS

@@ -1,0 +1,136 @@
+"""A worker: an element that does jobs, each session one at a time (RFC 5352 section 3.8).
+
+The state that a job leaves by C{checkpoint} is the cookie of its session, signed by a key that all workers have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from rserpool.compute.slots import Slots
+from rserpool.core.compute import frames
+from rserpool.core.session.cookies import Cookies
+from rserpool.session.asked import Asked
+from rserpool.session.element import SessionProtocol
+from rserpool.session.server import SessionFactory
+
+
+class Task:
+    """A job at a worker.
+
+    @ivar header: what is to be done.
+    @ivar body: its arguments, and behind them the state of its last checkpoint.
+    """
+
+    def __init__(self, protocol: WorkerProtocol, request: Asked, header: dict[str, Any], body: bytes) -> None:
+        self._protocol = protocol
+        self._request = request
+        self.header = header
+        self.body = body
+        self.number = request.number
+
+    def outcome(self, outcome: bytes) -> None:
+        """It is done, or failed."""
+        self._protocol.done(self)
+        self._request.reply(outcome)
+
+    def checkpoint(self, message: bytes) -> None:
+        """It left a state."""
+        header, body = frames.decode(message)
+        self._protocol.keep(frames.encode({"job": self.number, "as": header["as"]}, body))
+
+    def progress(self, message: bytes) -> None:
+        """It told how far it is."""
+        self._protocol.session.send(message)
+
+    def broke(self, why: str) -> None:
+        """The slot died over it: for the user that is a worker that died, and it counts them."""
+        self._protocol.done(self)
+        self._protocol.session.abort()
+
+
+class WorkerProtocol(SessionProtocol):
+    """One session: one job at a time."""
+
+    factory: WorkerFactory
+
+    def __init__(self) -> None:
+        self._task: Task | None = None
+        self._restored: tuple[int, str, bytes] | None = None
+
+    def sessionStarted(self, state: bytes | None) -> None:
+        """Tell how many slots there are."""
+        if state is not None:
+            try:
+                header, body = frames.decode(state)
+                self._restored = int(header["job"]), str(header["as"]), body
+            except (frames.BadFrame, KeyError, ValueError):
+                self.factory.log.warn("{peer} brings a state that no worker left: ignored", peer=self.session.peer)
+        self.session.send(frames.encode({"slots": self.factory.slots.count}))
+
+    def messageReceived(self, data: bytes) -> None:
+        """A job; or that its outcome is not wanted any more."""
+        request = self.session.request
+        header, body = frames.decode(data)
+        if request is None:
+            if header.get("stop"):
+                self._stop()
+            return
+        if self._task is not None:
+            request.reply(frames.failure("Busy", "a session does one job at a time"))
+            return
+        slots = self.factory.slots
+        name = header.get("do")
+        if slots.functions is not None and name not in slots.functions:
+            offered = ", ".join(slots.functions)
+            request.reply(frames.failure("UnknownFunction", f"there is no function {name!r} here: there are {offered}"))
+            return
+        work: dict[str, Any] = {"do": name, "as": header.get("as")}
+        restored, self._restored = self._restored, None
+        if restored is not None and restored[0] == request.number:
+            work |= {"state as": restored[1], "state": len(restored[2])}
+            body += restored[2]
+        self._task = Task(self, request, work, body)
+        slots.put(self._task)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Nobody waits for the job any more."""
+        self._stop()
+
+    def done(self, task: Task) -> None:
+        """The job is over."""
+        self._task = None
+
+    def keep(self, state: bytes) -> None:
+        """Leave a state with the user."""
+        if self.factory.cookies is None:
+            self.factory.no_keys()
+        else:
+            self.session.set_state(state)
+
+    def _stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            self.factory.slots.take_back(task)
+
+
+class WorkerFactory(SessionFactory):
+    """Serves jobs.
+
+    @param slots: those that do them.
+    @param cookies: how checkpoints become cookies; None where the workers share no key: they are then dropped.
+    """
+
+    def __init__(self, slots: Slots, *, cookies: Cookies | None = None, **options: Any) -> None:
+        super().__init__(WorkerProtocol, cookies=cookies, **options)
+        self.slots = slots
+        self._told = False
+
+    def no_keys(self) -> None:
+        """A job left a checkpoint, and there is no key to sign it with."""
+        if not self._told:
+            self._told = True
+            self.log.warn("checkpoints are dropped: they need a key that the workers of the pool share (--cookie-keys)")
