@@ -20,9 +20,7 @@ from rserpool.core.compute import frames
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import printable
 
-SUMMARY = (
-    "a job for each line of standard input, done by the workers of a pool; its results are lines in their order"
-)
+SUMMARY = "a job for each line of standard input, done by the workers of a pool; its results are lines in their order"
 USAGE = "rserpool map [options] POOL -- FUNCTION < lines"
 TAKES_COMMAND = True
 EPILOG = f"""a line is given to the worker's program as it is, with its end, and what the program prints is printed;

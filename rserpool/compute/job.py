@@ -85,17 +85,16 @@ class Job:
             self.seconds = seconds
             self._timer = reactor.callLater(seconds, self._late)
 
-    def answered(self, outcome: bytes, worker: int) -> None:
-        """A worker has done it, or failed at it."""
+    def answered(self, outcome: bytes) -> None:
+        """L{worker} has done it, or failed at it."""
         if self.over:
             return
-        self.worker = worker
         try:
             value = frames.value_of(outcome)
         except JobError as error:
             self.fails(error)
         except frames.BadFrame as error:
-            self.fails(JobFailed("BadFrame", f"worker 0x{worker:08x} answered what is no outcome: {error}"))
+            self.fails(JobFailed("BadFrame", f"worker 0x{self.worker:08x} answered what is no outcome: {error}"))
         else:
             self.good = True
             self._end()

@@ -158,8 +158,12 @@ class Jobs:
         if self._dispatch.withdraw(job):
             self._over(job)
         elif lease is not None:
-            lease.stop()
-            self._free(lease, job)
+            # There is no other way to tell a worker that leaves the pool.
+            self._leases.discard(lease)
+            self._dispatch.closed(lease)
+            lease.abort()
+            self._over(job)
+            self._assign()
 
     def _over(self, job: Job) -> None:
         del self._jobs[job]
@@ -186,6 +190,7 @@ class Jobs:
                 case Open():
                     self._open()
                 case Return(lease):
+                    self._leases.discard(lease)
                     self._dispatch.closed(lease)
                     lease.close()
         self._tell()
@@ -205,7 +210,7 @@ class Jobs:
 
     def _answered(self, outcome: bytes, lease: Lease, job: Job) -> None:
         if job.lease is lease:
-            job.answered(outcome, lease.worker)
+            job.answered(outcome)
             self._free(lease, job)
 
     def _unanswered(self, failure: Failure, lease: Lease, job: Job) -> None:

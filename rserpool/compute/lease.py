@@ -21,7 +21,7 @@ LEAVING = 3600.0
 class Lease:
     """One lease.
 
-    @param order: the order in which workers are tried for it.
+    @param order: C{order(elements)}: the order in which workers are tried for it.
     @param options: of the session.
     @ivar worker: the PE identifier of the worker that has it.
     @ivar served: called with this, its job if it has one, and whether it is the first worker, when a worker has it.
@@ -45,7 +45,6 @@ class Lease:
         self._handle = handle
         self._session: Any = None
         self._job: Job | None = None
-        self._answer: Any = None
         self._closed = False
         self.worker = 0
 
@@ -74,18 +73,13 @@ class Lease:
         """
         self._job = job
         answer: Any = self._session.request(job.work, repeat=not job.at_most_once)
-        self._answer = answer
         return answer.addBoth(self._over, job)  # type: ignore[no-any-return]
 
-    def stop(self) -> None:
+    def abort(self) -> None:
         """Nobody wants the outcome of its job any more: the worker stops."""
-        if self._job is not None:
-            self._job = None
-            try:
-                self._session.send(frames.encode({"stop": True}))
-            except SessionEnded:
-                return
-            self._answer.cancel()
+        self._closed = True
+        self._job = None
+        self._session.abort()
 
     def close(self) -> Deferred[None]:
         """No more jobs."""
@@ -94,8 +88,13 @@ class Lease:
         return closed
 
     def _over(self, result: Any, job: Job) -> Any:
+        job.worker = self.worker
         if self._job is job:
             self._job = None
+        if self._session.element is not None and self._session.element.identifier != self.worker:
+            # The one that did it has left the pool.
+            self.worker = self._session.element.identifier
+            self.served(self, None, False)
         return result
 
     def _ready(self, element: PoolElementParameter) -> None:
@@ -103,8 +102,9 @@ class Lease:
         self.served(self, None, True)
 
     def _failed_over(self, old: PoolElementParameter, new: PoolElementParameter) -> None:
-        self.worker = new.identifier
-        self.served(self, self._job, False)
+        if self._job is None or not self._session.finishing:
+            self.worker = new.identifier
+            self.served(self, self._job, False)
 
     def _received(self, data: bytes) -> None:
         try:

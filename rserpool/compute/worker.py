@@ -72,13 +72,11 @@ class WorkerProtocol(SessionProtocol):
         self.session.send(frames.encode({"slots": self.factory.slots.count}))
 
     def messageReceived(self, data: bytes) -> None:
-        """A job; or that its outcome is not wanted any more."""
+        """A job."""
         request = self.session.request
-        header, body = frames.decode(data)
         if request is None:
-            if header.get("stop"):
-                self._stop()
             return
+        header, body = frames.decode(data)
         if self._task is not None:
             request.reply(frames.failure("Busy", "a session does one job at a time"))
             return
@@ -98,7 +96,9 @@ class WorkerProtocol(SessionProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Nobody waits for the job any more."""
-        self._stop()
+        task, self._task = self._task, None
+        if task is not None:
+            self.factory.slots.take_back(task)
 
     def done(self, task: Task) -> None:
         """The job is over."""
@@ -110,11 +110,6 @@ class WorkerProtocol(SessionProtocol):
             self.factory.no_keys()
         else:
             self.session.set_state(state)
-
-    def _stop(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            self.factory.slots.take_back(task)
 
 
 class WorkerFactory(SessionFactory):

@@ -177,6 +177,11 @@ class Session:
         """Whether it has ended."""
         return self._core.exchange.over is not None
 
+    @property
+    def finishing(self) -> bool:
+        """Whether an element that has left the pool still owes answers, while another one serves already."""
+        return self._core.retirement.finishing
+
     def ready(self) -> Deferred[PoolElementParameter]:
         """Wait for an element.
 

@@ -13,6 +13,7 @@ from rserpool.testing.registrar import RegistrarProcess
 from rserpool.testing.scope import Scope
 from rserpool.testing.security import ScopeSecurity
 from rserpool.testing.seen import Seen
+from rserpool.testing.slot import MemorySlot
 from rserpool.testing.trace import Dialled, Entry, Message, Trace
 from rserpool.testing.user import UserProcess
 
@@ -21,6 +22,7 @@ __all__ = [
     "ElementProcess",
     "Entry",
     "HostReactor",
+    "MemorySlot",
     "Message",
     "Process",
     "RegistrarProcess",

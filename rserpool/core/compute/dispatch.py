@@ -88,7 +88,7 @@ class Dispatch(Generic[J, L]):
         return min(MOST_LEASES, sum(self._slots.get(worker, 1) for worker in self._known))
 
     def with_room(self, order: Sequence[int]) -> list[int]:
-        """The workers in the order in which a new lease should try them: first those that have room for it."""
+        """The workers in the order in which a lease should try them: first those that have room for it."""
         taken = Counter(lease.worker for lease in self._leases.values())
         return sorted(order, key=lambda worker: taken[worker] >= self._slots.get(worker, 1))
 
@@ -120,7 +120,7 @@ class Dispatch(Generic[J, L]):
         self.opening -= 1
 
     def moved(self, lease: L, worker: int) -> None:
-        """Its worker is gone, and it has this one now."""
+        """Its worker is gone, and it has this one now, with its job."""
         if lease in self._leases:
             self._leases[lease].worker = worker
 
@@ -156,7 +156,7 @@ class Dispatch(Generic[J, L]):
         # What each worker has of ours, and how many leases it has.
         busy: Counter[int] = Counter()
         there: Counter[int] = Counter()
-        if self._waiting or self._idle:
+        if self._waiting or self._idle:  # else nothing follows
             for lease in self._leases.values():
                 there[lease.worker] += 1
                 busy[lease.worker] += lease.job is not None
@@ -173,7 +173,9 @@ class Dispatch(Generic[J, L]):
         if not self._waiting and not self.opening and effects:
             # A worker that has room and no lease may be the better one.
             wanted = any(there[worker] < self._slots.get(worker, 1) for worker in order[:1])
-        room = max(self.capacity, 1) - len(self._leases) - self.opening
+        # A worker that leaves the pool ends the job that it has.
+        present = sum(count for worker, count in there.items() if worker in self._known)
+        room = max(self.capacity, 1) - present - self.opening
         for _ in range(min(wanted, room)):
             self.opening += 1
             effects.append(Open())

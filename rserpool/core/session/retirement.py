@@ -23,6 +23,11 @@ class Retirement:
         self._deadlines = deadlines
         self._retired: list[Retired] = []
 
+    @property
+    def finishing(self) -> bool:
+        """Whether one of them still owes an answer."""
+        return bool(self._retired)
+
     def begin(self, now: float) -> Retire:
         """The present element leaves the pool."""
         retired = self._exchange.retire()
