@@ -15,6 +15,7 @@ from rserpool.config.user import USER_KEYS
 from rserpool.tap.ns import RegistrarOptions
 from rserpool.tap.pe import ElementOptions
 from rserpool.tap.proxy import ProxyOptions
+from rserpool.tap.worker import WorkerOptions
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 MARK = "<!-- What follows is generated from the options by `python -m tests.configuration`; a test compares. -->\n"
@@ -22,6 +23,7 @@ TABLES: dict[str, tuple[str, Any]] = {
     "registrar": ("`twistd rserpool-ns`", RegistrarOptions),
     "element": ("`twistd rserpool-pe`", ElementOptions),
     "proxy": ("`twistd rserpool-proxy` and `rserpool proxy`", ProxyOptions),
+    "worker": ("`twistd rserpool-worker`", WorkerOptions),
 }
 KINDS = {
     Kind.FLAG: "`true` or `false`",

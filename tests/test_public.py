@@ -62,6 +62,9 @@ MAY_LOAD = {
         "security",
         "config",
     },
+    "rserpool.compute": {*ELEMENT, *SESSION, "session", "element", "job", "core.compute"},
+    "rserpool.compute.aio": {*ELEMENT, *SESSION, "session", "element", "compute", "job", "core.compute"},
+    "rserpool.job": {*WIRE, "core.compute"},
     "rserpool.admin": WIRE,
     "rserpool.testing": {*REGISTRAR, *ELEMENT, *USER, "registrar", "element", "user"},
 }

@@ -15,7 +15,12 @@ from rserpool.core.errors import ConfigurationError
 
 SUMMARY = "check a configuration file (TOML), and show what holds"
 EPILOG = "exit codes: 0 all is well, 1 something is wrong with the file, 2 a wrong option, or no such file"
-SUBCOMMANDS = {"registrar": "rserpool-ns", "element": "rserpool-pe", "proxy": "rserpool-proxy"}
+SUBCOMMANDS = {
+    "registrar": "rserpool-ns",
+    "element": "rserpool-pe",
+    "proxy": "rserpool-proxy",
+    "worker": "rserpool-worker",
+}
 """The table of a file, and the subcommand of twistd that it is for."""
 
 

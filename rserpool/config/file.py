@@ -14,7 +14,7 @@ from rserpool.config.lines import lines_of
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.files import read_public
 
-ROLES: Final = ("registrar", "element", "proxy", "user")
+ROLES: Final = ("registrar", "element", "proxy", "worker", "user")
 """The tables of what a process runs; C{user} is what every user and element goes by where nothing else is said."""
 SECURITY_TABLE: Final = "security"
 TABLES: Final = (*ROLES, SECURITY_TABLE)

@@ -76,6 +76,8 @@ class Session:
     """
 
     _log = Logger()
+    paused: Callable[[], object] | None = None
+    resumed: Callable[[], object] | None = None
 
     def __init__(
         self,
@@ -104,8 +106,6 @@ class Session:
         self.received = received
         self.failed_over = failed_over
         self.ended = ended
-        self.paused: Callable[[], object] | None = None
-        self.resumed: Callable[[], object] | None = None
         self.handle = handle_of(pool)
         self._user = user
         self._timeout = timeout

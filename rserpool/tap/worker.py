@@ -13,6 +13,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from rserpool.admin.subjects import ElementSubject
 from rserpool.compute.function_slot import FunctionSlot
 from rserpool.compute.program_slot import ProgramSlot
 from rserpool.compute.service import WorkerService
@@ -26,7 +27,9 @@ from rserpool.node.steady import make_steady
 from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import load_stack
 from rserpool.session.keys import KeyFile
-from rserpool.tap.options import AskingOptions, Started, read
+from rserpool.tap.admin import administered
+from rserpool.tap.options import AskingOptions, read
+from rserpool.tap.started import Started
 
 MIB = 1024 * 1024
 
@@ -36,6 +39,9 @@ class WorkerOptions(AskingOptions):
 
     name = "rserpool-worker"
     roles = ("element",)
+    role = "worker"
+    arguments = "program"
+    arguments_meaning = "the program that does the jobs, and its arguments: what follows --"
     synopsis = "--pool NAME (--functions MODULE | -- PROGRAM [arguments]) [options]"
     longdesc = (
         "Does jobs for a pool: calls the functions of a Python module, or runs a program with a job on its standard "
@@ -147,5 +153,5 @@ def makeService(options: WorkerOptions) -> IService:
     if keys is not None:
         keys.setServiceParent(started)
     reported = options.reported(reactor, lambda: element_status(worker.element), worker)
-    reported.setServiceParent(started)
+    administered(reactor, reported, ElementSubject(lambda: worker.element), options).setServiceParent(started)
     return started

@@ -17,10 +17,11 @@ from rserpool.tap.ns import RegistrarOptions
 from rserpool.tap.options import RoleOptions
 from rserpool.tap.pe import ElementOptions
 from rserpool.tap.proxy import ProxyOptions
+from rserpool.tap.worker import WorkerOptions
 from tests.config.case import FileTests
 
 NS, PE, PROXY = RegistrarOptions, ElementOptions, ProxyOptions
-SUBCOMMANDS: tuple[type[RoleOptions], ...] = (NS, PE, PROXY)
+SUBCOMMANDS: tuple[type[RoleOptions], ...] = (NS, PE, PROXY, WorkerOptions)
 MISTAKES: tuple[tuple[type[RoleOptions], str, str], ...] = (
     (NS, "[registrar]\n\npeer = ['a b']", "@3: peer: 'a b': 'a b' is neither"),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.threads import deferToThread
 
-from rserpool.compute import JobFailed, JobLost, PoolExecutor
+from rserpool.compute import JobFailed, JobLost, PoolExecutor, aio
 from tests.compute import some_jobs
 from tests.processes.harness import Process, ProcessTests, Registrar, all_of
 
@@ -79,6 +80,26 @@ class ComputeTests(ProcessTests):
         await deferToThread(pool.shutdown)
         self.assertEqual(after.result(), 16)
         self.assertRaises(RuntimeError, pool.submit, "square", 4)
+
+    async def test_asyncio(self) -> None:
+        """Results in order, errors, and a job whose future is cancelled."""
+        registrar, (worker,) = await self.farm(workers=1)
+        where = registrar.text.partition("/")[0]
+
+        async def work() -> None:
+            async with aio.PoolExecutor("farm", registrars=[where]) as pool:
+                self.assertEqual([value async for value in pool.map("square", range(300))],
+                                 [n * n for n in range(300)])  # fmt: skip
+                with self.assertRaisesRegex(JobFailed, "LookupError: no"):
+                    await pool.submit("fail", "no")
+                with self.assertRaises(asyncio.TimeoutError):
+                    await asyncio.wait_for(pool.submit("hold", 1), 0.2)
+                self.assertEqual(await pool.submit("square", 5), 25)
+            with self.assertRaises(RuntimeError):
+                pool.submit("square", 5)
+
+        await deferToThread(asyncio.run, work())
+        self.no_traceback(worker)
 
     async def test_killed(self) -> None:
         """Another worker goes on from the checkpoint of one that is killed. At most once, the job fails."""
