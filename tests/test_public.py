@@ -66,7 +66,7 @@ MAY_LOAD = {
     "rserpool.compute.aio": {*ELEMENT, *SESSION, "session", "element", "compute", "job", "core.compute"},
     "rserpool.job": {*WIRE, "core.compute"},
     "rserpool.admin": WIRE,
-    "rserpool.testing": {*REGISTRAR, *ELEMENT, *USER, "registrar", "element", "user"},
+    "rserpool.testing": {"job", "core.compute", *REGISTRAR, *ELEMENT, *USER, "registrar", "element", "user"},
 }
 """The rooms of this package that a face loads, beside its own and the ground floor of the core."""
 REPORTS = {"core.monitoring", "core.element", "monitor"}

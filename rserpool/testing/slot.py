@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
-from rserpool.compute.slots import Asked, Owner
 from rserpool.core.compute import frames
 from rserpool.core.compute.frames import Tag
 from rserpool.job.telling import here
+
+if TYPE_CHECKING:
+    from rserpool.compute.slots import Asked, Owner
 
 
 class MemorySlot:
