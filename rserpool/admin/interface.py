@@ -74,6 +74,7 @@ class Interface:
             _route("/v1/registrars", self._registrars),
             _route("/v1/pools/*/history", self._history),
             _route("/v1/pools/*/elements/*/history", self._history),
+            _route("/v1/draining", self._draining),
             _route("/v1/events", self._events),
             _route("/metrics", self._numbers),
             _route("/live", self._live),
@@ -123,6 +124,10 @@ class Interface:
         identifier = None if element is None else _identifier(element.decode("latin-1"), "the identifier of an element")
         return Listing("events", self.history.about(handle, identifier))
 
+    def _draining(self, request: Any) -> Listing:
+        _asked(request)
+        return Listing("elements", self.subject.draining())
+
     def _events(self, request: Any) -> Stream:
         asked = _asked(request, "after")
         seen = request.requestHeaders.getRawHeaders(b"Last-Event-ID", [b""])[-1].decode("latin-1")
@@ -153,22 +158,21 @@ class Interface:
         return self._act(request, "retire", "this registrar")
 
     def _act(self, request: Any, verb: str, about: str, *arguments: Any) -> Any:
-        """Have it done, and note who asked for it, and what came of it."""
+        """Have it done; who does it notes who asked for it."""
         name = request.asker.name
 
         def done(result: Any) -> Answer:
-            tell(name, verb, about)
             return Answer(dumped({"done": verb, "about": about, "result": result}))
 
         def failed(failure: Failure) -> Any:
             error = failure.value
-            tell(name, verb, about, str(error))
             if isinstance(error, Refused):
                 return failure
-            failure.trap(RSerPoolError, ValueError, KeyError)
-            raise Refused(409, str(error.args[0] if isinstance(error, KeyError) and error.args else error))
+            failure.trap(RSerPoolError)
+            tell(name, verb, about, str(error))
+            raise Refused(409, str(error))
 
-        return maybeDeferred(self.subject.act, verb, *arguments).addCallbacks(done, failed)
+        return maybeDeferred(self.subject.act, verb, *arguments, by=name).addCallbacks(done, failed)
 
     def _registrars(self, request: Any) -> Listing:
         _asked(request)
@@ -233,14 +237,14 @@ def demand_operator(request: Any) -> None:
         )
 
 
-def tell(who: str, verb: str, about: str, failed: str = "") -> None:
-    """The audit trail: who had what done, or was refused."""
+def tell(who: str, verb: str, about: str, why: str) -> None:
+    """The audit trail: who was refused what; what was done the role tells."""
     _trail.info(
-        "audit: {who}: {verb} {about}{failed}",
+        "audit: {who} refused {verb} {about}: {why}",
         who=printable(who, 300),
         verb=verb,
         about=printable(about, 300),
-        failed=f": refused: {printable(failed, 300)}" if failed else "",
+        why=printable(why, 300),
     )
 
 

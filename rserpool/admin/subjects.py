@@ -37,6 +37,9 @@ class Subject(Protocol):
     def registrars(self) -> Iterator[Described]:
         """The registrars that it knows."""
 
+    def draining(self) -> Iterator[Described]:
+        """The elements that drain; they are in no pool."""
+
     def metrics(self) -> Iterable[Metric]:
         """What it counts."""
 
@@ -46,9 +49,10 @@ class Subject(Protocol):
         @return: a function that ends it.
         """
 
-    def act(self, verb: str, *arguments: Any) -> Any:
+    def act(self, verb: str, *arguments: Any, by: str) -> Any:
         """Have something done: C{drain}, C{undrain} and C{evict} an element, C{retire}.
 
+        @param by: who wants it, for the audit trail.
         @return: what came of it, or a C{Deferred} of that.
         @raise Refused: if it is nothing that this role does.
         """
@@ -101,9 +105,12 @@ class RegistrarSubject:
 
         return end
 
-    def act(self, verb: str, *arguments: Any) -> Any:
-        method = getattr(self._service, verb, None)
-        return _nothing(verb) if method is None else method(*arguments)
+    def draining(self) -> Iterator[Described]:
+        now = self._service.node.now()
+        return iter([described_held(held, now) for held in self._service.draining])
+
+    def act(self, verb: str, *arguments: Any, by: str) -> Any:
+        return getattr(self._service, verb)(*arguments, by=by)
 
 
 def _core() -> Any:
@@ -199,7 +206,10 @@ class ElementSubject:
         service = self._service()
         return (lambda: None) if service is None else overhear(service.node, tell)
 
-    def act(self, verb: str, *arguments: Any) -> Any:
+    def draining(self) -> Iterator[Described]:
+        return iter(())
+
+    def act(self, verb: str, *arguments: Any, by: str) -> Any:
         return _nothing(verb)
 
 
@@ -281,7 +291,10 @@ class UserSubject:
 
         return self._service.subscribe(self._pool, changed).stop
 
-    def act(self, verb: str, *arguments: Any) -> Any:
+    def draining(self) -> Iterator[Described]:
+        return iter(())
+
+    def act(self, verb: str, *arguments: Any, by: str) -> Any:
         return _nothing(verb)
 
     def _known(self) -> dict[bytes, Any]:
@@ -290,6 +303,18 @@ class UserSubject:
             for handle, change in self._service.watched.items()
             if change is not None and change.elements is not None
         }
+
+
+def described_held(held: Any, now: float) -> Described:
+    """An element that drains: as it was registered, if that is known here."""
+    described = {} if held.element is None else element_json(held.element)
+    return described | {
+        "pool": handle_text(held.handle),
+        "handle": held.handle.hex(),
+        "identifier": identifier_text(held.identifier),
+        "since": round(max(0.0, now - held.since), 3),
+        "connections": held.connections,
+    }
 
 
 def overhear(node: Any, tell: Callable[[Described], object]) -> Callable[[], object]:

@@ -23,6 +23,7 @@ from rserpool.testing import Scope
 from tests.admin.stage import PORT, Admin
 from tests.admin.test_unix import Nothing
 from tests.loglines import LogLines
+from tests.pool_scope import PoolScope
 from tests.web.certificates import Authority
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -36,8 +37,9 @@ class Acting(Nothing):
         self.done: list[tuple[Any, ...]] = []
         self.answer: Any = None
 
-    def act(self, verb, *arguments):
+    def act(self, verb, *arguments, by):
         self.done.append((verb, *arguments))
+        self.by = by
         return self.answer
 
 
@@ -68,10 +70,9 @@ class TokenTests(SynchronousTestCase):
         for wrong in (f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer", "Bearer  ", f"Bearer {TOKEN[:-1]}"):
             self.assertEqual(401, self.post(Authorization=wrong).status, wrong)
         self.assertEqual(1, len(self.subject.done))
+        self.assertIn("an operator by token, at 10.0.0.1:", self.subject.by)
         audit = [line for line in lines if line.startswith("audit:")]
-        self.assertIn("an operator by token", audit[0])
-        self.assertIn("drain www 0x00000001", audit[0])
-        self.assertIn("refused", audit[1])
+        self.assertIn(f"refused act {DRAIN}", audit[0])
         self.assertNotIn(TOKEN, "".join(lines))
 
     def test_another_file(self) -> None:
@@ -215,3 +216,44 @@ class CertificateTests(SynchronousTestCase):
             service = AdminService(self.admin.process.reactor, self.subject, [place], secured=secured)
             with self.assertRaisesRegex(ConfigurationError, "certificate"):
                 service.startService()
+
+
+class RegistrarTests(SynchronousTestCase):
+    """A registrar that does what operators want."""
+
+    def test_drain_and_evict(self) -> None:
+        """An element drains, serves again, and is evicted; who asked is in the audit trail."""
+        scope = PoolScope(self)
+        path = Path(self.mktemp())
+        path.touch(0o600)
+        path.write_text(TOKEN)
+        admin = Admin(self, scope, scope.registrars[0], token=Token(path))
+        scope.member(1, "www")
+        scope.member(2, "www")
+        lines = LogLines(self).lines
+
+        def post(verb, body=b"{}"):
+            headers = {"Content_Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+            return admin.ask(f"/v1/pools/www/elements/0x00000001/{verb}", "POST", body, **headers)
+
+        self.assertEqual(200, post("drain").status)
+        self.assertEqual(["0x00000002"], identifiers(admin, "/v1/pools/www/elements"))
+        self.assertEqual(["0x00000001"], identifiers(admin, "/v1/draining"))
+        self.assertEqual(200, post("undrain").status)
+        self.assertEqual([], identifiers(admin, "/v1/draining"))
+        self.assertEqual(2, len(identifiers(admin, "/v1/pools/www/elements")))
+        self.assertEqual(200, post("evict", b'{"seconds": 60}').status)
+        self.assertEqual(["0x00000002"], identifiers(admin, "/v1/pools/www/elements"))
+        said = admin.ask(
+            "/v1/pools/www/elements/0x00000009/drain",
+            "POST",
+            b"{}",
+            **{"Content_Type": "application/json", "Authorization": f"Bearer {TOKEN}"},
+        )
+        self.assertEqual(409, said.status)
+        audit = [line for line in lines if "by token" in line]
+        self.assertGreaterEqual(len(audit), 4)
+
+
+def identifiers(admin, path):
+    return [each["identifier"] for each in admin.ask(path).json["elements"]]

@@ -44,7 +44,10 @@ class Nothing:
     def observe(self, tell):
         return lambda: None
 
-    def act(self, verb, *arguments):
+    def draining(self):
+        return iter(())
+
+    def act(self, verb, *arguments, by):
         return None
 
 
