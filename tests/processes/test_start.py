@@ -176,6 +176,12 @@ class WithoutLibraryTests(ProcessTests):
             self.refused(self.twistd(*late, **environment)),
         )
 
+    async def test_demonstration(self) -> None:
+        """It says so in one sentence, in place of a log of registrars that do not start."""
+        demo = self.rserpool("demo", **self.without_library())
+        self.assertEqual(1, await demo.ended, demo.text)
+        self.assertRegex(demo.text, r"^rserpool demo: SCTP over UDP needs .*libusrsctp2 \(elsewhere .*modprobe sctp$")
+
     async def test_user(self) -> None:
         """A user needs no SCTP: it asks over TCP; one that wants SCTP hears what to install."""
         environment = self.without_library()

@@ -17,6 +17,7 @@ from rserpool.cli.demo.traffic import DEADLINE, Requests, Traffic
 from rserpool.cli.options import number as above_0
 from rserpool.cli.signals import ENDING, on_signals
 from rserpool.core.profiles import PROFILES, Profile
+from rserpool.sctp.stack import open_stack
 from rserpool.user.service import PoolUserService
 
 SUMMARY = "show a pool that survives: registrars, web servers, users, and their faults"
@@ -166,7 +167,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
-    """Run the demonstration; 1 if a request was lost."""
+    """Run the demonstration; 1 if a request was lost.
+
+    @raise SctpUnavailable: if there is no SCTP here, before anything starts.
+    """
+    await open_stack(reactor).close()
     screen = Screen(out)
     demo = Demo(reactor, screen, profile=PROFILES[options.profile], phase=options.phase, workers=options.workers)
     running = ensureDeferred(demo.run())

@@ -36,6 +36,7 @@ SPP_HB_DEMAND = 0x04
 SPP_PMTUD_DISABLE = 0x10
 
 _INSTALL = "install it, on Debian or Ubuntu with: apt-get install libusrsctp2"
+_OR = " (elsewhere usrsctp or libusrsctp), or have the kernel speak SCTP: modprobe sctp"
 
 # A handle is declared as an integer, where usrsctp.h has a pointer: it is never followed, and nothing has to be cast.
 _DECLARATIONS = """
@@ -193,7 +194,7 @@ def load(*names: str) -> Library:
             except AttributeError:
                 raise SctpUnavailable(f"{name} is too old, it has no {declared}; {_INSTALL}") from None
         return Library(ffi, lib)
-    raise SctpUnavailable(f"SCTP over UDP needs the library libusrsctp, which is not here; {_INSTALL}")
+    raise SctpUnavailable(f"SCTP over UDP needs the library libusrsctp, which is not here; {_INSTALL}{_OR}")
 
 
 def _mismatch(kind: str, size: int) -> str:
