@@ -29,13 +29,13 @@ def checkpoint(state: Any) -> None:
     It is signed by the key that the workers of the pool share, and travels to the user (RFC 5352 section 3.8): call it
     as often as you would like to lose no more work than since then.
 
-    @param state: JSON, or bytes; at most L{frames.LONGEST_STATE<rserpool.core.compute.frames.LONGEST_STATE>} bytes.
+    @param state: JSON, or bytes; at most L{frames.LONGEST_CHECKPOINT<rserpool.core.compute.frames.LONGEST_CHECKPOINT>} bytes.
     @raise TypeError: if it is neither.
     @raise ValueError: if it is too long.
     """
     kind, body = frames.pack(state)
-    if len(body) > frames.LONGEST_STATE:
-        raise ValueError(f"a checkpoint may have {frames.LONGEST_STATE} bytes, and this one has {len(body)}")
+    if len(body) > frames.LONGEST_CHECKPOINT:
+        raise ValueError(f"a checkpoint may have {frames.LONGEST_CHECKPOINT} bytes, and this one has {len(body)}")
     if _now.send is not None:
         _now.send(Tag.CHECKPOINT, frames.encode({"as": kind}, body))
 

@@ -18,7 +18,7 @@ from rserpool.core.compute.errors import JobFailed
 LONGEST: Final = 15 * 1024 * 1024
 """The most bytes of a value; a message over TCP holds 16 MiB."""
 LONGEST_HEADER: Final = 64 * 1024
-LONGEST_STATE: Final = 40_000
+LONGEST_CHECKPOINT: Final = 40_000
 """The most bytes of a checkpoint: it travels as a cookie (RFC 5352 section 3.8), which holds 65,535 with all else."""
 LONGEST_TEXT: Final = 16 * 1024
 """The most characters of an error's text, and of its traceback."""
