@@ -29,7 +29,7 @@ def checkpoint(state: Any) -> None:
     It is signed by the key that the workers of the pool share, and travels to the user (RFC 5352 section 3.8): call it
     as often as you would like to lose no more work than since then.
 
-    @param state: JSON, or bytes; at most L{frames.LONGEST_CHECKPOINT<rserpool.core.compute.frames.LONGEST_CHECKPOINT>} bytes.
+    @param state: JSON, or bytes; at most 40,000 bytes.
     @raise TypeError: if it is neither.
     @raise ValueError: if it is too long.
     """
