@@ -47,6 +47,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/fault.yml \
+	    .github/ISSUE_TEMPLATE/wish.yml
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --select I --fix
