@@ -10,7 +10,19 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("[CS]*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-MARKS = {"not run", "file", "before", "says", "until", "status", "terminal", "in", "stop", "page run by"}
+MARKS = {
+    "not run",
+    "file",
+    "before",
+    "says",
+    "until",
+    "status",
+    "terminal",
+    "in",
+    "stop",
+    "page run by",
+    "page not run",
+}
 """What may stand in a comment before a block, C{<!-- MARK: VALUE -->}:
 
   - C{not run}: it is not run, and why
@@ -21,10 +33,11 @@ MARKS = {"not run", "file", "before", "says", "until", "status", "terminal", "in
   - C{status}: with which exit status it ends, if that is not 0
   - C{terminal}: a name for its process; C{in}: this output is of the process with that name
   - C{stop}: C{all}: every terminal is left by Ctrl-C first
-  - C{page run by}: at the top of a page: the test that runs all of its blocks, and why not this one
+  - C{page run by}: at the top of a page: the test that runs all of its blocks, and why not this one; C{page not run}:
+    nothing does, and why
 """
 VARIES = re.compile(
-    r"(?P<when>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4})"
+    r"(?P<when>(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\d(?:[+-]\d{4}|\.\d{3}))"
     r"|(?P<address>\b\d+\.\d+\.\d+\.\d+)(?::(?P<port>\d{5})\b)?(?:/\d{4,5}\b)?"
     r"|0x(?P<number>[0-9a-f]{8})\b"
     r"|(?P<fraction>\b\d+\.\d+(?= m?s\b|/))"
@@ -66,7 +79,7 @@ def blocks(page: Path) -> list[Block]:
     for token in MarkdownIt().parse(page.read_text("utf-8")):
         if token.type == "html_block":
             marks |= dict(re.findall(r"<!-- ([a-z ]+): (.*?) -->", token.content, re.DOTALL))
-        if "page run by" in marks:
+        if marks.keys() & {"page run by", "page not run"}:
             return []
         directly = directly and token.type not in ("heading_open", "bullet_list_open")
         if token.type not in ("fence", "code_block"):

@@ -41,6 +41,8 @@ class Page:
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "120",
+            "HOME": str(directory),
+            "RSERPOOL_CONFIG": "none",
         }
 
     def run(self) -> None:
@@ -103,7 +105,8 @@ class Page:
             terminal.says(wanted)
         if "until" in marks:
             terminal.interrupt()
-        if "until" in marks or not (marks.keys() & {"says", "terminal"}):
+            terminal.ends(None)
+        elif not marks.keys() & {"says", "terminal"}:
             terminal.ends(int(marks.get("status", "0")))
 
 
