@@ -16,7 +16,7 @@ from tests.docs.terminal import Terminal
 READY = [
     (r"\brserpool-ns\b.* --peer", r"ready: |cannot|Error"),
     (r"\brserpool-ns\b", r"serves ASAP at|cannot|Error"),
-    (r"\brserpool-pe\b|\btwistd\b.*'rserpool:", r"registered as 0x|cannot|Error"),
+    (r"\brserpool-(pe|worker)\b|\btwistd\b.*'rserpool:", r"registered as 0x|cannot|Error"),
     (r"\brserpool-proxy\b", r"listens at"),
 ]
 """Commands that go on, and what they say when they serve."""
@@ -67,7 +67,7 @@ class Page:
             self._shell(command, Block("sh", command, block.where))
         if "in" in block.marks:
             self._named[block.marks["in"]].shows(expression(block.text))
-        elif block.kind == "sh":
+        elif block.kind == "sh" and "file" not in block.marks:
             *others, last = commands(block.text)
             for command in others:
                 self._shell(command, Block(block.kind, command, block.where, block.marks))
