@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from rserpool.admin.answers import Answer, Listing, Refused, dumped
 from rserpool.admin.askers import CHALLENGE, Asker
+from rserpool.admin.files import FILES, file_at
 from rserpool.admin.gate import READS, admit, check_action
 from rserpool.admin.history import History
 from rserpool.admin.metrics import Metric, Metrics, gauge
@@ -68,6 +69,7 @@ class Interface:
         self.more: list[Callable[[], Metric]] = [self._open_streams]
         self._metrics = Metrics(lambda: (*subject.metrics(), *(each() for each in self.more)))
         self.routes = [
+            *(_route(path, partial(self._file, path)) for path in FILES),
             _route("/v1/about", self._about),
             _route("/v1/pools", self._pools),
             _route("/v1/pools/*/elements", self._elements),
@@ -86,6 +88,9 @@ class Interface:
             _route("/v1/retire", self._retire, *ACTS),
         ]
 
+    def _file(self, path: str, request: Any) -> Answer:
+        return file_at(path)
+
     def _about(self, request: Any) -> Answer:
         reason = self.subject.ready()
         return Answer(dumped(self.subject.about() | {"ready": not reason, "reason": reason or None}))
@@ -94,10 +99,9 @@ class Interface:
         asked = _asked(request, "after", "limit")
         after = None
         if "after" in asked:
-            try:
-                after = bytes.fromhex(asked["after"])
-            except ValueError:
-                raise Refused(400, "after: the handle of a pool is written in hexadecimal digits") from None
+            if not re.fullmatch(r"([0-9a-f]{2})+", asked["after"], re.IGNORECASE | re.ASCII):
+                raise Refused(400, "after: the handle of a pool is written in hexadecimal digits")
+            after = bytes.fromhex(asked["after"])
         limit = _limit(asked)
         return Listing("pools", self.subject.pools(after, limit), "handle", limit)
 
@@ -294,7 +298,7 @@ def _body(request: Any, *names: str) -> dict[str, Any]:
     _asked(request)
     text = request.content.read()
     try:
-        body = json.loads(text) if text.strip() else {}
+        body = json.loads(text)
     except ValueError:
         raise Refused(400, "this is not JSON") from None
     if not isinstance(body, dict) or not set(names).issuperset(body):

@@ -117,7 +117,7 @@ class TokenTests(SynchronousTestCase):
         """An eviction has a length; what is told beside that is refused."""
         path = DRAIN.replace("drain", "evict")
         self.assertEqual(200, self.post(path, b'{"seconds": 30}').status)
-        self.assertEqual(200, self.post(path, b"").status)
+        self.assertEqual(200, self.post(path, b"{}").status)
         self.assertEqual([("evict", b"www", 1, 30.0), ("evict", b"www", 1, 600.0)], self.subject.done)
         for wrong in (
             b'{"seconds": 0}',
