@@ -46,7 +46,7 @@ async def drained(reactor: Any, ports: Sequence[Any], grace: float, log: Logger)
         log.info("{count} connections: draining", count=count)
     accept_waiting(ports)
     while connections(reactor, ports) and now() < deadline:
-        _end_idle(_idle(reactor, ports), since, now())
+        end_idle(reactor, ports, since, now())
         await deferLater(reactor, LOOK)
         accept_waiting(ports)
 
@@ -63,7 +63,12 @@ def _connections(reactor: Any, ports: Sequence[Any]) -> list[Any]:
     return [reader for reader in readers if getattr(reader, "server", None) in ports]
 
 
-def _end_idle(idle: dict[Any, Any], since: dict[Any, float], now: float) -> None:
+def end_idle(reactor: Any, ports: Sequence[Any], since: dict[Any, float], now: float) -> None:
+    """End the connections that are idle for L{IDLE} seconds.
+
+    @param since: since when each one is, as this knows from the last call.
+    """
+    idle = _idle(reactor, ports)
     for each in [each for each in since if each not in idle]:
         del since[each]
     for each, end in idle.items():

@@ -21,6 +21,7 @@ from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
 from rserpool.element.attending import Attending, Wanted
+from rserpool.element.emptying import Emptying
 from rserpool.element.load import parse_policy, policy_parameter, probe
 from rserpool.element.log import ElementLog
 from rserpool.element.measuring import Measuring
@@ -108,6 +109,7 @@ class PoolElementService(Service):
         self.node = Node(self._reactor, self.element, self._notified)
         self.element.secured = self.secured is not None
         self.node.asap.secure(self.secured, "element", self._registrars)
+        self._emptying = Emptying(self._reactor, self.element)
         self._told = ElementLog(self._reactor, self._log, self.node.now)
         self._attending = Attending(self._reactor, self._join, self._part, self._present)
         follow = self._attending.moved
@@ -292,6 +294,7 @@ class PoolElementService(Service):
             loop.stop()
         self._loads.clear()
         self._look_no_more()
+        self._emptying.stop()
         self._told.stop()
         await self.node.close()
 
@@ -324,6 +327,8 @@ class PoolElementService(Service):
                     self._log.error("{text}", text=text)
                 if handle in self._registered:
                     self._registered.pop(handle).errback(error)
+            case events.Drains():
+                self._emptying.begin()
             case events.Left(handle=handle) if self._attending.left(handle):
                 self._registered.pop(handle, None)
                 left = self._left.pop(handle, None)

@@ -60,6 +60,7 @@ class _Order:
     drains: bool
     element: PoolElementParameter | None = None
     told: bool = False
+    connections: int | None = None
 
 
 class DrainingElements:
@@ -137,6 +138,7 @@ class DrainingElements:
             )
             return [Notify(DrainAnswered(*key, order.drains, why))]
         if order.told:
+            order.connections = None if message.draining is None else message.draining.connections
             return []
         order.told = True
         return [self._question(key, client, Draining(order.drains))]
@@ -153,7 +155,7 @@ class DrainingElements:
             return []
         order = self._orders.get(key)
         element = order.element if order is not None else None if held is None else held.element
-        self.held[key] = Held(*key, client, element, now)
+        self.held[key] = Held(*key, client, element, now, None if order is None else order.connections)
         if (HELD,) not in self._timers:
             self._timers.set((HELD,), now)
         return self._answered(key, True)
@@ -206,7 +208,7 @@ class DrainingElements:
             return []
         del self._orders[key]
         self._timers.cancel((DRAIN, *key))
-        return [Notify(DrainAnswered(*key, drains))]
+        return [Notify(DrainAnswered(*key, drains, connections=order.connections))]
 
     def _question(self, key: Key, client: Client, draining: Draining | None) -> Send:
         return Send(client.association, asap.EndpointKeepAlive(self._server, key[0], False, key[1], draining))

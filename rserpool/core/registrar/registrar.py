@@ -61,7 +61,8 @@ class Registrar:
     @ivar observer: whether anybody looks on at what happens to elements.
     @ivar enrp: its side towards other registrars.
     @ivar peering: what it knows of them.
-    @ivar operating: what operators do by it; C{draining}: the elements that drain; C{retiring}: whether it is to end.
+    @ivar operating: what operators do by it; C{draining}: the elements that drain; C{evictions}: who is refused for a
+        while; C{retiring}: whether it is to end.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Registrar:
         self.supervision = Supervision(*supervised, profile=profile, random=random, keep_alives=keep_alives)
         self.answers = Answers(self.handlespace, self._clients, limits, self._timers)
         confirming = Confirming(unconfirmed, self._timers, profile)
-        evictions = Evictions()
+        self.evictions = evictions = Evictions()
         self._home = Home(
             identifier, self.handlespace, self.supervision, self._clients, limits, distances, confirming, evictions
         )

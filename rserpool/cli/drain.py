@@ -1,0 +1,58 @@
+"""C{rserpool drain}: an element takes no new users, and serves those that it has."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import Any, TextIO
+
+from twisted.internet.task import deferLater
+
+from rserpool.admin.client import AdminClient, pool_path
+from rserpool.cli.operator import add_admin_options, add_element_arguments, client_of, in_thread
+from rserpool.cli.options import OK
+from rserpool.core.described import identifier_text
+from rserpool.core.handles import handle_text
+
+SUMMARY = "have an element take no new users, and serve those that it has, until it is undrained"
+EVERY = 0.5
+"""Seconds between two questions how many connections are left."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_element_arguments(parser)
+    parser.add_argument(
+        "--wait", action="store_true", help="until no connection to it is left (to be interrupted at any time)"
+    )
+    add_admin_options(parser)
+
+
+async def run(reactor: Any, options: argparse.Namespace, out: TextIO, client: AdminClient | None = None) -> int:
+    """Ask its home; with C{--wait}, again until nobody is served any more."""
+    client = client or client_of(options)
+    name = f"element {identifier_text(options.element)} of {handle_text(options.pool)}"
+    told: int | None = None
+    while True:
+        left = await act(reactor, client, options, "drain")
+        if told is None or left != told:
+            print(f"{name} drains: {_connections(left)}", file=out, flush=True)
+        told = left
+        if not options.wait or not left:
+            return OK
+        await deferLater(reactor, EVERY)
+
+
+async def act(reactor: Any, client: AdminClient, options: argparse.Namespace, verb: str, **said: Any) -> Any:
+    """Have something done to an element; what came of it.
+
+    @raise AdminError: if it is refused; the text says why.
+    """
+    path = f"{pool_path(options.pool)}/elements/{identifier_text(options.element)}/{verb}"
+    answer = await in_thread(reactor, partial(client.post, path, said, timeout=60.0))
+    return answer.get("result")
+
+
+def _connections(left: int | None) -> str:
+    if left is None:
+        return "how many connections it has yet, it does not say"
+    return f"{left or 'no'} connection{'' if left == 1 else 's'} {'is' if left == 1 else 'are'} left"

@@ -1,0 +1,89 @@
+"""C{rserpool elements}: the elements of a pool, or of all, that a registrar knows; and those that drain."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, TextIO
+
+from rserpool.cli.listing import Described, add_options, show, source
+from rserpool.cli.options import OK, configured
+from rserpool.core.errors import UnknownPool
+from rserpool.core.handles import handle_text
+from rserpool.core.reading import handle
+from rserpool.sctp.interfaces import ISctpStack
+
+SUMMARY = "list the elements of a pool, or of all pools: where they are, their homes, and how they answer"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "pool", metavar="POOL", nargs="?", type=configured(handle), help="the pool's name (its handle; default: all)"
+    )
+    add_options(parser)
+
+
+async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISctpStack | None = None) -> int:
+    """Print them, pool by pool."""
+    asked = await source(reactor, options, stack)
+    wanted = None if options.pool is None else handle_text(options.pool)
+    found = [each | {"draining": True} for each in await asked.draining() if wanted in (None, each["pool"])]
+    if options.pool is None:
+        for pool in await asked.pools():
+            try:
+                found += await asked.elements(bytes.fromhex(pool["handle"]))
+            except UnknownPool:
+                continue  # it went meanwhile
+    else:
+        try:
+            found += await asked.elements(options.pool)
+        except UnknownPool:
+            # All its elements may drain.
+            if not found:
+                raise
+    found.sort(key=lambda each: (str(each["pool"]), str(each["identifier"])))
+    if options.json:
+        for each in found:
+            print(json.dumps(each), file=out)
+    elif not found:
+        print("there are no elements", file=out)
+    else:
+        several = options.pool is None
+        heading = ("POOL",) * several + ("ELEMENT", "TRANSPORT", "POLICY", "HOME", "STATE")
+        show([heading, *((each["pool"],) * several + _row(each) for each in found)], out)
+    return OK
+
+
+def _row(element: Described) -> tuple[str, ...]:
+    transport, policy = element.get("transport"), element.get("policy")
+    return (
+        element["identifier"],
+        "-" if transport is None else _transport(transport),
+        "-" if policy is None else _policy(policy),
+        element.get("home") or "-",
+        _state(element),
+    )
+
+
+def _transport(transport: Described) -> str:
+    hosts = ",".join(f"[{host}]" if ":" in host else host for host in transport["addresses"])
+    return f"{transport['protocol']} {hosts}:{transport['port']}"
+
+
+def _policy(policy: Described) -> str:
+    values = ",".join(f"{name}={value}" for name, value in policy.items() if name not in ("type", "name"))
+    return f"{policy['name']}:{values}" if values else str(policy["name"])
+
+
+def _state(element: Described) -> str:
+    if element.get("draining"):
+        number = element.get("connections")
+        return "drains" if number is None else f"drains ({number} open)"
+    if element.get("registered") is False:
+        return "not registered"
+    reports = element.get("reports") or 0
+    if reports:
+        return f"reported ({reports})"
+    if element.get("delay") is not None:
+        return f"answers in {1000 * element['delay']:.1f} ms"
+    return "asked" if element.get("asked") else "registered"

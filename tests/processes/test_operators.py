@@ -1,0 +1,118 @@
+"""An operator at work: lists, drains, evicts and retires by the command line, while users are served all the time."""
+
+from __future__ import annotations
+
+import json
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+
+from rserpool.user.endpoint import PoolClientEndpoint
+from tests.processes.harness import Client, Process, ProcessTests
+
+A, B = 0x0A, 0x0B
+
+
+class Load:
+    """A request all the time, each over a connection of its own.
+
+    @ivar done: how many were answered; C{lost} says what became of others.
+    """
+
+    def __init__(self, user: Any) -> None:
+        self.done = 0
+        self.lost: list[str] = []
+        self._endpoint = PoolClientEndpoint(user, b"pool")
+        self._on = True
+        self._ended: Deferred[None] = ensureDeferred(self._run())
+
+    async def stop(self) -> None:
+        self._on = False
+        await self._ended
+
+    async def more(self, number: int = 10) -> None:
+        """Until so many more were answered."""
+        wanted = self.done + number
+        while self.done < wanted and not self.lost:
+            await deferLater(reactor, 0.02)  # type: ignore[arg-type]
+
+    async def _run(self) -> None:
+        while self._on:
+            try:
+                client: Any = await self._endpoint.connect(Factory.forProtocol(Client))
+                client.transport.write(b"begin\nend\n")
+                answer = await client.lost
+                if answer != b"begun\ndone\n":
+                    self.lost.append(repr(answer))
+                self.done += 1
+            except Exception as error:
+                self.lost.append(repr(error))
+
+
+class OperatorTests(ProcessTests):
+    async def command(self, *words: str, status: int = 0, **environment: str) -> str:
+        """What a command prints."""
+        process = self.rserpool(*words, **environment)
+        self.assertEqual(status, await process.ended, process.text)
+        return process.output if status == 0 else process.text
+
+    async def begin(self) -> tuple[Any, str, Process, Process, Load]:
+        folder = TemporaryDirectory(prefix="rserpool-")  # a path that is short enough for a socket
+        self.addCleanup(folder.cleanup)
+        socket = f"{folder.name}/admin.sock"
+        registrar = await self.registrar("--admin", socket)
+        one = self.element(registrar, "--identifier", str(A))
+        two = self.element(registrar, "--identifier", str(B))
+        user = self.user(registrar)
+        await self.watch(user).holds(A, B)
+        load = Load(user)
+        self.addCleanup(load.stop)
+        await load.more()
+        return registrar, socket, one, two, load
+
+    async def test_drain_and_undrain(self) -> None:
+        """The lists come by the admin interface, and by ENRP where none is named."""
+        registrar, socket, one, _, load = await self.begin()
+        enrp = f"{registrar.host}:9901/{registrar.address.encapsulation}".removesuffix("/0")
+        listed = json.loads((await self.command("elements", "--registrar", enrp, "--json")).splitlines()[0])
+        self.assertEqual(("0x0000000a", "pool"), (listed["identifier"], listed["pool"]))
+        client = await self.client(listed["transport"]["addresses"][0], listed["transport"]["port"])
+        client.transport.write(b"begin\n")
+        await client.gets(b"begun\n")
+        draining = self.rserpool("drain", "pool", "0x0a", "--wait", RSERPOOL_ADMIN=socket)
+        await draining.says("element 0x0000000a of pool drains: [1-9][0-9]* connections? (is|are) left")
+        await one.says("pool: drains, as an operator wants")
+        self.assertRegex(await self.command("elements", "--admin", socket), r"0x0000000a .* drains \([0-9]+ open\)")
+        client.transport.write(b"end\n")
+        self.assertEqual(b"begun\ndone\n", await client.lost)
+        await draining.says("no connections are left")
+        self.assertEqual(0, await draining.ended)
+        self.assertIsNone(one.status)
+        await load.more()
+        self.assertIn("serves again", await self.command("undrain", "pool", "0x0a", "--admin", socket))
+        await load.more()
+        await load.stop()
+        self.assertEqual([], load.lost)
+
+    async def test_evict_and_retire(self) -> None:
+        registrar, socket, one, two, load = await self.begin()
+        self.assertIn("this one is the last of its scope", await self.command("retire", socket, status=1))
+        await self.command("evict", "pool", "0x0a", "--for", "10m", "--admin", socket)
+        await registrar.process.says("pool: element 0x0000000a removed: evicted by an operator")
+        await one.says("an operator has evicted this element for a while")
+        await load.more()
+        enrp = f"{registrar.host}:9901/{registrar.address.encapsulation}".removesuffix("/0")
+        other = await self.registrar("--peer", enrp)
+        await other.process.says("ready: 1 elements")
+        retired = await self.command("retire", socket)
+        self.assertRegex(retired, "^registrar 0x[0-9a-f]{8}: 1 elements are handed over\nit has ended\n$")
+        self.assertEqual(0, await registrar.process.ended)
+        await two.says("home registrar is .*" + other.host)
+        await load.more()
+        await load.stop()
+        self.assertEqual([], load.lost)
+        self.no_traceback(registrar.process, one, two, other.process)
