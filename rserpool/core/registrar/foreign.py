@@ -43,6 +43,10 @@ class Foreign:
         self._timers.set(key, now + self._patience)
         return True
 
+    def asks(self, element: Element) -> bool:
+        """Whether an answer of it is awaited."""
+        return element in self._asked
+
     def over(self, client: Client, element: Element, now: float) -> list[Outcome]:
         """There is an association to it: the H flag is 0, since we are not its home."""
         if element not in self._asked:

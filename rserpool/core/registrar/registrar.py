@@ -205,7 +205,7 @@ class Registrar:
 
     def connect_failed(self, peer: TransportAddress, now: float, _: Unproved | None = None) -> list[Effect]:
         """What a L{Connect<rserpool.core.effects.Connect>} asked for could not be opened."""
-        return self._follow(self.supervision.unreachable(peer), now)
+        return self._follow(self.supervision.unreachable(peer, now), now)
 
     def association_lost(self, association: Association, now: float, _: Unproved | None = None) -> list[Effect]:
         """An association is gone: its elements are asked at once, over a new one, whether they live (3.5)."""

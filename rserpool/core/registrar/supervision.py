@@ -28,6 +28,8 @@ ELEMENTS: Final = "elements"
 QUIET = 0.1
 """At least so many seconds lie between two questions to one element: what is reported meanwhile is answered by one
 (RFC 5355 section 2.14)."""
+MOST_DIALS: Final = 1024
+"""So many places are dialled at a time; those that are to be dialled then wait, the oldest first."""
 
 
 class Supervision:
@@ -57,6 +59,7 @@ class Supervision:
         self._due = inf
         self._shares = Shares(profile.keep_alive_interval)
         self._dialling: dict[TransportAddress, dict[Element, None]] = {}
+        self._later: dict[TransportAddress, dict[Element, None]] = {}
         self._excused_until = 0.0
         self._claim_at = 0.0
         self._stretched = profile.keep_alive_interval
@@ -102,6 +105,8 @@ class Supervision:
     def forget(self, element: Element) -> None:
         """An element is no longer ours, or gone."""
         self.foreign.forget(element)
+        if self._later and (address := element.asap_address()) in self._later:
+            self._later[address].pop(element, None)
         if element.watch is not None:
             self._shares.left(element.watch.group)
             element.watch = None
@@ -166,9 +171,36 @@ class Supervision:
         waiting = self._dialling.get(address)
         if waiting is not None:
             waiting[element] = None
-            return []
-        self._dialling[address] = {element: None}
-        return [Connect(address)]
+        elif len(self._dialling) < MOST_DIALS:
+            self._dialling[address] = {element: None}
+            return [Connect(address)]
+        else:
+            self._later.setdefault(address, {})[element] = None
+            if element.watch is not None:
+                # Nobody waits for its answer before it is asked.
+                element.watch.answer_by = inf
+                self._set(element, element.watch.alive_until)
+        return []
+
+    def _next(self, now: float) -> list[Outcome]:
+        """Dial those whose turn it is: their time begins now."""
+        outcomes: list[Outcome] = []
+        while self._later and len(self._dialling) < MOST_DIALS:
+            address = next(iter(self._later))
+            waiting = {element: None for element in self._later.pop(address) if self._awaits(element)}
+            for element in waiting:
+                if element.watch is not None:
+                    element.watch.dialled, element.watch.answer_by = now, now + self._profile.keep_alive_timeout
+                    self._set(element, min(element.watch.alive_until, element.watch.answer_by))
+            if waiting:
+                self._dialling[address] = waiting
+                outcomes.append(Connect(address))
+        return outcomes
+
+    def _awaits(self, element: Element) -> bool:
+        """Whether it is still to be dialled: it may be gone, or have come by itself."""
+        asked = self.foreign.asks(element) if element.watch is None else self.probing(element)
+        return asked and element.association is None and element in self._handlespace
 
     def proves(self, place: TransportAddress) -> bool:
         """Whether an element that is dialled there, to be asked, has an owner: then it has to prove who it is."""
@@ -180,7 +212,7 @@ class Supervision:
 
     def connected(self, client: Client, peer: TransportAddress, now: float) -> list[Outcome]:
         """There is an association to C{peer}, which a probe asked for."""
-        return [Later(self._met(client, self._dialling.pop(peer, {}), now))]
+        return [Later(self._met(client, self._dialling.pop(peer, {}), now)), *self._next(now)]
 
     def _met(self, client: Client, waiting: Iterable[Element], now: float) -> Iterator[Outcome | None]:
         asked = False
@@ -198,10 +230,11 @@ class Supervision:
         if not asked and client.outbound and not client.elements:
             yield Close(client.association)
 
-    def unreachable(self, peer: TransportAddress) -> list[Outcome]:
+    def unreachable(self, peer: TransportAddress, now: float) -> list[Outcome]:
         """An association that a probe asked for could not be opened: its elements are gone."""
         waiting = self._dialling.pop(peer, {})
-        return [Later(outcome for element in waiting for outcome in self._gone(element, Who.NO_WAY))]
+        gone = Later(outcome for element in waiting for outcome in self._gone(element, Who.NO_WAY))
+        return [gone, *self._next(now)]
 
     def _gone(self, element: Element, who: Who) -> list[Outcome]:
         if element.watch is None:
