@@ -14,9 +14,10 @@ from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import handle
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.proxy.descriptors import room_for
-from rserpool.proxy.listening import TLS_CA, server_endpoint, tls_from
+from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import LIMIT, ProxyService, address_text
 from rserpool.user.service import PoolUserService
+from rserpool.user.tls_text import TLS_CA, tls_from
 
 ROLE = "proxy"
 SUMMARY = "relay connections to the elements of a pool until it is interrupted, for programs that know nothing of pools"

@@ -13,11 +13,9 @@ from typing import Any
 
 from rserpool.core.addresses import machine
 from rserpool.node.loop import Carrier, Loop, Timer
-from rserpool.sctp.base import PIECE, tell
+from rserpool.sctp.base import A_TURN, PIECE, tell
 from rserpool.sctp.log import LimitedLog
 
-MESSAGES = 128
-"""So many messages are served in one turn."""
 MOST_OF_ONE = 4 * 1024 * 1024
 """Bytes of one peer that wait for their turn; who sends more meanwhile is cut off."""
 MOST = 64 * 1024 * 1024
@@ -38,7 +36,7 @@ class Turns:
         self._timer: Timer | None = None
         self._size = 0
         self._of: dict[Carrier, _Backlog] = {}
-        self.left = MESSAGES
+        self.left = A_TURN
         self.waiting: dict[str, dict[Carrier, _Backlog]] = {}
         self.held: set[Carrier] = set()
 
@@ -111,7 +109,7 @@ class Turns:
 
     def _turn(self) -> None:
         self._timer = None
-        self.left = MESSAGES
+        self.left = A_TURN
         while self.waiting and self.left > 0:
             self.left -= 1
             where, there = next(iter(self.waiting.items()))

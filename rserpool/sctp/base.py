@@ -25,6 +25,8 @@ HIGH_WATER = 256 * 1024
 """More bytes than this in an association's own buffer: C{associationPaused}."""
 LOW_WATER = 64 * 1024
 """So many bytes or fewer, after a pause: C{associationResumed}."""
+A_TURN = 128
+"""So many messages or datagrams are read, and so many messages served, before the loop looks at others."""
 PIECE = 128
 """A message that waits somewhere counts as so many bytes at least: it may have one."""
 SEND_LIMIT = 16 * 1024 * 1024

@@ -17,13 +17,14 @@ from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.monitor.status import user_status
 from rserpool.node.steady import make_steady
 from rserpool.proxy.descriptors import room_for
-from rserpool.proxy.listening import TLS_CA, server_endpoint, tls_from
+from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import LIMIT, ProxyService
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
 from rserpool.tap.options import AskingOptions, read
 from rserpool.tap.started import Started
 from rserpool.user.service import TRANSPORTS, PoolUserService
+from rserpool.user.tls_text import TLS_CA, tls_from
 
 
 class ProxyOptions(AskingOptions):

@@ -28,7 +28,6 @@ reactor: see L{rserpool.user.shared}.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from rserpool.config.user import usual
@@ -37,9 +36,9 @@ from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import YES_OR_NO, above_0, choice
 from rserpool.node.candidates import lent_by, registrars_from
 from rserpool.sctp.stack import BACKENDS
-from rserpool.security.files import read_public
 from rserpool.security.text import secured_by
 from rserpool.user.shared import SharedEndpoint, shared_user
+from rserpool.user.tls_text import tls_from
 
 N = TypeVar("N", int, float)
 
@@ -64,9 +63,9 @@ def endpoint_from(reactor: Any, *args: str, **keywords: str) -> SharedEndpoint:
         keywords = usual("transport", "profile", "backend", "announce") | keywords
     addresses = registrars_from(registrars.split("+")) if registrars else lent.pop("registrars", registrars_from(()))
     asking = _ASKING | lent | _taken(keywords, _ASKING_KEYWORDS) | {"registrars": addresses}
-    connecting = _taken(keywords, _CONNECTING_KEYWORDS)
-    if "tls_ca" in connecting and "tls" not in connecting:
-        raise ConfigurationError(f"rserpool:{pool}: tls-ca= goes with tls=NAME")
+    together = f"rserpool:{pool}: tls-ca= goes with tls=NAME"
+    tls = tls_from(keywords.pop("tls", None), keywords.pop("tls-ca", None), together)
+    connecting = _taken(keywords, _CONNECTING_KEYWORDS) | tls
     if keywords:
         raise ConfigurationError(
             f"rserpool:{pool}: there is no {', '.join(sorted(keywords))}; "
@@ -91,16 +90,6 @@ def _yes_or_no(name: str) -> Callable[[str], bool]:
     return choice(YES_OR_NO, lambda text: f"{name}={text}: write {name}=yes or {name}=no")
 
 
-def _name(text: str) -> str:
-    if not text:
-        raise ConfigurationError("tls=: which name do the certificates of elements bear?")
-    return text
-
-
-def _certificates(text: str) -> bytes:
-    return read_public(Path(text).expanduser())
-
-
 _ASKING: dict[str, Any] = {"transport": "auto", "profile": DEFAULT, "backend": "auto", "announcements": False}
 """How registrars are asked, where nothing is said: who says the same shares a pool user."""
 _ASKING_KEYWORDS: dict[str, Callable[[str], Any]] = {
@@ -118,7 +107,5 @@ _CONNECTING_KEYWORDS: dict[str, Callable[[str], Any]] = {
     "items": _number("items", int, "whole number"),
     "drop": _yes_or_no("drop"),
     "grace": _number("grace", float, "number"),
-    "tls": _name,
-    "tls-ca": _certificates,
 }
-_ARGUMENTS = {"announce": "announcements", "tls-ca": "tls_ca"}
+_ARGUMENTS = {"announce": "announcements"}

@@ -11,11 +11,12 @@ from twisted.trial.unittest import TestCase
 from rserpool.core import Profile, TransportAddress
 from rserpool.core.profiles import FAST
 from rserpool.sctp import ISctpStack, open_stack
+from tests.lab import LabTests
 from tests.lab.networks import Host, Networks
 from tests.sctp.harness import Recorder, SctpHarness
 
 
-class MultihomedCase(SctpHarness, TestCase):
+class MultihomedCase(LabTests, SctpHarness, TestCase):
     """Hosts on two networks, and endpoints there."""
 
     def setUp(self) -> None:

@@ -16,13 +16,14 @@ from rserpool.element import PoolElementService
 from rserpool.registrar import RegistrarService
 from rserpool.sctp import ISctpStack, open_stack
 from rserpool.user import PoolUserService
+from tests.lab import LabTests
 from tests.lab.networks import Host, Networks, receive_over_udp
 from tests.sctp.harness import Recorder, SctpHarness
 
 UDP_PORT = Path("/proc/sys/net/sctp/udp_port")
 
 
-class EncapsulationCase(SctpHarness, TestCase):
+class EncapsulationCase(LabTests, SctpHarness, TestCase):
     """Hosts of both kinds; those with the kernel's SCTP receive it over UDP, too."""
 
     async def setUp(self) -> None:  # type: ignore[override]

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from rserpool.core import SctpUnavailable
 from rserpool.sctp import ISctpStack, open_stack
 from rserpool.sctp.base import PPID_ASAP
-from tests.lab import strange
+from tests.lab import LabTests, strange
 from tests.sctp import test_endpoints
 from tests.sctp.contract import SctpContract
 from tests.sctp.harness import SctpHarness
@@ -57,11 +57,11 @@ class KernelCase(KernelHarness, SctpContract):
         self.assertEqual(1, len(accepting.received))
 
 
-class KernelContractTests(KernelCase, TestCase):
+class KernelContractTests(LabTests, KernelCase, TestCase):
     """The contract."""
 
 
-class KernelEndpointTests(test_endpoints.HttpTests):
+class KernelEndpointTests(LabTests, test_endpoints.HttpTests):
     """Twisted's own client and server in the one-to-one style, by endpoint strings, over the kernel's SCTP."""
 
     def setUp(self) -> None:

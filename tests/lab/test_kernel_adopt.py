@@ -23,6 +23,7 @@ from rserpool.sctp import (
 )
 from rserpool.sctp.kernel import options, sockaddr
 from rserpool.sctp.kernel.stack import KernelStack
+from tests.lab import LabTests
 from tests.lab.test_kernel import KernelCase
 from tests.sctp.harness import Recorder, SctpHarness
 
@@ -70,7 +71,7 @@ class Adopting:
             return self._stack.adopt(sock, handler)
 
 
-class AdoptedContractTests(KernelCase, TestCase):
+class AdoptedContractTests(LabTests, KernelCase, TestCase):
     """Endpoints that are adopted keep the contract of all endpoints."""
 
     async def makeStack(self, *hosts: str) -> Any:
@@ -78,7 +79,7 @@ class AdoptedContractTests(KernelCase, TestCase):
         return Adopting(stack)
 
 
-class AdoptedCase(SctpHarness, TestCase):
+class AdoptedCase(LabTests, SctpHarness, TestCase):
     """A test with sockets of a program."""
 
     async def makeStack(self, *hosts: str) -> Any:

@@ -14,6 +14,7 @@ from rserpool.core import TransportAddress
 from rserpool.sctp import open_stack
 from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.sctp.kernel import options, waiting
+from tests.lab import LabTests
 from tests.sctp.harness import SctpHarness
 
 SCTP_MAXSEG = 13
@@ -36,7 +37,7 @@ class RawPeer:
         self.socket.sendto(data, ("127.0.0.1", endpoint.port))
 
 
-class HostileTests(SctpHarness, TestCase):
+class HostileTests(LabTests, SctpHarness, TestCase):
     """Only the association of the peer concerned suffers."""
 
     async def makeStack(self, *hosts: str) -> Any:

@@ -12,6 +12,7 @@ from rserpool.core.profiles import FAST
 from rserpool.sctp import open_stack, pysctp_view
 from rserpool.sctp.base import STREAMS
 from rserpool.sctp.kernel import options
+from tests.lab import LabTests
 from tests.sctp.harness import SctpHarness
 
 try:
@@ -20,7 +21,7 @@ except ImportError:
     sctp = None
 
 
-class OptionTests(SctpHarness, TestCase):
+class OptionTests(LabTests, SctpHarness, TestCase):
     """One association of a kernel endpoint."""
 
     async def makeStack(self, *hosts: str) -> Any:

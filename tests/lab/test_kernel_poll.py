@@ -11,10 +11,12 @@ from twisted.internet import reactor
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SkipTest, TestCase
 
+from tests.lab import LabTests
+
 ROOT = Path(__file__).parent.parent.parent
 
 
-class PollTests(TestCase):
+class PollTests(LabTests, TestCase):
     """Trial runs the tests in whatever reactor it has: there it is epoll's, as everywhere on Linux."""
 
     timeout = 120

@@ -19,6 +19,7 @@ from rserpool.core.profiles import FAST
 from rserpool.sctp import SctpClientEndpoint, SctpProtocol, listenSCTP, open_stack, pysctp_view
 from rserpool.sctp.kernel import options
 from rserpool.sctp.kernel.sockaddr import pack
+from tests.lab import LabTests
 from tests.sctp.harness import SctpHarness
 
 try:
@@ -37,7 +38,7 @@ def read(thing: Any, names: str) -> tuple[Any, ...]:
     return tuple(getattr(thing, name) for name in names.split())
 
 
-class ViewTests(SctpHarness, TestCase):
+class ViewTests(LabTests, SctpHarness, TestCase):
     """Each row of the table is what the kernel itself answers."""
 
     def setUp(self) -> None:
@@ -160,7 +161,7 @@ class ViewTests(SctpHarness, TestCase):
             self.assertIn("no open socket", str(self.assertRaises(ConfigurationError, pysctp_view, nothing)))
 
 
-class WrongTests(SynchronousTestCase):
+class WrongTests(LabTests, SynchronousTestCase):
     """What pysctp gets wrong."""
 
     def test_programs(self) -> None:

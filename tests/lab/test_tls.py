@@ -7,13 +7,14 @@ from twisted.trial.unittest import TestCase
 
 from rserpool.sctp import ISctpStack
 from rserpool.sctp.tls.endpoint import TlsStack
+from tests.lab import LabTests
 from tests.lab.test_kernel import KernelCase, KernelHarness
 from tests.sctp.contract import SctpContract
 from tests.sctp.tls_case import TlsFeatures, tls_channel
 from tests.sctp.tls_gnutls import GnuTlsContract
 
 
-class TlsKernelContractTests(TlsFeatures, KernelCase, TestCase):
+class TlsKernelContractTests(LabTests, TlsFeatures, KernelCase, TestCase):
     """By a key."""
 
     async def makeStack(self, *hosts: str) -> ISctpStack:
@@ -24,5 +25,5 @@ class TlsKernelContractTests(TlsFeatures, KernelCase, TestCase):
         await SctpContract.test_undelivered(self)
 
 
-class GnuTlsTests(GnuTlsContract, KernelHarness, TestCase):
+class GnuTlsTests(LabTests, GnuTlsContract, KernelHarness, TestCase):
     """A peer on GnuTLS."""

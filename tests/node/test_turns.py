@@ -16,8 +16,8 @@ from rserpool.core.wire import asap
 from rserpool.node import turns as turns_module
 from rserpool.node.reactor import ReactorLoop
 from rserpool.node.tcp import MOST_UNSERVED, AsapTcpProtocol
-from rserpool.node.turns import MESSAGES, Turns
-from rserpool.sctp.base import PIECE, PPID_ASAP
+from rserpool.node.turns import Turns
+from rserpool.sctp.base import A_TURN, PIECE, PPID_ASAP
 from rserpool.testing import Scope
 from tests.node.talker import Talker
 
@@ -80,7 +80,7 @@ class TurnsTests(SynchronousTestCase):
         while self.clock.getDelayedCalls():
             before = len(self.served)
             self.clock.turn()
-            self.assertLessEqual(len(self.served) - before, MESSAGES)
+            self.assertLessEqual(len(self.served) - before, A_TURN)
             count += 1
         return count
 
@@ -91,7 +91,7 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual(self.served, [])
         self.assertEqual(self.all_turns(), 4)
         self.assertEqual([data for _, data in self.served], [b"%d" % number for number in range(400)])
-        self.assertEqual((self.turns.left, self.turns.waiting), (4 * MESSAGES - 400, {}))
+        self.assertEqual((self.turns.left, self.turns.waiting), (4 * A_TURN - 400, {}))
 
     def test_one_of_each(self) -> None:
         """Ten peers with thousands of messages, and one with one: eleven messages later it has been served."""
@@ -137,7 +137,7 @@ class TurnsTests(SynchronousTestCase):
         self.sends(peer, *[b"?"] * 140)
         self.turns.lost(peer, self.lost.append, True)
         self.clock.turn()
-        self.assertEqual((len(self.served), self.lost), (MESSAGES, []))
+        self.assertEqual((len(self.served), self.lost), (A_TURN, []))
         self.all_turns()
         self.assertEqual((len(self.served), self.lost), (140, [peer]))
 
@@ -252,10 +252,10 @@ class RegistrarTests(SynchronousTestCase):
         user, _ = self.connection("10.0.2.99")
         for each in attackers:
             each.dataReceived(many)
-        self.assertLessEqual(len(self.order), MESSAGES)
+        self.assertLessEqual(len(self.order), A_TURN)
         user.dataReceived(QUESTION)
         self.scope.advance(0.0)
-        self.assertLessEqual(self.order.index("10.0.2.99"), MESSAGES + 10)
+        self.assertLessEqual(self.order.index("10.0.2.99"), A_TURN + 10)
         self.scope.advance(1.0)
         counts = Counter(self.order)
         self.assertEqual(set(counts.values()), {1, len(many) // len(QUESTION)})

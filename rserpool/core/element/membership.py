@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from math import inf
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect, Notify, Send
@@ -31,6 +32,9 @@ from rserpool.core.wire.parameters import (
     UserTransport,
 )
 
+INSISTENCE = 10.0
+"""Seconds for which an element may insist on the identifier that was granted to it; where it would take longer to get
+it back, it takes another one at once."""
 TELL_AFTER = (2, 10, 100, 1000)
 """After so many attempts without success the user is told."""
 
@@ -77,6 +81,10 @@ class Membership:
         again = min(profile.t4_reregistration, life - 20 if life > 40 else life / 2)
         self._timers = Timers(profile.t2_registration, profile.t3_deregistration, again)
         self._refused = ErrorCause(CauseCode.UNSPECIFIED)
+        # Until then the registrar has found out that nobody is at an address that we have left (3.5).
+        found_out = 2 * profile.keep_alive_interval + profile.keep_alive_timeout
+        self._insistence = found_out if found_out <= INSISTENCE else 0.0
+        self._ours_until = -inf
         self._unanswered = 0
         self._warned: tuple[ErrorCause, ...] = ()
         self._sent = self.element
@@ -139,9 +147,11 @@ class Membership:
             if self._unanswered in TELL_AFTER:
                 actions = (Action.TELL_UNANSWERED, *actions)
         if Action.NEW_IDENTIFIER in actions:
-            # What stands under the old one is somebody else's.
+            # What stands under it is somebody else's, or still our own at an address that we have left.
+            if self._granted is not None:
+                self._ours_until = now + self._insistence
             self._granted = None
-            if not self._fixed:
+            if not self._fixed and now >= self._ours_until:
                 self.element = replace(self.element, identifier=self._draw())
         if Action.RESTORE in actions and self._granted is not None:
             self.element = self._granted

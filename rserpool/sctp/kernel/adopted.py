@@ -15,12 +15,13 @@ from twisted.internet.error import ConnectError
 from twisted.logger import Logger
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.sctp.base import A_TURN
 from rserpool.sctp.interfaces import ISctpHandler
 from rserpool.sctp.kernel import options
 from rserpool.sctp.kernel.association import KernelAssociation
 from rserpool.sctp.kernel.endpoint import WILDCARDS, KernelEndpoint
 from rserpool.sctp.kernel.settings import KernelSettings
-from rserpool.sctp.kernel.sockets import BATCH, KernelSocket
+from rserpool.sctp.kernel.sockets import KernelSocket
 from rserpool.sctp.sockets import SocketStack
 
 _log = Logger()
@@ -173,7 +174,7 @@ class ListeningSocket(KernelSocket):
             super().start()
 
     def doRead(self) -> None:
-        for _ in range(BATCH):
+        for _ in range(A_TURN):
             try:
                 sock, _ = self.socket.accept()
             except BlockingIOError:

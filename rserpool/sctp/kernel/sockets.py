@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.sctp.base import MAX_MESSAGE
+from rserpool.sctp.base import A_TURN, MAX_MESSAGE
 from rserpool.sctp.kernel import options
 from rserpool.sctp.kernel.notifications import NUMBERS
 from rserpool.sctp.kernel.options import CMSG_NXTINFO, CMSG_RCVINFO, MSG_NOTIFICATION, SCTP_UNORDERED
@@ -21,8 +21,6 @@ from rserpool.sctp.kernel.settings import KernelSettings
 from rserpool.sctp.notifications import Notification
 from rserpool.sctp.sockets import RCVINFO, SctpSocket, SocketAssociation
 
-BATCH = 64
-"""So many messages are read before other sockets have their turn."""
 _ROOM = MAX_MESSAGE + 1024
 """Bytes for one message, or for a notification with the message that could not be sent."""
 _ANCILLARY = socket.CMSG_SPACE(RCVINFO.size) + socket.CMSG_SPACE(16)
@@ -153,7 +151,7 @@ class KernelSocket(SctpSocket):
         # This is where the time goes: one call for each message, and nothing is looked up that can be known before.
         endpoint = self.endpoint
         receive, by_id, unpack = self._receive, endpoint.by_id, RCVINFO.unpack
-        for _ in range(BATCH):
+        for _ in range(A_TURN):
             try:
                 data, ancillary, flags, _ = receive(_ROOM, _ANCILLARY)
             except BlockingIOError:

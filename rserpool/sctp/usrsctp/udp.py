@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rserpool.sctp.base import A_TURN
 from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.packets import (
     HEADER,
@@ -29,8 +30,6 @@ from rserpool.sctp.usrsctp.peers import OF_ONE, KnownPeers, UdpPeer
 
 BUFFER = 4 * 1024 * 1024
 """Bytes asked for in SO_RCVBUF and SO_SNDBUF; the system may give less."""
-BATCH = 64
-"""So many datagrams are read before others have their turn."""
 
 WILD = frozenset({"0.0.0.0", "::"})  # noqa: S104
 """All addresses of a family."""
@@ -201,7 +200,7 @@ class UdpSocket:
         receive = self._receive
         room, packet, endpoints, input_ = engine.room, engine.packet, engine.endpoints, engine.input
         peers = self.peers
-        for count in range(BATCH):
+        for count in range(A_TURN):
             try:
                 length, address = receive(room)
             except BlockingIOError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from rserpool.core import (
     Abort,
     CauseCode,
@@ -11,6 +13,7 @@ from rserpool.core import (
     PolicyParameter,
     StopConnecting,
 )
+from rserpool.core.element import PoolElement
 from rserpool.core.element.events import (
     Left,
     NoRegistrarFound,
@@ -20,7 +23,7 @@ from rserpool.core.element.events import (
     RegistrationUnanswered,
     RegistrationWarned,
 )
-from rserpool.core.profiles import DEFAULT
+from rserpool.core.profiles import DEFAULT, RFC, Profile
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
@@ -123,6 +126,33 @@ class RegisteringTests(ElementTestCase):
         self.element.receive("home", asap.RegistrationResponse(POOL, first.element.identifier, True, taken), self.now)
         [second] = self.sent(self.pass_time(0.5))
         self.assertNotEqual(second.element.identifier, first.element.identifier)
+
+    def identifiers(self, profile: Profile) -> list[int]:
+        """Those that an element asks for, whose drawn identifier was granted once, and is refused from then on."""
+        self.role = self.element = PoolElement((FIRST, SECOND), profile=profile, random=Random(1))
+        self.serve()
+        [first] = self.sent(self.at_home())
+        self.element.receive("home", asap.RegistrationResponse(POOL, first.element.identifier), self.now)
+        # Its addresses are others now, and the registrar still believes in the old ones.
+        taken, asked = (ErrorCause(CauseCode.NON_UNIQUE_PE_IDENTIFIER),), [first.element.identifier]
+        self.element.register_again(POOL, self.now)
+        for _ in range(4):
+            self.element.receive("home", asap.RegistrationResponse(POOL, asked[-1], True, taken), self.now)
+            # Postponed for 0.5, 1, 2 and 4 s.
+            while not (sent := self.sent(self.pass_time(0.5))):
+                pass
+            asked.append(sent[0].element.identifier)
+        return asked
+
+    def test_an_identifier_that_was_granted_is_kept(self):
+        """It insists on it as long as the registrar may need to find the old one gone; then it takes another one."""
+        first, *asked = self.identifiers(DEFAULT)
+        self.assertEqual([True, True, True, False], [identifier == first for identifier in asked])
+
+    def test_an_identifier_is_not_waited_for(self):
+        """Where that would take a minute and more it takes another one at once."""
+        first, second, *_ = self.identifiers(RFC)
+        self.assertNotEqual(first, second)
 
     def test_a_refusal_for_good_is_told_and_not_repeated(self):
         self.serve(identifier=7)

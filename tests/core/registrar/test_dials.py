@@ -7,6 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import TransportAddress
+from rserpool.core.handlespace.changes import Why
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.registrar.supervision import MOST_DIALS
@@ -60,7 +61,7 @@ class DialTests(SynchronousTestCase):
         self.assertEqual(0, len(self.stage.registrar.handlespace))
 
     def test_who_waits_is_not_late(self) -> None:
-        """Those that are dialled and do not answer in time are gone; those that wait have all their time before them."""
+        """Those that are dialled and do not answer in time are gone; those that wait have their time before them."""
         self.wait(DEFAULT.keep_alive_timeout + 1.0)
         self.assertEqual(list(self.numbers[:MOST_DIALS]), sorted(self.gone()))
         self.refuses()
@@ -86,7 +87,7 @@ class DialTests(SynchronousTestCase):
         self.stage.register("again", POOL, element(first, life=3600))
         found = self.stage.registrar.handlespace.find(POOL, second)
         assert found is not None
-        self.stage.registrar.handlespace.deregister(found, "gone")
+        self.stage.registrar.handlespace.deregister(found, Why.SILENT)
         self.stage.registrar.supervision.forget(found)
         self.refuses()
         self.assertEqual(third, self.dialling[-1].port)
