@@ -33,12 +33,15 @@ class ElementLog:
             case events.Registered():
                 self._homes.answered()
             case events.Drains(handle=handle):
-                self._log.info("{pool}: drains, as an operator wants: no user gets it", pool=handle_text(handle))
+                self._log.info(
+                    "{pool}: drains, as an operator wants: no user gets it", event="drains", pool=handle_text(handle)
+                )
             case events.Left(handle=handle, never=False):
-                self._log.info("{pool}: left", pool=handle_text(handle))
+                self._log.info("{pool}: left", event="left", pool=handle_text(handle))
             case events.RegistrationPostponed(handle, identifier, cause, pause, information):
                 self._log.warn(
                     "{pool}: the registrar refused 0x{identifier:08x} for now: {error}; trying again in {pause:g} s",
+                    event="registration-postponed",
                     pool=handle_text(handle),
                     identifier=identifier,
                     error=str(Rejected(cause, information)),
@@ -47,22 +50,29 @@ class ElementLog:
             case events.RegistrationUnanswered(handle=handle, attempts=attempts):
                 self._log.warn(
                     "{pool}: {attempts} registrations were not answered; trying on",
+                    event="registration-unanswered",
                     pool=handle_text(handle),
                     attempts=attempts,
                 )
             case events.RegistrationWarned(handle=handle, causes=causes):
-                self._limited.warn("{pool}: registered, but {why}", pool=handle_text(handle), why=_sentences(causes))
+                self._limited.warn(
+                    "{pool}: registered, but {why}",
+                    event="registration-warned",
+                    pool=handle_text(handle),
+                    why=_sentences(causes),
+                )
             case HomeChanged(registrar=None):
                 if self._homes.new(None):
-                    self._limited.warn("no home registrar: looking for one")
+                    self._limited.warn("no home registrar: looking for one", event="home-lost")
             case HomeChanged(registrar=registrar):
                 if self._homes.new(registrar):
-                    self._limited.info("home registrar is {registrar}", registrar=str(registrar))
+                    self._limited.info("home registrar is {registrar}", event="home", registrar=str(registrar))
             case events.NoRegistrarFound(tried=tried, why=why):
                 here = all(each.hosts == (THIS_HOST,) for each in tried)
                 where = "('rserpool status' says where those of this host listen)" if here else ""
                 self._log.warn(
                     "no registrar can be {what} at {tried}; trying on{note}",
+                    event="no-registrar",
                     what="used" if why else "reached",
                     tried=in_short(tried),
                     note=f"; {why}" if why else f" {where}".rstrip(),
@@ -71,12 +81,14 @@ class ElementLog:
                 self._counted.debug(
                     "messages out of place",
                     "{pool}: {message} where none is expected, ignored",
+                    event="out-of-place",
                     pool=handle_text(handle),
                     message=message,
                 )
             case events.ErrorReceived(causes=causes):
                 self._limited.warn(
                     "the registrar reports an error: {causes}",
+                    event="error-reported",
                     causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
                 )
 

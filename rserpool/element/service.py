@@ -312,6 +312,7 @@ class PoolElementService(Service):
                 if registered is not None:
                     self._log.info(
                         "{pool}: registered as 0x{identifier:08x} with {registrar}",
+                        event="registered",
                         pool=handle_text(handle),
                         identifier=identifier,
                         registrar=str(registrar),
@@ -324,7 +325,9 @@ class PoolElementService(Service):
                 # Each registrar that it finds says so again.
                 if text != self._refusals.get(handle):
                     self._refusals[handle] = text
-                    self._log.error("{text}", text=text)
+                    self._log.error(
+                        "{text}", event="registration-refused", text=text, pool=handle_text(handle), cause=cause
+                    )
                 if handle in self._registered:
                     self._registered.pop(handle).errback(error)
             case events.Drains():

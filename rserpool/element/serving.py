@@ -101,6 +101,7 @@ class Serving:
         framing = session_framing(factory, self._pools)
         self._log.info(
             "serves at {transport}{note}",
+            event="serves",
             transport=f"{', '.join(transport.addresses)} port {transport.port}",
             note=" (this host alone)" if only_this_host(transport.addresses) else "",
         )
@@ -118,7 +119,11 @@ class Serving:
         """Nobody serves there any more: leave the pools."""
         if self.element is None or self.place is None:
             return
-        self._log.warn("nobody listens on {place} any more: left the pool until somebody does", place=str(self.place))
+        self._log.warn(
+            "nobody listens on {place} any more: left the pool until somebody does",
+            event="not-listening",
+            place=str(self.place),
+        )
         self.place = None
         self._leaving = gatherResults([self.element.leave(pool) for pool in self._pools])
         self._leaving.addBoth(self._has_left)

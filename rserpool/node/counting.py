@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger, LogLevel
@@ -27,12 +28,13 @@ class CountedLog:
         self._more: dict[str, int] = {}
         self._timer: Any = None
 
-    def info(self, kind: str, text: str, **values: Any) -> None:
+    def info(self, kind: str, text: str, lazily: Callable[[], dict[str, Any]] | None = None, **values: Any) -> None:
         """Log a line.
 
         @param kind: what is counted if there are too many: C{"elements registered"}.
+        @param lazily: more values, which nobody needs for a line that is only counted.
         """
-        self._line(LogLevel.info, kind, text, values)
+        self._line(LogLevel.info, kind, text, values, lazily)
 
     def debug(self, kind: str, text: str, **values: Any) -> None:
         """Log a line for whoever looks closely, as L{info} does it."""
@@ -42,12 +44,19 @@ class CountedLog:
         """Log a warning, as L{info} does it."""
         self._line(LogLevel.warn, kind, text, values)
 
-    def _line(self, level: Any, kind: str, text: str, values: dict[str, Any]) -> None:
+    def _line(
+        self,
+        level: Any,
+        kind: str,
+        text: str,
+        values: dict[str, Any],
+        lazily: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
         self._lines += 1
         if self._timer is None:
             self._timer = self._reactor.callLater(1.0, self._sum_up)
         if self._lines <= LINES:
-            self._log.emit(level, text, **values)
+            self._log.emit(level, text, **values, **(lazily() if lazily is not None else {}))
         else:
             self._more[kind] = self._more.get(kind, 0) + 1
 
@@ -63,5 +72,8 @@ class CountedLog:
         more, self._more = self._more, {}
         if more:
             self._log.emit(
-                LogLevel.info, "within a second: {more}", more=", ".join(f"{n} {kind}" for kind, n in more.items())
+                LogLevel.info,
+                "within a second: {more}",
+                event="counted",
+                more=", ".join(f"{n} {kind}" for kind, n in more.items()),
             )

@@ -32,7 +32,9 @@ class Paths:
         if reachable and host in hosts:
             hosts.discard(host)
             self.counts["restored"] += 1
-            self._log.info("{peer}: the path to {host} is back", peer=str(association.peer), host=host)
+            self._log.info(
+                "{peer}: the path to {host} is back", event="path-restored", peer=str(association.peer), host=host
+            )
         elif reachable:
             self.counts["verified"] += 1
         else:

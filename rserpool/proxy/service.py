@@ -111,7 +111,12 @@ class ProxyService(Service):
                 await maybeDeferred(port.stopListening)
                 return
             self.ports.append(port)
-            self._log.info("relays {at} to pool {pool}", at=address_text(port), pool=handle_text(self.endpoint.handle))
+            self._log.info(
+                "relays {at} to pool {pool}",
+                event="relays",
+                at=address_text(port),
+                pool=handle_text(self.endpoint.handle),
+            )
 
     def stopService(self) -> Deferred[None]:
         """Accept no more, and let connections end; what is left when the time is over is aborted."""
@@ -127,7 +132,7 @@ class ProxyService(Service):
         for port in ports:
             await maybeDeferred(port.stopListening)
         if self.counters.open:
-            self._log.info("waiting for {count} connections", count=self.counters.open)
+            self._log.info("waiting for {count} connections", event="draining", count=self.counters.open)
             idle = LoopingCall(self._clients.end_idle)
             idle.clock = self._user.reactor
             idle.start(LOOK)
@@ -138,7 +143,7 @@ class ProxyService(Service):
             finally:
                 idle.stop()
         self._lines.stop()
-        self._log.info("{counters}", counters=str(self.counters))
+        self._log.info("{counters}", event="counters", counters=str(self.counters))
         if self._subscription is not None:
             self._subscription.stop()
             self._subscription = None

@@ -77,7 +77,11 @@ class RegistrarSecurity:
         def changed(security: Security) -> None:
             access = security.access
             if security.state not in (self._state, State.REQUIRED):
-                _log.warn("that TLS is {state} counts when this registrar is started anew", state=security.state.value)
+                _log.warn(
+                    "that TLS is {state} counts when this registrar is started anew",
+                    event="restart-needed",
+                    state=security.state.value,
+                )
                 access = access.after(registrar.access, registrar.access.state)
             self._change(registrar, node, access)
 
@@ -94,7 +98,7 @@ class RegistrarSecurity:
         before = registrar.access.state
         node.perform(registrar.access_changed(access, node.now()))
         if registrar.access.state is State.REQUIRED and before is not State.REQUIRED:
-            _log.info("TLS is required from now on: who speaks in the clear is refused")
+            _log.info("TLS is required from now on: who speaks in the clear is refused", event="tls-required")
 
     def _look(self, registrar: Registrar, node: Node) -> None:
         """On the way to TLS: say who is not there yet, and require it as soon as nothing is lost by that."""
@@ -108,7 +112,11 @@ class RegistrarSecurity:
         clear = str(registrar.in_the_clear)
         if clear != self._said:
             self._said = clear
-            _log.warn("this scope is not secure yet: {clear}", clear=clear or "nobody speaks in the clear any more")
+            _log.warn(
+                "this scope is not secure yet: {clear}",
+                event="not-secure-yet",
+                clear=clear or "nobody speaks in the clear any more",
+            )
 
     def looking(
         self, reactor: Any, stack: ISctpStack, own: TransportAddress
@@ -184,11 +192,15 @@ class RegistrarSecurity:
         """
         if self._secured is not None:
             tell: Any = _log.warn if self.offered else _log.info
-            tell("{sentence}", sentence=told(self._secured.current))
+            tell("{sentence}", event="secured", sentence=told(self._secured.current))
         elif alone:
             _log.info(
                 "only this host can reach it: nothing is secured; before you name other addresses with --asap, see "
                 "rserpool keys and --security"
             )
         else:
-            _log.warn("nothing is secured (--security): whoever reaches {where} can register", where=where)
+            _log.warn(
+                "nothing is secured (--security): whoever reaches {where} can register",
+                event="not-secured",
+                where=where,
+            )

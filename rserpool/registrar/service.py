@@ -238,6 +238,7 @@ class RegistrarService(Acting, Service):
         where = str(TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port))
         self._log.info(
             "registrar 0x{identifier:08x} serves ASAP at {where} ({tls}SCTP{over}){tcp}, profile {profile}",
+            event="serves",
             identifier=self.registrar.identifier,
             where=where,
             tls="" if self.secured is None else "TLS over ",
@@ -265,7 +266,7 @@ class RegistrarService(Acting, Service):
             channel.join(self._discover_group, hosts[0])
         node.perform(registrar.enrp.join(information, self._peers, node.now(), discover=self._discover))
         place = TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port)
-        self._log.info("speaks ENRP, with other registrars, at {place}", place=str(place))
+        self._log.info("speaks ENRP, with other registrars, at {place}", event="speaks-enrp", place=str(place))
         return place
 
     def _listen_tcp(self) -> Any:
@@ -279,6 +280,7 @@ class RegistrarService(Acting, Service):
             port: Any = self.node.asap.listen_tcp(host, 0, most)
             self._log.info(
                 "TCP port {taken} is taken: users reach this registrar over TCP at port {port}",
+                event="port-taken",
                 taken=wanted,
                 port=port.getHost().port,
             )

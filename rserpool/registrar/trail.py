@@ -49,7 +49,16 @@ class Trail:
             why = f": {acted.why}" if acted.why else ""
             # A thousand elements that come at once have a line each: one field is read much faster than five.
             line = f"audit: {identity}{address} {act} {acted.about}{why}"
-            self.log.info("{line}", line=line, identity=identity, address=address, act=act, about=acted.about, why=why)
+            self.log.info(
+                "{line}",
+                event="audit",
+                line=line,
+                identity=identity,
+                address=str(acted.address or ""),
+                act=act,
+                about=acted.about,
+                why=why,
+            )
 
     def _make_room(self) -> None:
         now = self._now()
@@ -63,6 +72,7 @@ class Trail:
             act, identity = key
             self.log.info(
                 "audit: {identity} {act}: {more} more lines were left out",
+                event="audit-more",
                 identity=printable(identity, 300),
                 act=act,
                 more=count - MOST,

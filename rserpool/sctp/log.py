@@ -56,7 +56,9 @@ class LimitedLog:
         since, count = self._seen.get(format, (now, 0))
         if now - since >= PERIOD:
             if count > MOST:
-                self._log.emit(level, "{more} more lines like the following one were left out", more=count - MOST)
+                self._log.emit(
+                    level, "{more} more lines like the following one were left out", event="more", more=count - MOST
+                )
             since, count = now, 0
         self._seen[format] = since, count + 1
         return count < MOST

@@ -68,7 +68,7 @@ class Secured:
     def replace(self, security: Security) -> None:
         """From now on it is secured like this."""
         before, self.current = self.current, security
-        self._log.info("{what}: {changes}", what=self.what, changes=changes(before, security))
+        self._log.info("{what}: {changes}", event="security-changed", what=self.what, changes=changes(before, security))
         self._told.clear()
         for changed in tuple(self._watchers):
             changed(security)
@@ -103,7 +103,7 @@ class Secured:
         now = {sentence: self._told.get(sentence, 0) + 1 for sentence in (*findings.wrong, *findings.soon)}
         for sentence, times in now.items():
             if times % AGAIN == 1:
-                self._log.warn("{sentence} (rserpool keys check says more)", sentence=sentence)
+                self._log.warn("{sentence} (rserpool keys check says more)", event="certificate", sentence=sentence)
         self._told = now
 
 
@@ -147,7 +147,9 @@ class SecurityFiles(Secured):
                 raise ConfigurationError(f"{gone[0]}: it is gone; to take keys away, leave it there and empty it")
             security = security_of(self._directory, self._options)
         except (ConfigurationError, OSError) as error:
-            self._log.error("{error}; nothing changes until this is mended", error=str(error))
+            self._log.error(
+                "{error}; nothing changes until this is mended", event="security-unchanged", error=str(error)
+            )
             return
         self._there = {path for path, stamp in stamps.items() if stamp is not None}
         self.replace(security)

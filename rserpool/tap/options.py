@@ -29,6 +29,7 @@ from rserpool.sctp.stack import BACKENDS
 from rserpool.security.following import Secured
 from rserpool.security.text import HELP, OFF, SECURITY, secured_as, secured_by
 from rserpool.tap.admin import admin_place, admin_token
+from rserpool.tap.logs import FORMS, LEVEL, LEVELS, Levels, log_form, log_level, log_so
 
 T = TypeVar("T")
 ONCE = frozenset(
@@ -109,6 +110,7 @@ class RoleOptions(Subcommand):
     @cvar role: the table of configuration files that is for it.
     @ivar admin_places: where the admin interface is to be.
     @ivar configured: what the file of C{--config} says.
+    @ivar levels: which lines are logged.
     @ivar reported: C{reported(reactor, describe, service)} is the service to run: one that reports, or C{service}.
     """
 
@@ -123,6 +125,8 @@ class RoleOptions(Subcommand):
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["security", None, None, f"DIR[,NAME=VALUE...]: {HELP}; {OFF} for none"],
         ["admin-token", None, None, "FILE (mode 0600) with the token by which operators act at an admin HOST:PORT"],
+        ["log", None, "text", f"the form of the log: {' or '.join(FORMS)} (an object a line)"],
+        ["log-level", None, LEVEL, f"which lines are logged: {', '.join(LEVELS)}, and those above"],
         ["csp-server", None, None, f"HOST[:PORT], port {CSP_PORT}, of a monitor that gets status reports"],
         ["csp-interval", None, None, f"seconds between two reports ({INTERVAL:g})"],
     ]
@@ -179,6 +183,7 @@ class RoleOptions(Subcommand):
             if not self.admin:
                 raise usage.UsageError("--admin-token goes with --admin")
             self.operator_token = read("admin-token", self["admin-token"], admin_token)
+        self._read_log()
         self.admin_places = [read("admin", where, admin_place) for where in self.admin]
         self.reported: Callable[..., Service] = lambda reactor, describe, service: service
         interval = INTERVAL
@@ -192,6 +197,17 @@ class RoleOptions(Subcommand):
                 reactor, describe, server, service, interval=interval
             )
         return settings
+
+    def _read_log(self) -> None:
+        """Have C{twistd} log so, unless it was told which observer to use."""
+        form, level = read("log", self["log"], log_form), read("log-level", self["log-level"], log_level)
+        self.levels = Levels(level)
+        twistd = self.parent
+        if twistd is None or twistd.get("logger"):
+            return
+        if form == "json" and twistd.get("syslog"):
+            raise usage.UsageError("--log json goes with a file or standard output, not with --syslog")
+        log_so(twistd, form, self.levels)
 
     def _read_security(self) -> Secured | None:
         if self["security"] is not None:

@@ -64,7 +64,7 @@ class Signals:
 
     def hurry(self) -> None:
         """Somebody asks for the end once more."""
-        _log.info("{name}: it is ending already", name=self._name)
+        _log.info("{name}: it is ending already", event="ending", name=self._name)
         for each in services_in(self._service):
             if hasattr(each, "hurry"):
                 each.hurry()
@@ -91,12 +91,17 @@ class Signals:
         for each in reloaded:
             each.reload()
         what = "; ".join(each.what for each in reloaded) or "nothing is to be"
-        _log.info("{name}: SIGHUP: {what} loaded anew", name=self._name, what=what)
+        _log.info("{name}: SIGHUP: {what} loaded anew", event="reloaded", name=self._name, what=what)
 
     def tell(self) -> None:
         """Log the counters."""
         counters = [str(each.counters) for each in services_in(self._service) if hasattr(each, "counters")]
-        _log.info("{name}: {counters}", name=self._name, counters="; ".join(counters) or "nothing is counted")
+        _log.info(
+            "{name}: {counters}",
+            event="counters",
+            name=self._name,
+            counters="; ".join(counters) or "nothing is counted",
+        )
 
 
 def services_in(service: Any) -> Iterator[Any]:

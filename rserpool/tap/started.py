@@ -96,7 +96,7 @@ class Started(MultiService):
 
     def _tell(self, what: str) -> str:
         sentence = f"{self._name}: {what}"
-        self._log.critical("{sentence}", sentence=sentence)
+        self._log.critical("{sentence}", event="failed", sentence=sentence)
         # The log may be a file.
         with suppress(OSError):
             print(sentence, file=sys.__stderr__, flush=True)

@@ -154,7 +154,7 @@ def _text(value: Any) -> str:
             return str(value)
     if is_dataclass(value):
         shown = []
-        for each in fields(value):
+        for each in (each for each in fields(value) if each.repr):
             content = getattr(value, each.name)
             if content is True:
                 shown.append(each.name)

@@ -53,7 +53,7 @@ class EndlessTests(ProcessTests):
             server = self.start(program, registrar)
             await pool.until(lambda elements: len(elements) == 1)
             server.signal(name)
-            await all_of(pool.holds(), registrar.process.says(r"removed: deregistered$"))
+            await all_of(pool.holds(), registrar.process.says(r"removed: deregistered"))
             registrar.process.lines.clear()
             await server.ended
             self.assertEqual("", server.text)

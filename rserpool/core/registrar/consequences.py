@@ -145,6 +145,7 @@ class Consequences:
         elif kind not in (Suspected, Doubted):
             effects += self._home.settled(element)
         # The element itself.
+        reporters = element.watch.reporters if element.watch is not None else None
         if isinstance(change, Removed):
             effects += self._dismiss(element, change.why.told, change.why is Why.SILENT)
         elif kind is Suspected and element.watch is not None:
@@ -167,12 +168,15 @@ class Consequences:
             effects += self._observer.change(change)
         if isinstance(change, Removed):
             self._counts.removed[change.why] += 1
-            effects.append(Notify(ElementRemoved(element.handle, element.identifier, change.why.text)))
+            removed = ElementRemoved(
+                element.handle, element.identifier, change.why.text, element, frozenset(reporters or ())
+            )
+            effects.append(Notify(removed))
             if ours and change.why is not Why.DEREGISTERED and self._clients.access.secured:
                 about = f"{handle_text(element.handle)} 0x{element.identifier:08x}"
                 effects.append(Notify(Acted(Act.REMOVED, "this registrar", None, about, change.why.text)))
         elif kind is Added and ours:
-            effects.append(Notify(ElementRegistered(element.handle, element.identifier)))
+            effects.append(Notify(ElementRegistered(element.handle, element.identifier, element)))
             if self._draining.held:
                 queue += self._draining.registered(element.handle, element.identifier)
 

@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association
 from rserpool.core.handles import handle_text
 from rserpool.core.wire.causes import ErrorCause
 
+if TYPE_CHECKING:
+    from rserpool.core.handlespace.element import Element
+
 
 @dataclass(frozen=True, slots=True)
 class ElementRegistered:
-    """A new element of ours is in the handlespace."""
+    """A new element of ours is in the handlespace.
+
+    @ivar element: it, as it is while this is told; None where nobody says.
+    """
 
     handle: bytes
     identifier: int
+    element: Element | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ElementRemoved:
-    """An element left the handlespace; C{why} is the text of a L{Why<rserpool.core.handlespace.changes.Why>}."""
+    """An element left the handlespace; C{why} is the text of a L{Why<rserpool.core.handlespace.changes.Why>}.
+
+    @ivar element: it, as it was; None where nobody says.
+    @ivar reporters: machines, or identities, whose users could not reach it.
+    """
 
     handle: bytes
     identifier: int
+    why: str
+    element: Element | None = field(default=None, compare=False, repr=False)
+    reporters: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationRefused:
+    """In a plain scope: an element may not register so; what is refused in a secured one, the trail says.
+
+    @ivar peer: from where; None if that is not known.
+    """
+
+    handle: bytes
+    identifier: int
+    peer: TransportAddress | None
+    cause: int
     why: str
 
 

@@ -16,7 +16,7 @@ from rserpool.core.handlespace.limits import Limits
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.confirming import Confirming
 from rserpool.core.registrar.contests import Contests
-from rserpool.core.registrar.events import AddressesRefused
+from rserpool.core.registrar.events import AddressesRefused, RegistrationRefused
 from rserpool.core.registrar.evictions import Evictions
 from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.ruling import Ruling
@@ -280,7 +280,11 @@ def _refusal(client: Client, message: asap.Registration, error: Rejected) -> lis
     handle, identifier = message.handle, message.element.identifier
     response = asap.RegistrationResponse(handle, identifier, True, causes)
     refused = trail(Act.REFUSED, client.standing, client.peer, handle, identifier, str(error))
-    told = [Notify(AddressesRefused(handle, identifier, strange, client.peer.hosts))] if strange else []
+    told: list[Effect] = []
+    if strange:
+        told.append(Notify(AddressesRefused(handle, identifier, strange, client.peer.hosts)))
+    elif not refused:
+        told.append(Notify(RegistrationRefused(handle, identifier, client.peer, error.cause, str(error))))
     return [Send(client.association, response), *told, *refused]
 
 
