@@ -61,3 +61,10 @@ def element_json(element: PoolElementParameter) -> dict[str, Any]:
         "home": identifier_text(element.home),
         "life": element.life,
     }
+
+
+def place(element: PoolElementParameter) -> str:
+    """Where an element serves: C{tcp 127.0.0.1:80}."""
+    transport = element.user_transport
+    hosts = ",".join(f"[{host}]" if ":" in host else host for host in transport.addresses)
+    return transport.kind if transport.port is None else f"{transport.kind} {hosts}:{transport.port}"

@@ -77,6 +77,15 @@ class ElementLog:
                     tried=in_short(tried),
                     note=f"; {why}" if why else f" {where}".rstrip(),
                 )
+            case _:
+                self._tell_of_errors(event)
+
+    def stop(self) -> None:
+        """Log no more."""
+        self._counted.stop()
+
+    def _tell_of_errors(self, event: Any) -> None:
+        match event:
             case events.OutOfPlace(handle=handle, message=message):
                 self._counted.debug(
                     "messages out of place",
@@ -91,10 +100,6 @@ class ElementLog:
                     event="error-reported",
                     causes=", ".join(f"cause 0x{cause.code:x}" for cause in causes),
                 )
-
-    def stop(self) -> None:
-        """Log no more."""
-        self._counted.stop()
 
 
 def _sentences(causes: tuple[ErrorCause, ...]) -> str:

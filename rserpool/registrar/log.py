@@ -8,12 +8,11 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from rserpool.core.described import policy_text
+from rserpool.core.described import place, policy_text
 from rserpool.core.handles import handle_text
 from rserpool.core.handlespace.element import Element
 from rserpool.core.registrar import events
 from rserpool.core.trail import Acted
-from rserpool.core.user.places import place
 from rserpool.node.counting import CountedLog, LimitedLog
 from rserpool.node.reactor import clock_of
 from rserpool.registrar.peer_log import MOST_CAUSES, PeerLog, causes_text

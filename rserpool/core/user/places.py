@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.described import place as place
 from rserpool.core.wire.parameters import PoolElementParameter
 
 
 def describe(element: PoolElementParameter) -> str:
     """A pool element in a few words: its identifier, and where it serves."""
     return f"0x{element.identifier:08x} at {place(element)}"
-
-
-def place(element: PoolElementParameter) -> str:
-    """Where an element serves: C{tcp 127.0.0.1:80}."""
-    transport = element.user_transport
-    hosts = ",".join(f"[{host}]" if ":" in host else host for host in transport.addresses)
-    return transport.kind if transport.port is None else f"{transport.kind} {hosts}:{transport.port}"
 
 
 def serves_at(element: PoolElementParameter, host: object, port: object) -> bool:
