@@ -221,6 +221,15 @@ class RetireTests(ActingTestCase):
         self.assertEqual(2, len(owner.elements(POOL)))
         self.nothing_lost()
 
+    def test_both_at_once(self) -> None:
+        """Neither takes what the other one hands over."""
+        scope = self.begin(2)
+        retiring = [each.service.retire() for each in scope.registrars]
+        for each in retiring:
+            self.refused(each, "not taken over")
+        self.assertEqual({2}, {len(each.elements(POOL)) for each in scope.registrars})
+        self.nothing_lost()
+
     def test_stopped_while_it_retires(self) -> None:
         scope = self.begin(2)
         owner = self.home(self.elements[0])

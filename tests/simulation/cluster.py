@@ -36,6 +36,7 @@ class Cluster(Scope):
     @param known: whether elements and users are configured with the registrars; else they wait for announcements.
     @ivar random: chance that is nobody's own.
     @ivar deaths: the elements that were killed.
+    @ivar operated: the elements that an operator has had drain, or evicted: they were not there all the time.
     @ivar errors: what went wrong inside a process.
     """
 
@@ -53,6 +54,7 @@ class Cluster(Scope):
         super().__init__(registrars, seed=seed, profile=profile, start=False, epochs=True)
         self.random = Random(f"{seed}/cluster")
         self.deaths: list[Death] = []
+        self.operated: set[tuple[bytes, int]] = set()
         self.errors: list[str] = []
         # How long SCTP takes to give up a path or a set-up with these parameters (RFC 9260 sections 8.1, 5.1.3).
         self.network.detection = _retransmissions(profile, profile.association_max_retransmissions)

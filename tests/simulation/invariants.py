@@ -20,7 +20,9 @@ def wanted(cluster: Cluster) -> dict[tuple[bytes, int], ElementProcess]:
         for element in cluster.elements
         if element.alive and cluster.authorized(element)
         for handle in element.pools
-        if not isinstance(element.role.state_of(handle), registration.Refused) and not _disagrees(element, handle)
+        if not isinstance(element.role.state_of(handle), registration.Refused)
+        and not _disagrees(element, handle)
+        and not element.role.drains(handle)
     }
 
 
@@ -33,7 +35,7 @@ def _disagrees(element: ElementProcess, handle: bytes) -> bool:
 
 def unsettled(cluster: Cluster) -> list[str]:
     """What is not as it must be once things are calm; empty if all is well."""
-    return [*_registrars(cluster), *_handlespaces(cluster), *_elements(cluster), *_users(cluster)]
+    return [*_registrars(cluster), *_handlespaces(cluster), *_elements(cluster), *_drained(cluster), *_users(cluster)]
 
 
 def _registrars(cluster: Cluster) -> list[str]:
@@ -131,6 +133,30 @@ def _elements(cluster: Cluster) -> list[str]:
     return faults
 
 
+def _drained(cluster: Cluster) -> list[str]:
+    """One registrar looks after each element that drains, and after nobody else so."""
+    held = [
+        (handle, identifier, registrar.name)
+        for registrar in cluster.living
+        for handle, identifier in registrar.role.draining.held
+    ]
+    there = {
+        (handle, element.identifier(handle))
+        for element in cluster.elements
+        if element.alive and cluster.authorized(element)
+        for handle in element.pools
+        if element.role.drains(handle)
+    }
+    faults = [
+        f"{name} holds 0x{number:x} of {handle!r}" for handle, number, name in held if (handle, number) not in there
+    ]
+    for handle, number in sorted(there):
+        homes = [name for pool, identifier, name in held if (pool, identifier) == (handle, number)]
+        if len(homes) != 1:
+            faults.append(f"0x{number:x} of {handle!r} drains, and is held by {homes}")
+    return faults
+
+
 def _users(cluster: Cluster) -> list[str]:
     faults = []
     expected = wanted(cluster)
@@ -176,7 +202,10 @@ def unserved(cluster: Cluster, asker: Asker, quiet_since: float) -> list[str]:
         steady = [
             element.name
             for (handle, identifier), element in wanted(cluster).items()
-            if handle == failed.handle and element.born < known.until and identifier in known.elements
+            if handle == failed.handle
+            and element.born < known.until
+            and identifier in known.elements
+            and (handle, identifier) not in cluster.operated
         ]
         if steady:
             faults.append(f"{asker.user.name} got {failed.error!r} at {failed.until:.3f}, while {steady} were there")

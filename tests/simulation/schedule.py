@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.simulation import invariants
 from tests.simulation.asking import Asker
 from tests.simulation.cluster import Cluster
-from tests.simulation.havoc import Havoc
+from tests.simulation.operated import Operated
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def play(seed: int, keep_trace: bool = False, kind: type[Run] | None = None) -> 
         cluster.close()
 
 
-class Run(Havoc):
+class Run(Operated):
     """One seed: a beginning, faults, calm, and a judgement."""
 
     def __init__(self, seed: int) -> None:

@@ -45,7 +45,7 @@ class Peering:
     changes.
 
     @ivar suggest: whether to suggest to less busy peers that they take elements of ours over
-        (draft-dreibholz-rserpool-enrp-takeover).
+        (draft-dreibholz-rserpool-enrp-takeover); C{takes}: whether we take theirs.
     @ivar initialization: whether we offer our services yet (3.2).
     @ivar peers: the peer list (3.4).
     @ivar ourselves: what we tell of ourselves.
@@ -71,7 +71,7 @@ class Peering:
         self._handlespace = handlespace
         self._timers = timers
         self._profile = profile
-        self.suggest, self._asked = False, 0
+        self.suggest, self.takes, self._asked = False, True, 0
         self.peers = PeerList(server, profile, timers)
         self.ourselves = Ourselves(server, handlespace, self.peers, encapsulated)
         self._greetings = Greetings(self.ourselves, timers, profile, lambda: not self.initialization.occupied)
@@ -308,7 +308,7 @@ class Peering:
             return []
         element, outcomes = self._replica.told(What.ANNOUNCE, sender, association, message.handle, message.element)
         self._audits.mentioned(sender, element)
-        suggested = message.takeover_suggested and message.receiver == self._server and self.ready
+        suggested = message.takeover_suggested and message.receiver == self._server and self.ready and self.takes
         if suggested and element is not None and authority.says(What.SUGGEST, self._server, sender, element).allowed:
             # draft-dreibholz-rserpool-enrp-takeover: the peer has more to do than we have.
             outcomes.append(self._handlespace.adopt(element, self._server))

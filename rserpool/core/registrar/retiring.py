@@ -60,7 +60,7 @@ class Retiring:
                 f"no other registrar is here to take {elements} elements over: this one is the last of its scope "
                 "(start another one with --peer first, or stop this one)"
             )
-        self.active, self._told = True, False
+        self.active, self._told, self._peering.takes = True, False, False
         self._progress, self._left, self._number = now, elements, elements
         return self.step(now)
 
@@ -78,7 +78,7 @@ class Retiring:
             told, self._told = self._told, True
             return [] if told else [Notify(Retired(self._number))]
         if now >= self._progress + PATIENCE and not self._told:
-            self.active = False
+            self.active, self._peering.takes = False, True
             return [Notify(Retired(self._number - len(owned), self._failure(len(owned))))]
         return self._suggest(now)
 
