@@ -222,11 +222,12 @@ class RetireTests(ActingTestCase):
         self.nothing_lost()
 
     def test_both_at_once(self) -> None:
-        """Neither takes what the other one hands over."""
+        """Neither takes what the other one hands over, until one of them has given it up."""
         scope = self.begin(2)
-        retiring = [each.service.retire() for each in scope.registrars]
-        for each in retiring:
-            self.refused(each, "not taken over")
+        first, second = (each.service.retire() for each in scope.registrars)
+        self.refused(first, "not taken over")
+        scope.result(second)
+        self.assertEqual(2, len(scope.registrars[0].role.handlespace.owned_by(scope.registrars[0].identifier)))
         self.assertEqual({2}, {len(each.elements(POOL)) for each in scope.registrars})
         self.nothing_lost()
 
