@@ -90,4 +90,4 @@ if __name__ == "__main__":
         server(sys.argv[1])
     else:
         with stage.Stage() as here:
-            react(client, [here])
+            react(here.plays, [client])

@@ -24,7 +24,7 @@ from twisted.internet.endpoints import clientFromString, connectProtocol, server
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, connectionDone
-from twisted.internet.task import react
+from twisted.internet.task import deferLater, react
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
@@ -83,6 +83,7 @@ async def client(reactor: Any, here: stage.Stage) -> None:
     for number in range(1, 5):
         line = f"hello {number}"
         print(line, "->", await ask(endpoint, line), flush=True)
+        await deferLater(reactor, 0.5)
         if number == 2:
             one.kill()
             print("(kill -9 one)", flush=True)
@@ -93,4 +94,4 @@ if __name__ == "__main__":
         server(sys.argv[1])
     else:
         with stage.Stage() as here:
-            react(client, [here])
+            react(here.plays, [client])

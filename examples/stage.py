@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any
 
@@ -60,6 +61,13 @@ class Stage:
         """Start this example once more, with arguments, in a process of its own, and wait until it serves."""
         self._start(sys.argv[0], *arguments)
         return self._programs[-1]
+
+    async def plays(self, reactor: Any, client: Callable[[Any, Stage], Awaitable[None]]) -> None:
+        """What react is to run: what this function does, and then Ctrl-C would come too late."""
+        try:
+            await client(reactor, self)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _start(self, *command: str) -> str:
         program = subprocess.Popen(

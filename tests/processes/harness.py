@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ProcessDone
 from twisted.internet.protocol import ProcessProtocol, Protocol, connectionDone
@@ -24,6 +24,7 @@ import rserpool
 from rserpool.cli.demo.processes import TWISTD
 from rserpool.core import PoolElementParameter, TransportAddress, parse_transport_address
 from rserpool.user import PoolChanged, PoolUserService
+from tests.processes.left import MARK
 
 ROOT = Path(rserpool.__file__).parent.parent
 RSERPOOL = "import sys; from rserpool.cli.main import main; sys.exit(main())"
@@ -265,20 +266,22 @@ class ProcessTests(TestCase):
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of processes: this package, and the plugins of tests."""
         paths = [str(self._plugins), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", **more}
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", MARK: self.id(), **more}
 
     def spawn(self, *arguments: str, path: str | None = None, **environment: str) -> Process:
         """Start C{python ARGUMENTS}."""
+        return self.command(sys.executable, *arguments, path=path, pty=False, **environment)
+
+    def command(self, *command: str, path: str | None = None, pty: bool = False, **environment: Any) -> Process:
+        """Start a command, with a terminal of its own or without."""
         process = Process()
-        reactor.spawnProcess(
-            process, sys.executable, [sys.executable, *arguments], self.environment(**environment), path
-        )
+        reactor.spawnProcess(process, command[0], command, self.environment(**environment), path, usePTY=pty)
 
         async def end() -> None:
             process.signal("KILL")
             await process.ended
             if "TEST_OUTPUT" in os.environ:
-                print(f"\n{' '.join(arguments)}\n{process.text}")
+                print(f"\n{' '.join(command)}\n{process.text}")
 
         self.addCleanup(end)
         return process
@@ -343,7 +346,5 @@ class ProcessTests(TestCase):
 
 async def all_of(*things: Any) -> list[Any]:
     """Wait for coroutines and Deferreds at the same time."""
-    from twisted.internet.defer import ensureDeferred
-
     waiting = [thing if isinstance(thing, Deferred) else ensureDeferred(thing) for thing in things]
     return await gatherResults(waiting, consumeErrors=True)

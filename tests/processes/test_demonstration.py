@@ -9,7 +9,7 @@ from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
 from rserpool.cli.demo.screen import Screen
-from rserpool.cli.demo.stage import POOL, Stage
+from rserpool.cli.demo.stage import PAGES, POOL, Stage
 from rserpool.cli.demo.traffic import Requests, Traffic
 from rserpool.core.profiles import DEFAULT
 from rserpool.user import PoolUserService
@@ -51,7 +51,7 @@ class DemonstrationTests(TestCase):
         stage, requests = self.stage, Requests()
         users = [self.user(0), self.user(1)]
         users[1].subscribe(POOL, stage.pool_changed)
-        traffics = [Traffic(reactor, user, POOL.encode(), stage.pages, requests) for user in users]
+        traffics = [Traffic(reactor, user, POOL.encode(), PAGES, requests) for user in users]
         for traffic in traffics:
             traffic.start(2, 0.01)
         await self.listed("web-1", "web-2", "web-3")

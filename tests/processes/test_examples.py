@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import ast
-import os
 from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 from signal import SIGINT
 from textwrap import dedent
 
-from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
-from twisted.internet.task import deferLater
-from twisted.trial.unittest import SkipTest
 
 from tests.processes.harness import ROOT, Process, ProcessTests
+from tests.processes.left import nothing_is_left
 
 EXAMPLES = ROOT / "examples"
-MARK = "EXAMPLE_TESTED"
-"""An environment variable by which the processes of an example are known."""
 
 
 def promised(path: Path) -> str | None:
@@ -33,25 +28,8 @@ class ExampleTests(ProcessTests):
     """Real processes, on this host alone."""
 
     def example(self, name: str) -> Process:
-        """Start one in its place; C{mark} is in the environment of all its processes."""
-        return self.spawn(f"examples/{name}", path=str(ROOT), **{MARK: self.id(), "RSERPOOL_REGISTRARS": ""})
-
-    async def nothing_is_left(self) -> None:
-        """All its processes are gone, or soon will be."""
-        if not os.path.exists("/proc/self/environ"):
-            raise SkipTest("this system does not tell of processes")
-        while self.processes():
-            await deferLater(reactor, 0.02)
-
-    def processes(self) -> list[str]:
-        """Those that have our mark, which are alive."""
-        mark, found = f"{MARK}={self.id()}".encode(), []
-        for each in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                found += [each] * (mark in Path("/proc", each, "environ").read_bytes().split(b"\0"))
-            except OSError:
-                continue
-        return found
+        """Start one, as it says."""
+        return self.spawn(f"examples/{name}", path=str(ROOT), RSERPOOL_REGISTRARS="")
 
     def check(self, name: str, process: Process) -> None:
         """It has printed what it says, and nothing else."""
@@ -66,7 +44,7 @@ class ExampleTests(ProcessTests):
         for name, process in running:
             self.check(name, process)
         self.assertEqual([0] * len(names), statuses)
-        await self.nothing_is_left()
+        await nothing_is_left(self)
 
     async def test_as_printed(self) -> None:
         await self.plays("line_server.py", "counter_session.py", "http_treq.py")
@@ -83,7 +61,7 @@ class ExampleTests(ProcessTests):
             await process.ended
             self.no_traceback(process)
             self.assertLess(len(process.lines), 5)
-            await self.nothing_is_left()
+            await nothing_is_left(self)
 
     async def test_application(self) -> None:
         """The application file joins its pool, and leaves it."""

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from rserpool.cli.demo.traffic import Requests
+from rserpool.cli.demo.opening import COLUMNS, too_small
+from rserpool.cli.demo.traffic import DEADLINE, Requests
 
-WIDTH = 15
+WIDTH = 20
 """The longest bar: a line has less than 80 columns."""
-EVENTS = 10
+EVENTS = 5
 """So many events are shown: the picture has less than 24 lines."""
+LEGEND = (
+    "  ns-: registrars, who know who serves.  web-: servers.  home: the registrar",
+    "  that watches over a server.  in pool: users are told of it.  repeated: asked",
+    f"  again at another server.  lost: no answer in {DEADLINE:g} s.  wait: for the next page.",
+)
 
 
 @dataclass
@@ -42,26 +49,38 @@ class Screen:
     """Shows servers, requests and events.
 
     @ivar error: why nothing can be shown any more: whoever read it had enough, or the disk is full.
-    @ivar lost: called when that is so.
     """
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
-        self._live = out.isatty()
+        self._terminal = out.isatty()
+        self._small = bool(too_small(out))
         self._start = time.monotonic()
+        self._now = "Everything is being started."
         self._events: list[str] = []
         self._drawn = 0
         self._last = 0.0
         self._before: dict[int, int] = {}
+        self._legend = False
         self.error: OSError | None = None
-        self.lost: Callable[[], object] = lambda: None
+
+    @property
+    def _live(self) -> bool:
+        """Whether there is a picture."""
+        return self._terminal and not self._small
+
+    def tell(self, sentence: str) -> None:
+        """Say what happens next."""
+        self._now = sentence
+        if not self._live:
+            self._print("", *textwrap.wrap(f"NOW: {sentence}", COLUMNS - 1))
 
     def event(self, text: str) -> None:
         """Tell of something that happened, with the seconds since the start."""
         line = f"{time.monotonic() - self._start:6.2f} s  {text}"
-        if self._live:
-            self._events.append(line)
-        else:
+        self._events.append(line)
+        del self._events[:-EVENTS]
+        if not self._live:
             self._print(line)
 
     def _print(self, *lines: str, end: str = "\n") -> None:
@@ -71,25 +90,36 @@ class Screen:
             print(*lines, sep="\n", end=end, file=self._out, flush=True)
         except OSError as error:
             self.error = error
-            self.lost()
 
     def draw(self, rows: Sequence[Row], requests: Requests) -> None:
         """Show how things stand: redrawn on a terminal, one line a second elsewhere."""
         now = time.monotonic()
+        small = too_small(self._out) if self._terminal else ""
+        if small and not self._small:
+            self._drawn = 0
+            self._print("", small)
+        self._small = bool(small)
         if not self._live:
-            if now - self._last >= 1.0:
+            if not self._legend:
+                self._legend = True
+                self._print(*LEGEND)
+            if now - self._last >= 1.0 and requests.answered:
                 self._last = now
                 self._print(f"{now - self._start:6.2f} s  {self._line(rows, requests)}")
             return
-        lines = [*self._picture(rows, requests), "", *self._events[-EVENTS:]]
+        lines = [line[: COLUMNS - 1] for line in self._picture(rows, requests)]
         if self._drawn:
             self._print(f"\x1b[{self._drawn}F\x1b[J", end="")
         self._print(*lines)
         self._drawn = len(lines)
 
-    def summary(self, rows: Sequence[Row], requests: Requests, figures: Sequence[tuple[str, str]]) -> None:
-        """The table for the last time, and the figures, each a name and a value."""
-        self._print("", *self._table(rows, requests), "", *(f"  {name:<52}{value}" for name, value in figures))
+    def close(self, rows: Sequence[Row], requests: Requests, lines: Sequence[str]) -> None:
+        """The table for the last time, and what came of it all."""
+        if self._live:
+            self.draw(rows, requests)
+        else:
+            self._print("", *self._table(rows, requests), self._totals(requests))
+        self._print("", *lines)
 
     def _line(self, rows: Sequence[Row], requests: Requests) -> str:
         parts = []
@@ -98,32 +128,40 @@ class Screen:
             if row.listed or served > self._before.get(row.identifier, 0):
                 parts.append(f"{row.name} {served}")
         self._before = dict(requests.served)
-        return (
-            f"served: {', '.join(parts) or '-'}; answered {requests.answered}, repeated {requests.repeated}, "
-            f"lost {requests.lost}, longest gap {requests.gap * 1000:.0f} ms"
-        )
+        return f"served: {', '.join(parts) or '-'}; {self._totals(requests).strip()}"
 
     def _picture(self, rows: Sequence[Row], requests: Requests) -> list[str]:
         seconds = time.monotonic() - self._start
+        title = f"The pool www after {seconds:.0f} s: {sum(row.listed for row in rows)} servers in it"
+        sentence = textwrap.wrap(f"NOW: {self._now}", COLUMNS - 1)[:2]
         return [
-            f"pool www, {seconds:.1f} s: {sum(row.listed for row in rows)} elements registered",
+            f"{title:<62}Ctrl-C ends this",
             *self._table(rows, requests),
-            f"  answered {requests.answered}   repeated {requests.repeated}   lost {requests.lost}   "
-            f"longest gap {requests.gap * 1000:.0f} ms",
+            self._totals(requests),
+            *LEGEND,
+            "",
+            *(sentence + ["", ""])[:2],
+            "",
+            *(self._events + [""] * EVENTS)[:EVENTS],
         ]
+
+    @staticmethod
+    def _totals(requests: Requests) -> str:
+        return (
+            f"  answered {requests.answered}   repeated {requests.repeated}   lost {requests.lost}   "
+            f"longest wait {requests.gap * 1000:.0f} ms"
+        )
 
     @staticmethod
     def _table(rows: Sequence[Row], requests: Requests) -> list[str]:
         most = max([1, *requests.served.values()])
-        lines = [f"  {'':<8}{'identifier':<12}{'process':<9}{'state':<10}{'home':<7}{'in pool':<9}requests"]
+        lines = [f"  {'':<8}{'process':<9}{'state':<10}{'home':<7}{'in pool':<9}answered"]
         for row in rows:
-            if not row.serves:
-                lines.append(f"  {row.name:<8}0x{row.identifier:08x}  {row.pid or '-':<9}{row.state:<10}")
-                continue
-            served = requests.served.get(row.identifier, 0)
-            bar = "#" * round(WIDTH * served / most)
-            lines.append(
-                f"  {row.name:<8}0x{row.identifier:08x}  {row.pid or '-':<9}{row.state:<10}"
-                f"{row.home or '-':<7}{'yes' if row.listed else 'no':<9}{served:>6} {bar}"
-            )
+            line = f"  {row.name:<8}{row.pid or '-':<9}{row.state:<10}"
+            if row.serves:
+                served = requests.served.get(row.identifier, 0)
+                bar = "#" * round(WIDTH * served / most)
+                home = row.home if row.state in ("serves", "draining") else ""
+                line += f"{home or '-':<7}{'yes' if row.listed else 'no':<9}{served:>8} {bar}"
+            lines.append(line.rstrip())
         return lines

@@ -6,10 +6,8 @@ import os
 import re
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -22,6 +20,8 @@ from rserpool.core.user.events import PoolChanged
 
 HOST = "127.0.0.1"
 POOL = "www"
+PAGES = [""]
+"""What there is to fetch: C{twistd web} without a directory has one page of its own."""
 PATIENCE = 30.0
 """Seconds that a process may take to start."""
 
@@ -40,10 +40,10 @@ class Stage:
         self._profile = profile
         self._processes: dict[str, Twistd] = {}
         self._udp = _free_udp_ports(registrars)
-        self.directory, self.pages = pages()
         self.rows: list[Row] = []
         self.removed: dict[int, float] = {}
         self.homes: dict[str, float] = {}
+        self._ending = False
         self._awaited: list[tuple[Callable[[], bool], Deferred[None]]] = []
 
     @property
@@ -71,7 +71,7 @@ class Stage:
         first = number % len(self.registrars)
         for registrar in self.registrars[first:] + self.registrars[:first]:
             options += ["--registrar", str(registrar)]
-        self._spawn(row, ["rserpool-pe", *options, "--", "web", "--listen", "tcp:0", "--path", str(self.directory)])
+        self._spawn(row, ["rserpool-pe", *options, "--", "web", "--listen", f"tcp:0:interface={HOST}"])
 
     async def ready(self, name: str) -> None:
         """Wait until a process says that it serves, L{PATIENCE} seconds at most."""
@@ -145,11 +145,13 @@ class Stage:
 
     def kill(self) -> None:
         """End every process at once."""
+        self._ending = True
         for process in self._processes.values():
             process.signal("KILL")
 
     async def end(self) -> None:
         """End every process that was started, the servers first, so that they can say goodbye."""
+        self._ending = True
         for servers in (True, False):
             alive = [self._processes[row.name] for row in self.rows if row.serves is servers]
             alive = [process for process in alive if process.alive]
@@ -174,7 +176,8 @@ class Stage:
 
     def _spawn(self, row: Row, arguments: list[str]) -> None:
         def ended(sentence: str) -> None:
-            self._screen.event(sentence)
+            if not self._ending:
+                self._screen.event(sentence)
             if row.state == "draining":
                 row.state = "stopped"
 
@@ -191,19 +194,6 @@ class Stage:
             self.homes[row.name] = time.monotonic()
             self._screen.event(f"{row.name} has its home at {row.home}")
             self._look()
-
-
-def pages() -> tuple[Path, list[str]]:
-    """A directory to serve, and the pages in it: the documentation if we stand beside it, else one page."""
-    documentation = Path("docs")
-    found = sorted(
-        str(path.relative_to(documentation)) for path in documentation.glob("*.md") if path.stat().st_size < 100_000
-    )
-    if found:
-        return documentation.resolve(), found
-    directory = Path(tempfile.mkdtemp(prefix="rserpool-demo-"))
-    (directory / "index.html").write_text("<!doctype html><title>rserpool</title><p>A pool that survives.</p>\n")
-    return directory, ["index.html"]
 
 
 def _free_udp_ports(count: int) -> list[int]:

@@ -30,7 +30,6 @@ class Requests:
     @ivar repeated: requests that failed at one element and were sent again to another.
     @ivar lost: requests without an answer within their deadline.
     @ivar gap: the longest time, in seconds, that one worker waited between two answers.
-    @ivar gaps: the longest such time since L{take_gap} was called last.
     """
 
     def __init__(self) -> None:
@@ -38,18 +37,33 @@ class Requests:
         self.answered = self.repeated = self.lost = 0
         self.gap = self._recent = 0.0
         self.errors: list[str] = []
+        self._last: dict[object, float] = {}
 
-    def answer(self, identifier: int, waited: float) -> None:
-        """One request was answered, C{waited} seconds after the worker's last answer."""
+    def begin(self, worker: object, now: float) -> None:
+        """A worker begins to ask."""
+        self._last[worker] = now
+
+    def answer(self, worker: object, identifier: int, now: float) -> None:
+        """One of its requests was answered."""
         self.answered += 1
         self.served[identifier] = self.served.get(identifier, 0) + 1
-        self.gap = max(self.gap, waited)
-        self._recent = max(self._recent, waited)
+        self._waited(now - self._last[worker])
+        self._last[worker] = now
 
-    def take_gap(self) -> float:
-        """The longest gap since the last call."""
+    def end(self, worker: object) -> None:
+        """It asks no more."""
+        self._last.pop(worker, None)
+
+    def take_gap(self, now: float) -> float:
+        """The longest gap since the last call, of those, too, who wait still."""
+        for last in self._last.values():
+            self._waited(now - last)
         recent, self._recent = self._recent, 0.0
         return recent
+
+    def _waited(self, seconds: float) -> None:
+        self.gap = max(self.gap, seconds)
+        self._recent = max(self._recent, seconds)
 
 
 @implementer(IAgentEndpointFactory)
@@ -106,17 +120,17 @@ class Traffic:
             self._user, self._pool, timeout=DEADLINE, attempt=ATTEMPT, drop=True, chosen=chosen.append
         )
         agent = Agent.usingEndpointFactory(self._reactor, _ThroughThePool(endpoint))
-        last = time.monotonic()
+        worker = (self, number)
+        self.requests.begin(worker, time.monotonic())
         turn = number
         while self._running:
             page = self._pages[turn % len(self._pages)]
             turn += 1
             identifier = await self._request(agent, page, chosen)
-            now = time.monotonic()
             if identifier is not None:
-                self.requests.answer(identifier, now - last)
-                last = now
+                self.requests.answer(worker, identifier, time.monotonic())
             await deferLater(self._reactor, pause)
+        self.requests.end(worker)
 
     async def _request(self, agent: Agent, page: str, chosen: list[PoolElementParameter]) -> int | None:
         """The identifier of the element that answered; None if the request is lost."""
