@@ -87,6 +87,9 @@ class Page:
         self._running.clear()
 
     def _shell(self, command: str, block: Block) -> None:
+        if match := re.fullmatch(r"export (\w+)=(\S+)", command):
+            self._environment[match[1]] = match[2].replace("~", str(self.directory))
+            return
         ready = [says for what, says in READY if re.search(what, command)]
         if ready and not block.marks.keys() & {"says", "until"} and block.output is None:
             block = Block(block.kind, block.text, block.where, {**block.marks, "says": ready[0]})

@@ -17,7 +17,7 @@ from tests.processes.harness import ProcessTests
 class PageTests(ProcessTests):
     """A test for each page."""
 
-    timeout = 240
+    timeout = 600
 
 
 def _test(page: Path) -> Callable[[PageTests], object]:
