@@ -123,6 +123,7 @@ class TokenTests(SynchronousTestCase):
             b'{"seconds": 0}',
             b'{"seconds": true}',
             b'{"seconds": "x"}',
+            b"",
             b"[]",
             b"{",
             b'{"for": 3}',
