@@ -46,9 +46,13 @@ def of_registrar(registrar: Registrar, running: bool) -> Iterator[Metric]:
     yield _elements(registrar)
     granted = {"new": counts.registered, "again": counts.renewed}
     yield by_label("counter", f"{prefix}registrations", "Registrations granted.", "kind", granted)
-    causes = {_cause(cause): number for cause, number in counts.refused.items()}
+    # What has not happened yet is 0: else Prometheus would not see it happen for the first time.
+    causes = {cause.name.lower(): 0 for cause in CauseCode}
+    causes |= {_cause(cause): number for cause, number in counts.refused.items()}
     yield by_label("counter", f"{prefix}registration_refusals", "Registrations refused.", "cause", causes)
-    reasons = Counter[str]()
+    from rserpool.core.handlespace.changes import Why
+
+    reasons = Counter({why.text: 0 for why in Why})
     for why, number in counts.removed.items():
         reasons[why.text] += number
     yield by_label("counter", f"{prefix}removals", "Elements that left the handlespace.", "reason", reasons)

@@ -337,7 +337,7 @@ def overhear(node: Any, tell: Callable[[Described], object]) -> Callable[[], obj
 
 
 def _nothing(verb: str) -> Any:
-    raise Refused(501, f"this cannot {verb}: ask a registrar")
+    raise Refused(409, f"this cannot {verb}: ask a registrar")
 
 
 def _page(handles: Iterable[bytes], after: bytes | None, limit: int | None) -> list[bytes]:
