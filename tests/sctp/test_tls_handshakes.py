@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.sctp.tls.handshakes import Handshakes
+from rserpool.sctp.tls.handshakes import AT_ONCE, Handshakes, Some
 
 
 class HandshakesTests(SynchronousTestCase):
@@ -48,3 +48,52 @@ class HandshakesTests(SynchronousTestCase):
         turns: Handshakes[Any] = Handshakes(under_way=1, of_one_machine=1, waiting=5, waiting_of_one=5)
         answers = [turns.may_begin(number, f"192.0.2.{number}") for number in range(10)]
         self.assertEqual([True] + [False] * 5 + [None] * 4, answers)
+
+
+class SomeTests(SynchronousTestCase):
+    """Turns of the loop."""
+
+    def setUp(self) -> None:
+        self.turns: list[Any] = []
+        self.begun: list[int] = []
+        self.some = Some(self.turns.append)
+
+    def come(self, *numbers: int) -> None:
+        """Whoever may begins, the others when it is their turn."""
+        for number in numbers:
+            if self.some.has_room(Waiting(number, self.begun)):
+                self.begun.append(number)
+
+    def turn(self) -> None:
+        """The loop has looked at others."""
+        turns, self.turns[:] = list(self.turns), []
+        for each in turns:
+            each()
+
+    def test_one_after_the_other(self) -> None:
+        """Who comes alone does not wait."""
+        for number in range(3 * AT_ONCE):
+            self.come(number)
+            self.turn()
+            self.assertEqual(number, self.begun[-1])
+
+    def test_many_at_once(self) -> None:
+        """So many in each turn, in the order in which they came, also where more come meanwhile."""
+        self.come(*range(2 * AT_ONCE + 1))
+        self.assertEqual(list(range(AT_ONCE)), self.begun)
+        self.turn()
+        self.come(2 * AT_ONCE + 1)
+        self.assertEqual(list(range(2 * AT_ONCE)), self.begun)
+        self.turn()
+        self.assertEqual(list(range(2 * AT_ONCE + 2)), self.begun)
+        self.assertEqual([], self.turns)
+
+
+class Waiting:
+    """A handshake that waits."""
+
+    def __init__(self, number: int, begun: list[int]) -> None:
+        self.number, self.begun = number, begun
+
+    def go_on(self) -> None:
+        self.begun.append(self.number)

@@ -237,10 +237,11 @@ class TlsAssociation(Above):
                 return
             self._tls = server.connection()
             turn = self.endpoint.channel.handshakes.may_begin(self, self.peer.hosts[0])
-            if not turn:
+            if turn is None:
+                self.fail("too many handshakes of its machine are under way", passing=True)
+                return
+            if not turn or not self.endpoint.has_time_for(self):
                 self.waiting = bytearray(data)
-                if turn is None:
-                    self.fail("too many handshakes of its machine are under way", passing=True)
                 return
         self._step(data)
 

@@ -18,7 +18,7 @@ from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandl
 from rserpool.sctp.tls.association import TlsAssociation
 from rserpool.sctp.tls.attempt import Attempt, NotNeeded
 from rserpool.sctp.tls.channel import TlsChannel
-from rserpool.sctp.tls.handshakes import WAITING, WAITING_OF_ONE
+from rserpool.sctp.tls.handshakes import WAITING, WAITING_OF_ONE, Some, Turn
 
 _log = Logger()
 
@@ -36,6 +36,7 @@ class TlsEndpoint:
         # Whoever has dialled us, while its handshake is under way; and who wants to dial it meanwhile.
         self._coming: dict[tuple[str, int, int, str], TlsAssociation] = {}
         self._attempts: dict[TlsAssociation, list[Attempt]] = {}
+        self._some = Some(lambda call: reactor.callLater(0, call))
         # Whoever has not proved anything yet.
         self._guests = Guests(reactor, "associations without a TLS handshake", WAITING, WAITING_OF_ONE)
 
@@ -108,7 +109,12 @@ class TlsEndpoint:
                 # The handler has heard of the association by then.
                 self.reactor.callLater(0, attempt.end)
         for other in self.channel.handshakes.over(association):
-            other.go_on()
+            if self.has_time_for(other):
+                other.go_on()
+
+    def has_time_for(self, association: Turn) -> bool:
+        """Whether its handshake is begun at once; else it goes on soon."""
+        return self._some.has_room(association)
 
     def attempted(self, attempt: Attempt) -> None:
         """An attempt has come to its end."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections import deque
+from collections.abc import Callable, Hashable
 from typing import Final, Generic, Protocol, TypeVar
 
 from rserpool.core.addresses import machine
@@ -15,6 +16,8 @@ WAITING: Final = 4096
 """So many more wait for their turn, with a ClientHello each."""
 WAITING_OF_ONE: Final = 2048
 """So many of one machine."""
+AT_ONCE: Final = 4
+"""So many are begun before the loop looks at others."""
 
 
 class Turn(Protocol):
@@ -23,6 +26,39 @@ class Turn(Protocol):
     def __hash__(self) -> int: ...
     def go_on(self) -> None:
         """It is its turn."""
+
+
+class Some:
+    """Those that may begin in one turn of the loop: L{AT_ONCE}; the others wait for the next ones.
+
+    To begin is what costs most. Where hundreds come at once, their set-ups and acknowledgements cost little, and must
+    not come so late that they are sent again.
+
+    @param later: calls something in the next turn.
+    """
+
+    def __init__(self, later: Callable[[Callable[[], None]], object]) -> None:
+        self._later = later
+        self._left = AT_ONCE
+        self._waiting: deque[Turn] = deque()
+
+    def has_room(self, who: Turn) -> bool:
+        """Whether it begins at once; else it goes on in its turn."""
+        if not self._left:
+            self._waiting.append(who)
+            return False
+        self._left -= 1
+        if not self._left:
+            self._later(self._next)
+        return True
+
+    def _next(self) -> None:
+        some = min(AT_ONCE, len(self._waiting))
+        self._left = AT_ONCE - some
+        if not self._left:
+            self._later(self._next)
+        for _ in range(some):
+            self._waiting.popleft().go_on()
 
 
 T = TypeVar("T", bound=Hashable)

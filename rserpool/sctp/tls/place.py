@@ -38,6 +38,9 @@ class Place(Protocol):
     def over(self, association: Any) -> None:
         """Its handshake is over, one way or another."""
 
+    def has_time_for(self, association: Any) -> bool:
+        """Whether its handshake is begun at once; else it goes on soon."""
+
     def failed(self, association: Any, why: str) -> None:
         """TLS with this peer has failed."""
 

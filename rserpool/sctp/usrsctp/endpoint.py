@@ -162,8 +162,10 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     def bundle(self) -> None:
         """What goes out until all is read that came in goes out together."""
-        if self._draining and self.engine.bundle is None:
+        if self.engine.bundle is None:
             self.engine.bundle = Bundle()
+            if not self._draining:
+                self.later(self.engine.send_bundle)
 
     def waits(self, association: UsrsctpAssociation, waiting: bool) -> None:
         if waiting:
