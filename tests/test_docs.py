@@ -10,6 +10,8 @@ from pathlib import Path
 from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.docs.blocks import PAGES as RUN
+from tests.docs.blocks import CannotRun, blocks
 from tests.test_public import listed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +28,14 @@ def programs() -> Iterator[tuple[str, str]]:
 
 class ProgramTests(SynchronousTestCase):
     """Programs in the pages."""
+
+    def test_can_be_run(self) -> None:
+        """Each block is one that L{tests.docs} can run, or is marked: CONTRIBUTING.md, "Examples in the pages"."""
+        for page in RUN:
+            try:
+                blocks(page)
+            except CannotRun as error:
+                self.fail(str(error))
 
     def test_imports(self) -> None:
         """What they import of this package is what a face exports. That they run, L{tests.docs} sees."""

@@ -81,9 +81,7 @@ class Page:
 
     def _stop(self) -> None:
         for terminal in self._running:
-            terminal.interrupt()
-        for terminal in self._running:
-            terminal.ends(None)
+            terminal.leave()
         self._running.clear()
 
     def _shell(self, command: str, block: Block) -> None:
@@ -107,8 +105,7 @@ class Page:
         if wanted := marks.get("says") or marks.get("until"):
             terminal.says(wanted)
         if "until" in marks:
-            terminal.interrupt()
-            terminal.ends(None)
+            terminal.leave()
         elif not marks.keys() & {"says", "terminal"}:
             terminal.ends(int(marks.get("status", "0")))
 

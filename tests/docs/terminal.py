@@ -82,9 +82,14 @@ class Terminal:
                         f"\n--- before that:\n{self.said[: self._heard]}"
                     )
 
-    def interrupt(self) -> None:
-        """Type Ctrl-C."""
-        self._signal(signal.SIGINT)
+    def leave(self) -> None:
+        """Type Ctrl-C until it has ended: Twisted forgets one that comes while its reactor starts."""
+        end = time.monotonic() + PATIENCE
+        with self._changed:
+            while not self._closed and time.monotonic() < end:
+                self._signal(signal.SIGINT)
+                self._changed.wait_for(lambda: self._closed, 3.0)
+        self.ends(None)
 
     def kill(self) -> None:
         """End it and all that it began."""
