@@ -180,7 +180,7 @@ async def source(reactor: Any, options: argparse.Namespace, stack: ISctpStack | 
     if not options.registrar and place_of(options) is not None:
         return Interface(reactor, client_of(options))
     secured = security_from(options)
-    named = [_enrp(one) for one in options.registrar or named_registrars()]
+    named = [enrp_place(one) for one in options.registrar or named_registrars()]
     named = [one for address in named for one in await each_place(reactor, address)]
     addresses = named or on_this_host()
     if secured is not None:
@@ -200,7 +200,7 @@ async def source(reactor: Any, options: argparse.Namespace, stack: ISctpStack | 
     return HandleTable(told)
 
 
-def _enrp(address: TransportAddress) -> TransportAddress:
+def enrp_place(address: TransportAddress) -> TransportAddress:
     """Who names its port for ASAP means the registrar."""
     return replace(address, port=ENRP_PORT) if address.port == ASAP_PORT else address
 

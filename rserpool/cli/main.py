@@ -35,6 +35,7 @@ COMMANDS = {
     "pools": "rserpool.cli.pools",
     "elements": "rserpool.cli.elements",
     "registrars": "rserpool.cli.registrars",
+    "doctor": "rserpool.cli.doctor.run",
     "drain": "rserpool.cli.drain",
     "undrain": "rserpool.cli.undrain",
     "evict": "rserpool.cli.evict",
