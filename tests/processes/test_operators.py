@@ -54,7 +54,7 @@ class Load:
 
 
 class OperatorTests(ProcessTests):
-    async def command(self, *words: str, status: int = 0, **environment: str) -> str:
+    async def printed(self, *words: str, status: int = 0, **environment: str) -> str:
         """What a command prints."""
         process = self.rserpool(*words, **environment)
         self.assertEqual(status, await process.ended, process.text)
@@ -78,7 +78,7 @@ class OperatorTests(ProcessTests):
         """The lists come by the admin interface, and by ENRP where none is named."""
         registrar, socket, one, _, load = await self.begin()
         enrp = f"{registrar.host}:9901/{registrar.address.encapsulation}".removesuffix("/0")
-        listed = json.loads((await self.command("elements", "--registrar", enrp, "--json")).splitlines()[0])
+        listed = json.loads((await self.printed("elements", "--registrar", enrp, "--json")).splitlines()[0])
         self.assertEqual(("0x0000000a", "pool"), (listed["identifier"], listed["pool"]))
         client = await self.client(listed["transport"]["addresses"][0], listed["transport"]["port"])
         client.transport.write(b"begin\n")
@@ -86,29 +86,29 @@ class OperatorTests(ProcessTests):
         draining = self.rserpool("drain", "pool", "0x0a", "--wait", RSERPOOL_ADMIN=socket)
         await draining.says("element 0x0000000a of pool drains: [1-9][0-9]* connections? (is|are) left")
         await one.says("pool: drains, as an operator wants")
-        self.assertRegex(await self.command("elements", "--admin", socket), r"0x0000000a .* drains \([0-9]+ open\)")
+        self.assertRegex(await self.printed("elements", "--admin", socket), r"0x0000000a .* drains \([0-9]+ open\)")
         client.transport.write(b"end\n")
         self.assertEqual(b"begun\ndone\n", await client.lost)
         await draining.says("no connections are left")
         self.assertEqual(0, await draining.ended)
         self.assertIsNone(one.status)
         await load.more()
-        self.assertIn("serves again", await self.command("undrain", "pool", "0x0a", "--admin", socket))
+        self.assertIn("serves again", await self.printed("undrain", "pool", "0x0a", "--admin", socket))
         await load.more()
         await load.stop()
         self.assertEqual([], load.lost)
 
     async def test_evict_and_retire(self) -> None:
         registrar, socket, one, two, load = await self.begin()
-        self.assertIn("this one is the last of its scope", await self.command("retire", socket, status=1))
-        await self.command("evict", "pool", "0x0a", "--for", "10m", "--admin", socket)
+        self.assertIn("this one is the last of its scope", await self.printed("retire", socket, status=1))
+        await self.printed("evict", "pool", "0x0a", "--for", "10m", "--admin", socket)
         await registrar.process.says("pool: element 0x0000000a removed: evicted by an operator")
         await one.says("an operator has evicted this element for a while")
         await load.more()
         enrp = f"{registrar.host}:9901/{registrar.address.encapsulation}".removesuffix("/0")
         other = await self.registrar("--peer", enrp)
         await other.process.says("ready: 1 elements")
-        retired = await self.command("retire", socket)
+        retired = await self.printed("retire", socket)
         self.assertRegex(retired, "^registrar 0x[0-9a-f]{8}: 1 elements are handed over\nit has ended\n$")
         self.assertEqual(0, await registrar.process.ended)
         await two.says("home registrar is .*" + other.host)
