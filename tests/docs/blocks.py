@@ -30,7 +30,7 @@ MARKS = {
   - C{before}: commands that are run first, a line each
   - C{says}: what its process says (an expression) before the page goes on; it stays
   - C{until}: what it says before Ctrl-C ends it
-  - C{status}: with which exit status it ends, if that is not 0
+  - C{status}: with which exit status it ends, if that is not 0; or C{any}
   - C{terminal}: a name for its process; C{in}: this output is of the process with that name
   - C{stop}: C{all}: every terminal is left by Ctrl-C first
   - C{page run by}: at the top of a page: the test that runs all of its blocks, and why not this one; C{page not run}:

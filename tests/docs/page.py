@@ -107,7 +107,8 @@ class Page:
         if "until" in marks:
             terminal.leave()
         elif not marks.keys() & {"says", "terminal"}:
-            terminal.ends(int(marks.get("status", "0")))
+            status = marks.get("status", "0")
+            terminal.ends(None if status == "any" else int(status))
 
 
 def main() -> None:
