@@ -1,4 +1,4 @@
-"""What others add without touching this package: policies and load probes, as Twisted plugins.
+"""What others add without touching this package: policies, load probes and checks, as Twisted plugins.
 
 A plugin is an object in a module of C{twisted/plugins}, as C{twistd}'s own are; C{examples/sticky-policy} is a package
 that brings both kinds. Services and commands look for them once in a process. What does not look for plugins (the roles
@@ -7,7 +7,7 @@ of L{rserpool.core}) knows them too where L{add_policies} was called before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,7 +20,17 @@ from rserpool.core.errors import ConfigurationError
 from rserpool.core.policies import POLICIES, Policy
 from twisted import plugins as directories
 
-__all__ = ["ILoadProbe", "IPolicyPlugin", "LoadProbe", "PolicyPlugin", "add_policies", "load_probes"]
+__all__ = [
+    "Check",
+    "ICheck",
+    "ILoadProbe",
+    "IPolicyPlugin",
+    "LoadProbe",
+    "PolicyPlugin",
+    "add_policies",
+    "checks",
+    "load_probes",
+]
 
 _log = Logger()
 
@@ -43,6 +53,20 @@ class ILoadProbe(Interface):
         """
 
 
+class ICheck(Interface):
+    """What asks whether somebody who serves is well: its name may stand in C{--check NAME[:ARGUMENT]}."""
+
+    name: str = Attribute("Its name: a small letter, then small letters, digits, C{-} and C{_}.")
+
+    def read(argument: str) -> Callable[[Any, str, int], Callable[[], Awaitable[None]]]:
+        """Read what stands behind the colon.
+
+        @return: C{check(reactor, host, port)}: what makes an C{ask()} that asks there once, and raises
+            L{Unwell<rserpool.element.Unwell>} where the answer is no.
+        @raise ConfigurationError: with a sentence, if it is wrong.
+        """
+
+
 @implementer(IPlugin, IPolicyPlugin)
 @dataclass(frozen=True)
 class PolicyPlugin:
@@ -58,6 +82,15 @@ class LoadProbe:
 
     name: str
     start: Callable[[], Callable[[], float]]
+
+
+@implementer(IPlugin, ICheck)
+@dataclass(frozen=True)
+class Check:
+    """A plugin that brings a check."""
+
+    name: str
+    read: Callable[[str], Callable[[Any, str, int], Callable[[], Awaitable[None]]]]
 
 
 @cache
@@ -77,13 +110,23 @@ def load_probes(own: tuple[str, ...] = ()) -> dict[str, Callable[[], Callable[[]
     @param own: names that are taken.
     @raise ConfigurationError: if two have one name; the text names both plugins.
     """
-    probes: dict[str, Callable[[], Callable[[], float]]] = {}
+    return {name: plugin.start for name, plugin in _by_name(ILoadProbe, "load probes", own).items()}
+
+
+@cache
+def checks(own: tuple[str, ...] = ()) -> dict[str, Callable[[str], Any]]:
+    """What reads the checks of all plugins, by their names; as L{load_probes}."""
+    return {name: plugin.read for name, plugin in _by_name(ICheck, "checks", own).items()}
+
+
+def _by_name(interface: Any, what: str, own: tuple[str, ...]) -> dict[str, Any]:
+    plugins: dict[str, Any] = {}
     origins = dict.fromkeys(own, "rserpool")
-    for origin, plugin in _found(ILoadProbe):
+    for origin, plugin in _found(interface):
         if origins.setdefault(plugin.name, origin) != origin:
-            raise ConfigurationError(f"two load probes are named {plugin.name}: of {origins[plugin.name]}, of {origin}")
-        probes[plugin.name] = plugin.start
-    return probes
+            raise ConfigurationError(f"two {what} are named {plugin.name}: of {origins[plugin.name]}, of {origin}")
+        plugins[plugin.name] = plugin
+    return plugins
 
 
 def _found(interface: Any) -> Iterator[tuple[str, Any]]:

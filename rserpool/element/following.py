@@ -9,9 +9,12 @@ from twisted.logger import Logger
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.element.checks import AnotherProcess, Checking, is_open
+from rserpool.element.health import Checks, Health
 from rserpool.element.openings import open_ports, opener_of
-from rserpool.element.ports import KINDS, ListeningPorts, Place, place_of
+from rserpool.element.ports import KINDS, ListeningPorts, Place, bound_hosts, place_of
 from rserpool.element.serving import Serving
+
+NONE = Checks()
 
 
 class Followed:
@@ -19,15 +22,18 @@ class Followed:
 
     @param want: where it is; None for the one that the service opens.
     @param serving: what registers it.
+    @param checks: whether who serves there is well.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, want: Place | None, serving: Serving) -> None:
+    def __init__(self, reactor: Any, want: Place | None, serving: Serving, checks: Checks = NONE) -> None:
         self._reactor = reactor
         self._want = want
         self._here: list[Any] = []
         self._elsewhere: Checking | None = None
+        self._checks = checks
+        self._health: Health | None = None
         self.serving = serving
 
     def look(self, ports: ListeningPorts) -> None:
@@ -36,7 +42,7 @@ class Followed:
         @raise ConfigurationError: if nothing was registered yet, and it is not known which port is to be, or users
             cannot reach it.
         """
-        if self.serving.leaving or self._as_before(ports):
+        if self.serving.leaving or (self._as_before(ports) and self._well_as_before()):
             return
         ports.look()
         try:
@@ -45,6 +51,8 @@ class Followed:
                 self._gone()
                 return
             place, here = found
+            if not self._well(place, here):
+                return
             if (place, here) != (self.serving.place, self._here):
                 self.serving.serves(here, place)
             self._here = here
@@ -64,9 +72,12 @@ class Followed:
         """Look no more."""
         if self._elsewhere is not None:
             self._elsewhere.stop()
+        self._forget_health()
 
     def why_not(self, ports: ListeningPorts) -> str:
         """Why nothing is registered, in words."""
+        if self._health is not None:
+            return f"what serves at {self._want or 'its port'} is not well: {self._health.why or 'no answer yet'}"
         if self._want is not None and self._want.number:
             return f"nobody listens on {self._want}"
         opened = f" ({ports.told()})" if ports.ports else ""
@@ -84,7 +95,32 @@ class Followed:
 
     def _gone(self) -> None:
         self._here = []
+        self._forget_health()
         self.serving.gone()
+
+    def _well(self, place: Place, here: list[Any]) -> bool:
+        """Whether who serves there is well; where it is not, it leaves the pools."""
+        if not self._checks.checks:
+            return True
+        if self._health is None:
+            host = next((host for port in here for host in bound_hosts(port.getHost())), None)
+            self._health = Health(
+                self._reactor, self._checks, host or self.serving.addresses()[0], place.number, f"{place}"
+            )
+            self._health.start()
+        if self._health.well:
+            return True
+        self._here = []
+        self.serving.gone(f"what serves at {place} is not well ({self._health.why})")
+        return False
+
+    def _well_as_before(self) -> bool:
+        return self._health is None or self._health.well is (self.serving.place is not None)
+
+    def _forget_health(self) -> None:
+        health, self._health = self._health, None
+        if health is not None:
+            health.stop()
 
     def _find(self, ports: ListeningPorts) -> tuple[Place, list[Any]] | None:
         if self._want is not None and self._want.number:
@@ -100,7 +136,8 @@ class Followed:
     def _find_named(self, want: Place) -> tuple[Place, list[Any]] | None:
         here = [port for port in open_ports(self._reactor) if want.matches(place_of(port))]
         if here:
-            self.stop()
+            if self._elsewhere is not None:
+                self._elsewhere.stop()
             return want, here
         if self._elsewhere is None:
             hosts: Sequence[str] = self.serving.addresses()

@@ -16,7 +16,8 @@ from rserpool.core.backoff import Backoff
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.policies import ParsedPolicy
 from rserpool.element.draining import closed
-from rserpool.element.following import Followed
+from rserpool.element.following import NONE, Followed
+from rserpool.element.health import Checks
 from rserpool.element.openings import opened_so_far
 from rserpool.element.ports import LOOK, ListeningPorts, Place
 from rserpool.element.service import PoolElementService
@@ -54,6 +55,7 @@ class PooledService(Service):
         which of several ports is to be registered.
     @param alone: whether the process is there for this service: then ports whose opener is not known are its own.
     @param forwarded: the address of a translator that forwards the port to this host, which is registered instead.
+    @param checks: whether who serves is well: it is in its pools only while it is.
     @param follow: whether the system has chosen the addresses of its SCTP port, which follows when they change.
     @param options: passed on to L{PoolElementService}.
     """
@@ -78,6 +80,7 @@ class PooledService(Service):
         alone: bool = False,
         follow: bool = False,
         forwarded: str = "",
+        checks: Checks = NONE,
         **options: Any,
     ) -> None:
         self._reactor = reactor
@@ -112,6 +115,7 @@ class PooledService(Service):
                     refused=self._refuse,
                     options=options,
                 ),
+                checks,
             )
             for want in self._wanted or (None,)
         ]
@@ -203,7 +207,7 @@ class PooledService(Service):
             return
         self._told, self._silence = now, TELLING.after(self._silence)
         for each in waits:
-            self._log.warn("{why}; it is registered as soon as it does", why=each.why_not(self._ports))
+            self._log.warn("{why}; it is registered as soon as that has changed", why=each.why_not(self._ports))
 
     def _fail(self, error: Exception) -> None:
         self._log.error("{error}", error=error)

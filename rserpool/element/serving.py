@@ -115,14 +115,18 @@ class Serving:
                 self._serve(self.element, pool, transport, framing)
         self.place = place
 
-    def gone(self) -> None:
-        """Nobody serves there any more: leave the pools."""
+    def gone(self, why: str = "") -> None:
+        """Nobody serves there any more, or not as he should: leave the pools.
+
+        @param why: he should not; empty for nobody.
+        """
         if self.element is None or self.place is None:
             return
         self._log.warn(
-            "nobody listens on {place} any more: left the pool until somebody does",
+            "{why}: left the pool until that has changed",
             event="not-listening",
             place=str(self.place),
+            why=why or f"nobody listens on {self.place} any more",
         )
         self.place = None
         self._leaving = gatherResults([self.element.leave(pool) for pool in self._pools])

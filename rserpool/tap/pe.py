@@ -14,7 +14,9 @@ from rserpool.admin.subjects import ElementSubject
 from rserpool.core.addresses import is_name
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.policies import POLICIES
-from rserpool.core.reading import between, multicast_group, parse_transport_address, seconds
+from rserpool.core.reading import above_0, between, multicast_group, parse_transport_address, seconds
+from rserpool.element.health import Checks
+from rserpool.element.health_checks import parse_check
 from rserpool.element.load import PROBES, parse_policy
 from rserpool.element.pooled import PooledService
 from rserpool.element.ports import parse_port
@@ -29,6 +31,7 @@ from rserpool.tap.makers import ClassicMaker
 from rserpool.tap.options import AskingOptions, read
 from rserpool.tap.parent import parent_for
 from rserpool.tap.started import MISTAKES, Started, sentence_of
+from rserpool.tap.wrapped import WRAPPED, Beside, Run
 
 
 class ElementOptions(AskingOptions):
@@ -52,6 +55,10 @@ class ElementOptions(AskingOptions):
         ["identifier", None, None, "PE identifier, 1 to 0xffffffff (random)"],
         ["life", None, None, "registration life in seconds (that of the profile)"],
         ["grace", None, "5", "seconds that running requests may take when it stops"],
+        ["check-interval", None, "2", "seconds between two checks"],
+        ["check-timeout", None, "2", "seconds that a check may take"],
+        ["check-fall", None, "2", "so many failures in a row put it out of its pools"],
+        ["check-rise", None, "1", "so many successes in a row put it back"],
         ["udp-encapsulation", None, None, "UDP port of SCTP over UDP (any free one)"],
         ["announce-group", None, None, "GROUP[:PORT] of the multicast group to listen to"],
     ]
@@ -76,6 +83,7 @@ class ElementOptions(AskingOptions):
         super().__init__()
         self.pools: list[str] = []
         self.ports: list[str] = []
+        self.checks: list[str] = []
         self.plugin: tuple[str, ...] = ()
 
     def opt_pool(self, name: str) -> None:
@@ -88,18 +96,27 @@ class ElementOptions(AskingOptions):
         """
         self.ports.append(where)
 
+    def opt_check(self, what: str) -> None:
+        """tcp, http:/PATH, exec:COMMAND, or NAME[:ARGUMENT] of a plugin: it is in its pools only while this passes; may
+        be given several times.
+        """
+        self.checks.append(what)
+
     def parseArgs(self, *plugin: str) -> None:
         """The plugin that serves, and its options."""
         self.plugin = plugin
 
     def postOptions(self) -> None:
         """Read every value, and the options of the plugin, so that a mistake shows before anything starts."""
-        if not self.plugin:
+        if not self.plugin and not self.ports:
             raise usage.UsageError(
                 "say what serves, after --: for example "
-                "rserpool-pe --pool www -- web --listen tcp:0:interface=127.0.0.1 --path docs"
+                "rserpool-pe --pool www -- web --listen tcp:0:interface=127.0.0.1 --path docs; "
+                "or, with --port, where another process does"
             )
-        self.maker = _maker(self.plugin[0])
+        self.maker: Any = _maker(self.plugin[0]) if self.plugin else Beside()
+        if isinstance(self.maker, Run) and not self.ports:
+            raise usage.UsageError("name with --port where the program serves: --port 6379 -- run redis-server")
         if not self.pools and isinstance(self.maker, ClassicMaker):
             self.pools.append(self.maker.default_pool)
         if not self.pools:
@@ -135,10 +152,11 @@ class ElementOptions(AskingOptions):
             for text, port in zip(self.ports, self.settings["port"], strict=True):
                 if self.settings["port"].count(port) > 1:
                     raise usage.UsageError(f"--port: {text} is named twice")
+        self.settings["checks"] = self._read_checks()
         names = {"udp_encapsulation": "encapsulation", "address": "hosts"}
         self.settings |= {names.get(name, name): value for name, value in given.items()}
         self.inner: Any = self.maker.options()
-        self.inner.parent = parent_for(self.parent, self.plugin[0], self.inner)
+        self.inner.parent = parent_for(self.parent, self.maker.tapname, self.inner)
         if isinstance(self.maker, ClassicMaker):
             # A port of SCTP and ASAP beside it are of one kind, unless the plugin's own options say otherwise.
             self.inner["backend"] = self["backend"]
@@ -150,7 +168,15 @@ class ElementOptions(AskingOptions):
         try:
             self.inner.parseOptions(list(self.plugin[1:]))
         except usage.UsageError as error:
-            raise usage.UsageError(f"{self.plugin[0]}: {error}") from None
+            raise usage.UsageError(f"{self.maker.tapname}: {error}") from None
+
+    def _read_checks(self) -> Checks:
+        checks = tuple(read("check", text, parse_check) for text in self.checks)
+        numbers = {"interval": above_0(float), "timeout": above_0(float), "fall": above_0(int), "rise": above_0(int)}
+        values: dict[str, Any] = {
+            name: read(f"check-{name}", self[f"check-{name}"], parse) for name, parse in numbers.items()
+        }
+        return Checks(checks, **values)
 
 
 def _single(text: str) -> str:
@@ -169,7 +195,7 @@ Options = ElementOptions
 
 
 def _maker(name: str) -> Any:
-    makers = {maker.tapname: maker for maker in getPlugins(IServiceMaker)}
+    makers = {**{maker.tapname: maker for maker in getPlugins(IServiceMaker)}, **WRAPPED}
     if name.startswith("-"):
         raise usage.UsageError(f"{name}: the plugin's options come after its name: -- PLUGIN {name} ...")
     if name not in makers:
@@ -187,7 +213,7 @@ def makeService(options: ElementOptions) -> IService:
         wrapped = options.maker.makeService(options.inner)
     except MISTAKES as error:
         # For example an endpoint of a kind that does not exist: many plugins read it only now.
-        raise SystemExit(f"twistd rserpool-pe: {options.plugin[0]}: {sentence_of(error)}") from None
+        raise SystemExit(f"twistd rserpool-pe: {options.maker.tapname}: {sentence_of(error)}") from None
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, alone=True, **options.settings)
     reported = options.reported(reactor, lambda: element_status(pooled.element), pooled)

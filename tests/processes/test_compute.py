@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.internet.threads import deferToThread
 
 from rserpool.compute import JobFailed, JobLost, PoolExecutor, aio
 from tests.compute import some_jobs
 from tests.processes.harness import Process, ProcessTests, Registrar, all_of
+from tests.processes.watched import ended
 
 JOBS = str(Path(some_jobs.__file__))
 T = TypeVar("T")
@@ -118,10 +118,10 @@ class ComputeTests(ProcessTests):
             future = pool.submit("hold", "it")
             return future.result(), future.repeated
 
-        ended = ensureDeferred(self.with_pool(registrar, work))
+        working = ensureDeferred(self.with_pool(registrar, work))
         await DeferredList(list(waits.values()), fireOnOneCallback=True, consumeErrors=True)
         killed = await kill()
-        self.assertEqual(await ended, ({"held": "it"}, 1))
+        self.assertEqual(await working, ({"held": "it"}, 1))
         processes.remove(killed)
         once = ensureDeferred(
             self.with_pool(registrar, lambda pool: pool.submit("hold", "again").exception(), at_most_once=True)
@@ -178,11 +178,10 @@ class ComputeTests(ProcessTests):
         pid = await self.with_pool(registrar, lambda pool: pool.submit("where").result())
         held = self.rserpool("submit", "--registrar", registrar.text, "--at-most-once", "farm", "hold", "it")
         await worker.says("holding")
-        gone = os.pidfd_open(pid)
-        self.addCleanup(os.close, gone)
+        gone = ended(self, pid)
         worker.signal("KILL")
         await worker.ended
-        await _readable(gone)
+        await gone
         self.assertEqual(await held.ended, 1)
         self.assertIn("it may have done", held.text)
 
@@ -202,32 +201,3 @@ class ComputeTests(ProcessTests):
         process = self.twistd("rserpool-worker", "--pool", "farm", "--functions", "no_such_module")
         self.assertEqual(await process.ended, 1)
         self.assertIn("rserpool-worker: ModuleNotFoundError: No module named 'no_such_module'", process.text)
-
-
-class _Gone:
-    """A descriptor that becomes readable."""
-
-    def __init__(self, descriptor: int, told: Any) -> None:
-        self._descriptor = descriptor
-        self._told = told
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def logPrefix(self) -> str:
-        return "a process that ends"
-
-    def doRead(self) -> None:
-        network: Any = reactor
-        network.removeReader(self)
-        self._told.callback(None)
-
-    def connectionLost(self, reason: Any) -> None:
-        """Nothing is lost."""
-
-
-def _readable(descriptor: int) -> Any:
-    told: Any = Deferred()
-    network: Any = reactor
-    network.addReader(_Gone(descriptor, told))
-    return told

@@ -121,7 +121,7 @@ class PortTests(ProcessTests):
             await pool.until(lambda elements: len(elements) == 1)
             server.close()
             await pool.holds()
-        await element.says(f"nobody listens on tcp:{port} any more: left the pool until somebody does")
+        await element.says(f"nobody listens on tcp:{port} any more: left the pool until that has changed")
         self.no_traceback(registrar.process, element)
 
     async def test_no_port(self) -> None:
