@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, connectProtocol
 from twisted.internet.protocol import ProcessProtocol, Protocol
 from twisted.python.failure import Failure
 
@@ -33,6 +32,9 @@ def tcp(argument: str) -> Check:
 
     def check(reactor: Any, host: str, port: int) -> Ask:
         async def ask() -> None:
+            # It loads OpenSSL.
+            from twisted.internet.endpoints import connectProtocol
+
             try:
                 connection = await connectProtocol(_endpoint(reactor, host, port), Protocol())
             except Exception as error:
@@ -188,6 +190,8 @@ def _unprivileged() -> tuple[int | None, int | None]:
 
 
 def _endpoint(reactor: Any, host: str, port: int) -> Any:
+    from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
+
     if ":" in host:
         return TCP6ClientEndpoint(reactor, host, port)
     if host.replace(".", "").isdigit():

@@ -108,15 +108,7 @@ class ElementOptions(AskingOptions):
 
     def postOptions(self) -> None:
         """Read every value, and the options of the plugin, so that a mistake shows before anything starts."""
-        if not self.plugin and not self.ports:
-            raise usage.UsageError(
-                "say what serves, after --: for example "
-                "rserpool-pe --pool www -- web --listen tcp:0:interface=127.0.0.1 --path docs; "
-                "or, with --port, where another process does"
-            )
-        self.maker: Any = _maker(self.plugin[0]) if self.plugin else Beside()
-        if isinstance(self.maker, Run) and not self.ports:
-            raise usage.UsageError("name with --port where the program serves: --port 6379 -- run redis-server")
+        self.maker: Any = self._find_maker()
         if not self.pools and isinstance(self.maker, ClassicMaker):
             self.pools.append(self.maker.default_pool)
         if not self.pools:
@@ -169,6 +161,19 @@ class ElementOptions(AskingOptions):
             self.inner.parseOptions(list(self.plugin[1:]))
         except usage.UsageError as error:
             raise usage.UsageError(f"{self.maker.tapname}: {error}") from None
+
+    def _find_maker(self) -> Any:
+        """What makes the service that serves."""
+        if not self.plugin and not self.ports:
+            raise usage.UsageError(
+                "say what serves, after --: for example "
+                "rserpool-pe --pool www -- web --listen tcp:0:interface=127.0.0.1 --path docs; "
+                "or, with --port, where another process does"
+            )
+        maker = _maker(self.plugin[0]) if self.plugin else Beside()
+        if isinstance(maker, Run) and not self.ports:
+            raise usage.UsageError("name with --port where the program serves: --port 6379 -- run redis-server")
+        return maker
 
     def _read_checks(self) -> Checks:
         checks = tuple(read("check", text, parse_check) for text in self.checks)

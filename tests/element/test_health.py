@@ -7,7 +7,8 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import Clock
+from twisted.internet.process import ProcessReader
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
@@ -163,3 +164,6 @@ class AskTests(TestCase):
         running.addErrback(lambda failure: None)
         running.cancel()
         await running
+        network: Any = reactor
+        while any(isinstance(each, ProcessReader) for each in network.getReaders()):
+            await deferLater(network, 0.01)
