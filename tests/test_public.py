@@ -62,7 +62,7 @@ MAY_LOAD = {
         "security",
         "config",
     },
-    "rserpool.programs": {*WIRE, "node"},
+    "rserpool.programs": {*WIRE, "node", "sctp"},
     "rserpool.compute": {*ELEMENT, *SESSION, "session", "element", "job", "core.compute"},
     "rserpool.compute.aio": {*ELEMENT, *SESSION, "session", "element", "compute", "job", "core.compute"},
     "rserpool.job": {*WIRE, "core.compute"},
