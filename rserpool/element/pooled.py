@@ -18,6 +18,7 @@ from rserpool.core.policies import ParsedPolicy
 from rserpool.element.draining import closed
 from rserpool.element.following import NONE, Followed
 from rserpool.element.health import Checks
+from rserpool.element.load import parse_policy
 from rserpool.element.openings import opened_so_far
 from rserpool.element.ports import LOOK, ListeningPorts, Place
 from rserpool.element.service import PoolElementService
@@ -57,6 +58,7 @@ class PooledService(Service):
     @param forwarded: the address of a translator that forwards the port to this host, which is registered instead.
     @param checks: whether who serves is well: it is in its pools only while it is.
     @param follow: whether the system has chosen the addresses of its SCTP port, which follows when they change.
+    @ivar policy: the policy, with its values as they are now.
     @param options: passed on to L{PoolElementService}.
     """
 
@@ -87,6 +89,7 @@ class PooledService(Service):
         self._around: Any = _Around()
         wrapped.setServiceParent(self._around)
         self._grace = grace
+        self.policy = parse_policy(policy) if isinstance(policy, str) else policy
         self._refused = refused
         self._now = clock_of(reactor)
         self._wanted = _places(port)
@@ -104,7 +107,7 @@ class PooledService(Service):
                 Serving(
                     reactor,
                     tuple(pools),
-                    policy=policy,
+                    policy=self.policy,
                     identifier=identifier,
                     life=life,
                     control=control,
@@ -216,6 +219,18 @@ class PooledService(Service):
     def _refuse(self, failure: Failure) -> None:
         if self._refused is not None:
             self._refused(failure)
+
+    def change(self, *, policy: ParsedPolicy | None = None, grace: float | None = None) -> None:
+        """Go by other settings from now on; None leaves one as it is.
+
+        @param policy: the same policy with other values: another one would be another pool.
+        """
+        if grace is not None:
+            self._grace = grace
+        if policy is not None:
+            self.policy = policy
+            for each in self._all:
+                each.serving.change(policy)
 
     async def _stop(self) -> None:
         for each in self._all:

@@ -115,6 +115,13 @@ class Serving:
                 self._serve(self.element, pool, transport, framing)
         self.place = place
 
+    def change(self, policy: ParsedPolicy) -> None:
+        """It has other values of its policy from now on; measured ones are measured on."""
+        self._policy = policy
+        if self.element is not None and self.place is not None:
+            for pool in self._pools:
+                self.element.change(pool, policy=policy)
+
     def gone(self, why: str = "") -> None:
         """Nobody serves there any more, or not as he should: leave the pools.
 

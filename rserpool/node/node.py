@@ -75,6 +75,10 @@ class NodeChannel(NamingChannel, SctpHandler):
         @raise ConfigurationError: if what secures it is not enough for this role.
         """
         self.tls = None if secured is None else tls_of(secured, role, self.ppid, self._renewed)
+        self.name(named)
+
+    def name(self, named: Iterable[TransportAddress]) -> None:
+        """People say that peers are there."""
         self._configured = frozenset((host, peer.port) for peer in named for host in peer.hosts)
 
     def _renewed(self) -> None:

@@ -90,6 +90,13 @@ class Clients(Factory):
         self._empty = Deferred()
         return self._empty
 
+    def change(self, limit: int | None, timeout: float | None) -> None:
+        """So many may come from now on, and wait so long; None leaves one as it is."""
+        if timeout is not None:
+            self.timeout = timeout
+        if limit is not None:
+            self._limit = self._admission.most = self._admission.most_of_one = limit
+
     def abort(self) -> None:
         """End every connection now."""
         for client in list(self._clients):

@@ -151,6 +151,12 @@ class ProxyService(Service):
             self._our_user = False
             await self._user.stopService()
 
+    def change(self, *, limit: int | None = None, grace: float | None = None, timeout: float | None = None) -> None:
+        """Go by other settings from now on, for who comes from now on; None leaves one as it is."""
+        if grace is not None:
+            self._grace = grace
+        self._clients.change(limit, timeout)
+
     def hurry(self) -> None:
         """Abort every connection now."""
         self._clients.abort()

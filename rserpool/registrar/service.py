@@ -36,6 +36,7 @@ from rserpool.node.securing import SecurityOption, secured_from
 from rserpool.node.shutdown import Ending
 from rserpool.plugins import add_policies
 from rserpool.registrar.acting import Acting
+from rserpool.registrar.changing import changed
 from rserpool.registrar.collector import Garbage
 from rserpool.registrar.heartbeats import Heartbeats
 from rserpool.registrar.log import OperatorLog
@@ -179,6 +180,10 @@ class RegistrarService(Acting, Service):
         self._security.follow(self.registrar, self.node)
         super().startService()
         self._ending.arm()
+
+    def change(self, **settings: Any) -> None:
+        """Go by other settings from now on; see L{rserpool.registrar.changing.changed}."""
+        changed(self.registrar, self.node, self._security, **settings)
 
     def stopService(self) -> Deferred[None]:
         """Close every association, and free the ports.

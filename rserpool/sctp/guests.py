@@ -45,6 +45,10 @@ class Guests:
     def __len__(self) -> int:
         return len(self._admission)
 
+    def change(self, most: int, most_of_one: int) -> None:
+        """So many may come from now on; who is there stays."""
+        self._admission.most, self._admission.most_of_one = most, most_of_one
+
     def room(self, host: str) -> bool:
         """Whether one more may come from this IP address; another one may have to go for it."""
         welcome, victim = self._admission.room(host, self._reactor.seconds())

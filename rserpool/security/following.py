@@ -154,6 +154,12 @@ class SecurityFiles(Secured):
         self._there = {path for path, stamp in stamps.items() if stamp is not None}
         self.replace(security)
 
+    def become(self, directory: Path | None, options: Mapping[str, Any] | None) -> None:
+        """It is in other files from now on."""
+        self._directory, self._options = directory, options
+        self._there = set()
+        self.reload()
+
     def reload(self) -> None:
         """Look at the files now, as SIGHUP asks for."""
         self._read = {}

@@ -22,6 +22,7 @@ from rserpool.sctp.lookup import own, own_udp
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
 from rserpool.tap.options import RoleOptions, read
+from rserpool.tap.reloading import Change
 from rserpool.tap.started import Started
 
 GOODBYE = 1.0
@@ -143,4 +144,10 @@ def makeService(options: RegistrarOptions) -> IService:
     # Whoever had it retire hears that before it ends.
     registrar.retired = lambda: cast(Any, reactor).callLater(GOODBYE, reactor.stop)
     reported = options.reported(reactor, lambda: registrar_status(registrar), registrar)
-    return Started("rserpool-ns", administered(reactor, reported, RegistrarSubject(registrar), options))
+    changes: dict[str, Change] = {
+        "peer": lambda fresh: registrar.change(peers=fresh.settings["peers"]),
+        "limit": lambda fresh: registrar.change(limits=fresh.settings["limits"]),
+        "suggest-takeover": lambda fresh: registrar.change(suggest_takeover=fresh.settings["suggest_takeover"]),
+    }
+    running = administered(reactor, reported, RegistrarSubject(registrar), options)
+    return Started("rserpool-ns", running, *options.changing(changes))

@@ -30,6 +30,7 @@ from rserpool.security.following import Secured
 from rserpool.security.text import HELP, OFF, SECURITY, secured_as, secured_by
 from rserpool.tap.admin import admin_place, admin_token
 from rserpool.tap.logs import FORMS, LEVEL, LEVELS, Levels, log_form, log_level, log_so
+from rserpool.tap.reloading import Change, Reloading
 
 T = TypeVar("T")
 ONCE = frozenset(
@@ -139,12 +140,19 @@ class RoleOptions(Subcommand):
         """PATH of a socket, or [https://]HOST:PORT, of the admin interface; may be given several times."""
         self.admin.append(where)
 
+    def changing(self, changes: Mapping[str, Change]) -> list[Reloading]:
+        """What reads the file again at SIGHUP; nothing if there is none.
+
+        @param changes: as L{Reloading} has it.
+        """
+        return [] if self.configured.file is None else [Reloading(self, self._words, changes)]
+
     def read_words(self, words: Sequence[str], without: Collection[str] = ()) -> None:
         """Read the command line, and the file that it names.
 
         @param without: keys of the file that are passed over.
         """
-        words = list(words)
+        words = self._words = list(words)
         given: set[str] = set()
         with suppress(getopt.GetoptError):
             options, rest = getopt.getopt(words, self.shortOpt, self.longOpt)
@@ -172,8 +180,9 @@ class RoleOptions(Subcommand):
         @return: C{profile} and C{backend}, as the services take them.
         @raise usage.UsageError: if a value is wrong.
         """
+        self.settings_security = self._read_security() or False
         settings = {
-            "security": self._read_security() or False,
+            "security": self.settings_security,
             "profile": read("profile", self["profile"], profile),
             "backend": read("backend", self["backend"], backend),
         }

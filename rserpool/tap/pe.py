@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import rserpool.tap.interrupts  # noqa: F401  # isort: skip
 
+from functools import partial
 from typing import Any
 
 from twisted.application.service import IService, IServiceMaker
@@ -223,4 +224,17 @@ def makeService(options: ElementOptions) -> IService:
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, alone=True, **options.settings)
     reported = options.reported(reactor, lambda: element_status(pooled.element), pooled)
     administered(reactor, reported, ElementSubject(lambda: pooled.element), options).setServiceParent(started)
+    for one in options.changing(
+        {"grace": lambda fresh: pooled.change(grace=fresh.settings["grace"]), "policy": partial(_change_policy, pooled)}
+    ):
+        one.setServiceParent(started)
     return started
+
+
+def _change_policy(pooled: PooledService, fresh: ElementOptions) -> bool:
+    """Other values count at once; another policy would be another pool, and what is measured goes on to be so."""
+    policy = fresh.settings["policy"]
+    same = pooled.policy.policy is policy.policy and pooled.policy.probes == policy.probes
+    if same:
+        pooled.change(policy=policy)
+    return same

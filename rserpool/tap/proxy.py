@@ -22,6 +22,7 @@ from rserpool.proxy.service import LIMIT, ProxyService
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
 from rserpool.tap.options import AskingOptions, read
+from rserpool.tap.reloading import Change
 from rserpool.tap.started import Started
 from rserpool.user.service import TRANSPORTS, PoolUserService
 from rserpool.user.tls_text import TLS_CA, tls_from
@@ -110,6 +111,13 @@ def makeService(options: ProxyOptions) -> IService:
     reported = options.reported(reactor, lambda: user_status(user, identifier), proxy)
     subject = UserSubject(user, proxy.endpoint.handle, counters=proxy.counters)
     administered(reactor, reported, subject, options).setServiceParent(started)
+    changes: dict[str, Change] = {
+        "limit": lambda fresh: proxy.change(limit=room_for(fresh.settings["limit"])),
+        "grace": lambda fresh: proxy.change(grace=fresh.settings["grace"]),
+        "timeout": lambda fresh: proxy.change(timeout=fresh.settings["timeout"]),
+    }
+    for one in options.changing(changes):
+        one.setServiceParent(started)
     return started
 
 

@@ -88,9 +88,11 @@ class Signals:
     def reload(self) -> None:
         """Load anew."""
         reloaded = list(dict.fromkeys(each for each in services_in(self._service) if hasattr(each, "reload")))
-        for each in reloaded:
-            each.reload()
-        what = "; ".join(each.what for each in reloaded) or "nothing is to be"
+        right = [each for each in reloaded if each.reload() is not False]
+        if reloaded and not right:
+            # Each has said what is wrong.
+            return
+        what = "; ".join(each.what for each in right) or "nothing is to be"
         _log.info("{name}: SIGHUP: {what} loaded anew", event="reloaded", name=self._name, what=what)
 
     def tell(self) -> None:

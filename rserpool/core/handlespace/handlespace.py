@@ -51,7 +51,7 @@ class Handlespace:
     """
 
     def __init__(self, random: Dice, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._held: dict[Identity | None, tuple[int, int]] = {}
         self.bytes = 0
         self.pools: dict[bytes, Pool] = {}
@@ -95,7 +95,7 @@ class Handlespace:
         present = None if pool is None else pool.elements.get(parameter.identifier)
         if present is None:
             self._check_room(handle, pool, length, parameter.home if others else 0, parameter.owner)
-        elif length > _SMALL and self.bytes + length - len(present.wire) > self._limits.bytes:
+        elif length > _SMALL and self.bytes + length - len(present.wire) > self.limits.bytes:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
         if pool is not None:
             pool.check(parameter)  # rules 2 and 3
@@ -187,7 +187,7 @@ class Handlespace:
 
     def _check_room(self, handle: bytes, pool: Pool | None, length: int, of: int, owner: Identity | None) -> None:
         """Whether there is room for a new element; C{of} another registrar, if it is not 0."""
-        limits, left = self._limits, 0.9 if of else 1.0
+        limits, left = self.limits, 0.9 if of else 1.0
         elements, size = (0, 0) if of or owner is None else self._held.get(owner, (0, 0))
         if (
             (of and len(handle) > limits.handle_length)

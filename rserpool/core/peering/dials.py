@@ -86,6 +86,27 @@ class Dials:
         self._dials.update((address, _Dial(True)) for address in addresses)
         return [effect for address in addresses for effect in self._connect(address)]
 
+    def configured_again(self, addresses: Sequence[TransportAddress]) -> list[Effect]:
+        """Keep these addresses, and of those that were configured no others.
+
+        A registrar that is not configured any more stays a peer as long as it is there.
+        """
+        for address, dial in list(self._dials.items()):
+            if dial.kept and not dial.heard and address not in addresses:
+                dial.kept = dial.wanted = False
+                if dial.association is None and not dial.under_way:
+                    del self._dials[address]
+                    self._timers.cancel((DIAL, address))
+        effects: list[Effect] = []
+        for address in addresses:
+            known = self._dials.get(address)
+            if known is None:
+                effects += self.configure([address])
+            elif not known.kept or known.heard:
+                known.kept, known.heard, known.wanted = True, False, True
+                effects += [] if known.resting else self._connect(address)
+        return effects
+
     def named(self, address: TransportAddress, by: str, now: float, announced: bool = False) -> list[Effect]:
         """Somebody at the machine C{by} names an address in its list, or announced it by multicast: dial it as L{want}
         does, as long as that machine does not name too many."""

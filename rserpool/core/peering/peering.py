@@ -131,6 +131,10 @@ class Peering:
             self.initialization.begin(now)
         return self.ourselves.announced() + self._dials.configure(configured)
 
+    def reconfigure(self, configured: Sequence[TransportAddress]) -> list[Effect]:
+        """Other registrars are configured: who is new is dialled, who is not there any more is not dialled again."""
+        return self._dials.configured_again(configured)
+
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Outcome]:
         """Something arrived at the multicast group of ENRP from the IP address C{source} (3.1)."""
         if not isinstance(message, enrp.Presence):

@@ -45,7 +45,7 @@ class Answers:
         self._handlespace = handlespace
         self._clients = clients
         self._counts = clients.counts
-        self._limits = limits
+        self.limits = limits
         self._timers = timers
         self._subscribers: dict[bytes, dict[Association, int | None]] = {}
         self._quiet_until: dict[bytes, float] = {}
@@ -134,7 +134,7 @@ class Answers:
 
     def _subscribe(self, client: Client, handle: bytes, items: int | None) -> bool:
         if handle not in client.subscriptions:
-            if len(client.subscriptions) >= self._limits.subscriptions_per_association:
+            if len(client.subscriptions) >= self.limits.subscriptions_per_association:
                 return False
             client.subscriptions[handle] = None
         self._subscribers.setdefault(handle, {})[client.association] = items

@@ -100,7 +100,7 @@ class Clients:
     """
 
     def __init__(self, limits: Limits, access: Access) -> None:
-        self._limits = limits
+        self.limits = limits
         self.access = access
         self.counts, self.observer = Counts(), Observer()
         self._clients: dict[Association | None, Client] = {}
@@ -122,7 +122,7 @@ class Clients:
     ) -> Client:
         """An association or connection is up."""
         standing = self.access.standing(credentials)
-        client = self._clients[association] = Client(association, peer, now, self._limits, outbound, standing)
+        client = self._clients[association] = Client(association, peer, now, self.limits, outbound, standing)
         return client
 
     def judged_anew(self) -> list[Client]:

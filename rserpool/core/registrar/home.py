@@ -63,7 +63,7 @@ class Home:
         self._supervision = supervision
         self._clients = clients
         self._counts = clients.counts
-        self._limits = limits
+        self.limits = limits
         self._distances = distances
         self._confirming = confirming
         self._evictions = evictions
@@ -190,7 +190,7 @@ class Home:
     ) -> list[Outcome]:
         handle = message.handle
         held = present if present is not None and present in client.elements else None
-        if held is None and len(client.elements) >= self._limits.elements_per_association:
+        if held is None and len(client.elements) >= self.limits.elements_per_association:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
         # 3.1 rule 4: own it, and record the SCTP transport address that it came from.
         wanted = message.element
@@ -205,9 +205,9 @@ class Home:
             wanted.framing,
             client.standing.owner(handle),
         )
-        if client.bytes > self._limits.bytes_per_association - LARGEST:
+        if client.bytes > self.limits.bytes_per_association - LARGEST:
             more = len(encode_pool_element(parameter)) + len(handle) - (0 if held is None else held.counted)
-            if client.bytes + more > self._limits.bytes_per_association:
+            if client.bytes + more > self.limits.bytes_per_association:
                 raise Rejected(CauseCode.LACK_OF_RESOURCES)
         before = (b"", None) if present is None else (present.wire, present.owner)
         change = self._handlespace.register(handle, parameter)
@@ -250,7 +250,7 @@ class Home:
     def _check(self, client: Client, message: asap.Registration) -> UserTransport:
         parameter = message.element
         authority.speaks_for_elements(client, message.handle).demand()
-        if len(message.handle) > self._limits.handle_length:
+        if len(message.handle) > self.limits.handle_length:
             # Not for now: it does not become shorter.
             raise Rejected(CauseCode.INVALID_VALUES, pool_handle(message.handle))
         if not message.handle:

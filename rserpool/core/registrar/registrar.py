@@ -285,6 +285,12 @@ class Registrar:
         )
         return effects if self._clients.access.plain_users else [*effects, Close(association)]
 
+    def change_limits(self, limits: Limits) -> None:
+        """It accepts so much from now on; what it has accepted stays, and the rates of who is there."""
+        self.limits = limits
+        for each in (self.handlespace, self._clients, self.answers, self._home):
+            each.limits = limits
+
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ASAP from the IP address C{source}."""
         if isinstance(message, asap.ServerAnnounce):
