@@ -18,9 +18,8 @@ class ConfigTests(ProcessTests):
         files = {name: folder / f"{name}.toml" for name in ("registrar", "element", "proxy")}
         files["registrar"].write_text(f"[registrar]\nasap = '{place}'\n")
         registrar = await self.serving(self.twistd("rserpool-ns", "--config", str(files["registrar"])))
-        text = (
-            f"[element]\npool = 'pool'\nplugin = 'served'\nregistrar = '{registrar.text}'\npolicy = 'WRAND:weight=%s'\n"
-        )
+        where = f"pool = 'pool'\nregistrar = '{registrar.text}'"
+        text = f"[element]\n{where}\nplugin = 'served'\npolicy = 'WRAND:weight=%s'\n"
         files["element"].write_text(text % 5)
         element = self.twistd("rserpool-pe", "--config", str(files["element"]))
         pool = self.watch(self.user(registrar))
