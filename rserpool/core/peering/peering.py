@@ -76,6 +76,7 @@ class Peering:
         self.ourselves = Ourselves(server, handlespace, self.peers, encapsulated)
         self._greetings = Greetings(self.ourselves, timers, profile, lambda: not self.initialization.occupied)
         self._dials = Dials(random, timers)
+        self.reconfigure = self._dials.configured_again
         self._lists = PeerLists(server, self.peers, self._dials)
         self._replica = Replica(server, handlespace, distances, access)
         self._tables = TableSessions(server, handlespace, timers, 2 * profile.max_time_no_response)
@@ -130,10 +131,6 @@ class Peering:
         if configured or discover:
             self.initialization.begin(now)
         return self.ourselves.announced() + self._dials.configure(configured)
-
-    def reconfigure(self, configured: Sequence[TransportAddress]) -> list[Effect]:
-        """Other registrars are configured: who is new is dialled, who is not there any more is not dialled again."""
-        return self._dials.configured_again(configured)
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Outcome]:
         """Something arrived at the multicast group of ENRP from the IP address C{source} (3.1)."""
