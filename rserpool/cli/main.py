@@ -36,6 +36,7 @@ COMMANDS = {
     "elements": "rserpool.cli.elements",
     "registrars": "rserpool.cli.registrars",
     "doctor": "rserpool.cli.doctor.run",
+    "trace": "rserpool.cli.trace.run",
     "drain": "rserpool.cli.drain",
     "undrain": "rserpool.cli.undrain",
     "evict": "rserpool.cli.evict",

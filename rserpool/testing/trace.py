@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
-from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import WireError
 from rserpool.core.wire import asap, enrp
-from rserpool.core.wire.parameters import PolicyParameter, PoolElementParameter, ServerInformation
+from rserpool.core.wire.words import text_of
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 
 EVERYBODY = "---"
@@ -128,38 +126,4 @@ class Trace:
 
 
 def _text(value: Any) -> str:
-    match value:
-        case str():
-            return value
-        case bytes():
-            return value.decode("ascii") if value.isascii() and value.decode("ascii").isprintable() else value.hex()
-        case bool() | None:
-            return str(value)
-        case int():
-            return f"0x{value:x}" if value > 99999 else str(value)
-        case Dialled(host, port):
-            return f"dials tcp {host}:{port}"
-        case tuple() | list():
-            return "[" + ", ".join(map(_text, value)) + "]"
-        case asap.EndpointKeepAlive(home=False, draining=None) | asap.EndpointKeepAliveAck(draining=None):
-            # As most are.
-            return f"{type(value).__name__}({_text(value.handle)} {_text(value.identifier)})"
-        case PoolElementParameter():
-            return f"{_text(value.identifier)}@{_text(value.home)}"
-        case PolicyParameter():
-            return f"policy {value.type}:{value.data.hex()}"
-        case ServerInformation():
-            return f"{_text(value.identifier)} at {value.transport.addresses[0]}"
-        case TransportAddress():
-            return str(value)
-    if is_dataclass(value):
-        shown = []
-        for each in (each for each in fields(value) if each.repr):
-            content = getattr(value, each.name)
-            if content is True:
-                shown.append(each.name)
-            elif content not in (False, None, ()) and type(content) is not object:
-                obvious = each.name in ("handle", "identifier", "information", "element")
-                shown.append(("" if obvious else f"{each.name}=") + _text(content))
-        return f"{type(value).__name__}({' '.join(shown)})"
-    return str(value)
+    return f"dials tcp {value.host}:{value.port}" if isinstance(value, Dialled) else text_of(value)
