@@ -26,7 +26,7 @@ from rserpool.sctp.base import PPID_ASAP
 
 SUMMARY = "show the messages of ASAP and ENRP, live (as root) or from a capture (pcap, pcapng)"
 EPILOG = """Live: sudo rserpool trace. From afar: ssh HOST tcpdump -i any -w - | rserpool trace -. What TLS secures is
-shown as such: its messages are not to be seen. Exit codes: 0 all is well, 1 the capture is damaged, or another error."""
+shown as such: its messages are not to be seen. Exit codes: 0 all is well, 1 a capture is damaged, or other errors."""
 _HEARTBEATS = (asap.EndpointKeepAlive, asap.EndpointKeepAliveAck, enrp.Presence)
 
 
