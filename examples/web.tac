@@ -18,6 +18,7 @@ from twisted.web.static import Data
 from rserpool.element import PooledService
 
 page = Data(b"<!doctype html><title>rserpool</title><p>A page from a pool.</p>\n", "text/html")
+page.isLeaf = True
 site = Site(page)
 web = StreamServerEndpointService(serverFromString(reactor, "tcp:0:interface=127.0.0.1"), site)
 

@@ -47,6 +47,8 @@ MAY_LOAD = {
     "rserpool.names": USER,
     "rserpool.names.aio": {*USER, "user"},
     "rserpool.names.hostnames": {*USER, "user"},
+    "rserpool.names.requests": USER,
+    "rserpool.names.httpx": {*USER, "user"},
     "rserpool.proxy": {*USER, "user"},
     "rserpool.web": {*USER, "user"},
     # They are built of sessions.

@@ -3,6 +3,7 @@ see L{rserpool.names.aio} and L{rserpool.names.hostnames}."""
 
 from __future__ import annotations
 
+from rserpool.core.hosts import PoolHosts
 from rserpool.names.blocking import Resolver, create_connection, getaddrinfo
 from rserpool.names.errors import (
     NameRefused,
@@ -19,6 +20,7 @@ __all__ = [
     "NamesUnavailable",
     "NoSuchAddress",
     "NothingAccepts",
+    "PoolHosts",
     "PoolNameError",
     "Resolver",
     "create_connection",

@@ -44,7 +44,7 @@ class Pools:
         profile: str = "default",
         security: str | None = None,
     ) -> None:
-        self._source: Any = resolver(registrars, profile, security).asker if user is None else user
+        self.source: Any = resolver(registrars, profile, security).asker if user is None else user
         self._user = user
 
     def resolve(
@@ -57,7 +57,7 @@ class Pools:
         @param patience: seconds to wait for a pool that is unknown (for one that was never known 5 at most).
         @return: an C{asyncio.Future}; it fails with L{UnknownPool}, L{NoRegistrar} or another L{RSerPoolError}.
         """
-        asked = self._source.resolve(handle_of(pool), timeout=timeout, fresh=fresh, patience=patience)
+        asked = self.source.resolve(handle_of(pool), timeout=timeout, fresh=fresh, patience=patience)
         if self._user is None:
             return asyncio.wrap_future(asked)
         return asked.asFuture(asyncio.get_running_loop())  # type: ignore[no-any-return]
@@ -78,7 +78,7 @@ class Pools:
         The parameters, what it returns and what it raises: see
         L{Resolver.getaddrinfo<rserpool.names.blocking.Resolver.getaddrinfo>}.
         """
-        patience = self._source.default_timeout if timeout is None else timeout
+        patience = self.source.default_timeout if timeout is None else timeout
         with name_errors():
             resolved = await self.resolve(pool, timeout=timeout, patience=patience)
         name = handle_text(handle_of(pool))
@@ -101,18 +101,17 @@ class Pools:
         """
         check_name(options.get("ssl"), options.get("server_hostname"))
         handle = handle_of(pool)
-        hands = _Hands(self, self._source, handle, options)
-        return await try_elements(trying(handle, self._source.profile, timeout, attempt, hands.now()), hands)
+        hands = _Hands(self, handle, options)
+        return await try_elements(trying(handle, self.source.profile, timeout, attempt, hands.now()), hands)
 
 
-class _Hands:
+class LoopHands:
     """What an event loop does for L{try_elements}."""
 
-    def __init__(self, pools: Pools, source: Any, pool: bytes, options: dict[str, Any]) -> None:
+    def __init__(self, pools: Pools, pool: bytes) -> None:
         self._pools = pools
-        self._source = source
+        self._source = pools.source
         self._pool = pool
-        self._options = options
         self._first = 0
         self.now = asyncio.get_running_loop().time
 
@@ -123,6 +122,25 @@ class _Hands:
         self._first = resolved.first
         return over_tcp(self._pool, resolved.elements)
 
+    def accepted(self, element: PoolElementParameter, over: Callable[[], bool]) -> None:
+        """An element has accepted, and serves until C{over()}."""
+        first, self._first = self._first, 0
+        self._source.begin(self._pool, element, first).accepted(over)
+
+    def report(self, element: PoolElementParameter) -> None:
+        self._source.report(self._pool, element.identifier)
+
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class _Hands(LoopHands):
+    """Those of one connect."""
+
+    def __init__(self, pools: Pools, pool: bytes, options: dict[str, Any]) -> None:
+        super().__init__(pools, pool)
+        self._options = options
+
     async def attempt(
         self, element: PoolElementParameter, seconds: float
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -130,15 +148,8 @@ class _Hands:
             streams = await asyncio.wait_for(asyncio.open_connection(*where(element), **self._options), seconds)
         except OSError as error:
             raise why_not(error, seconds) from None
-        first, self._first = self._first, 0
-        self._source.begin(self._pool, element, first).accepted(_closing(streams[1]))
+        self.accepted(element, _closing(streams[1]))
         return streams
-
-    def report(self, element: PoolElementParameter) -> None:
-        self._source.report(self._pool, element.identifier)
-
-    async def pause(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 def _closing(writer: asyncio.StreamWriter) -> Callable[[], bool]:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from ssl import SSLContext
+from typing import TypeVar
 from weakref import ref
 
 from rserpool.core.addresses import TransportAddress
@@ -18,7 +19,7 @@ from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.profiles import profile as profile_named
 from rserpool.core.user.events import Resolved
 from rserpool.core.user.places import serves_at
-from rserpool.core.user.trying import TIMEOUT, try_elements
+from rserpool.core.user.trying import TIMEOUT, Hands, Trying, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.asking import Asker
 from rserpool.names.checking import check_name, why_not
@@ -27,6 +28,8 @@ from rserpool.names.over_tcp import over_tcp, trying, where
 from rserpool.names.tuples import AddressInfo, address_infos
 from rserpool.node.candidates import registrars_from
 from rserpool.node.securing import SecurityOption, secured_from
+
+T = TypeVar("T")
 
 
 class Resolver:
@@ -109,13 +112,7 @@ class Resolver:
         check_name(ssl, server_hostname)
         handle = handle_of(pool)
         hands = _Hands(self, handle, ssl, server_hostname)
-        search = trying(handle, self.asker.profile, timeout, attempt, hands.now())
-        try:
-            try_elements(search, hands).send(None)
-        except StopIteration as done:
-            connected: socket.socket = done.value
-            return connected
-        raise AssertionError("a coroutine whose hands block does not wait")
+        return try_blocking(trying(handle, self.asker.profile, timeout, attempt, hands.now()), hands)
 
     def report(self, pool: bytes | str, sockaddr: tuple[object, ...]) -> None:
         """Tell the registrar that the element at this address does not serve (RFC 5352 section 3.5).
@@ -132,19 +129,16 @@ class Resolver:
                 self.asker.report(handle, element.identifier)
 
 
-class _Hands:
+class BlockingHands:
     """What a thread does for L{try_elements}; it blocks in all of it."""
 
-    def __init__(
-        self, resolver: Resolver, pool: bytes, context: SSLContext | None, server_hostname: str | None
-    ) -> None:
+    def __init__(self, resolver: Resolver, pool: bytes) -> None:
         self._resolver = resolver
         self._pool = pool
-        self._context = context
-        self._name = server_hostname
         self._first = 0
 
     def now(self) -> float:
+        """See L{Hands<rserpool.core.user.trying.Hands>}, as for the others."""
         return time.monotonic()
 
     async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
@@ -152,6 +146,38 @@ class _Hands:
         resolved = self._resolver.resolve(self._pool, timeout=timeout, fresh=fresh, patience=patience)
         self._first = resolved.first
         return over_tcp(self._pool, resolved.elements)
+
+    def accepted(self, element: PoolElementParameter, over: Callable[[], bool]) -> None:
+        """An element has accepted, and serves until C{over()}."""
+        first, self._first = self._first, 0
+        self._resolver.asker.begin(self._pool, element, first).accepted(over)
+
+    def report(self, element: PoolElementParameter) -> None:
+        self._resolver.asker.report(self._pool, element.identifier)
+
+    async def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def try_blocking(search: Trying, hands: Hands[T]) -> T:
+    """L{try_elements}, by hands that block."""
+    try:
+        try_elements(search, hands).send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    raise AssertionError("a coroutine whose hands block does not wait")
+
+
+class _Hands(BlockingHands):
+    """Those of one connect."""
+
+    def __init__(
+        self, resolver: Resolver, pool: bytes, context: SSLContext | None, server_hostname: str | None
+    ) -> None:
+        super().__init__(resolver, pool)
+        self._context = context
+        self._name = server_hostname
 
     async def attempt(self, element: PoolElementParameter, seconds: float) -> socket.socket:
         try:
@@ -161,15 +187,8 @@ class _Hands:
         except OSError as error:
             raise why_not(error, seconds) from None
         connection.settimeout(None)
-        first, self._first = self._first, 0
-        self._resolver.asker.begin(self._pool, element, first).accepted(_closed(connection))
+        self.accepted(element, _closed(connection))
         return connection
-
-    def report(self, element: PoolElementParameter) -> None:
-        self._resolver.asker.report(self._pool, element.identifier)
-
-    async def pause(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 def _closed(connection: socket.socket) -> Callable[[], bool]:

@@ -23,13 +23,13 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResp
 from zope.interface import implementer
 
 from rserpool.core.handles import printable
+from rserpool.core.hosts import PoolHosts
 from rserpool.core.user.places import describe
 from rserpool.core.user.trying import GRACE, TIMEOUT, PassedOver
 from rserpool.user.service import PoolUserService
 from rserpool.web.body import kept
 from rserpool.web.connections import PoolConnections
 from rserpool.web.endpoints import PoolEndpointFactory, PoolWebEndpoint
-from rserpool.web.hosts import PoolHosts
 from rserpool.web.read_ahead import read_ahead
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))

@@ -20,12 +20,12 @@ from zope.interface import implementer
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_text
+from rserpool.core.hosts import PoolHosts, WebPool
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
 from rserpool.user.tls import TlsEndpoint, checks_of
-from rserpool.web.hosts import PoolHosts, WebPool
 
 PORTS = {b"http": 80, b"https": 443}
 T = TypeVar("T")

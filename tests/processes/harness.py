@@ -270,9 +270,9 @@ class ProcessTests(TestCase):
 
     def spawn(self, *arguments: str, path: str | None = None, **environment: str) -> Process:
         """Start C{python ARGUMENTS}."""
-        return self.command(sys.executable, *arguments, path=path, pty=False, **environment)
+        return self.launch(sys.executable, *arguments, path=path, pty=False, **environment)
 
-    def command(self, *command: str, path: str | None = None, pty: bool = False, **environment: Any) -> Process:
+    def launch(self, *command: str, path: str | None = None, pty: bool = False, **environment: Any) -> Process:
         """Start a command, with a terminal of its own or without."""
         process = Process()
         reactor.spawnProcess(process, command[0], command, self.environment(**environment), path, usePTY=pty)

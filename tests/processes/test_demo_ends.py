@@ -22,7 +22,7 @@ class EndTests(ProcessTests):
 
     async def shows(self, *patterns: str, pty: bool = False) -> Process:
         """A demonstration that has come so far."""
-        demo = self.command(sys.executable, "-c", START, "demo", *OPTIONS, pty=pty)
+        demo = self.launch(sys.executable, "-c", START, "demo", *OPTIONS, pty=pty)
         for pattern in patterns:
             await demo.says(pattern)
         return demo
@@ -66,7 +66,7 @@ class EndTests(ProcessTests):
     async def test_small_terminal(self) -> None:
         """It says so, and shows lines; there it is interrupted by what is typed."""
         small = "import fcntl, struct, termios; fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 10, 60, 0, 0))"
-        demo = self.command(sys.executable, "-c", f"{small}; {START}", "demo", *OPTIONS, pty=True)
+        demo = self.launch(sys.executable, "-c", f"{small}; {START}", "demo", *OPTIONS, pty=True)
         await demo.says("60 columns and 10 lines; the picture needs 80 and 24")
         await demo.says("ns-1 serves")
         transport: Any = demo.transport
@@ -82,7 +82,7 @@ class EndTests(ProcessTests):
             raise SkipTest("nothing is installed for make demo here")
         # All is installed: this is not what is tried here.
         options = ("-o", ".venv/.installed-run", f"ARGS={' '.join(OPTIONS)}")
-        process = self.command(make, "demo", *options, path=str(ROOT))
+        process = self.launch(make, "demo", *options, path=str(ROOT))
         await process.says("ns-1 serves")
         process.signal("KILL")
         await nothing_is_left(self)

@@ -49,6 +49,9 @@ class ExampleTests(ProcessTests):
     async def test_as_printed(self) -> None:
         await self.plays("line_server.py", "counter_session.py", "http_treq.py")
 
+    async def test_without_twisted(self) -> None:
+        await self.plays("requests_session.py", "asyncio_httpx.py")
+
     async def test_side_by_side(self) -> None:
         await self.plays("one_process.py", "test_line_server.py", "one_process.py")
 
@@ -68,6 +71,10 @@ class ExampleTests(ProcessTests):
         reg = await self.registrar()
         process = self.twistd("-y", str(EXAMPLES / "web.tac"), RSERPOOL_REGISTRARS=reg.text)
         await process.says("documents: registered as 0x")
+        port = int((await process.says(r"serves at 127.0.0.1 port (\d+)"))[1])
+        client = await self.client("127.0.0.1", port)
+        client.transport.write(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertIn(b"A page from a pool.", await client.lost)
         process.signal("INT")
         self.assertIn(await process.ended, (0, -SIGINT))
         await reg.process.says("documents: element 0x.* removed: ")
