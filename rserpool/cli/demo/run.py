@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="default", choices=list(PROFILES), help="timers (default)")
     seconds, whole = above_0(float), above_0(int)
     parser.add_argument("--phase", type=seconds, default=3.0, metavar="SECONDS", help="time between two faults (3)")
+    parser.add_argument("--web", action="store_true", help="show it in a browser, too: each registrar has its console")
     parser.add_argument("--workers", type=whole, default=2, metavar="N", help="requests at the same time, a user (2)")
 
 
@@ -36,7 +37,8 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
     """
     await open_stack(reactor).close()
     screen = Screen(out)
-    demo = Demo(reactor, screen, profile=PROFILES[options.profile], phase=options.phase, workers=options.workers)
+    how = {"phase": options.phase, "workers": options.workers, "web": options.web}
+    demo = Demo(reactor, screen, profile=PROFILES[options.profile], **how)
     maker = os.getppid()
 
     def looked() -> None:

@@ -31,15 +31,17 @@ class Stage:
 
     @ivar rows: what the screen shows.
     @ivar removed: when an element left the pool, by identifier (monotonic seconds).
+    @ivar consoles: where each registrar has its console; none if they have none.
     @ivar homes: when an element found its present home registrar, by the element's name.
     """
 
-    def __init__(self, reactor: Any, screen: Screen, profile: str, registrars: int) -> None:
+    def __init__(self, reactor: Any, screen: Screen, profile: str, registrars: int, web: bool = False) -> None:
         self._reactor = reactor
         self._screen = screen
         self._profile = profile
         self._processes: dict[str, Twistd] = {}
-        self._udp = _free_udp_ports(registrars)
+        self._udp = _free_ports(registrars, socket.SOCK_DGRAM)
+        self.consoles = [f"{HOST}:{port}" for port in _free_ports(registrars, socket.SOCK_STREAM)] if web else []
         self.rows: list[Row] = []
         self.removed: dict[int, float] = {}
         self.homes: dict[str, float] = {}
@@ -62,6 +64,8 @@ class Stage:
         for other, udp in enumerate(self._udp, 1):
             if other != number:
                 options += ["--peer", f"{HOST}:{ENRP_PORT}/{udp}"]
+        if self.consoles:
+            options += ["--admin", self.consoles[number - 1]]
         self._spawn(row, ["rserpool-ns", "--profile", self._profile, "--asap-tcp", "none", *options])
 
     def start_server(self, number: int) -> None:
@@ -196,9 +200,9 @@ class Stage:
             self._look()
 
 
-def _free_udp_ports(count: int) -> list[int]:
-    """UDP ports that nobody uses now, so that the demonstration disturbs no registrar of this host."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+def _free_ports(count: int, kind: socket.SocketKind) -> list[int]:
+    """Ports of UDP or TCP that nobody uses now, so that the demonstration disturbs no registrar of this host."""
+    sockets = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
     try:
         for one in sockets:
             one.bind((HOST, 0))

@@ -28,6 +28,9 @@ REGISTRAR_CRASH = "{name}, a registrar, crashes (kill -9). Another one takes ove
 REGISTRAR_START = "{name} is started again: it learns from the other registrars who is in the pool."
 REGISTRAR_FREEZE = "{name}, a registrar, freezes (kill -STOP): it answers nobody any more, and nobody is told so."
 REGISTRAR_THAW = "{name} thaws (kill -CONT): it hears what it has missed, and takes nothing back from the others."
+WEB = "Each registrar has a console (see below): open one in a browser, and choose the pool www. It begins in 20 s."
+OPENING = 20
+"""Seconds that there are to open a browser."""
 FREEZE = "{name} freezes (kill -STOP): connections to it stay open, and nothing comes. Users lose patience."
 THAW = "{name} thaws (kill -CONT): it hears that it is not in the pool any more, and registers again."
 
@@ -38,7 +41,9 @@ class Demo:
     @ivar looked: called four times a second.
     """
 
-    def __init__(self, reactor: Any, screen: Screen, *, profile: Profile, phase: float, workers: int) -> None:
+    def __init__(
+        self, reactor: Any, screen: Screen, *, profile: Profile, phase: float, workers: int, web: bool = False
+    ) -> None:
         self._reactor = reactor
         self._screen = screen
         self._profile = profile
@@ -46,7 +51,7 @@ class Demo:
         self._workers = workers
         self._requests = Requests()
         self._acts: list[Act] = []
-        self._stage = Stage(reactor, screen, profile.name, REGISTRARS)
+        self._stage = Stage(reactor, screen, profile.name, REGISTRARS, web)
         self._drawing = LoopingCall(self._draw)
         self._drawing.clock = reactor
         self.looked: Callable[[], object] = lambda: None
@@ -115,6 +120,11 @@ class Demo:
 
     async def _story(self) -> None:
         stage = self._stage
+        if stage.consoles:
+            consoles = ", ".join(f"http://{place}/" for place in stage.consoles)
+            self._screen.tell(WEB)
+            self._screen.event(f"consoles: {consoles}")
+            await deferLater(self._reactor, OPENING)
         await self._act("all was well", WELL, fault=False)
         await self._of_server("web-1", "KILL", "killed", "a server was killed", CRASH)
         await self._of_server("web-2", "TERM", "draining", "a server was stopped", STOP)
