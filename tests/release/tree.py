@@ -39,6 +39,9 @@ def lay(tree: Path) -> set[str]:
         path = tree / SHIPPED[shell]
         path.parent.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")
+    with (tree / "MANIFEST.in").open("a", encoding="utf-8") as manifest:
+        # All that lies here is wanted; in a checkout that would be too much.
+        manifest.write("graft .\nprune build\n")
     setup = ConfigParser()
     setup.read(tree / "setup.cfg", encoding="utf-8")
     readme = tree / "README.md"
