@@ -46,7 +46,7 @@ class BlockTests(SynchronousTestCase):
     """What is found in a page."""
 
     def page(self, text: str) -> Path:
-        page = ROOT / self.mktemp()
+        page = Path(self.mktemp()).absolute()
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(text)
         return page
