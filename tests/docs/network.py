@@ -22,9 +22,9 @@ def enter() -> list[str] | None:
     """What stands before a command that gets a network (and process numbers) of its own; None where this machine
     allows nobody that."""
     unshare = shutil.which("unshare")
-    user = [] if os.geteuid() == 0 else ["--map-root-user"]
-    for processes in (["--pid", "--fork", "--kill-child", "--mount-proc"], []):
-        command = [unshare or "", "--net", *user, *processes, "--", "env", f"{MARK}=1"]
+    processes = ["--pid", "--fork", "--kill-child", "--mount-proc"]
+    for more in (processes, [], ["--map-root-user", *processes], ["--map-root-user"]):
+        command = [unshare or "", "--net", *more, "--", "env", f"{MARK}=1"]
         if unshare and not subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
             return command
     return None
