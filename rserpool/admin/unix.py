@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.node.activation import adopt, inherited
 
 ONLY_US = 0o177
 """The mask of a file that has the mode 0600."""
@@ -22,9 +23,14 @@ ONLY_US = 0o177
 def listen_unix(reactor: Any, path: str, factory: Any) -> Any:
     """Listen at a path; two that start at once do not take it from each other: its directory is locked meanwhile.
 
+    One that systemd has opened there, or under the name C{admin}, is taken as it is: its unit says who may open it.
+
     @return: the C{IListeningPort}.
     @raise ConfigurationError: if that is impossible there, or another process listens: the text says which.
     """
+    found = inherited("admin", path)
+    if found is not None:
+        return adopt(reactor, found, factory)
     try:
         directory = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -9,6 +9,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.node.activation import adopt, inherited
 from rserpool.node.reactor import clock_of
 from rserpool.node.sockets import room_for_connections
 from rserpool.node.tcp import AsapTcpProtocol, Make
@@ -67,13 +68,18 @@ def listen_tcp(
     handler: ISctpHandler,
     most_of_one: int = MOST_OF_ONE,
     make: Make = AsapTcpProtocol,
+    activated: bool = False,
 ) -> IListeningPort:
     """Serve ASAP over TCP; port 0 lets the system choose. Closing the port closes its connections.
 
     @param most_of_one: so many connections of one machine are accepted, but never more than half of the file
         descriptors that this process may have.
     @param make: what makes the connections: L{rserpool.node.tls_tcp.over_tls} has those that speak TLS.
+    @param activated: whether a socket that systemd opened for it is taken, see L{rserpool.node.activation}.
     @raise twisted.internet.error.CannotListenError: if the port is taken or the address is not local.
     """
     accepting = _Accepting(reactor, handler, most_of_one, make)
+    found = inherited("asap-tcp", (host, port)) if activated else None
+    if found is not None:
+        return adopt(reactor, found, accepting)  # type: ignore[no-any-return]
     return reactor.listenTCP(port, accepting, interface=host)  # type: ignore[no-any-return]

@@ -129,7 +129,7 @@ class NodeChannel(NamingChannel, SctpHandler):
         """
         secured = None if clear else self.tls
         make = AsapTcpProtocol if secured is None else secured.make
-        listening = listen_tcp(self._node.reactor, host, port, self, most_of_one, make)
+        listening = listen_tcp(self._node.reactor, host, port, self, most_of_one, make, activated=not clear)
         self._node.ports.append(listening)
         return listening
 

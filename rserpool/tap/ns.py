@@ -21,6 +21,7 @@ from rserpool.registrar.service import LOOPBACK, RegistrarService
 from rserpool.sctp.lookup import own, own_udp
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
+from rserpool.tap.notifying import status_text
 from rserpool.tap.options import RoleOptions, read
 from rserpool.tap.reloading import Change
 from rserpool.tap.started import Started
@@ -149,5 +150,10 @@ def makeService(options: RegistrarOptions) -> IService:
         "limit": lambda fresh: registrar.change(limits=fresh.settings["limits"]),
         "suggest-takeover": lambda fresh: registrar.change(suggest_takeover=fresh.settings["suggest_takeover"]),
     }
-    running = administered(reactor, reported, RegistrarSubject(registrar), options)
-    return Started("rserpool-ns", running, *options.changing(changes))
+    subject = RegistrarSubject(registrar)
+    running = administered(reactor, reported, subject, options)
+    started = Started("rserpool-ns", running, *options.changing(changes))
+    started.tells(
+        reactor, subject.ready, lambda: status_text(subject.about(), peers=len(registrar.registrar.peering.peers))
+    )
+    return started

@@ -29,6 +29,7 @@ from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
 from rserpool.tap.makers import ClassicMaker
+from rserpool.tap.notifying import status_text
 from rserpool.tap.options import AskingOptions, read
 from rserpool.tap.parent import parent_for
 from rserpool.tap.started import MISTAKES, Started, sentence_of
@@ -223,7 +224,9 @@ def makeService(options: ElementOptions) -> IService:
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, alone=True, **options.settings)
     reported = options.reported(reactor, lambda: element_status(pooled.element), pooled)
-    administered(reactor, reported, ElementSubject(lambda: pooled.element), options).setServiceParent(started)
+    subject = ElementSubject(lambda: pooled.element)
+    administered(reactor, reported, subject, options).setServiceParent(started)
+    started.tells(reactor, subject.ready, lambda: status_text(subject.about()))
     for one in options.changing(
         {"grace": lambda fresh: pooled.change(grace=fresh.settings["grace"]), "policy": partial(_change_policy, pooled)}
     ):

@@ -21,6 +21,7 @@ from rserpool.proxy.listening import server_endpoint
 from rserpool.proxy.service import LIMIT, ProxyService
 from rserpool.sctp.stack import load_stack
 from rserpool.tap.admin import administered
+from rserpool.tap.notifying import status_text
 from rserpool.tap.options import AskingOptions, read
 from rserpool.tap.reloading import Change
 from rserpool.tap.started import Started
@@ -111,6 +112,9 @@ def makeService(options: ProxyOptions) -> IService:
     reported = options.reported(reactor, lambda: user_status(user, identifier), proxy)
     subject = UserSubject(user, proxy.endpoint.handle, counters=proxy.counters)
     administered(reactor, reported, subject, options).setServiceParent(started)
+    # Clients of a pool that is empty wait for an element: it serves them, too.
+    listens = "it does not listen yet"
+    started.tells(reactor, lambda: "" if proxy.ports else listens, lambda: status_text(subject.about()))
     changes: dict[str, Change] = {
         "limit": lambda fresh: proxy.change(limit=room_for(fresh.settings["limit"])),
         "grace": lambda fresh: proxy.change(grace=fresh.settings["grace"]),

@@ -87,6 +87,11 @@ class Signals:
 
     def reload(self) -> None:
         """Load anew."""
+        getattr(self._service, "reloading", lambda: None)()
+        self._reload()
+        getattr(self._service, "reloaded", lambda: None)()
+
+    def _reload(self) -> None:
         reloaded = list(dict.fromkeys(each for each in services_in(self._service) if hasattr(each, "reload")))
         right = [each for each in reloaded if each.reload() is not False]
         if reloaded and not right:

@@ -17,6 +17,7 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from rserpool.core.errors import RSerPoolError
+from rserpool.tap.notifying import Notifier, notifier
 from rserpool.tap.signals import Signals
 
 MISTAKES = (CannotListenError, RSerPoolError, usage.UsageError, OSError, OverflowError, ValueError)
@@ -43,9 +44,24 @@ class Started(MultiService):
         super().__init__()
         self._name = name
         self._starting = False
+        self._notifier: Notifier | None = None
         self._signals = Signals(name, self)
         for one in services:
             one.setServiceParent(self)
+
+    def tells(self, reactor: Any, ready: Callable[[], str], status: Callable[[], str]) -> None:
+        """Have systemd hear of it, where that runs it; see L{Notifier<rserpool.tap.notifying.Notifier>}."""
+        self._notifier = notifier(reactor, ready, status)
+
+    def reloading(self) -> None:
+        """SIGHUP has come."""
+        if self._notifier is not None:
+            self._notifier.reloading()
+
+    def reloaded(self) -> None:
+        """What it asks for is done."""
+        if self._notifier is not None:
+            self._notifier.reloaded()
 
     def fail(self, failure: Failure) -> None:
         """Stop, and end the process with status 1: what was asked for cannot be done.
@@ -71,6 +87,8 @@ class Started(MultiService):
     def startService(self) -> None:
         self._take_signals()
         self._attempt(super().startService)
+        if self._notifier is not None:
+            self._notifier.begin()
 
     def _take_signals(self) -> None:
         """What it says while it starts may have somebody send one."""
@@ -79,10 +97,14 @@ class Started(MultiService):
         self._signals.take(reactor)
 
     def stopService(self) -> Any:
+        if self._notifier is not None:
+            self._notifier.stopping()
         return maybeDeferred(super().stopService).addBoth(self._stopped)
 
     def _stopped(self, result: Any) -> Any:
         self._signals.give_back()
+        if self._notifier is not None:
+            self._notifier.end()
         return result
 
     def _attempt(self, start: Callable[[], None]) -> None:
