@@ -98,7 +98,7 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(["READY=1\nSTATUS=1 pool"], supervisor.heard())
 
     def test_watchdog(self) -> None:
-        """It is heard of twice within the time, also before it serves and while it ends; never of a loop that is still."""
+        """It is heard of twice within the time, by its own loop, also before it serves and while it ends."""
         supervisor, told = self.begin(self.path(), watchdog=10.0)
         supervisor.heard()
         self.clock.pump([1.0] * 30)
