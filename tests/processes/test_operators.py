@@ -34,7 +34,7 @@ class Load:
         self._on = False
         await self._ended
 
-    async def more(self, number: int = 10) -> None:
+    async def more(self, number: int = 5) -> None:
         """Until so many more were answered."""
         wanted = self.done + number
         while self.done < wanted and not self.lost:
@@ -51,9 +51,12 @@ class Load:
                 self.done += 1
             except Exception as error:
                 self.lost.append(repr(error))
+            await deferLater(reactor, 0.05)  # type: ignore[arg-type]
 
 
 class OperatorTests(ProcessTests):
+    timeout = 180
+
     async def printed(self, *words: str, status: int = 0, **environment: str) -> str:
         """What a command prints."""
         process = self.rserpool(*words, **environment)
