@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from rserpool.core.effects import Effect
 from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.element import Element
+
+T = TypeVar("T")
 
 
 class Why(Enum):
@@ -103,6 +105,13 @@ class Later:
 
     outcomes: Iterator[Outcome | None]
     now: bool = True
+
+
+def consumed(things: list[T]) -> Iterator[T]:
+    """Each thing of a list, which is empty in the end: what was removed meanwhile is freed bit by bit, too."""
+    things.reverse()
+    while things:
+        yield things.pop()
 
 
 Outcome: TypeAlias = Effect | Change | Later

@@ -8,7 +8,7 @@ from typing import Final
 from rserpool.core import authority
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Notify
-from rserpool.core.handlespace.changes import Later, Outcome
+from rserpool.core.handlespace.changes import Later, Outcome, consumed
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.events import Audited, OutOfPlace
@@ -134,7 +134,7 @@ class Audits:
         self.forget(peer)
         removed = 0
         # Some may have been removed or mentioned while the table was on the way, or are so now.
-        for element in marked:
+        for element in consumed(marked):
             rule = authority.says(What.OMIT, self._server, peer, element)
             there = element not in mentioned and element in self._handlespace and rule.allowed
             removed += there

@@ -25,7 +25,7 @@ from rserpool.core.access import Access, State
 from rserpool.core.effects import Association, Notify
 from rserpool.core.errors import Rejected
 from rserpool.core.handles import handle_text
-from rserpool.core.handlespace.changes import Change, Insisted, Later, Moved, Outcome, Suspected
+from rserpool.core.handlespace.changes import Change, Insisted, Later, Moved, Outcome, Suspected, consumed
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
@@ -128,7 +128,7 @@ class Replica:
         """A pool goes, for one with smaller attributes; whose that is tells of it again, since checksums differ."""
         pool.ending = True
         why = authority.removes(Who.POOL)
-        for element in list(pool.elements.values()):
+        for element in consumed(list(pool.elements.values())):
             if pool.elements.get(element.identifier) is element:
                 yield self._handlespace.deregister(element, why)
         pool.ending = False
@@ -142,8 +142,8 @@ class Replica:
         self.moving[target] += 1
         return len(elements), [Later(self._adopted(elements, target, to))]
 
-    def _adopted(self, elements: Iterable[Element], target: int, to: int) -> Iterator[Outcome | None]:
-        for element in elements:
+    def _adopted(self, elements: list[Element], target: int, to: int) -> Iterator[Outcome | None]:
+        for element in consumed(elements):
             present = element.home == target and element in self._handlespace
             yield self._handlespace.adopt(element, to) if present else None
         self.moving[target] -= 1

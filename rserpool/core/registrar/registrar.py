@@ -12,7 +12,7 @@ from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
 from rserpool.core.errors import CauseCode, Unproved
-from rserpool.core.handlespace.changes import Later, Outcome, Suspected
+from rserpool.core.handlespace.changes import Later, Outcome, Suspected, consumed
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.limits import Limits
@@ -215,7 +215,8 @@ class Registrar:
         self.answers.client_lost(client)
         self._home.client_lost(client)
         doubted = self.supervision.foreign.lost(client)
-        suspected = (Suspected(element, element.home) if element.association is None else None for element in orphans)
+        each = consumed(orphans)
+        suspected = (Suspected(element, element.home) if element.association is None else None for element in each)
         return self._follow([*doubted, *self.draining.client_lost(client), Later(suspected)], now)
 
     def association_paused(self, association: Association, now: float) -> list[Effect]:

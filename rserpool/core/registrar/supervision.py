@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from math import inf
 from typing import Final
 
@@ -11,7 +11,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Association, Close, Connect, Effect, Notify, Send
-from rserpool.core.handlespace.changes import Later, Outcome, Removed
+from rserpool.core.handlespace.changes import Later, Outcome, Removed, consumed
 from rserpool.core.handlespace.deadlines import ElementDeadlines
 from rserpool.core.handlespace.element import Element, Watch
 from rserpool.core.handlespace.handlespace import Handlespace
@@ -212,11 +212,11 @@ class Supervision:
 
     def connected(self, client: Client, peer: TransportAddress, now: float) -> list[Outcome]:
         """There is an association to C{peer}, which a probe asked for."""
-        return [Later(self._met(client, self._dialling.pop(peer, {}), now)), *self._next(now)]
+        return [Later(self._met(client, [*self._dialling.pop(peer, ())], now)), *self._next(now)]
 
-    def _met(self, client: Client, waiting: Iterable[Element], now: float) -> Iterator[Outcome | None]:
+    def _met(self, client: Client, waiting: list[Element], now: float) -> Iterator[Outcome | None]:
         asked = False
-        for element in waiting:
+        for element in consumed(waiting):
             if element not in self._handlespace:
                 yield None
             elif self._clients.get(client.association) is not client:
@@ -232,7 +232,7 @@ class Supervision:
 
     def unreachable(self, peer: TransportAddress, now: float) -> list[Outcome]:
         """An association that a probe asked for could not be opened: its elements are gone."""
-        waiting = self._dialling.pop(peer, {})
+        waiting = consumed([*self._dialling.pop(peer, ())])
         gone = Later(outcome for element in waiting for outcome in self._gone(element, Who.NO_WAY))
         return [gone, *self._next(now)]
 
