@@ -37,6 +37,9 @@ class OperatorLog:
     def tell(self, event: Any) -> None:
         """Something happened."""
         match event:
+            case events.ElementRegistered() | events.ElementRemoved():
+                # As most.
+                self._tell_of_elements(event)
             case events.SupervisionStretched(interval=interval, elements=elements):
                 self._log.warn(
                     "{elements} elements: each is asked every {interval:.1f} s now",
@@ -72,6 +75,8 @@ class OperatorLog:
     def _tell_of_elements(self, event: Any) -> None:
         match event:
             case events.ElementRegistered(handle=handle, identifier=identifier, element=element):
+                if self._counted.is_full("elements registered"):
+                    return
                 self._counted.info(
                     "elements registered",
                     "{pool}: element 0x{identifier:08x} registered{details}",
@@ -81,8 +86,11 @@ class OperatorLog:
                     identifier=identifier,
                 )
             case events.ElementRemoved(handle=handle, identifier=identifier, why=why, element=element):
+                kind = f"elements removed ({why})"
+                if self._counted.is_full(kind):
+                    return
                 self._counted.info(
-                    f"elements removed ({why})",
+                    kind,
                     "{pool}: element 0x{identifier:08x} removed: {why}{details}",
                     partial(_described, element, event.reporters),
                     event="element-removed",

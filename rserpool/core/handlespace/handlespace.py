@@ -88,11 +88,17 @@ class Handlespace:
             nothing has changed then.
         @raise ValueError: if the parameter cannot be encoded.
         """
+        pool = self.pools.get(handle)
+        present = None if pool is None else pool.elements.get(parameter.identifier)
+        wire = b"" if present is None else _encoded(parameter)
+        if pool is not None and present is not None and wire == present.wire and parameter.owner == present.owner:
+            # As most that register again: it only says that it lives, and tells its load anew.
+            pool.check(parameter)
+            pool.update(present)
+            return Renewed(present, present.home, present.home, False)
         length = _length(handle, parameter)
         if length > LARGEST:
             raise _too_long(parameter)
-        pool = self.pools.get(handle)
-        present = None if pool is None else pool.elements.get(parameter.identifier)
         if present is None:
             self._check_room(handle, pool, length, parameter.home if others else 0, parameter.owner)
         elif length > _SMALL and self.bytes + length - len(present.wire) > self.limits.bytes:
@@ -103,7 +109,7 @@ class Handlespace:
         else:
             policy = _policy(parameter, others)
         values = _values(policy, parameter)
-        wire = encode_pool_element(parameter, False)
+        wire = wire or encode_pool_element(parameter, False)
         if pool is None:  # rule 1
             transport = parameter.user_transport
             pool = Pool(handle, policy, transport.TYPE, transport.use, self._random)
@@ -116,13 +122,7 @@ class Handlespace:
         self.bytes += more
         element.life = parameter.life
         element.wire = wire
-        if element.owner != parameter.owner:
-            size = len(handle) + len(wire)
-            self._hold(element.owner, -1, more - size)
-            self._hold(parameter.owner, 1, size)
-            element.owner = parameter.owner
-        elif more and element.owner is not None:
-            self._hold(element.owner, 0, more)
+        self._belongs(element, parameter.owner, len(handle) + len(wire), more)
         element.values = values
         pool.rescope(element, _scopes(parameter))
         if present is None:
@@ -201,6 +201,15 @@ class Handlespace:
         ):
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
 
+    def _belongs(self, element: Element, owner: Identity | None, size: int, more: int) -> None:
+        """An element is of this identity from now on, with so many bytes, and so many more than before."""
+        if element.owner != owner:
+            self._hold(element.owner, -1, more - size)
+            self._hold(owner, 1, size)
+            element.owner = owner
+        elif more and owner is not None:
+            self._hold(owner, 0, more)
+
     def _hold(self, owner: Identity | None, elements: int, size: int) -> None:
         """An identity has so many elements and bytes more; nobody has those without an owner."""
         if owner is not None:
@@ -238,6 +247,14 @@ def _one_of(scopes: frozenset[str]) -> frozenset[str]:
 
 def _scopes(parameter: PoolElementParameter) -> frozenset[str]:
     return _reach(parameter.user_transport.addresses)
+
+
+def _encoded(parameter: PoolElementParameter) -> bytes:
+    """Its bytes, without the owner; none if it cannot be encoded."""
+    try:
+        return encode_pool_element(parameter, False)
+    except ValueError:
+        return b""
 
 
 def _length(handle: bytes, parameter: PoolElementParameter) -> int:

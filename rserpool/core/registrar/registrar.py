@@ -259,7 +259,9 @@ class Registrar:
                 return self._follow([*self._home.acknowledged(client, message, now), *more], now)
             case asap.Deregistration():
                 outcomes = self._home.deregister(client, message)
-                return self._follow([*outcomes, *self.draining.left(client, message, now)], now)
+                if message.drains or not self.draining.idle:
+                    outcomes += self.draining.left(client, message, now)
+                return self._follow(outcomes, now)
             case asap.EndpointUnreachable(handle=handle, identifier=identifier):
                 element = self.handlespace.find(handle, identifier)
                 if not client.reports.take(now) or element is None:

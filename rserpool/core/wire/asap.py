@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final, Self, TypeAlias, cast, get_args
 
 from rserpool.core.wire.asap_elements import (
@@ -136,6 +137,9 @@ Message: TypeAlias = (
     | Error
 )
 
+SHORT: Final = 128
+"""Bytes of a request that is remembered, at most."""
+
 MESSAGES: Final[tuple[type[Message], ...]] = get_args(Message)
 """All message classes; the type of each is its place, counted from 1."""
 
@@ -154,4 +158,15 @@ def decode(data: bytes) -> Decoded[Message]:
     @raise WireError: if these bytes are no ASAP message. It says by C{report} whether the sender is to be told:
         never about an ASAP_ERROR.
     """
+    if data[:1] == _ASKS and len(data) <= SHORT and type(data) is bytes:
+        return _again(data)
+    return decode_message(data, MESSAGES, 4)
+
+
+_ASKS: Final = bytes([HandleResolution.TYPE])
+
+
+@lru_cache(maxsize=512)
+def _again(data: bytes) -> Decoded[Message]:
+    """Users ask for the same pools over and over, in the same bytes."""
     return decode_message(data, MESSAGES, 4)

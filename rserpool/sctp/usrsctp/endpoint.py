@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from errno import EISCONN
 from socket import ntohl
 from typing import Any
@@ -69,6 +70,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
     def open(self, listening: bool) -> None:
         self.socket = UsrsctpSocket(self.engine, self.profile)
         self.socket.set_largest(largest(self.hosts, self.profile.mtu))
+        self._read = self._make_reader()
         try:
             self.port = self.socket.bind(self.port, self.engine.endpoints)
             if listening:
@@ -209,7 +211,10 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
             return
         self._draining = True
         try:
-            self._drain()
+            self._read()
+            if self._blocked:
+                for association in list(self._blocked):
+                    association.flush()
         except Exception:
             self.log.failure("reading from {endpoint} failed", endpoint=self)
         finally:
@@ -227,30 +232,32 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         # A peer has one address here, which the library does not name.
         super()._address_changed(association, association.peer_addresses[0], state)
 
-    def _drain(self) -> None:
+    def _make_reader(self) -> Callable[[], None]:
+        """What reads all that there is: it runs for each packet, so what stays the same is looked up once."""
         engine = self.engine
         lib = engine.library.lib
         events, receive = lib.usrsctp_get_events, lib.usrsctp_recvv
         null = engine.library.ffi.NULL
         message, view, size = engine.message, engine.message_view, len(engine.message_view)
         rcvinfo, length, infotype, flags = engine.rcvinfo, engine.rcvinfo_length, engine.infotype, engine.flags
-        by_id = self.by_id
-        sock = self.socket
-        while (so := sock.so) is not None and events(so) & _EVENT_READ:
-            flags[0] = 0
-            length[0] = 28
-            count = receive(so, message, size, null, null, rcvinfo, length, infotype, flags)
-            if count < 0:
-                break
-            data = view[:count].tobytes()
-            seen = flags[0]
-            if seen & MSG_NOTIFICATION:
-                self.notified(NUMBERS.parse(data))
-                continue
-            stream, _, bits, ppid, _, _, _, identifier = RCVINFO.unpack_from(engine.rcvinfo_bytes)
-            association = by_id.get(identifier)
-            if association is not None:
-                association.received(data, ntohl(ppid), stream, bits & SCTP_UNORDERED != 0, seen & _MSG_EOR != 0)
-        if self._blocked:
-            for association in list(self._blocked):
-                association.flush()
+        information, unpack = engine.rcvinfo_bytes, RCVINFO.unpack_from
+        by_id, sock, notified = self.by_id, self.socket, self.notified
+
+        def read() -> None:
+            while (so := sock.so) is not None and events(so) & _EVENT_READ:
+                flags[0] = 0
+                length[0] = 28
+                count = receive(so, message, size, null, null, rcvinfo, length, infotype, flags)
+                if count < 0:
+                    break
+                data = view[:count].tobytes()
+                seen = flags[0]
+                if seen & MSG_NOTIFICATION:
+                    notified(NUMBERS.parse(data))
+                    continue
+                stream, _, bits, ppid, _, _, _, identifier = unpack(information)
+                association = by_id.get(identifier)
+                if association is not None:
+                    association.received(data, ntohl(ppid), stream, bits & SCTP_UNORDERED != 0, seen & _MSG_EOR != 0)
+
+        return read
