@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.admin.files import FILES
 from rserpool.admin.interface import Interface
 from rserpool.testing import Scope
 from tests.admin.stage import Admin
@@ -37,7 +38,8 @@ class FileTests(SynchronousTestCase):
         """No script, style or handler stands in the page, and no text is taken for markup."""
         page = files("rserpool.admin").joinpath("console/index.html").read_text()
         self.assertIsNone(re.search(r"<style|<script[^>]*>[^<]|\son\w+=|\sstyle=", page))
-        script = files("rserpool.admin").joinpath("console/console.js").read_text()
+        console = files("rserpool.admin").joinpath("console")
+        script = "".join(console.joinpath(name).read_text() for name in ("console.js", "events.js"))
         self.assertIsNone(re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(", script))
 
     def test_described(self) -> None:
@@ -52,7 +54,7 @@ class FileTests(SynchronousTestCase):
             ("/" + b"/".join(route.segments).decode(), route.methods[0].decode())
             for route in Interface(Nothing()).routes
         }
-        self.assertEqual(routes - {("/", "GET"), ("/console.js", "GET"), ("/console.css", "GET")}, documented)
+        self.assertEqual(routes - {(path, "GET") for path in FILES if not path.startswith("/v1")}, documented)
         self.assertEqual(
             [],
             [

@@ -28,6 +28,11 @@ def has_browser() -> bool:
     return all(map(shutil.which, ("chromium", "chromedriver")))
 
 
+_SHOWS = """
+return [...document.querySelectorAll(arguments[0])].find((each) => each.innerText.includes(arguments[1])) ?? null
+"""
+
+
 class Browser:
     """One. Its methods block, but for L{of}.
 
@@ -71,11 +76,7 @@ class Browser:
     def shows(self, selector: str, text: str) -> Any:
         """Wait until something that matches shows this text."""
 
-        def there() -> Any:
-            found = self.driver.find_elements(By.CSS_SELECTOR, selector)
-            return next((each for each in found if text in each.text), None)
-
-        return self.until(there)
+        return self.until(lambda: self.driver.execute_script(_SHOWS, selector, text))
 
     def complaints(self) -> list[str]:
         """What the browser has to say about the page: errors, and what the policy has stopped."""

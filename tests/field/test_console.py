@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
@@ -17,6 +18,7 @@ from rserpool.admin import AdminClient
 from tests.field.browser import Browser, has_browser
 from tests.processes.harness import Process, ProcessTests, Registrar, free_address
 
+CONSOLES, MANY = 10, 5000
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
@@ -190,3 +192,45 @@ class AttackTests(ConsoleCase):
         self.assertIsNone(self.reg.process.status)
         about = await deferToThread(self.admin.about)
         self.assertTrue(about["ready"])
+
+
+class ManyTests(ConsoleCase):
+    """Ten consoles, and a pool of 5,000 elements."""
+
+    async def test_many(self) -> None:
+        """All ten show it, page by page, and are told when all of it dies at once; users are answered meanwhile."""
+        await self.begin("--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows")
+        many = self.spawn("-m", "tests.field.many", self.reg.text, str(MANY))
+        await many.says(f"registered {MANY}")
+        await self.serving_in("www", 1)
+        user = self.user(self.reg)
+        windows: list[str] = await self.browser.of(self._opens_all)
+        self.assertEqual(CONSOLES, len(windows))
+        await user.resolve("www", fresh=True)
+        many.signal("KILL")
+        await self.browser.of(self._shows_all_gone, windows)
+        await user.resolve("www", fresh=True)
+        about = await deferToThread(self.admin.about)
+        self.assertEqual(1, about["elements"])
+
+    def _opens_all(self) -> list[str]:
+        browser = self.browser
+        for number in range(CONSOLES):
+            if number:
+                browser.driver.switch_to.new_window("window")
+            browser.go(f"http://{self.host}:8080/")
+            browser.shows("#pool-table button", "many").click()
+            browser.shows("#element-pages .where", f"100 of {MANY} shown")
+            began = time.monotonic()
+            browser.find("#element-pages .next").click()
+            browser.shows("#element-table th", f"0x{101:08x}")
+            took = time.monotonic() - began
+            print(f"console {number + 1}: the next page took {took:.2f} s")
+        return list(browser.driver.window_handles)
+
+    def _shows_all_gone(self, windows: list[str]) -> None:
+        began = time.monotonic()
+        for window in windows:
+            self.browser.driver.switch_to.window(window)
+            self.browser.shows("#element-table tr.bad td", "gone: unreachable")
+        print(f"ten consoles showed that {MANY} elements died within {time.monotonic() - began:.1f} s")

@@ -3,7 +3,7 @@
 const PAGE = 100, LOOK = 3000, EVENTS = 100, GONE = 200;
 const $ = (selector) => document.querySelector(selector);
 const state = { about: {}, pool: null, shown: null, after: { pools: null, elements: null }, next: {}, gone: new Map(),
-  token: "", waiting: false, again: 0 };
+  token: "", waiting: false, missed: false, again: 0 };
 
 async function ask(path, options = {}) {
   const response = await fetch(path, { cache: "no-store", credentials: "same-origin", ...options });
@@ -123,6 +123,7 @@ function paged(what, where, page, many, all) {
 }
 
 async function look() {
+  state.missed = state.waiting;
   if (state.waiting) return;
   state.waiting = true;
   try {
@@ -149,6 +150,7 @@ async function look() {
     $("#state").className = "badge bad";
   } finally {
     state.waiting = false;
+    if (state.missed) look();
   }
 }
 
@@ -205,15 +207,10 @@ function line(event) {
 
 const BAD = new Set(["removed", "peer-lost", "taken-over"]);
 
+// All consoles of a browser have one stream between them, in a worker; without workers each has its own.
+const SCRIPT = globalThis.trustedTypes?.createPolicy("rserpool", { createScriptURL: () => "/events.js" });
+
 function follow() {
-  const events = new EventSource("/v1/events?after=0");
-  const say = (text, kind) => { $("#live").textContent = text; $("#live").className = `badge ${kind}`; };
-  events.onopen = () => { say("live", "good"); look(); };
-  events.onerror = () => {
-    say("not live: trying again", "bad");
-    if (events.readyState === EventSource.CLOSED) setTimeout(follow, 5000);
-  };
-  events.addEventListener("lost", () => look());
   let lines = [], due = 0;
   const show = () => {
     due = 0;
@@ -224,13 +221,33 @@ function follow() {
     const worst = last.filter((event) => BAD.has(event.kind)).slice(-3);
     if (worst.length) $("#told").textContent = worst.map(sentence).join(". ");
   };
-  events.onmessage = (message) => {
-    const event = JSON.parse(message.data);
-    lines.push(event);
-    note(event);
-    due ||= setTimeout(show, 250);
-    soon();
+  const heard = ({ live, lost, events = [] }) => {
+    if (live !== undefined) {
+      $("#live").textContent = live ? "live" : "not live: trying again";
+      $("#live").className = `badge ${live ? "good" : "bad"}`;
+    }
+    for (const event of events) {
+      lines.push(event);
+      note(event);
+    }
+    if (events.length) due ||= setTimeout(show, 250);
+    if (live || lost || events.length) soon();
   };
+  if (typeof SharedWorker === "function") {
+    const { port } = new SharedWorker(SCRIPT ? SCRIPT.createScriptURL("") : "/events.js", { name: "rserpool" });
+    port.onmessage = (message) => heard(message.data);
+    addEventListener("pagehide", () => port.postMessage("bye"));
+    addEventListener("pageshow", (shown) => { if (shown.persisted) location.reload(); });
+    return;
+  }
+  const events = new EventSource("/v1/events?after=0");
+  events.onopen = () => heard({ live: true });
+  events.onerror = () => {
+    heard({ live: false });
+    if (events.readyState === EventSource.CLOSED) setTimeout(follow, 5000);
+  };
+  events.addEventListener("lost", () => heard({ lost: true }));
+  events.onmessage = (message) => heard({ events: [JSON.parse(message.data)] });
 }
 
 async function detail(element) {
