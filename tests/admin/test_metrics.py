@@ -110,6 +110,21 @@ class TakeoverTests(SynchronousTestCase):
         self.assertEqual(1, values(admins[0])("rserpool_registrar_peers", state="connected"))
 
 
+class SecuredTests(SynchronousTestCase):
+    """A secured scope."""
+
+    def test_handshakes(self) -> None:
+        """Handshakes are counted, and who is refused in one, too."""
+        scope = Scope(1, secure=True)
+        self.addCleanup(scope.stop)
+        scope.element("www")
+        scope.settle()
+        admin = Admin(self, scope, scope.registrars[0])
+        self.assertEqual(1, values(admin)("rserpool_tls_handshakes_total", protocol="asap", result="completed"))
+        (element,) = admin.ask("/v1/pools/www/elements").json["elements"]
+        self.assertEqual("psk:e1", element["owner"])
+
+
 class values:
     """Reads numbers."""
 

@@ -78,6 +78,13 @@ class OptionTests(ProcessTests):
             ([*NS, "--csp-server", "127.0.0.1:0"], "--csp-server: '127.0.0.1:0': a monitor is never at port 0"),
             ([*NS, "--csp-interval", "1"], "--csp-interval goes with --csp-server"),
             ([*NS, "--csp-server", "[::1]", "--csp-interval", "0"], "is not a number of seconds from 0.1 to 60"),
+            ([*NS, "--admin", "nowhere"], "--admin: 'nowhere': expected the path of a socket (with a /), or HOST:PORT"),
+            ([*NS, "--admin", "http://0.0.0.0:80"], "--admin: http://0.0.0.0:80: beyond this host TLS is spoken alone"),
+            ([*NS, "--admin-token", "/etc/passwd"], "--admin-token goes with --admin"),
+            (
+                [*NS, "--admin", "./a", "--admin-token", "/etc/passwd"],
+                "--admin-token: /etc/passwd: others than its",
+            ),
         )
 
     async def test_element(self) -> None:
