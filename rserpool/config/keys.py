@@ -42,6 +42,11 @@ class Key:
     default: str
     meaning: str
 
+    @property
+    def pairs(self) -> bool:
+        """Whether each of its values counts by itself."""
+        return self.kind is Kind.PAIRS
+
 
 def keys_of(options: Any) -> dict[str, Key]:
     """The keys of the options of a subcommand of C{twistd}, by name.

@@ -39,7 +39,7 @@ class Configured:
 
     @ivar places: where the value of an option is from, for those that the command line does not give.
     @ivar words: the options as words.
-    @ivar arguments: what follows the options.
+    @ivar arguments: what follows the options, under the key C{arguments_key} of the table of the role.
     @ivar security: what the table C{[security]} says; None if there is none.
     """
 
@@ -48,6 +48,14 @@ class Configured:
     words: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     security: Written | None = None
+    arguments_key: str | None = None
+    role: str = ""
+
+    def place_of_arguments(self) -> Place | None:
+        """Where what follows the options is."""
+        if self.file is None or self.arguments_key is None:
+            return None
+        return self.file.place(self.role, self.arguments_key)
 
     def told(self, error: Exception) -> str:
         """What is wrong, with the line of the file if it is about one."""
@@ -104,7 +112,7 @@ def configured(
             words += [f"--{name}={text}" for text in texts]
             lines = [file.place(role, name, each) for each in within] or [file.place(role, name)] * len(texts)
             places[name] = list(zip(texts, lines, strict=True))
-    return Configured(file, places, tuple(words), tuple(rest), security_of_file(file))
+    return Configured(file, places, tuple(words), tuple(rest), security_of_file(file), arguments, role)
 
 
 def _more(count: int, path: Path) -> str:

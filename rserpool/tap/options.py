@@ -110,6 +110,7 @@ class RoleOptions(Subcommand):
     @cvar asks: whether it goes by what users of this host go by, see L{rserpool.config.user}.
     @cvar role: the table of configuration files that is for it.
     @ivar admin_places: where the admin interface is to be.
+    @ivar given_words: what the command line says itself, by key.
     @ivar configured: what the file of C{--config} says.
     @ivar levels: which lines are logged.
     @ivar reported: C{reported(reactor, describe, service)} is the service to run: one that reports, or C{service}.
@@ -120,6 +121,7 @@ class RoleOptions(Subcommand):
     arguments: str | None = None
     asks = False
     configured = NOTHING
+    given_words: dict[str, list[str]]
     optParameters = [
         ["config", None, None, "FILE of options (TOML), which the command line overrides; rserpool config check FILE"],
         ["profile", None, "default", "NAME[,mtu=BYTES], the timers: fast, default or rfc"],
@@ -153,10 +155,17 @@ class RoleOptions(Subcommand):
         @param without: keys of the file that are passed over.
         """
         words = self._words = list(words)
+        self.given_words = {}
         given: set[str] = set()
         with suppress(getopt.GetoptError):
             options, rest = getopt.getopt(words, self.shortOpt, self.longOpt)
             given = {option.removeprefix("--").removeprefix("no-") for option, _ in options}
+            for option, value in options:
+                self.given_words.setdefault(option.removeprefix("--").removeprefix("no-"), []).append(
+                    value or str(not option.startswith("--no-")).lower()
+                )
+            if rest and self.arguments:
+                self.given_words[self.arguments] = list(rest)
             files = [value for option, value in options if option == "--config"]
             if files:
                 keys, path = keys_of(self), Path(files[-1]).expanduser()

@@ -13,6 +13,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 from twisted.python import usage
 
+from rserpool.config.showing import written_text
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.following import SecurityFiles
 from rserpool.tap.logs import log_level
@@ -94,6 +95,5 @@ def values(options: Any) -> dict[str, str]:
     if configured.arguments:
         found[options.arguments] = " ".join(configured.arguments)
     if configured.security is not None and options["security"] is None:
-        settings = [f"{name}={value}" for name, value in configured.security.options]
-        found["security"] = ",".join([str(configured.security.directory or ""), *settings]).lstrip(",")
+        found["security"] = written_text(configured.security)
     return found
