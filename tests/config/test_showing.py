@@ -32,9 +32,7 @@ class ShowTests(FileTests):
 
     def test_registrar(self) -> None:
         """The command line, the file with its line, defaults."""
-        text = (
-            "[registrar]\nasap = '127.0.0.7:1'\npeer = ['127.0.0.8', '127.0.0.9']\nannounce = true\nlimit.pools = 5"
-        )
+        text = "[registrar]\nasap = '127.0.0.7:1'\npeer = ['127.0.0.8', '127.0.0.9']\nannounce = true\nlimit.pools = 5"
         held = self.show("registrar", text, "--asap", "127.0.0.6:1", "--no-announce", "--limit", "elements=7")
         self.assertEqual(("127.0.0.6:1", "command line"), held["asap"])
         self.assertEqual(("127.0.0.8, 127.0.0.9", "FILE, line 3"), held["peer"])
