@@ -25,8 +25,8 @@ MIDDLE: Final = 3
 NEVER: Final = 1 << 30
 PASSES: Final = 2
 """How many passes without L{Garbage.tick} freeze what they leave: a burst of registrations."""
-BLOCKS_AN_ELEMENT: Final = 10
-"""Blocks of memory that one element explains: 8 to 11, by policy."""
+BLOCKS_AN_ELEMENT: Final = 13
+"""Blocks of memory that one element explains: 11 to 14, by policy, once it has answered a keep-alive."""
 
 
 class Garbage:

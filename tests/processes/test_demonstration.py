@@ -6,8 +6,10 @@ import io
 
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from rserpool.admin import AdminClient
 from rserpool.cli.demo.screen import Screen
 from rserpool.cli.demo.stage import PAGES, POOL, Stage
 from rserpool.cli.demo.traffic import Requests, Traffic
@@ -24,7 +26,7 @@ class DemonstrationTests(TestCase):
 
     async def begin(self):
         self.screen = io.StringIO()
-        self.stage = Stage(reactor, Screen(self.screen), DEFAULT.name, REGISTRARS)
+        self.stage = Stage(reactor, Screen(self.screen), DEFAULT.name, REGISTRARS, web=True)
         self.addCleanup(self.stage.end)
         for number in range(1, REGISTRARS + 1):
             self.stage.start_registrar(number)
@@ -55,6 +57,9 @@ class DemonstrationTests(TestCase):
         for traffic in traffics:
             traffic.start(2, 0.01)
         await self.listed("web-1", "web-2", "web-3")
+        for place in stage.consoles:
+            told = await deferToThread(lambda place=place: list(AdminClient(place).pools()))
+            self.assertEqual([("www", 3)], [(pool["pool"], pool["elements"]) for pool in told])
 
         # A server is killed, one is drained, one comes back.
         stage.signal("web-1", "KILL", "killed")
