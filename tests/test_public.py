@@ -51,6 +51,7 @@ MAY_LOAD = {
     "rserpool.names.httpx": {*USER, "user"},
     "rserpool.proxy": {*USER, "user"},
     "rserpool.web": {*USER, "user"},
+    "rserpool.web.scrapy": {*USER, "user"},
     # They are built of sessions.
     "rserpool.services": {*SESSION, "session"},
     # Who reports has loaded a role already.
@@ -200,7 +201,7 @@ class LoadTests(SynchronousTestCase):
         loaded = dict(json.loads(line) for line in printed.splitlines())
         self.assertEqual(set(allowed), set(loaded))
         for face, modules in loaded.items():
-            foreign = FOREIGN_TO_WEB if face == "rserpool.web" else FOREIGN
+            foreign = FOREIGN_TO_WEB if face.startswith("rserpool.web") else FOREIGN
             self.assertEqual([], sorted(foreign.intersection(modules)), face)
             self.assertEqual([], sorted(set(map(room, modules)) - allowed[face] - {room(face), None}), face)
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
@@ -120,6 +121,13 @@ class FieldTests(ProcessTests):
         self.assertLessEqual(answers.count(None), 1, answers)
         self.assertIn(two.status, (0, -SIGTERM))  # twistd ends as it was asked to
         self.no_traceback(self.reg.process, *self.servers)
+
+    def page_of(self, name: str) -> str:
+        """A folder with one page, the name."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "index.html").write_text(name)
+        return str(folder.absolute())
 
     @staticmethod
     async def _answered(ask: Ask) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from shutil import which
 from socket import SOCK_STREAM
 
@@ -72,13 +71,6 @@ def by_aiohttp(registrar: str) -> str:
 class HttpTests(FieldTests):
     """Each answers its name."""
 
-    def folder(self, name: str) -> str:
-        """A folder with one page, the name."""
-        folder = Path(self.mktemp())
-        folder.mkdir()
-        (folder / "index.html").write_text(name)
-        return str(folder.absolute())
-
     @row("Twisted web", "`rserpool-pe -- web --path`", "treq with `PoolAgent`")
     async def test_web(self) -> None:
         await self.begin()
@@ -89,7 +81,7 @@ class HttpTests(FieldTests):
             return await treq.text_content(await treq.get("http://field/", agent=agent))
 
         async def start(name: str) -> Process:
-            return await self.wrapped("web", "--listen", "tcp:0:interface=127.0.0.1", "--path", self.folder(name))
+            return await self.wrapped("web", "--listen", "tcp:0:interface=127.0.0.1", "--path", self.page_of(name))
 
         await self.fail_over(start, ask)
 
@@ -132,4 +124,6 @@ class HttpTests(FieldTests):
             self.assertEqual(0, await asked.ended, asked.text)
             return asked.output
 
-        await self.fail_over(lambda name: self.by_string("web", "--listen", "STRING", "--path", self.folder(name)), ask)
+        await self.fail_over(
+            lambda name: self.by_string("web", "--listen", "STRING", "--path", self.page_of(name)), ask
+        )
