@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
@@ -58,7 +59,7 @@ class DemonstrationTests(TestCase):
             traffic.start(2, 0.01)
         await self.listed("web-1", "web-2", "web-3")
         for place in stage.consoles:
-            told = await deferToThread(lambda place=place: list(AdminClient(place).pools()))
+            told = await deferToThread(_pools, place)
             self.assertEqual([("www", 3)], [(pool["pool"], pool["elements"]) for pool in told])
 
         # A server is killed, one is drained, one comes back.
@@ -94,3 +95,7 @@ class DemonstrationTests(TestCase):
         await gatherResults([traffic.stop() for traffic in traffics])
         self.assertEqual(requests.lost, 0, requests.errors)
         self.assertEqual({row.name for row in stage.rows if row.listed}, {"web-1", "web-3"}, self.screen.getvalue())
+
+
+def _pools(place: str) -> list[dict[str, Any]]:
+    return list(AdminClient(place).pools())
