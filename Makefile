@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo test lab field mutants floor check lint types layers docs format changelog dist bench imports clean
+.PHONY: help demo fractal test lab field mutants floor check lint types layers docs format changelog dist bench imports clean
 
 help:
 	@echo "make demo    a pool that survives: three registrars, five web servers, two users, and their faults"
+	@echo "make fractal a picture that a pool computes while its workers are killed (ARGS='--web 0' for a browser)"
 	@echo "make test    every test, and branch coverage (TESTS=tests.core.wire for some)"
 	@echo "make lab     tests with the kernel's SCTP, several hosts and rsplib, in a guest (TESTS=tests.lab.test_networks for some)"
 	@echo "make field   servers and clients of other people, from the package index, in pools (TESTS=tests.field.test_http for some)"
@@ -23,6 +24,9 @@ help:
 
 demo: $(VENV)/.installed-run
 	@$(BIN)/rserpool demo $(ARGS)
+
+fractal: $(VENV)/.installed-run
+	@$(BIN)/rserpool fractal $(ARGS)
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python tests/run.py $(TESTS)

@@ -52,6 +52,7 @@ COMMANDS = {
     "map": "rserpool.cli.mapping",
     "keys": "rserpool.cli.keys",
     "demo": "rserpool.cli.demo.run",
+    "fractal": "rserpool.cli.fractal.run",
     "completion": "rserpool.cli.completion",
 }
 """The subcommands. Each is a module with C{SUMMARY}, C{configure(parser)}, and the coroutine function C{run(reactor,

@@ -57,9 +57,9 @@ class Job:
         self.result.cancel()
 
     def settled(self) -> Deferred[None]:
-        """Fires when it has ended, however that was."""
+        """Fires when it has ended, however that was, and its result was taken."""
         waits: Deferred[None] = Deferred()
-        if self.over:
+        if self.over and self.result.called:
             waits.callback(None)
         else:
             self._settled.append(waits)
@@ -99,6 +99,7 @@ class Job:
             self.good = True
             self._end()
             self.result.callback(value)
+            self._settle()
 
     def unanswered(self, failure: Failure, alone: bool) -> None:
         """No worker has answered, and none will.
@@ -113,6 +114,7 @@ class Job:
         if not self.over:
             self._end()
             self.result.errback(Failure(error))
+            self._settle()
 
     def progressed(self, part: float) -> None:
         """It has said how far it is."""
@@ -139,6 +141,7 @@ class Job:
             self._end()
             result.errback(CancelledError())
             self._drop()
+            self._settle()
 
     def _drop(self) -> None:
         if self._withdraw is not None:
@@ -149,6 +152,8 @@ class Job:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _settle(self) -> None:
         settled, self._settled = self._settled, []
         for each in settled:
             each.callback(None)

@@ -174,9 +174,13 @@ class Jobs:
         self._tell()
 
     def _free(self, lease: Lease, job: Job) -> None:
-        """The job of a lease is over."""
+        """The job of a lease is over, and perhaps the lease with it."""
         job.lease = None
-        self._dispatch.done(lease)
+        if lease.over:
+            self._leases.discard(lease)
+            self._dispatch.closed(lease)
+        else:
+            self._dispatch.done(lease)
         self._over(job)
         self._assign()
 
@@ -219,6 +223,10 @@ class Jobs:
             self._free(lease, job)
 
     def _open(self) -> None:
+        if not self._user.running:
+            self._dispatch.failed()
+            self._give_up("can be found: the pool user has stopped")
+            return
         lease = Lease(self._user, self.handle, self._with_room, self._session)
         self._leases.add(lease)
         lease.served, lease.told, lease.ended = self._served, self._slots, self._ended
@@ -256,12 +264,16 @@ class Jobs:
         if self._alone_since is None:
             self._alone_since = now
         if now - self._alone_since >= self._patience:
-            text = f"no worker of pool {handle_text(self.handle)!r} could be used for {self._patience:g} s: {why}"
-            for job in self._dispatch.all_waiting():
-                job.fails(NoWorkers(text))
-                self._over(job)
+            self._give_up(f"could be used for {self._patience:g} s: {why}")
         elif self._again is None or not self._again.active():
             self._again = self._user.reactor.callLater(AGAIN, self._assign)
+
+    def _give_up(self, why: str) -> None:
+        """There will be no workers for the jobs that wait."""
+        text = f"no worker of pool {handle_text(self.handle)!r} {why}"
+        for job in self._dispatch.all_waiting():
+            job.fails(NoWorkers(text))
+            self._over(job)
 
     # The pool
 

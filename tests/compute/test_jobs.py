@@ -55,6 +55,18 @@ class ResultTests(JobCase):
         self.assertIn("takes 2 positional", str(self.fails(jobs.submit("square", 1, 2), JobFailed)))
         self.assertEqual((jobs.progress.failed, jobs.progress.repeated), (4, 0))
 
+    def test_settled(self) -> None:
+        """Who waits for the end of a job finds that its result was taken."""
+        self.scope.work("a")
+        jobs = self.scope.jobs()
+        order: list[str] = []
+        for job in (jobs.submit("square", 3), jobs.submit("fail"), jobs.submit("wait", 1)):
+            job.settled().addCallback(lambda _: order.append("settled"))
+            job.result.addBoth(lambda _: order.append("taken"))
+        self.scope.until(lambda: len(order) == 4)
+        job.cancel()
+        self.assertEqual(order, ["taken", "settled"] * 3)
+
     def test_progress(self) -> None:
         self.scope.work("a")
         job = self.scope.jobs().submit("half")
@@ -255,6 +267,20 @@ class EndTests(JobCase):
         self.scope.kill(user)
         self.scope.until(lambda: len(a.made) == 2)
         self.assertEqual(a.slots.jobs, 0)
+
+    def test_user_stops(self) -> None:
+        """The pool user is stopped by its owner: no job is left waiting."""
+        a = self.scope.work("a")
+        user = self.scope.user()
+        jobs = Jobs(user.service, "farm")
+        some = [jobs.submit("wait", number) for number in range(500)]
+        self.scope.until(lambda: a.open)
+        user.service.stopService()
+        for job in some:
+            self.fails(job, NoWorkers)
+        self.scope.advance(1.0)
+        self.assertEqual(jobs.progress.waiting, 0)
+        self.scope.result(ensureDeferred(jobs.close()))
 
     def test_deadline(self) -> None:
         """All waiting counts; the worker stops."""

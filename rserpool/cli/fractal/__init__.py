@@ -1,0 +1,1 @@
+"""C{rserpool fractal}: a picture that a pool computes while its workers are killed."""
