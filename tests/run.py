@@ -84,7 +84,7 @@ def everything() -> list[str]:
     found = [one.name for one in pkgutil.walk_packages([str(ROOT / "tests")], "tests.") if not one.ispkg]
     apart = ("lab", "field")
     names = [name for name in found if name.rpartition(".")[2].startswith("test_") and name.split(".")[1] not in apart]
-    return sorted(names, key=lambda name: (not name.startswith("tests.processes."), name))
+    return sorted(names, key=lambda name: (not name.startswith(("tests.processes.", "tests.docs.")), name))
 
 
 def play(names: list[str]) -> Count:

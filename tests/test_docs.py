@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.docs.blocks import PAGES as RUN
 from tests.docs.blocks import CannotRun, blocks
+from tests.docs.drawings import PICTURES, drawings
 from tests.test_public import listed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,3 +68,18 @@ class NameTests(SynchronousTestCase):
         for page in PAGES:
             for name in re.findall(r"`((?:rserpool|tests|bench|docs|twisted|\.ci)/[\w./-]*)`", page.read_text()):
                 self.assertTrue((ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}")
+
+
+class DrawingTests(SynchronousTestCase):
+    """C{docs/pictures}."""
+
+    def test_drawn(self) -> None:
+        """Each is as its text, or setup.cfg, says now."""
+        for path, drawn in drawings().items():
+            there = path.read_text("utf-8") if path.exists() else ""
+            self.assertEqual(drawn, there, f"{path.name} is old: python -m tests.docs.drawings")
+
+    def test_shown(self) -> None:
+        """Each is shown by a page."""
+        pages = "".join(page.read_text("utf-8") for page in RUN)
+        self.assertEqual([], [path.name for path in PICTURES.glob("*.svg") if f"pictures/{path.name}" not in pages])

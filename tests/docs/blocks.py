@@ -38,7 +38,7 @@ MARKS = {
 """
 VARIES = re.compile(
     r"(?P<when>(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\d(?:[+-]\d{4}|\.\d{3}))"
-    r"|(?P<address>\b\d+\.\d+\.\d+\.\d+)(?::(?P<port>\d{5})\b)?(?:/\d{4,5}\b)?"
+    r"|(?P<address>\b\d+\.\d+\.\d+\.\d+)(?::(?P<port>\d+))?(?:/\d{4,5}\b)?"
     r"|0x(?P<number>[0-9a-f]{8})\b"
     r"|(?P<fraction>\b\d+\.\d+(?= m?s\b|/))"
     r"|(?P<process>(?<=process )\d+)"
@@ -138,7 +138,9 @@ def _line(line: str, processes: list[str]) -> str:
         made += re.escape(line[end : found.start()])
         end = found.end()
         if found["address"]:
-            made += re.escape(found["address"]) + (r":\d+" if found["port"] else "") + r"(?:/\d+)?"
+            port = found["port"] or ""
+            drawn = len(port) == 5  # the system drew it
+            made += re.escape(found["address"]) + (r":\d+" if drawn else port and f":{port}") + r"(?:/\d+)?"
         elif found["number"]:
             made += r"0x[0-9a-f]{8}"
         elif found["process"]:
