@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rserpool.core import CauseCode, Close, Connect, TransportAddress
-from rserpool.core.element.former import DISTRUST
+from rserpool.core.element.former import DISTRUST, MOST_DISTRUSTED
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire import asap
@@ -166,6 +166,35 @@ class KeepAliveTests(ElementTestCase):
         self.steal(3)
         self.assertIn(Close("stranger 3"), self.steal(4))
         self.at_the_first(self.element.association_lost("stranger 4", self.now))
+
+    def test_nothing_is_said_to_who_is_gone(self):
+        """The newcomer is lost: there is nobody to say goodbye to; one that says nothing is told."""
+        self.steal(1)
+        effects = self.element.association_lost("stranger 1", self.now)
+        self.assertEqual([], [each for each in effects if isinstance(each, Close)])
+        self.steal(2)
+        effects = self.pass_time(DEFAULT.t2_registration)
+        self.assertEqual([Close("stranger 2")], [each for each in effects if isinstance(each, Close)])
+
+    def test_the_former_home_wants_it_back(self):
+        """The former home asks again, with the H flag: it is the home, the newcomer is the former one, and is left."""
+        self.steal(1)
+        effects = self.element.receive("home", asap.EndpointKeepAlive(1, POOL, True, 7), self.now)
+        self.assertEqual(FIRST, self.element.home)
+        self.assertEqual([], [each for each in effects if each == Close("home")])
+        effects = self.element.receive("home", asap.RegistrationResponse(POOL, 7), self.now)
+        self.assertNotIn(Close("home"), effects)
+        self.assertEqual(FIRST, self.element.home)
+        self.assertTrue(self.element.is_registered(POOL))
+
+    def test_so_many_are_distrusted(self):
+        """Of those that granted nothing the last ones are remembered."""
+        for number in range(MOST_DISTRUSTED + 1):
+            self.steal(number)
+            self.element.association_lost(f"stranger {number}", self.now)
+        former = self.element._former
+        first, second, last = (TransportAddress((f"10.0.6.{n}",), 3863) for n in (0, 1, MOST_DISTRUSTED))
+        self.assertEqual([True, False, False], [former.trusts(each, self.now) for each in (first, second, last)])
 
     def test_the_home_dies_meanwhile(self):
         """The newcomer refuses, and there is none to go back to: it is looked for."""

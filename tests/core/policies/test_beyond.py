@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import PolicyParameter as Parameter
 from rserpool.core.policies import FULL_LOAD, POLICIES, Selection
-from rserpool.core.policies.distance import FARTHEST, at_distance, distance
+from rserpool.core.policies.distance import FARTHEST, at_distance, distance, remeasured
 from tests.core.policies.members import Named, by_name, filled, named, names, picks, tally
 from tests.core.policies.test_random import ChanceTests as Chance
 
@@ -109,6 +109,18 @@ class MeasuredTests(SynchronousTestCase):
         farthest = Parameter(policy.number, policy.encode((1, 2, 3, FARTHEST)))
         self.assertEqual(farthest, self.at(farthest, 0.1, add=True))
         self.assertEqual((1, 2, 3, 0), policy.decode(self.at(told, None, add=False).data))
+
+    def test_measured_again(self) -> None:
+        """A distance stays what it is until it is clearly another: more than 30 ms away; unknown says nothing."""
+        policy = by_name("LUD-DPF")
+        told = Parameter(policy.number, policy.encode((1, 2, 3, 100)))
+        # Of the round trip a half is one way.
+        for seconds in (None, 0.140, 0.2, 0.260):
+            self.assertIs(told, remeasured(told, seconds))
+        for seconds, milliseconds in ((0.138, 50), (0.262, 150), (0.0, 0), (2.0, 1000)):
+            self.assertEqual((1, 2, 3, milliseconds), policy.decode(remeasured(told, seconds).data))
+        without = Parameter(1, b"")
+        self.assertIs(without, remeasured(without, 1.0))
 
     def test_policies_without_distance_are_left_alone(self) -> None:
         """Nor is it asked how far away they are: that costs a system call."""
