@@ -28,6 +28,7 @@ from rserpool.core.user.places import describe
 from rserpool.services.clients import Asking, FailedOver, Lost, News, Returned
 from rserpool.services.tally import Tally, milliseconds
 from rserpool.user.service import PoolUserService
+from rserpool.user.tls_text import TLS_CA, tls_from
 
 LARGEST = 60_000
 _size = reading.number(
@@ -57,6 +58,8 @@ def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
         default=30.0,
         help="until a message is given up, and the session if no element serves (default: 30)",
     )
+    parser.add_argument("--tls", metavar="NAME", help="speak TLS with elements, whose certificates have this name")
+    parser.add_argument("--tls-ca", metavar="FILE", help=TLS_CA)
     # Not options.quiet, which would turn off the log.
     parser.add_argument("--quiet", dest="answers", action="store_false", help="failovers, losses and the summary alone")
 
@@ -129,6 +132,7 @@ async def ask(
     @raise NoRegistrar: if no registrar is found at the start.
     @raise SessionEnded: if no element serves for too long.
     """
+    tls = tls_from(options.tls, options.tls_ca)
     user = user or user_from(reactor, options)
     service = reporting(reactor, options, user)
     service.startService()
@@ -141,6 +145,7 @@ async def ask(
         patience=options.patience,
         size=options.size,
         tell=course.show,
+        **tls,
     )
     course.tally = asking.tally
     try:

@@ -70,6 +70,8 @@ class Asking:
         count: int | None = None,
         patience: float = 30.0,
         size: int = 0,
+        tls: str | None = None,
+        tls_ca: bytes | None = None,
         tell: Callable[[News], object] = lambda news: None,
     ) -> None:
         """
@@ -78,8 +80,11 @@ class Asking:
         @param count: how many to send; None for no end.
         @param patience: seconds until a message is given up, and that the session may be without an element.
         @param size: bytes of data in each message.
+        @param tls: the name that the certificates of elements have, who then speak TLS; and with C{tls_ca} who issues
+            these, as L{Session} takes both.
         @param tell: called with what happens.
         """
+        self._tls: dict[str, Any] = {"tls": tls, "tls_ca": tls_ca}
         self._user = user
         self._pool = pool
         self._interval = interval
@@ -111,6 +116,7 @@ class Asking:
             timeout=self._patience,
             patience=self._patience,
             ppid=self.ppid,
+            **self._tls,
         )
         self._sending.start(self._interval).addErrback(self._fail)
         try:

@@ -5,6 +5,8 @@ Compatible with rsplib's, whose cookies nobody signs: whoever is a user may set 
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.logger import Logger
 
 from rserpool.core.errors import WireError
@@ -62,8 +64,9 @@ class PingPongFactory(SessionFactory):
 
     @param cookies: what the counter travels in; by default unsigned, as rsplib's.
     @param fail_after: each session is closed after so many answers: a failure to try failovers with.
+    @param tls: what shows a certificate, as L{SessionFactory} takes it.
     """
 
-    def __init__(self, *, cookies: Cookies | None = None, fail_after: int | None = None) -> None:
-        super().__init__(PingPong, cookies=cookies or UnsignedCookies(), ppid=PPID_PINGPONG)
+    def __init__(self, *, cookies: Cookies | None = None, fail_after: int | None = None, tls: Any = None) -> None:
+        super().__init__(PingPong, cookies=cookies or UnsignedCookies(), ppid=PPID_PINGPONG, tls=tls)
         self.fail_after = fail_after

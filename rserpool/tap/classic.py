@@ -27,6 +27,7 @@ from rserpool.sctp.stack import load_stack
 from rserpool.services.classic import SERVICES, Classic
 from rserpool.services.names import POOLS
 from rserpool.services.pingpong import PingPongFactory
+from rserpool.services.tls import shown
 from rserpool.session.keys import KeyFile
 from rserpool.tap.options import Subcommand, backend, read
 
@@ -35,6 +36,8 @@ class ServiceOptions(Subcommand):
     """What C{twistd rserpool-echo --help} shows."""
 
     service = ""
+    sessions = False
+    """Whether it serves sessions, which are within TLS over SCTP, too."""
     hosts: tuple[str, ...] = (THIS_HOST,)
     """Where it serves, unless --sctp or --tcp say so; rserpool-pe puts the element's own addresses here."""
     key_file: KeyFile | None = None
@@ -42,7 +45,9 @@ class ServiceOptions(Subcommand):
         ["sctp", None, None, "[HOST[,HOST...]:]PORT to serve at over SCTP (any, at the element's addresses)"],
         ["tcp", None, None, "[HOST:]PORT to serve at over TCP, instead; 0 for any port"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp (that of rserpool-pe)"],
+        ["tls", None, None, "DIR with certificate.pem and private-key.pem: speak TLS alone (with --tcp)"],
     ]
+    tls: Any = None
 
     @property
     def longdesc(self) -> str:
@@ -59,6 +64,10 @@ class ServiceOptions(Subcommand):
         self.backend = read("backend", self["backend"], backend)
         self.protocol = "sctp" if self["tcp"] is None else "tcp"
         self.place = read(self.protocol, self[self.protocol] or "0", self._place)
+        if self["tls"] is not None:
+            if self.protocol == "sctp" and not self.sessions:
+                raise usage.UsageError("--tls goes with --tcp: over SCTP messages of this service are sent as they are")
+            self.tls = read("tls", self["tls"], shown)
 
     def _place(self, text: str) -> TransportAddress:
         if ":" in text:
@@ -67,12 +76,18 @@ class ServiceOptions(Subcommand):
 
     def factory(self, reactor: Any) -> Any:
         """The factory that serves, for SCTP and TCP alike."""
-        return Classic(self.service, reactor)
+        classic = Classic(self.service, reactor)
+        if self.tls is None:
+            return classic
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        return TLSMemoryBIOFactory(self.tls, False, classic, reactor)
 
 
 class PingPongOptions(ServiceOptions):
     """What C{twistd rserpool-pingpong --help} shows."""
 
+    sessions = True
     optParameters = [
         ["cookie-keys", None, None, "FILE of keys that sign cookies, lines of NAME HEXADECIMAL; not for rsplib"],
         ["fail-after", None, None, "drop each session after so many replies, to try failovers"],
@@ -91,7 +106,7 @@ class PingPongOptions(ServiceOptions):
         if self["cookie-keys"] is not None:
             self.key_file = _keys(reactor, self["cookie-keys"])
             cookies = SignedCookies(self.key_file.ring)
-        return PingPongFactory(cookies=cookies, fail_after=self.fail_after)
+        return PingPongFactory(cookies=cookies, fail_after=self.fail_after, tls=self.tls)
 
 
 def options_of(service: str) -> ServiceOptions:

@@ -121,6 +121,8 @@ class OptionTests(ProcessTests):
             ([*PE, "--port", "1", "--port", "2", "--identifier", "7", *SERVED], "goes with a single --port"),
             ([*PE, "--address", "127.0.0.1", "--address", "127.0.0.2", *SERVED], "--address names one: 127.0.0.1 or "),
             ([*PE, "--", "rserpool-echo", "--tcp", "1", "--tcp", "2"], "--tcp names one: 1 or 2?"),
+            ([*PE, "--", "rserpool-echo", "--tls", "."], "--tls goes with --tcp: over SCTP messages"),
+            ([*PE, "--", "rserpool-echo", "--tcp", "0", "--tls", "absent"], "absent/certificate.pem: it cannot"),
             ([*PROXY, "--pool", "q", "--listen", "0"], "twistd rserpool-proxy: --pool names one: p or q?"),
             ([*PE, "--pool", "", *SERVED], "--pool: a pool has a name"),
             ([*PE, "--pool", "p", *SERVED], "--pool: p is named twice"),

@@ -126,3 +126,20 @@ class SecuredTests(ProcessTests):
         await one.process.says("keys of elements added: web1")
         await one.process.says("pool: element 0x0000000a registered", after=len(one.process.lines))
         self.no_traceback(one.process, element)
+
+    async def test_classic_services(self) -> None:
+        """The classic services show the certificate of their element's folder: echo over TCP, pingpong over SCTP."""
+        scope = await self.made()
+        one = await self.secured(scope / "reg1")
+        web1 = str(scope / "web1")
+        for name, over in (("echo", "--tcp"), ("pingpong", "--sctp")):
+            plugin = (f"rserpool-{name}", over, "0", "--tls", web1)
+            element = self.element(one, "--security", web1, pool=name, plugin=plugin)
+            await element.says("registered as")
+        where = one.text.replace("3864", "3863")
+        asking = ("--registrar", where, "--security", str(scope / "users"), "--count", "2", "--interval", "0.01")
+        for command, pool in (("echo", "echo"), ("ping", "pingpong")):
+            process = self.rserpool(command, pool, *asking, "--tls", "web1")
+            code, text = await self.done(process)
+            self.assertEqual(0, code, text)
+            self.assertIn("2 answered, 0 lost", text)
