@@ -14,6 +14,7 @@ from rserpool.admin.answers import Refused
 from rserpool.admin.unix import peer_of
 from rserpool.core.access import Access
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.identity import Identity
 from rserpool.security.files import read_secret
 
 SHORTEST: Final = 20
@@ -87,12 +88,11 @@ def over_tcp(request: Any, token: Token | None, access: Callable[[], Access | No
         if not _is(token, offered):
             raise Refused(401, "this is not the token of an operator", CHALLENGE)
         return Asker(f"an operator by token, at {where}", True)
-    found = access()
-    if found is not None:
-        for principal in _principals(request.channel.transport, found):
-            if principal.operator:
-                return Asker(f"{principal.name} at {where}", True)
-    return Asker(f"somebody at {where}", False)
+    found, proved = access(), _identities(request.channel.transport)
+    for principal in () if found is None else found.standing(proved).principals:
+        if principal.operator:
+            return Asker(f"{principal.name} at {where}", True)
+    return Asker(f"{', '.join(map(str, proved)) or 'somebody'} at {where}", False)
 
 
 def _is(token: Token | None, offered: list[bytes]) -> bool:
@@ -105,8 +105,8 @@ def _is(token: Token | None, offered: list[bytes]) -> bool:
         raise Refused(503, f"the token cannot be read: {error}") from None
 
 
-def _principals(transport: Any, access: Access) -> tuple[Any, ...]:
-    """Whom of those that the operator knows a client has proved to be by its certificate, as these are known now."""
+def _identities(transport: Any) -> tuple[Identity, ...]:
+    """Who a client has proved to be by its certificate."""
     shown = getattr(transport, "getPeerCertificate", None)
     certificate = shown() if shown is not None else None
     if certificate is None:
@@ -115,5 +115,4 @@ def _principals(transport: Any, access: Access) -> tuple[Any, ...]:
 
     from rserpool.security.names import names_of
 
-    der = certificate.to_cryptography().public_bytes(Encoding.DER)
-    return access.standing(names_of(der)).principals
+    return names_of(certificate.to_cryptography().public_bytes(Encoding.DER))

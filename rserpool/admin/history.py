@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from rserpool.admin.answers import Described, dumped
+from rserpool.core.described import element_json
+from rserpool.core.handles import handle_text
+from rserpool.core.wire.parameters import decode_pool_element
 
 KEPT: Final = 5_000
 """So many events are kept."""
@@ -97,9 +100,10 @@ def described_event(event: Any, us: int = 0) -> Described | None:
     described: Described = {"kind": getattr(event, "kind", kind)}
     for field in fields:
         value = getattr(event, field)
-        if field == "handle":
-            from rserpool.core.handles import handle_text
-
+        if field == "wire":
+            element = element_json(decode_pool_element(value))
+            described |= {"transport": element["transport"], "policy": element["policy"]}
+        elif field == "handle":
             described |= {"pool": handle_text(value), "handle": value.hex()}
         elif field in _IDENTIFIERS:
             described[field] = f"0x{value:08x}"
@@ -113,7 +117,7 @@ def described_event(event: Any, us: int = 0) -> Described | None:
 _IDENTIFIERS: Final = frozenset({"identifier", "home", "target", "by", "mentor", "peer"})
 _KINDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     # What a registrar tells of elements, and of its peers.
-    "Observed": ("", ("handle", "identifier", "home", "why")),
+    "Observed": ("", ("handle", "identifier", "home", "why", "wire")),
     "Initialized": ("ready", ("mentor", "elements")),
     "PeerFound": ("peer-found", ("identifier", "address")),
     "PeerLost": ("peer-lost", ("identifier",)),

@@ -26,14 +26,16 @@ from rserpool.admin.stream import Stream, Streams
 from rserpool.admin.subjects import Subject
 from rserpool.core.errors import RSerPoolError
 from rserpool.core.handles import handle_text, printable
+from rserpool.node.counting import LimitedLog
 
 MOST: Final = 10_000
 """So many things are in a page, at most."""
 EVICTED: Final = 600
 """Seconds that somebody is evicted for where nothing is said."""
 LONGEST_EVICTION: Final = 7 * 86400
-
-_trail = Logger(namespace="rserpool.admin.trail")
+_OPERATOR: Final = (
+    "this takes an operator: a token (Authorization: Bearer), a certificate with that role, or the Unix socket"
+)
 
 ACTS: Final = (b"POST",)
 
@@ -58,12 +60,17 @@ class Interface:
     """The paths of a role.
 
     @param wall: seconds since 1970.
+    @param now: a monotonic clock, in seconds.
+    @ivar trail: who was refused what, for the audit; what was done the role tells.
     @ivar history: what has happened.
     @ivar more: metrics beside those of the role.
     """
 
-    def __init__(self, subject: Subject, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, subject: Subject, wall: Callable[[], float] = time.time, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self.subject = subject
+        self.trail = LimitedLog(Logger(namespace="rserpool.admin.trail"), now)
         self.history = History(wall)
         self.streams = Streams(self.history)
         self.more: list[Callable[[], Metric]] = [self._open_streams]
@@ -173,7 +180,14 @@ class Interface:
             if isinstance(error, Refused):
                 return failure
             failure.trap(RSerPoolError)
-            tell(name, verb, about, str(error))
+            self.trail.info(
+                "audit: {identity} cannot {act} {about}: {why}",
+                event="audit",
+                identity=printable(name, 300),
+                act=verb,
+                about=printable(about, 300),
+                why=printable(str(error), 300),
+            )
             raise Refused(409, str(error))
 
         return maybeDeferred(self.subject.act, verb, *arguments, by=name).addCallbacks(done, failed)
@@ -219,7 +233,7 @@ class Located:
                 request.asker = self._asker(request)
                 if route.acts:
                     check_action(request)
-                    demand_operator(request)
+                    self._demand_operator(request)
                 return route.answer(request, *words)
             allowed += route.methods if words is not None else ()
         if allowed:
@@ -227,29 +241,17 @@ class Located:
             raise Refused(405, f"this path takes {methods.decode('ascii')}", {b"Allow": methods})
         raise Refused(404, "there is nothing at this path; /v1/openapi.json lists what there is")
 
-
-def demand_operator(request: Any) -> None:
-    """
-    @raise Refused: if no operator asks.
-    """
-    if not request.asker.operator:
-        tell(request.asker.name, "act", request.path.decode("latin-1"), "no operator")
-        raise Refused(
-            401,
-            "this takes an operator: a token (Authorization: Bearer), a certificate with that role, or the Unix socket",
-            CHALLENGE,
-        )
-
-
-def tell(who: str, verb: str, about: str, why: str) -> None:
-    """The audit trail: who was refused what; what was done the role tells."""
-    _trail.info(
-        "audit: {who} refused {verb} {about}: {why}",
-        who=printable(who, 300),
-        verb=verb,
-        about=printable(about, 300),
-        why=printable(why, 300),
-    )
+    def _demand_operator(self, request: Any) -> None:
+        if not request.asker.operator:
+            self._interface.trail.info(
+                "audit: {identity} refused {about}: {why}",
+                event="audit",
+                identity=printable(request.asker.name, 300),
+                act="refused",
+                about=printable(request.path.decode("latin-1"), 300),
+                why="no operator",
+            )
+            raise Refused(401, _OPERATOR, CHALLENGE)
 
 
 def _route(path: str, answer: Answering, *methods: bytes) -> Route:

@@ -21,6 +21,7 @@ from rserpool.admin.unix import listen_unix
 from rserpool.core.access import Access
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import ConfigurationError
+from rserpool.node.reactor import clock_of
 from rserpool.security.following import Secured
 
 
@@ -49,7 +50,7 @@ class AdminService(Service):
         self._places = tuple(places)
         self._secured = secured
         self._token = token
-        self.interface = Interface(subject)
+        self.interface = Interface(subject, now=clock_of(reactor))
         self._subject = subject
         self._delay = LoopDelay(reactor)
         self.interface.more += [self._delay.metric, self._connections]
@@ -100,7 +101,7 @@ class AdminService(Service):
         if isinstance(place, UnixPlace):
             site = self._site(place, over_unix)
             self.ports.append(listen_unix(self._reactor, place.path, site))
-            self._log.info("admin interface: {path} (for its owner and root)", path=place.path)
+            self._log.info("admin interface: {at} (for its owner and root)", event="admin", at=place.path)
             return
         tls = self._tls(place) if place.tls else None
         site = self._site(place, lambda request: over_tcp(request, self._token, self._access), tls)
@@ -109,12 +110,11 @@ class AdminService(Service):
             from twisted.protocols.tls import TLSMemoryBIOFactory
 
             factory = TLSMemoryBIOFactory(tls, False, site, self._reactor)
+            factory.noisy = False
         for host in place.address.hosts:
             self.ports.append(self._open(host, place.address.port, factory))
             where = TransportAddress((host,), self.ports[-1].getHost().port)
-            self._log.info(
-                "admin interface: {scheme}://{where}/", scheme="https" if place.tls else "http", where=str(where)
-            )
+            self._log.info("admin interface: {at}", event="admin", at=f"{'https' if tls else 'http'}://{where}/")
 
     def _open(self, host: str, port: int, factory: Any) -> Any:
         try:

@@ -72,7 +72,7 @@ class TokenTests(SynchronousTestCase):
         self.assertEqual(1, len(self.subject.done))
         self.assertIn("an operator by token, at 10.0.0.1:", self.subject.by)
         audit = [line for line in lines if line.startswith("audit:")]
-        self.assertIn(f"refused act {DRAIN}", audit[0])
+        self.assertIn(f"refused {DRAIN}: no operator", audit[0])
         self.assertNotIn(TOKEN, "".join(lines))
 
     def test_another_file(self) -> None:

@@ -35,6 +35,7 @@ class EventTests(SynchronousTestCase):
         kinds = [(event["kind"], event["identifier"]) for event in events(client)]
         self.assertEqual([("added", "0x00000007"), ("suspected", "0x00000007"), ("removed", "0x00000007")], kinds)
         self.assertEqual("unreachable", events(client)[-1]["why"])
+        self.assertEqual(8007, events(client)[-1]["transport"]["port"])
         self.assertIn(b"text/event-stream", client.received)
 
     def test_history(self) -> None:

@@ -165,7 +165,7 @@ class Consequences:
             effects += self._dismiss(element, ())
         # The operator.
         if self._observer.on:
-            effects += self._observer.change(change)
+            effects += self._observer.change(change, reporters or ())
         if isinstance(change, Removed):
             self._counts.removed[change.why] += 1
             removed = ElementRemoved(
