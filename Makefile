@@ -82,6 +82,7 @@ imports: $(VENV)/.installed-test
 
 # One stamp for each set of packages. Those of the tests are part of the larger ones.
 $(VENV)/.installed-%: setup.cfg pyproject.toml .ci/bootstrap
+	@echo "Installing what is needed into $(VENV): only now, and after changes of what is needed."
 	@PYTHON="$(PYTHON)" .ci/bootstrap "$(VENV)" $*
 	@touch $@ $(if $(filter dev lab field mutants,$*),$(VENV)/.installed-run $(VENV)/.installed-test)
 

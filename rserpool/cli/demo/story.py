@@ -121,9 +121,9 @@ class Demo:
     async def _story(self) -> None:
         stage = self._stage
         if stage.consoles:
-            consoles = ", ".join(f"http://{place}/" for place in stage.consoles)
             self._screen.tell(WEB)
-            self._screen.event(f"consoles: {consoles}")
+            for number, place in enumerate(stage.consoles, 1):
+                self._screen.event(f"ns-{number} has its console at http://{place}/")
             await deferLater(self._reactor, OPENING)
         await self._act("all was well", WELL, fault=False)
         await self._of_server("web-1", "KILL", "killed", "a server was killed", CRASH)
