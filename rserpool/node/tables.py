@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from random import SystemRandom
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,7 +18,7 @@ from twisted.python.failure import Failure
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import CauseCode, ConfigurationError, WireError
 from rserpool.core.wire import enrp
-from rserpool.core.wire.parameters import PoolElementParameter, ServerInformation
+from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport, ServerInformation
 from rserpool.node.candidates import local_host_towards
 from rserpool.sctp.base import PPID_ENRP, SctpHandler
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
@@ -45,6 +46,7 @@ class Asking(SctpHandler):
 
     @ivar done: fires with its L{Table}, or with None if nobody tells.
     @ivar why: what was said by those that do not tell.
+    @ivar places: from which endpoint each is asked.
     """
 
     def __init__(self, addresses: Sequence[TransportAddress]) -> None:
@@ -54,6 +56,8 @@ class Asking(SctpHandler):
         self._waiting: list[ISctpAssociation] = []
         self._asked: ISctpAssociation | None = None
         self._table: Table | None = None
+        self._name = 0
+        self.places: dict[TransportAddress, ISctpEndpoint] = {}
 
     def associationUp(self, association: ISctpAssociation) -> None:
         self._waiting.append(association)
@@ -85,17 +89,22 @@ class Asking(SctpHandler):
             case enrp.ListResponse(servers=servers, rejected=rejected):
                 table.peers = () if rejected else servers
             case enrp.HandleTableResponse(rejected=True):
-                self.gone(association.peer, "it is not ready")
+                if association.peer not in self.why or self._name:
+                    self.gone(association.peer, "it is not ready")
+                else:
+                    self._pose(association)
             case enrp.HandleTableResponse(entries=entries, more_to_send=more):
                 for entry in entries:
                     pool = table.pools.setdefault(entry.handle, {})
                     pool.update((element.identifier, element) for element in entry.elements)
                 table.complete = not more
                 if more:
-                    association.send(enrp.encode(enrp.HandleTableRequest(0, table.identifier)), PPID_ENRP)
+                    association.send(enrp.encode(enrp.HandleTableRequest(self._name, table.identifier)), PPID_ENRP)
             case enrp.Error(causes=causes):
-                secured = any(cause.code == CauseCode.REJECTED_FOR_SECURITY for cause in causes)
-                self.gone(association.peer, _SECURED if secured else "it answers with an error")
+                if any(cause.code == CauseCode.REJECTED_FOR_SECURITY for cause in causes):
+                    self.gone(association.peer, _SECURED)
+                else:  # rsplib's does so at a presence of nobody, and answers the rest
+                    self.why.setdefault(association.peer, f"it answers with an error (cause 0x{causes[0].code:x})")
         if table.complete and table.peers is not None and not self.done.called:
             self.done.callback(table)
 
@@ -106,7 +115,7 @@ class Asking(SctpHandler):
         self._left.discard(address)
         self._waiting = [each for each in self._waiting if each.peer != address]
         if self._asked is not None and self._asked.peer == address:
-            self._asked = self._table = None
+            self._asked, self._table, self._name = None, None, 0
             self._next()
         if not self._left and not self.done.called:
             self.done.callback(None)
@@ -114,6 +123,14 @@ class Asking(SctpHandler):
     def late(self) -> Table | None:
         """The time is over: what one has told so far, if that are all its elements."""
         return self._table if self._table is not None and self._table.complete else None
+
+    def _pose(self, association: ISctpAssociation) -> None:
+        """rsplib's registrars give their table to registrars alone: be one for that moment, as rsplib's hsdump is."""
+        endpoint = self.places[association.peer]
+        self._name = SystemRandom().randrange(1, 2**32)
+        here = ServerInformation(self._name, SctpTransport(endpoint.port, DATA_ONLY, endpoint.hosts))
+        for message in (enrp.Presence(self._name, 0, 0xFFFF, here), enrp.HandleTableRequest(self._name, 0)):
+            association.send(enrp.encode(message), PPID_ENRP)
 
     def _next(self) -> None:
         if self._asked is not None or not self._waiting:
@@ -139,6 +156,7 @@ async def ask(
                 host = local_host_towards(address.hosts[0])
                 if host not in endpoints:
                     endpoints[host] = stack.open(0, asking, (host,), False)
+                asking.places[address] = endpoints[host]
                 endpoints[host].connect(address)
             except (CannotListenError, ConfigurationError, OSError):
                 # For example an address family that this host does not have.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from rserpool.core import PoolElementParameter, SctpTransport, TcpTransport, TransportAddress
+from rserpool.core import CannotAct, PoolElementParameter, SctpTransport, TcpTransport, TransportAddress
 from rserpool.core.addresses import ASAP_PORT
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL
 from tests.lab.rsplib import RsplibTests
@@ -71,6 +71,20 @@ class ElementTests(RsplibTests):
         self.assertEqual((host,), transport.addresses)
         if isinstance(transport, SctpTransport):
             self.assertEqual(DATA_PLUS_CONTROL, transport.use)
+
+    async def test_operators(self) -> None:
+        """An operator cannot have it drain, and hears so; evicted, it is refused, goes on trying, and is back."""
+        where, there = self.networks.hosts(2)
+        registrar = await self.our_registrar(where, 1)
+        self.their_element(there, where, "echo", 0x10)
+        await self.holds(registrar, b"EchoPool", 0x10)
+        with self.assertRaises(CannotAct) as refused:
+            await registrar.drain(b"EchoPool", 0x10)
+        self.assertIn("does not know how to drain", str(refused.exception))
+        await self.holds(registrar, b"EchoPool", 0x10)
+        await registrar.evict(b"EchoPool", 0x10, 3)
+        await self.holds(registrar, b"EchoPool")
+        await self.holds(registrar, b"EchoPool", 0x10)
 
     async def test_no_chargen(self) -> None:
         """3.4.4 rejects the option that its manual has for it."""

@@ -182,6 +182,19 @@ class RegistrarTests(RsplibTests):
         while {each.home for each in (await user.resolve("EchoPool", fresh=True)).elements} != {4}:
             await self.pause()
 
+    async def test_their_table(self) -> None:
+        """C{rserpool pools} and C{elements}: theirs tells what it has to somebody who is no registrar."""
+        theirs, there = self.networks.hosts(2)
+        self.their_registrar(theirs, 2)
+        self.their_element(there, theirs, "echo", 7)
+        user = self.our_user(there, theirs)
+        await self.resolves(user, "EchoPool", 7)
+        for name, word in (("pools", "EchoPool"), ("elements", "0x00000007"), ("registrars", "0x00000002")):
+            with there:
+                process = self.rserpool(name, "--registrar", f"{theirs.addresses[0]}:9901")
+            self.assertEqual(0, await process.ended, process.text)
+            self.assertIn(word, process.output)
+
     async def test_hsdump(self) -> None:
         """It poses as a peer, and shows everything that we have."""
         ours, there = self.networks.hosts(2)
