@@ -119,6 +119,9 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         sndinfo = self._prepared.get(key) or self.prepare(key)
         socket = self.socket
         engine = socket.engine
+        engine.pace.moved = True
+        if engine.pace.coarse:
+            engine.awake()
         engine.volume = 0
         sent: int = socket.sendv(socket.so, data, len(data), socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
         if engine.volume < len(data) + 28 and engine.volume < LEAST:

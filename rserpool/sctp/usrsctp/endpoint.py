@@ -160,6 +160,19 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
                 continue
         return None
 
+    # What the engine asks.
+
+    @property
+    def sack_delay(self) -> float:
+        """Seconds that an acknowledgement may wait."""
+        return self.profile.sack_delay
+
+    def is_settled(self) -> bool:
+        """Whether all associations are up, and nothing is on its way over them."""
+        return not self._blocked and all(
+            each.established and not each.buffered and self.socket.is_settled(each.identifier) for each in self.present
+        )
+
     # What associations call.
 
     def bundle(self) -> None:

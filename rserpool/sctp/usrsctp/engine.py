@@ -19,11 +19,10 @@ from rserpool.sctp.log import LimitedLog
 from rserpool.sctp.steady import make_steady
 from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.library import Library
+from rserpool.sctp.usrsctp.pace import TICK, Pace
 from rserpool.sctp.usrsctp.packets import abort_for, ports
 from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
 
-TICK = 0.01
-"""Seconds between two calls of the library's timers, while there is anything to time."""
 LINGER = 5
 """So many ticks follow when the last association is gone: the library frees some things a little later."""
 PATIENCE = 300
@@ -55,6 +54,15 @@ class PortOwner(Protocol):
     @property
     def only(self) -> Collection[str] | None: ...
 
+    @property
+    def associations(self) -> int: ...
+
+    @property
+    def sack_delay(self) -> float: ...
+
+    def is_settled(self) -> bool:
+        """Whether all its associations are up, and nothing is on its way over them."""
+
     def move(self, hosts: tuple[str, ...], sockets: tuple[Any, ...]) -> None:
         """Be at these addresses instead."""
 
@@ -73,6 +81,7 @@ class Engine:
     @ivar sent: while it is a list, what goes out is also noted in it.
     @ivar bundle: while there is one, what goes out waits in it for L{send_bundle}.
     @ivar limited: for what strangers do.
+    @ivar pace: how finely its clock moves.
     @ivar lessons: round trips that may be measured anew.
     @ivar watched: what reads the error queues of sockets.
     """
@@ -98,6 +107,7 @@ class Engine:
         self.flags = ffi.new("int *")
         self.sent: list[bytes] | None = None
         self.bundle: Bundle | None = None
+        self.pace = Pace()
         self.volume = 0
         self.ticks = 1
         self.lessons = TokenBucket(MOST_LESSONS, reactor.seconds())
@@ -158,6 +168,8 @@ class Engine:
     def retain(self) -> None:
         """There is one association more to time."""
         self._active += 1
+        self.pace.moved = True
+        self.awake()
         self._arm()
 
     def release(self) -> None:
@@ -177,12 +189,8 @@ class Engine:
 
     def _tick(self) -> None:
         self._call = None
-        self.ticks += 1
         lib = self.library.lib
-        elapsed = int((monotonic() - self._last) * 1000)
-        if elapsed > 0:
-            self._last += elapsed / 1000
-            lib.usrsctp_handle_timers(elapsed)
+        self._pass_time()
         # The library tells timer events to nobody.
         for endpoint in list(self.endpoints.values()):
             endpoint.look()
@@ -203,7 +211,27 @@ class Engine:
             if self._idle <= 0:
                 return
         if self._call is None:
-            self._call = self.reactor.callLater(TICK, self._tick)
+            wait = self.pace.next(self.endpoints.values()) if self._active else TICK
+            self._call = self.reactor.callLater(wait, self._tick)
+
+    def awake(self) -> None:
+        """Something begins that is timed: the library's clock shows the right time, and moves finely."""
+        if self.pace.coarse:
+            self.pace.coarse = False
+            if self._call is not None and self._call.active():
+                self._call.reset(TICK)
+            self._pass_time()
+
+    def _pass_time(self) -> None:
+        elapsed = int((monotonic() - self._last) * 1000)
+        self.ticks += max(1, round(elapsed / 1000 / TICK))
+        if elapsed > 0:
+            self._last += elapsed / 1000
+            self.sent, before = [], self.sent
+            self.library.lib.usrsctp_handle_timers(elapsed)
+            self.sent, sent = before, self.sent
+            if sent:
+                self.pace.timers_sent(sent)
 
     # Packets.
 

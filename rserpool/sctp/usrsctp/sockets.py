@@ -157,6 +157,7 @@ class UsrsctpSocket(SctpSocket):
 
     def demand_heartbeat(self, port: int, handle: int, association: int) -> None:
         """Send a heartbeat to the peer with this SCTP port and handle now, and what waits to be sent."""
+        self._begin()
         parameters = self._library.struct(
             "sctp_paddrparams", spp_address={}, spp_assoc_id=association, spp_flags=library.SPP_HB_DEMAND
         )
@@ -184,11 +185,26 @@ class UsrsctpSocket(SctpSocket):
 
     def round_trip(self, association: int) -> float | None:
         """The smoothed round trip time in seconds to the primary address of an association; None if it is not known."""
+        status = self._status(association)
+        return None if status is None else float(status.spinfo_srtt) / 1000
+
+    def is_settled(self, association: int) -> bool:
+        """Whether an association is up, and has nothing that is not sent or not acknowledged."""
+        status = self._status(association)
+        return (
+            status is not None
+            and status.sstat_state == library.SCTP_ESTABLISHED
+            and not status.sstat_unackdata
+            and not status.sstat_penddata
+        )
+
+    def _status(self, association: int) -> Any:
+        if self.so is None:
+            return None
         status = self._library.struct("sctp_status", sstat_assoc_id=association)
         length = self._library.ffi.new("uint32_t *", self._library.ffi.sizeof(status[0]))
-        if self._lib.usrsctp_getsockopt(self.so, library.IPPROTO_SCTP, library.SCTP_STATUS, status, length):
-            return None
-        return float(status.spinfo_srtt) / 1000
+        failed = self._lib.usrsctp_getsockopt(self.so, library.IPPROTO_SCTP, library.SCTP_STATUS, status, length)
+        return None if failed else status
 
     def set_no_delay(self) -> None:
         """Switch Nagle's algorithm off."""
@@ -199,6 +215,7 @@ class UsrsctpSocket(SctpSocket):
     def control(self, identifier: int, flag: int) -> bool:
         if self.so is None:
             return True
+        self._begin()
         sndinfo = self.beside(identifier, 0, flag, 0)
         sent: int = self.sendv(self.so, b"", 0, self.null, 0, sndinfo, 16, library.SCTP_SENDV_SNDINFO, 0)
         done = sent >= 0 or self._library.ffi.errno != EAGAIN
@@ -212,6 +229,11 @@ class UsrsctpSocket(SctpSocket):
             self._set(socket.SO_LINGER, self._library.struct("linger", l_onoff=1, l_linger=0), socket.SOL_SOCKET)
             so, self.so = self.so, None
             self._lib.usrsctp_close(so)
+
+    def _begin(self) -> None:
+        """What follows is timed."""
+        self.engine.pace.moved = True
+        self.engine.awake()
 
     def _address(self, port: int, handle: int) -> Any:
         """An address as the library has it; handle 0 means any peer."""

@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from rserpool.sctp.base import A_TURN
 from rserpool.sctp.usrsctp.engine import Engine
+from rserpool.sctp.usrsctp.pace import HEARTBEATS
 from rserpool.sctp.usrsctp.packets import (
     HEADER,
     INIT,
@@ -199,7 +200,7 @@ class UdpSocket:
         engine = self.engine
         receive = self._receive
         room, packet, endpoints, input_ = engine.room, engine.packet, engine.endpoints, engine.input
-        peers = self.peers
+        peers, pace = self.peers, engine.pace
         for count in range(A_TURN):
             try:
                 length, address = receive(room)
@@ -225,6 +226,12 @@ class UdpSocket:
                 engine.peers.seen(peer)
             elif room[HEADER] == INIT and not harmless_init(bytes(room[:length])):
                 continue
+            if room[HEADER] in HEARTBEATS:
+                pace.heard(room[:length])
+            else:
+                pace.moved = True
+            if pace.coarse and pace.moved:
+                engine.awake()
             endpoint = endpoints.get(room[2] << 8 | room[3])
             if endpoint is None:
                 # The library answers with ABORT.
