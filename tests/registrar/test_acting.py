@@ -238,3 +238,39 @@ class RetireTests(ActingTestCase):
         scope.result(owner.stop())
         self.refused(retiring, "stopped")
         self.load.stop()
+
+
+class SecuredTests(ActingTestCase):
+    """The same over TLS, where everybody has proved who it is."""
+
+    def test_all_of_it(self) -> None:
+        scope = self.begin(2, elements=3, secure=True)
+        first, second, _ = self.elements
+        self.drain(first)
+        scope.until(lambda: not any(first.identifier(POOL) in each.elements(POOL) for each in scope.registrars))
+        scope.advance(scope.profile.stale_cache_value + 1)
+        self.undrain(first)
+        scope.until(lambda: all(first.identifier(POOL) in each.elements(POOL) for each in scope.registrars))
+        identifier = second.identifier(POOL)
+        scope.result(self.other(second).service.evict(POOL, identifier, 3))
+        scope.until(lambda: not any(identifier in each.elements(POOL) for each in scope.registrars))
+        scope.until(lambda: all(identifier in each.elements(POOL) for each in scope.registrars))
+        owner = self.home(first)
+        scope.result(owner.service.retire())
+        scope.until(lambda: not any(owner.host in each.homes for each in self.elements))
+        # Who registered them is known at their new home, too.
+        (other,) = (each for each in scope.registrars if each is not owner)
+        self.assertTrue(all(each.owner is not None for each in other.elements(POOL).values()))
+        self.nothing_lost()
+
+    def test_a_registrar_that_proves_nothing_evicts_nobody(self) -> None:
+        """Where TLS is offered, an eviction in the clear is not believed."""
+        scope = self.begin(1, secure=True)
+        first, _ = self.elements
+        (registrar,) = scope.registrars
+        element = registrar.elements(POOL)[first.identifier(POOL)].parameter()
+        message = enrp.HandleUpdate(registrar.identifier + 1, 0, 1, POOL, element, evicted=600)
+        registrar.node.perform(registrar.role.enrp.receive("nobody", message, registrar.service.node.now()))
+        self.assertIn(first.identifier(POOL), registrar.elements(POOL))
+        self.assertEqual(0, len(registrar.role.evictions))
+        self.nothing_lost()
