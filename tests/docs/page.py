@@ -80,7 +80,7 @@ class Page:
                 self._start(["python", name], block)
 
     def _stop(self) -> None:
-        for terminal in self._running:
+        for terminal in reversed(self._running):
             terminal.leave()
         self._running.clear()
 

@@ -63,7 +63,7 @@ class Terminal:
 
     def says(self, wanted: str) -> None:
         """Wait until it has said this somewhere behind what was seen of it before; all of that is still to be shown."""
-        self._until(lambda: bool(re.compile(wanted).search(self.said, self._heard)), f"to say {wanted!r}")
+        self._until(lambda: bool(re.compile(wanted, re.MULTILINE).search(self.said, self._heard)), f"to say {wanted!r}")
 
     def ends(self, status: int | None) -> None:
         """Wait until it has ended, with this status; None for any."""
