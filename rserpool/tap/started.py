@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from errno import EADDRINUSE
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -16,12 +17,16 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from rserpool.core.addresses import ASAP_PORT, ASAP_TLS_PORT, ENRP_PORT, ENRP_TLS_PORT
 from rserpool.core.errors import RSerPoolError
 from rserpool.tap.notifying import Notifier, notifier
 from rserpool.tap.signals import Signals
 
 MISTAKES = (CannotListenError, RSerPoolError, usage.UsageError, OSError, OverflowError, ValueError)
 """What comes of options that cannot be: told in a sentence."""
+OF_REGISTRARS = (ASAP_PORT, ASAP_TLS_PORT, ENRP_PORT, ENRP_TLS_PORT)
+ANOTHER = "; if a registrar of this host has it, give this one an address of its own: --asap 127.0.0.2, for example"
+"""Over UDP registrars may share an address; with the kernel's SCTP they may not."""
 
 
 class CannotStart(SystemExit, Exception):
@@ -139,5 +144,6 @@ def sentence_of(error: Exception) -> str:
         reason = error.socketError
         cause = getattr(reason, "strerror", None) or str(reason)
         host = error.interface or "any address"
-        return f"cannot listen on {host} port {error.port}: {cause}"
+        taken = error.port in OF_REGISTRARS and getattr(reason, "errno", None) == EADDRINUSE
+        return f"cannot listen on {host} port {error.port}: {cause}{ANOTHER if taken else ''}"
     return str(error) or type(error).__name__
