@@ -17,8 +17,8 @@ class SentenceTests(SynchronousTestCase):
         """Where a port of registrars is taken, what two registrars of one host need; of other ports it says nothing."""
         taken = OSError(EADDRINUSE, "Address already in use")
         self.assertEqual(
-            "cannot listen on 127.0.0.1 port 3863: Address already in use; if a registrar of this host has it, give this"
-            " one an address of its own: --asap 127.0.0.2, for example",
+            "cannot listen on 127.0.0.1 port 3863: Address already in use; if a registrar of this host has it, give"
+            " this one an address of its own: --asap 127.0.0.2, for example",
             sentence_of(CannotListenError("127.0.0.1", 3863, taken)),
         )
         self.assertEqual(
