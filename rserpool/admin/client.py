@@ -83,6 +83,28 @@ class AdminClient:
         """The registrars that it knows."""
         return list(self.get("/v1/registrars")["registrars"])
 
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """Each message that the role sends and gets, without end; it takes an operator.
+
+        @raise AdminError: if that is refused, or when nobody is there any more.
+        """
+        connection, headers = self._connection(60.0), {"Accept": "application/jsonl"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        try:
+            connection.request("GET", "/v1/messages", headers=headers)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise AdminError(f"{self.place}: {_why(response.read())}", response.status)
+            for line in response:
+                if line.strip():
+                    yield json.loads(line)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise AdminError(self._nobody(error)) from None
+        finally:
+            connection.close()
+        raise AdminError(f"{self.place}: it has ended")
+
     def _pages(self, path: str, name: str) -> Iterator[dict[str, Any]]:
         after: dict[str, str] = {}
         while True:
@@ -132,6 +154,13 @@ class AdminClient:
         if place.tls:
             return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._tls)
         return http.client.HTTPConnection(host, port, timeout=timeout)
+
+
+def _why(said: bytes) -> str:
+    try:
+        return str(json.loads(said)["error"])
+    except (ValueError, KeyError, TypeError):
+        return "it is no admin interface, or has no messages"
 
 
 class _UnixConnection(http.client.HTTPConnection):

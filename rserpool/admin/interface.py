@@ -20,6 +20,7 @@ from rserpool.admin.askers import CHALLENGE, Asker
 from rserpool.admin.files import FILES, file_at
 from rserpool.admin.gate import READS, admit, check_action
 from rserpool.admin.history import History
+from rserpool.admin.messages import MessageStream, Taps
 from rserpool.admin.metrics import Metric, Metrics, gauge
 from rserpool.admin.places import Place, UnixPlace
 from rserpool.admin.stream import Stream, Streams
@@ -49,10 +50,11 @@ class Route:
     segments: tuple[bytes, ...]
     answer: Answering
     methods: tuple[bytes, ...] = READS
+    operator: bool = False
 
     @property
     def acts(self) -> bool:
-        """Whether it takes an operator."""
+        """Whether something is done; that takes an operator, as what says C{operator} does."""
         return self.methods == ACTS
 
 
@@ -70,6 +72,7 @@ class Interface:
         self, subject: Subject, wall: Callable[[], float] = time.time, now: Callable[[], float] = time.monotonic
     ) -> None:
         self.subject = subject
+        self.taps = Taps(subject.tap)
         self.trail = LimitedLog(Logger(namespace="rserpool.admin.trail"), now)
         self.history = History(wall)
         self.streams = Streams(self.history)
@@ -85,6 +88,7 @@ class Interface:
             _route("/v1/pools/*/elements/*/history", self._history),
             _route("/v1/draining", self._draining),
             _route("/v1/events", self._events),
+            Route((b"v1", b"messages"), self._messages, operator=True),
             _route("/metrics", self._numbers),
             _route("/live", self._live),
             _route("/ready", self._ready),
@@ -146,6 +150,10 @@ class Interface:
         if not re.fullmatch(r"[0-9]{0,15}", after, re.ASCII):
             raise Refused(400, "after: the number of an event")
         return self.streams.stream(int(after) if after else self.history.last)
+
+    def _messages(self, request: Any) -> MessageStream:
+        _asked(request)
+        return self.taps.stream()
 
     def _numbers(self, request: Any) -> Answer:
         accept = request.requestHeaders.getRawHeaders(b"Accept", [b""])[-1]
@@ -233,6 +241,7 @@ class Located:
                 request.asker = self._asker(request)
                 if route.acts:
                     check_action(request)
+                if route.acts or route.operator:
                     self._demand_operator(request)
                 return route.answer(request, *words)
             allowed += route.methods if words is not None else ()

@@ -12,6 +12,7 @@ from rserpool.admin.history import described_event
 from rserpool.admin.metrics import Metric
 from rserpool.core.described import element_json, identifier_text
 from rserpool.core.handles import handle_text
+from rserpool.node.tap import tap
 
 if TYPE_CHECKING:
     from rserpool.element.service import PoolElementService
@@ -36,6 +37,12 @@ class Subject(Protocol):
 
     def registrars(self) -> Iterator[Described]:
         """The registrars that it knows."""
+
+    def tap(self, tell: Callable[..., object]) -> Callable[[], object]:
+        """Have this called with each message, see L{rserpool.node.tap.tap}; what it returns ends it.
+
+        @raise Refused: if there is nothing to hear.
+        """
 
     def draining(self) -> Iterator[Described]:
         """The elements that drain; they are in no pool."""
@@ -105,9 +112,12 @@ class RegistrarSubject:
 
         return end
 
+    def tap(self, tell: Callable[..., object]) -> Callable[[], object]:
+        return tap(self._service.node, tell)
+
     def draining(self) -> Iterator[Described]:
-        now = self._service.node.now()
-        return iter([described_held(held, now) for held in self._service.draining])
+        service = self._service
+        return _core().draining(service.registrar, service.node.now())  # type: ignore[no-any-return]
 
     def act(self, verb: str, *arguments: Any, by: str) -> Any:
         return getattr(self._service, verb)(*arguments, by=by)
@@ -206,6 +216,10 @@ class ElementSubject:
         service = self._service()
         return (lambda: None) if service is None else overhear(service.node, tell)
 
+    def tap(self, tell: Callable[..., object]) -> Callable[[], object]:
+        service = self._service()
+        return (lambda: None) if service is None else tap(service.node, tell)
+
     def draining(self) -> Iterator[Described]:
         return iter(())
 
@@ -291,6 +305,9 @@ class UserSubject:
 
         return self._service.subscribe(self._pool, changed).stop
 
+    def tap(self, tell: Callable[..., object]) -> Callable[[], object]:
+        return _nothing("show its messages")  # type: ignore[no-any-return]
+
     def draining(self) -> Iterator[Described]:
         return iter(())
 
@@ -303,18 +320,6 @@ class UserSubject:
             for handle, change in self._service.watched.items()
             if change is not None and change.elements is not None
         }
-
-
-def described_held(held: Any, now: float) -> Described:
-    """An element that drains: as it was registered, if that is known here."""
-    described = {} if held.element is None else element_json(held.element)
-    return described | {
-        "pool": handle_text(held.handle),
-        "handle": held.handle.hex(),
-        "identifier": identifier_text(held.identifier),
-        "since": round(max(0.0, now - held.since), 3),
-        "connections": held.connections,
-    }
 
 
 def overhear(node: Any, tell: Callable[[Described], object]) -> Callable[[], object]:

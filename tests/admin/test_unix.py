@@ -47,6 +47,9 @@ class Nothing:
     def draining(self):
         return iter(())
 
+    def tap(self, tell):
+        return lambda: None
+
     def act(self, verb, *arguments, by):
         return None
 

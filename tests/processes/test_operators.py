@@ -103,6 +103,9 @@ class OperatorTests(ProcessTests):
 
     async def test_evict_and_retire(self) -> None:
         registrar, socket, one, two, load = await self.begin()
+        tracing = self.rserpool("trace", "--admin", socket, "--count", "2")
+        await tracing.says("-> .*  ASAP EndpointKeepAlive")
+        self.assertEqual(0, await tracing.ended)
         self.assertIn("this one is the last of its scope", await self.printed("retire", socket, status=1))
         await self.printed("evict", "pool", "0x0a", "--for", "10m", "--admin", socket)
         await registrar.process.says("pool: element 0x0000000a removed: evicted by an operator")

@@ -14,11 +14,14 @@ from typing import Any, BinaryIO, TextIO
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
+from rserpool.admin.client import AdminClient
+from rserpool.cli.operator import add_admin_options, client_of, in_thread
 from rserpool.cli.options import OK, OTHER, configured
 from rserpool.cli.trace import live
 from rserpool.cli.trace.captures import BadCapture, Frame, frames
 from rserpool.cli.trace.packets import Found, Packets
 from rserpool.core.errors import ConfigurationError, WireError
+from rserpool.core.handles import printable
 from rserpool.core.reading import handle
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.words import text_of
@@ -26,12 +29,14 @@ from rserpool.sctp.base import PPID_ASAP
 
 SUMMARY = "show the messages of ASAP and ENRP, live (as root) or from a capture (pcap, pcapng)"
 EPILOG = """Live: sudo rserpool trace. From afar: ssh HOST tcpdump -i any -w - | rserpool trace -. What TLS secures is
-shown as such: its messages are not to be seen. Exit codes: 0 all is well, 1 a capture is damaged, or other errors."""
+shown as such; what a registrar itself sends and gets is shown with TLS, too: rserpool trace --admin PLACE. Exit codes:
+0 all is well, 1 a capture is damaged, or any other error."""
 _HEARTBEATS = (asap.EndpointKeepAlive, asap.EndpointKeepAliveAck, enrp.Presence)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("capture", metavar="FILE", nargs="?", help="a capture, - for standard input (default: live)")
+    add_admin_options(parser, needed=False)
     parser.add_argument("--interface", metavar="NAME", help="live: what passes there (default: all interfaces)")
     parser.add_argument("--pool", metavar="POOL", type=configured(handle), help="messages about this pool alone")
     parser.add_argument(
@@ -46,6 +51,8 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
     """Print them; 1 if the capture is damaged behind those that were printed."""
     if options.capture is not None:
         return _show(_of(options.capture), options, out)
+    if options.admin is not None:
+        return await in_thread(reactor, _show_told, client_of(options), options, out)
     opened = live.listen(options.interface)
     watching: Deferred[int] = deferToThreadPool(
         reactor, reactor.getThreadPool(), _show, live.frames(opened), options, out
@@ -87,6 +94,26 @@ def _show(source: Iterator[Frame], options: argparse.Namespace, out: TextIO) -> 
     except BadCapture as error:
         print(f"rserpool trace: {error}", file=sys.stderr)
         return OTHER
+    return OK
+
+
+def _show_told(client: AdminClient, options: argparse.Namespace, out: TextIO) -> int:
+    """What a registrar or element itself sends and gets, also where TLS secures it."""
+    here, shown = (str(client.place), 0), 0
+    for number, told in enumerate(client.messages(), 1):
+        if "lost" in told:
+            print(f"rserpool trace: {told['lost']} messages were lost: they come too fast", file=sys.stderr)
+            continue
+        there = (told["peer"] or "?", 0)
+        source, target = (there, here) if told["in"] else (here, there)
+        frame = Frame(number, told["time"], 0, b"")
+        line = _line(frame, Found(source, target, "admin", told["ppid"], bytes.fromhex(told["data"])), options)
+        if line is None:
+            continue
+        print(line, file=out, flush=True)
+        shown += 1
+        if options.count is not None and shown >= options.count:
+            break
     return OK
 
 
@@ -139,4 +166,6 @@ def _is_about(message: Any, pool: bytes) -> bool:
 
 def _place(place: tuple[str, int]) -> str:
     host, port = place
+    if not port:
+        return printable(host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

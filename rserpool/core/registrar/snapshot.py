@@ -110,6 +110,18 @@ def described_element(registrar: Registrar, element: Element, now: float) -> Des
     return described
 
 
+def draining(registrar: Registrar, now: float) -> Iterator[Described]:
+    """The elements that drain, and have this registrar for a home, as they were registered, if that is known."""
+    for held in list(registrar.draining.held.values()):
+        yield ({} if held.element is None else element_json(held.element)) | {
+            "pool": handle_text(held.handle),
+            "handle": held.handle.hex(),
+            "identifier": identifier_text(held.identifier),
+            "since": _ago(held.since, now),
+            "connections": held.connections,
+        }
+
+
 def registrars(registrar: Registrar, now: float) -> Iterator[Described]:
     """This registrar, and the others that it knows."""
     handlespace = registrar.handlespace
