@@ -17,7 +17,7 @@ from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.tls.channel import Rule
 from rserpool.sctp.tls.place import GOODBYE, Above, HandshakeFailed, Place
-from rserpool.security.engine import TlsConnection
+from rserpool.security.engine import TlsConnection, TlsSide
 from rserpool.security.failure import TlsFailure
 from rserpool.security.hello import is_client_hello, random_of
 from rserpool.security.records import FOR_MIDDLEBOXES, each_record
@@ -34,10 +34,9 @@ class TlsAssociation(Above):
     """
 
     __slots__ = (
-        "_closing", "_expected", "_hello", "_lost", "_message_received", "_one", "_open", "_ppid", "_queue", "_queued",
-        "_received", "_seal", "_timer", "_tls", "_told_paused", "_up", "_wrap", "credentials", "endpoint", "failure",
-        "framing", "outbound", "peer",
-        "waiting",
+        "_closing", "_expected", "_hello", "_lost", "_message_received", "_one", "_open", "_ppid", "_prepared",
+        "_queue", "_queued", "_received", "_seal", "_timer", "_tls", "_told_paused", "_up", "_wrap", "credentials",
+        "endpoint", "failure", "framing", "outbound", "peer", "waiting",
     )  # fmt: skip
 
     def __init__(self, endpoint: Place, inner: ISctpAssociation, expected: Collection[Identity] | None) -> None:
@@ -56,6 +55,7 @@ class TlsAssociation(Above):
         self._expected = expected
         self._tls: TlsConnection | None = None
         self._hello = b""
+        self._prepared: tuple[TlsSide, TlsConnection, bytes] | None = None
         self._queue: deque[tuple[bytes, int]] = deque()
         self._queued = 0
         self._received = bytearray()
@@ -133,10 +133,20 @@ class TlsAssociation(Above):
         if channel.sides.client is None:
             self.fail("we have neither a key nor trust anchors, and cannot tell who it is")
             return
-        expected = channel.sides.learned if self._expected is None else self._expected
-        self._tls = channel.sides.client.connection(expected)
-        self._hello = self._tls.start()
+        self.prepare()
+        assert self._prepared is not None
+        (_, self._tls, self._hello), self._prepared = self._prepared, None
         self._put(self._hello)
+
+    def prepare(self) -> None:
+        """Make a client's hello, while the association beneath is set up: that takes as long."""
+        channel = self.endpoint.channel
+        side = channel.sides.client
+        if self._lost or self._tls is not None or side is None or channel.rule is Rule.SERVER:
+            return
+        if self._prepared is None or self._prepared[0] is not side:
+            tls = side.connection(channel.sides.learned if self._expected is None else self._expected)
+            self._prepared = side, tls, tls.start()
 
     def received(self, data: bytes) -> None:
         """A message came in; it should be a record."""

@@ -70,6 +70,7 @@ class TlsEndpoint:
                 return attempt
         inner = self.inner.connect(peer)
         association = self._present[inner] = TlsAssociation(self, inner, expected)
+        self.reactor.callLater(0, association.prepare)
         return association
 
     def setHeartbeat(self, seconds: float) -> None:
