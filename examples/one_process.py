@@ -46,7 +46,9 @@ class Hello(Protocol):
 
 async def main(reactor: Any) -> None:
     """One after the other."""
-    registrar = RegistrarService(reactor, asap=TransportAddress(("127.0.0.1",), 0), peering=False, tcp=False)
+    # At ports that are free; without them it has those that everybody on this host looks for.
+    anywhere = TransportAddress(("127.0.0.1",), 0)
+    registrar = RegistrarService(reactor, asap=anywhere, encapsulation=0, peering=False, tcp=False)
     registrar.startService()
     address = registrar.address
     print("the registrar is ready at", address)

@@ -50,7 +50,7 @@ def crawl(here: stage.Stage) -> None:
     here.start("two")
     served: Counter[str] = Counter()
 
-    class Spider(scrapy.Spider):  # type: ignore[misc]
+    class Spider(scrapy.Spider):  # type: ignore[misc,unused-ignore]
         name = "documents"
 
         async def start(self) -> AsyncIterator[Any]:

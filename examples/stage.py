@@ -135,10 +135,11 @@ def _registrar() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    registrar = RegistrarService(reactor, asap=TransportAddress(("127.0.0.1",), port), peering=False)
+    # Any UDP port: those that others look for first are for registrars that are here to stay.
+    where = TransportAddress(("127.0.0.1",), port)
+    registrar = RegistrarService(reactor, asap=where, encapsulation=0, peering=False)
     registrar.startService()
-    udp = f"/{registrar.encapsulation_port}" if registrar.encapsulation_port else ""
-    print(f"127.0.0.1:{port}{udp}", flush=True)
+    print(registrar.address, flush=True)
     _until_the_end()
 
 

@@ -8,7 +8,6 @@ from twisted.internet.task import deferLater
 from tests.field.harness import FieldTests
 from tests.field.rows import row
 from tests.names.loopback import free_port
-from tests.processes.examples import ExampleCase
 from tests.processes.harness import Process
 
 SPIDER = """
@@ -84,10 +83,3 @@ class ScrapyTests(FieldTests):
         spider = self.spider(f"http://127.0.0.1:{port}/")
         self.assertEqual(0, await spider.ended)
         self.assertEqual(f"late http://127.0.0.1:{port}/\n", spider.output)
-
-
-class SpiderTests(ExampleCase):
-    """The example."""
-
-    async def test_spider(self) -> None:
-        await self.plays("scrapy_spider.py")
