@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo fractal test lab field mutants floor check lint types layers docs format changelog dist bench imports clean
+.PHONY: help demo fractal test lab field mutants floor check lint types layers docs format changelog dist container-check bench imports clean
 
 help:
 	@echo "make demo    a pool that survives: three registrars, five web servers, two users, and their faults"
@@ -18,6 +18,7 @@ help:
 	@echo "make format  lays the code out as make check wants it"
 	@echo "make changelog  what the next release will say is new"
 	@echo "make dist    sdist and wheel of what is committed, looked at and tried (ARGS='--with python3.12' for other Pythons)"
+	@echo "make container-check  the steps of the Containerfile in a clean root (as root; debootstrap; ARGS='--bind DIR')"
 	@echo "make bench   speed and size, as a table and as JSON"
 	@echo "make imports how long each public package takes to import, and what it loads"
 	@echo "make clean   remove what the others made"
@@ -73,6 +74,9 @@ changelog: $(VENV)/.installed-dev
 
 dist: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.release.dist $(ARGS)
+
+container-check: $(VENV)/.installed-test
+	@nice $(BIN)/python -m tests.container.check $(ARGS)
 
 bench: $(VENV)/.installed-test
 	@$(BIN)/python bench/run.py $(ARGS)
