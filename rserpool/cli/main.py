@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn, TextIO
 
@@ -75,14 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = words[words.index("--") + 1 :]
         del words[words.index("--") :]
     try:
-        parser = make_parser(chosen)
-        words = parser.with_files(words)
-        options, surplus = parser.parse_known_args(words)
-        if surplus:
-            # The subcommand's help knows what there is.
-            parser.prog = options.prog
-            parser.error(f"unrecognized arguments: {' '.join(surplus)}")
-        options.command, options.configured = command, parser.configured
+        options = _read(chosen, words)
+        options.command = command
     except SystemExit as exited:
         return int(exited.code or OK)
     except OSError as error:
@@ -101,6 +96,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         code = _unwritable(options.prog, error)
     return code
+
+
+def _read(chosen: str | None, words: list[str]) -> argparse.Namespace:
+    """What a command line says, with the files that it goes by; C{read_again} reads them again.
+
+    @raise SystemExit: if something is wrong, which has been told; or help was asked for.
+    """
+    parser = make_parser(chosen)
+    options, surplus = parser.parse_known_args(parser.with_files(words))
+    if surplus:
+        # The subcommand's help knows what there is.
+        parser.prog = options.prog
+        parser.error(f"unrecognized arguments: {' '.join(surplus)}")
+    options.configured, options.read_again = parser.configured, partial(_read, chosen, words)
+    return options
 
 
 def _usable_streams() -> None:

@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from rserpool.cli.options import OK, add_reporting_options, add_user_options, number, reporting, user_from
 from rserpool.cli.signals import ENDING, RELOADING, on_signals
+from rserpool.config.showing import values
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import handle
 from rserpool.core.user.trying import GRACE, TIMEOUT
@@ -20,6 +21,8 @@ from rserpool.user.service import PoolUserService
 from rserpool.user.tls_text import TLS_CA, tls_from
 
 ROLE = "proxy"
+AT_ONCE = frozenset({"grace", "limit", "timeout"})
+"""Keys of the file that can change while it runs."""
 SUMMARY = "relay connections to the elements of a pool until it is interrupted, for programs that know nothing of pools"
 
 
@@ -97,8 +100,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
     settings = {"drop": options.drop, "limit": limit, "grace": options.grace} | timeout | tls
     proxy = ProxyService(user, options.pool, endpoints, **settings)
     restore = on_signals(reactor, (signal.SIGUSR1,), lambda _: print(proxy.counters, file=out, flush=True))
-    nothing = f"{options.prog}: SIGHUP: nothing is to be loaded anew"
-    keep = on_signals(reactor, RELOADING, lambda _: print(nothing, file=out, flush=True))
+    keep = on_signals(reactor, RELOADING, lambda _: _reload(options, proxy, out))
     service = reporting(reactor, options, user, proxy)
     service.startService()
     try:
@@ -117,3 +119,25 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
         keep()
     print(f"{options.prog}: {proxy.counters}", file=out, flush=True)
     return OK
+
+
+def _reload(options: argparse.Namespace, proxy: ProxyService, out: TextIO) -> None:
+    """SIGHUP: what the file of C{--config} says now counts, as far as it can."""
+    if options.configured.file is None:
+        print(f"{options.prog}: SIGHUP: nothing is to be loaded anew", file=out, flush=True)
+        return
+    try:
+        fresh = options.read_again()
+    except SystemExit:
+        # What is wrong has been told.
+        print(f"{options.prog}: SIGHUP: nothing changes until this is mended", file=out, flush=True)
+        return
+    before, after = values(options.configured), values(fresh.configured)
+    for key in sorted(key for key in {*before, *after} if before.get(key) != after.get(key)):
+        when = "now" if key in AT_ONCE else "when this is started anew, and not before"
+        told = f"{key} is {after.get(key, 'not there')} {when} (was {before.get(key, 'not there')})"
+        print(f"{options.prog}: SIGHUP: {told}", file=out, flush=True)
+    timeout = TIMEOUT if fresh.timeout is None else fresh.timeout
+    proxy.change(limit=room_for(fresh.limit), grace=fresh.grace, timeout=timeout)
+    options.configured = fresh.configured
+    print(f"{options.prog}: SIGHUP: {fresh.configured.file.path} loaded anew", file=out, flush=True)

@@ -79,3 +79,16 @@ def written_text(written: Written) -> str:
     """A table C{[security]} as C{--security} would have it."""
     parts = [] if written.directory is None else [str(written.directory)]
     return ",".join([*parts, *(f"{name}={value}" for name, value in written.options)])
+
+
+def values(configured: Configured, secured: bool = True) -> dict[str, str]:
+    """What a file says to a role, for people: by key, without those that the command line overrides.
+
+    @param secured: whether the table C{[security]} counts.
+    """
+    found = {key: ", ".join(text for text, _ in texts) for key, texts in configured.places.items()}
+    if configured.arguments and configured.arguments_key is not None:
+        found[configured.arguments_key] = " ".join(configured.arguments)
+    if configured.security is not None and secured:
+        found["security"] = written_text(configured.security)
+    return found

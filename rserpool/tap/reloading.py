@@ -13,7 +13,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 from twisted.python import usage
 
-from rserpool.config.showing import written_text
+from rserpool.config.showing import values
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.following import SecurityFiles
 from rserpool.tap.logs import log_level
@@ -48,7 +48,7 @@ class Reloading(Service):
                 "{error}; nothing changes until this is mended", event="configuration-unchanged", error=str(error)
             )
             return False
-        before, after = values(self._options), values(fresh)
+        before, after = self._values(self._options), self._values(fresh)
         keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
         later = [key for key in keys if self._changes.get(key, _not_now)(fresh) is False]
         for key in keys:
@@ -64,6 +64,11 @@ class Reloading(Service):
             )
         self._take(fresh, later)
         return True
+
+    @staticmethod
+    def _values(options: Any) -> dict[str, str]:
+        """Without what the command line overrides."""
+        return values(options.configured, secured=options["security"] is None)
 
     def _take(self, fresh: Any, later: Sequence[str]) -> None:
         """What counts now is compared with the next time; what waits for a restart is told each time."""
@@ -86,14 +91,3 @@ class Reloading(Service):
 
 def _not_now(fresh: Any) -> bool:
     return False
-
-
-def values(options: Any) -> dict[str, str]:
-    """What the file says, for people: by key, without those that the command line overrides."""
-    configured = options.configured
-    found = {key: ", ".join(text for text, _ in texts) for key, texts in configured.places.items()}
-    if configured.arguments:
-        found[options.arguments] = " ".join(configured.arguments)
-    if configured.security is not None and options["security"] is None:
-        found["security"] = written_text(configured.security)
-    return found
