@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -78,13 +78,23 @@ class History:
         events = [self._events[index] for index in range(-there, 0)]
         return events, wanted - there
 
-    def about(self, handle: bytes, identifier: int | None = None) -> Iterator[Described]:
-        """What happened to a pool, or an element in it: the oldest first."""
+    def about(
+        self, handle: bytes, identifier: int | None = None, kind: str | None = None, limit: int | None = None
+    ) -> list[Described]:
+        """What happened to a pool, or an element in it: the oldest first.
+
+        @param kind: only events of this kind.
+        @param limit: only the last so many.
+        """
         pool, element = handle.hex(), None if identifier is None else f"0x{identifier:08x}"
-        for event in tuple(self._events):
-            described = event.described
-            if described.get("handle") == pool and element in (None, described.get("identifier")):
-                yield described
+        found = [
+            described
+            for described in (event.described for event in self._events)
+            if described.get("handle") == pool
+            and element in (None, described.get("identifier"))
+            and kind in (None, described["kind"])
+        ]
+        return found if limit is None else found[-limit:]
 
 
 def described_event(event: Any, us: int = 0) -> Described | None:

@@ -135,9 +135,9 @@ class Interface:
         return Answer(dumped({"ready": not reason, "reason": reason or None}), status=503 if reason else 200)
 
     def _history(self, request: Any, handle: bytes, element: bytes | None = None) -> Listing:
-        _asked(request)
+        asked = _asked(request, "kind", "limit")
         identifier = None if element is None else _identifier(element.decode("latin-1"), "the identifier of an element")
-        return Listing("events", self.history.about(handle, identifier))
+        return Listing("events", iter(self.history.about(handle, identifier, asked.get("kind"), _limit(asked))))
 
     def _draining(self, request: Any) -> Listing:
         _asked(request)

@@ -52,6 +52,8 @@ class EventTests(SynchronousTestCase):
         self.assertIn("unreachable for 10.0.2.1", told[1]["why"])
         self.assertEqual(4, len(self.admin.ask("/v1/pools/www/history").json["events"]))
         self.assertEqual([], self.admin.ask("/v1/pools/none/history").json["events"])
+        last = self.admin.ask("/v1/pools/www/history?kind=added&limit=1").json["events"]
+        self.assertEqual(["0x00000008"], [event["identifier"] for event in last])
 
     def test_renewals(self) -> None:
         """An element that registers again with nothing new is no event."""

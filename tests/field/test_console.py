@@ -60,6 +60,9 @@ class ConsoleCase(ProcessTests):
         elements = await deferToThread(lambda: list(self.admin.elements(pool)))
         return [element["identifier"] for element in elements]
 
+    def _press(self, selector: str, text: str) -> None:
+        self.browser.shows(selector, text).send_keys(Keys.ENTER)
+
 
 class ConsoleTests(ConsoleCase):
     """What an operator sees and does."""
@@ -85,7 +88,7 @@ class ConsoleTests(ConsoleCase):
         browser.shows("#state", "ready")
         browser.shows("#registrars td", "connected")
         browser.shows("#pool-table th", "<script>alert(1)</script>")
-        browser.shows("#pool-table button", "www").click()
+        self._press("#pool-table button", "www")
         browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, "#element-table tbody tr")) == 3)
         browser.shows("#element-table td", "serves")
 
@@ -125,9 +128,6 @@ class ConsoleTests(ConsoleCase):
         self.assertEqual(["0x00000002"], await self.there("www"))
         said = [line for line in self.reg.process.lines if "audit" in line and "by token" in line]
         self.assertGreaterEqual(len(said), 3, self.reg.process.text)
-
-    def _press(self, selector: str, text: str) -> None:
-        self.browser.shows(selector, text).send_keys(Keys.ENTER)
 
     def _drains(self) -> None:
         browser = self.browser
@@ -219,10 +219,10 @@ class ManyTests(ConsoleCase):
             if number:
                 browser.driver.switch_to.new_window("window")
             browser.go(f"http://{self.host}:8080/")
-            browser.shows("#pool-table button", "many").click()
+            self._press("#pool-table button", "many")
             browser.shows("#element-pages .where", f"100 of {MANY} shown")
             began = time.monotonic()
-            browser.find("#element-pages .next").click()
+            self._press("#element-pages .next", "Next")
             browser.shows("#element-table th", f"0x{101:08x}")
             took = time.monotonic() - began
             print(f"console {number + 1}: the next page took {took:.2f} s")

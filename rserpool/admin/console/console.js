@@ -166,7 +166,7 @@ async function choose(pool) {
   $("#elements").hidden = false;
   $("#elements-title").textContent = `Elements of ${pool.pool}`;
   fill("#element-table", []);
-  const told = await ask(`${pathOf(pool.handle)}/history`).catch(() => ({ events: [] }));
+  const told = await ask(`${pathOf(pool.handle)}/history?limit=${2 * GONE}`).catch(() => ({ events: [] }));
   if (state.pool.handle !== pool.handle) return;
   for (const event of told.events) note(event);
   await look();
@@ -267,8 +267,8 @@ async function detail(element) {
   for (const button of document.querySelectorAll("[data-verb]")) button.hidden = state.about.role !== "registrar";
   $("#history").replaceChildren();
   $("#detail").showModal();
-  const told = await ask(`${pathOf(state.shown.handle)}/elements/${element.identifier}/history`).catch(() => ({ events: [] }));
-  $("#history").replaceChildren(...told.events.slice(-EVENTS).reverse().map(line));
+  const told = await ask(`${pathOf(state.shown.handle)}/elements/${element.identifier}/history?limit=${EVENTS}`).catch(() => ({ events: [] }));
+  $("#history").replaceChildren(...told.events.reverse().map(line));
 }
 
 const TEXTS = {
