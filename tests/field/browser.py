@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -69,9 +69,16 @@ class Browser:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def until(self, condition: Callable[[], T]) -> T:
-        """Wait until this is so."""
+        """Wait until this is so.
+
+        @raise AssertionError: if it is not; it says what the page shows.
+        """
         waiting = WebDriverWait(self.driver, PATIENCE, 0.1, ignored_exceptions=(StaleElementReferenceException,))
-        return waiting.until(lambda _: condition())
+        try:
+            return waiting.until(lambda _: condition())
+        except TimeoutException:
+            page, complaints = self.find("body").text[:2000], self.complaints()
+        raise AssertionError(f"it did not come to that; the page shows:\n{page}\n{complaints}")
 
     def shows(self, selector: str, text: str) -> Any:
         """Wait until something that matches shows this text."""

@@ -27,22 +27,22 @@ class ConsoleCase(ProcessTests):
 
     timeout = 240
 
-    async def begin(self, *options: str) -> None:
+    async def begin(self, *options: str, profile: str = "fast") -> None:
         if not has_browser():
             raise SkipTest("apt-get install chromium chromium-driver")
         token = Path(self.mktemp()).absolute()
         token.touch(0o600)
         token.write_text(TOKEN)
         self.token = str(token)
-        self.reg = await self.administered()
+        self.reg = await self.administered(profile)
         self.browser = await Browser.of(Browser, *(option.replace("HOST", self.host) for option in options))
         self.addCleanup(Browser.of, self.browser.quit)
 
-    async def administered(self, *options: str) -> Registrar:
-        """A registrar with an admin interface; L{host} and L{admin} are that of the last one."""
+    async def administered(self, profile: str) -> Registrar:
+        """A registrar with an admin interface."""
         self.host = free_address()
-        where = ("--admin", f"{self.host}:8080", "--admin-token", self.token, "--profile", "fast")
-        registrar = await self.registrar(*where, *options, asap=f"{self.host}:3863")
+        where = ("--admin", f"{self.host}:8080", "--admin-token", self.token, "--profile", profile)
+        registrar = await self.registrar(*where, asap=f"{self.host}:3863")
         self.admin = AdminClient(f"{self.host}:8080", token=TOKEN)
         return registrar
 
@@ -199,7 +199,9 @@ class ManyTests(ConsoleCase):
 
     async def test_many(self) -> None:
         """All ten show it, page by page, and are told when all of it dies at once; users are answered meanwhile."""
-        await self.begin("--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows")
+        # Ten browser windows are a lot of work: nobody is to seem dead meanwhile.
+        busy = ("--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows")
+        await self.begin(*busy, profile="default")
         many = self.spawn("-m", "tests.field.many", self.reg.text, str(MANY))
         await many.says(f"registered {MANY}")
         await self.serving_in("www", 1)
