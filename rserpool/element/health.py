@@ -122,9 +122,10 @@ async def _within(reactor: Any, ask: Ask, seconds: float) -> None:
     late = reactor.callLater(seconds, asking.cancel)
     try:
         await asking
-    except CancelledError:
+    except (CancelledError, Unwell):
         if late.active():
             raise
+        # Whatever became of what was cancelled then.
         raise Unwell(f"no answer within {seconds:g} s") from None
     finally:
         if late.active():

@@ -204,4 +204,6 @@ def _unwell(error: Exception, host: str, port: int) -> Exception:
 
     if isinstance(error, CancelledError):
         return error
+    # An answer of HTTP that broke off has several.
+    error = next((failure.value for failure in getattr(error, "reasons", ())), error)
     return Unwell(f"{host} port {port}: {error or type(error).__name__}")

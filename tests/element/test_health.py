@@ -14,7 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from rserpool.core import ConfigurationError
-from rserpool.element.health import Checks, Health, Unwell
+from rserpool.element.health import Checks, Health, Unwell, _within
 from rserpool.element.health_checks import parse_check
 
 HOST = "127.0.0.1"
@@ -145,10 +145,8 @@ class AskTests(TestCase):
         for path, says in (("/", ""), ("/moved", ""), ("/gone", "HTTP status 503 at /gone")):
             self.assertEqual(await self.ask(f"http:{path}", port), says)
         self.assertIn("refused", await self.ask("http:/", 1))
-        waiting: Any = ensureDeferred(self.ask("http:/never", port))
-        waiting.addErrback(lambda failure: None)
-        waiting.cancel()
-        await waiting
+        with self.assertRaisesRegex(Unwell, "no answer within 0.2 s"):
+            await _within(reactor, parse_check("http:/never")(reactor, HOST, port), 0.2)
 
     async def test_exec(self) -> None:
         """A status, what it said, its environment, and its end when nobody waits any more."""
