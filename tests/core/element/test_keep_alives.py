@@ -189,12 +189,14 @@ class KeepAliveTests(ElementTestCase):
 
     def test_so_many_are_distrusted(self):
         """Of those that granted nothing the last ones are remembered."""
-        for number in range(MOST_DISTRUSTED + 1):
-            self.steal(number)
-            self.element.association_lost(f"stranger {number}", self.now)
-        former = self.element._former
-        first, second, last = (TransportAddress((f"10.0.6.{n}",), 3863) for n in (0, 1, MOST_DISTRUSTED))
-        self.assertEqual([True, False, False], [former.trusts(each, self.now) for each in (first, second, last)])
+        former, hunt = self.element._former, self.element._hunt
+        places = [TransportAddress((f"10.0.6.{number}",), 3863) for number in range(MOST_DISTRUSTED + 1)]
+        for place in [*places[:-1], places[0], places[-1]]:
+            former.replaced(hunt, True, "stranger")
+            hunt.adopt("stranger", place, self.now)
+            former.restored(hunt, True, self.now)
+        first, second, third, *_, last = (former.trusts(place, self.now) for place in places)
+        self.assertEqual([False, True, False, False], [first, second, third, last])
 
     def test_the_home_dies_meanwhile(self):
         """The newcomer refuses, and there is none to go back to: it is looked for."""
