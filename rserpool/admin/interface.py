@@ -87,6 +87,7 @@ class Interface:
             _route("/v1/pools/*/history", self._history),
             _route("/v1/pools/*/elements/*/history", self._history),
             _route("/v1/draining", self._draining),
+            _route("/v1/evicted", self._evicted),
             _route("/v1/events", self._events),
             Route((b"v1", b"messages"), self._messages, operator=True),
             _route("/metrics", self._numbers),
@@ -142,6 +143,10 @@ class Interface:
     def _draining(self, request: Any) -> Listing:
         _asked(request)
         return Listing("elements", self.subject.draining())
+
+    def _evicted(self, request: Any) -> Listing:
+        _asked(request)
+        return Listing("elements", self.subject.evicted())
 
     def _events(self, request: Any) -> Stream:
         asked = _asked(request, "after")

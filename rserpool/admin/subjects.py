@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rserpool.admin import numbers
 from rserpool.admin.answers import Described, Refused
-from rserpool.admin.history import described_event
 from rserpool.admin.metrics import Metric
+from rserpool.admin.overheard import overhear
 from rserpool.core.described import element_json, identifier_text
 from rserpool.core.handles import handle_text
 from rserpool.node.tap import tap
@@ -46,6 +46,9 @@ class Subject(Protocol):
 
     def draining(self) -> Iterator[Described]:
         """The elements that drain; they are in no pool."""
+
+    def evicted(self) -> Iterator[Described]:
+        """The elements that are refused for a while."""
 
     def metrics(self) -> Iterable[Metric]:
         """What it counts."""
@@ -118,6 +121,10 @@ class RegistrarSubject:
     def draining(self) -> Iterator[Described]:
         service = self._service
         return _core().draining(service.registrar, service.node.now())  # type: ignore[no-any-return]
+
+    def evicted(self) -> Iterator[Described]:
+        service = self._service
+        return _core().evicted(service.registrar, service.node.now())  # type: ignore[no-any-return]
 
     def act(self, verb: str, *arguments: Any, by: str) -> Any:
         return getattr(self._service, verb)(*arguments, by=by)
@@ -223,6 +230,8 @@ class ElementSubject:
     def draining(self) -> Iterator[Described]:
         return iter(())
 
+    evicted = draining
+
     def act(self, verb: str, *arguments: Any, by: str) -> Any:
         return _nothing(verb)
 
@@ -311,6 +320,8 @@ class UserSubject:
     def draining(self) -> Iterator[Described]:
         return iter(())
 
+    evicted = draining
+
     def act(self, verb: str, *arguments: Any, by: str) -> Any:
         return _nothing(verb)
 
@@ -320,25 +331,6 @@ class UserSubject:
             for handle, change in self._service.watched.items()
             if change is not None and change.elements is not None
         }
-
-
-def overhear(node: Any, tell: Callable[[Described], object]) -> Callable[[], object]:
-    """Have this called with the events of a node's role, beside whoever hears them."""
-    before = node.notify
-
-    def heard(event: Any) -> None:
-        before(event)
-        described = described_event(event)
-        if described is not None:
-            tell(described)
-
-    def end() -> None:
-        # Somebody may have put itself in between since.
-        if node.notify is heard:
-            node.notify = before
-
-    node.notify = heard
-    return end
 
 
 def _nothing(verb: str) -> Any:

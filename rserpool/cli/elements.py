@@ -27,7 +27,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
     """Print them, pool by pool."""
     asked = await source(reactor, options, stack)
     wanted = None if options.pool is None else handle_text(options.pool)
-    found = [each | {"draining": True} for each in await asked.draining() if wanted in (None, each["pool"])]
+    found = [each for each in await asked.draining() if wanted in (None, each["pool"])]
     if options.pool is None:
         for pool in await asked.pools():
             try:
@@ -79,6 +79,8 @@ def _state(element: Described) -> str:
     if element.get("draining"):
         number = element.get("connections")
         return "drains" if number is None else f"drains ({number} open)"
+    if element.get("evicted"):
+        return f"evicted ({element['seconds']} s)"
     if element.get("registered") is False:
         return "not registered"
     reports = element.get("reports") or 0

@@ -78,7 +78,7 @@ class Source(Protocol):
         """The registrars."""
 
     async def draining(self) -> list[Described]:
-        """The elements that drain, as far as that is known there."""
+        """The elements that drain, as far as that is known there; and those that are evicted."""
 
 
 class Interface:
@@ -104,12 +104,10 @@ class Interface:
         return await self._ask(self._client.registrars)
 
     async def draining(self) -> list[Described]:
-        try:
-            return list((await self._ask(partial(self._client.get, "/v1/draining")))["elements"])
-        except AdminError as error:
-            if error.status == 404:  # that of an element or a proxy
-                return []
-            raise
+        draining = await self._ask(partial(self._client.get, "/v1/draining"))
+        evicted = await self._ask(partial(self._client.get, "/v1/evicted"))
+        found = [each | {"draining": True} for each in draining["elements"]]
+        return [*found, *(each | {"evicted": True} for each in evicted["elements"])]
 
     async def _ask(self, question: Callable[[], T]) -> T:
         return await in_thread(self._reactor, question)

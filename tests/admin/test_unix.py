@@ -47,6 +47,8 @@ class Nothing:
     def draining(self):
         return iter(())
 
+    evicted = draining
+
     def tap(self, tell):
         return lambda: None
 

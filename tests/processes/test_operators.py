@@ -111,6 +111,7 @@ class OperatorTests(ProcessTests):
         await registrar.process.says("pool: element 0x0000000a removed: evicted by an operator")
         await one.says("an operator has evicted this element for a while")
         await load.more()
+        self.assertRegex(await self.printed("elements", "--admin", socket), r"0x0000000a .* evicted \([0-9]+ s\)")
         enrp = f"{registrar.host}:9901/{registrar.address.encapsulation}".removesuffix("/0")
         other = await self.registrar("--peer", enrp)
         await other.process.says("ready: 1 elements")

@@ -122,6 +122,13 @@ def draining(registrar: Registrar, now: float) -> Iterator[Described]:
         }
 
 
+def evicted(registrar: Registrar, now: float) -> Iterator[Described]:
+    """The elements that are refused for a while, as they were, and for how many seconds yet."""
+    for each, seconds in registrar.evictions.left(now):
+        about = {"pool": handle_text(each.handle), "handle": each.handle.hex(), "seconds": seconds}
+        yield element_json(each.element) | about
+
+
 def registrars(registrar: Registrar, now: float) -> Iterator[Described]:
     """This registrar, and the others that it knows."""
     handlespace = registrar.handlespace
