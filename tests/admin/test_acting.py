@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.admin.askers import Token
 from rserpool.admin.places import TcpPlace
 from rserpool.admin.service import AdminService
+from rserpool.admin.site import SLOW
 from rserpool.core import TransportAddress
 from rserpool.core.access import Access, Principal, State
 from rserpool.core.errors import ConfigurationError, RSerPoolError
@@ -209,6 +210,12 @@ class CertificateTests(SynchronousTestCase):
         self.assertEqual(421, self.admin.ask("/live", Host="other.example").status)
         self.admin.tls = None
         self.assertEqual(0, self.admin.ask("/live").status)
+
+    def test_silent(self) -> None:
+        """Who connects and begins no handshake is cut off."""
+        client = self.admin.connect()
+        self.scope.advance(SLOW + 1)
+        self.assertIsNotNone(client.lost)
 
     def test_without(self) -> None:
         """Beyond this host nothing is shown without TLS."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.admin.site import LONGEST_BODY, MOST, SLOW
+from rserpool.admin.places import TcpPlace
+from rserpool.admin.service import AdminService
+from rserpool.admin.site import LONGEST_BODY, MOST, SLOW, STUCK
+from rserpool.core import TransportAddress
+from rserpool.core.errors import ConfigurationError
 from rserpool.testing import Scope
 from tests.admin.stage import PORT, Admin
 
@@ -88,6 +94,37 @@ class GateTests(SynchronousTestCase):
         first.transport.write(b"GET /v1/about HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.scope.advance(0.1)
         self.assertIn(b"200 OK", first.received)
+
+    def test_reads_nothing(self) -> None:
+        """Who asks for a long list and reads nothing of it has no more of it made, and is cut off after a while."""
+        made = []
+
+        def endless(after, limit):
+            for number in count():
+                made.append(number)
+                yield {"pool": "x" * 1000, "handle": f"{number:08x}"}
+
+        self.admin.service.interface.subject.pools = endless
+        client = self.admin.connect()
+        client.transport.write(b"GET /v1/pools HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.transport.pauseProducing()
+        self.scope.advance(5)
+        before = len(made)
+        self.scope.advance(STUCK - 6)
+        self.assertEqual((before, 1), (len(made), len(self.admin.service._sites[0].there)))
+        self.scope.advance(10)
+        self.assertEqual((before, 0), (len(made), len(self.admin.service._sites[0].there)))
+
+    def test_taken(self) -> None:
+        """A port in use is told in a sentence, and what was opened before is closed again."""
+        place = TcpPlace(TransportAddress((self.admin.process.host,), PORT), False)
+        free = TcpPlace(TransportAddress((self.admin.process.host,), PORT + 1), False)
+        other = AdminService(self.admin.process.reactor, self.admin.service.interface.subject, [free, place])
+        for _ in range(2):
+            with self.assertRaisesRegex(ConfigurationError, r"cannot listen at 10\.0\.0\.1:8080: TCP port taken"):
+                other.startService()
+            self.scope.advance(0.1)
+        self.assertFalse(other.running)
 
     def test_two_requests(self) -> None:
         """A connection may be used again."""
