@@ -82,7 +82,7 @@ class Stage:
         assert program.stdout is not None
         said = program.stdout.readline().strip()
         if not said:
-            raise SystemExit(f"{' '.join(command)} did not start")
+            raise SystemExit(f"{' '.join(command)} has not started: see above")
         return said
 
 
@@ -129,7 +129,7 @@ def _registrar() -> None:
     """A registrar at a port that is free, of the same number over TCP and SCTP."""
     from twisted.internet import reactor
 
-    from rserpool.core import TransportAddress
+    from rserpool.core import RSerPoolError, TransportAddress
     from rserpool.registrar import RegistrarService
 
     with socket.socket() as free:
@@ -138,7 +138,10 @@ def _registrar() -> None:
     # Any UDP port: those that others look for first are for registrars that are here to stay.
     where = TransportAddress(("127.0.0.1",), port)
     registrar = RegistrarService(reactor, asap=where, encapsulation=0, peering=False)
-    registrar.startService()
+    try:
+        registrar.startService()
+    except RSerPoolError as error:
+        sys.exit(str(error))
     print(registrar.address, flush=True)
     _until_the_end()
 

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import ref
 
-import httpx
+try:
+    import httpx
+except ImportError as error:
+    raise ImportError(f"rserpool.names.httpx needs httpx: pip install httpx ({error})") from None
 
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.hosts import PoolHosts, WebPool

@@ -10,20 +10,23 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import ref
 
-from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
-from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
-from requests.exceptions import (
-    ChunkedEncodingError,
-    ConnectionError,
-    ConnectTimeout,
-    InvalidURL,
-    RequestException,
-    SSLError,
-)
-from urllib3.exceptions import MaxRetryError
-from urllib3.util import Timeout
-from urllib3.util.ssl_match_hostname import CertificateError
+try:
+    from requests import PreparedRequest, Response
+    from requests.adapters import HTTPAdapter
+    from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+    from requests.exceptions import (
+        ChunkedEncodingError,
+        ConnectionError,
+        ConnectTimeout,
+        InvalidURL,
+        RequestException,
+        SSLError,
+    )
+    from urllib3.exceptions import MaxRetryError
+    from urllib3.util import Timeout
+    from urllib3.util.ssl_match_hostname import CertificateError
+except ImportError as error:
+    raise ImportError(f"rserpool.names.requests needs requests: pip install requests ({error})") from None
 
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.hosts import PoolHosts

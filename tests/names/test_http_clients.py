@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import requests
 from twisted.internet import reactor
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
 from twisted.internet.task import deferLater
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -18,7 +21,7 @@ from rserpool.core import TcpTransport
 from rserpool.names import PoolHosts
 from rserpool.names.httpx import AsyncPoolTransport, PoolTransport
 from rserpool.names.requests import PoolAdapter
-from tests.names.loopback import HOST, LoopbackCase, free_port
+from tests.names.loopback import HOST, ROOT, LoopbackCase, free_port
 from tests.web.certificates import Authority
 
 NAME = "shop.example"
@@ -212,6 +215,17 @@ class AsyncHttpxTests(HttpxTests):
                 return response.text, str(response.url), dict(client.cookies)
 
         return asyncio.run(main())
+
+
+class MissingTests(SynchronousTestCase):
+    """Where the client is not installed."""
+
+    def test_sentence(self) -> None:
+        """A sentence says what to install."""
+        for name in ("requests", "httpx"):
+            program = f"import sys; sys.modules[{name!r}] = None; import rserpool.names.{name}"
+            done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+            self.assertIn(f"rserpool.names.{name} needs {name}: pip install {name}", done.stderr)
 
 
 del Clients  # its tests are those of each client
