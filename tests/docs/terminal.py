@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Condition, Thread
 
-PATIENCE = 45.0
+PATIENCE = 120.0
 """Seconds for anything that is waited for; a machine may be busy."""
 
 
