@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -104,7 +105,8 @@ class GateTests(SynchronousTestCase):
                 made.append(number)
                 yield {"pool": "x" * 1000, "handle": f"{number:08x}"}
 
-        self.admin.service.interface.subject.pools = endless
+        subject: Any = self.admin.service.interface.subject
+        subject.pools = endless
         client = self.admin.connect()
         client.transport.write(b"GET /v1/pools HTTP/1.1\r\nHost: localhost\r\n\r\n")
         client.transport.pauseProducing()
