@@ -2,7 +2,7 @@
 
 No engine of containers is needed, but root, debootstrap and a network: the root is Debian as C{FROM} names it, each
 C{RUN} line is given to C{/bin/sh} in it (chroot), each C{COPY} copies what git knows. Then the command runs as the
-image's user, in a network of its own, answers C{rserpool status}, and ends at SIGTERM with status 0.
+image's user, in a network of its own, answers C{rserpool status}, and takes its leave at SIGTERM.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,17 +71,13 @@ def begin(base: str, root: Path, made: Path | None) -> None:
 
 @contextmanager
 def mounted(root: Path, folders: Sequence[str]) -> Iterator[None]:
-    """With C{/proc} and C{/dev}, and what this machine's network needs, which is not part of the image."""
+    """With C{/proc} and C{/dev}, and folders of this machine, which are no part of the image."""
     places = []
     for source, target in [("/proc", "proc"), ("/dev", "dev"), *((each, each.lstrip("/")) for each in folders)]:
         (root / target).mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "--rbind", source, str(root / target)], check=True)
         subprocess.run(["mount", "--make-rslave", str(root / target)], check=True)
         places.append(root / target)
-    for name in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf", "/etc/xdg/pip/pip.conf"):
-        with suppress(OSError):
-            (root / name.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(name, root / name.lstrip("/"))
     try:
         yield
     finally:
@@ -88,8 +85,17 @@ def mounted(root: Path, folders: Sequence[str]) -> Iterator[None]:
             subprocess.run(["umount", "--recursive", "--lazy", str(place)], check=True)
 
 
+def connect(root: Path) -> None:
+    """Copy what this machine's network needs; a step may have replaced it."""
+    for name in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf", "/etc/xdg/pip/pip.conf"):
+        with suppress(OSError):
+            (root / name.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(name, root / name.lstrip("/"))
+
+
 def run(root: Path, command: str, found: Containerfile) -> None:
     """A C{RUN} line."""
+    connect(root)
     given = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name.endswith("_proxy")}
     environment = {"PATH": PATH, "DEBIAN_FRONTEND": "noninteractive", **given, **found.environment}
     done = subprocess.run(
@@ -148,7 +154,8 @@ def serve(root: Path, found: Containerfile) -> None:
             output.seek(0)
             log = output.read().decode()
         print(said.rstrip())
-        if status or '"event": "serves"' not in log or "Traceback" in log:
+        # Twisted ends by the signal that it was sent, as shells and engines expect.
+        if status not in (0, -signal.SIGTERM) or '"event": "serves"' not in log or "Traceback" in log:
             raise SystemExit(f"container-check: it ended with status {status}, and said\n{log[-3000:]}")
     finally:
         network.kill()
