@@ -221,10 +221,8 @@ def table(figures: Figures) -> str:
     naps = [[name, *(f"{found:.3f}" for found in each.values())] for name, each in figures["naps"].items()]
     head = [f"{NAPS} jobs of {NAP} s on {WORKERS} workers, beside the ideal", "0 killed", "1 killed"]
     text = f"{text}\n\n{columns(head, naps)}"
-    if figures["long"]:
-        text += "\n\nA job of {ideal:g} s took {seconds:.1f} s, begun {begun} times, {steps} steps".format(
-            **figures["long"]
-        )
+    if long := figures["long"]:
+        text += "\n\nA job of {ideal:g} s: {seconds:.1f} s, begun {begun} times, {steps} steps".format(**long)
     return text
 
 

@@ -1,7 +1,7 @@
 """What has jobs done in C{bench.jobs}: one process for each of the systems, and the jobs themselves.
 
-C{python -m bench.jobs_done SYSTEM WHERE nothing N}, C{... naps N SECONDS}, or C{... long STEPS SECONDS}: says C{ready}, waits for a line C{go} in
-the file WHERE.go, says C{end SECONDS}, and waits to be ended.
+C{python -m bench.jobs_done SYSTEM WHERE nothing N}, C{... naps N SECONDS}, or C{... long STEPS SECONDS}: says C{ready},
+waits for the file BENCH_GO, says C{end SECONDS}, and waits to be ended.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Jobs:
     @param user: a pool user that runs; it stays the caller's.
     @param at_most_once: fail clearly where a worker dies over a job, instead of giving it to another one.
     @param deadline: seconds that a job may take, with all waiting; None for as long as it takes.
-    @param attempts: a job over which so many workers died is given to no other.
+    @param attempts: a job over which so many workers died, without a checkpoint in between, is given to no other.
     @param patience: seconds that the pool may be without workers before jobs fail.
     @param changed: called when something has changed in L{progress}.
     @param tls: as L{Session<rserpool.session.client.Session>} has it; C{tls_ca}, too.
@@ -83,6 +83,8 @@ class Jobs:
         self._session: dict[str, Any] = {
             "repeat": True,
             "attempts": attempts,
+            # Who has left a checkpoint did not die in vain.
+            "forgiving": True,
             "patience": patience,
             "tls": tls,
             "tls_ca": tls_ca,

@@ -50,6 +50,8 @@ class Session:
     @param attempt: seconds that one element may take to accept and say hello; T1 of the profile by default.
     @param attempts: a request that so many elements broke over before they answered is given to no other: it may be
         what breaks them. Elements that take their leave do not count.
+    @param forgiving: whether a state that the element leaves shows that the request makes progress: those that broke
+        before it are then not counted any more.
     @param silence: seconds after which an element that owes an answer and says nothing has failed; None for never.
     @param grace: seconds that an element which leaves the pool has for what it was asked; new requests go to another
         meanwhile, but where the element keeps the session's state in cookies they wait.
@@ -78,6 +80,7 @@ class Session:
     _log = Logger()
     paused: Callable[[], object] | None = None
     resumed: Callable[[], object] | None = None
+    _paused = False
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class Session:
         patience: float = 30.0,
         attempt: float | None = None,
         attempts: int = ATTEMPTS,
+        forgiving: bool = False,
         silence: float | None = None,
         grace: float = GRACE,
         drop: bool = True,
@@ -103,16 +107,13 @@ class Session:
         tls: str | None = None,
         tls_ca: bytes | None = None,
     ) -> None:
-        self.received = received
-        self.failed_over = failed_over
-        self.ended = ended
+        self.received, self.failed_over, self.ended = received, failed_over, ended
         self.handle = handle_of(pool)
         self._user = user
         self._timeout = timeout
         self._ready: list[Deferred[PoolElementParameter]] = []
         self._drained: list[Deferred[None]] = []
         self._closed: list[Deferred[None]] = []
-        self._paused = False
         attempt = user.profile.t1_enrp_request if attempt is None else attempt
         self._core = PoolSession(
             self.handle,
@@ -124,6 +125,7 @@ class Session:
             grace=grace,
             card=None if own_pool is None else asap.BusinessCard(handle_of(own_pool), tuple(own_elements)),
         )
+        self._core.exchange.requests.forgiving = forgiving
         self._driver = SessionDriver(
             user,
             self._core,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.compute import Job, Jobs
 from rserpool.compute.slots import Owner, Slots
@@ -116,3 +117,20 @@ class Noted(Jobs):
     def begin(self, job: Job) -> Job:
         self._scope.begun.append(job)
         return super().begin(job)
+
+
+class JobCase(SynchronousTestCase):
+    """A test in such a scope."""
+
+    def setUp(self) -> None:
+        self.scope = WorkScope(self)
+
+    def fails(self, job: Any, kind: type[Exception]) -> Any:
+        """What a job fails with."""
+        with self.assertRaises(kind) as caught:
+            self.scope.result(job.result)
+        return caught.exception
+
+    def waiting(self, *workers: Worker) -> list[Any]:
+        """What they were given and have not ended."""
+        return [job for worker in workers for job in worker.open]

@@ -4,28 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, ensureDeferred
-from twisted.trial.unittest import SynchronousTestCase
-
-from rserpool.compute import JobFailed, JobGivenUp, JobLost, Jobs, JobTimeout, NoWorkers
-from tests.compute.scope import Worker, WorkScope
-
-
-class JobCase(SynchronousTestCase):
-    """A test in such a scope."""
-
-    def setUp(self) -> None:
-        self.scope = WorkScope(self)
-
-    def fails(self, job: Any, kind: type[Exception]) -> Any:
-        """What a job fails with."""
-        with self.assertRaises(kind) as caught:
-            self.scope.result(job.result)
-        return caught.exception
-
-    def waiting(self, *workers: Worker) -> list[Any]:
-        """What they were given and have not ended."""
-        return [job for worker in workers for job in worker.open]
+from rserpool.compute import JobFailed, JobGivenUp, JobLost, NoWorkers
+from tests.compute.scope import JobCase, Worker
 
 
 class ResultTests(JobCase):
@@ -181,6 +161,24 @@ class DeathTests(JobCase):
         has.open["innocent"].callback("fine")
         self.assertEqual(self.scope.result(second.result), "fine")
 
+    def test_progress_counts(self) -> None:
+        """A job that leaves a checkpoint at each worker that dies is not what kills them."""
+        workers = [self.scope.work(name) for name in "abc"]
+        job = self.scope.jobs().submit("wait", "job")
+        for number in range(6):
+            self.scope.until(lambda: [each for each in workers if "job" in each.open])
+            self.scope.advance(0.1)
+            [has] = [each for each in workers if "job" in each.open]
+            del has.open["job"]
+            has.slot_of().checkpoint(number)
+            self.scope.advance(0.1)
+            has.slot_of().kill()
+        self.scope.until(lambda: [each for each in workers if "job" in each.open])
+        [has] = [each for each in workers if "job" in each.open]
+        self.assertEqual(has.restored[-1], 5)
+        has.open["job"].callback("done")
+        self.assertEqual(self.scope.result(job.result), "done")
+
     def test_leaving(self) -> None:
         """A worker that leaves the pool ends what it has; new jobs go elsewhere."""
         one, other, jobs, job = self.begin()
@@ -237,109 +235,3 @@ class DeathTests(JobCase):
         self.scope.until(lambda: "last" in c.open)
         self.scope.dies("c")
         self.fails(last, NoWorkers)
-
-
-class EndTests(JobCase):
-    """Cancelling, deadlines, limits, and the end of it all."""
-
-    def test_cancelled(self) -> None:
-        """The worker stops, and does another one's job."""
-        a = self.scope.work("a")
-        jobs = self.scope.jobs()
-        job, waits = jobs.submit("wait", "job"), jobs.submit("square", 3)
-        never = jobs.submit("square", 4)
-        self.scope.until(lambda: a.open)
-        never.cancel()
-        self.failureResultOf(never.result, CancelledError)
-        job.cancel()
-        self.failureResultOf(job.result, CancelledError)
-        self.assertEqual(self.scope.result(waits.result), 9)
-        self.assertEqual((a.done, len(a.made), a.slots.jobs), (["job", 3], 2, 0))
-        job.cancel()
-
-    def test_user_gone(self) -> None:
-        """A job whose user has gone is ended."""
-        a = self.scope.work("a")
-        user = self.scope.user()
-
-        Jobs(user.service, "farm").submit("wait", "job").result.addErrback(lambda failure: None)
-        self.scope.until(lambda: a.open)
-        self.scope.kill(user)
-        self.scope.until(lambda: len(a.made) == 2)
-        self.assertEqual(a.slots.jobs, 0)
-
-    def test_user_stops(self) -> None:
-        """The pool user is stopped by its owner: no job is left waiting."""
-        a = self.scope.work("a")
-        user = self.scope.user()
-        jobs = Jobs(user.service, "farm")
-        some = [jobs.submit("wait", number) for number in range(500)]
-        self.scope.until(lambda: a.open)
-        user.service.stopService()
-        for job in some:
-            self.fails(job, NoWorkers)
-        self.scope.advance(1.0)
-        self.assertEqual(jobs.progress.waiting, 0)
-        self.scope.result(ensureDeferred(jobs.close()))
-
-    def test_deadline(self) -> None:
-        """All waiting counts; the worker stops."""
-        a = self.scope.work("a")
-        jobs = self.scope.jobs(deadline=5.0)
-        job, waits = jobs.submit("wait", "job"), jobs.submit("wait", "never")
-        self.scope.until(lambda: a.open)
-        self.assertIn("within 5 s", str(self.fails(job, JobTimeout)))
-        self.fails(waits, JobTimeout)
-        self.scope.until(lambda: a.slots.jobs == 0)
-        self.assertEqual(a.done, ["job"])
-        self.assertEqual(self.scope.result(jobs.submit("square", 3).result), 9)
-
-    def test_limit_of_the_worker(self) -> None:
-        """A job that takes too long is the job's fault: it is done nowhere else."""
-        a = self.scope.work("a", seconds=2.0)
-        b = self.scope.work("b", seconds=2.0)
-        job = self.scope.jobs().submit("wait", "job")
-        self.assertIn("TimeLimit: it took longer than the 2 s", str(self.fails(job, JobFailed)))
-        self.assertEqual(len(a.done + b.done), 1)
-
-    def test_close(self) -> None:
-        """It waits for the jobs; after it there is nothing left at the workers."""
-        a = self.scope.work("a")
-        jobs = self.scope.jobs()
-        job = jobs.submit("wait", "job")
-        self.scope.until(lambda: a.open)
-
-        closed = ensureDeferred(jobs.close())
-        self.scope.advance(60.0)
-        self.assertNoResult(closed)
-        self.assertRaises(RuntimeError, jobs.submit, "square", 1)
-        a.open["job"].callback("done")
-        self.scope.result(closed)
-        self.assertEqual(self.successResultOf(job.result), "done")
-        self.scope.advance(1.0)
-        self.assertEqual(len(self.scope.factories["a"].sessions), 0)
-
-    def test_close_and_cancel(self) -> None:
-        a = self.scope.work("a")
-        jobs = self.scope.jobs()
-        both = jobs.submit("wait", "job"), jobs.submit("wait", "more")
-        self.scope.until(lambda: a.open)
-
-        self.scope.result(ensureDeferred(jobs.close(cancel=True)))
-        for job in both:
-            self.failureResultOf(job.result, CancelledError)
-        self.scope.until(lambda: a.slots.jobs == 0)
-
-    def test_without_keys(self) -> None:
-        """A checkpoint without a key is dropped; the job begins anew elsewhere."""
-        a = self.scope.work("a", keys=None)
-        job = self.scope.jobs().submit("wait", "job")
-        self.scope.until(lambda: a.open)
-        a.slot_of().checkpoint(1)
-        self.scope.advance(0.1)
-        b = self.scope.work("b", keys=None)
-        self.scope.dies("a")
-        self.scope.until(lambda: b.open)
-        self.assertEqual(b.restored, [None])
-        b.open["job"].callback("done")
-        self.scope.result(job.result)

@@ -88,8 +88,7 @@ class PoolSession:
         words = Words(SessionEnded, f"could be used for {patience:g} s", "none was found", name)
         self._trying = Trying(handle, Rules(attempt, patience, hopeful=True), 0.0, words=words)
         self._successors = Successors(handle)
-        self._echoed = False
-        self._leaving = self._finishes = False
+        self._echoed = self._leaving = self._finishes = False
 
     @property
     def state(self) -> failover.State:
@@ -158,6 +157,7 @@ class PoolSession:
                 # 3.8: the last one counts.
                 self.cookie = cookie
                 self._successors.refusals.clear()
+                self.exchange.requests.progressed()
             case asap.BusinessCard():
                 if not self._successors.card(message):
                     pool = handle_text(message.handle)

@@ -42,6 +42,7 @@ class Requests:
 
     @param attempts: a request that so many elements broke over is given to no other.
     @param deadlines: where those of requests are, by their numbers.
+    @ivar forgiving: whether a state that an element leaves shows that what it was asked makes progress.
     @ivar asked: how many answers the present element owes.
     """
 
@@ -52,6 +53,7 @@ class Requests:
         self._open: dict[int, Request] = {}
         # Without numbers: what was asked here, in order, also where nobody waits for it any more.
         self._unnumbered: deque[int] = deque()
+        self.forgiving = False
         self.asked = 0
 
     @property
@@ -173,6 +175,12 @@ class Requests:
         """Nothing can be asked any more: all that is left."""
         self._unnumbered.clear()
         return [self._fail(each, RequestFailed(reason, each.given > 0)) for each in list(self._open.values())]
+
+    def progressed(self) -> None:
+        """The present element left a state: where that shows progress those that broke before it are forgotten."""
+        for request in self._open.values() if self.forgiving else ():
+            if request.here:
+                request.broke = 0
 
     def overdue(self, number: int, who: str) -> list[Unanswered]:
         """The deadline of a request has come."""
