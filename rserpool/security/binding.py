@@ -45,7 +45,7 @@ class BoundContext:
         context.set_max_proto_version(_VERSIONS[terms.highest])
         context.set_options(_OPTIONS)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        # A connection that says nothing has no buffers: two of 16 kB each.
+        # A connection that says nothing has no buffer of 16 kB.
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_cipher_list(terms.suites.encode())
         _lib.SSL_CTX_set_ciphersuites(context._context, _MODERN)
