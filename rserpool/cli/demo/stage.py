@@ -20,6 +20,8 @@ from rserpool.core.user.events import PoolChanged
 
 HOST = "127.0.0.1"
 POOL = "www"
+BACKEND = ("--backend", "usrsctp")
+"""Registrars that share an address have a UDP port each, which the kernel's SCTP cannot have."""
 PAGES = [""]
 """What there is to fetch: C{twistd web} without a directory has one page of its own."""
 PATIENCE = 30.0
@@ -66,7 +68,7 @@ class Stage:
                 options += ["--peer", f"{HOST}:{ENRP_PORT}/{udp}"]
         if self.consoles:
             options += ["--admin", self.consoles[number - 1]]
-        self._spawn(row, ["rserpool-ns", "--profile", self._profile, "--asap-tcp", "none", *options])
+        self._spawn(row, ["rserpool-ns", *BACKEND, "--profile", self._profile, "--asap-tcp", "none", *options])
 
     def start_server(self, number: int) -> None:
         """Start web server C{number} (from 1), or start it again; each prefers another registrar."""
@@ -75,7 +77,7 @@ class Stage:
         first = number % len(self.registrars)
         for registrar in self.registrars[first:] + self.registrars[:first]:
             options += ["--registrar", str(registrar)]
-        self._spawn(row, ["rserpool-pe", *options, "--", "web", "--listen", f"tcp:0:interface={HOST}"])
+        self._spawn(row, ["rserpool-pe", *BACKEND, *options, "--", "web", "--listen", f"tcp:0:interface={HOST}"])
 
     async def ready(self, name: str) -> None:
         """Wait until a process says that it serves, L{PATIENCE} seconds at most."""

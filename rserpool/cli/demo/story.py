@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.task import LoopingCall, deferLater
 
 from rserpool.cli.demo.screen import Screen
-from rserpool.cli.demo.stage import PAGES, POOL, Stage
+from rserpool.cli.demo.stage import BACKEND, PAGES, POOL, Stage
 from rserpool.cli.demo.traffic import Requests, Traffic
 from rserpool.cli.demo.verdict import Act, directory_of_commands, ms, table, verdict, what_next
 from rserpool.core.profiles import Profile
@@ -199,7 +199,9 @@ class Demo:
 
     def _user(self, number: int) -> PoolUserService:
         registrars = self._stage.registrars
-        user = PoolUserService(self._reactor, registrars[number:] + registrars[:number], profile=self._profile)
+        user = PoolUserService(
+            self._reactor, registrars[number:] + registrars[:number], profile=self._profile, backend=BACKEND[1]
+        )
         user.startService()
         if number == USERS - 1:
             user.subscribe(POOL.encode(), self._stage.pool_changed)

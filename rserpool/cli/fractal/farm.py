@@ -13,6 +13,8 @@ from rserpool.core.errors import RSerPoolError
 
 HOST = "127.0.0.1"
 POOL = "fractal"
+BACKEND = "--backend=usrsctp"
+"""It uses a UDP port of its own, which is not the kernel's."""
 PATIENCE = 30.0
 """Seconds that a process may take to start."""
 
@@ -47,7 +49,7 @@ class Farm:
         @raise RSerPoolError: if one does not start.
         """
         where = f"--udp-encapsulation={self._udp}"
-        registrar = self._start("the registrar", "rserpool-ns", where, "--asap-tcp=none")
+        registrar = self._start("the registrar", "rserpool-ns", BACKEND, where, "--asap-tcp=none")
         await self._ready(registrar, "serves ASAP at")
         for number in [self.start() for _ in range(workers)]:
             await self.ready(number)
@@ -61,6 +63,7 @@ class Farm:
         self.workers[self._number] = self._start(
             f"worker {self._number}",
             "rserpool-worker",
+            BACKEND,
             f"--pool={POOL}",
             f"--registrar={self.registrar}",
             f"--identifier={self._number}",

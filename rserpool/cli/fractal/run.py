@@ -113,7 +113,7 @@ class Fractal:
         self._event(f"a registrar and {self._options.workers} workers are started, each a process of its own")
         await self._farm.begin(self._options.workers)
         self._drawing.start(0.25)
-        user = self._user = PoolUserService(self._reactor, [self._farm.registrar], transport="sctp")
+        user = self._user = PoolUserService(self._reactor, [self._farm.registrar], transport="sctp", backend="usrsctp")
         user.startService()
         jobs = self._farmed = Jobs(user, POOL, patience=60.0)
         for tile in self._tiles:
