@@ -36,6 +36,14 @@ class CountedLog:
         """
         self._line(LogLevel.info, kind, text, values, lazily)
 
+    def only_counts(self, kind: str) -> bool:
+        """Whether there are so many lines by now that this one is only counted, which it is then."""
+        if self._lines < LINES:
+            return False
+        self._lines += 1
+        self._more[kind] = self._more.get(kind, 0) + 1
+        return True
+
     def debug(self, kind: str, text: str, **values: Any) -> None:
         """Log a line for whoever looks closely, as L{info} does it."""
         self._line(LogLevel.debug, kind, text, values)

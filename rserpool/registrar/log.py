@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from rserpool.core.described import place, policy_text
 from rserpool.core.handles import handle_text
 from rserpool.core.handlespace.element import Element
+from rserpool.core.peering import events as peering
 from rserpool.core.registrar import events
 from rserpool.core.trail import Acted
 from rserpool.node.counting import CountedLog, LimitedLog
@@ -18,6 +19,7 @@ from rserpool.node.reactor import clock_of
 from rserpool.registrar.peer_log import MOST_CAUSES, PeerLog, causes_text
 from rserpool.registrar.trail import Trail
 
+REGISTERED = "elements registered"
 LONGEST = 100
 """So many characters of a pool handle are shown."""
 
@@ -36,6 +38,9 @@ class OperatorLog:
 
     def tell(self, event: Any) -> None:
         """Something happened."""
+        if type(event) is events.ElementRegistered and self._counted.only_counts(REGISTERED):
+            # There may be thousands a second.
+            return
         match event:
             case events.ElementRegistered() | events.ElementRemoved():
                 # As most.
@@ -64,9 +69,11 @@ class OperatorLog:
                     what=str(event),
                 )
             case _:
-                self._tell_of_elements(event)
-                self._tell_of_actions(event)
-                self._peers.tell(event)
+                if type(event).__module__ == peering.__name__:
+                    self._peers.tell(event)
+                else:
+                    self._tell_of_elements(event)
+                    self._tell_of_actions(event)
 
     def stop(self) -> None:
         """Tell what is left."""
@@ -78,7 +85,7 @@ class OperatorLog:
                 if self._counted.is_full("elements registered"):
                     return
                 self._counted.info(
-                    "elements registered",
+                    REGISTERED,
                     "{pool}: element 0x{identifier:08x} registered{details}",
                     partial(_described, element),
                     event="element-registered",
