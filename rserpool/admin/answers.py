@@ -73,3 +73,18 @@ def pieces(listing: Listing) -> Iterator[bytes]:
         last = some[-1].get(listing.key) if listing.key is not None else None
     more = last if listing.limit is not None and number >= listing.limit else None
     yield b'],"next":%s}\n' % dumped(more)
+
+
+def described_endpoint(endpoint: Any) -> Described | None:
+    """Addresses and a port, if there are any."""
+    return None if endpoint is None else {"addresses": list(endpoint.hosts), "port": endpoint.port}
+
+
+def spoken(node: Any) -> Described:
+    """Where a registrar speaks to others than elements and users, and the multicast groups where it announces itself."""
+    enrp = node.channels.get("enrp")
+    return {
+        "enrp": described_endpoint(enrp and enrp.sctp),
+        "announces": described_endpoint(node.asap.group),
+        "discovers": described_endpoint(enrp and enrp.group),
+    }

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rserpool.admin import numbers
-from rserpool.admin.answers import Described, Refused
+from rserpool.admin.answers import Described, Refused, described_endpoint, spoken
 from rserpool.admin.metrics import Metric
 from rserpool.admin.overheard import overhear
 from rserpool.core.described import element_json, identifier_text
@@ -77,7 +77,7 @@ class RegistrarSubject:
     def about(self) -> Described:
         service = self._service
         described: Described = _core().described_registrar(service.registrar, service.node.now())
-        return described | {"asap": service.asap_places, "paths_down": service.node.paths.down}
+        return described | spoken(service.node) | {"asap": service.asap_places, "paths_down": service.node.paths.down}
 
     def ready(self) -> str:
         if not self._service.running:
@@ -190,11 +190,12 @@ class ElementSubject:
     def elements(self, handle: bytes, after: int | None, limit: int | None) -> Iterator[Described] | None:
         service = self._service()
         role = None if service is None else service.element
-        if role is None or handle not in role.pools:
+        if service is None or role is None or handle not in role.pools:
             return None
         described = element_json(role.element(handle)) | {
             "pool": handle_text(handle),
             "home": identifier_text(role.home_identifier),
+            "asap": described_endpoint(service.node.asap.sctp),
             "registered": role.is_registered(handle),
         }
         return iter([described] if after is None or role.identifier(handle) > after else [])
@@ -254,6 +255,7 @@ class UserSubject:
         return {
             "role": self._role,
             "pool": handle_text(self._pool),
+            "handle": self._pool.hex(),
             "home": None if home is None else str(home),
             "waiting": self._service.waiting,
         }

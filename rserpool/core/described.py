@@ -6,6 +6,7 @@ from typing import Any
 
 from rserpool.core.policies import FULL_LOAD, POLICIES
 from rserpool.core.wire.parameters import DATA_PLUS_CONTROL, PolicyParameter, PoolElementParameter
+from rserpool.core.wire.transports import OpaqueTransport
 
 
 def identifier_text(identifier: int) -> str:
@@ -53,6 +54,8 @@ def element_json(element: PoolElementParameter) -> dict[str, Any]:
     }
     if transport.use == DATA_PLUS_CONTROL:
         described["control"] = True
+    if isinstance(transport, OpaqueTransport):
+        described["opaque"] = transport.data.hex()
     return {
         "identifier": identifier_text(element.identifier),
         "transport": described,

@@ -49,6 +49,7 @@ class NodeChannel(NamingChannel, SctpHandler):
     @ivar guests: those of its associations that others opened.
     @ivar tls: how it speaks TLS; None in the clear.
     @ivar clear: beside that, the endpoint in the clear; None where there is none.
+    @ivar group: the multicast group where it announces; None where it does not.
     """
 
     def __init__(self, node: Node, speaker: Speaker[Any], codec: Codec, ppid: int) -> None:
@@ -57,6 +58,7 @@ class NodeChannel(NamingChannel, SctpHandler):
         self.tcp: TcpEndpoint | None = None
         self.tls: Tls | None = None
         self.clear: ISctpEndpoint | None = None
+        self.group: TransportAddress | None = None
         self.guests = Guests(node.reactor, "associations", MOST, MOST)
         # Of whom not all addresses are proved.
         self._fewer: set[ISctpAssociation] = set()
@@ -141,7 +143,7 @@ class NodeChannel(NamingChannel, SctpHandler):
         """
         member = MulticastGroup(group, interface, self.announced)
         self._node.ports.append(member.start(self._node.reactor))
-        self.multicast = member.send
+        self.multicast, self.group = member.send, group
 
     def begin(self, peer: TransportAddress, there: TransportAddress) -> None:
         self._named = peer

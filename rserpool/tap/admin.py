@@ -1,4 +1,4 @@
-"""The option C{--admin} of the roles, and the service that it starts."""
+"""The option C{--admin} of the roles, and the services that show a role to others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from twisted.application.service import IService, MultiService
 
 from rserpool.admin.places import Place, TcpPlace, parse_place, secured
 from rserpool.sctp.lookup import own
+from rserpool.tap.agentx import told_to_agent
 
 if TYPE_CHECKING:
     from rserpool.admin.askers import Token
@@ -35,7 +36,8 @@ def admin_token(text: str) -> Token:
 
 
 def administered(reactor: Any, service: IService, subject: Subject, options: Any) -> IService:
-    """The service to run: the role's own, and its admin interface, which is there once the role runs."""
+    """The service to run: the role's own, and what shows it to others, which is there once the role runs."""
+    service = told_to_agent(reactor, service, subject, options.agent_place)
     if not options.admin_places:
         return service
     from rserpool.admin.service import AdminService

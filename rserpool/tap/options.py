@@ -29,13 +29,14 @@ from rserpool.sctp.stack import BACKENDS
 from rserpool.security.following import Secured
 from rserpool.security.text import HELP, OFF, SECURITY, secured_as, secured_by
 from rserpool.tap.admin import admin_place, admin_token
+from rserpool.tap.agentx import agent_place
 from rserpool.tap.logs import FORMS, LEVEL, LEVELS, Levels, log_form, log_level, log_so
 from rserpool.tap.reloading import Change, Reloading
 
 T = TypeVar("T")
 ONCE = frozenset(
-    "--address --admin-token --announce-group --asap --asap-tcp --config --cookie-keys --csp-server --enrp --forwarded "
-    "--identifier --pool --sctp --security --tcp --udp-encapsulation".split()
+    "--address --admin-token --agentx --announce-group --asap --asap-tcp --config --cookie-keys --csp-server --enrp "
+    "--forwarded --identifier --pool --sctp --security --tcp --udp-encapsulation".split()
 )
 """Options that name one thing, where a second one would be lost in silence."""
 
@@ -110,6 +111,7 @@ class RoleOptions(Subcommand):
     @cvar asks: whether it goes by what users of this host go by, see L{rserpool.config.user}.
     @cvar role: the table of configuration files that is for it.
     @ivar admin_places: where the admin interface is to be.
+    @ivar agent_place: where the SNMP agent is; None where none is told.
     @ivar given_words: what the command line says itself, by key.
     @ivar configured: what the file of C{--config} says.
     @ivar levels: which lines are logged.
@@ -128,6 +130,12 @@ class RoleOptions(Subcommand):
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["security", None, None, f"DIR[,NAME=VALUE...]: {HELP}; {OFF} for none"],
         ["admin-token", None, None, "FILE (mode 0600) with the token by which operators act at an admin HOST:PORT"],
+        [
+            "agentx",
+            None,
+            None,
+            "PATH (/var/agentx/master) or HOST:PORT of an SNMP agent: RFC 5525's MIB by AgentX",
+        ],
         ["log", None, "text", f"the form of the log: {' or '.join(FORMS)} (an object a line)"],
         ["log-level", None, LEVEL, f"which lines are logged: {', '.join(LEVELS)}, and those above"],
         ["csp-server", None, None, f"HOST[:PORT], port {CSP_PORT}, of a monitor that gets status reports"],
@@ -202,6 +210,7 @@ class RoleOptions(Subcommand):
                 raise usage.UsageError("--admin-token goes with --admin")
             self.operator_token = read("admin-token", self["admin-token"], admin_token)
         self._read_log()
+        self.agent_place = None if self["agentx"] is None else read("agentx", self["agentx"], agent_place)
         self.admin_places = [read("admin", where, admin_place) for where in self.admin]
         self.reported: Callable[..., Service] = lambda reactor, describe, service: service
         interval = INTERVAL

@@ -80,6 +80,11 @@ class OptionTests(ProcessTests):
             ([*NS, "--csp-server", "[::1]", "--csp-interval", "0"], "is not a number of seconds from 0.1 to 60"),
             ([*NS, "--admin", "nowhere"], "--admin: 'nowhere': expected the path of a socket (with a /), or HOST:PORT"),
             ([*NS, "--admin", "http://0.0.0.0:80"], "--admin: http://0.0.0.0:80: beyond this host TLS is spoken alone"),
+            (
+                [*NS, "--agentx", "nowhere"],
+                "--agentx: 'nowhere': expected the path of a socket (with a /), or HOST:PORT",
+            ),
+            ([*NS, "--agentx", "tcp://a:705"], "--agentx: 'tcp://a:705': expected the path of a socket (with a /)"),
             ([*NS, "--admin-token", "/etc/passwd"], "--admin-token goes with --admin"),
             (
                 [*NS, "--admin", "./a", "--admin-token", "/etc/passwd"],

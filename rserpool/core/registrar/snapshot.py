@@ -90,10 +90,13 @@ def elements(
 
 def described_element(registrar: Registrar, element: Element, now: float) -> Described:
     """An element: what it is registered with, and, if it is ours, how it answers."""
-    described = element_json(element.parameter())
+    parameter = element.parameter()
+    described = element_json(parameter)
+    asap = parameter.asap_transport
     watch = element.watch
     described |= {
         "pool": handle_text(element.handle),
+        "asap": None if asap is None else {"addresses": list(asap.addresses), "port": asap.port},
         "age": _ago(element.since, now),
         "owner": None if element.owner is None else str(element.owner),
         "ours": watch is not None,

@@ -1,0 +1,1 @@
+"""What an SNMP agent is told."""
