@@ -81,7 +81,7 @@ def described_endpoint(endpoint: Any) -> Described | None:
 
 
 def spoken(node: Any) -> Described:
-    """Where a registrar speaks to others than elements and users, and the multicast groups where it announces itself."""
+    """Where a registrar speaks ENRP, and the multicast groups where it announces itself."""
     enrp = node.channels.get("enrp")
     return {
         "enrp": described_endpoint(enrp and enrp.sctp),
