@@ -12,7 +12,7 @@ from rserpool.config.words import NOTHING, Configured, configured
 
 ONLY_TWISTD = {
     "admin": Key("admin", Kind.TEXTS, "", ""),
-    **{name: Key(name, Kind.VALUE, "", "") for name in ("admin-token", "log", "log-level")},
+    **{name: Key(name, Kind.VALUE, "", "") for name in ("admin-token", "agentx", "log", "log-level")},
 }
 """Keys that a command passes over: options of C{twistd} alone. So one file is for both."""
 

@@ -110,7 +110,7 @@ class Snmp:
 
     def walk(self, repetitions: int = 10) -> dict[Oid, Any]:
         """All there is, by GetBulk."""
-        start, there = OBJECTS, {}
+        start, there = OBJECTS, dict[Oid, Any]()
         while True:
             payload = struct.pack("!HH", 0, repetitions) + encode_oid(start) + encode_oid(())
             _, _, found = self.ask(Kind.GET_BULK, payload)
