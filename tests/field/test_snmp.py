@@ -67,9 +67,9 @@ class SnmpTests(ProcessTests):
 
     async def agent(self) -> Process:
         """An agent with a configuration and a state of its own."""
-        (self.home / "snmpd.conf").write_text(CONFIGURED.format(port=self.port, socket=self.socket))
+        (self.home / "agent.conf").write_text(CONFIGURED.format(port=self.port, socket=self.socket))
         process = Process()
-        command = [self.snmpd() or "", "-f", "-Lo", "-C", "-c", str(self.home / "snmpd.conf"), "-I", "-smux"]
+        command = [self.snmpd() or "", "-f", "-Lo", "-C", "-c", str(self.home / "agent.conf"), "-I", "-smux"]
         environment = {"SNMP_PERSISTENT_DIR": str(self.home), "SNMPCONFPATH": str(self.home), "HOME": str(self.home)}
         reactor.spawnProcess(process, command[0], command, env=environment)
 
