@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rserpool.cli.show import table
@@ -13,6 +13,15 @@ from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 HEADING = ("KIND", "COMPONENT", "STATE", "UPTIME", "AGE", "LOAD", "ASSOC.", "STATUS", "LOCATION")
 KINDS = {Kind.REGISTRAR: "registrar", Kind.POOL_ELEMENT: "element", Kind.POOL_USER: "user"}
 PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+SORTS: dict[str, Callable[[Known, float], Any]] = {
+    "kind": lambda known, now: 0,
+    "load": lambda known, now: 1.0 if known.report.workload is None else -known.report.workload,
+    "age": lambda known, now: known.heard,
+    "uptime": lambda known, now: -known.uptime(now),
+    "status": lambda known, now: known.report.status,
+    "location": lambda known, now: known.report.location or known.source,
+}
+"""What components are sorted by, the largest of what counts first; those that are equal are by their kinds."""
 PPIDS = {PPID_ASAP: "ASAP", PPID_ENRP: "ENRP"}
 
 
@@ -47,6 +56,16 @@ def row(known: Known, now: float) -> tuple[str, ...]:
         plain(report.status) or "-",
         plain(report.location) or known.source,
     )
+
+
+def chosen(components: Iterable[Known], now: float, sort: str = "kind", text: str = "") -> list[Known]:
+    """Those in whose row a text stands, sorted.
+
+    @param sort: a key of L{SORTS}.
+    """
+    wanted = text.casefold()
+    there = [each for each in components if any(wanted in cell.casefold() for cell in row(each, now))]
+    return sorted(there, key=lambda each: SORTS[sort](each, now))
 
 
 def rows(components: Iterable[Known], now: float, *, associations: bool = False) -> list[str]:

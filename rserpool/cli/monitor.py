@@ -19,7 +19,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 
-from rserpool.cli.components import KINDS, change_text, component_json, kind_text, rows
+from rserpool.cli.components import KINDS, SORTS, change_text, chosen, component_json, kind_text, rows
 from rserpool.cli.options import OK, configured, number
 from rserpool.cli.show import Lines
 from rserpool.core.addresses import TransportAddress
@@ -48,6 +48,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=TransportAddress(("127.0.0.1",), CSP_PORT),
         help=f"where reports come in (127.0.0.1:{CSP_PORT}: from this host alone; 0.0.0.0 or [::]: from everywhere)",
     )
+    parser.add_argument("--sort", choices=SORTS, default="kind", help="what a table is sorted by (kind)")
+    parser.add_argument("--filter", metavar="TEXT", default="", help="a table has only those in whose line this stands")
     parser.add_argument("--associations", action="store_true", help="list the associations of each component too")
     parser.add_argument(
         "--keep", metavar="SECONDS", type=number(float), default=10.0, help="how long to show what is gone (10)"
@@ -97,10 +99,11 @@ class Receiver(DatagramProtocol):
 class LiveTable:
     """A table that is drawn again and again on a terminal."""
 
-    def __init__(self, out: TextIO, where: str, associations: bool) -> None:
+    def __init__(self, out: TextIO, where: str, options: argparse.Namespace) -> None:
         self._out = out
         self._where = where
-        self._associations = associations
+        self._associations = options.associations
+        self._sort, self._text = options.sort, options.filter
 
     def enter(self) -> None:
         """Leave what is on the terminal alone."""
@@ -116,9 +119,9 @@ class LiveTable:
         @param size: columns and lines of the terminal.
         """
         columns, height = size
-        known = receiver.components.known
+        known = chosen(receiver.components.known, now, self._sort, self._text)
         title = f"{summary(receiver)}; reports come in at {self._where}"
-        lines = rows(known, now, associations=self._associations) if known else ["Nobody has reported yet."]
+        lines = rows(known, now, associations=self._associations) if known else [self._nobody(receiver)]
         room = max(1, height - 2)
         if len(lines) > room:
             lines = [*lines[: room - 1], f"... {len(lines) - room + 1} more lines"]
@@ -130,6 +133,10 @@ class LiveTable:
             picture.append(f"{marks[index]}{cut}{PLAIN}" if index in marks else cut)
         text = f"{REST}\r\n".join(picture)
         print(f"{HOME}{text}{REST}\x1b[J", end="", file=self._out, flush=True)
+
+    def _nobody(self, receiver: Receiver) -> str:
+        there = receiver.components.known
+        return f"{self._text!r} is in the line of none of {len(there)}." if there else "Nobody has reported yet."
 
 
 def summary(receiver: Receiver) -> str:
@@ -175,7 +182,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Cal
     (host,) = options.listen.hosts
     port = reactor.listenUDP(options.listen.port, receiver, interface=host, maxPacketSize=65535)
     where = str(TransportAddress((host,), port.getHost().port))
-    picture = LiveTable(out, where, options.associations)
+    picture = LiveTable(out, where, options)
 
     def look() -> None:
         receiver.tick()
@@ -210,10 +217,11 @@ def _once(receiver: Receiver, options: argparse.Namespace, out: TextIO, now: flo
     known = receiver.components.known
     if not known:
         raise RSerPoolError(f"nobody reported to {where} within {options.moment:g} s")
+    known = chosen(known, now, options.sort, options.filter)
     text: Sequence[str] = rows(known, now, associations=options.associations)
     if options.json:
         text = [json.dumps(component_json(each, now)) for each in known]
-    print("\n".join(text), file=out, flush=True)
+    print("".join(f"{line}\n" for line in text), end="", file=out, flush=True)
     return OK
 
 

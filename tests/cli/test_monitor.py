@@ -140,6 +140,34 @@ class MonitorTests(TestCase):
             [json.loads(line)["identifier"] for line in self.printed().splitlines()], ["0x000000aa", "0x00000007"]
         )
 
+    async def test_sorted(self) -> None:
+        """A table is sorted as it is wanted, by pool for instance, and has only the lines with a text."""
+        pools = {1: ("www: registered", 0.1), 2: ("ftp: registered", None), 3: ("www: registered", 0.9)}
+        for sort, text, wanted in (
+            ("kind", "", [0xAA, 1, 2, 3]), ("status", "", [0xAA, 2, 1, 3]), ("load", "", [3, 0xAA, 1, 2]),
+            ("status", "WWW:", [1, 3]), ("age", "0x00000003", [3]), ("uptime", "", [0xAA, 1, 2, 3]),
+            ("kind", "none", []),
+        ):  # fmt: skip
+            ended = self.start("--once", "--json", "--for", "1", "--sort", sort, "--filter", text)
+            reports = [
+                replace(ELEMENT, sender=Component(Kind.POOL_ELEMENT, number), status=status, workload=load)
+                for number, (status, load) in pools.items()
+            ]
+            await self.say(REPORT, *reports)
+            self.clock.advance(1)
+            self.assertEqual(self.successResultOf(ended), 0)
+            printed = map(json.loads, self.printed().splitlines())
+            self.assertEqual(wanted, [int(each["identifier"], 16) for each in printed], (sort, text))
+            self.clock.ports.clear()
+
+    async def test_none_of_them(self) -> None:
+        """Where a text is in no line, the table says so."""
+        self.out = Terminal()
+        self.start("--filter", "ftp")
+        await self.say(REPORT, ELEMENT)
+        self.clock.advance(0.5)
+        self.assertIn("'ftp' is in the line of none of 2.", self.picture())
+
     def test_once_nobody(self) -> None:
         ended = self.start("--once", "--for", "1")
         self.clock.advance(1)
