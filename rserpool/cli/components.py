@@ -11,6 +11,10 @@ from rserpool.core.monitoring.report import AssociationReport, Component, Kind
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 
 HEADING = ("KIND", "COMPONENT", "STATE", "UPTIME", "AGE", "LOAD", "ASSOC.", "STATUS", "LOCATION")
+DISPENSABLE = ("ASSOC.", "AGE", "UPTIME")
+"""What is left out on a narrow terminal, in this order."""
+SHORTEST = 20
+"""So much of a status is shown on any terminal."""
 KINDS = {Kind.REGISTRAR: "registrar", Kind.POOL_ELEMENT: "element", Kind.POOL_USER: "user"}
 PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
 SORTS: dict[str, Callable[[Known, float], Any]] = {
@@ -68,10 +72,25 @@ def chosen(components: Iterable[Known], now: float, sort: str = "kind", text: st
     return sorted(there, key=lambda each: SORTS[sort](each, now))
 
 
-def rows(components: Iterable[Known], now: float, *, associations: bool = False) -> list[str]:
-    """An aligned table, and below each component its associations, if they are wanted."""
+def rows(components: Iterable[Known], now: float, *, associations: bool = False, width: int | None = None) -> list[str]:
+    """An aligned table, and below each component its associations, if they are wanted.
+
+    @param width: so many columns are there: what matters less is left out where that is not enough.
+    """
     known = list(components)
-    heading, *lines = table([HEADING, *(row(each, now) for each in known)])
+    cells = [HEADING, *(row(each, now) for each in known)]
+    heading, *lines = table(cells)
+    for name in DISPENSABLE:
+        if width is None or max(map(len, [heading, *lines])) <= width:
+            break
+        place = cells[0].index(name)
+        cells = [each[:place] + each[place + 1 :] for each in cells]
+        heading, *lines = table(cells)
+    excess = 0 if width is None else max(map(len, [heading, *lines])) - width
+    if excess > 0:
+        place = cells[0].index("STATUS")
+        most = max(SHORTEST, max(len(each[place]) for each in cells) - excess)
+        heading, *lines = table([(*each[:place], each[place][:most], *each[place + 1 :]) for each in cells])
     if not associations:
         return [heading, *lines]
     result = [heading]

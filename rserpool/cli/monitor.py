@@ -121,7 +121,7 @@ class LiveTable:
         columns, height = size
         known = chosen(receiver.components.known, now, self._sort, self._text)
         title = f"{summary(receiver)}; reports come in at {self._where}"
-        lines = rows(known, now, associations=self._associations) if known else [self._nobody(receiver)]
+        lines = rows(known, now, associations=self._associations, width=columns) if known else [self._nobody(receiver)]
         room = max(1, height - 2)
         if len(lines) > room:
             lines = [*lines[: room - 1], f"... {len(lines) - room + 1} more lines"]

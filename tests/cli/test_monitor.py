@@ -160,6 +160,20 @@ class MonitorTests(TestCase):
             self.assertEqual(wanted, [int(each["identifier"], 16) for each in printed], (sort, text))
             self.clock.ports.clear()
 
+    async def test_narrow(self) -> None:
+        """On a terminal of 80 columns what an element says and where it is are seen, and other things are left out."""
+        self.out = Terminal()
+        self.start()
+        self.picture()
+        await self.say(replace(ELEMENT, status="www: registered", location="[2001:db8::1234:5678]:8080"))
+        self.clock.advance(0.5)
+        self.assertIn("www: registered  [2001:db8::1234:5678]:8080", self.picture()[3])
+        await self.say(replace(REPORT, status="3 elements in 2 pools, and more that is said" * 3))
+        self.clock.advance(0.5)
+        picture = self.picture()
+        self.assertRegex(picture[3], "3 elements in 2 .* host: 10.0.0.1:3863$")
+        self.assertIn("www: registered  ", picture[4])
+
     async def test_none_of_them(self) -> None:
         """Where a text is in no line, the table says so."""
         self.out = Terminal()
