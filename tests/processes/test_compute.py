@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.internet.defer import DeferredList, ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from rserpool.compute import JobFailed, JobLost, PoolExecutor, aio
@@ -104,25 +106,18 @@ class ComputeTests(ProcessTests):
     async def test_killed(self) -> None:
         """Another worker goes on from the checkpoint of one that is killed. At most once, the job fails."""
         registrar, processes = await self.farm()
-        waits = {process.pid: process.says("holding") for process in processes}
-
-        async def kill() -> Process:
-            for process in processes:
-                if "holding" in process.text:
-                    process.signal("KILL")
-                    await process.ended
-                    return process
-            raise AssertionError("nobody has the job")
-
-        def work(pool: PoolExecutor) -> Any:
-            future = pool.submit("hold", "it")
-            return future.result(), future.repeated
-
-        working = ensureDeferred(self.with_pool(registrar, work))
-        await DeferredList(list(waits.values()), fireOnOneCallback=True, consumeErrors=True)
-        killed = await kill()
-        self.assertEqual(await working, ({"held": "it"}, 1))
-        processes.remove(killed)
+        where = registrar.text.partition("/")[0]
+        pool = await deferToThread(PoolExecutor, "farm", registrars=[where])
+        future = pool.submit("hold", "it")
+        while not future.progress:
+            # It comes after the checkpoint.
+            await deferLater(reactor, 0.02)
+        [has] = [process for process in processes if "holding" in process.text]
+        has.signal("KILL")
+        result, repeated = await deferToThread(lambda: (future.result(), future.repeated))
+        self.assertEqual((result, repeated), ({"held": "it"}, 1))
+        await deferToThread(pool.shutdown)
+        processes.remove(has)
         once = ensureDeferred(
             self.with_pool(registrar, lambda pool: pool.submit("hold", "again").exception(), at_most_once=True)
         )
@@ -132,7 +127,9 @@ class ComputeTests(ProcessTests):
 
     async def test_stopped(self) -> None:
         """SIGTERM: jobs that do not end in time go on elsewhere, and the processes of its slots end with it."""
-        registrar, (worker,) = await self.farm(workers=1)
+        registrar, _ = await self.farm(workers=0)
+        worker = self.worker("--functions", JOBS, "--grace=0.5")
+        await worker.says("registered as")
         held = self.rserpool("submit", "--registrar", registrar.text, "farm", "hold", "it")
         await worker.says("holding")
         other = self.worker("--functions", JOBS)
