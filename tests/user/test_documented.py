@@ -25,7 +25,7 @@ class DocumentedTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """Every C{name=value} and C{--name value} of a row is the default of its way in."""
         ways = [row for row in ROWS if len(row) == 5 and row[0] not in ("way in", "---")]
-        self.assertEqual(11, len(ways))
+        self.assertEqual(14, len(ways))
         checked = 0
         for way, _, _, reported, seconds in ways:
             name = re.findall("`(.*?)`", way)[0]
@@ -38,7 +38,7 @@ class DocumentedTests(SynchronousTestCase):
             for key, value in re.findall(r"`(?:--)?([a-z_]+)[= ]([\w.]+)`", reported + seconds):
                 self.assertEqual(value, str(given[key]), f"{name}: {key}")
                 checked += 1
-        self.assertEqual(12, checked)
+        self.assertEqual(14, checked)
 
     def test_numbers(self) -> None:
         """And so are the constants."""
