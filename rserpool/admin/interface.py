@@ -35,7 +35,8 @@ EVICTED: Final = 600
 """Seconds that somebody is evicted for where nothing is said."""
 LONGEST_EVICTION: Final = 7 * 86400
 _OPERATOR: Final = (
-    "this takes an operator: a token (Authorization: Bearer), a certificate with that role, or the Unix socket"
+    "this takes an operator: a token (--admin-token FILE; over HTTP: Authorization: Bearer), a certificate with that "
+    "role, or the Unix socket; a key does not count here"
 )
 
 ACTS: Final = (b"POST",)
@@ -243,7 +244,7 @@ class Located:
         for route in self._interface.routes:
             words = _matches(route.segments, path)
             if words is not None and request.method in route.methods:
-                request.asker = self._asker(request)
+                request.asker = self._who(request)
                 if route.acts:
                     check_action(request)
                 if route.acts or route.operator:
@@ -255,17 +256,33 @@ class Located:
             raise Refused(405, f"this path takes {methods.decode('ascii')}", {b"Allow": methods})
         raise Refused(404, "there is nothing at this path; /v1/openapi.json lists what there is")
 
+    def _who(self, request: Any) -> Asker:
+        """Who asks.
+
+        @raise Refused: if it may not even do that, as with a token that is none of ours.
+        """
+        try:
+            return self._asker(request)
+        except Refused as refused:
+            peer = request.channel.transport.getPeer()
+            at = f"{peer.host}:{peer.port}" if hasattr(peer, "host") else "the socket"
+            self._tell_refused(request, f"somebody at {at}", str(refused))
+            raise
+
     def _demand_operator(self, request: Any) -> None:
         if not request.asker.operator:
-            self._interface.trail.info(
-                "audit: {identity} refused {about}: {why}",
-                event="audit",
-                identity=printable(request.asker.name, 300),
-                act="refused",
-                about=printable(request.path.decode("latin-1"), 300),
-                why="no operator",
-            )
+            self._tell_refused(request, request.asker.name, "no operator")
             raise Refused(401, _OPERATOR, CHALLENGE)
+
+    def _tell_refused(self, request: Any, who: str, why: str) -> None:
+        self._interface.trail.info(
+            "audit: {identity} refused {about}: {why}",
+            event="audit",
+            identity=printable(who, 300),
+            act="refused",
+            about=printable(request.path.decode("latin-1"), 300),
+            why=why,
+        )
 
 
 def _route(path: str, answer: Answering, *methods: bytes) -> Route:

@@ -11,7 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, HTTPFactory, Request
+from twisted.web.http import HTTPChannel, HTTPFactory, Request, datetimeToString
 from zope.interface import implementer
 
 from rserpool.admin.answers import Answer, Listing, Refused, pieces
@@ -65,6 +65,7 @@ class AdminRequest(Request):
         headers = self.responseHeaders
         for name, value in HEADERS.items():
             headers.setRawHeaders(name, [value])
+        headers.setRawHeaders(b"Date", [datetimeToString()])
         if isinstance(answer, Listing):
             headers.setRawHeaders(b"Content-Type", [b"application/json"])
             if self.method == b"HEAD":

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn, TextIO
@@ -108,9 +109,22 @@ def _read(chosen: str | None, words: list[str]) -> argparse.Namespace:
     if surplus:
         # The subcommand's help knows what there is.
         parser.prog = options.prog
-        parser.error(f"unrecognized arguments: {' '.join(surplus)}")
+        parser.error(f"unrecognized arguments: {' '.join(surplus)}{_meant(parser, chosen, surplus)}")
     options.configured, options.read_again = parser.configured, partial(_read, chosen, words)
     return options
+
+
+def _meant(parser: argparse.ArgumentParser, chosen: str | None, surplus: list[str]) -> str:
+    """What somebody may have meant by words that nothing takes."""
+    if chosen is None:
+        return ""
+    commands: Any = next(action for action in parser._actions if isinstance(action.choices, dict))
+    options = [option for action in commands.choices[chosen]._actions for option in action.option_strings]
+    for word in surplus:
+        like = get_close_matches(word.partition("=")[0], options, 1) if word.startswith("--") else []
+        if like:
+            return f"; did you mean {like[0]}?"
+    return "; the command stands behind --" if hasattr(import_module(COMMANDS[chosen]), "TAKES_COMMAND") else ""
 
 
 def _usable_streams() -> None:

@@ -54,6 +54,11 @@ class Levels:
     def __init__(self, level: Any) -> None:
         self.predicate = LogLevelFilterPredicate(level)
 
+    @property
+    def level(self) -> Any:
+        """Lines of this level and above are written."""
+        return self.predicate.logLevelForNamespace("")
+
     def change(self, level: Any) -> None:
         """From now on lines of this level and above are written."""
         self.predicate.setLogLevelForNamespace("", level)

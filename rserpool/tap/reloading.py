@@ -63,6 +63,8 @@ class Reloading(Service):
                 restart=key in later,
             )
         self._take(fresh, later)
+        # These lines are written whichever of both levels would have them.
+        self._options.levels.change(log_level(fresh["log-level"]))
         return True
 
     @staticmethod
@@ -79,7 +81,8 @@ class Reloading(Service):
         self._options.configured = replace(after, places=places, security=security, arguments=before.arguments)
 
     def _change_level(self, fresh: Any) -> None:
-        self._options.levels.change(log_level(fresh["log-level"]))
+        levels = self._options.levels
+        levels.change(min(levels.level, log_level(fresh["log-level"])))
 
     def _change_security(self, fresh: Any) -> bool:
         secured, written = self._options.settings_security, fresh.configured.security

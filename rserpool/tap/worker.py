@@ -5,6 +5,7 @@ from __future__ import annotations
 import rserpool.tap.interrupts  # noqa: F401  # isort: skip
 
 import os
+import shutil
 from functools import partial
 from typing import Any
 
@@ -79,6 +80,8 @@ class WorkerOptions(AskingOptions):
             raise usage.UsageError("--pool NAME is needed: the pool to work for")
         if bool(self["functions"]) == bool(self.program):
             raise usage.UsageError("say what does the jobs: --functions MODULE, or a program after --")
+        if self.program and shutil.which(self.program[0]) is None:
+            raise usage.UsageError(f"there is no program {self.program[0]}, or it cannot be executed")
         if self["job-memory"] is not None and self.program:
             raise usage.UsageError("--job-memory goes with --functions: let a program limit itself")
         if self["functions"] and self["functions"].endswith(".py") and not os.path.isfile(self["functions"]):

@@ -72,8 +72,12 @@ class TokenTests(SynchronousTestCase):
             self.assertEqual(401, self.post(Authorization=wrong).status, wrong)
         self.assertEqual(1, len(self.subject.done))
         self.assertIn("an operator by token, at 10.0.0.1:", self.subject.by)
+        self.assertIn("GMT", said.headers[b"date"].decode())
         audit = [line for line in lines if line.startswith("audit:")]
         self.assertIn(f"refused {DRAIN}: no operator", audit[0])
+        self.assertEqual(6, len(audit))
+        for line in audit[1:]:
+            self.assertRegex(line, f"audit: somebody at 10.0.0.1:[0-9]+ refused {DRAIN}: this is not the token")
         self.assertNotIn(TOKEN, "".join(lines))
 
     def test_another_file(self) -> None:

@@ -69,6 +69,8 @@ class ErrorTests(SynchronousTestCase):
             ("--transport", "resolve", "pool", "--transport", "udp"),
             ("--profile", "resolve", "pool", "--profile", "slow"),
             ("--items", "watch", "pool", "--items", "3"),
+            ("; did you mean --registrar? (see", "resolve", "--registar", "127.0.0.1", "pool"),
+            ("unrecognized arguments: true; the command stands behind -- (see", "exec", "pool", "true"),
             ("rserpool watch: unrecognized arguments: --all (see rserpool watch --help)", "watch", "pool", "--all"),
         ):
             complaint = StringIO()

@@ -75,8 +75,17 @@ class Clients(LoopbackCase):
             endpoint = SSL4ServerEndpoint(reactor, 0, self.authority.server(certificate).options(), interface=HOST)
         page.port = await endpoint.listen(Site(page))
         self.addCleanup(page.port.stopListening)
+        self.addCleanup(self.hang_up, page.port)
         await self.register(TcpTransport(page.port.getHost().port, HOST))
         return page
+
+    async def hang_up(self, port):
+        """Clients may have closed a connection that the server has not heard of yet."""
+        while here := [each for each in reactor.getReaders() if getattr(each, "server", None) is port]:
+            for each in here:
+                connection: Any = each
+                connection.abortConnection()
+            await deferLater(reactor, 0.01)
 
     def asked(self, url="http://pool/", method="GET", timeout=2.0, **options):
         where = options.pop("where", self.where)

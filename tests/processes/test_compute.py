@@ -188,6 +188,7 @@ class ComputeTests(ProcessTests):
             ((), "--pool NAME is needed"),
             (("--pool", "farm"), "say what does the jobs"),
             (("--pool", "farm", "--functions", "no.py"), "there is no file no.py"),
+            (("--pool", "farm", "--", "./no-such-program"), "there is no program ./no-such-program"),
             (("--pool", "farm", "--functions", "x", "--slots", "0"), "--slots: "),
             (("--pool", "farm", "--functions", "x", "--cookie-keys", "/no"), "--cookie-keys: "),
         ):

@@ -75,7 +75,8 @@ def udp_ports(answering: Sequence[TransportAddress] = (), proc: Path = PROC) -> 
             yield warning(
                 "udp",
                 f"UDP port {port} is taken by {who}, where no registrar answers",
-                "elements and users of this host look for registrars there: end it, or give it another port",
+                "elements and users of this host look for registrars there: end it, or give it another port; if it is "
+                "a registrar of yours, name it with its UDP port: --registrar 127.0.0.1:3863/9899, for example",
             )
     if held == len(REGISTRAR_ENCAPSULATION_PORTS):
         last, first = REGISTRAR_ENCAPSULATION_PORTS[-1], REGISTRAR_ENCAPSULATION_PORTS[0]
