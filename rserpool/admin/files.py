@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -23,7 +23,7 @@ FILES: Final = {
 }
 
 
-@cache
+@lru_cache(maxsize=64)
 def file_at(path: str) -> Answer:
     """The file at a path of L{FILES}."""
     name, content = FILES[path]
