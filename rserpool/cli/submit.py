@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from rserpool.cli.options import EXIT_CODES, add_user_options, number, user_from
 from rserpool.compute.jobs import Jobs
 from rserpool.core.compute.errors import JobFailed
-from rserpool.core.errors import ConfigurationError
+from rserpool.user.tls_text import TLS_CA, tls_from
 
 SUMMARY = "have a worker of a pool call a function (or run its program), and print the result"
 EPILOG = f"""an ARGUMENT is JSON where it is JSON, and text otherwise: submit farm square 7.
@@ -33,7 +33,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         help="how long the pool may be without workers (default: 30)",
     )
     parser.add_argument("--tls", metavar="NAME", help="workers speak TLS, with a certificate for this name")
-    parser.add_argument("--tls-ca", metavar="FILE", help="PEM of who issues these certificates")
+    parser.add_argument("--tls-ca", metavar="FILE", help=TLS_CA)
 
 
 def jobs_from(user: Any, options: argparse.Namespace) -> Jobs:
@@ -41,21 +41,13 @@ def jobs_from(user: Any, options: argparse.Namespace) -> Jobs:
 
     @raise ConfigurationError: if one of them is wrong.
     """
-    issuers = None
-    if options.tls_ca is not None:
-        try:
-            with open(options.tls_ca, "rb") as file:
-                issuers = file.read()
-        except OSError as error:
-            raise ConfigurationError(f"argument --tls-ca: {options.tls_ca}: {error.strerror}") from None
     return Jobs(
         user,
         options.pool,
         at_most_once=options.at_most_once,
         deadline=options.deadline,
         patience=options.patience,
-        tls=options.tls,
-        tls_ca=issuers,
+        **tls_from(options.tls, options.tls_ca),
     )
 
 
