@@ -33,7 +33,7 @@ class EndpointParser:
 
         @raise ConfigurationError: with a sentence that names what is wrong.
         """
-        _in_sentences()
+        _as_a_daemon(reactor)
         return namedAny(self._client)(reactor, *args, **kwargs)
 
     def parseStreamServer(self, reactor: Any, *args: str, **kwargs: str) -> Any:  # type: ignore[override]
@@ -41,14 +41,16 @@ class EndpointParser:
 
         @raise ConfigurationError: with a sentence that names what is wrong.
         """
-        _in_sentences()
+        _as_a_daemon(reactor)
         return namedAny(self._server)(reactor, *args, **kwargs)
 
 
-def _in_sentences() -> None:
+def _as_a_daemon(reactor: Any) -> None:
     """What twistd runs, as C{twistd web}, knows nothing of our mistakes: it ends by them, and not with a traceback."""
     if "twisted.scripts.twistd" in sys.modules:
-        import rserpool.tap.interrupts  # noqa: F401
+        from rserpool.tap.interrupts import end_by_signals
+
+        end_by_signals(reactor)
 
 
 POOLS = EndpointParser(

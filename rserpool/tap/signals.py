@@ -13,6 +13,8 @@ from twisted.application.service import IServiceCollection
 from twisted.internet.base import ReactorBase
 from twisted.logger import Logger
 
+from rserpool.tap.interrupts import end_by_signals
+
 _log = Logger()
 
 
@@ -40,6 +42,7 @@ class Signals:
             except ValueError:
                 # Not in the main thread: nobody will send them here.
                 return
+        end_by_signals(reactor)
         reactor.addSystemEventTrigger("before", "shutdown", self._ends)
         # The reactor takes those that end it when it begins to run.
         reactor.callWhenRunning(reactor.callLater, 0, self._take_ends, reactor)

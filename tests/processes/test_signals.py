@@ -5,11 +5,36 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from tests.processes.harness import ProcessTests
+from tests.processes.harness import ProcessTests, free_address
+
+AT_ONCE = """
+import signal, sys
+from twisted.internet import reactor
+from twisted.scripts.twistd import run
+
+for phase, event in {phases!r}:
+    reactor.addSystemEventTrigger(phase, event, signal.raise_signal, signal.{name})
+sys.argv = ["twistd", "-n", "--pidfile=", *sys.argv[1:]]
+run()
+"""
+"""twistd with a signal that comes while its reactor begins to run."""
 
 
 class SignalTests(ProcessTests):
     """In the foreground."""
+
+    async def test_at_once(self) -> None:
+        """Who types Ctrl-C as soon as it says that it serves is heard, though the reactor does not run yet."""
+        registrar = await self.registrar()
+        where = registrar.text.replace(":", r"\:")
+        pooled = rf"rserpool:web:tcp\:0\:interface=127.0.0.1:registrar={where}"
+        ns = ("rserpool-ns", "--asap", free_address(), "--enrp", "none")
+        for arguments in (ns, ("web", "--listen", pooled)):
+            for name in ("SIGINT", "SIGTERM"):
+                process = self.spawn("-c", AT_ONCE.format(phases=[("before", "startup")], name=name), *arguments)
+                self.assertIn(await process.ended, (0, -getattr(signal, name)), process.text)
+                self.assertIn("Server Shut Down", process.text)
+                self.no_traceback(process)
 
     async def test_twice(self) -> None:
         """Who asks for the end while it ends already is told so: an element finishes, a proxy hurries."""
