@@ -220,7 +220,7 @@ def makeService(options: ElementOptions) -> IService:
         wrapped = options.maker.makeService(options.inner)
     except MISTAKES as error:
         # For example an endpoint of a kind that does not exist: many plugins read it only now.
-        raise SystemExit(f"twistd rserpool-pe: {options.maker.tapname}: {sentence_of(error)}") from None
+        raise SystemExit(f"twistd rserpool-pe: {options.maker.tapname}: {sentence_of(error, 'rserpool-pe')}") from None
     started = Started("rserpool-pe")
     pooled = PooledService(reactor, wrapped, options.pools, refused=started.fail, alone=True, **options.settings)
     reported = options.reported(reactor, lambda: element_status(pooled.element), pooled)

@@ -25,8 +25,15 @@ from rserpool.tap.signals import Signals
 MISTAKES = (CannotListenError, RSerPoolError, usage.UsageError, OSError, OverflowError, ValueError)
 """What comes of options that cannot be: told in a sentence."""
 OF_REGISTRARS = (ASAP_PORT, ASAP_TLS_PORT, ENRP_PORT, ENRP_TLS_PORT)
-ANOTHER = "; if a registrar of this host has it, give this one an address of its own: --asap 127.0.0.2, for example"
-"""Over UDP registrars may share an address; with the kernel's SCTP they may not."""
+TAKEN = {
+    "rserpool-ns": "if a registrar of this host has it, give this one an address of its own: --asap 127.0.0.2, for "
+    "example",
+    "rserpool-pe": "that is a registrar's port: have what serves, behind --, listen at another one",
+    "rserpool-proxy": "that is a registrar's port: name another one with --listen",
+    "rserpool-worker": "that is a registrar's port: name another one with --tcp",
+}
+"""What to do where a port of registrars is taken. Over UDP registrars may share an address; with the kernel's SCTP they
+may not."""
 
 
 class CannotStart(SystemExit, Exception):
@@ -76,7 +83,9 @@ class Started(MultiService):
         from twisted.internet import reactor
 
         error = failure.value
-        sentence = self._tell(sentence_of(error) if isinstance(error, Exception) else failure.getErrorMessage())
+        sentence = self._tell(
+            sentence_of(error, self._name) if isinstance(error, Exception) else failure.getErrorMessage()
+        )
         if self._starting:
             raise CannotStart(sentence)
         try:
@@ -117,7 +126,7 @@ class Started(MultiService):
         try:
             start()
         except MISTAKES as error:
-            raise CannotStart(self._tell(sentence_of(error))) from None
+            raise CannotStart(self._tell(sentence_of(error, self._name))) from None
         finally:
             self._starting = False
 
@@ -138,12 +147,15 @@ def _end() -> None:
     os._exit(1)
 
 
-def sentence_of(error: Exception) -> str:
-    """What went wrong, in one line."""
+def sentence_of(error: Exception, name: str = "") -> str:
+    """What went wrong, in one line.
+
+    @param name: of the command to which it happened, which has options of its own.
+    """
     if isinstance(error, CannotListenError):
         reason = error.socketError
         cause = getattr(reason, "strerror", None) or str(reason)
         host = error.interface or "any address"
-        taken = error.port in OF_REGISTRARS and getattr(reason, "errno", None) == EADDRINUSE
-        return f"cannot listen on {host} port {error.port}: {cause}{ANOTHER if taken else ''}"
+        taken = error.port in OF_REGISTRARS and getattr(reason, "errno", None) == EADDRINUSE and name in TAKEN
+        return f"cannot listen on {host} port {error.port}: {cause}{f'; {TAKEN[name]}' if taken else ''}"
     return str(error) or type(error).__name__
