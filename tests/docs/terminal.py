@@ -83,7 +83,7 @@ class Terminal:
                     )
 
     def leave(self) -> None:
-        """Type Ctrl-C until it has ended: a program that is not ours may miss one that comes while its reactor starts."""
+        """Type Ctrl-C until it has ended: a program of others may miss one while its reactor starts."""
         end = time.monotonic() + PATIENCE
         with self._changed:
             while not self._closed and time.monotonic() < end:
