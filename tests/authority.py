@@ -14,6 +14,7 @@ from typing import Any
 
 from rserpool.core import TcpTransport, TransportAddress, authority
 from rserpool.core.access import PLAIN, Access, Principal, Standing, State
+from rserpool.core.compute.submitting import submits
 from rserpool.core.effects import Association
 from rserpool.core.handlespace.element import Element, Watch
 from rserpool.core.identity import Identity
@@ -59,6 +60,7 @@ HERE = TcpTransport(80, "10.0.0.1")
 
 # A scope where TLS is required, and one where it is offered.
 WEB, OLD, MAIL = Identity("psk", "web"), Identity("psk", "old web"), Identity("psk", "mail")
+ALICE = Identity("dns", "alice")
 REG, REG2, OWN, DESK = (Identity("psk", name) for name in ("reg", "reg2", "own", "desk"))
 KNOWN = (
     Principal("web", frozenset({WEB, OLD}), element=True, pools=frozenset({b"pool"})),
@@ -66,6 +68,7 @@ KNOWN = (
     Principal("registrar", frozenset({REG}), registrar=True),
     Principal("another registrar", frozenset({REG2}), registrar=True),
     Principal("desk", frozenset({DESK}), operator=True),
+    Principal("alice", frozenset({ALICE}), submitter=True, pools=frozenset({b"pool"})),
 )
 REQUIRED, OFFERED = Access(KNOWN, own=OWN), Access(KNOWN, State.OFFERED, own=OWN)
 BY_WEB, BY_MAIL = {"owner": WEB, "access": REQUIRED}, {"owner": MAIL, "access": REQUIRED}
@@ -272,18 +275,26 @@ QUESTIONS: tuple[tuple[What, Who, Callable[..., Any], tuple[Any, ...], dict[str,
     (What.EVICT, Who.UNPROVED, authority.evicts, (OFFERED, OFFERED.standing(None)), {}),
     (What.RETIRE, Who.OPERATES, authority.operates, (What.RETIRE, True), {}),
     (What.RETIRE, Who.NO_OPERATOR, authority.operates, (What.RETIRE, False), {}),
+    (What.SUBMIT, Who.SUBMITTER, submits, (REQUIRED, REQUIRED.standing((ALICE,)), b"pool"), {}),
+    (What.SUBMIT, Who.NO_SUBMITTER, submits, (REQUIRED, REQUIRED.standing((ALICE,)), b"mail"), {}),
+    (What.SUBMIT, Who.NO_SUBMITTER, submits, (REQUIRED, REQUIRED.standing((WEB, DESK)), b"pool"), {}),
+    (What.SUBMIT, Who.NO_SUBMITTER, submits, (REQUIRED, REQUIRED.standing(()), b"pool"), {}),
+    (What.SUBMIT, Who.IN_THE_CLEAR, submits, (REQUIRED, REQUIRED.standing(None), b"pool"), {}),
+    (What.SUBMIT, Who.IN_THE_CLEAR, submits, (OFFERED, OFFERED.standing((ALICE,)), b"pool"), {}),
+    (What.SUBMIT, Who.IN_THE_CLEAR, submits, (PLAIN, PLAIN.standing((ALICE,)), b"pool"), {}),
+    (What.SUBMIT, Who.TO_NO_TAKER, submits, (REQUIRED, REQUIRED.standing((ALICE,)), b"pool", False), {}),
 )
 
 _ABOUT = """\
 # Who may do what to an element
 
 Generated from `rserpool.core.rules` by `python -m tests.authority`; a test compares. Everybody asks
-`rserpool.core.authority`, which finds out who is who, and reads the answer there: the registrar's side towards elements
-and users (ASAP), and its side towards other registrars (ENRP). An element is removed where the table says so, and
-nowhere else. In a plain scope nobody is authenticated: an element is known by its association and its address, a
-registrar by its association. In a secured one identities count: what each may be is said by keys, or by a file (see
-[](security.md)), and an element belongs to the identity that registered it. Where TLS is only offered, the rows about
-a plain scope hold for who comes in the clear.
+`rserpool.core.authority` (workers: `rserpool.core.compute.submitting`), which finds out who is who, and reads the
+answer there: the registrar's side towards elements and users (ASAP), and its side towards other registrars (ENRP). An
+element is removed where the table says so, and nowhere else. In a plain scope nobody is authenticated: an element is
+known by its association and its address, a registrar by its association. In a secured one identities count: what each
+may be is said by keys, or by a file (see [](security.md)), and an element belongs to the identity that registered it.
+Where TLS is only offered, the rows about a plain scope hold for who comes in the clear.
 
 "We" are one registrar, and an element is *ours* if we are its home. A rule without an RFC is this package's own, where
 the RFCs leave it open.

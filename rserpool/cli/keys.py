@@ -34,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _members(make, "registrar", "a registrar, by the name and addresses by which others name it; may be repeated", True)
     _members(make, "element", "an element of pools, by a name and perhaps its host's addresses; may be repeated", False)
     _members(make, "operator", "who may ask registrars for their status (default: operator)", False)
+    _members(make, "submitter", "who submits code to workers, by a name; access.toml says where it may", False)
     _certificates(make)
     add = actions.add_parser(
         "add", help="add members; to those that are there, a second key and a new certificate", allow_abbrev=False
@@ -42,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _members(add, "registrar", "as in rserpool keys make", False)
     _members(add, "element", "as in rserpool keys make", False)
     _members(add, "operator", "as in rserpool keys make", False)
+    _members(add, "submitter", "as in rserpool keys make", False)
     _certificates(add)
     remove = actions.add_parser("remove", help="take keys away: who has no other one is cut off", allow_abbrev=False)
     _directory(remove, "what rserpool keys make has made")
@@ -96,6 +98,8 @@ def _make(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
         _entry(out, each.name, f"the element: twistd rserpool-pe {serve}")
     for each in options.operator:
         _entry(out, each.name, f"who looks after registrars: rserpool status --security {each.name} {first}")
+    for each in options.submitter:
+        _entry(out, each.name, f"who submits code: PoolExecutor(POOL, code=True, security='{each.name}', tls=NAME)")
     resolve = f"rserpool resolve --security {USERS} --registrar {first} POOL"
     _entry(out, USERS, f"users, all of them; it has no secret: {resolve}")
     print(file=out)
@@ -108,7 +112,7 @@ def _add(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
 
     members = _named(options)
     if not members:
-        raise ConfigurationError("name --registrar, --element or --operator")
+        raise ConfigurationError("name --registrar, --element, --operator or --submitter")
     changed = ScopeDirectory(options.directory).add(members, Terms(now, options.days, options.rsa))
     names = {each.name for each in members}
     first = {folder: files for folder, files in changed.items() if folder.name not in names}
@@ -175,14 +179,14 @@ def _certificates(parser: argparse.ArgumentParser) -> None:
 
 
 def _named(options: argparse.Namespace) -> list[Member]:
-    return [*options.registrar, *options.element, *options.operator]
+    return [*options.registrar, *options.element, *options.operator, *options.submitter]
 
 
 def _member(role: str, text: str) -> Member:
     from rserpool.security.scope_directory import member_of
 
     hosts = [reading.parse_transport_address(_bracketed(host)).hosts[0] for host in text.split(",")]
-    for host in hosts if role == "registrar" else ():
+    for host in hosts if role in ("registrar", "submitter") else ():
         _check_certified(host)
     return member_of(role, ",".join(hosts))
 

@@ -30,14 +30,14 @@ class PoolExecutor:
         """How far the jobs are."""
         return self._executor.progress
 
-    def submit(self, function: str, /, *arguments: Any, **named: Any) -> asyncio.Future[Any]:
+    def submit(self, function: Any, /, *arguments: Any, **named: Any) -> asyncio.Future[Any]:
         """Have a worker call a function; see L{executor.PoolExecutor.submit}.
 
         @return: a future of its value; where that is cancelled the worker stops.
         """
         return asyncio.wrap_future(self._executor.submit(function, *arguments, **named))
 
-    async def map(self, function: str, *iterables: Iterable[Any]) -> AsyncIterator[Any]:
+    async def map(self, function: Any, *iterables: Iterable[Any]) -> AsyncIterator[Any]:
         """Call a function with each item (of several iterables: with one of each); the values come in order."""
         given = zip(*iterables, strict=False)
         futures = deque(self.submit(function, *each) for each in islice(given, executor.WINDOW))

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.python.failure import Failure
 
+from rserpool.compute.code import job_of
 from rserpool.compute.job import Job
 from rserpool.compute.jobs import Jobs, Progress
 from rserpool.compute.thread import ReactorThread
-from rserpool.core.compute import frames
 from rserpool.core.profiles import profile as profile_named
 from rserpool.node.candidates import registrars_from
 from rserpool.node.securing import SecurityOption, secured_from
@@ -91,6 +91,8 @@ class PoolExecutor(Executor):
     @param backlog: so many jobs are taken; C{submit} then waits until one has ended.
     @param progress: called with a L{Progress} whenever that has changed, in the executor's thread.
     @param security: what secures it, as everywhere; C{tls} and C{tls_ca}: how workers prove who they are.
+    @param code: whether functions themselves travel to the workers, which then must accept code
+        (C{twistd rserpool-worker --accept-code}); it takes a certificate of one's own, and C{tls}.
     @param transport: how registrars are asked: C{tcp}, C{sctp}, or C{auto}.
     @raise ConfigurationError: if one of these is wrong.
     """
@@ -111,6 +113,7 @@ class PoolExecutor(Executor):
         security: SecurityOption = None,
         tls: str | None = None,
         tls_ca: bytes | None = None,
+        code: bool = False,
     ) -> None:
         self._thread = ReactorThread()
         reactor = self._thread.reactor
@@ -128,7 +131,9 @@ class PoolExecutor(Executor):
             "patience": patience,
             "tls": tls,
             "tls_ca": tls_ca,
+            "code": code,
         }
+        self._code = code
         self._progress = progress
         self._room = threading.BoundedSemaphore(backlog)
         self._lock = threading.Lock()
@@ -147,22 +152,19 @@ class PoolExecutor(Executor):
     def submit(self, function: Any, /, *arguments: Any, **named: Any) -> PoolFuture[Any]:
         """Have a worker call a function.
 
-        @param function: the name by which the workers know it.
+        @param function: the name by which the workers know it; where C{code} was said, any callable.
         @param arguments: JSON; or a single one of bytes.
-        @raise TypeError: if C{function} is no name, or an argument neither JSON nor bytes.
+        @raise TypeError: if C{function} is neither, or an argument neither JSON nor bytes.
+        @raise ValueError: if the function or its arguments are too long.
         """
-        if not isinstance(function, str):
-            raise TypeError(
-                f"a job is the name of a function that the workers offer, not {function!r}: code does not travel"
-            )
-        work = frames.work(function, arguments, named)
+        name, work = job_of(function, arguments, named, self._code)
         self._room.acquire()
         future: PoolFuture[Any] = PoolFuture(self._withdraw)
         with self._lock:
             if self._closed:
                 self._room.release()
                 raise RuntimeError("no jobs are taken any more: it was shut down")
-            self._order(lambda: self._take(future, Job(function, work)))
+            self._order(lambda: self._take(future, Job(name, work)))
         return future
 
     def map(

@@ -14,9 +14,9 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from rserpool.compute.code import check_submitter, job_of
 from rserpool.compute.job import Job
 from rserpool.compute.lease import Lease
-from rserpool.core.compute import frames
 from rserpool.core.compute.dispatch import Dispatch, Give, Open, Return
 from rserpool.core.compute.errors import NoWorkers
 from rserpool.core.handles import handle_of, handle_text
@@ -57,6 +57,8 @@ class Jobs:
     @param patience: seconds that the pool may be without workers before jobs fail.
     @param changed: called when something has changed in L{progress}.
     @param tls: as L{Session<rserpool.session.client.Session>} has it; C{tls_ca}, too.
+    @param code: whether functions themselves travel to the workers, which then must accept code.
+    @raise ConfigurationError: if C{code} is said, and workers could not know who submits it.
     """
 
     _log = Logger()
@@ -73,7 +75,11 @@ class Jobs:
         changed: Callable[[], object] | None = None,
         tls: str | None = None,
         tls_ca: bytes | None = None,
+        code: bool = False,
     ) -> None:
+        if code:
+            check_submitter(user, tls)
+        self._code = code
         self.handle = handle_of(pool)
         self.changed = changed
         self._user = user
@@ -107,16 +113,16 @@ class Jobs:
             self._done, self._failed, dispatch.running, dispatch.waiting, self._repeated, len(self._members)
         )
 
-    def submit(self, function: str, /, *arguments: Any, **named: Any) -> Job:
+    def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Job:
         """Have a worker call a function.
 
-        @param function: by the name that the workers know it by.
+        @param function: by the name that the workers know it by; where C{code} was said, any callable.
         @param arguments: JSON; or a single one of bytes.
         @return: the job, which can be awaited and cancelled.
-        @raise TypeError: if an argument is neither JSON nor bytes.
-        @raise ValueError: if all arguments together are too long.
+        @raise TypeError: if C{function} is neither, or an argument neither JSON nor bytes.
+        @raise ValueError: if the function, or all arguments together, are too long.
         """
-        return self.begin(Job(function, frames.work(function, arguments, named)))
+        return self.begin(Job(*job_of(function, arguments, named, self._code)))
 
     def begin(self, job: Job) -> Job:
         """Have a worker do a job.

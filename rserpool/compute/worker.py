@@ -17,6 +17,10 @@ from rserpool.session.asked import Asked
 from rserpool.session.element import SessionProtocol
 from rserpool.session.server import SessionFactory
 
+NO_CODE = (
+    "this worker takes no code: it calls functions by their names (twistd rserpool-worker --accept-code takes code)"
+)
+
 
 class Task:
     """A job at a worker.
@@ -82,6 +86,9 @@ class WorkerProtocol(SessionProtocol):
             return
         slots = self.factory.slots
         name = header.get("do")
+        if "code" in header:
+            request.reply(frames.failure("CodeRefused", NO_CODE))
+            return
         if slots.functions is not None and name not in slots.functions:
             offered = ", ".join(slots.functions)
             request.reply(frames.failure("UnknownFunction", f"there is no function {name!r} here: there are {offered}"))

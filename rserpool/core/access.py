@@ -35,8 +35,9 @@ class Principal:
     @ivar identities: by which it is known; what it registered by one of them it may change by another.
     @ivar registrar: whether it may speak ENRP.
     @ivar element: whether it may serve.
-    @ivar pools: the handles of the pools in which it may serve; None for any.
+    @ivar pools: the handles of the pools in which it may serve, or submit code; None for any.
     @ivar operator: whether registrars answer its questions over ENRP.
+    @ivar submitter: whether workers take code from it.
     """
 
     name: str
@@ -45,10 +46,15 @@ class Principal:
     element: bool = False
     pools: frozenset[bytes] | None = None
     operator: bool = False
+    submitter: bool = False
 
     def serves(self, handle: bytes) -> bool:
         """Whether it may serve in a pool."""
         return self.element and (self.pools is None or handle in self.pools)
+
+    def submits(self, handle: bytes) -> bool:
+        """Whether the workers of a pool take code from it."""
+        return self.submitter and (self.pools is None or handle in self.pools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,10 @@ class Standing:
     def element(self) -> bool:
         """Whether it may serve in any pool at all."""
         return bool(self.serving)
+
+    def submits(self, handle: bytes) -> bool:
+        """Whether the workers of a pool take code from it."""
+        return self.judged and any(each.submits(handle) for each in self.principals)
 
     def owner(self, handle: bytes) -> Identity | None:
         """The identity by which it serves in a pool; None if it may not, or in the clear."""

@@ -157,4 +157,11 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.UNPROVED: _IGNORED,
     },
     What.RETIRE: _OPERATORS,
+    What.SUBMIT: {
+        Who.SUBMITTER: Rule(Ruling.ALLOWED),
+        **dict.fromkeys(
+            (Who.NO_SUBMITTER, Who.IN_THE_CLEAR, Who.TO_NO_TAKER),
+            Rule(Ruling.REFUSED, "", CauseCode.REJECTED_FOR_SECURITY),
+        ),
+    },
 }

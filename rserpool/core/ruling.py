@@ -32,6 +32,7 @@ class What(StrEnum):
     DRAIN = "have an element drain, or serve again"
     EVICT = "evict an element for a while"
     RETIRE = "have a registrar hand its elements over, and end"
+    SUBMIT = "have a worker run code"
 
 
 class Who(StrEnum):
@@ -98,6 +99,10 @@ class Who(StrEnum):
     GREATER = "a registrar with a greater identifier, while we claim them"
     OPERATES = "an operator, by the admin interface"
     NO_OPERATOR = "anybody else, by the admin interface"
+    SUBMITTER = "who proves by a certificate to be a submitter of code in the pool, to a worker that accepts code"
+    NO_SUBMITTER = "anybody else over TLS, to a worker that accepts code"
+    IN_THE_CLEAR = "anybody in the clear, or in a scope where TLS is not required"
+    TO_NO_TAKER = "anybody, to a worker that does not accept code"
     A_REGISTRAR = "any registrar, in a plain scope, or who proves to be one"
     UNPROVED = "any registrar in the clear, where TLS is offered"
     SMALLER = "a registrar with a smaller identifier, while we claim them"

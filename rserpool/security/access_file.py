@@ -6,14 +6,14 @@ A table for each one whom the operator knows::
 
     [web1]
     identities = ["psk:web1", "dns:web1.example.org"]
-    roles = ["element"]         # registrar, element, operator
-    pools = ["www", "api"]      # where it may serve; anywhere if this is left out
+    roles = ["element"]         # registrar, element, operator, submit-code
+    pools = ["www", "api"]      # where it may serve, or submit code; anywhere if this is left out
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rserpool.core.access import Access, Principal, State
@@ -22,7 +22,7 @@ from rserpool.core.handles import handle_of
 from rserpool.core.identity import Identity, parse_identity
 from rserpool.security.keys import bearer_of
 
-ROLES: Final = ("registrar", "element", "operator")
+ROLES: Final = ("registrar", "element", "operator", "submit-code")
 DEFAULTS: Final = ("keys", "user")
 _ENTRY: Final = {"identities", "roles", "pools"}
 
@@ -88,8 +88,7 @@ def _by_keys(keys: KeyNames) -> list[Principal]:
 def _without(own: Identity | None, principal: Principal) -> Principal:
     if own not in principal.identities:
         return principal
-    rest = principal.identities - {own}
-    return Principal(principal.name, rest, principal.registrar, principal.element, principal.pools, principal.operator)
+    return replace(principal, identities=principal.identities - {own})
 
 
 def _principal(name: str, entry: Any, where: str) -> Principal:
@@ -104,8 +103,8 @@ def _principal(name: str, entry: Any, where: str) -> Principal:
     for role in roles:
         if role not in ROLES:
             raise ConfigurationError(f"{at}: there is no role {role!r}; there are {', '.join(ROLES)}")
-    if pools is not None and "element" not in roles:
-        raise ConfigurationError(f"{at}: pools are for who has the role element")
+    if pools is not None and "element" not in roles and "submit-code" not in roles:
+        raise ConfigurationError(f"{at}: pools are for who has the role element, or submit-code")
     try:
         proved = frozenset(map(parse_identity, identities))
     except ConfigurationError as error:
@@ -120,6 +119,7 @@ def _principal(name: str, entry: Any, where: str) -> Principal:
         element="element" in roles,
         pools=None if pools is None else frozenset(map(handle_of, pools)),
         operator="operator" in roles,
+        submitter="submit-code" in roles,
     )
 
 

@@ -37,10 +37,10 @@ Contents = dict[Path, tuple[bytes, int]]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A registrar, an element, or an operator.
+    """A registrar, an element, an operator, or somebody who submits code.
 
-    @ivar role: C{"registrar"}, C{"element"} or C{"operator"}.
-    @ivar name: its folder, and the identity of its key.
+    @ivar role: C{"registrar"}, C{"element"}, C{"operator"} or C{"submitter"}.
+    @ivar name: its folder, and the identity of its key; a submitter has none, and this is the name in its certificate.
     @ivar hosts: the names and addresses that its certificate has; an operator has none.
     """
 
@@ -50,7 +50,7 @@ class Member:
 
     def names(self, scope: str) -> tuple[str, ...]:
         """The names of its certificate: a registrar's has that of the scope; none for an operator."""
-        return {"registrar": (*self.hosts, scope), "element": self.hosts}.get(self.role, ())
+        return () if self.role == "operator" else (*self.hosts, scope) if self.role == "registrar" else self.hosts
 
 
 def member_of(role: str, text: str) -> Member:
@@ -103,12 +103,13 @@ class ScopeDirectory:
         if twice:
             raise ConfigurationError(f"two members have the name {min(twice)}")
         ca = new_ca(scope, terms.now)
-        keys = {name: new_key(name) for name in names}
+        keys = {each.name: new_key(each.name) for each in members if each.role != "submitter"}
         contents: Contents = {self.path / CA: (ca.certificate, PUBLIC), self.path / CA_KEY: (ca.private_key, SECRET)}
         for member in members:
             folder = self.path / member.name
             contents |= _common(folder, f"The {member.role} {member.name}", scope, ca)
-            contents |= _own(folder, keys[member.name])
+            if member.role != "submitter":
+                contents |= _own(folder, keys[member.name])
             if member.names(scope):
                 contents |= _certified(folder, terms.certificate(ca, member.names(scope)))
             if member.role == "registrar":
@@ -116,6 +117,7 @@ class ScopeDirectory:
                     known = [keys[each.name] for each in members if each.role == role and each != member]
                     contents[folder / file] = _key_file(role, known)
         contents |= _common(self.path / USERS, "Users", scope, ca)
+        contents |= _workers(members, [self.path / each.name for each in members if each.role == "element"], ca)
         # All of it or nothing.
         new = self.path.with_name(f".{self.path.name}.new")
         if new.exists():
@@ -151,6 +153,13 @@ class ScopeDirectory:
         roles = {folder: "operator" if folder.name in operators else "element" for folder in there}
         return roles | dict.fromkeys(registrars, "registrar")
 
+    def submitters(self) -> list[Path]:
+        """The folders of those who submit code."""
+        there = (self.path / name for name in sorted(os.listdir(self.path)))
+        return [
+            each for each in there if not (each / FILES["own-key"]).exists() and (each / FILES["certificate"]).exists()
+        ]
+
     def registrars(self) -> list[Path]:
         """The folders of registrars."""
         return [folder for folder, role in self.folders().items() if role == "registrar"]
@@ -164,6 +173,7 @@ class ScopeDirectory:
         scope = self.scope
         ca = Issued(read_public(self.path / CA), read_secret(self.path / CA_KEY))
         roles = {folder.name: role for folder, role in self.folders().items()}
+        roles |= {folder.name: "submitter" for folder in self.submitters()}
         for member in members:
             if roles.get(member.name, member.role) != member.role:
                 raise ConfigurationError(f"{member.name} is there already: the {roles[member.name]}")
@@ -174,6 +184,11 @@ class ScopeDirectory:
                 files = changed.setdefault(path.parent, [])
                 files += [path] * (path not in files)
             _write_aside(contents)
+        workers = [folder for folder, role in self.folders().items() if role == "element"]
+        trusting = {path: what for path, what in _workers(members, workers, ca).items() if not path.exists()}
+        for path in trusting:
+            changed.setdefault(path.parent, []).append(path)
+        _write_new(trusting)
         return changed
 
     def _added(self, member: Member, scope: str, ca: Issued, terms: Terms) -> Contents:
@@ -190,10 +205,12 @@ class ScopeDirectory:
         elif names:
             before = describe(read_public(folder / FILES["certificate"]), str(folder))[0].names
             names = tuple(dict.fromkeys((*(each.name for each in before), *names)))
-        key = new_key(self._unused(member.name))
-        contents |= _own(folder, key)
         if names:
             contents |= _certified(folder, terms.certificate(ca, names))
+        if member.role == "submitter":
+            return contents
+        key = new_key(self._unused(member.name))
+        contents |= _own(folder, key)
         for each in others:
             path = each / KEY_FILES[member.role]
             contents[path] = ((read_secret(path) if path.exists() else b"") + _line(key), SECRET)
@@ -260,6 +277,13 @@ def _certified(folder: Path, issued: Issued) -> Contents:
         folder / FILES["certificate"]: (issued.certificate, PUBLIC),
         folder / FILES["private-key"]: (issued.private_key, SECRET),
     }
+
+
+def _workers(members: Iterable[Member], elements: Iterable[Path], ca: Issued) -> Contents:
+    """What lets elements know who submits code, if anybody does."""
+    if all(member.role != "submitter" for member in members):
+        return {}
+    return {folder / FILES["client-ca"]: (ca.certificate, PUBLIC) for folder in elements}
 
 
 def _key_file(role: str, keys: Iterable[Key]) -> tuple[bytes, int]:

@@ -215,8 +215,11 @@ def _security(table: Mapping[str, Any], where: str) -> Security:
 
 def _whose(there: Collection[str]) -> str:
     """Who has such files; see L{Security.whose}."""
-    if "client-ca" in there or not set(KEYS).isdisjoint(there):
+    if not set(KEYS).isdisjoint(there):
         return "a registrar"
+    if "client-ca" in there:
+        # A worker may have it, too: to know who submits code.
+        return "" if {"own-key", "certificate"} <= set(there) else "a registrar"
     if "own-key" in there:
         return "an element" if "certificate" in there else "an element or operator"
     return "users" if "server-ca" in there and "certificate" not in there else ""

@@ -21,7 +21,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
@@ -29,19 +29,23 @@ from zope.interface import implementer
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.user.trying import PassedOver
+from rserpool.security.settings import Certificate as OwnCertificate
 from rserpool.user.service import PoolUserService
 
 
 @lru_cache(maxsize=64)
-def checks(name: str, anchors: bytes | None = None) -> IOpenSSLClientConnectionCreator:
+def checks(
+    name: str, anchors: bytes | None = None, own: OwnCertificate | None = None
+) -> IOpenSSLClientConnectionCreator:
     """What checks that a server's certificate is for a name.
 
     @param name: a DNS name or an IP address, as the pool's configuration says it (RFC 5355 section 2.7): never what a
         registrar says.
     @param anchors: PEM, whose certificates are believed; None for those that the platform believes.
+    @param own: what is shown to a server that asks who we are; None for nothing.
     @raise ConfigurationError: if it is no name of a certificate, or there is no certificate among the anchors.
     """
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {} if own is None else _shown(own)
     if anchors is not None:
         options["trustRoot"] = _believed(anchors)
     try:
@@ -53,13 +57,25 @@ def checks(name: str, anchors: bytes | None = None) -> IOpenSSLClientConnectionC
 
 
 def checks_of(user: PoolUserService, name: str, anchors: bytes | None = None) -> IOpenSSLClientConnectionCreator:
-    """The same for a user, whose C{server-ca} counts where nothing else is said: as it is now.
+    """The same for a user, whose C{server-ca} counts where nothing else is said: as it is now. An element that asks is
+    shown its certificate, if it has one.
 
     @raise ConfigurationError: as L{checks} does.
     """
-    if anchors is None and user.secured is not None:
-        anchors = user.secured.current.server_ca
-    return checks(name, anchors)
+    if user.secured is None:
+        return checks(name, anchors)
+    security = user.secured.current
+    return checks(name, security.server_ca if anchors is None else anchors, security.certificate)
+
+
+def _shown(own: OwnCertificate) -> dict[str, Any]:
+    try:
+        certificates = [Certificate.loadPEM(_BEGIN + part) for part in own.chain.split(_BEGIN)[1:]]
+        pair = PrivateCertificate.loadPEM(own.private_key + b"\n" + certificates[0].dumpPEM())
+    except (crypto.Error, IndexError) as error:
+        raise ConfigurationError(f"the own certificate cannot be used: {_text(error)}") from None
+    chain = [each.original for each in certificates[1:]]
+    return {"clientCertificate": pair, "extraCertificateOptions": {"extraCertChain": chain} if chain else None}
 
 
 def _believed(anchors: bytes) -> Any:

@@ -110,7 +110,7 @@ class MakeTests(Case):
             ([*make, "reg1", "--element", "reg1"], "two members have the name reg1"),
             (["add", str(self.scope), "--element", "web1"], "rserpool keys make has not made this directory"),
             (["remove", str(self.scope), "web1"], "rserpool keys make has not made this directory"),
-            (["add", str(self.scope)], "name --registrar, --element or --operator"),
+            (["add", str(self.scope)], "name --registrar, --element, --operator or --submitter"),
             (["check", str(self.scope)], "there is no such directory"),
         ):
             self.assertIn(sentence, str(self.assertRaises(ConfigurationError, self.keys, *arguments)))
@@ -130,6 +130,22 @@ class AddTests(Case):
         self.assertEqual(["web1", "web9"], list(reg3.elements))
         self.assertEqual(["reg1.example", "reg2.example"], list(reg3.registrars))
         self.well()
+
+    def test_submitter(self) -> None:
+        """Who submits code has a certificate and no key; workers then know who issued it, and serve with their own."""
+        self.made("w1", "w2")
+        _, said = self.keys("add", str(self.scope), "--submitter", "alice")
+        self.assertIn("w2/ client-ca.pem", said)
+        alice, w1 = security_of(self.scope / "alice"), security_of(self.scope / "w1")
+        self.assertEqual((None, ""), (alice.own, alice.whose))
+        self.assertEqual((w1.whose, w1.server_ca), ("", w1.client_ca))
+        assert alice.certificate is not None
+        self.assertEqual((Identity("dns", "alice"),), describe(alice.certificate.chain, "")[0].names)
+        self.keys("add", str(self.scope), "--submitter", "alice")
+        self.assertNotEqual(alice.certificate, security_of(self.scope / "alice").certificate)
+        self.well()
+        with self.assertRaisesRegex(ConfigurationError, "alice is there already: the submitter"):
+            self.keys("add", str(self.scope), "--element", "alice")
 
     def test_rotation(self) -> None:
         """Both keys are good, until the old one is taken away; what was is set aside."""

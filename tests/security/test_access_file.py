@@ -53,6 +53,18 @@ class AccessFileTests(SynchronousTestCase):
             ["r", "o", "o"], [self.roles(who, each) for each in ("psk:reg2", "psk:alice", "dns:bob.example")]
         )
 
+    def test_submitters(self) -> None:
+        """Who may submit code, and to which pools; that is nothing else."""
+        who = access(
+            '[alice]\nidentities = ["dns:alice"]\nroles = ["submit-code"]\npools = ["farm"]\n'
+            '[bob]\nidentities = ["dns:bob"]\nroles = ["submit-code", "operator"]\n'
+        )
+        alice, bob = standing(who, "dns:alice"), standing(who, "dns:bob")
+        self.assertEqual([True, False, True], [alice.submits(b"farm"), alice.submits(b"www"), bob.submits(b"www")])
+        self.assertEqual(["", "o"], [self.roles(who, "dns:alice"), self.roles(who, "dns:bob")])
+        self.assertIsNone(alice.owner(b"farm"))
+        self.assertFalse(standing(who, "psk:web1").submits(b"farm"))
+
     def test_default_user(self) -> None:
         """Who is not named is no more than a user, whatever its key."""
         who = access('default = "user"\n[web]\nidentities = ["psk:web1"]\nroles = ["element"]\n')

@@ -1,7 +1,8 @@
 """What users, workers and their slots say to each other: a header of JSON in one line, and a body of bytes.
 
 A value is JSON, or bytes as they are; nothing else travels, and never a pickle of what somebody sent. Every text is
-bounded before it is read.
+bounded before it is read. A job may bring the code of its function, which stands before its arguments: workers that
+accept code hand it to a confined process, unread, and all others refuse it.
 
 A message of a slot begins with one byte more, its L{Tag}: so what its worker only passes on is not read there.
 """
@@ -22,6 +23,10 @@ LONGEST_CHECKPOINT: Final = 40_000
 """The most bytes of a checkpoint: it travels as a cookie (RFC 5352 section 3.8), which holds 65,535 with all else."""
 LONGEST_TEXT: Final = 16 * 1024
 """The most characters of an error's text, and of its traceback."""
+LONGEST_CODE: Final = 768 * 1024
+"""The most bytes of a function that travels."""
+LONGEST_NAME: Final = 200
+"""The most characters of the name of a function that travels."""
 JSON: Final = "json"
 BYTES: Final = "bytes"
 _DUMP = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
@@ -98,9 +103,10 @@ def unpack(kind: Any, body: bytes) -> Any:
         raise BadFrame("its value is not JSON") from None
 
 
-def work(function: str, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> bytes:
+def work(function: str, arguments: tuple[Any, ...], named: Mapping[str, Any], code: bytes = b"") -> bytes:
     """A job: one argument of bytes travels as it is, all others as JSON.
 
+    @param code: that of the function, if it travels with the job.
     @raise TypeError: if an argument is neither JSON nor bytes.
     @raise ValueError: as L{pack}.
     """
@@ -109,7 +115,9 @@ def work(function: str, arguments: tuple[Any, ...], named: Mapping[str, Any]) ->
         header["as"], body = pack(arguments[0])
     else:
         header["as"], body = pack([arguments, named] if named else [arguments])
-    return encode(header, body)
+    if code:
+        header["code"] = len(code)
+    return encode(header, code + body)
 
 
 def arguments_of(kind: Any, body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
