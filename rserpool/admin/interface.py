@@ -25,7 +25,7 @@ from rserpool.admin.metrics import Metric, Metrics, gauge
 from rserpool.admin.places import Place, UnixPlace
 from rserpool.admin.stream import Stream, Streams
 from rserpool.admin.subjects import Subject
-from rserpool.core.errors import RSerPoolError
+from rserpool.core.errors import RSerPoolError, UnknownPool
 from rserpool.core.handles import handle_text, printable
 from rserpool.node.counting import LimitedLog
 
@@ -202,7 +202,7 @@ class Interface:
                 about=printable(about, 300),
                 why=printable(str(error), 300),
             )
-            raise Refused(409, str(error))
+            raise Refused(404 if isinstance(error, UnknownPool) else 409, str(error))
 
         return maybeDeferred(self.subject.act, verb, *arguments, by=name).addCallbacks(done, failed)
 

@@ -8,15 +8,19 @@ from typing import Any, TextIO
 
 from twisted.internet.task import deferLater
 
-from rserpool.admin.client import AdminClient, pool_path
+from rserpool.admin.client import AdminClient, AdminError, pool_path
 from rserpool.cli.operator import add_admin_options, add_element_arguments, client_of, in_thread
 from rserpool.cli.options import OK
 from rserpool.core.described import identifier_text
+from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
 
 SUMMARY = "have an element take no new users, and serve those that it has, until it is undrained"
 EVERY = 0.5
 """Seconds between two questions how many connections are left."""
+LONGEST = 120.0
+"""Seconds that an answer may take: the registrar may have to ask another one, and that the element."""
+HTTP_UNKNOWN = 404
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, client: AdminClient | None = None) -> int:
-    """Ask its home; with C{--wait}, again until nobody is served any more."""
+    """Ask any registrar; with C{--wait}, again until nobody is served any more."""
     client = client or client_of(options)
     name = f"element {identifier_text(options.element)} of {handle_text(options.pool)}"
     told: int | None = None
@@ -46,9 +50,15 @@ async def act(reactor: Any, client: AdminClient, options: argparse.Namespace, ve
     """Have something done to an element; what came of it.
 
     @raise AdminError: if it is refused; the text says why.
+    @raise UnknownPool: if there is no such pool.
     """
     path = f"{pool_path(options.pool)}/elements/{identifier_text(options.element)}/{verb}"
-    answer = await in_thread(reactor, partial(client.post, path, said, timeout=60.0))
+    try:
+        answer = await in_thread(reactor, partial(client.post, path, said, timeout=LONGEST))
+    except AdminError as error:
+        if error.status == HTTP_UNKNOWN:
+            raise UnknownPool(options.pool, str(client.place)) from None
+        raise
     return answer.get("result")
 
 

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, client: AdminClient | None = None) -> int:
-    """Ask its home."""
+    """Ask any registrar."""
     await act(reactor, client or client_of(options), options, "undrain")
     name = f"element {identifier_text(options.element)} of {handle_text(options.pool)}"
     print(f"{name} serves again", file=out)

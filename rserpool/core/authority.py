@@ -340,5 +340,14 @@ def operates(what: What, operator: bool) -> Rule:
 
 def evicts(access: Access, standing: Standing | None) -> Rule:
     """Whether another registrar may evict an element, by what it has proved."""
+    return RULES[What.EVICT][_proved(access, standing)]
+
+
+def drains(access: Access, standing: Standing | None) -> Rule:
+    """Whether another registrar may pass on that an element of ours is to drain, or to serve again."""
+    return RULES[What.DRAIN][_proved(access, standing)]
+
+
+def _proved(access: Access, standing: Standing | None) -> Who:
     proved = not access.secured or (standing is not None and standing.judged and standing.registrar)
-    return RULES[What.EVICT][Who.A_REGISTRAR if proved else Who.UNPROVED]
+    return Who.A_REGISTRAR if proved else Who.UNPROVED

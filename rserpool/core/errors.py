@@ -194,7 +194,14 @@ class CookieRefused(RSerPoolError):
 
 
 class CannotAct(RSerPoolError):
-    """What an operator wants of a registrar cannot be done there; the text says why, and what else may help."""
+    """What an operator wants of a registrar cannot be done there; the text says why, and what else may help.
+
+    @ivar evicted: seconds for which the element is evicted yet, if that is why.
+    """
+
+    def __init__(self, reason: str, evicted: int = 0) -> None:
+        super().__init__(reason)
+        self.evicted = evicted
 
 
 class SctpUnavailable(RSerPoolError):

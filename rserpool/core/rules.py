@@ -149,7 +149,11 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.OF_A_LIVING: Rule(Ruling.QUESTIONED),
         Who.OF_NOBODY: _IGNORED,
     },
-    What.DRAIN: _OPERATORS,
+    What.DRAIN: {
+        **_OPERATORS,
+        Who.A_REGISTRAR: Rule(Ruling.ALLOWED),
+        Who.UNPROVED: Rule(Ruling.REFUSED, "", CauseCode.REJECTED_FOR_SECURITY),
+    },
     What.EVICT: {
         **_OPERATORS,
         Who.OPERATES: Rule(Ruling.ALLOWED, removes=Why.EVICTED),

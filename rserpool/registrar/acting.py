@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from rserpool.core.errors import CannotAct
+from rserpool.core.errors import CannotAct, RSerPoolError, UnknownPool
 from rserpool.core.handles import handle_of
 from rserpool.core.registrar import Registrar
 from rserpool.core.registrar.draining import Held
@@ -43,9 +44,12 @@ class Acting:
 
         To ask again is harmless, and tells how many connections are left by now.
 
+        Of an element of another registrar it is passed on to that one.
+
         @return: a C{Deferred} of the number of connections that the element has yet; None where it does not say. It
-            fails with L{CannotAct} if the element is not here, this registrar is not its home, it does not know how to
-            drain (then the sentence names evict), or does not do it in time (some seconds).
+            fails with L{UnknownPool} if there is no such pool, and with L{CannotAct} if the element is not there, its
+            home cannot be asked, it does not know how to drain (then the sentence names evict), or does not do it in
+            time (some seconds).
         """
         return self._order(handle_of(pool), identifier, True, by)
 
@@ -61,9 +65,9 @@ class Acting:
 
         rsplib's registrars, and those of older releases, take it if it asks them. Again with 1 second ends it.
 
-        @return: a C{Deferred} that fires when the registrars are told. It fails with L{CannotAct} if the element is not
-            here, or its home does not know evictions, and with L{ConfigurationError} if C{seconds} is not from 1 to
-            604,800 (7 days).
+        @return: a C{Deferred} that fires when the registrars are told. It fails with L{UnknownPool} if there is no such
+            pool, with L{CannotAct} if the element is not there, or its home does not know evictions, and with
+            L{ConfigurationError} if C{seconds} is not from 1 to 604,800 (7 days).
         """
         done: Deferred[None] = Deferred()
         try:
@@ -98,20 +102,28 @@ class Acting:
         waiting.append(done)
         try:
             effects = self.registrar.operating.drain(handle, identifier, drains, self.node.now(), by)
-        except CannotAct:
+        except RSerPoolError as error:
             waiting.remove(done)
-            done.errback()
+            done.errback(self._dated(error))
             return done
         self.node.perform(effects)
         return done
 
+    @staticmethod
+    def _dated(error: RSerPoolError) -> RSerPoolError:
+        """Until when an element is evicted, by the clock on the wall."""
+        if not isinstance(error, CannotAct) or not error.evicted:
+            return error
+        until = datetime.now(UTC) + timedelta(seconds=error.evicted)
+        return CannotAct(f"{error}; that is until {until:%Y-%m-%d %H:%M:%S} UTC", error.evicted)
+
     def _acted(self, event: Any) -> None:
         """Something happened that somebody may wait for."""
         match event:
-            case DrainAnswered(handle, identifier, drains, refused, connections):
+            case DrainAnswered(handle, identifier, drains, refused, connections, pool):
                 for done in self._drains.pop((handle, identifier, drains), ()):
                     if refused:
-                        done.errback(CannotAct(refused))
+                        done.errback(CannotAct(refused) if pool else UnknownPool(handle))
                     else:
                         done.callback(connections)
             case Retired(elements, refused):

@@ -113,8 +113,15 @@ class OperatorTests(ProcessTests):
         await load.more()
         self.assertRegex(await self.printed("elements", "--admin", socket), r"0x0000000a .* evicted \([0-9]+ s\)")
         enrp = f"{registrar.host}:9901/{registrar.address.encapsulation}".removesuffix("/0")
-        other = await self.registrar("--peer", enrp)
+        another = f"{socket}2"
+        other = await self.registrar("--peer", enrp, "--admin", another)
         await other.process.says("ready: 1 elements")
+        # It is not the element's home, which does it all the same.
+        unknown = await self.printed("drain", "poool", "0x0b", "--admin", another, status=3)
+        self.assertIn("no pool is named 'poool'", unknown)
+        await self.printed("drain", "pool", "0x0b", "--admin", another)
+        await two.says("pool: drains, as an operator wants")
+        self.assertIn("serves again", await self.printed("undrain", "pool", "0x0b", "--admin", another))
         retired = await self.printed("retire", socket)
         self.assertRegex(retired, "^registrar 0x[0-9a-f]{8}: 1 elements are handed over\nit has ended\n$")
         self.assertEqual(0, await registrar.process.ended)

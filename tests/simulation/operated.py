@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rserpool.core.errors import CannotAct
+from rserpool.core.errors import CannotAct, UnknownPool
 from rserpool.testing import RegistrarProcess
 from tests.simulation.havoc import Havoc
 
@@ -36,11 +36,13 @@ class Operated(Havoc):
             self._for_a_while(self._serve_again)
 
     def _serve_again(self) -> None:
-        """Everybody who drains is to serve, as far as registrars know."""
-        for registrar in self.cluster.living:
-            for held in [] if registrar.reactor.stalled else registrar.service.draining:
-                registrar.note(f"is to have 0x{held.identifier:x} of {held.handle!r} serve again")
-                registrar.service.undrain(held.handle, held.identifier).addErrback(_refused)
+        """Everybody who drains is to serve, as far as registrars know; any of them is asked."""
+        able = [each for each in self.cluster.living if not each.reactor.stalled]
+        for home in able:
+            for held in home.service.draining:
+                asked = home if self.dice.random() < 0.5 else self.dice.choice(able)
+                asked.note(f"is to have 0x{held.identifier:x} of {held.handle!r} serve again")
+                asked.service.undrain(held.handle, held.identifier).addErrback(_refused)
 
     def _evict(self) -> None:
         registrar, handle, identifier = self._element()
@@ -66,4 +68,4 @@ class Operated(Havoc):
 
 
 def _refused(failure: Any) -> None:
-    failure.trap(CannotAct)
+    failure.trap(CannotAct, UnknownPool)

@@ -12,6 +12,7 @@ from rserpool.core.identity import Identity
 from rserpool.core.peering.events import Namesake
 from rserpool.core.peering.peers import Peer, PeerList, swapped
 from rserpool.core.wire import enrp
+from rserpool.core.wire.orders import Ordering
 from rserpool.core.wire.parameters import ServerInformation
 
 
@@ -48,8 +49,15 @@ class Ourselves:
         self._plain = replace(information, encapsulation=0)
         self._discover = discover
 
-    def presence(self, association: Association, receiver: int = 0, *, reply_required: bool = False) -> Effect:
-        """ENRP_PRESENCE over an association, with our checksum as it is now."""
+    def presence(
+        self,
+        association: Association,
+        receiver: int = 0,
+        *,
+        reply_required: bool = False,
+        order: Ordering | None = None,
+    ) -> Effect:
+        """ENRP_PRESENCE over an association, with our checksum as it is now; C{order}: for who knows such alone."""
         peer = self._peers.over(association)
         told = peer is not None and peer.private and self._encapsulated(association)
         presence = self._presence(self._information if told else self._plain, receiver, reply_required)
@@ -57,7 +65,7 @@ class Ourselves:
             presence = replace(presence, checksum=swapped(presence.checksum))
         if self.identity is not None and self.over_tls(association):
             presence = replace(presence, identity=self.identity)
-        return Send(association, presence)
+        return Send(association, presence if order is None else replace(presence, order=order))
 
     def presences(self, associations: Iterable[Association]) -> list[Effect]:
         """The same over each of these."""

@@ -7,6 +7,7 @@ home dies, it tells the next one. None of that is in the handlespace, and so in 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -67,6 +68,8 @@ class DrainingElements:
     """What was ordered, and who drains.
 
     @ivar held: those that drain, by handle and identifier.
+    @ivar answered: what follows when an element has answered; the operator is told, by default.
+    @ivar patience: seconds within which it is known whether an order is carried out.
     """
 
     def __init__(
@@ -78,9 +81,10 @@ class DrainingElements:
         self._timers = timers
         self._interval = profile.keep_alive_interval
         self._patience = profile.keep_alive_timeout
-        self._longest = profile.keep_alive_timeout + max(profile.t2_registration, profile.t3_deregistration)
+        self.patience = profile.keep_alive_timeout + max(profile.t2_registration, profile.t3_deregistration)
         self._orders: dict[Key, _Order] = {}
         self.held: dict[Key, Held] = {}
+        self.answered: Callable[[DrainAnswered], list[Outcome]] = lambda event: [Notify(event)]
 
     @property
     def idle(self) -> bool:
@@ -88,7 +92,7 @@ class DrainingElements:
         return not self._orders and not self.held
 
     def order(self, handle: bytes, identifier: int, drains: bool, now: float) -> list[Outcome]:
-        """An operator wants an element to drain, or to serve again; L{DrainAnswered} says what came of it.
+        """An operator wants an element of ours to drain, or to serve again; L{DrainAnswered} says what came of it.
 
         @raise CannotAct: if that cannot be.
         """
@@ -97,14 +101,10 @@ class DrainingElements:
         name = f"element 0x{identifier:08x} of {handle_text(handle)}"
         if held is not None:
             if drains:
-                return [Notify(DrainAnswered(handle, identifier, True, "", held.connections))]
+                return self.answered(DrainAnswered(handle, identifier, True, "", held.connections))
             order = _Order(held.client, False, held.element)
         elif element is None:
-            raise CannotAct(
-                f"{name} is not here: it is gone, or never was; or it drains, and another registrar knows it"
-            )
-        elif element.home != self._server:
-            raise CannotAct(f"{name}: its home is registrar 0x{element.home:08x}, and only that can tell it: ask there")
+            raise CannotAct(f"{name} is not here: it is gone, or never was")
         elif not drains:
             raise CannotAct(f"{name} serves already")
         else:
@@ -115,7 +115,7 @@ class DrainingElements:
                 )
             order = _Order(client, True, element.parameter())
         self._orders[key] = order
-        self._timers.set((DRAIN, *key), now + self._longest)
+        self._timers.set((DRAIN, *key), now + self.patience)
         # Whether it knows what it is to be told, it says in its answer.
         return [self._question(key, order.client, None)]
 
@@ -136,7 +136,7 @@ class DrainingElements:
                 f"element 0x{key[1]:08x} of {handle_text(key[0])} does not know how to drain (it is of an older"
                 " release, or another implementation): evict it, or stop it"
             )
-            return [Notify(DrainAnswered(*key, order.drains, why))]
+            return self.answered(DrainAnswered(*key, order.drains, why))
         if order.told:
             order.connections = None if message.draining is None else message.draining.connections
             return []
@@ -182,7 +182,7 @@ class DrainingElements:
         why = (
             f"element 0x{identifier:08x} of {handle_text(handle)} does not do it: it did not answer in time, or is gone"
         )
-        return [Notify(DrainAnswered(handle, identifier, order.drains, why))]
+        return self.answered(DrainAnswered(handle, identifier, order.drains, why))
 
     def look(self, now: float) -> list[Outcome]:
         """L{HELD} is due: ask all who drain; who does not answer is gone."""
@@ -208,7 +208,7 @@ class DrainingElements:
             return []
         del self._orders[key]
         self._timers.cancel((DRAIN, *key))
-        return [Notify(DrainAnswered(*key, drains, connections=order.connections))]
+        return self.answered(DrainAnswered(*key, drains, connections=order.connections))
 
     def _question(self, key: Key, client: Client, draining: Draining | None) -> Send:
         return Send(client.association, asap.EndpointKeepAlive(self._server, key[0], False, key[1], draining))

@@ -15,6 +15,7 @@ from rserpool.core.registrar.consequences import Consequences
 from rserpool.core.registrar.gate import CLAIMS, Gate
 from rserpool.core.registrar.operating import Operating
 from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.orders import Ordering
 from rserpool.core.wire.parameters import ServerInformation
 
 
@@ -26,6 +27,7 @@ class EnrpSide:
         self._consequences = consequences
         self._gate = gate
         self._operating = operating
+        self._server = peering.ourselves.server
         peering.ourselves.over_tls = gate.over_tls
 
     def join(
@@ -80,6 +82,8 @@ class EnrpSide:
         effects = self._consequences.follow(self._peering.receive(association, message, now), now)
         if type(message) is enrp.HandleUpdate and message.evicted:
             effects += self._evicted(association, message, now)
+        if type(message) is enrp.Presence and message.order is not None:
+            effects += self._ordered(association, message, message.order, now)
         return effects + self._gate.claims(association, message) if type(message) in CLAIMS else effects
 
     def _evicted(self, association: Association, message: enrp.HandleUpdate, now: float) -> list[Effect]:
@@ -88,6 +92,15 @@ class EnrpSide:
         if not believed or peer is None or peer.identifier != message.sender:
             return []
         return self._consequences.follow(self._operating.evicted(message, now), now)
+
+    def _ordered(
+        self, association: Association, message: enrp.Presence, ordering: Ordering, now: float
+    ) -> list[Effect]:
+        peer = self._peering.peers.over(association)
+        if peer is None or peer.identifier != message.sender or message.receiver != self._server:
+            return []
+        rule = authority.drains(self._gate.access, self._gate.standing(association))
+        return self._consequences.follow(self._operating.ordered(peer, ordering, rule, now), now)
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:
         """See L{Peering.announcement}."""

@@ -116,6 +116,7 @@ class DrainAnswered:
 
     @ivar refused: why not, as a sentence; empty if it does.
     @ivar connections: how many connections it has yet; None where that is not known yet.
+    @ivar pool: whether there is such a pool.
     """
 
     handle: bytes
@@ -123,6 +124,7 @@ class DrainAnswered:
     drains: bool
     refused: str = ""
     connections: int | None = None
+    pool: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from rserpool.core import authority
 from rserpool.core.effects import Effect, Notify, Send
-from rserpool.core.errors import CannotAct, ConfigurationError
+from rserpool.core.errors import CannotAct, ConfigurationError, UnknownPool
 from rserpool.core.handles import handle_text
 from rserpool.core.handlespace.changes import Outcome
 from rserpool.core.handlespace.handlespace import Handlespace
@@ -14,11 +14,13 @@ from rserpool.core.peering.peering import Peering
 from rserpool.core.peering.peers import Peer
 from rserpool.core.registrar.draining import DrainingElements
 from rserpool.core.registrar.evictions import LONGEST, Evicted, Evictions
+from rserpool.core.registrar.orders import Orders
 from rserpool.core.registrar.retiring import Retiring
-from rserpool.core.ruling import What
+from rserpool.core.ruling import Rule, What
 from rserpool.core.trail import Act, Acted
 from rserpool.core.wire import enrp
 from rserpool.core.wire.enrp import UpdateAction
+from rserpool.core.wire.orders import OrderAnswer, Ordering
 
 OPERATOR = "an operator"
 """Who it is that acts, where nothing else is said."""
@@ -40,6 +42,7 @@ class Operating:
         evictions: Evictions,
         draining: DrainingElements,
         retiring: Retiring,
+        orders: Orders,
         follow: Callable[[Iterable[Outcome], float], list[Effect]],
     ) -> None:
         self._server = server
@@ -48,18 +51,43 @@ class Operating:
         self._evictions = evictions
         self._draining = draining
         self._retiring = retiring
+        self._orders = orders
         self._follow = follow
 
     def drain(self, handle: bytes, identifier: int, drains: bool, now: float, by: str = OPERATOR) -> list[Effect]:
-        """Have an element of ours drain, or serve again.
+        """Have an element drain, or serve again: one of another registrar, by its home.
 
         L{DrainAnswered<rserpool.core.registrar.events.DrainAnswered>} follows.
 
         @param by: who wants it, as the trail has it.
         @raise CannotAct: if that cannot be.
+        @raise UnknownPool: if there is no such pool.
         """
-        outcomes = self._draining.order(handle, identifier, drains, now)
-        return [_acted(Act.DRAINS if drains else Act.SERVES, by, handle, identifier), *self._follow(outcomes, now)]
+        why = ""
+        if self._ours(handle, identifier):
+            outcomes = self._draining.order(handle, identifier, drains, now)
+        else:
+            self._demand_taken(handle, identifier, now)
+            asked, whom = self._orders.pass_on(handle, identifier, drains, now, by)
+            outcomes, why = [*asked], f"passed on to {whom}"
+        return [_acted(Act.DRAINS if drains else Act.SERVES, by, handle, identifier, why), *self._follow(outcomes, now)]
+
+    def _ours(self, handle: bytes, identifier: int) -> bool:
+        element = self._handlespace.find(handle, identifier)
+        return (handle, identifier) in self._draining.held if element is None else element.home == self._server
+
+    def _demand_taken(self, handle: bytes, identifier: int, now: float) -> None:
+        """
+        @raise CannotAct: if the element is in no pool, since it is evicted.
+        """
+        evicted = self._evictions.find(handle, identifier, now)
+        if evicted is not None and self._handlespace.find(handle, identifier) is None:
+            seconds = max(1, round(evicted.until - now))
+            raise CannotAct(
+                f"element 0x{identifier:08x} of {handle_text(handle)} is evicted, for {seconds} s yet: no user gets it"
+                " (rserpool evict --for 1s ends that)",
+                evicted=seconds,
+            )
 
     def evict(self, handle: bytes, identifier: int, seconds: int, now: float, by: str = OPERATOR) -> list[Effect]:
         """Remove an element, and refuse it, here and at every peer that knows evictions, for a while.
@@ -68,6 +96,7 @@ class Operating:
 
         @param seconds: 1 to L{LONGEST}.
         @raise CannotAct: if it is not there, or its home does not know evictions.
+        @raise UnknownPool: if there is no such pool.
         @raise ConfigurationError: if C{seconds} cannot be.
         """
         if not 1 <= seconds <= LONGEST:
@@ -92,8 +121,10 @@ class Operating:
             parameter = held.element
         elif evicted is not None:
             parameter = evicted.element
-        else:
+        elif self._orders.knows(handle):
             raise CannotAct(f"{name} is not here: it is gone, or never was")
+        else:
+            raise UnknownPool(handle)
         self._evictions.evict(handle, parameter, seconds, now)
         effects = [_acted(Act.EVICTED, by, handle, identifier, f"for {seconds} s")]
         for peer in self._peering.peers:
@@ -123,6 +154,25 @@ class Operating:
         why = authority.operates(What.EVICT, True).why
         acted = _acted(Act.EVICTED, f"registrar 0x{message.sender:08x}", element.handle, element.identifier)
         return [acted, self._handlespace.deregister(element, why)]
+
+    def ordered(self, peer: Peer, ordering: Ordering, rule: Rule, now: float) -> list[Outcome]:
+        """Another registrar passes on what an operator wants of an element of ours, or says what came of it.
+
+        @param rule: whether it may.
+        """
+        if isinstance(ordering, OrderAnswer):
+            return self._orders.told(peer, ordering, now)
+        by = f"registrar 0x{peer.identifier:08x}"
+        if not rule.allowed:
+            why = "its home does not believe a registrar that has proved nothing: one that speaks TLS has to ask"
+            about = f"{handle_text(ordering.handle)} 0x{ordering.identifier:08x}"
+            refused = Notify(Acted(Act.REFUSED, by, None, about, "a registrar that has proved nothing"))
+            return [refused, *self._orders.refuse(peer, ordering, why)]
+        if not self._ours(ordering.handle, ordering.identifier):
+            return self._orders.asked(peer, ordering, now)
+        act = Act.DRAINS if ordering.drains else Act.SERVES
+        acted = _acted(act, f"{by}, for {ordering.by}" if ordering.by else by, ordering.handle, ordering.identifier)
+        return [acted, *self._orders.asked(peer, ordering, now)]
 
     def met(self, peer: Peer, now: float) -> list[Effect]:
         """A peer is new: it has to know who is evicted."""

@@ -33,6 +33,7 @@ from rserpool.core.registrar.foreign import FOREIGN
 from rserpool.core.registrar.gate import Gate
 from rserpool.core.registrar.home import Home
 from rserpool.core.registrar.operating import Operating
+from rserpool.core.registrar.orders import ORDERED, Orders
 from rserpool.core.registrar.retiring import RETIRE, Retiring
 from rserpool.core.registrar.supervision import ELEMENTS, Supervision
 from rserpool.core.ruling import Who
@@ -119,7 +120,9 @@ class Registrar:
         self._initialization = self.peering.initialization
         self._gate = Gate(identifier, self.peering.peers, access)
         self.retiring = Retiring(identifier, self.handlespace, self.peering, self._timers, profile)
-        operated = identifier, self.handlespace, self.peering, evictions, self.draining, self.retiring
+        patience = self.draining.patience + profile.max_time_no_response
+        self._orders = Orders(identifier, self.handlespace, self.peering, self.draining, self._timers, patience)
+        operated = identifier, self.handlespace, self.peering, evictions, self.draining, self.retiring, self._orders
         self.operating = Operating(*operated, self._follow)
         self.peering.greet = self.operating.met
         self.enrp = EnrpSide(self.peering, consequences, self._gate, self.operating)
@@ -137,6 +140,7 @@ class Registrar:
             DRAIN: self.draining.late,
             HELD: self.draining.look,
             RETIRE: self.retiring.step,
+            ORDERED: self._orders.late,
             **self.peering.due,
         }
 

@@ -14,6 +14,7 @@ from rserpool.core.identity import Identity
 from rserpool.core.wire import private, tlv
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import decode_message, encode_message, message
+from rserpool.core.wire.orders import ORDER, ORDER_ANSWER, Ordering, decode_answer, decode_order
 from rserpool.core.wire.parameters import (
     PoolElementParameter,
     ServerInformation,
@@ -46,6 +47,7 @@ _SERVERS: Final = Struct("!II")
 _UPDATE: Final = Struct("!IIHH")
 _TAKEOVER: Final = Struct("!III")
 _U16: Final = Struct("!H")
+_IN_PRESENCE: Final = frozenset({tlv.PE_CHECKSUM, SERVER_INFORMATION, private.OWNER, ORDER, ORDER_ANSWER})
 _EncodedPools: TypeAlias = Iterable[tuple[bytes, Sequence[bytes]]]
 
 
@@ -82,6 +84,7 @@ class Presence(_Between):
     @ivar reply_required: bit 0x01, which the figure of the RFC leaves out.
     @ivar private: whether the sender knows our private parameters; bit 0x80, which others ignore.
     @ivar identity: as whom the sender proves itself where it dials; told over TLS alone.
+    @ivar order: what an operator wants of an element of the receiver, or what came of that (private).
     """
 
     TYPE: ClassVar[int] = 0x01
@@ -90,6 +93,7 @@ class Presence(_Between):
     reply_required: bool = False
     private: bool = False
     identity: Identity | None = None
+    order: Ordering | None = None
 
     def _encode(self) -> bytes:
         values = [] if self.checksum is None else [parameter(tlv.PE_CHECKSUM, _U16.pack(self.checksum))]
@@ -97,16 +101,20 @@ class Presence(_Between):
             values.append(server_information(self.information))
         if self.identity is not None:
             values.append(private.padded_owner(self.identity))
+        if self.order is not None:
+            values.append(self.order.encode())
         return self._made(_FLAG * self.reply_required | _PRIVATE * self.private, values)
 
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
-        found = once(data, 12, end, frozenset({tlv.PE_CHECKSUM, SERVER_INFORMATION, private.OWNER}), report)
+        found = once(data, 12, end, _IN_PRESENCE, report)
         checksum = value_u16(data, found[tlv.PE_CHECKSUM], "PE Checksum") if tlv.PE_CHECKSUM in found else None
         place, owner = found.get(SERVER_INFORMATION), found.get(private.OWNER)
         information = decode_server_information(data, *place, report) if place else None
         identity = private.decode_owner(data, *owner) if owner else None
-        return cls(*_parties(data), checksum, information, bool(flags & _FLAG), bool(flags & _PRIVATE), identity)
+        order = decode_order(data, found.get(ORDER)) or decode_answer(data, found.get(ORDER_ANSWER))
+        flagged = bool(flags & _FLAG), bool(flags & _PRIVATE)
+        return cls(*_parties(data), checksum, information, *flagged, identity, order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport, UdpTransport
 from rserpool.core.identity import Identity
 from rserpool.core.wire import asap, enrp
+from rserpool.core.wire.orders import Order, OrderAnswer, Result
 from rserpool.core.wire.parameters import (
     DccpTransport,
     ErrorCause,
@@ -84,9 +85,16 @@ ASAP = {
 actions = u16.map(lambda number: enrp.UpdateAction(number) if number < 2 else number)
 entries = st.lists(st.builds(enrp.PoolEntry, handles, element_tuples), max_size=4).map(tuple)
 
+words = st.text("abc \xe9", max_size=20)
+orders = (
+    st.none()
+    | st.builds(Order, u32, st.booleans(), handles.filter(bool), u32, words)
+    | st.builds(OrderAnswer, u32, st.sampled_from(Result), st.none() | st.integers(0, 2**32 - 2), words)
+)
+
 ENRP = {
     enrp.Presence: st.builds(
-        enrp.Presence, u32, u32, st.none() | u16, st.none() | servers, st.booleans(), identity=owners
+        enrp.Presence, u32, u32, st.none() | u16, st.none() | servers, st.booleans(), identity=owners, order=orders
     ),
     enrp.HandleTableRequest: st.builds(enrp.HandleTableRequest, u32, u32, st.booleans()),
     enrp.HandleTableResponse: st.builds(enrp.HandleTableResponse, u32, u32, entries, st.booleans(), st.booleans()),

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
 from rserpool.core.identity import Identity
 from rserpool.core.wire import asap, enrp, private
+from rserpool.core.wire.orders import Order, OrderAnswer, Result
 from rserpool.core.wire.parameters import decode_pool_element, encode_pool_element, with_owner, without_private
 from rserpool.core.wire.private import (
     MOST_DEAD,
@@ -180,3 +181,44 @@ class NumberTests(SynchronousTestCase):
         self.assertEqual(card, asap.decode(wire).message)
         other = wire[:-4] + b"\x02" + wire[-3:]
         self.assertEqual(asap.BusinessCard(b"pool", ()), asap.decode(other).message)
+
+
+class OrderTests(SynchronousTestCase):
+    """Order (0x8f08) and Order Answer (0x8f09) in ENRP_PRESENCE."""
+
+    ORDER = Order(7, True, b"www", 0x1234ABCD, "ann")
+    ANSWER = OrderAnswer(7, Result.REFUSED, None, "no")
+
+    def told(self, wire: bytes) -> Any:
+        message: Any = enrp.decode(wire).message
+        return message.order
+
+    def test_round_trip(self) -> None:
+        for order in (self.ORDER, self.ANSWER, OrderAnswer(2**32 - 1, Result.DONE, 5), Order(1, False, b"\xff", 1)):
+            presence = enrp.Presence(1, 2, 3, None, private=True, order=order)
+            self.assertEqual(presence, enrp.decode(enrp.encode(presence)).message)
+
+    def test_layout(self) -> None:
+        self.assertEqual("8f08001601010003000000071234abcd" + b"wwwann\0\0".hex(), self.ORDER.encode().hex())
+        self.assertEqual("8f090012010100000000000" + "7ffffffff" + b"no\0\0".hex(), self.ANSWER.encode().hex())
+
+    def test_others_are_nothing(self) -> None:
+        """Another version or state, a handle that is not there: a presence like any other."""
+        broken: tuple[tuple[Any, str, str], ...] = (
+            (self.ORDER, "8f08001601", "8f08001602"),
+            (self.ORDER, "160101", "160102"),
+            (self.ORDER, "010003", "0100ff"),
+            (self.ORDER, "010003", "010000"),
+            (self.ANSWER, "8f09001201", "8f09001202"),
+            (self.ANSWER, "120101", "120109"),
+        )
+        for good, old, new in broken:
+            wire = enrp.encode(enrp.Presence(1, 2, 3, order=good)).hex()
+            self.assertIn(old, wire)
+            self.assertIsNone(self.told(bytes.fromhex(wire.replace(old, new))), new)
+
+    def test_texts_are_cut(self) -> None:
+        long = enrp.Presence(1, 2, order=Order(1, True, b"www", 1, "\xe9" * 1000))
+        self.assertEqual("\xe9" * 150, self.told(enrp.encode(long)).by)
+        long = enrp.Presence(1, 2, order=OrderAnswer(1, Result.REFUSED, None, "a\x1b" + "x" * 5000))
+        self.assertEqual("a\\x1b" + "x" * 998, self.told(enrp.encode(long)).why)
