@@ -338,16 +338,7 @@ def operates(what: What, operator: bool) -> Rule:
     return RULES[what][Who.OPERATES if operator else Who.NO_OPERATOR]
 
 
-def evicts(access: Access, standing: Standing | None) -> Rule:
-    """Whether another registrar may evict an element, by what it has proved."""
-    return RULES[What.EVICT][_proved(access, standing)]
-
-
-def drains(access: Access, standing: Standing | None) -> Rule:
-    """Whether another registrar may pass on that an element of ours is to drain, or to serve again."""
-    return RULES[What.DRAIN][_proved(access, standing)]
-
-
-def _proved(access: Access, standing: Standing | None) -> Who:
+def passes_on(what: What, access: Access, standing: Standing | None) -> Rule:
+    """Whether another registrar may DRAIN or EVICT an element of ours, by what it has proved: an operator asked it."""
     proved = not access.secured or (standing is not None and standing.judged and standing.registrar)
-    return Who.A_REGISTRAR if proved else Who.UNPROVED
+    return RULES[what][Who.A_REGISTRAR if proved else Who.UNPROVED]

@@ -264,9 +264,9 @@ class RegistrarTests(SynchronousTestCase):
         )
         self.assertEqual(409, said.status)
         for verb in ("drain", "undrain", "evict"):
-            path = f"/v1/pools/ww/elements/0x00000001/{verb}"
+            at = f"/v1/pools/ww/elements/0x00000001/{verb}"
             said = admin.ask(
-                path, "POST", b"{}", **{"Content_Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+                at, "POST", b"{}", **{"Content_Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
             )
             self.assertEqual((404, "no pool is named 'ww' (cause 0x9)"), (said.status, said.error))
         audit = [line for line in lines if "by token" in line]

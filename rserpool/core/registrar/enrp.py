@@ -14,6 +14,7 @@ from rserpool.core.peering.peering import Peering
 from rserpool.core.registrar.consequences import Consequences
 from rserpool.core.registrar.gate import CLAIMS, Gate
 from rserpool.core.registrar.operating import Operating
+from rserpool.core.ruling import What
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.orders import Ordering
 from rserpool.core.wire.parameters import ServerInformation
@@ -88,7 +89,7 @@ class EnrpSide:
 
     def _evicted(self, association: Association, message: enrp.HandleUpdate, now: float) -> list[Effect]:
         peer = self._peering.peers.over(association)
-        believed = authority.evicts(self._gate.access, self._gate.standing(association)).allowed
+        believed = authority.passes_on(What.EVICT, self._gate.access, self._gate.standing(association)).allowed
         if not believed or peer is None or peer.identifier != message.sender:
             return []
         return self._consequences.follow(self._operating.evicted(message, now), now)
@@ -99,7 +100,7 @@ class EnrpSide:
         peer = self._peering.peers.over(association)
         if peer is None or peer.identifier != message.sender or message.receiver != self._server:
             return []
-        rule = authority.drains(self._gate.access, self._gate.standing(association))
+        rule = authority.passes_on(What.DRAIN, self._gate.access, self._gate.standing(association))
         return self._consequences.follow(self._operating.ordered(peer, ordering, rule, now), now)
 
     def announcement(self, message: asap.Message | enrp.Message, source: str, now: float) -> list[Effect]:

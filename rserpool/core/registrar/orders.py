@@ -17,6 +17,7 @@ from rserpool.core.handlespace.changes import Outcome
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.peering import Peering
 from rserpool.core.peering.peers import Peer
+from rserpool.core.profiles import Profile
 from rserpool.core.registrar.draining import DrainingElements
 from rserpool.core.registrar.events import DrainAnswered
 from rserpool.core.wire.orders import Order, OrderAnswer, Ordering, Result
@@ -41,7 +42,6 @@ class Orders:
     """What we asked other registrars for, and what they asked of us.
 
     @param draining: carries out what concerns elements of ours.
-    @param patience: seconds until who does not answer counts as one that does not know the question.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Orders:
         peering: Peering,
         draining: DrainingElements,
         timers: Timers,
-        patience: float,
+        profile: Profile,
     ) -> None:
         self._server = server
         self._handlespace = handlespace
         self._peering = peering
         self._draining = draining
         self._timers = timers
-        self._patience = patience
+        self._patience = draining.patience + profile.max_time_no_response
         self._number = 0
         self._ours: dict[int, _Asked] = {}
         self._theirs: dict[Wanted, dict[int, int]] = {}

@@ -13,6 +13,7 @@ from rserpool.core.errors import WireError
 from rserpool.core.identity import Identity
 from rserpool.core.wire import private, tlv
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
+from rserpool.core.wire.enrp_takeovers import SERVERS, Between, InitTakeover, InitTakeoverAck, TakeoverServer, parties
 from rserpool.core.wire.frame import decode_message, encode_message, message
 from rserpool.core.wire.orders import ORDER, ORDER_ANSWER, Ordering, decode_answer, decode_order
 from rserpool.core.wire.parameters import (
@@ -40,44 +41,39 @@ from rserpool.core.wire.tlv import (
     value_u16,
 )
 
+__all__ = [
+    "MESSAGES",
+    "Decoded",
+    "Error",
+    "HandleTableRequest",
+    "HandleTableResponse",
+    "HandleUpdate",
+    "InitTakeover",
+    "InitTakeoverAck",
+    "ListRequest",
+    "ListResponse",
+    "Message",
+    "PoolEntry",
+    "Presence",
+    "TakeoverServer",
+    "UpdateAction",
+    "decode",
+    "encode",
+    "encode_handle_table_response",
+    "encode_handle_update",
+]
+
 _FLAG: Final = 0x01
 _MORE_TO_SEND: Final = 0x02
 _PRIVATE: Final = 0x80
-_SERVERS: Final = Struct("!II")
 _UPDATE: Final = Struct("!IIHH")
-_TAKEOVER: Final = Struct("!III")
 _U16: Final = Struct("!H")
 _IN_PRESENCE: Final = frozenset({tlv.PE_CHECKSUM, SERVER_INFORMATION, private.OWNER, ORDER, ORDER_ANSWER})
 _EncodedPools: TypeAlias = Iterable[tuple[bytes, Sequence[bytes]]]
 
 
-def _parties(data: bytes) -> tuple[int, int]:
-    sender, receiver = _SERVERS.unpack_from(data, 4)
-    return sender, receiver
-
-
 @dataclass(frozen=True, slots=True)
-class _Between:
-    """What every message begins with, server identifiers (a receiver of 0 is whoever gets it); some say no more."""
-
-    TYPE: ClassVar[int]
-    sender: int
-    receiver: int
-
-    def _made(self, flags: int, parameters: Sequence[bytes]) -> bytes:
-        return message(self.TYPE, flags, _SERVERS.pack(self.sender, self.receiver), parameters)
-
-    def _encode(self) -> bytes:
-        return self._made(0, ())
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
-        once(data, 12, end, frozenset(), report)
-        return cls(*_parties(data))
-
-
-@dataclass(frozen=True, slots=True)
-class Presence(_Between):
+class Presence(Between):
     """ENRP_PRESENCE (RFC 5353 section 2.1).
 
     @ivar checksum: PE checksum of the sender's own elements (RFC 5353 section 3.6.2).
@@ -114,11 +110,11 @@ class Presence(_Between):
         identity = private.decode_owner(data, *owner) if owner else None
         order = decode_order(data, found.get(ORDER)) or decode_answer(data, found.get(ORDER_ANSWER))
         flagged = bool(flags & _FLAG), bool(flags & _PRIVATE)
-        return cls(*_parties(data), checksum, information, *flagged, identity, order)
+        return cls(*parties(data), checksum, information, *flagged, identity, order)
 
 
 @dataclass(frozen=True, slots=True)
-class HandleTableRequest(_Between):
+class HandleTableRequest(Between):
     """ENRP_HANDLE_TABLE_REQUEST (RFC 5353 section 2.2).
 
     @ivar own_children_only: the W flag: only elements whose home is the receiver.
@@ -133,7 +129,7 @@ class HandleTableRequest(_Between):
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         once(data, 12, end, frozenset(), report)
-        return cls(*_parties(data), bool(flags & _FLAG))
+        return cls(*parties(data), bool(flags & _FLAG))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ class PoolEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class HandleTableResponse(_Between):
+class HandleTableResponse(Between):
     """ENRP_HANDLE_TABLE_RESPONSE (RFC 5353 section 2.3).
 
     @ivar more_to_send: the M flag; C{rejected} is the R flag.
@@ -172,7 +168,7 @@ class HandleTableResponse(_Between):
             else:
                 unexpected(data, kind, start, stop, report)
         pools = tuple(PoolEntry(handle, tuple(elements)) for handle, elements in entries)
-        return cls(*_parties(data), pools, bool(flags & _MORE_TO_SEND), bool(flags & _FLAG))
+        return cls(*parties(data), pools, bool(flags & _MORE_TO_SEND), bool(flags & _FLAG))
 
 
 class UpdateAction(IntEnum):
@@ -187,7 +183,7 @@ _ACTIONS: Final = tuple(UpdateAction)
 
 @quick
 @dataclass(frozen=True, slots=True)
-class HandleUpdate(_Between):
+class HandleUpdate(Between):
     """ENRP_HANDLE_UPDATE (RFC 5353 section 2.4).
 
     @ivar action: an L{UpdateAction}; a plain C{int} where a peer sent one that is reserved.
@@ -222,14 +218,14 @@ class HandleUpdate(_Between):
 
 
 @dataclass(frozen=True, slots=True)
-class ListRequest(_Between):
+class ListRequest(Between):
     """ENRP_LIST_REQUEST (RFC 5353 section 2.5)."""
 
     TYPE: ClassVar[int] = 0x05
 
 
 @dataclass(frozen=True, slots=True)
-class ListResponse(_Between):
+class ListResponse(Between):
     """ENRP_LIST_RESPONSE (RFC 5353 section 2.6), with at most 256 servers; C{rejected} is the R flag."""
 
     TYPE: ClassVar[int] = 0x06
@@ -247,49 +243,11 @@ class ListResponse(_Between):
                 servers.append(decode_server_information(data, start, stop, report))
             else:
                 unexpected(data, kind, start, stop, report)
-        return cls(*_parties(data), tuple(servers), bool(flags & _FLAG))
+        return cls(*parties(data), tuple(servers), bool(flags & _FLAG))
 
 
 @dataclass(frozen=True, slots=True)
-class _Takeover(_Between):
-    """What names the registrar that is to be replaced."""
-
-    target: int
-
-    def _encode(self) -> bytes:
-        return message(self.TYPE, 0, _TAKEOVER.pack(self.sender, self.receiver, self.target), ())
-
-    @classmethod
-    def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
-        if end < 16:
-            raise WireError("the target of the takeover is missing", information=data[:end])
-        once(data, 16, end, frozenset(), report)
-        return cls(*_TAKEOVER.unpack_from(data, 4))
-
-
-@dataclass(frozen=True, slots=True)
-class InitTakeover(_Takeover):
-    """ENRP_INIT_TAKEOVER (RFC 5353 section 2.7)."""
-
-    TYPE: ClassVar[int] = 0x07
-
-
-@dataclass(frozen=True, slots=True)
-class InitTakeoverAck(_Takeover):
-    """ENRP_INIT_TAKEOVER_ACK (RFC 5353 section 2.8)."""
-
-    TYPE: ClassVar[int] = 0x08
-
-
-@dataclass(frozen=True, slots=True)
-class TakeoverServer(_Takeover):
-    """ENRP_TAKEOVER_SERVER (RFC 5353 section 2.9)."""
-
-    TYPE: ClassVar[int] = 0x09
-
-
-@dataclass(frozen=True, slots=True)
-class Error(_Between):
+class Error(Between):
     """ENRP_ERROR (RFC 5353 section 2.10).
 
     @ivar causes: at least one.
@@ -304,7 +262,7 @@ class Error(_Between):
     @classmethod
     def _decode(cls, data: bytes, flags: int, end: int, report: list[bytes]) -> Self:
         place = once(data, 12, end, frozenset({tlv.OPERATION_ERROR}), report).get(tlv.OPERATION_ERROR)
-        return cls(*_parties(data), decode_operation_error(data, *(place or missing("Operation Error"))))
+        return cls(*parties(data), decode_operation_error(data, *(place or missing("Operation Error"))))
 
 
 Message: TypeAlias = (
@@ -355,4 +313,4 @@ def encode_handle_table_response(
     """An ENRP_HANDLE_TABLE_RESPONSE whose Pool Element parameters are encoded already."""
     flags = (_FLAG if rejected else 0) | (_MORE_TO_SEND if more else 0)
     parameters = [part for handle, elements in pools for part in (pool_handle(handle), *elements)]
-    return message(HandleTableResponse.TYPE, flags, _SERVERS.pack(sender, receiver), parameters)
+    return message(HandleTableResponse.TYPE, flags, SERVERS.pack(sender, receiver), parameters)
