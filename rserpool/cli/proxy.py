@@ -8,7 +8,18 @@ from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from rserpool.cli.options import OK, add_reporting_options, add_user_options, number, reporting, user_from
+from rserpool.admin.opening import ADMIN_HELP, TOKEN_HELP, admin_place, admin_token, shown
+from rserpool.admin.subjects import UserSubject
+from rserpool.cli.options import (
+    OK,
+    add_reporting_options,
+    add_user_options,
+    configured,
+    number,
+    reporting,
+    security_from,
+    user_from,
+)
 from rserpool.cli.signals import ENDING, RELOADING, on_signals
 from rserpool.config.showing import values
 from rserpool.core.errors import ConfigurationError
@@ -34,6 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         timeout=f"how long a client waits for an element that accepts (default: {TIMEOUT:g})",
     )
     add_reporting_options(parser)
+    parser.add_argument(
+        "--admin", metavar="PLACE", action="append", default=[], type=configured(admin_place), help=ADMIN_HELP
+    )
+    parser.add_argument("--admin-token", metavar="FILE", type=configured(admin_token), help=TOKEN_HELP)
     parser.add_argument(
         "--config",
         metavar="FILE",
@@ -101,13 +116,18 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
     proxy = ProxyService(user, options.pool, endpoints, **settings)
     restore = on_signals(reactor, (signal.SIGUSR1,), lambda _: print(proxy.counters, file=out, flush=True))
     keep = on_signals(reactor, RELOADING, lambda _: _reload(options, proxy, out))
-    service = reporting(reactor, options, user, proxy)
-    service.startService()
+    subject = UserSubject(user, proxy.endpoint.handle, counters=proxy.counters)
+    secured = security_from(options) if options.admin else None
+    reported = reporting(reactor, options, user, proxy)
+    service: Any = shown(reactor, reported, subject, options.admin, secured, options.admin_token)
     try:
+        service.startService()
         assert proxy.listening is not None
         await proxy.listening
         for port in proxy.ports:
             print(f"{options.prog}: relays {address_text(port)}", file=out, flush=True)
+        for place in options.admin:
+            print(f"{options.prog}: admin interface: {place}", file=out, flush=True)
         await Deferred()
     except CancelledError:
         on_signals(reactor, tuple(set(ENDING) - set(RELOADING)), lambda _: proxy.hurry())

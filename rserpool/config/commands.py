@@ -10,10 +10,7 @@ from rserpool.config.keys import Key, Kind, keys_of_parser
 from rserpool.config.user import USER_KEYS, usual_words
 from rserpool.config.words import NOTHING, Configured, configured
 
-ONLY_TWISTD = {
-    "admin": Key("admin", Kind.TEXTS, "", ""),
-    **{name: Key(name, Kind.VALUE, "", "") for name in ("admin-token", "agentx", "log", "log-level")},
-}
+ONLY_TWISTD = {name: Key(name, Kind.VALUE, "", "") for name in ("agentx", "log", "log-level")}
 """Keys that a command passes over: options of C{twistd} alone. So one file is for both."""
 
 

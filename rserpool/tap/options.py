@@ -14,6 +14,7 @@ from twisted.python import usage
 
 import rserpool
 import twisted
+from rserpool.admin.opening import TOKEN_HELP, admin_place, admin_token
 from rserpool.config.keys import keys_of
 from rserpool.config.user import usual_words
 from rserpool.config.words import NOTHING, WrongOption, configured
@@ -28,7 +29,6 @@ from rserpool.plugins import add_policies
 from rserpool.sctp.stack import BACKENDS
 from rserpool.security.following import Secured
 from rserpool.security.text import HELP, OFF, SECURITY, secured_as, secured_by
-from rserpool.tap.admin import admin_place, admin_token
 from rserpool.tap.agentx import agent_place
 from rserpool.tap.logs import FORMS, LEVEL, LEVELS, Levels, log_form, log_level, log_so
 from rserpool.tap.reloading import Change, Reloading
@@ -129,7 +129,7 @@ class RoleOptions(Subcommand):
         ["profile", None, "default", "NAME[,mtu=BYTES], the timers: fast, default or rfc"],
         ["backend", None, "auto", "SCTP: auto, kernel or usrsctp"],
         ["security", None, None, f"DIR[,NAME=VALUE...]: {HELP}; {OFF} for none"],
-        ["admin-token", None, None, "FILE (mode 0600) with the token by which operators act at an admin HOST:PORT"],
+        ["admin-token", None, None, TOKEN_HELP],
         [
             "agentx",
             None,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from twisted.internet.threads import deferToThread
+
+from rserpool.admin import AdminClient
 from tests.processes.harness import ProcessTests, free_address
 
 
@@ -31,3 +35,23 @@ class ProxyFileTests(ProcessTests):
         proxy.signal("TERM")
         await proxy.ended
         self.no_traceback(proxy)
+
+    async def test_admin(self) -> None:
+        """The admin interface of the command is that of C{twistd rserpool-proxy}; a second one leaves it alone."""
+        folder = TemporaryDirectory(prefix="rserpool-")
+        self.addCleanup(folder.cleanup)
+        path = Path(folder.name) / "proxy.toml"
+        at = f"{folder.name}/proxy.sock"
+        where = f"registrar = '{free_address()}'\nlisten = 'tcp:0:interface=127.0.0.1'\n"
+        path.write_text(f"[proxy]\npool = 'p'\nadmin = '{at}'\n{where}")
+        proxy = self.rserpool("proxy", "--config", str(path))
+        await proxy.says(f"admin interface: {at}")
+        about = await deferToThread(AdminClient(at).about)
+        self.assertEqual(("proxy", "p", False), (about["role"], about["pool"], about["ready"]))
+        second = self.rserpool("proxy", "--config", str(path))
+        self.assertEqual(2, await second.ended)
+        self.assertIn(f"cannot listen on {at}: a process that runs listens there", second.text)
+        proxy.signal("TERM")
+        await proxy.ended
+        self.assertFalse(Path(at).exists())
+        self.no_traceback(proxy, second)
