@@ -10,16 +10,8 @@ from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError
 
-from rserpool.cli.options import (
-    OK,
-    OTHER,
-    add_reporting_options,
-    add_user_options,
-    configured,
-    number,
-    reporting,
-    user_from,
-)
+from rserpool.cli.codes import OK, OTHER
+from rserpool.cli.options import add_reporting_options, add_user_options, configured, number, reporting, user_from
 from rserpool.cli.show import Lines, identifier_text
 from rserpool.core import reading
 from rserpool.core.errors import SessionEnded

@@ -6,13 +6,12 @@ import argparse
 from importlib.metadata import PackageNotFoundError, files
 from typing import Any, TextIO
 
+from rserpool.cli.codes import OK
 from rserpool.cli.described import command_parser, twistd_parser
-from rserpool.cli.options import OK
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.profiles import PROFILES
 from rserpool.sctp.stack import BACKENDS
 
-SUMMARY = "print what has a shell complete command lines of rserpool, or of twistd"
 EPILOG = """bash: rserpool completion bash >~/.local/share/bash-completion/completions/rserpool (needs bash-completion).
             zsh: rserpool completion zsh >DIR/_rserpool, where DIR is in $fpath.
             fish: rserpool completion fish >~/.config/fish/completions/rserpool.fish.

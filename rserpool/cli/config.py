@@ -11,13 +11,12 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.python import usage
 
-from rserpool.cli.options import OK, OTHER
+from rserpool.cli.codes import OK, OTHER
 from rserpool.cli.show import table
 from rserpool.config.checking import check
 from rserpool.config.showing import held_by, held_by_users
 from rserpool.core.errors import ConfigurationError
 
-SUMMARY = "check a configuration file (TOML), and show what holds"
 EPILOG = "exit codes: 0 all is well, 1 something is wrong with the file, 2 a wrong option, or no such file"
 TAKES_COMMAND = True
 SUBCOMMANDS = {

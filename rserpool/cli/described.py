@@ -11,7 +11,7 @@ PREFIX = "rserpool-"
 
 def command_parser() -> argparse.ArgumentParser:
     """That of C{rserpool} and all its subcommands."""
-    from rserpool.cli.main import make_parser
+    from rserpool.cli.parser import make_parser
 
     return make_parser()
 

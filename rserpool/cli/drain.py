@@ -9,13 +9,12 @@ from typing import Any, TextIO
 from twisted.internet.task import deferLater
 
 from rserpool.admin.client import AdminClient, AdminError, pool_path
+from rserpool.cli.codes import OK
 from rserpool.cli.operator import add_admin_options, add_element_arguments, client_of, in_thread
-from rserpool.cli.options import OK
 from rserpool.core.described import identifier_text
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
 
-SUMMARY = "have an element take no new users, and serve those that it has, until it is undrained"
 EVERY = 0.5
 """Seconds between two questions how many connections are left."""
 LONGEST = 120.0

@@ -10,8 +10,6 @@ from rserpool.services.clients import Echoing
 from rserpool.services.names import POOLS
 from rserpool.user.service import PoolUserService
 
-SUMMARY = "send lines to a pool of echo servers until it is interrupted, and count what is lost or comes twice"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_options(parser, POOLS["echo"])

@@ -6,14 +6,13 @@ import argparse
 import json
 from typing import Any, TextIO
 
+from rserpool.cli.codes import OK
 from rserpool.cli.listing import Described, add_options, show, source
-from rserpool.cli.options import OK, configured
+from rserpool.cli.options import configured
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
 from rserpool.core.reading import handle
 from rserpool.sctp.interfaces import ISctpStack
-
-SUMMARY = "list the elements of a pool, or of all pools: where they are, their homes, and how they answer"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

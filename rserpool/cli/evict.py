@@ -7,14 +7,14 @@ import re
 from typing import Any, TextIO
 
 from rserpool.admin.client import AdminClient
+from rserpool.cli.codes import OK
 from rserpool.cli.drain import act
 from rserpool.cli.operator import add_admin_options, add_element_arguments, client_of
-from rserpool.cli.options import OK, configured
+from rserpool.cli.options import configured
 from rserpool.core.described import identifier_text
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_text
 
-SUMMARY = "remove an element from its pool, and refuse it for a while, at all registrars that know evictions"
 LONGEST = 7 * 86_400
 """Seconds for which an element may be evicted."""
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -19,7 +19,6 @@ from rserpool.core.wire.parameters import PoolElementParameter, TcpTransport
 from rserpool.user.dialling import UserHands, address_of, endpoint_at, in_time
 from rserpool.user.service import PoolUserService
 
-SUMMARY = "run a command with the address of a pool's element in its environment, again elsewhere if it fails"
 USAGE = "rserpool exec [options] POOL -- COMMAND..."
 TAKES_COMMAND = True
 EPILOG = """environment: RSERPOOL_HOST, RSERPOOL_PORT, RSERPOOL_ADDRESS (HOST:PORT, an IPv6 address in brackets),

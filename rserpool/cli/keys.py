@@ -11,7 +11,8 @@ from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from rserpool.cli.options import OK, OTHER, configured, number
+from rserpool.cli.codes import OK, OTHER
+from rserpool.cli.options import configured, number
 from rserpool.core import reading
 from rserpool.core.addresses import is_name
 from rserpool.core.errors import ConfigurationError
@@ -19,7 +20,6 @@ from rserpool.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from rserpool.security.scope_directory import Member
 
-SUMMARY = "make the keys and certificates of a scope, change them, and check them"
 EPILOG = "exit codes: 0 all is well, 1 something is wrong (also: a certificate ends soon), 2 a wrong option"
 WIDTH = 80
 

@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
-from rserpool.cli.options import EXIT_CODES, OK, OTHER, add_user_options, user_from
+from rserpool.cli.codes import EXIT_CODES, OK, OTHER
+from rserpool.cli.options import add_user_options, user_from
 from rserpool.cli.submit import add_job_options, jobs_from, shown
 from rserpool.compute.job import Job
 from rserpool.compute.jobs import Jobs
@@ -20,7 +21,6 @@ from rserpool.core.compute import frames
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import printable
 
-SUMMARY = "a job for each line of standard input, done by the workers of a pool; its results are lines in their order"
 USAGE = "rserpool map [options] POOL -- FUNCTION < lines"
 TAKES_COMMAND = True
 EPILOG = f"""a line is given to the worker's program as it is, with its end, and what the program prints is printed;

@@ -19,8 +19,9 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 
+from rserpool.cli.codes import OK
 from rserpool.cli.components import KINDS, SORTS, change_text, chosen, component_json, kind_text, rows
-from rserpool.cli.options import OK, configured, number
+from rserpool.cli.options import configured, number
 from rserpool.cli.show import Lines
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.admission import Rate
@@ -30,7 +31,6 @@ from rserpool.core.monitoring.report import CSP_PORT, decode
 from rserpool.monitor.reporting import csp_address
 from rserpool.node.reactor import clock_of
 
-SUMMARY = "show the registrars, elements and users that report their status"
 OF_ONE, OF_ALL = 200, 500
 """So many changes a second are told of components of one machine, and of all: anybody may send reports."""
 LOOK = 0.5

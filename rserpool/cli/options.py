@@ -26,16 +26,6 @@ from rserpool.user.service import TRANSPORTS, PoolUserService
 T = TypeVar("T")
 N = TypeVar("N", int, float)
 
-OK = 0
-OTHER = 1
-BAD_OPTION = 2
-UNKNOWN_POOL = 3
-NO_REGISTRAR = 4
-INTERRUPTED = 130
-
-EXIT_CODES = """exit codes: 0 all is well, 1 any other error, 2 a wrong option, 3 no such pool,
-            4 no registrar answered, 130 interrupted"""
-
 
 LOOKING = "how long to look for a registrar (default: 5, or 45 with the profile rfc)"
 

@@ -10,8 +10,6 @@ from rserpool.services.clients import Pinging
 from rserpool.services.names import POOLS
 from rserpool.user.service import PoolUserService
 
-SUMMARY = "ping a pool of pingpong servers until it is interrupted, and count what is lost or comes twice"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_options(parser, POOLS["pingpong"])

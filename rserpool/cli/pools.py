@@ -6,11 +6,9 @@ import argparse
 import json
 from typing import Any, TextIO
 
+from rserpool.cli.codes import OK
 from rserpool.cli.listing import add_options, show, source
-from rserpool.cli.options import OK
 from rserpool.sctp.interfaces import ISctpStack
-
-SUMMARY = "list all pools: their policies, how many elements they have, and at which home registrars"
 
 configure = add_options
 

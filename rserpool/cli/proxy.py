@@ -10,8 +10,8 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from rserpool.admin.opening import ADMIN_HELP, TOKEN_HELP, admin_place, admin_token, shown
 from rserpool.admin.subjects import UserSubject
+from rserpool.cli.codes import OK
 from rserpool.cli.options import (
-    OK,
     add_reporting_options,
     add_user_options,
     configured,
@@ -34,7 +34,6 @@ from rserpool.user.tls_text import TLS_CA, tls_from
 ROLE = "proxy"
 AT_ONCE = frozenset({"grace", "limit", "timeout"})
 """Keys of the file that can change while it runs."""
-SUMMARY = "relay connections to the elements of a pool until it is interrupted, for programs that know nothing of pools"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

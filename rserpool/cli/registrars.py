@@ -6,11 +6,9 @@ import argparse
 import json
 from typing import Any, TextIO
 
+from rserpool.cli.codes import OK
 from rserpool.cli.listing import add_options, show, source
-from rserpool.cli.options import OK
 from rserpool.sctp.interfaces import ISctpStack
-
-SUMMARY = "list the registrars of the scope, as one of them knows them, and how many elements each is the home of"
 
 configure = add_options
 

@@ -6,13 +6,12 @@ import argparse
 import json
 from typing import Any, TextIO
 
-from rserpool.cli.options import OK, add_user_options, number, user_from
+from rserpool.cli.codes import OK
+from rserpool.cli.options import add_user_options, number, user_from
 from rserpool.cli.show import HEADING, element_json, policy_name, row, table
 from rserpool.core.handles import handle_text
 from rserpool.core.user.events import Resolved
 from rserpool.user.service import PoolUserService
-
-SUMMARY = "show the elements of a pool, in the order in which to try them"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,10 @@ from twisted.internet.task import deferLater
 
 from rserpool.admin.client import AdminClient, AdminError
 from rserpool.admin.places import parse_place
+from rserpool.cli.codes import OK
 from rserpool.cli.operator import add_admin_options, client_of, in_thread, nobody_there
-from rserpool.cli.options import OK
 from rserpool.core.errors import ConfigurationError
 
-SUMMARY = "have a registrar hand its elements over to the others of its scope, and end: the first step of an upgrade"
 LONGEST = 3600.0
 """Seconds that it may take; it tells itself when it makes no progress."""
 ENDS = 15.0

@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TextIO
 
-from rserpool.cli.options import OK, OTHER, add_backend_option, add_security_option, configured, security_from
+from rserpool.cli.codes import OK, OTHER
+from rserpool.cli.options import add_backend_option, add_security_option, configured, security_from
 from rserpool.cli.show import table
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, over_tls
 from rserpool.core.errors import CauseCode, NoRegistrar, Rejected
@@ -22,8 +23,6 @@ from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.lookup import each_place
 from rserpool.sctp.stack import open_stack
-
-SUMMARY = "show whether registrars are ready, and their peers (the checksum is over each one's own elements)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

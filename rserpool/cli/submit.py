@@ -7,12 +7,12 @@ import json
 import sys
 from typing import Any, TextIO
 
-from rserpool.cli.options import EXIT_CODES, add_user_options, number, user_from
+from rserpool.cli.codes import EXIT_CODES
+from rserpool.cli.options import add_user_options, number, user_from
 from rserpool.compute.jobs import Jobs
 from rserpool.core.compute.errors import JobFailed
 from rserpool.user.tls_text import TLS_CA, tls_from
 
-SUMMARY = "have a worker of a pool call a function (or run its program), and print the result"
 EPILOG = f"""an ARGUMENT is JSON where it is JSON, and text otherwise: submit farm square 7.
             {EXIT_CODES}"""
 

@@ -6,13 +6,11 @@ import argparse
 from typing import Any, TextIO
 
 from rserpool.admin.client import AdminClient
+from rserpool.cli.codes import OK
 from rserpool.cli.drain import act
 from rserpool.cli.operator import add_admin_options, add_element_arguments, client_of
-from rserpool.cli.options import OK
 from rserpool.core.described import identifier_text
 from rserpool.core.handles import handle_text
-
-SUMMARY = "have an element that drains serve again"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from rserpool.cli.options import OK, add_reporting_options, add_user_options, reporting, user_from
+from rserpool.cli.codes import OK
+from rserpool.cli.options import add_reporting_options, add_user_options, reporting, user_from
 from rserpool.cli.show import Lines, element_json, nobody_reads, policy_name, row
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
@@ -23,7 +24,6 @@ from rserpool.user.service import PoolUserService
 
 LOOK = 0.5
 """Seconds between two looks at whether somebody reads what is told."""
-SUMMARY = "print every change of a pool until it is interrupted (SIGINT), also before the pool exists"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

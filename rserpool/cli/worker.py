@@ -7,11 +7,11 @@ import os
 import sys
 from typing import Any, TextIO
 
-from rserpool.cli.options import EXIT_CODES, add_security_option, configured
+from rserpool.cli.codes import EXIT_CODES
+from rserpool.cli.options import add_security_option, configured
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import handle
 
-SUMMARY = "work for a pool until it is interrupted: run a program for each job, or call the functions of a module"
 USAGE = "rserpool worker [options] POOL (--functions MODULE | -- PROGRAM [arguments])"
 TAKES_COMMAND = True
 EPILOG = f"""the program gets a job on its standard input, and its result is what it prints. Checked programs and more

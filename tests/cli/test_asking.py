@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli import echo, ping
-from rserpool.cli.main import make_parser
-from rserpool.cli.options import OK, OTHER
+from rserpool.cli.codes import OK, OTHER
+from rserpool.cli.parser import make_parser
 from rserpool.core import SessionEnded, UnknownPool
 from rserpool.services import Classic, PingPongFactory
 from rserpool.testing import Scope

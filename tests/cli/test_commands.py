@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli import resolve, watch
-from rserpool.cli.main import explain, is_secured, make_parser
+from rserpool.cli.parser import make_parser
+from rserpool.cli.running import explain, is_secured
 from rserpool.cli.show import policy_text
 from rserpool.core import (
     ConfigurationError,

@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli import completion
+from rserpool.cli.commands import COMMANDS
 from rserpool.cli.described import command_parser, twistd_parser
-from rserpool.cli.main import COMMANDS
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 
 TRY = """

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli import execute
 from rserpool.cli.execute import environment, statuses
-from rserpool.cli.main import make_parser
+from rserpool.cli.parser import make_parser
 from rserpool.core import (
     ConfigurationError,
     NoRegistrar,

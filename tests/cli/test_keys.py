@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli.keys import run
-from rserpool.cli.main import make_parser
+from rserpool.cli.parser import make_parser
 from rserpool.core.access import State
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.identity import Identity

@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli import drain, elements, evict, pools, registrars, retire
 from rserpool.cli.listing import WIDTH, fitted
-from rserpool.cli.main import make_parser
 from rserpool.cli.operator import ADMIN
+from rserpool.cli.parser import make_parser
 from rserpool.cli.show import table
 from rserpool.core.errors import ConfigurationError, NoRegistrar, UnknownPool
 from rserpool.node import tables

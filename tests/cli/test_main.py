@@ -93,6 +93,17 @@ class ErrorTests(SynchronousTestCase):
 class HelpTests(SynchronousTestCase):
     """C{--help}."""
 
+    def test_light(self) -> None:
+        """The help of all commands, and a wrong one, load neither Twisted nor the commands."""
+        program = "import sys; from rserpool.cli.main import main; main(); print(*sys.modules, file=sys.stderr)"
+        for words in (["--help"], ["frobnicate"]):
+            command = [sys.executable, "-c", program, *words]
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=True)
+            modules = ended.stderr.split()
+            self.assertIn("rserpool.cli.parser", modules)
+            for heavy in ("twisted", "rserpool.core", "rserpool.cli.resolve"):
+                self.assertNotIn(heavy, modules)
+
     def test_help(self) -> None:
         """The subcommands, their options and the exit codes are told."""
         ended = rserpool_command("--help")

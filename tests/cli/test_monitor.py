@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from rserpool.cli import monitor
 from rserpool.cli.components import association_text, component_text, plain, time_text
-from rserpool.cli.main import make_parser
+from rserpool.cli.parser import make_parser
 from rserpool.core import RSerPoolError
 from rserpool.core.monitoring.report import AssociationReport, Component, Kind, Report, encode
 from tests.monitor.test_reporting import Ticking

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rserpool.cli import proxy, resolve
-from rserpool.cli.main import make_parser
+from rserpool.cli.parser import make_parser
 from rserpool.config.commands import ONLY_TWISTD
 from rserpool.config.keys import NO_KEYS, Kind, keys_of, keys_of_parser
 from rserpool.config.user import USER_KEYS

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import rserpool
+from rserpool.cli.codes import EXIT_CODES
 from rserpool.cli.described import PREFIX, command_parser, twistd_parser
-from rserpool.cli.options import EXIT_CODES
 
 WIDTH = 78
 SUMMARY = "ask registrars, show and use server pools (RSerPool, RFC 5351 to 5356)"

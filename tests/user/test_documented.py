@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.cli.main import make_parser
+from rserpool.cli.parser import make_parser
 from rserpool.proxy.clients import RETRIES
 from rserpool.user.endpoint_string import endpoint_from
 from rserpool.web.agent import READ_AHEAD

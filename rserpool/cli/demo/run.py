@@ -17,7 +17,6 @@ from rserpool.cli.signals import ENDING, on_signals
 from rserpool.core.profiles import PROFILES
 from rserpool.sctp.stack import open_stack
 
-SUMMARY = "show a pool that survives: registrars, web servers, users, and their faults"
 EPILOG = """\
 exit codes: 0 no request was lost, 1 some were, or it could not begin, 2 a wrong option, 130 interrupted"""
 DESCRIPTION = """\

@@ -14,11 +14,12 @@ from typing import Any, TextIO
 from twisted.internet.error import CannotListenError
 
 from rserpool.admin.places import TcpPlace
+from rserpool.cli.codes import OK, OTHER
 from rserpool.cli.doctor import host, keys, scope
 from rserpool.cli.doctor.findings import Finding, Level, note, problem
 from rserpool.cli.listing import enrp_place
 from rserpool.cli.operator import add_admin_options, in_thread, place_of
-from rserpool.cli.options import OK, OTHER, add_backend_option, configured, number, security_from
+from rserpool.cli.options import add_backend_option, configured, number, security_from
 from rserpool.core.addresses import ENRP_PORT, TransportAddress, over_tls
 from rserpool.core.errors import ConfigurationError, SctpUnavailable
 from rserpool.core.profiles import DEFAULT, profile
@@ -34,7 +35,6 @@ from rserpool.sctp.stack import open_stack
 from rserpool.security.following import Secured
 from rserpool.security.text import OFF, SECURITY, read_text
 
-SUMMARY = "look for what keeps this host or its scope from working, and say the cure"
 WORDS = {Level.OK: "ok", Level.NOTE: "note", Level.WARNING: "WARNING", Level.PROBLEM: "PROBLEM"}
 MOST_PEERS = 32
 """So many of the registrars that one lists are asked whether they live."""

@@ -25,8 +25,6 @@ from rserpool.core.errors import RSerPoolError
 from rserpool.sctp.stack import open_stack
 from rserpool.user import PoolUserService
 
-SUMMARY = "compute a picture by a pool whose workers are killed: what is lost, and what goes on elsewhere"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of C{rserpool fractal}."""

@@ -15,8 +15,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from rserpool.admin.client import AdminClient
+from rserpool.cli.codes import OK, OTHER
 from rserpool.cli.operator import add_admin_options, client_of, in_thread
-from rserpool.cli.options import OK, OTHER, configured
+from rserpool.cli.options import configured
 from rserpool.cli.trace import live
 from rserpool.cli.trace.captures import BadCapture, Frame, frames
 from rserpool.cli.trace.packets import Found, Packets
@@ -27,7 +28,6 @@ from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.words import text_of
 from rserpool.sctp.base import PPID_ASAP
 
-SUMMARY = "show the messages of ASAP and ENRP, live (as root) or from a capture (pcap, pcapng)"
 EPILOG = """Live: sudo rserpool trace. From afar: ssh HOST tcpdump -i any -w - | rserpool trace -. What TLS secures is
 shown as such; what a registrar itself sends and gets is shown with TLS, too: rserpool trace --admin PLACE. Exit codes:
 0 all is well, 1 a capture is damaged, or any other error."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli.doctor import run as doctor
-from rserpool.cli.main import make_parser
+from rserpool.cli.parser import make_parser
 from rserpool.node import neighbours, tables
 from rserpool.testing import Scope
 

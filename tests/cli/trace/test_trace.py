@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from rserpool.cli.main import make_parser
+from rserpool.cli.parser import make_parser
 from rserpool.cli.trace import live, run
 from rserpool.cli.trace.captures import BadCapture, frames
 from rserpool.cli.trace.packets import Packets, _is_sctp
