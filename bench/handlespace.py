@@ -27,6 +27,8 @@ from rserpool.core import PoolElementParameter, SctpTransport, TcpTransport
 from rserpool.core.handlespace.changes import Why
 from rserpool.core.handlespace.deadlines import ElementDeadlines
 from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.handlespace.limits import Limits
+from rserpool.core.identity import Identity
 from rserpool.core.policies import POLICIES, Policy
 from rserpool.core.wire import parameters
 from rserpool.registrar.collector import Garbage
@@ -44,9 +46,14 @@ class Churn:
     def __init__(self, policy: Policy) -> None:
         self.random = Random(1)
         self.policy = policy
-        self.handlespace = Handlespace(self.random)
+        # No registrar's limit is what is measured.
+        most = 1 << 40
+        self.handlespace = Handlespace(
+            self.random, Limits(elements=most, elements_per_pool=most, bytes=most, elements_per_identity=most)
+        )
         self.deadlines = ElementDeadlines()
         self.now = 0.0
+        self.owners = [Identity("psk", f"host{number}") for number in range(HOSTS)]
 
     def parameter(self, identifier: int) -> PoolElementParameter:
         """A registration as it comes off the wire, with random values."""
@@ -56,7 +63,8 @@ class Churn:
         transport = TcpTransport(8080, address)
         asap = SctpTransport(50_000, 0, (address,))
         policy = parameters.PolicyParameter(self.policy.number, data)
-        return PoolElementParameter(identifier, 0x11111111, 60_000, transport, policy, asap, 9899)
+        owner = self.owners[host]
+        return PoolElementParameter(identifier, 0x11111111, 60_000, transport, policy, asap, 9899, owner=owner)
 
     def register(self, parameter: PoolElementParameter) -> None:
         """What a registrar does for a registration, new or again."""
