@@ -38,20 +38,25 @@ def address() -> Iterator[str]:
         _ip("link", "del", DEVICE)
 
 
-def start(processes: Processes, name: str, host: str) -> Process:
-    """Start a registrar, which asks no element whether it lives; it serves when this returns."""
-    at, among = f"{host}:{ASAP_PORT}", f"{host}:{ENRP_PORT}"
+def start(processes: Processes, name: str, host: str, number: int = 0) -> Process:
+    """Start a registrar, which asks no element whether it lives; it serves when this returns.
+
+    @param number: it is the peer of those with smaller numbers.
+    """
+    at, among = f"{host}:{ASAP_PORT + number}", f"{host}:{ENRP_PORT + number}"
+    peers = [f"peer={host}:{ENRP_PORT + other}" for other in range(number)]
     if name == "ours":
         options = ["--asap", at, "--enrp", among, "--asap-tcp", "none", "--backend", "kernel"]
-        options.append("--no-keep-alive")
+        options += ["--no-keep-alive", *(f"--{peer}" for peer in peers)]
         registrar = processes.python(name, *TWISTD, "rserpool-ns", *options)
-        registrar.says("serves ASAP")
+        registrar.says("ready: " if peers else "serves ASAP")
         return registrar
     if name == "floor":
         return processes.python(name, "-m", "bench.reference_floor", at)
     # -1: no limits of rates.
     options = [f"-asap={at}", f"-enrp={among}", "-asapannounce=off", "-enrpannounce=off"]
     options += ["-maxhrrate=-1", "-maxeurate=-1", "-endpointkeepalivetransmissioninterval=3600000"]
+    options += [f"-{peer}" for peer in peers]
     return processes.command(name, "rspregistrar", *options)
 
 

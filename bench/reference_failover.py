@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import signal
 import statistics
+import subprocess
 import time
 
 from bench.hosts import Hosts
@@ -24,7 +25,17 @@ from bench.scope import Listener
 ASAP, ENRP = "11", "12"
 POOL = "PingPongPool"
 ELEMENTS = 3
-CASTS = ("rsplib", "ours")
+CASTS = ("rsplib", "ours", "rsplib tuned", "ours fast")
+TUNED = {
+    "rsplib tuned": (
+        *("-endpointkeepalivetransmissioninterval=500", "-endpointkeepalivetimeoutinterval=500", "-maxbadpereports=1"),
+        *("-peerheartbeatcycle=500", "-peermaxtimelastheard=1000", "-peermaxtimenoresponse=500"),
+    ),
+    "ours fast": ("--profile", "fast"),
+}
+"""Options of a cast's registrars beside those that all have."""
+KERNEL = {"rto_initial": 100, "rto_min": 100, "rto_max": 250, "association_max_retrans": 4, "path_max_retrans": 4}
+"""What the kernel is told for C{rsplib tuned}, which has no options of its own for SCTP: our profile C{default}."""
 FAULTS = ("element killed", "element's host silent", "registrar killed")
 PACE_MS = 10
 SETTLING = 3.0
@@ -37,9 +48,14 @@ class Cast:
     """One implementation's processes: registrars and the user on host 0, an element on each of the others."""
 
     def __init__(self, name: str, processes: Processes, hosts: Hosts, registrars: int) -> None:
-        self._ours = name == "ours"
+        self._ours = name.startswith("ours")
+        self._tuned = TUNED.get(name, ())
         self._processes = processes
         self._hosts = hosts
+        if name == "rsplib tuned":
+            for host in range(ELEMENTS + 1):
+                set_ = [f"net.sctp.{key}={value}" for key, value in (*KERNEL.items(), ("hb_interval", 500))]
+                subprocess.run([*hosts.before(host), "sysctl", "-qw", *set_], capture_output=True, check=True)
         here = hosts.address(0)
         self._asap = [f"{here}:{3863 + number}" for number in range(registrars)]
         self._enrp = [f"{here}:{9901 + number}" for number in range(registrars)]
@@ -55,12 +71,12 @@ class Cast:
         before = self._hosts.before(0)
         if self._ours:
             options = ["--asap", at, "--enrp", among, "--asap-tcp", "none", "--backend", "kernel"]
-            options += [f"--peer={peer}" for peer in peers]
+            options += [*(f"--peer={peer}" for peer in peers), *self._tuned]
             started = self._processes.python(f"registrar {number}", *TWISTD, "rserpool-ns", *options, before=before)
             started.says("ready: " if peers else "serves ASAP")
             return started
         options = [f"-asap={at}", f"-enrp={among}", "-asapannounce=off", "-enrpannounce=off", "-logquiet"]
-        options += [f"-peer={peer}" for peer in peers]
+        options += [*(f"-peer={peer}" for peer in peers), *self._tuned]
         return self._processes.command(f"registrar {number}", "rspregistrar", *options, before=before)
 
     def _element(self, host: int) -> Process:
@@ -68,7 +84,7 @@ class Cast:
         # The first registrar shall be its home.
         if self._ours:
             options = ["--pool", POOL, "--registrar", self._asap[0], "--backend", "kernel"]
-            options += ["--address", self._hosts.address(host), "--", "rserpool-pingpong"]
+            options += ["--address", self._hosts.address(host), *self._tuned, "--", "rserpool-pingpong"]
             return self._processes.python(f"element {host}", *TWISTD, "rserpool-pe", *options, before=before)
         options = ["-pingpong", f"-registrar={self._asap[0]}", "-asapannounce=off", f"-identifier={host}"]
         return self._processes.command(f"element {host}", "rspserver", *options, before=before)
@@ -78,7 +94,7 @@ class Cast:
         before = self._hosts.before(0)
         if self._ours:
             options = ["ping", POOL, "--registrar", self._asap[0], "--backend", "kernel"]
-            options += ["--interval", str(PACE_MS / 1000)]
+            options += ["--interval", str(PACE_MS / 1000), *self._tuned]
             self._processes.python("client", "-m", "rserpool.cli.main", *options, before=before)
         else:
             options = [f"-poolhandle={POOL}", f"-registrar={self._asap[0]}", f"-interval={PACE_MS}"]
@@ -142,7 +158,7 @@ def play(name: str, fault: str) -> float:
     with Hosts(ELEMENTS) as hosts, Processes() as processes:
         cast = Cast(name, processes, hosts, 3 if fault == FAULTS[2] else 1)
         if fault == FAULTS[2]:
-            if name == "rsplib":
+            if name.startswith("rsplib"):
                 # Its registrars look for a mentor, and then get to know each other: they do not say when.
                 time.sleep(10.0)
             return cast.registrar_fails()
@@ -185,7 +201,7 @@ def table(figures: Figures) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark alone."""
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--casts", nargs="+", choices=CASTS, default=CASTS)
+    parser.add_argument("--casts", nargs="+", choices=CASTS, default=CASTS[:2])
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=FAULTS)
 
 

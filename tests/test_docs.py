@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
+from bench.peers import page as peers
 from tests.docs.blocks import PAGES as RUN
 from tests.docs.blocks import CannotRun, blocks
 from tests.docs.drawings import PICTURES, drawings
@@ -78,6 +80,11 @@ class DrawingTests(SynchronousTestCase):
         for path, drawn in drawings().items():
             there = path.read_text("utf-8") if path.exists() else ""
             self.assertEqual(drawn, there, f"{path.name} is old: python -m tests.docs.drawings")
+
+    def test_measured(self) -> None:
+        """Pages and pictures of what was measured are as their figures say."""
+        for path, text in peers.write(json.loads(peers.FIGURES.read_text("utf-8"))).items():
+            self.assertEqual(text, path.read_text("utf-8"), f"{path.name} is old: python -m bench.peers --part page")
 
     def test_shown(self) -> None:
         """Each is shown by a page."""

@@ -42,7 +42,7 @@ def _head() -> str:
     return text[text.index("  <style>") : text.index('  <rect class="paper"')]
 
 
-def _svg(title: str, height: int, body: list[str]) -> str:
+def svg(title: str, height: int, body: list[str]) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
@@ -55,7 +55,7 @@ def _svg(title: str, height: int, body: list[str]) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, style: str = "") -> str:
+def label(x: float, y: float, text: str, style: str = "") -> str:
     styled = f' class="{style}"' if style else ""
     return f'  <text{styled} x="{x:g}" y="{y:g}">{escape(text, quote=False)}</text>'
 
@@ -76,7 +76,7 @@ def sequence(text: str) -> str:
         y = TOP + STEP * number
         if match := re.fullmatch(r"(\w+) (dies|notes): (.*)", line):
             who, what, said = match.groups()
-            events.append(_text(place[who] + 18, y + 5, said, "note" if what == "notes" else "said-bad"))
+            events.append(label(place[who] + 18, y + 5, said, "note" if what == "notes" else "said-bad"))
             if what == "dies":
                 events.append(_cross(place[who], y))
                 end[who] = y
@@ -86,15 +86,15 @@ def sequence(text: str) -> str:
         one, how, other, said = match.groups()
         events += _arrow(place[one], place[other], y, how, said)
     heads = [part for name, called, note in people for part in _person(place[name], end[name], called, note)]
-    return _svg(title, TOP + STEP * len(happens), heads + events)
+    return svg(title, TOP + STEP * len(happens), heads + events)
 
 
 def _person(x: float, end: float, called: str, note: str) -> list[str]:
     return [
         f'  <path class="group" d="M{x:g} 66 V{end:g}"/>',
         f'  <rect class="box" x="{x - 70:g}" y="20" width="140" height="46" rx="6"/>',
-        _text(x, 40, called, "name"),
-        _text(x, 58, note, "note middle"),
+        label(x, 40, called, "name"),
+        label(x, 58, note, "note middle"),
     ]
 
 
@@ -105,7 +105,7 @@ def _arrow(x: float, to: float, y: float, how: str, said: str) -> list[str]:
     marker = f' marker-end="url(#{tip})"' if tip else ""
     return [
         f'  <path class="{kind}"{marker} d="M{x + towards * 4:g} {y:g} H{end:g}"/>',
-        _text((x + to) / 2, y - 7, said, f"said{style}"),
+        label((x + to) / 2, y - 7, said, f"said{style}"),
         *([] if tip else [_cross(to, y)]),
     ]
 
@@ -122,16 +122,16 @@ def floors() -> str:
             continue
         if folders == ["core"]:
             body.append(f'  <path class="bad" d="M20 {y + 8} H{WIDTH - 20}"/>')
-            body.append(_text(WIDTH / 2, y + 28, "no I/O, no clock, no dice below this line", "said-bad middle"))
+            body.append(label(WIDTH / 2, y + 28, "no I/O, no clock, no dice below this line", "said-bad middle"))
             y += 40
-        body.append(_text(24, y + 23, LABELS.get(folders[0], ""), "note"))
+        body.append(label(24, y + 23, LABELS.get(folders[0], ""), "note"))
         width = (WIDTH - 180) / len(folders)
         for number, folder in enumerate(folders):
             x = 160 + number * width
             body.append(f'  <rect class="box" x="{x:g}" y="{y}" width="{width - 6:g}" height="36" rx="4"/>')
-            body.append(_text(x + width / 2 - 3, y + 23, folder, "name"))
+            body.append(label(x + width / 2 - 3, y + 23, folder, "name"))
         y += 42
-    return _svg("The floors of rserpool: a folder imports from those on floors below its own.", y + 14, body)
+    return svg("The floors of rserpool: a folder imports from those on floors below its own.", y + 14, body)
 
 
 def drawings() -> dict[Path, str]:

@@ -1,0 +1,124 @@
+"""etcd, ZooKeeper and rsplib beside this package: C{python -m bench.peers [--part PART] [--quick [--write]]}.
+
+Each system does the same work, by default and tuned. Figures go to C{docs/peers.json}, and from there into
+C{docs/peers.md} and its picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.enclosed import enclosed, settle
+from bench.peers import host, page
+from bench.peers.registries import SETTINGS, available
+from bench.processes import ROOT, end_cleanly
+from bench.report import Figures, progress
+from bench.run import machine
+
+PARTS = ("all", "host", "lab", "page")
+LAB = 1800.0
+
+
+def on_this_host(options: argparse.Namespace) -> Figures:
+    """All systems that are installed, one after the other."""
+    settle()
+    about, began = machine(), time.monotonic()
+    amount = host.QUICK if options.quick else host.Amount()
+    found: Figures = {}
+    left_out: dict[str, str] = {}
+    for setting in SETTINGS:
+        if why := available(setting.system):
+            left_out[setting.system] = why
+            continue
+        if options.only and setting.system not in options.only:
+            left_out[setting.system] = "it was not asked for"
+            continue
+        since = time.monotonic()
+        one, three = host.alone(setting, amount), host.three(setting, amount)
+        found[setting.title] = {"says": setting.says, "one": one, "three": three}
+        progress(f"{setting.title}: {time.monotonic() - since:.0f} s")
+    for why in left_out.items():
+        progress("left out: {}: {}".format(*why))
+    return {
+        "machine": about,
+        "quick": options.quick,
+        "seconds": time.monotonic() - began,
+        "systems": found,
+        "left_out": left_out,
+    }
+
+
+def in_the_lab(quick: bool) -> Figures:
+    """rsplib."""
+    about, began = machine(), time.monotonic()
+    command = [sys.executable, "-m", "bench.lab", "peers.rsplib", "--json", *["--quick"] * quick]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    said: list[str] = []
+    try:
+        for line in running.stdout:
+            # The guest has one screen: progress is on it, too.
+            if said or line.rstrip() == "{":
+                said.append(line)
+            else:
+                progress(line.rstrip())
+            if line.rstrip() == "}":
+                break
+        running.stdout.read()
+        running.wait(60)
+    finally:
+        running.terminate()
+        running.wait(60)
+    if not said:
+        raise RuntimeError("the lab gave no figures")
+    figures: Figures = json.loads("".join(said))
+    return {"machine": about, "seconds": time.monotonic() - began, **figures}
+
+
+def arguments() -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__.split(":")[0])
+    parser.add_argument("--part", choices=PARTS, default="all", help="page: nothing is measured, only written")
+    parser.add_argument("--only", nargs="+", metavar="SYSTEM", help="etcd, ZooKeeper, rserpool; writes nothing")
+    parser.add_argument("--quick", action="store_true", help="a short run, to see that it works; writes nothing")
+    parser.add_argument("--write", action="store_true", help="write the page from a quick run, too")
+    parser.add_argument("--json", metavar="FILE", help="the figures of this run go here, too")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure, and write."""
+    options = arguments()
+    if options.part in ("all", "host"):
+        # This process only waits for the one that is enclosed.
+        code = enclosed("bench.peers", sys.argv[1:])
+        if code is not None:
+            return code
+    end_cleanly()
+    figures: dict[str, Any] = json.loads(page.FIGURES.read_text()) if page.FIGURES.exists() else {}
+    if options.part in ("all", "host"):
+        figures["host"] = on_this_host(options)
+    if options.part in ("all", "lab"):
+        try:
+            figures["lab"] = in_the_lab(options.quick)
+        except (RuntimeError, OSError, ValueError) as error:
+            progress(f"the lab: {error}; what the page has of it stays")
+    if options.json:
+        Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
+    print(page.table(figures))
+    if options.part == "page" or not (options.quick or options.only) or options.write:
+        page.FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+        for path, text in page.write(figures).items():
+            path.write_text(text, "utf-8")
+            progress(f"written: {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
