@@ -9,7 +9,7 @@ from typing import Any
 from tests.docs.drawings import label, svg
 
 Figures = dict[str, Any]
-COLUMNS, PANEL, ROW, LEFT = 2, 372, 20, 128
+COLUMNS, PANEL, ROW, LEFT = 2, 372, 20, 136
 """Panels in a row, their width, the height of a bar, and where bars begin within a panel."""
 
 
