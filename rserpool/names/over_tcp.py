@@ -29,12 +29,20 @@ def over_tcp(pool: bytes, elements: Sequence[PoolElementParameter]) -> list[Pool
     return [element for element in elements if isinstance(element.user_transport, TcpTransport)]
 
 
-def trying(pool: bytes, profile: Profile, timeout: float, attempt: float | None, now: float) -> Trying:
+def trying(
+    pool: bytes,
+    profile: Profile,
+    timeout: float,
+    attempt: float | None,
+    now: float,
+    first: PoolElementParameter | None = None,
+) -> Trying:
     """The search of one connect.
 
     @param attempt: seconds that one element may take to accept; T1 of the profile by default.
+    @param first: an element that is tried before anybody is asked.
     """
-    return Trying(pool, rules_of(profile, timeout, attempt or None), now, words=_WORDS)
+    return Trying(pool, rules_of(profile, timeout, attempt or None), now, words=_WORDS, first=first)
 
 
 def _name(element: PoolElementParameter) -> str:
