@@ -101,6 +101,10 @@ class AsapTcpProtocol(Protocol):
         self.log.error("{peer} takes no more data: dropped", peer=str(self.peer))
         self.abort()
 
+    def early(self, data: bytes, ppid: int) -> bool:
+        """See L{ISctpAssociation.early}; nothing can be sent before it is up."""
+        return False
+
     def bundle(self) -> None:
         """TCP does that by itself."""
 

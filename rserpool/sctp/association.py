@@ -86,6 +86,10 @@ class BufferedAssociation:
             self._paused = True
             self.endpoint.tell("associationPaused", self)
 
+    def early(self, data: bytes, ppid: int) -> bool:
+        """See L{ISctpAssociation.early<rserpool.sctp.interfaces.ISctpAssociation.early>}; not every stack can."""
+        return False
+
     def bundle(self) -> None:
         """See L{ISctpAssociation.bundle<rserpool.sctp.interfaces.ISctpAssociation.bundle>}; not every stack can."""
 

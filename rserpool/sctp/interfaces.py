@@ -122,6 +122,12 @@ class ISctpAssociation(Interface):
         @raise ValueError: if C{data} is empty or too long, or if there is no such stream.
         """
 
+    def early(data: bytes, ppid: int) -> bool:
+        """Before it is up: have one message ride with the set-up's last packet, on stream 0 (RFC 9260 section 5.1).
+
+        @return: whether it does; C{False} where the stack cannot do that: then it is not sent.
+        """
+
     def bundle() -> None:
         """Several messages are about to be sent, from within the handler: they may go out in one packet (RFC 9260
         section 6.10), once the stack has told all that has come in. Where the stack cannot do that, they go at once.

@@ -59,7 +59,8 @@ class BoundContext:
             raise ConfigurationError(f"a certificate or private key cannot be used: {error}") from None
         # Whatever a record holds is read here; the connections of one context are one thread's.
         self.room = _ffi.new("char[]", _ROOM)
-        self._own = terms.own
+        own = terms.own
+        self._offered = (own.name.encode() + b"\0", own.secret) if own is not None else (b"", b"")
         # The library holds no reference to them.
         if terms.find is not None:
             self._callback = _ffi.callback(
@@ -103,14 +104,12 @@ class BoundContext:
         return len(found)
 
     def _offer(self, connection: Any, hint: Any, name: Any, room: int, secret: Any, longest: int) -> int:
-        own = self._own
-        assert own is not None
-        encoded = own.name.encode() + b"\0"
-        if len(encoded) > room or len(own.secret) > longest:
+        encoded, found = self._offered
+        if len(encoded) > room or len(found) > longest:
             return 0
         _ffi.memmove(name, encoded, len(encoded))
-        _ffi.memmove(secret, own.secret, len(own.secret))
-        return len(own.secret)
+        _ffi.memmove(secret, found, len(found))
+        return len(found)
 
 
 class BoundWire:
@@ -142,10 +141,14 @@ class BoundWire:
         return bool(result == 1)
 
     def output(self) -> bytes:
-        pieces = []
         room = self._room
-        while (length := _BIO_READ(self._out, room, _ROOM)) > 0:
+        length = _BIO_READ(self._out, room, _ROOM)
+        if length < _ROOM:
+            return _BUFFER(room, length)[:] if length > 0 else b""
+        pieces = []
+        while length > 0:
             pieces.append(_BUFFER(room, length)[:])
+            length = _BIO_READ(self._out, room, _ROOM)
         return b"".join(pieces)
 
     def seal(self, data: bytes) -> bytes:
@@ -182,7 +185,7 @@ class BoundWire:
 
     def peer_certificate(self) -> bytes | None:
         certificate = _lib.SSL_get_peer_certificate(self._tls)
-        if certificate == _ffi.NULL:
+        if not certificate:
             return None
         certificate = _ffi.gc(certificate, _lib.X509_free)
         der = _ffi.gc(_lib.BIO_new(_lib.BIO_s_mem()), _lib.BIO_free)
@@ -221,4 +224,4 @@ class BoundWire:
 
 
 def _text(text: Any) -> str:
-    return "" if text == _ffi.NULL else _ffi.string(text).decode()
+    return _ffi.string(text).decode() if text else ""

@@ -16,7 +16,7 @@ from rserpool.security.failure import TlsFailure
 from rserpool.security.hello import ClientHello, parse_hello
 from rserpool.security.keys import bearer_of
 from rserpool.security.names import is_for, names_of
-from rserpool.security.records import take_records
+from rserpool.security.records import is_record, take_records
 from rserpool.security.way import RECORD, Context, Terms, Wire
 
 HANDSHAKE_BYTES: Final = 65536
@@ -64,17 +64,18 @@ class TlsConnection:
     @ivar established: whether the handshake is done, and the peer is who it should be.
     @ivar credentials: who the peer has proved to be. At a client with a key, whoever has that key, too.
     @ivar seal: makes the record of 1 to L{RECORD} bytes; once established.
+    @ivar more: whether something may have come behind the end of the handshake; it is had by C{open(b"")}.
     """
 
     __slots__ = (
         "_bytes", "_expected", "_key", "_last", "_open", "_rest", "_side", "_spoken", "_wire", "credentials",
-        "established", "seal",
+        "established", "more", "seal",
     )  # fmt: skip
 
     seal: Callable[[bytes], bytes]
 
     def __init__(self, side: TlsSide, expected: Collection[Identity]) -> None:
-        self.established = False
+        self.established = self.more = False
         self.credentials: Credentials = None
         self._side = side
         self._expected = expected
@@ -127,14 +128,19 @@ class TlsConnection:
         self._bytes += len(data)
         if self._bytes > HANDSHAKE_BYTES:
             raise TlsFailure(f"its handshake has more than {HANDSHAKE_BYTES} bytes")
-        self._rest += data
-        wire = self._wire
+        rest, wire = self._rest, self._wire
+        # One record, and nothing else, as most of what comes in is.
+        alone = not rest and is_record(data)
+        if not alone:
+            rest += data
         if wire is None:
-            hello = parse_hello(bytes(self._rest))
+            hello = parse_hello(data if alone else bytes(rest))
             if hello is None:
+                if alone:
+                    rest += data
                 return b""
             wire = self._wire = self._context_for(hello).wire()
-        records = take_records(self._rest)
+        records = data if alone else take_records(rest)
         if records:
             try:
                 done = wire.step(records, self)
@@ -151,6 +157,7 @@ class TlsConnection:
                 self._last = None
                 self._open, self.seal = wire.open, wire.seal
                 self.established = True
+                self.more = not alone
         sent = wire.output()
         self._spoken = self._spoken or bool(sent)
         return sent

@@ -75,18 +75,20 @@ def _read(message: bytes) -> ClientHello:
     suites, at = _vector(body, at, 2)
     _, at = _vector(body, at, 1)
     extensions, _ = _vector(body, at, 2)
-    offers = any(
+    offers = _has(extensions, PRE_SHARED_KEY) or any(
         int.from_bytes(suites[each : each + 2], "big") in KEY_SUITES for each in range(0, len(suites), 2)
-    ) or PRE_SHARED_KEY in _types(extensions)
+    )
     return ClientHello(body[2:34], offers)
 
 
-def _types(extensions: bytes) -> list[int]:
-    types, at = [], 0
-    while at < len(extensions):
-        types.append(int.from_bytes(extensions[at : at + 2], "big"))
-        _, at = _vector(extensions, at + 2, 2)
-    return types
+def _has(extensions: bytes, kind: int) -> bool:
+    """Whether there is an extension of this kind; the last one may be cut off."""
+    at, last = 0, len(extensions) - 4
+    while at <= last:
+        if extensions[at] << 8 | extensions[at + 1] == kind:
+            return True
+        at += 4 + (extensions[at + 2] << 8 | extensions[at + 3])
+    return extensions[at : at + 2] == kind.to_bytes(2, "big")
 
 
 def _vector(data: bytes, at: int, size: int) -> tuple[bytes, int]:

@@ -28,16 +28,17 @@ def take_records(received: bytearray) -> bytes:
 
 
 def each_record(data: bytes) -> Iterator[bytes]:
-    """The records of what is to be sent, one by one."""
-    start = 0
-    while (end := _end(data, start)) is not None:
+    """The records of what is to be sent, which are whole, one by one."""
+    start, size = 0, len(data)
+    while start < size:
+        end = start + _HEADER + (data[start + 3] << 8 | data[start + 4])
         yield data[start:end]
         start = end
 
 
 def is_record(data: bytes) -> bool:
     """Whether this is one record and nothing else, as most of what comes in is."""
-    return len(data) > _HEADER and len(data) == _HEADER + (data[3] << 8 | data[4])
+    return len(data) > _HEADER and len(data) == _HEADER + (data[3] << 8 | data[4]) and data[0] in _TYPES
 
 
 def _end(data: bytes | bytearray, start: int) -> int | None:

@@ -16,8 +16,9 @@ from rserpool.core.identity import Credentials, Identity
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.tls.channel import Rule
+from rserpool.sctp.tls.greeting import Greeting, greeting
 from rserpool.sctp.tls.place import GOODBYE, Above, HandshakeFailed, Place
-from rserpool.security.engine import TlsConnection, TlsSide
+from rserpool.security.engine import TlsConnection
 from rserpool.security.failure import TlsFailure
 from rserpool.security.hello import is_client_hello, random_of
 from rserpool.security.records import FOR_MIDDLEBOXES, each_record
@@ -34,7 +35,7 @@ class TlsAssociation(Above):
     """
 
     __slots__ = (
-        "_closing", "_expected", "_hello", "_lost", "_message_received", "_one", "_open", "_ppid", "_prepared",
+        "_closing", "_expected", "_greeting", "_hello", "_lost", "_message_received", "_one", "_open", "_ppid",
         "_queue", "_queued", "_received", "_seal", "_timer", "_tls", "_told_paused", "_up", "_wrap", "credentials",
         "endpoint", "failure", "framing", "outbound", "peer", "waiting",
     )  # fmt: skip
@@ -55,7 +56,7 @@ class TlsAssociation(Above):
         self._expected = expected
         self._tls: TlsConnection | None = None
         self._hello = b""
-        self._prepared: tuple[TlsSide, TlsConnection, bytes] | None = None
+        self._greeting: Greeting | None = None
         self._queue: deque[tuple[bytes, int]] = deque()
         self._queued = 0
         self._received = bytearray()
@@ -134,19 +135,19 @@ class TlsAssociation(Above):
             self.fail("we have neither a key nor trust anchors, and cannot tell who it is")
             return
         self.prepare()
-        assert self._prepared is not None
-        (_, self._tls, self._hello), self._prepared = self._prepared, None
-        self._put(self._hello)
+        made, self._greeting = self._greeting, None
+        assert made is not None
+        self._tls, self._hello = made.tls, made.hello
+        if not made.rides:
+            self._put(self._hello)
+        elif made.side is not channel.sides.client:
+            self.fail("our key was another when we dialled", passing=True)
 
     def prepare(self) -> None:
-        """Make a client's hello, while the association beneath is set up: that takes as long."""
+        """Make a client's hello, while the association beneath is set up."""
         channel = self.endpoint.channel
-        side = channel.sides.client
-        if self._lost or self._tls is not None or side is None or channel.rule is Rule.SERVER:
-            return
-        if self._prepared is None or self._prepared[0] is not side:
-            tls = side.connection(channel.sides.learned if self._expected is None else self._expected)
-            self._prepared = side, tls, tls.start()
+        if not self._lost and self._tls is None and channel.rule is not Rule.SERVER:
+            self._greeting = greeting(self._greeting, channel, self.inner, self._expected)
 
     def received(self, data: bytes) -> None:
         """A message came in; it should be a record."""
@@ -280,7 +281,7 @@ class TlsAssociation(Above):
                 self._up = True
                 self.endpoint.tell("associationUp", self)
                 self._flush()
-                plain = tls.open(b"") if self._up else b""
+                plain = tls.open(b"") if self._up and tls.more else b""
                 if plain:
                     self._deliver(plain)
         except TlsFailure as failure:

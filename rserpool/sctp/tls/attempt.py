@@ -40,6 +40,9 @@ class Attempt:
     def send(self, data: bytes, ppid: int = 0, stream: int = 0, unordered: bool = False) -> None:
         check_message(data, stream)
 
+    def early(self, data: bytes, ppid: int) -> bool:
+        return False
+
     def bundle(self) -> None:
         """Nothing is sent."""
 

@@ -19,6 +19,7 @@ from rserpool.sctp.tls.association import TlsAssociation
 from rserpool.sctp.tls.attempt import Attempt, NotNeeded
 from rserpool.sctp.tls.channel import TlsChannel
 from rserpool.sctp.tls.handshakes import WAITING, WAITING_OF_ONE, Some, Turn
+from rserpool.security.failure import TlsFailure
 
 _log = Logger()
 
@@ -70,7 +71,10 @@ class TlsEndpoint:
                 return attempt
         inner = self.inner.connect(peer)
         association = self._present[inner] = TlsAssociation(self, inner, expected)
-        self.reactor.callLater(0, association.prepare)
+        try:
+            association.prepare()
+        except TlsFailure as failure:
+            association.fail(str(failure))
         return association
 
     def setHeartbeat(self, seconds: float) -> None:
@@ -101,8 +105,8 @@ class TlsEndpoint:
 
     def over(self, association: TlsAssociation) -> None:
         """Its handshake is over, one way or another."""
-        self._guests.goes(association)
         if not association.outbound:
+            self._guests.goes(association)
             for place in places(association.peer):
                 if self._coming.get(place) is association:
                     del self._coming[place]

@@ -72,6 +72,10 @@ class Above:
     def local_addresses(self) -> tuple[str, ...]:
         return tuple(self.inner.local_addresses)
 
+    def early(self, data: bytes, ppid: int) -> bool:
+        # What is said within TLS waits for the handshake.
+        return False
+
     def bundle(self) -> None:
         self.inner.bundle()
 

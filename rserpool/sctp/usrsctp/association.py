@@ -31,7 +31,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     @ivar untried: those hosts of the peer that were not dialled yet.
     """
 
-    __slots__ = ("_reprieved", "_udp_peer", "local_addresses", "peer_addresses", "tag", "untried")
+    __slots__ = ("_early", "_reprieved", "_udp_peer", "local_addresses", "peer_addresses", "tag", "untried")
 
     def __init__(
         self,
@@ -48,6 +48,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self.tag = b""
         self.untried = list(peer.hosts) if outbound else []
         self._udp_peer: UdpPeer | None = None
+        # A message that rides with the set-up, whichever of the peer's hosts that succeeds with.
+        self._early: tuple[bytes, int] | None = None
         # The tick in which new data was let go over a path that had potentially failed; 0 if none was.
         self._reprieved = 0
         socket.engine.retain()
@@ -64,6 +66,13 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if self.established and self._udp_peer is not None:
             self.socket.demand_heartbeat(self.peer.port, self._udp_peer.handle, self.identifier)
 
+    def early(self, data: bytes, ppid: int) -> bool:
+        if self.established or not self.identifier or self._early is not None:
+            return False
+        self._early = data, ppid
+        self._ride(data, ppid)
+        return True
+
     def bundle(self) -> None:
         endpoint: Any = self.endpoint
         endpoint.bundle()
@@ -75,6 +84,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self.identifier = identifier
         self.tag = tag
         self._reached(udp_peer)
+        if self._early is not None:
+            self._ride(*self._early)
 
     def _reached(self, udp_peer: UdpPeer) -> None:
         self.socket.engine.peers.hold(udp_peer)
@@ -87,8 +98,14 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if self._udp_peer is not None:
             self.socket.engine.peers.release(self._udp_peer)
 
+    def failed(self, data: bytes, ppid: int, fragment: int) -> None:
+        # What rides with a set-up that fails goes to the next host.
+        if self.established:
+            super().failed(data, ppid, fragment)
+
     def set_up(self, streams: int) -> None:
         self.tag = b""
+        self._early = None
         super().set_up(streams)
         self._learn()
 
@@ -113,6 +130,12 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self.socket.engine.release()
 
     # What goes out.
+
+    def _ride(self, data: bytes, ppid: int) -> None:
+        """The library puts it beside the COOKIE ECHO."""
+        socket = self.socket
+        beside = socket.beside(self.identifier, 0, 0, ppid)
+        socket.sendv(socket.so, data, len(data), socket.null, 0, beside, 16, SCTP_SENDV_SNDINFO, 0)
 
     def put(self, data: bytes, ppid: int, stream: int, unordered: bool) -> bool:
         key = (ppid, stream, unordered)

@@ -15,9 +15,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.sctp.base import A_TURN
+from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.pace import HEARTBEATS
 from rserpool.sctp.usrsctp.packets import (
+    COOKIES,
     HEADER,
     INIT,
     SHORTEST,
@@ -226,10 +228,14 @@ class UdpSocket:
                 engine.peers.seen(peer)
             elif room[HEADER] == INIT and not harmless_init(bytes(room[:length])):
                 continue
-            if room[HEADER] in HEARTBEATS:
+            kind = room[HEADER]
+            if kind in HEARTBEATS:
                 pace.heard(room[:length])
             else:
                 pace.moved = True
+                if kind in COOKIES and engine.bundle is None and length > HEADER + (room[14] << 8 | room[15]) + 3:
+                    # Something rides with the end of the set-up: what answers it goes out together.
+                    engine.bundle = Bundle()
             if pace.coarse and pace.moved:
                 engine.awake()
             endpoint = endpoints.get(room[2] << 8 | room[3])
