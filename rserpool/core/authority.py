@@ -297,10 +297,10 @@ def _other_owner(access: Access, us: int, home: int, element: Element | None, ow
     return Who.OTHER_OWNER_OF_OURS if element.home == us else Who.OTHER_OWNER
 
 
-def says(what: What, us: int, sender: int, element: Element) -> Rule:
-    """Whether a registrar may say this of an element that is there (DELETE, OMIT, SUGGEST)."""
+def says(what: What, us: int, sender: int, element: Element, dead: bool = False) -> Rule:
+    """Whether a registrar may say this of an element that is there (DELETE, OMIT, SUGGEST); C{dead}: that it was."""
     who = Who.HOME if element.home == sender else Who.OF_OURS if element.home == us else Who.NOT_HOME
-    return RULES[what][who]
+    return RULES[what][Who.HOME_OF_DEAD if dead and who is Who.HOME else who]
 
 
 def takes_over(

@@ -122,6 +122,7 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
     },
     What.DELETE: {
         Who.HOME: Rule(Ruling.ALLOWED, "5353 3.3.2", removes=Why.DELETED),
+        Who.HOME_OF_DEAD: Rule(Ruling.ALLOWED, "5353 3.3.2", removes=Why.DIED),
         Who.OF_OURS: Rule(Ruling.PROBED, "5352 3.5"),
         Who.NOT_HOME: _IGNORED,
     },

@@ -85,6 +85,7 @@ class Who(StrEnum):
     FIRST = "its home registrar, of an element that is new to us"
     MENTOR = "our mentor, while we have no handlespace, of an element of anybody that is new to us"
     HOME = "its home registrar"
+    HOME_OF_DEAD = "its home registrar, which says that it did not answer"
     NEW_HOME = "its new home, of an element that was ours until now"
     CLAIMANT = "its new home, of an element of ours that registered over an association that is up"
     NOT_HOME = "any other registrar"

@@ -84,6 +84,15 @@ class RegistrarTests(SynchronousTestCase):
         found = [each["identifier"] for each in first["elements"] + second["elements"]]
         self.assertEqual([f"0x{number:08x}" for number in range(1, 502)], found)
 
+    def test_one_that_is_no_peer(self) -> None:
+        """Whom only a peer has for a peer is shown as such, with who names it."""
+        registrar = self.scope.registrars[0].role
+        registrar.peering.peers.get(2).names = frozenset({1, 9})
+        stranger = _registrars(self.admin)[-1]
+        self.assertEqual(
+            ("0x00000009", "unknown", ["0x00000002"]), tuple(of(stranger, "identifier", "state", "named_by"))
+        )
+
     def test_registrars(self) -> None:
         """Each registrar is there with what it owns and the checksum over that; both say the same."""
         self.scope.member(1)
@@ -95,6 +104,10 @@ class RegistrarTests(SynchronousTestCase):
         ]
         self.assertEqual({"0x00000001", "0x00000002"}, set(seen[0]))
         self.assertEqual(seen[0], seen[1])
+        for admin in (self.admin, other):
+            own, peer = _registrars(admin)
+            self.assertEqual((own["checksum"], peer["checksum"]), (own["told"], peer["told"]))
+            self.assertEqual([[peer["identifier"]], [own["identifier"]]], [own["peers"], peer["peers"]])
         states = {each["state"] for each in _registrars(self.admin)}
         self.assertEqual({"ready", "connected"}, states)
 

@@ -20,6 +20,9 @@ from tests.processes.harness import Process, ProcessTests, Registrar, free_addre
 
 CONSOLES, MANY = 10, 5000
 TOKEN = "0123456789abcdef0123456789abcdef"
+_SAYS = """
+return [...document.querySelectorAll(arguments[0])].filter((each) => each.innerText.includes(arguments[1])).length
+"""
 
 
 class ConsoleCase(ProcessTests):
@@ -115,6 +118,46 @@ class ConsoleTests(ConsoleCase):
     def _is_back(self) -> None:
         browser = self.browser
         browser.until(lambda: not browser.driver.find_elements(By.CSS_SELECTOR, "#element-table tr.bad"))
+
+    async def test_scope(self) -> None:
+        """The page of a registrar shows all of the scope: whom each knows, whether copies agree, who died elsewhere."""
+        await self.begin()
+        elements = await self.serving_in("www", 1, 2)
+        home = self.host
+        where = ("--admin", f"{home}:8081", "--admin-token", self.token, "--profile", "fast", "--peer", f"{home}:9901")
+        other = await self.registrar(*where, asap=f"{free_address()}:3863")
+        await other.process.says("ready: 2 elements")
+        await self.browser.of(self._shows_scope)
+        elements[2].signal("KILL")
+        await self.browser.of(lambda: self.browser.shows("#element-table tr.bad td", "gone: unreachable for its home"))
+        await self.browser.of(self._drains_elsewhere)
+        await self.browser.of(self._does, "undrain", "serves")
+        self.assertEqual(["0x00000001"], await self.there("www"))
+        self.assertEqual([], [line for line in await self.browser.of(self.browser.complaints) if "401" not in line])
+
+    def _shows_scope(self) -> None:
+        browser = self.browser
+        browser.go(f"http://{self.host}:8081/")
+        browser.shows("#registrars tr td", "agree")
+        browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, "#registrars tbody tr")) == 2)
+        browser.until(lambda: browser.driver.execute_script(_SAYS, "#registrars tbody tr", "1 (all)") == 2)
+        browser.picture("console-scope")
+        browser.find("#registrars button").send_keys(Keys.ENTER)
+        browser.shows("#facts dt", "Its peers")
+        browser.find("#detail").send_keys(Keys.ESCAPE)
+        browser.until(lambda: not browser.find("#detail").is_displayed())
+        self._press("#pool-table button", "www")
+        browser.shows("#element-table th", "0x00000001")
+
+    def _drains_elsewhere(self) -> None:
+        self._press("#element-table button", "0x00000001")
+        self._press("#detail button", "Drain")
+        self._press("#do", "drain")
+        self.browser.until(lambda: self.browser.find("#token").is_displayed())
+        self.browser.driver.switch_to.active_element.send_keys(TOKEN)
+        self._press("#do", "drain")
+        self.browser.until(lambda: not self.browser.find("#confirm").is_displayed())
+        self.browser.shows("#element-table td", "drains")
 
     async def test_acts(self) -> None:
         """By the keyboard alone: an element drains, serves again, and is evicted, with the token of an operator."""

@@ -7,9 +7,11 @@ from typing import Any
 from rserpool.core import authority
 from rserpool.core.access import Access, State
 from rserpool.core.errors import CauseCode
+from rserpool.core.registrar import snapshot
 from rserpool.core.ruling import What
 from rserpool.core.trail import Act, Acted
 from rserpool.core.wire import enrp
+from rserpool.core.wire.orders import Order
 from tests.registrar.operated import POOL, ActingTestCase
 
 
@@ -24,13 +26,22 @@ class PassedOnTests(ActingTestCase):
         scope.until(lambda: all(set(each.elements(POOL)) == {second.identifier(POOL)} for each in scope.registrars))
         scope.advance(scope.profile.stale_cache_value + 1)
         self.assertEqual({second.name}, self.answered_by(3.0))
+        # Each registrar tells that it drains, and with whom.
+        home = f"0x{self.home(first).identifier:08x}"
+        for registrar in scope.registrars:
+            (listed,) = snapshot.draining(registrar.role, registrar.service.node.now())
+            self.assertEqual((f"0x{identifier:08x}", home), (listed["identifier"], listed["home"]))
         # Again, and how many connections are left: nobody but its home knows it now.
         self.assertEqual(0, scope.result(other.service.drain(POOL, identifier)))
         scope.result(other.service.undrain(POOL, identifier))
         scope.until(lambda: all(identifier in each.elements(POOL) for each in scope.registrars))
+        for registrar in scope.registrars:
+            self.assertEqual([], list(snapshot.draining(registrar.role, registrar.service.node.now())))
         self.nothing_lost()
         (told,) = {each.identity for each in scope.trace.events(Acted, self.home(first).name) if "ann" in each.identity}
         self.assertEqual(f"registrar 0x{other.identifier:08x}, for ann", told)
+        # Who knows where it drains asks nobody else.
+        self.assertEqual(3, len([each for each in scope.trace.messages(enrp.Presence) if _orders(each.message)]))
         (asked,) = [each for each in scope.trace.events(Acted, other.name) if each.identity == "ann"]
         self.assertEqual(f"passed on to registrar 0x{self.home(first).identifier:08x}", asked.why)
 
@@ -84,3 +95,7 @@ class PassedOnTests(ActingTestCase):
         self.assertEqual([Act.REFUSED], self.acts(home))
         self.assertIn(first.identifier(POOL), home.elements(POOL))
         self.nothing_lost()
+
+
+def _orders(message: Any) -> bool:
+    return isinstance(message.order, Order)

@@ -69,13 +69,32 @@ function showAbout(about) {
   $("#retire").hidden = about.role !== "registrar";
 }
 
+// Whether its elements are the same there and here; an update that is on its way makes them differ for a moment.
+function copies(each) {
+  if (each.own || each.checksum === undefined) return badge("", "none");
+  if (each.told == null) return badge(each.state === "unknown" ? "" : "not told yet", each.state === "unknown" ? "none" : "");
+  return each.told === each.checksum ? badge("agree", "good") : badge(`differ: ${each.told}`, "warn");
+}
+
+// Whom it does not have for a peer, of those that this one has.
+function peersOf(each, scope) {
+  if (each.state === "unknown") return each.named_by?.length ? `named by ${each.named_by.join(", ")}` : "";
+  if (!each.peers) return "";
+  const lacks = scope.filter((other) => other !== each.identifier && !each.peers.includes(other));
+  return lacks.length ? `${each.peers.length}, not ${lacks.join(", ")}` : `${each.peers.length} (all)`;
+}
+
 function showRegistrars(registrars) {
   const fine = new Set(["ready", "connected", "home"]);
+  const scope = registrars.filter((each) => each.state !== "unknown").map((each) => each.identifier);
   fill("#registrars", registrars.map((each) => ({
     key: each.identifier || each.address,
+    act: () => registrarDetail(each),
     cells: [(each.identifier || each.address) + (each.own ? " (this one)" : ""),
-      badge(each.state, fine.has(each.state) ? "good" : each.state === "known" ? "" : "bad"),
-      number(each.elements), each.checksum, each.address, number(ago(each.heard ?? each.since))],
+      badge(each.state === "unknown" ? "no peer of this one" : each.state,
+        fine.has(each.state) ? "good" : each.state === "known" ? "" : each.state === "unknown" ? "warn" : "bad"),
+      number(each.elements), each.checksum, copies(each), { class: "long", text: peersOf(each, scope) }, each.address,
+      number(ago(each.heard ?? each.since))],
   })));
 }
 
@@ -173,10 +192,13 @@ async function choose(pool) {
   $("#elements").scrollIntoView({ block: "nearest" });
 }
 
+// Whoever left by itself, told by itself or by its home.
+const LEFT = new Set(["deregistered", "removed by its home"]);
+
 // Who has failed stays in sight until it comes again; who left by itself does not.
 function note(event) {
   if (event.handle !== state.pool?.handle) return;
-  if (event.kind === "removed" && event.why !== "deregistered") state.gone.set(event.identifier, event);
+  if (event.kind === "removed" && !LEFT.has(event.why)) state.gone.set(event.identifier, event);
   else if (event.kind === "added") state.gone.delete(event.identifier);
   if (state.gone.size > GONE) state.gone.delete(state.gone.keys().next().value);
 }
@@ -185,7 +207,7 @@ const WORDS = {
   added: "registered", changed: "registered again with other values", moved: "has another home", removed: "removed",
   suspected: "may be dead, and is asked", doubted: "does not answer us", reported: "was reported", ready: "ready",
   "peer-found": "a registrar is there", "peer-lost": "a registrar is silent", "peer-unreachable": "a registrar cannot be reached",
-  "taken-over": "a registrar is gone, and its elements have a new home", audited: "a copy was mended",
+  "peer-retired": "a registrar has retired", "taken-over": "a registrar is gone, and its elements have a new home", audited: "a copy was mended",
   "keep-alives": "elements are asked at another interval", home: "another registrar", pool: "the pool changed",
 };
 
@@ -200,12 +222,13 @@ function line(event) {
   const item = document.createElement("li"), time = document.createElement("time");
   time.dateTime = event.time;
   time.textContent = clock(event.time);
-  if (event.kind === "removed" && event.why !== "deregistered") item.className = "bad";
+  if (event.kind === "removed" && !LEFT.has(event.why)) item.className = "bad";
   item.append(time, sentence(event));
   return item;
 }
 
-const BAD = new Set(["removed", "peer-lost", "taken-over"]);
+const BAD = new Set(["peer-lost", "taken-over"]);
+const isBad = (event) => BAD.has(event.kind) || (event.kind === "removed" && !LEFT.has(event.why));
 
 // All consoles of a browser have one stream between them, in a worker; without workers each has its own.
 const SCRIPT = globalThis.trustedTypes?.createPolicy("rserpool", { createScriptURL: () => "/events.js" });
@@ -218,7 +241,7 @@ function follow() {
     lines = [];
     list.prepend(...last.map(line).reverse());
     while (list.childElementCount > EVENTS) list.lastElementChild.remove();
-    const worst = last.filter((event) => BAD.has(event.kind)).slice(-3);
+    const worst = last.filter(isBad).slice(-3);
     if (worst.length) $("#told").textContent = worst.map(sentence).join(". ");
   };
   const heard = ({ live, lost, events = [] }) => {
@@ -250,20 +273,35 @@ function follow() {
   events.onmessage = (message) => heard({ events: [JSON.parse(message.data)] });
 }
 
-async function detail(element) {
-  state.shown = { ...element, handle: state.pool.handle, pool: state.pool.pool };
-  $("#detail-title").textContent = `Element ${element.identifier} of ${state.pool.pool}`;
-  const facts = [["Why it is gone", element.kind === "removed" ? element.why : null], ["Home", element.home], ["Identity", element.owner],
-    ["Transport", element.transport && `${element.transport.protocol} ${element.transport.addresses.join(", ")} port ${element.transport.port ?? "-"}`],
-    ["Policy", element.policy && Object.entries(element.policy).filter(([name]) => name !== "type").map(([name, value]) => `${name} ${value}`).join(", ")],
-    ["Age", ago(element.age)], ["Last answer", element.answered == null ? null : `${ago(element.answered)} ago, after ${(1000 * element.delay).toFixed(1)} ms`],
-    ["Reports against it", element.reports]];
-  $("#facts").replaceChildren(...facts.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([name, value]) => {
+function facts(pairs) {
+  $("#facts").replaceChildren(...pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([name, value]) => {
     const term = document.createElement("dt"), text = document.createElement("dd");
     term.textContent = name;
     text.textContent = value;
     return [term, text];
   }));
+}
+
+function registrarDetail(each) {
+  const list = (ids) => (ids ? ids.join(", ") || "none" : null);
+  $("#detail-title").textContent = `Registrar ${each.identifier || each.address}${each.own ? " (this one)" : ""}`;
+  facts([["State", each.state === "unknown" ? "no peer of this one" : each.state], ["Address", each.address], ["Elements", each.elements],
+    ["Checksum of its elements, here", each.checksum], ["The same, as it tells", each.told], ["Its peers", list(each.peers)],
+    ["Named by", list(each.named_by)], ["Heard", each.heard === undefined ? null : `${ago(each.heard)} ago`]]);
+  for (const button of document.querySelectorAll("[data-verb]")) button.hidden = true;
+  $("#past").hidden = true;
+  $("#detail").showModal();
+}
+
+async function detail(element) {
+  $("#past").hidden = false;
+  state.shown = { ...element, handle: state.pool.handle, pool: state.pool.pool };
+  $("#detail-title").textContent = `Element ${element.identifier} of ${state.pool.pool}`;
+  facts([["Why it is gone", element.kind === "removed" ? element.why : null], ["Home", element.home], ["Identity", element.owner],
+    ["Transport", element.transport && `${element.transport.protocol} ${element.transport.addresses.join(", ")} port ${element.transport.port ?? "-"}`],
+    ["Policy", element.policy && Object.entries(element.policy).filter(([name]) => name !== "type").map(([name, value]) => `${name} ${value}`).join(", ")],
+    ["Age", ago(element.age)], ["Last answer", element.answered == null ? null : `${ago(element.answered)} ago, after ${(1000 * element.delay).toFixed(1)} ms`],
+    ["Reports against it", element.reports]]);
   for (const button of document.querySelectorAll("[data-verb]")) button.hidden = state.about.role !== "registrar";
   $("#history").replaceChildren();
   $("#detail").showModal();

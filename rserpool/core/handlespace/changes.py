@@ -27,6 +27,7 @@ class Why(Enum):
     UNREACHABLE = "unreachable", None
     REPORTED = "reported unreachable", ()
     DELETED = "removed by its home", None
+    DIED = "unreachable for its home", None
     UNMENTIONED = "unknown to its home", None
     REVOKED = "not authorized any more", (CauseCode.REJECTED_FOR_SECURITY,)
     EVICTED = "evicted by an operator", ()

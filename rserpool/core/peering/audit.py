@@ -61,6 +61,8 @@ class Audits:
         known = self._handlespace.checksum_of(peer.identifier)
         if checksum is not None and known != swapped(known):
             peer.swaps = checksum == swapped(known) or (peer.swaps and checksum != known)
+        if checksum is not None:
+            peer.told = swapped(checksum) if peer.swaps else checksum
         if checksum is None or known in (checksum, swapped(checksum)):
             self._rests.pop(peer.identifier, None)
             return []

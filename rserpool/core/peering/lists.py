@@ -47,6 +47,8 @@ class PeerLists:
     def heard(self, peer: Peer, message: enrp.ListResponse, now: float) -> list[Effect]:
         """A peer names others: those that we do not know are dialled, so many as it may name."""
         effects: list[Effect] = []
+        if not message.rejected:
+            peer.names = frozenset(information.identifier for information in message.servers)
         if peer.address is None:
             return effects
         source = peer.address.hosts[0]

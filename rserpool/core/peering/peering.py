@@ -149,9 +149,9 @@ class Peering:
         address = TransportAddress((source,), ENRP_PORT) if told is None else usable_address(told, source)
         return outcomes if address is None else [*outcomes, *self._dials.named(address, machine(source), now, True)]
 
-    def announce(self, action: UpdateAction, element: Element) -> list[Effect]:
+    def announce(self, action: UpdateAction, element: Element, dead: bool = False) -> list[Effect]:
         """3.3: tell all peers about an element of ours."""
-        return self.updates.announce(action, element, self.suggest)
+        return self.updates.announce(action, element, self.suggest, dead)
 
     # The associations
 
@@ -304,7 +304,7 @@ class Peering:
     def _update(self, peer: Peer, association: Association, message: enrp.HandleUpdate) -> list[Outcome]:
         sender = peer.identifier
         if message.action == UpdateAction.DEL_PE:
-            return [*self._replica.deleted(sender, message.handle, message.element.identifier)]
+            return [*self._replica.deleted(sender, message.handle, message.element.identifier, message.dead)]
         if message.action != UpdateAction.ADD_PE:
             return []
         element, outcomes = self._replica.told(What.ANNOUNCE, sender, association, message.handle, message.element)

@@ -14,6 +14,7 @@ from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.profiles import Profile
 from rserpool.core.ruling import Rule
 from rserpool.core.wire import enrp
+from rserpool.core.wire.orders import Drainer
 from rserpool.core.wire.parameters import DATA_ONLY, PoolElementParameter, SctpTransport, ServerInformation
 
 PEER: Final = "peer"
@@ -35,12 +36,15 @@ class Peer:
     @ivar private: whether it showed that it knows our private parameters; until then it is sent none.
     @ivar swaps: whether it tells checksums in the wrong byte order; it is told them so, too.
     @ivar refuses: whether it told us that it does not believe us: it lives, and what is its own stays its own.
+    @ivar told: the checksum that it told of its own elements last, in our byte order; None if it told none.
+    @ivar names: the registrars that it named when it was asked last; None if it has named none yet.
+    @ivar drainers: its elements that drain.
     @ivar monitored: False while its takeover is under way, ours or another's (3.5.1: "not active").
     """
 
     __slots__ = (
-        "address", "answer_by", "association", "identifier", "information", "last_heard", "monitored", "origin",
-        "private", "refuses", "swaps",
+        "address", "answer_by", "association", "drainers", "identifier", "information", "last_heard", "monitored",
+        "names", "origin", "private", "refuses", "swaps", "told",
     )  # fmt: skip
 
     def __init__(self, identifier: int, now: float, origin: str = "") -> None:
@@ -55,6 +59,9 @@ class Peer:
         self.private = False
         self.refuses = False
         self.swaps = False
+        self.told: int | None = None
+        self.names: frozenset[int] | None = None
+        self.drainers: tuple[Drainer, ...] = ()
 
     def learn(self, information: ServerInformation, place: TransportAddress | None) -> None:
         """It told who and where it is; without a UDP port, that of C{place} counts, where it was seen or dialled."""

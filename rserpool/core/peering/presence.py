@@ -12,7 +12,7 @@ from rserpool.core.identity import Identity
 from rserpool.core.peering.events import Namesake
 from rserpool.core.peering.peers import Peer, PeerList, swapped
 from rserpool.core.wire import enrp
-from rserpool.core.wire.orders import Ordering
+from rserpool.core.wire.orders import Drainer, Ordering
 from rserpool.core.wire.parameters import ServerInformation
 
 
@@ -26,6 +26,7 @@ class Ourselves:
     @ivar server: our server identifier.
     @ivar identity: what proves who we are where we dial; it is told where we were dialled, over TLS alone: a key that
         both ends know does not say which of those that know it answers.
+    @ivar drainers: tells which elements of ours drain.
     @ivar over_tls: C{over_tls(association)}: whether it is secured.
     """
 
@@ -41,6 +42,7 @@ class Ourselves:
         self._discover = False
         self._namesake = False
         self.identity: Identity | None = None
+        self.drainers: Callable[[], tuple[Drainer, ...]] = tuple
         self.over_tls: Callable[[Association], bool] = lambda association: False
 
     def settle(self, information: ServerInformation, discover: bool) -> None:
@@ -65,6 +67,8 @@ class Ourselves:
             presence = replace(presence, checksum=swapped(presence.checksum))
         if self.identity is not None and self.over_tls(association):
             presence = replace(presence, identity=self.identity)
+        if peer is not None and peer.private and (drainers := self.drainers()):
+            presence = replace(presence, drainers=drainers)
         return Send(association, presence if order is None else replace(presence, order=order))
 
     def presences(self, associations: Iterable[Association]) -> list[Effect]:

@@ -114,12 +114,15 @@ class Replica:
                         changes.append(Moved(element, self._server, 0))
         return changes
 
-    def deleted(self, sender: int, handle: bytes, identifier: int) -> list[Change]:
-        """3.3.2: a peer removed this element; if it is ours, that is a report that it cannot be reached."""
+    def deleted(self, sender: int, handle: bytes, identifier: int, dead: bool = False) -> list[Change]:
+        """3.3.2: a peer removed this element, since it was C{dead} if it says so.
+
+        If it is ours, that is a report that it cannot be reached.
+        """
         element = self._handlespace.find(handle, identifier)
         if element is None:
             return []
-        rule = authority.says(What.DELETE, self._server, sender, element)
+        rule = authority.says(What.DELETE, self._server, sender, element, dead)
         if rule.ruling is Ruling.PROBED:
             return [Suspected(element, self._server)]
         return [self._handlespace.deregister(element, rule.why)] if rule.allowed else []

@@ -8,6 +8,7 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.peers import Peer, PeerList
 from rserpool.core.peering.suggestion import Suggestions
 from rserpool.core.wire.enrp import UpdateAction, encode_handle_update
+from rserpool.core.wire.private import encode_dead
 
 
 class Updates:
@@ -18,12 +19,19 @@ class Updates:
         self._peers = peers
         self._suggestions = Suggestions(server, handlespace, peers)
 
-    def announce(self, action: UpdateAction, element: Element, suggest: bool) -> list[Effect]:
-        """Tell all peers about an element of ours; C{suggest} a takeover (draft-dreibholz-rserpool-enrp-takeover)."""
+    def announce(self, action: UpdateAction, element: Element, suggest: bool, dead: bool = False) -> list[Effect]:
+        """Tell all peers about an element of ours.
+
+        @param suggest: whether to suggest a takeover (draft-dreibholz-rserpool-enrp-takeover).
+        @param dead: whether it did not answer.
+        """
         if not len(self._peers):
             return []
         connected = [peer for peer in self._peers if peer.association is not None]
-        updates = {private: self._update(action, element, private) for private in {peer.private for peer in connected}}
+        updates = {
+            private: self._update(action, element, private, dead=dead)
+            for private in {peer.private for peer in connected}
+        }
         effects: list[Effect] = [Send(peer.association, updates[peer.private]) for peer in connected]
         if suggest and action is UpdateAction.ADD_PE:
             better = self._suggestions.for_element(element)
@@ -37,6 +45,8 @@ class Updates:
             return []
         return [Send(peer.association, self._update(UpdateAction.ADD_PE, element, peer.private, peer.identifier))]
 
-    def _update(self, action: UpdateAction, element: Element, private: bool, suggested_to: int = 0) -> bytes:
-        wire = element.told(private)
-        return encode_handle_update(self._server, suggested_to, action, element.handle, wire, bool(suggested_to))
+    def _update(
+        self, action: UpdateAction, element: Element, private: bool, suggested_to: int = 0, dead: bool = False
+    ) -> bytes:
+        wire, more = element.told(private), encode_dead((element.identifier,)) if dead and private else b""
+        return encode_handle_update(self._server, suggested_to, action, element.handle, wire, bool(suggested_to), more)

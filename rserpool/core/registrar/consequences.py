@@ -132,13 +132,13 @@ class Consequences:
         if kind is Added:
             element.since = now
         ours = change.home == self._server
+        dead = isinstance(change, Removed) and change.why in _DEAD
         # The peers (RFC 5353 section 3.3): what the home tells.
         if ours and kind in _ANNOUNCED:
-            effects += self._peering.announce(_ANNOUNCED[kind], element)
+            effects += self._peering.announce(_ANNOUNCED[kind], element, dead)
         # The subscribers (RFC 5352 section 2.2.5): what the pool offers.
         if kind in _SEEN and not (isinstance(change, Renewed) and not change.other):
-            dead = element.identifier if isinstance(change, Removed) and change.why in _DEAD else None
-            effects += self._answers.changed(element.handle, now, dead)
+            effects += self._answers.changed(element.handle, now, element.identifier if dead else None)
         # The rivals that wait for its identifier.
         if kind is Removed:
             queue += self._home.removed(element, now)
@@ -199,6 +199,6 @@ _ANNOUNCED: Final[dict[type[Change], UpdateAction]] = {
     Insisted: UpdateAction.ADD_PE,
     Removed: UpdateAction.DEL_PE,
 }
-_DEAD: Final = frozenset({Why.SILENT, Why.UNREACHABLE, Why.REPORTED, Why.EXPIRED})
+_DEAD: Final = frozenset({Why.SILENT, Why.UNREACHABLE, Why.REPORTED, Why.EXPIRED, Why.DIED})
 """Who is gone for these reasons did not leave by itself, and finishes nothing."""
 _SEEN: Final = frozenset({Added, Renewed, Removed})

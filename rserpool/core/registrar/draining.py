@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from rserpool.core import authority
 from rserpool.core.deadlines import Timers
-from rserpool.core.effects import Abort, Notify, Send
+from rserpool.core.effects import Abort, Effect, Notify, Send
 from rserpool.core.errors import CannotAct
 from rserpool.core.handles import handle_text
 from rserpool.core.handlespace.changes import Outcome
@@ -22,6 +22,7 @@ from rserpool.core.profiles import Profile
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.events import DrainAnswered, DrainingEnded
 from rserpool.core.wire import asap
+from rserpool.core.wire.orders import Drainer
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.core.wire.private import Draining
 
@@ -68,6 +69,7 @@ class DrainingElements:
     """What was ordered, and who drains.
 
     @ivar held: those that drain, by handle and identifier.
+    @ivar changed: what follows when it is another one who drains, or has another number of connections.
     @ivar answered: what follows when an element has answered; the operator is told, by default.
     @ivar patience: seconds within which it is known whether an order is carried out.
     """
@@ -84,6 +86,7 @@ class DrainingElements:
         self.patience = profile.keep_alive_timeout + max(profile.t2_registration, profile.t3_deregistration)
         self._orders: dict[Key, _Order] = {}
         self.held: dict[Key, Held] = {}
+        self.changed: Callable[[], list[Effect]] = list
         self.answered: Callable[[DrainAnswered], list[Outcome]] = lambda event: [Notify(event)]
 
     @property
@@ -158,7 +161,11 @@ class DrainingElements:
         self.held[key] = Held(*key, client, element, now, None if order is None else order.connections)
         if (HELD,) not in self._timers:
             self._timers.set((HELD,), now)
-        return self._answered(key, True)
+        return [*self._answered(key, True), *self.changed()]
+
+    def drainers(self) -> tuple[Drainer, ...]:
+        """Those that drain, as other registrars are told."""
+        return tuple(Drainer(held.handle, held.identifier, held.connections) for held in self.held.values())
 
     def registered(self, handle: bytes, identifier: int) -> list[Outcome]:
         """An element is in the handlespace, and ours."""
@@ -200,7 +207,7 @@ class DrainingElements:
     def _end(self, held: Held, why: str) -> list[Outcome]:
         key = held.handle, held.identifier
         del self.held[key]
-        return [*self._answered(key, False), Notify(DrainingEnded(*key, why))]
+        return [*self._answered(key, False), Notify(DrainingEnded(*key, why)), *self.changed()]
 
     def _answered(self, key: Key, drains: bool) -> list[Outcome]:
         order = self._orders.get(key)

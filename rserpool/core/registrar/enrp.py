@@ -16,7 +16,6 @@ from rserpool.core.registrar.gate import CLAIMS, Gate
 from rserpool.core.registrar.operating import Operating
 from rserpool.core.ruling import What
 from rserpool.core.wire import asap, enrp
-from rserpool.core.wire.orders import Ordering
 from rserpool.core.wire.parameters import ServerInformation
 
 
@@ -83,8 +82,8 @@ class EnrpSide:
         effects = self._consequences.follow(self._peering.receive(association, message, now), now)
         if type(message) is enrp.HandleUpdate and message.evicted:
             effects += self._evicted(association, message, now)
-        if type(message) is enrp.Presence and message.order is not None:
-            effects += self._ordered(association, message, message.order, now)
+        if type(message) is enrp.Presence:
+            effects += self._presence(association, message, now)
         return effects + self._gate.claims(association, message) if type(message) in CLAIMS else effects
 
     def _evicted(self, association: Association, message: enrp.HandleUpdate, now: float) -> list[Effect]:
@@ -94,11 +93,13 @@ class EnrpSide:
             return []
         return self._consequences.follow(self._operating.evicted(message, now), now)
 
-    def _ordered(
-        self, association: Association, message: enrp.Presence, ordering: Ordering, now: float
-    ) -> list[Effect]:
-        peer = self._peering.peers.over(association)
-        if peer is None or peer.identifier != message.sender or message.receiver != self._server:
+    def _presence(self, association: Association, message: enrp.Presence, now: float) -> list[Effect]:
+        """What ours say beyond RFC 5353."""
+        peer, ordering = self._peering.peers.over(association), message.order
+        if peer is None or peer.identifier != message.sender:
+            return []
+        peer.drainers = message.drainers
+        if ordering is None or message.receiver != self._server:
             return []
         rule = authority.passes_on(What.DRAIN, self._gate.access, self._gate.standing(association))
         return self._consequences.follow(self._operating.ordered(peer, ordering, rule, now), now)

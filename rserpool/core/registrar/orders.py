@@ -62,7 +62,8 @@ class Orders:
         self._number = 0
         self._ours: dict[int, _Asked] = {}
         self._theirs: dict[Wanted, dict[int, int]] = {}
-        draining.answered = self.carried_out
+        draining.answered, draining.changed = self.carried_out, self._tell_drainers
+        peering.ourselves.drainers = draining.drainers
 
     # What we ask for
 
@@ -75,8 +76,8 @@ class Orders:
         @raise CannotAct: if nobody can be asked.
         @raise UnknownPool: if there is nobody to be asked, and no such pool.
         """
-        element = self._handlespace.find(handle, identifier)
-        name = _named(handle, identifier)
+        key = handle, identifier
+        element, name = self._handlespace.find(*key), _named(*key)
         if element is not None:
             home = self._peering.peers.get(element.home)
             if home is None or home.association is None:
@@ -91,7 +92,9 @@ class Orders:
                 )
             asked = [home]
         else:
-            asked = [each for each in self._peering.peers if each.association is not None and each.private]
+            able = [each for each in self._peering.peers if each.association is not None and each.private]
+            told = [each for each in able if any((one.handle, one.identifier) == key for one in each.drainers)]
+            asked = told or able
         if not asked and self._handlespace.pool(handle) is None:
             raise UnknownPool(handle)
         if not asked or len(self._ours) >= MOST:
@@ -101,7 +104,7 @@ class Orders:
         waiting = {each.identifier for each in asked}
         self._ours[order.number] = _Asked((handle, identifier, drains), waiting, self.knows(handle))
         self._timers.set((ORDERED, order.number), now + self._patience)
-        whom = f"registrar 0x{asked[0].identifier:08x}" if element is not None else "all registrars"
+        whom = f"registrar 0x{asked[0].identifier:08x}" if len(asked) == 1 else "all registrars"
         return [effect for each in asked for effect in self._to(each, order)], whom
 
     def told(self, peer: Peer, answer: OrderAnswer, now: float) -> list[Outcome]:
@@ -181,6 +184,10 @@ class Orders:
     def knows(self, handle: bytes) -> bool:
         """Whether there is such a pool, or was, with an element that drains here."""
         return self._handlespace.pool(handle) is not None or any(key[0] == handle for key in self._draining.held)
+
+    def _tell_drainers(self) -> list[Effect]:
+        knowing = [each.association for each in self._peering.peers if each.private and each.association is not None]
+        return self._peering.ourselves.presences(knowing)
 
     def _to(self, peer: Peer, order: Ordering) -> list[Effect]:
         if peer.association is None:

@@ -114,7 +114,7 @@ def described_element(registrar: Registrar, element: Element, now: float) -> Des
 
 
 def draining(registrar: Registrar, now: float) -> Iterator[Described]:
-    """The elements that drain, and have this registrar for a home, as they were registered, if that is known."""
+    """The elements that drain, those of this registrar as they were registered, if that is known."""
     for held in list(registrar.draining.held.values()):
         yield ({} if held.element is None else element_json(held.element)) | {
             "pool": handle_text(held.handle),
@@ -122,7 +122,20 @@ def draining(registrar: Registrar, now: float) -> Iterator[Described]:
             "identifier": identifier_text(held.identifier),
             "since": _ago(held.since, now),
             "connections": held.connections,
+            "home": identifier_text(registrar.identifier),
         }
+    for peer in registrar.peering.peers:
+        for each in peer.drainers:
+            key = each.handle, each.identifier
+            if registrar.handlespace.find(*key) is None and key not in registrar.draining.held:
+                yield {
+                    "pool": handle_text(each.handle),
+                    "handle": each.handle.hex(),
+                    "identifier": identifier_text(each.identifier),
+                    "since": None,
+                    "connections": each.connections,
+                    "home": identifier_text(peer.identifier),
+                }
 
 
 def evicted(registrar: Registrar, now: float) -> Iterator[Described]:
@@ -133,19 +146,28 @@ def evicted(registrar: Registrar, now: float) -> Iterator[Described]:
 
 
 def registrars(registrar: Registrar, now: float) -> Iterator[Described]:
-    """This registrar, and the others that it knows."""
-    handlespace = registrar.handlespace
+    """This registrar, its peers, and others of which it has only heard: homes of elements, and whom peers name."""
+    handlespace, peers = registrar.handlespace, registrar.peering.peers
     own = registrar.identifier
-    yield _counted(registrar, own) | {"own": True, "state": "ready" if registrar.peering.ready else "not ready"}
-    for peer in registrar.peering.peers:
+    mine = _counted(registrar, own)
+    yield mine | {
+        "own": True,
+        "state": "ready" if registrar.peering.ready else "not ready",
+        "told": mine["checksum"],
+        "peers": list(map(identifier_text, peers.connected)),
+    }
+    named: dict[int, list[int]] = {}
+    for peer in peers:
         yield _counted(registrar, peer.identifier) | _peer(registrar, peer, now)
-    known = {own, *(peer.identifier for peer in registrar.peering.peers)}
-    for home in [each for each in handlespace.homes if each not in known]:
-        yield _counted(registrar, home) | {"own": False, "state": "unknown"}
+        for each in peer.names or ():
+            named.setdefault(each, []).append(peer.identifier)
+    for each in sorted({*handlespace.homes, *named} - {own, *(peer.identifier for peer in peers)}):
+        by = list(map(identifier_text, named.get(each, ())))
+        yield _counted(registrar, each) | {"own": False, "state": "unknown", "named_by": by}
 
 
 def _counted(registrar: Registrar, identifier: int) -> Described:
-    """What its elements say: the checksum is ours over them, as our copy has them."""
+    """What its elements say: the checksum is ours over them, as our copy has them; what itself tells is C{told}."""
     handlespace = registrar.handlespace
     return {
         "identifier": identifier_text(identifier),
@@ -167,6 +189,11 @@ def _peer(registrar: Registrar, peer: Peer, now: float) -> Described:
         "state": state,
         "address": None if peer.address is None else str(peer.address),
         "heard": _ago(peer.last_heard, now),
+        "told": None if peer.told is None else f"0x{peer.told:04x}",
+        # It leaves us out, to whom it tells them.
+        "peers": None
+        if peer.names is None
+        else list(map(identifier_text, sorted({*peer.names, registrar.identifier}))),
     }
 
 

@@ -15,7 +15,17 @@ from rserpool.core.wire import private, tlv
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.enrp_takeovers import SERVERS, Between, InitTakeover, InitTakeoverAck, TakeoverServer, parties
 from rserpool.core.wire.frame import decode_message, encode_message, message
-from rserpool.core.wire.orders import ORDER, ORDER_ANSWER, Ordering, decode_answer, decode_order
+from rserpool.core.wire.orders import (
+    DRAINERS,
+    ORDER,
+    ORDER_ANSWER,
+    Drainer,
+    Ordering,
+    decode_answer,
+    decode_drainers,
+    decode_order,
+    encode_drainers,
+)
 from rserpool.core.wire.parameters import (
     PoolElementParameter,
     ServerInformation,
@@ -68,7 +78,7 @@ _MORE_TO_SEND: Final = 0x02
 _PRIVATE: Final = 0x80
 _UPDATE: Final = Struct("!IIHH")
 _U16: Final = Struct("!H")
-_IN_PRESENCE: Final = frozenset({tlv.PE_CHECKSUM, SERVER_INFORMATION, private.OWNER, ORDER, ORDER_ANSWER})
+_IN_PRESENCE: Final = frozenset({tlv.PE_CHECKSUM, SERVER_INFORMATION, private.OWNER, ORDER, ORDER_ANSWER, DRAINERS})
 _EncodedPools: TypeAlias = Iterable[tuple[bytes, Sequence[bytes]]]
 
 
@@ -81,6 +91,7 @@ class Presence(Between):
     @ivar private: whether the sender knows our private parameters; bit 0x80, which others ignore.
     @ivar identity: as whom the sender proves itself where it dials; told over TLS alone.
     @ivar order: what an operator wants of an element of the receiver, or what came of that (private).
+    @ivar drainers: the elements of the sender that drain, and are in no pool (private).
     """
 
     TYPE: ClassVar[int] = 0x01
@@ -90,6 +101,7 @@ class Presence(Between):
     private: bool = False
     identity: Identity | None = None
     order: Ordering | None = None
+    drainers: tuple[Drainer, ...] = ()
 
     def _encode(self) -> bytes:
         values = [] if self.checksum is None else [parameter(tlv.PE_CHECKSUM, _U16.pack(self.checksum))]
@@ -99,6 +111,8 @@ class Presence(Between):
             values.append(private.padded_owner(self.identity))
         if self.order is not None:
             values.append(self.order.encode())
+        if self.drainers:
+            values.append(encode_drainers(self.drainers))
         return self._made(_FLAG * self.reply_required | _PRIVATE * self.private, values)
 
     @classmethod
@@ -109,8 +123,9 @@ class Presence(Between):
         information = decode_server_information(data, *place, report) if place else None
         identity = private.decode_owner(data, *owner) if owner else None
         order = decode_order(data, found.get(ORDER)) or decode_answer(data, found.get(ORDER_ANSWER))
+        drainers = decode_drainers(data, found.get(DRAINERS))
         flagged = bool(flags & _FLAG), bool(flags & _PRIVATE)
-        return cls(*parties(data), checksum, information, *flagged, identity, order)
+        return cls(*parties(data), checksum, information, *flagged, identity, order, drainers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +205,7 @@ class HandleUpdate(Between):
     @ivar takeover_suggested: whether the sender would like the receiver to become the element's home
         (draft-dreibholz-rserpool-enrp-takeover, flag 0x01).
     @ivar evicted: for how many seconds the element is refused from now on, by an operator's will (private).
+    @ivar dead: whether it was removed because it did not answer (private: Dead Elements).
     """
 
     TYPE: ClassVar[int] = 0x04
@@ -198,10 +214,12 @@ class HandleUpdate(Between):
     element: PoolElementParameter
     takeover_suggested: bool = False
     evicted: int = 0
+    dead: bool = False
 
     def _encode(self) -> bytes:
         element, suggested = pool_element(self.element), self.takeover_suggested
         more = private.encode_evicted(self.evicted) if self.evicted else b""
+        more += private.encode_dead((self.element.identifier,)) if self.dead else b""
         return encode_handle_update(self.sender, self.receiver, self.action, self.handle, element, suggested, more)
 
     @classmethod
@@ -214,7 +232,9 @@ class HandleUpdate(Between):
             action = _ACTIONS[action]
         element = decode_element(data, *(place or missing("Pool Element")), report)
         evicted = private.decode_evicted(data, behind(data, place, end, private.EVICTED))
-        return cls(sender, receiver, action, handle, element, bool(flags & _FLAG), evicted)
+        told = behind(data, place, end, private.DEAD)
+        dead = told is not None and element.identifier in private.decode_dead(data, *told)
+        return cls(sender, receiver, action, handle, element, bool(flags & _FLAG), evicted, dead)
 
 
 @dataclass(frozen=True, slots=True)

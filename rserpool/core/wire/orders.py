@@ -5,6 +5,7 @@ Private parameters of ENRP_PRESENCE: who does not know them has heard a presence
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
@@ -18,12 +19,19 @@ ORDER_VERSION: Final = 1
 ORDER_ANSWER: Final = 0x8F09
 """The same: what came of it."""
 ORDER_ANSWER_VERSION: Final = 1
+DRAINERS: Final = 0x8F0A
+"""The same: which elements of the sender drain."""
+DRAINERS_VERSION: Final = 1
+LONGEST_DRAINERS: Final = 8_000
+"""Bytes of those that are told."""
 LONGEST_NAME: Final = 300
 """Bytes of the operator's name that are told; of an answer's sentence there are L{LONGEST_SENTENCE}."""
 LONGEST_SENTENCE: Final = 1000
 
 _ORDER: Final = Struct("!HHBBHII")
 _ANSWER: Final = Struct("!HHBBxxII")
+_DRAINERS: Final = Struct("!HHBxxx")
+_DRAINER: Final = Struct("!IIHxx")
 _NOT_KNOWN: Final = 0xFFFFFFFF
 
 
@@ -81,6 +89,55 @@ class OrderAnswer:
 
 
 Ordering: TypeAlias = Order | OrderAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Drainer:
+    """An element that drains; its home tells others, who see it in no pool.
+
+    @ivar connections: how many connections it has yet; None where that is not known.
+    """
+
+    handle: bytes
+    identifier: int
+    connections: int | None = None
+
+    def encode(self) -> bytes:
+        """PE identifier, open connections, length of the handle, zeros, the handle, padded."""
+        yet = _NOT_KNOWN if self.connections is None else min(self.connections, _NOT_KNOWN - 1)
+        return _padded(_DRAINER.pack(self.identifier, yet, len(self.handle)) + self.handle)
+
+
+def encode_drainers(drainers: Sequence[Drainer]) -> bytes:
+    """The Draining Elements parameter: type, length, version 1, zeros, and so many of them as have room."""
+    room, some = LONGEST_DRAINERS, list[bytes]()
+    for each in map(Drainer.encode, drainers):
+        room -= len(each)
+        if room < 0:
+            break
+        some.append(each)
+    value = b"".join(some)
+    return _DRAINERS.pack(DRAINERS, _DRAINERS.size + len(value), DRAINERS_VERSION) + value
+
+
+def decode_drainers(data: bytes, place: tuple[int, int] | None) -> tuple[Drainer, ...]:
+    """Who drains; none if this is another version, or not whole.
+
+    @param place: offset and end of the parameter.
+    """
+    if place is None or not _DRAINERS.size <= place[1] - place[0] <= _DRAINERS.size + LONGEST_DRAINERS:
+        return ()
+    if _DRAINERS.unpack_from(data, place[0])[2] != DRAINERS_VERSION:
+        return ()
+    found, offset = list[Drainer](), place[0] + _DRAINERS.size
+    while offset + _DRAINER.size <= place[1]:
+        identifier, yet, length = _DRAINER.unpack_from(data, offset)
+        start = offset + _DRAINER.size
+        if start + length > place[1]:
+            return ()
+        found.append(Drainer(data[start : start + length], identifier, None if yet == _NOT_KNOWN else yet))
+        offset = (start + length + 3) & ~3
+    return tuple(found)
 
 
 def decode_order(data: bytes, place: tuple[int, int] | None) -> Order | None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport, UdpTransport
 from rserpool.core.identity import Identity
 from rserpool.core.wire import asap, enrp
-from rserpool.core.wire.orders import Order, OrderAnswer, Result
+from rserpool.core.wire.orders import Drainer, Order, OrderAnswer, Result
 from rserpool.core.wire.parameters import (
     DccpTransport,
     ErrorCause,
@@ -92,13 +92,25 @@ orders = (
     | st.builds(OrderAnswer, u32, st.sampled_from(Result), st.none() | st.integers(0, 2**32 - 2), words)
 )
 
+drainers = st.lists(st.builds(Drainer, handles, u32, st.none() | st.integers(0, 2**32 - 2)), max_size=3).map(tuple)
+
 ENRP = {
     enrp.Presence: st.builds(
-        enrp.Presence, u32, u32, st.none() | u16, st.none() | servers, st.booleans(), identity=owners, order=orders
+        enrp.Presence,
+        u32,
+        u32,
+        st.none() | u16,
+        st.none() | servers,
+        st.booleans(),
+        identity=owners,
+        order=orders,
+        drainers=drainers,
     ),
     enrp.HandleTableRequest: st.builds(enrp.HandleTableRequest, u32, u32, st.booleans()),
     enrp.HandleTableResponse: st.builds(enrp.HandleTableResponse, u32, u32, entries, st.booleans(), st.booleans()),
-    enrp.HandleUpdate: st.builds(enrp.HandleUpdate, u32, u32, actions, handles, elements, st.booleans(), u32),
+    enrp.HandleUpdate: st.builds(
+        enrp.HandleUpdate, u32, u32, actions, handles, elements, st.booleans(), u32, st.booleans()
+    ),
     enrp.ListRequest: st.builds(enrp.ListRequest, u32, u32),
     enrp.ListResponse: st.builds(enrp.ListResponse, u32, u32, st.lists(servers, max_size=4).map(tuple), st.booleans()),
     enrp.InitTakeover: st.builds(enrp.InitTakeover, u32, u32, u32),

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
 from rserpool.core.identity import Identity
 from rserpool.core.wire import asap, enrp, private
-from rserpool.core.wire.orders import Order, OrderAnswer, Result
+from rserpool.core.wire.orders import Drainer, Order, OrderAnswer, Result, encode_drainers
 from rserpool.core.wire.parameters import decode_pool_element, encode_pool_element, with_owner, without_private
 from rserpool.core.wire.private import (
     MOST_DEAD,
@@ -222,3 +222,19 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual("\xe9" * 150, self.told(enrp.encode(long)).by)
         long = enrp.Presence(1, 2, order=OrderAnswer(1, Result.REFUSED, None, "a\x1b" + "x" * 5000))
         self.assertEqual("a\\x1b" + "x" * 998, self.told(enrp.encode(long)).why)
+
+    def test_who_drains(self) -> None:
+        """Draining Elements (0x8f0a): as many as have room; another version, or what is not whole, is nobody."""
+        some = (Drainer(b"www", 1, 5), Drainer(b"mails", 2**32 - 1, None))
+        presence = enrp.Presence(1, 2, 3, drainers=some)
+        wire = enrp.encode(presence)
+        self.assertEqual(presence, enrp.decode(wire).message)
+        self.assertEqual(
+            "8f0a002c0100000000000001000000050003000077777700ffffffffffffffff00050000",
+            encode_drainers(some).hex()[:72],
+        )
+        for old, new in (("8f0a002c01", "8f0a002c02"), ("00050000", "00500000")):
+            broken: Any = enrp.decode(bytes.fromhex(wire.hex().replace(old, new))).message
+            self.assertEqual((), broken.drainers)
+        many: Any = enrp.decode(enrp.encode(enrp.Presence(1, 2, 3, drainers=some * 1000))).message
+        self.assertEqual(8_000 // 36 * 2, len(many.drainers))
