@@ -79,7 +79,7 @@ class HomeTests(SynchronousTestCase):
             else:
                 effects = self.scope.silence(RFC.keep_alive_interval * 1.5 + RFC.keep_alive_timeout, P, Q)
                 [update] = updates(self.scope, effects, P, Q)
-            self.assertEqual(update, enrp.HandleUpdate(SERVER, 0, 1, POOL, added.element, dead=True))
+            self.assertEqual(update, enrp.HandleUpdate(SERVER, 0, 1, POOL, added.element, dead=identifier == 2))
 
     @rfc("5352", "3.2", "MUST NOT inform its peers")
     def test_what_is_not_removed_is_not_announced(self) -> None:
