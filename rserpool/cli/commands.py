@@ -68,8 +68,8 @@ COMMANDS = {
         "have a registrar hand its elements over to the others of its scope, and end: the first step of an upgrade",
     ),
     "monitor": Command(
-        "rserpool.cli.monitor",
-        "show the registrars, elements and users that report their status",
+        "rserpool.cli.monitor.run",
+        "show pools and elements, registrars and users, live: those that report, and those that a registrar knows",
     ),
     "ping": Command(
         "rserpool.cli.ping",

@@ -28,9 +28,12 @@ TOKEN = "RSERPOOL_ADMIN_TOKEN"  # noqa: S105
 T = TypeVar("T")
 
 
-def add_admin_options(parser: argparse.ArgumentParser, needed: bool = True) -> None:
-    """Which interface is asked, and by what one proves to be an operator there."""
-    default = ADMIN if needed else f"{ADMIN}, else ENRP is spoken"
+def add_admin_options(parser: argparse.ArgumentParser, needed: bool = True, otherwise: str = "ENRP is spoken") -> None:
+    """Which interface is asked, and by what one proves to be an operator there.
+
+    @param otherwise: what happens where none is named, and none is needed.
+    """
+    default = ADMIN if needed else f"{ADMIN}, else {otherwise}"
     parser.add_argument(
         "--admin",
         metavar="PLACE",

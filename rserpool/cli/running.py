@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, ensureDeferred
@@ -106,7 +107,8 @@ def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
                 broken.append(result.value)
             else:
                 code, sentence = explain(result.value, getattr(options, "registrar", None), is_secured(options))
-                print(f"{options.prog}: {sentence}", file=sys.stderr)
+                with suppress(OSError):  # its terminal may be closed
+                    print(f"{options.prog}: {sentence}", file=sys.stderr)
                 outcome.append(code)
             if not stopping:
                 reactor.removeSystemEventTrigger(trigger)

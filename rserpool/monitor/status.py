@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SCTP, TCP = 132, 6
 """IP protocol numbers."""
+_OF_POOL = re.compile(r"(.+?): ((?:registering|registered|refused|leaving|looking for a registrar|left)\b.*)")
+"""What L{element_status} says: the pool, and how far its registration is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,12 @@ def _progress(state: registration.State, joining: bool) -> str:
         case registration.Homeless():
             return "looking for a registrar"
     return "left"
+
+
+def pool_of(text: str) -> tuple[str, str] | None:
+    """The pool that an element's status names, and what it says of it; None if that is not written as here."""
+    found = _OF_POOL.fullmatch(text)
+    return None if found is None else (found[1], found[2])
 
 
 def _load(parameter: PolicyParameter) -> float | None:

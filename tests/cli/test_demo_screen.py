@@ -10,10 +10,11 @@ from io import StringIO
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli.demo import story
-from rserpool.cli.demo.opening import OPENING, begin, too_small
+from rserpool.cli.demo.opening import OPENING, begin
 from rserpool.cli.demo.screen import Row, Screen
 from rserpool.cli.demo.traffic import Requests
 from rserpool.cli.demo.verdict import Act, table, verdict, what_next
+from rserpool.cli.terminal import too_small
 
 
 class Terminal(StringIO):

@@ -6,7 +6,7 @@ What happens between several is a text of its own (C{docs/pictures/*.txt}): a ti
   - C{A -> B: TEXT}: a message; C{=>} one that brings what was wanted, C{-x} one that nobody answers
   - C{A dies: TEXT}, C{A notes: TEXT}
 
-The floors are those of setup.cfg.
+The floors are those of setup.cfg; L{screens} has the text of a terminal.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from configparser import ConfigParser
 from html import escape
 from pathlib import Path
 
+from tests.docs import screens
 from tests.docs.blocks import ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -137,7 +138,7 @@ def floors() -> str:
 def drawings() -> dict[Path, str]:
     """What is drawn from text, and where."""
     made = {text.with_suffix(".svg"): sequence(text.read_text("utf-8")) for text in sorted(PICTURES.glob("*.txt"))}
-    return {**made, PICTURES / "floors.svg": floors()}
+    return {**made, PICTURES / "floors.svg": floors(), PICTURES / "monitor.svg": screens.drawn()}
 
 
 if __name__ == "__main__":

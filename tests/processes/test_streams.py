@@ -43,6 +43,12 @@ class StreamTests(ProcessTests):
             self.assertEqual(len(process.lines), 1, process.text)
             self.assertIn("No space left on device", process.text)
 
+    async def test_nobody_told(self) -> None:
+        """Whose sentence cannot be written ends all the same."""
+        prepare = FULL.replace(", 1)", ", 2)")
+        process = self.run_while(prepare, "status", f"{free_address()}:9901", "--timeout", "0.2")
+        self.assertNotEqual(await process.ended, 0)
+
     async def test_few_characters(self) -> None:
         """A terminal that knows ASCII alone shows the others as escapes."""
         registrar = await self.registrar()

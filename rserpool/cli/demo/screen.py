@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from rserpool.cli.demo.opening import COLUMNS, too_small
 from rserpool.cli.demo.traffic import DEADLINE, Requests
+from rserpool.cli.terminal import COLUMNS, DrawnOver, too_small
 
 WIDTH = 20
 """The longest bar: a line has less than 80 columns."""
@@ -46,23 +46,24 @@ class Row:
 
 
 class Screen:
-    """Shows servers, requests and events.
-
-    @ivar error: why nothing can be shown any more: whoever read it had enough, or the disk is full.
-    """
+    """Shows servers, requests and events."""
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
+        self._shown = DrawnOver(out)
         self._terminal = out.isatty()
         self._small = bool(too_small(out))
         self._start = time.monotonic()
         self._now = "Everything is being started."
         self._events: list[str] = []
-        self._drawn = 0
         self._last = 0.0
         self._before: dict[int, int] = {}
         self._legend = False
-        self.error: OSError | None = None
+
+    @property
+    def error(self) -> OSError | None:
+        """Why nothing can be shown any more."""
+        return self._shown.error
 
     @property
     def _live(self) -> bool:
@@ -73,7 +74,7 @@ class Screen:
         """Say what happens next."""
         self._now = sentence
         if not self._live:
-            self._print("", *textwrap.wrap(f"NOW: {sentence}", COLUMNS - 1))
+            self._shown.print("", *textwrap.wrap(f"NOW: {sentence}", COLUMNS - 1))
 
     def event(self, text: str) -> None:
         """Tell of something that happened, with the seconds since the start."""
@@ -81,45 +82,33 @@ class Screen:
         self._events.append(line)
         del self._events[:-EVENTS]
         if not self._live:
-            self._print(line)
-
-    def _print(self, *lines: str, end: str = "\n") -> None:
-        if self.error is not None:
-            return
-        try:
-            print(*lines, sep="\n", end=end, file=self._out, flush=True)
-        except OSError as error:
-            self.error = error
+            self._shown.print(line)
 
     def draw(self, rows: Sequence[Row], requests: Requests) -> None:
         """Show how things stand: redrawn on a terminal, one line a second elsewhere."""
         now = time.monotonic()
         small = too_small(self._out) if self._terminal else ""
         if small and not self._small:
-            self._drawn = 0
-            self._print("", small)
+            self._shown.print("", small)
         self._small = bool(small)
         if not self._live:
             if not self._legend:
                 self._legend = True
-                self._print(*LEGEND)
+                self._shown.print(*LEGEND)
             if now - self._last >= 1.0 and requests.answered:
                 self._last = now
-                self._print(f"{now - self._start:6.2f} s  {self._line(rows, requests)}")
+                self._shown.print(f"{now - self._start:6.2f} s  {self._line(rows, requests)}")
             return
         lines = [line[: COLUMNS - 1] for line in self._picture(rows, requests)]
-        if self._drawn:
-            self._print(f"\x1b[{self._drawn}F\x1b[J", end="")
-        self._print(*lines)
-        self._drawn = len(lines)
+        self._shown.draw(lines)
 
     def close(self, rows: Sequence[Row], requests: Requests, lines: Sequence[str]) -> None:
         """The table for the last time, and what came of it all."""
         if self._live:
             self.draw(rows, requests)
         else:
-            self._print("", *self._table(rows, requests), self._totals(requests))
-        self._print("", *lines)
+            self._shown.print("", *self._table(rows, requests), self._totals(requests))
+        self._shown.print("", *lines)
 
     def _line(self, rows: Sequence[Row], requests: Requests) -> str:
         parts = []

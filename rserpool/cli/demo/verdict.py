@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rserpool.cli.demo.opening import COLUMNS
 from rserpool.cli.demo.traffic import DEADLINE, Requests
+from rserpool.cli.terminal import COLUMNS
 
 
 @dataclass

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TextIO
 
-from rserpool.cli.demo.opening import too_small
 from rserpool.cli.fractal.picture import Picture, of_256, palette_of
+from rserpool.cli.terminal import DrawnOver, too_small
 
 PICTURE = 76, 18
 """Columns and lines of the picture."""
@@ -16,21 +16,21 @@ EVENTS = 3
 
 
 class Show:
-    """Shows a picture in the making.
-
-    @ivar error: why nothing can be shown any more.
-    """
+    """Shows a picture in the making."""
 
     def __init__(self, out: TextIO, picture: Picture, tiles: int) -> None:
-        self._out = out
+        self._shown = DrawnOver(out)
         self._picture = picture
         self._tiles = tiles
         self._live = out.isatty() and not too_small(out)
         self._began = time.monotonic()
         self._events: list[str] = []
-        self._drawn = 0
-        self._shown = -1
-        self.error: OSError | None = None
+        self._told = -1
+
+    @property
+    def error(self) -> OSError | None:
+        """Why nothing can be shown any more."""
+        return self._shown.error
 
     def event(self, text: str) -> None:
         """Something happened."""
@@ -38,16 +38,16 @@ class Show:
         self._events.append(line)
         del self._events[:-EVENTS]
         if not self._live:
-            self._print([line])
+            self._shown.print(line)
 
     def draw(self, workers: Iterable[int]) -> None:
         """How far it is now."""
         made = len(self._picture.made)
         if not self._live:
             tenth = 10 * made // self._tiles
-            if tenth > max(self._shown, 0):
+            if tenth > max(self._told, 0):
                 self.event(f"{made} of {self._tiles} tiles are there")
-            self._shown = tenth
+            self._told = tenth
             return
         by = Counter(worker for _, worker in self._picture.made.values())
         alive = set(workers)
@@ -60,25 +60,14 @@ class Show:
             f"{made} of {self._tiles} tiles. Tiles by worker:  {counts}",
             *self._events,
         ]
-        if self._drawn:
-            self._print([f"\x1b[{self._drawn}F\x1b[J"], end="")
-        self._print(lines)
-        self._drawn = len(lines)
+        self._shown.draw(lines)
 
     def close(self, workers: Iterable[int], lines: Iterable[str]) -> None:
         """The picture for the last time, and what came of it."""
         if self._live:
             self.draw(workers)
-        self._print(["", *lines])
-
-    def _print(self, lines: Iterable[str], end: str = "\n") -> None:
-        if self.error is None:
-            try:
-                print(*lines, sep="\n", end=end, file=self._out, flush=True)
-            except OSError as error:
-                self.error = error
+        self._shown.print("", *lines)
 
 
 def _block(worker: int) -> str:
-
     return f"\x1b[38;5;{of_256(palette_of(worker)[120])}m██\x1b[0m"

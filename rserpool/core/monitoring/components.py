@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from rserpool.core.monitoring.report import AssociationReport, Component, Report
 
-MOST = 2000
+MOST = 10_000
 """So many components are kept at most: their reports are not authenticated."""
-ASSOCIATIONS = 50
+ASSOCIATIONS = 20
 """Of so many associations of a component more is kept than their number."""
 MISSED = 3
 """A component that owes so many reports is gone."""
@@ -77,7 +77,7 @@ class Components:
     @property
     def known(self) -> Collection[Known]:
         """All of them, by kind and identifier."""
-        return [self._known[component] for component in sorted(self._known)]
+        return [self._known[component] for component in sorted(self._known, key=_number)]
 
     def heard(self, report: Report, source: str, now: float) -> list[Change]:
         """A report came in from the IP address C{source}."""
@@ -117,6 +117,10 @@ class Components:
             return False
         del self._known[left.report.sender]
         return True
+
+
+def _number(component: Component) -> int:
+    return component.number
 
 
 def _gone(known: Known) -> float:

@@ -125,7 +125,7 @@ class LongReportTests(SynchronousTestCase):
     """Reports as long as a datagram may be."""
 
     def test_associations(self) -> None:
-        """Of 2,500 associations 50 are read, and the number of all is known."""
+        """Of 2,500 associations 20 are read, and the number of all is known."""
         one = AssociationReport(Component(Kind.POOL_ELEMENT, 1), 132, 11)
         report = Report(Component(Kind.REGISTRAR, 1), 1.0, 1.0, associations=(one,) * 2500)
         read = decode(encode(report), ASSOCIATIONS)

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
-from rserpool.cli.show import table
 from rserpool.core.monitoring.components import Change, Known
 from rserpool.core.monitoring.report import AssociationReport, Component, Kind
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 
-HEADING = ("KIND", "COMPONENT", "STATE", "UPTIME", "AGE", "LOAD", "ASSOC.", "STATUS", "LOCATION")
-DISPENSABLE = ("ASSOC.", "AGE", "UPTIME")
-"""What is left out on a narrow terminal, in this order."""
-SHORTEST = 20
-"""So much of a status is shown on any terminal."""
 KINDS = {Kind.REGISTRAR: "registrar", Kind.POOL_ELEMENT: "element", Kind.POOL_USER: "user"}
 PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
-SORTS: dict[str, Callable[[Known, float], Any]] = {
-    "kind": lambda known, now: 0,
-    "load": lambda known, now: 1.0 if known.report.workload is None else -known.report.workload,
-    "age": lambda known, now: known.heard,
-    "uptime": lambda known, now: -known.uptime(now),
-    "status": lambda known, now: known.report.status,
-    "location": lambda known, now: known.report.location or known.source,
-}
-"""What components are sorted by, the largest of what counts first; those that are equal are by their kinds."""
 PPIDS = {PPID_ASAP: "ASAP", PPID_ENRP: "ENRP"}
 
 
@@ -44,62 +28,6 @@ def component_text(component: Component) -> str:
 def state(known: Known) -> str:
     """C{"up"}, C{"gone"} (it said goodbye) or C{"silent"} (it did not)."""
     return "up" if known.gone is None else "gone" if known.farewell else "silent"
-
-
-def row(known: Known, now: float) -> tuple[str, ...]:
-    """The cells under L{HEADING}."""
-    report = known.report
-    return (
-        kind_text(report.sender),
-        component_text(report.sender),
-        state(known),
-        time_text(known.uptime(now)),
-        f"{max(0.0, now - known.heard):.1f} s",
-        "-" if report.workload is None else f"{report.workload:.0%}",
-        str(known.count),
-        plain(report.status) or "-",
-        plain(report.location) or known.source,
-    )
-
-
-def chosen(components: Iterable[Known], now: float, sort: str = "kind", text: str = "") -> list[Known]:
-    """Those in whose row a text stands, sorted.
-
-    @param sort: a key of L{SORTS}.
-    """
-    wanted = text.casefold()
-    there = [each for each in components if any(wanted in cell.casefold() for cell in row(each, now))]
-    return sorted(there, key=lambda each: SORTS[sort](each, now))
-
-
-def rows(components: Iterable[Known], now: float, *, associations: bool = False, width: int | None = None) -> list[str]:
-    """An aligned table, and below each component its associations, if they are wanted.
-
-    @param width: so many columns are there: what matters less is left out where that is not enough.
-    """
-    known = list(components)
-    cells = [HEADING, *(row(each, now) for each in known)]
-    heading, *lines = table(cells)
-    for name in DISPENSABLE:
-        if width is None or max(map(len, [heading, *lines])) <= width:
-            break
-        place = cells[0].index(name)
-        cells = [each[:place] + each[place + 1 :] for each in cells]
-        heading, *lines = table(cells)
-    excess = 0 if width is None else max(map(len, [heading, *lines])) - width
-    if excess > 0:
-        place = cells[0].index("STATUS")
-        most = max(SHORTEST, max(len(each[place]) for each in cells) - excess)
-        heading, *lines = table([(*each[:place], each[place][:most], *each[place + 1 :]) for each in cells])
-    if not associations:
-        return [heading, *lines]
-    result = [heading]
-    for each, line in zip(known, lines, strict=True):
-        result.append(line)
-        result += [f"  -> {association_text(one)}" for one in each.report.associations]
-        more = each.count - len(each.report.associations)
-        result += [f"  -> and {more} more"] if more else []
-    return result
 
 
 def association_text(association: AssociationReport) -> str:
@@ -159,6 +87,20 @@ def time_text(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
+def short_time(seconds: float) -> str:
+    """The same in six columns: C{4.2s}, C{42s}, C{12m30s}, C{12h05m}, C{12d05h}."""
+    whole = max(0, int(seconds))
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f}s"
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 100 * 3600:
+        return f"{whole // 3600}h{whole // 60 % 60:02}m"
+    return f"{whole // 86400}d{whole // 3600 % 24:02}h" if whole < 100 * 86400 else f"{whole // 86400}d"
+
+
 def plain(text: str) -> str:
     """A text of a stranger without what a terminal would obey."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
