@@ -63,7 +63,9 @@ class NameTests(SynchronousTestCase):
                 try:
                     namedAny(name)
                 except Exception as error:
-                    self.fail(f"{page.relative_to(ROOT)} names {name}: {error!r}")
+                    # What an extra is needed for says so.
+                    if not (isinstance(error, ImportError) and "pip install 'rserpool[" in str(error)):
+                        self.fail(f"{page.relative_to(ROOT)} names {name}: {error!r}")
 
     def test_files(self) -> None:
         """Each file or directory of this repository that a page names is there."""

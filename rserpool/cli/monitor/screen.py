@@ -98,6 +98,8 @@ class Screen:
 
     def leave(self) -> None:
         """Give it back as it was."""
+        # Whatever were asked of it now would take the terminal again.
+        self._window = None
         while self._restore:
             with suppress(curses.error):  # there may be no terminal any more
                 self._restore.pop()()
@@ -117,6 +119,8 @@ class Screen:
         return size(self._out) or (COLUMNS, LINES)
 
     def _resize(self) -> None:
+        if self._window is None:
+            return
         columns, lines = self.size
         curses.resizeterm(lines, columns)
         self._resized()
@@ -124,6 +128,8 @@ class Screen:
     def draw(self, lines: Iterable[Line]) -> None:
         """Show this, and nothing else."""
         window = self._window
+        if window is None:
+            return
         window.erase()
         for number, parts in enumerate(lines):
             try:
@@ -141,16 +147,18 @@ class Screen:
 
     def doRead(self) -> None:
         """Some keys are there, or the terminal is not."""
-        found = False
-        while (name := self._next()) is not None:
-            found = True
+        name = self._next()
+        if name is None:
+            self._closed()
+        while name is not None:
             if name == "redraw":
                 self._window.redrawwin()
             self._key(name)
-        if not found:
-            self._closed()
+            name = self._next()
 
     def _next(self) -> str | None:
+        if self._window is None:
+            return None
         try:
             key = self._window.get_wch()
         except curses.error:
