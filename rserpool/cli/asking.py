@@ -1,4 +1,4 @@
-"""What C{rserpool ping} and C{rserpool echo} have in common: options, lines, and a summary at the end."""
+"""What C{rserpool ping}, C{echo} and C{calcapp} have in common: options, lines, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -28,14 +28,32 @@ _size = reading.number(
 )
 
 
-def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
-    """The options of both; their pool has a default."""
+def add_options(parser: argparse.ArgumentParser, pool: str, messages: str = "messages") -> None:
+    """The options of all; their pool has a default.
+
+    @param messages: what is sent.
+    """
     add_user_options(parser, pool=pool)
     add_reporting_options(parser)
     parser.add_argument(
-        "--interval", metavar="SECONDS", type=number(float), default=0.5, help="between two messages (default: 0.5)"
+        "--interval", metavar="SECONDS", type=number(float), default=0.5, help=f"between two {messages} (default: 0.5)"
     )
-    parser.add_argument("--count", metavar="N", type=number(int), help="how many messages (default: no end)")
+    parser.add_argument("--count", metavar="N", type=number(int), help=f"how many {messages} (default: no end)")
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=number(float),
+        default=30.0,
+        help=f"until {messages} are given up, and the session if no element serves (default: 30)",
+    )
+    parser.add_argument("--tls", metavar="NAME", help="speak TLS with elements, whose certificates have this name")
+    parser.add_argument("--tls-ca", metavar="FILE", help=TLS_CA)
+    # Not options.quiet, which would turn off the log.
+    parser.add_argument("--quiet", dest="answers", action="store_false", help="failovers, losses and the summary alone")
+
+
+def add_size(parser: argparse.ArgumentParser) -> None:
+    """How long messages are."""
     parser.add_argument(
         "--size",
         metavar="BYTES",
@@ -43,17 +61,6 @@ def add_options(parser: argparse.ArgumentParser, pool: str) -> None:
         default=0,
         help=f"data in each message, at most {LARGEST} (default: 0)",
     )
-    parser.add_argument(
-        "--patience",
-        metavar="SECONDS",
-        type=number(float),
-        default=30.0,
-        help="until a message is given up, and the session if no element serves (default: 30)",
-    )
-    parser.add_argument("--tls", metavar="NAME", help="speak TLS with elements, whose certificates have this name")
-    parser.add_argument("--tls-ca", metavar="FILE", help=TLS_CA)
-    # Not options.quiet, which would turn off the log.
-    parser.add_argument("--quiet", dest="answers", action="store_false", help="failovers, losses and the summary alone")
 
 
 class Course:

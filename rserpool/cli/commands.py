@@ -79,6 +79,10 @@ COMMANDS = {
         "rserpool.cli.echo",
         "send lines to a pool of echo servers until it is interrupted, and count what is lost or comes twice",
     ),
+    "calcapp": Command(
+        "rserpool.cli.calcapp",
+        "have a pool of CalcApp elements do jobs until it is interrupted, and count what is lost",
+    ),
     "exec": Command(
         "rserpool.cli.execute",
         "run a command with the address of a pool's element in its environment, again elsewhere if it fails",

@@ -1,10 +1,23 @@
-"""The classic services as pool elements, compatible with rsplib's: echo, discard, daytime, chargen, pingpong."""
+"""Services as pool elements, compatible with rsplib's: echo, discard, daytime, chargen, pingpong, CalcApp."""
 
 from __future__ import annotations
 
+from rserpool.services.calcapp.calculator import Terms
+from rserpool.services.calcapp.element import CalcAppFactory
+from rserpool.services.calcapp.user import Calculating, Calculation
 from rserpool.services.classic import Classic
 from rserpool.services.clients import Echoing, Pinging
 from rserpool.services.pingpong import PingPongFactory
 from rserpool.services.tally import Tally
 
-__all__ = ["Classic", "Echoing", "PingPongFactory", "Pinging", "Tally"]
+__all__ = [
+    "CalcAppFactory",
+    "Calculating",
+    "Calculation",
+    "Classic",
+    "Echoing",
+    "PingPongFactory",
+    "Pinging",
+    "Tally",
+    "Terms",
+]

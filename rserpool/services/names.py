@@ -8,5 +8,8 @@ POOLS = {
     "daytime": "DaytimePool",
     "chargen": "CharGenPool",
     "pingpong": "PingPongPool",
+    "calcapp": "CalcAppPool",
 }
 """Each service's default pool."""
+TITLES = {"calcapp": "CalcApp"}
+"""What those are called whose name says it otherwise."""

@@ -66,6 +66,9 @@ class SessionProtocol:
     def cardReceived(self, pool: bytes, elements: tuple[PoolElementParameter, ...]) -> None:
         """The user is itself an element of this pool, and names who goes on in its place (section 3.9)."""
 
+    def sessionLeaving(self) -> None:
+        """It goes on elsewhere now, since this element drains or stops: leave its last state with the user."""
+
     def sendingPaused(self) -> None:
         """The user reads too slowly: send less. Nothing is read from it until it has caught up."""
 
@@ -89,11 +92,8 @@ class ElementSession:
         self._protocol = protocol
         self._link: Link | None = None
         self._asked = self._working = 0
-        self._started = False
-        self._ended = False
-        self._paused = False
+        self._started = self._left = self._ended = self._paused = self._waits_for_cookie = False
         self._reading = True
-        self._waits_for_cookie = False
         self._pool = factory.pool
 
     # What the protocol wants
@@ -177,6 +177,9 @@ class ElementSession:
 
     def go_elsewhere(self) -> None:
         """Send the user to another element, without being reported: say goodbye, and close."""
+        if self._started and not (self._left or self._ended):
+            self._left = True
+            self._call(self._protocol.sessionLeaving)
         if self._link is not None and not self._link.over:
             self._link.say_goodbye()
         self.close()

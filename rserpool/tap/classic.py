@@ -18,14 +18,17 @@ from twisted.python import usage
 from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.core.reading import between, parse_transport_address
+from rserpool.core.reading import above_0, between, number, parse_transport_address
 from rserpool.core.session.cookies import SignedCookies
 from rserpool.node.candidates import THIS_HOST
 from rserpool.sctp.lookup import own
 from rserpool.sctp.one_to_one.endpoints import SctpServerEndpoint
 from rserpool.sctp.stack import load_stack
-from rserpool.services.classic import SERVICES, Classic
-from rserpool.services.names import POOLS
+from rserpool.services.calcapp.calculator import Terms
+from rserpool.services.calcapp.element import CalcAppFactory
+from rserpool.services.calcapp.messages import LARGEST
+from rserpool.services.classic import Classic
+from rserpool.services.names import POOLS, TITLES
 from rserpool.services.pingpong import PingPongFactory
 from rserpool.services.tls import shown
 from rserpool.session.keys import KeyFile
@@ -35,7 +38,7 @@ from rserpool.tap.options import Subcommand, backend, read
 class ServiceOptions(Subcommand):
     """What C{twistd rserpool-echo --help} shows."""
 
-    service = ""
+    service = title = ""
     sessions = False
     """Whether it serves sessions, which are within TLS over SCTP, too."""
     hosts: tuple[str, ...] = (THIS_HOST,)
@@ -53,7 +56,7 @@ class ServiceOptions(Subcommand):
     def longdesc(self) -> str:
         """A sentence for C{--help} that shows it in a pool."""
         return (
-            f"{self.service.capitalize()}, as rsplib has it. To serve in a pool: "
+            f"{self.title}, as rsplib has it. To serve in a pool: "
             f"twistd -n --pidfile= rserpool-pe --pool {POOLS[self.service]} -- rserpool-{self.service}"
         )
 
@@ -84,12 +87,31 @@ class ServiceOptions(Subcommand):
         return TLSMemoryBIOFactory(self.tls, False, classic, reactor)
 
 
-class PingPongOptions(ServiceOptions):
-    """What C{twistd rserpool-pingpong --help} shows."""
+class SessionOptions(ServiceOptions):
+    """What services have in common whose sessions go on elsewhere by cookie."""
 
     sessions = True
     optParameters = [
         ["cookie-keys", None, None, "FILE of keys that sign cookies, lines of NAME HEXADECIMAL; not for rsplib"],
+    ]
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        if self["cookie-keys"] is not None:
+            read("cookie-keys", self["cookie-keys"], lambda path: _keys(None, path))
+
+    def cookies(self, reactor: Any) -> SignedCookies | None:
+        """What signs cookies; None if nobody does."""
+        if self["cookie-keys"] is None:
+            return None
+        self.key_file = _keys(reactor, self["cookie-keys"])
+        return SignedCookies(self.key_file.ring)
+
+
+class PingPongOptions(SessionOptions):
+    """What C{twistd rserpool-pingpong --help} shows."""
+
+    optParameters = [
         ["fail-after", None, None, "drop each session after so many replies, to try failovers"],
     ]
 
@@ -98,21 +120,45 @@ class PingPongOptions(ServiceOptions):
         self.fail_after = None
         if self["fail-after"] is not None:
             self.fail_after = read("fail-after", self["fail-after"], between(1, 2**31))
-        if self["cookie-keys"] is not None:
-            read("cookie-keys", self["cookie-keys"], lambda path: _keys(None, path))
 
     def factory(self, reactor: Any) -> Any:
-        cookies = None
-        if self["cookie-keys"] is not None:
-            self.key_file = _keys(reactor, self["cookie-keys"])
-            cookies = SignedCookies(self.key_file.ring)
-        return PingPongFactory(cookies=cookies, fail_after=self.fail_after, tls=self.tls)
+        return PingPongFactory(cookies=self.cookies(reactor), fail_after=self.fail_after, tls=self.tls)
+
+
+class CalcAppOptions(SessionOptions):
+    """What C{twistd rserpool-calcapp --help} shows."""
+
+    optParameters = [
+        ["capacity", None, "1000000", "calculations a second, which all jobs share"],
+        ["jobs", None, "10", "how many at a time; others are rejected"],
+        ["cookie-seconds", None, "1", "at the latest after so long a job leaves its state with its user,"],
+        ["cookie-calculations", None, "500000", "or after so many calculations of its own"],
+    ]
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        kinds = {
+            "capacity": _calculations,
+            "cookie-calculations": _calculations,
+            "cookie-seconds": above_0(float),
+            "jobs": between(1, 2**16),
+        }
+        values: dict[str, Any] = {name.replace("-", "_"): read(name, self[name], kind) for name, kind in kinds.items()}
+        self.terms = Terms(**values)
+
+    def factory(self, reactor: Any) -> Any:
+        return CalcAppFactory(reactor, self.terms, cookies=self.cookies(reactor), tls=self.tls)
+
+
+_calculations = number(float, lambda found: 0 < found <= LARGEST, lambda text: f"{text!r} is not a number above 0")
+_OPTIONS: dict[str, type[ServiceOptions]] = {"pingpong": PingPongOptions, "calcapp": CalcAppOptions}
 
 
 def options_of(service: str) -> ServiceOptions:
     """New options of the service of this name in L{POOLS<rserpool.services.names.POOLS>}."""
-    options = (ServiceOptions if service in SERVICES else PingPongOptions)()
+    options = _OPTIONS.get(service, ServiceOptions)()
     options.service = service
+    options.title = TITLES.get(service, service.capitalize())
     options.name = f"rserpool-{service}"
     return options
 

@@ -44,4 +44,5 @@ MAKERS = (
     ClassicMaker("daytime", "Daytime for rserpool-pe: tells the time."),
     ClassicMaker("chargen", "Chargen for rserpool-pe: sends characters without end."),
     ClassicMaker("pingpong", "Pingpong for rserpool-pe: answers with a counter that survives its element."),
+    ClassicMaker("calcapp", "CalcApp for rserpool-pe: jobs that cost time, and survive their element."),
 )

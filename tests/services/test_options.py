@@ -6,10 +6,12 @@ from typing import Any
 
 from twisted.application.service import IServiceMaker
 from twisted.internet.endpoints import TCP6ServerEndpoint
+from twisted.internet.task import Clock
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.sctp import SctpServerEndpoint
+from rserpool.services import Terms
 from rserpool.session import SignedCookies, UnsignedCookies
 from rserpool.tap.pe import Options as ElementOptions
 
@@ -25,7 +27,7 @@ class OptionTests(SynchronousTestCase):
 
     def test_services(self) -> None:
         """Over SCTP at any port by default; over TCP where it is wanted."""
-        for name in ("echo", "discard", "daytime", "chargen", "pingpong"):
+        for name in ("echo", "discard", "daytime", "chargen", "pingpong", "calcapp"):
             options = self.options(f"rserpool-{name}")
             self.assertEqual(("sctp", ("127.0.0.1",), 0), (options.protocol, options.place.hosts, options.place.port))
             self.assertIn(f"rserpool-{name}", options.getUsage())
@@ -56,6 +58,11 @@ class OptionTests(SynchronousTestCase):
         self.assertIsInstance(service.endpoint.inner, TCP6ServerEndpoint)
         self.assertEqual(3, service.factory.fail_after)
         self.assertIsInstance(service.factory.cookies, UnsignedCookies)
+
+    def test_calcapp(self) -> None:
+        """What an element of CalcApp offers."""
+        options = self.options("rserpool-calcapp", "--capacity", "1e9", "--jobs", "3", "--cookie-seconds", "0.5")
+        self.assertEqual(Terms(1e9, 3, 0.5), options.factory(Clock()).calculator.terms)
 
     def test_keys(self) -> None:
         """Cookies are signed with the keys of a file."""
@@ -92,6 +99,7 @@ class OptionTests(SynchronousTestCase):
                 "--cookie-keys: /nonexistent: the keys of cookies cannot be read: No such file or directory (see",
             ),
             (("rserpool-pingpong", "--fail-after", "0"), "--fail-after: 0 is not between"),
+            (("rserpool-calcapp", "--capacity", "0"), "--capacity: '0' is not a number above 0"),
         ):
             with self.assertRaises(SystemExit) as ended:
                 self.options(*words)

@@ -19,4 +19,11 @@ rserpool_worker = ServiceMaker(
 )
 rserpool_endpoint = POOLS
 sctp = SCTP
-rserpool_echo, rserpool_discard, rserpool_daytime, rserpool_chargen, rserpool_pingpong = MAKERS
+(
+    rserpool_echo,
+    rserpool_discard,
+    rserpool_daytime,
+    rserpool_chargen,
+    rserpool_pingpong,
+    rserpool_calcapp,
+) = MAKERS

@@ -1,0 +1,1 @@
+"""CalcApp: jobs that cost time, at elements that share what they can do; rsplib's service for measurements."""
