@@ -123,8 +123,8 @@ def facts_of(message: Any) -> Facts:
         facts["parameter_value", encode_will(True)[4:]] += 1
     if getattr(message, "framing", 0):
         facts["parameter_value", encode_framing(message.framing)[4:]] += 1
-    if getattr(message, "dead", ()):
-        facts["parameter_value", encode_dead(message.dead)[4:]] += 1
+    if dead := getattr(message, "dead", ()):
+        facts["parameter_value", encode_dead((message.element.identifier,) if dead is True else dead)[4:]] += 1
     if getattr(message, "encapsulation", 0):
         facts["parameter_value", encode_encapsulation(message.encapsulation)[4:]] += 1
     for field in ("element", "elements", "entries", "policy", "information", "servers", "transports", "causes"):
