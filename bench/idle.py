@@ -1,7 +1,8 @@
-"""What an idle registrar and an idle element cost: how often they wake, and their processor time.
+"""What idle processes cost: how often a registrar, an element and a user wake, and their processor time.
 
-C{python -m bench.idle [--seconds N] [--json [FILE]] [--quick]}. One association between them, over usrsctp, with the
-default profile: two keep-alives a second, and SCTP's heartbeats.
+C{python -m bench.idle [--seconds N] [--elements N] [--json [FILE]] [--quick]}. One association each to the registrar,
+over usrsctp, with the default profile. With C{--elements} as many elements, a process each, share one core with their
+registrar: what all take of it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ import time
 from pathlib import Path
 
 from bench.processes import TWISTD, Process, Processes, free_port
-from bench.report import Figures, columns, run
+from bench.report import Figures, columns, progress, run
+from rserpool.core import PROFILES
 
 WARM = 3.0
 """Seconds until what a start leaves behind is over."""
+AT_ONCE = 8
+"""So many elements start at a time."""
+ONE_CORE = ("taskset", "-c", "0")
 
 
 def wakes(process: Process) -> int:
@@ -24,38 +29,84 @@ def wakes(process: Process) -> int:
     return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
 
+def element(processes: Processes, udp: int, *before: str) -> Process:
+    """One that serves nothing much."""
+    arguments = ("rserpool-pe", "--registrar", f"127.0.0.1:3863/{udp}", "--pool", "bench")
+    service = ("web", "--listen", "tcp:0:interface=127.0.0.1")
+    return processes.python("element", *TWISTD, *arguments, "--", *service, before=before)
+
+
+def over(processes: dict[str, Process], seconds: float) -> dict[str, dict[str, float]]:
+    """What they do in so many seconds."""
+    before, began = {name: (wakes(each), each.cpu()) for name, each in processes.items()}, time.monotonic()
+    time.sleep(seconds)
+    passed = time.monotonic() - began
+    return {
+        name: {
+            "wakes": (wakes(each) - before[name][0]) / passed,
+            "cpu_percent": 100 * (each.cpu() - before[name][1]) / passed,
+        }
+        for name, each in processes.items()
+    }
+
+
 def measure(options: argparse.Namespace) -> Figures:
-    """Both at once."""
+    """All at once; and then many elements."""
     seconds = 2.0 if options.quick else options.seconds
+    figures: Figures = {}
     with Processes() as processes:
         udp = free_port(socket.SOCK_DGRAM)
         registrar = processes.registrar(udp, "--asap-tcp", "none")
-        arguments = ("rserpool-pe", "--registrar", f"127.0.0.1:3863/{udp}", "--pool", "bench")
-        element = processes.python("element", *TWISTD, *arguments, "--", "web", "--listen", "tcp:0:interface=127.0.0.1")
-        element.says("registered")
+        one = element(processes, udp)
+        one.says("registered")
+        user = processes.python("user", "-m", "rserpool", "watch", "bench", "--registrar", f"127.0.0.1:3863/{udp}")
+        user.says("bench")
         time.sleep(WARM)
-        both = {"registrar": registrar, "element": element}
-        before, began = {name: (wakes(each), each.cpu()) for name, each in both.items()}, time.monotonic()
-        time.sleep(seconds)
-        passed = time.monotonic() - began
-        return {
-            name: {
-                "wakes": (wakes(each) - before[name][0]) / passed,
-                "cpu_percent": 100 * (each.cpu() - before[name][1]) / passed,
-            }
-            for name, each in both.items()
-        }
+        figures["each"] = over({"registrar": registrar, "element": one, "user": user}, seconds)
+    if options.elements:
+        figures["all"] = many(options.elements, seconds)
+    return figures
+
+
+def many(number: int, seconds: float) -> Figures:
+    """Many elements, and their registrar, on one core."""
+    with Processes() as processes:
+        udp = free_port(socket.SOCK_DGRAM)
+        registrar = processes.registrar(udp, "--asap-tcp", "none", before=ONE_CORE)
+        elements: list[Process] = []
+        while len(elements) < number:
+            some = [element(processes, udp, *ONE_CORE) for _ in range(min(AT_ONCE, number - len(elements)))]
+            for each in some:
+                each.says("registered", 300.0)
+            elements += some
+            progress(f"idle: {len(elements)} elements")
+        time.sleep(WARM)
+        found = over({"registrar": registrar, **{f"element {n}": each for n, each in enumerate(elements)}}, seconds)
+    return {
+        "elements": number,
+        "registrar_percent": found["registrar"]["cpu_percent"],
+        "cpu_percent": sum(each["cpu_percent"] for each in found.values()),
+    }
 
 
 def table(figures: Figures) -> str:
     """The figures for people."""
-    rows = [[name, f"{each['wakes']:.0f}", f"{each['cpu_percent']:.2f} %"] for name, each in figures.items()]
-    return columns(["idle", "wake-ups a second", "of a core"], rows)
+    rows = [[name, f"{each['wakes']:.1f}", f"{each['cpu_percent']:.3f} %"] for name, each in figures["each"].items()]
+    told = columns(["idle", "wake-ups a second", "of a core"], rows)
+    told += f"\n{1 / PROFILES['default'].keep_alive_interval:g} keep-alives a second between registrar and element"
+    if "all" in figures:
+        all_ = figures["all"]
+        told += (
+            f"\n{all_['elements']} idle elements and their registrar: {all_['cpu_percent']:.1f} % of a core, of which"
+            f" the registrar has {all_['registrar_percent']:.1f} %"
+        )
+    return told
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark alone."""
     parser.add_argument("--seconds", type=float, default=20.0, help="time that passes")
+    parser.add_argument("--elements", type=int, default=0, help="so many elements on one core, too")
 
 
 if __name__ == "__main__":

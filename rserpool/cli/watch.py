@@ -22,7 +22,7 @@ from rserpool.core.wire.asap_users import fills_answer
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.service import PoolUserService
 
-LOOK = 0.5
+LOOK = 5.0
 """Seconds between two looks at whether somebody reads what is told."""
 
 

@@ -63,6 +63,11 @@ class Followed:
                 self._log.warn("{error}", error=error)
             self._gone()
 
+    @property
+    def is_told(self) -> bool:
+        """Whether all that may change is told: else somebody has to look."""
+        return bool(self._here) and self._health is None
+
     def begin(self) -> None:
         """Look anew, as if nothing had been there before."""
         self._here, self._elsewhere = [], None

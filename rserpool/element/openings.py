@@ -7,6 +7,7 @@ by it is noted as its port.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial, wraps
 from typing import Any, TypeVar
@@ -39,11 +40,18 @@ class _Notes:
 
     @ivar openers: who opened them.
     @ivar opened: how many were.
+    @ivar watchers: who wants to know as soon as one is opened or closed.
     """
 
     def __init__(self) -> None:
         self.openers: WeakKeyDictionary[Any, object] = WeakKeyDictionary()
         self.opened = 0
+        self.watchers: dict[Callable[[], object], None] = {}
+
+    def tell(self) -> None:
+        """A port was opened, or closed."""
+        for watcher in tuple(self.watchers):
+            watcher()
 
 
 def note_openers(reactor: Any) -> None:
@@ -88,6 +96,14 @@ def opened_so_far(reactor: Any) -> int:
     return _noted[reactor].opened + len(sctp_ports(reactor))
 
 
+def watch_ports(reactor: Any, watcher: Callable[[], object]) -> Callable[[], None]:
+    """From now on call C{watcher} as soon as a port is opened, or closed, until what is returned is called."""
+    note_openers(reactor)
+    watchers = _noted[reactor].watchers
+    watchers[watcher] = None
+    return lambda: watchers.pop(watcher, None)
+
+
 def open_ports(reactor: Any) -> list[Any]:
     """The ports that are open in a reactor, of whatever kind, in the order of their numbers in the system."""
     readers: list[Any] = [reader for reader in reactor.getReaders() if IListeningPort.providedBy(reader)]
@@ -119,9 +135,29 @@ def _noting(method: Callable[..., Any], notes: _Notes) -> Callable[..., Any]:
         notes.opened += 1
         if (opener := _opener.get()) is not None:
             notes.openers[port] = opener
+        _tells_of_its_end(port, notes)
+        notes.tell()
         return port
 
     return listen
+
+
+def _tells_of_its_end(port: Any, notes: _Notes) -> None:
+    for name in ("stopListening", "connectionLost"):
+        if hasattr(port, name):
+            with suppress(AttributeError):  # it may be of a kind that takes no attributes: then it is looked at
+                setattr(port, name, _telling(getattr(port, name), notes))
+
+
+def _telling(method: Callable[..., Any], notes: _Notes) -> Callable[..., Any]:
+    @wraps(method)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        finally:
+            notes.tell()
+
+    return told
 
 
 def _handing_on(method: Callable[..., Any], position: int) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ from rserpool.element.draining import closed
 from rserpool.element.following import NONE, Followed
 from rserpool.element.health import Checks
 from rserpool.element.load import parse_policy
-from rserpool.element.openings import opened_so_far
+from rserpool.element.openings import opened_so_far, watch_ports
 from rserpool.element.ports import LOOK, ListeningPorts, Place
 from rserpool.element.service import PoolElementService
 from rserpool.element.serving import Serving
@@ -30,6 +30,8 @@ from rserpool.security.following import Secured
 
 SELDOM = 0.25
 """Seconds between two looks while everything is registered."""
+TOLD = 0.75
+"""The same where it is told at once what changes."""
 PATIENCE = 5.0
 """Seconds after which it is told that the wrapped service has opened no port yet."""
 TELLING = Backoff(PATIENCE, 600.0)
@@ -95,6 +97,7 @@ class PooledService(Service):
         self._wanted = _places(port)
         self._ports = ListeningPorts(reactor, alone=alone)
         self._looking: Any = None
+        self._watch_no_more: Callable[[], object] = lambda: None
         self._life = Lifetime("the service", self._begin)
         self._opened = -1
         self._lived = self._privileged = False
@@ -157,12 +160,14 @@ class PooledService(Service):
             self._ports.during(self._around.privilegedStartService)
         self._ports.during(self._around.startService)
         self._told, self._silence = self._now(), TELLING.after(0.0)
+        self._watch_no_more = watch_ports(self._reactor, self._look_now)
         self._look()
 
     def stopService(self) -> Deferred[None]:
         """Leave the pools, drain, and stop the wrapped service."""
         super().stopService()
         self._privileged = False
+        self._watch_no_more()
         if self._looking is not None and self._looking.active():
             self._looking.cancel()
         for each in self._all:
@@ -183,7 +188,13 @@ class PooledService(Service):
         waits = [each for each in self._all if each.serving.place is None]
         if waits:
             self._tell(waits)
-        self._looking = self._reactor.callLater(LOOK if waits else SELDOM, self._look_late)
+        pause = LOOK if waits else TOLD if all(each.is_told for each in self._all) else SELDOM
+        self._looking = self._reactor.callLater(pause, self._look_late)
+
+    def _look_now(self) -> None:
+        """A port was opened, or closed."""
+        if self._looking is not None and self._looking.active():
+            self._looking.reset(0)
 
     def _tell_of_others(self) -> None:
         places = {each.serving.place for each in self._all}

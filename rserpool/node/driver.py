@@ -27,7 +27,7 @@ from rserpool.core.effects import (
 from rserpool.core.errors import Unproved, WireError
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
-from rserpool.node.loop import Carrier, Loop, Timer
+from rserpool.node.loop import Carrier, Loop, Timer, called_sooner
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.strangers import Announcers, Strangers
 
@@ -339,10 +339,8 @@ class Driver:
         # A timer that comes too early does no harm, and moving it costs more.
         if deadline is None or (self._timer is not None and self._timer_at <= deadline):
             return
-        if self._timer is not None:
-            self._timer.cancel()
         self._timer_at = deadline
-        self._timer = self.loop.call_later(max(0.0, deadline - self.now()), self._tick)
+        self._timer = called_sooner(self.loop, self._timer, max(0.0, deadline - self.now()), self._tick)
 
     def _tick(self) -> None:
         self._timer = None

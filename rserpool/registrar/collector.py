@@ -69,7 +69,7 @@ class Garbage:
             gc.unfreeze()
 
     def tick(self) -> None:
-        """To be called every second: collect what is new, if it is much, and freeze the rest."""
+        """To be called every few seconds: collect what is new, if it is much, and freeze the rest."""
         if self not in self._running:
             return
         if self._passes:

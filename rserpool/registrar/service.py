@@ -48,7 +48,7 @@ from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 
 LOOPBACK = TransportAddress(("127.0.0.1",), ASAP_PORT)
-COLLECT = 1.0
+COLLECT = 5.0
 """Seconds between two looks at how much garbage there may be."""
 
 

@@ -1,22 +1,79 @@
-"""How finely libusrsctp's clock moves: coarsely where nothing is under way, and finely as soon as anything is."""
+"""How finely libusrsctp's clock moves: it stands still where nothing is due, and moves as soon as anything may be."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from math import inf
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import TransportAddress
-from rserpool.sctp.usrsctp.pace import COARSE, FEW, HEARTBEAT, HEARTBEAT_ACK, TICK, Pace
+from rserpool.core.profiles import DEFAULT
+from rserpool.sctp.usrsctp.pace import (
+    DATA,
+    FEW,
+    HEARTBEAT,
+    HEARTBEAT_ACK,
+    INIT,
+    LATE,
+    SACK,
+    TICK,
+    Pace,
+)
 from tests.sctp.usrsctp_case import UsrsctpTestCase
 
-DATA = 0
+PEER = 7
+"""The handle of a peer."""
+TAG = b"ours"
+IDLE = 1.0
+SACKED = round(DEFAULT.sack_delay + LATE, 6)
+LOST = round(DEFAULT.rto_min + LATE, 6)
 
 
-def packet(*kinds: int) -> bytes:
+def packet(*kinds: int, tag: bytes = TAG) -> bytes:
     """A packet of chunks of 20 bytes each."""
-    return bytes(12) + b"".join(bytes([kind, 0, 0, 20]) + bytes(16) for kind in kinds)
+    return b"\0\1\0\2" + tag + bytes(4) + b"".join(bytes([kind, 0, 0, 20]) + bytes(16) for kind in kinds)
+
+
+class Association:
+    """One that counts what it is told."""
+
+    def __init__(self) -> None:
+        self.asked, self.ask_at = False, inf
+        self.told: list[str] = []
+
+    def rest(self, now: float) -> None:
+        self.told.append("rest")
+        self.ask_at = now + IDLE
+
+    def rouse(self) -> None:
+        self.told.append("rouse")
+
+    def hear(self, now: float) -> None:
+        self.ask_at = now + IDLE
+
+    def answered(self) -> None:
+        self.asked = False
+
+    def ask(self, now: float) -> None:
+        self.told.append("ask")
+        self.hear(now)
+        self.asked = True
+
+
+class Endpoint:
+    """One whose associations are settled, or not."""
+
+    profile = DEFAULT
+
+    def __init__(self, *associations: Association) -> None:
+        self.present = associations
+        self.settled = True
+        self.looks = 0
+
+    def is_settled(self) -> bool:
+        self.looks += 1
+        return self.settled
 
 
 class PaceTests(SynchronousTestCase):
@@ -24,55 +81,124 @@ class PaceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.pace = Pace()
-        self.endpoint = SimpleNamespace(associations=1, sack_delay=0.02, is_settled=lambda: True)
+        self.association = Association()
+        self.pace.by_tag[TAG] = self.association
+        self.endpoint = Endpoint(self.association)
+        self.now = 100.0
 
-    def ticks(self, count: int = 1) -> list[float]:
-        return [self.pace.next([self.endpoint]) for _ in range(count)]
+    def next(self) -> float:
+        """Seconds until the next tick."""
+        return round(self.pace.next([self.endpoint], self.now) - self.now, 6)
+
+    def until(self) -> float:
+        """Seconds until the next tick, while the clock stands still."""
+        return round(self.pace.until([self.endpoint], self.now) - self.now, 6)
 
     def rest(self) -> None:
         """Until nothing is under way."""
         for _ in range(100):
-            if self.ticks() == [COARSE]:
+            if self.next() == IDLE:
                 return
+            self.now += TICK
         self.fail("it does not rest")
 
     def test_rests(self) -> None:
-        """An acknowledgement may wait for a while after the last packet; then nothing is due soon."""
+        """An acknowledgement may wait for a while after the last packet; then nothing is due until a heartbeat is."""
         self.pace.moved = True
-        self.assertEqual([TICK] * 3 + [COARSE], self.ticks(4))
+        waits = []
+        for _ in range(4):
+            waits.append(self.next())
+            self.now += TICK
+        self.assertEqual([TICK] * 3 + [IDLE], waits)
+        self.assertEqual(["rest"], self.association.told)
 
     def test_on_its_way(self) -> None:
-        """What is not acknowledged may have to be sent again."""
-        self.endpoint.is_settled = lambda: False
-        self.assertEqual([TICK] * 100, self.ticks(100))
-
-    def test_heartbeat(self) -> None:
-        """One that was sent is waited for, however long that takes; its answer is the end of it."""
+        """What is not acknowledged may have to be sent again: first after RTO.Min, and then at any time."""
         self.rest()
-        self.pace.timers_sent([packet(HEARTBEAT)])
-        self.assertEqual([TICK] * 50, self.ticks(50))
-        self.pace.heard(packet(HEARTBEAT_ACK))
-        self.assertEqual([COARSE], self.ticks())
+        self.pace.begun(self.now)
+        self.assertEqual(LOST, self.until())
+        self.endpoint.settled = False
+        self.now += LOST
+        self.assertEqual([TICK] * 100, [self.next() for _ in range(100)])
+        self.assertEqual(["rest", "rouse"], self.association.told)
 
-    def test_heartbeat_of_the_peer(self) -> None:
-        """It is answered, and nothing follows; but what comes with it is acknowledged."""
+    def test_acknowledged(self) -> None:
+        """What is acknowledged in time wakes nobody: not before the next heartbeat."""
         self.rest()
-        self.pace.heard(packet(HEARTBEAT))
-        self.assertEqual([COARSE], self.ticks())
-        self.pace.heard(packet(HEARTBEAT, DATA))
-        self.assertEqual([TICK], self.ticks())
+        self.pace.begun(self.now)
+        self.pace.came(PEER, packet(SACK), self.now)
+        self.pace.calm([self.endpoint])
+        self.assertEqual(IDLE, self.until())
 
-    def test_sent_again(self) -> None:
-        """A timer has sent something else than a heartbeat."""
+    def test_not_acknowledged_yet(self) -> None:
         self.rest()
-        self.pace.timers_sent([packet(DATA)])
-        self.assertEqual([TICK], self.ticks())
+        self.pace.begun(self.now)
+        self.endpoint.settled = False
+        self.pace.came(PEER, packet(SACK), self.now)
+        self.pace.calm([self.endpoint])
+        self.assertEqual(LOST, self.until())
+
+    def test_data(self) -> None:
+        """It is acknowledged a little later, unless an acknowledgement goes out at once, or with data."""
+        self.rest()
+        self.pace.came(PEER, packet(DATA), self.now)
+        self.assertEqual(SACKED, self.until())
+        self.pace.left(PEER + 1, b"\0\2\0\1")
+        self.assertEqual(SACKED, self.until())
+        self.pace.left(PEER, b"\0\2\0\1")
+        self.assertEqual(IDLE, self.until())
+
+    def test_acknowledgement_is_late(self) -> None:
+        """The tick at which it is due sends it."""
+        self.rest()
+        self.pace.came(PEER, packet(SACK, DATA), self.now)
+        self.now += SACKED
+        self.assertEqual(round(IDLE - SACKED, 6), self.next())
+
+    def test_asks(self) -> None:
+        """A peer of which nothing comes is sent a heartbeat; its answer is the end of it."""
+        self.rest()
+        self.now += IDLE
+        self.assertEqual(LOST, self.next())
+        self.assertEqual(["rest", "ask"], self.association.told)
+        self.pace.came(PEER, packet(HEARTBEAT_ACK), self.now)
+        self.pace.calm([self.endpoint])
+        self.assertEqual(IDLE, self.until())
+
+    def test_not_answered(self) -> None:
+        """The library looks after a heartbeat that is not answered, however long that takes."""
+        self.rest()
+        self.now += IDLE
+        self.next()
+        self.now += LOST
+        self.assertEqual([TICK] * 50, [self.next() for _ in range(50)])
+        self.pace.heard(packet(HEARTBEAT_ACK, tag=b"else"), self.now)
+        self.assertEqual(TICK, self.next())
+        self.pace.heard(packet(HEARTBEAT_ACK), self.now)
+        self.assertEqual(IDLE, self.next())
+
+    def test_heard(self) -> None:
+        """Whatever comes of a peer tells that it is there; only who knows our tag is the peer."""
+        self.rest()
+        self.now += IDLE / 2
+        self.pace.came(PEER, packet(HEARTBEAT, tag=b"else"), self.now)
+        self.assertEqual(IDLE / 2, self.until())
+        self.pace.came(PEER, packet(HEARTBEAT), self.now)
+        self.assertEqual(IDLE, self.until())
+
+    def test_set_up(self) -> None:
+        """Somebody dials: what is answered is waited for."""
+        self.rest()
+        self.pace.came(PEER, packet(INIT), self.now)
+        self.assertEqual(SACKED, self.until())
+        self.now += SACKED
+        self.assertEqual(round(LOST - SACKED, 6), self.next())
 
     def test_many(self) -> None:
         """With many associations they are not looked at one by one."""
-        self.endpoint.associations = FEW + 1
-        self.endpoint.is_settled = lambda: self.fail("looked at")
-        self.assertEqual([TICK] * 10, self.ticks(10))
+        self.endpoint.present = (self.association,) * (FEW + 1)
+        self.assertEqual([TICK] * 10, [self.next() for _ in range(10)])
+        self.assertEqual(0, self.endpoint.looks)
 
 
 class IdleTests(UsrsctpTestCase):
@@ -80,22 +206,47 @@ class IdleTests(UsrsctpTestCase):
 
     host = "127.0.99.1"
 
-    async def test_idle_and_busy_again(self) -> None:
+    async def setUpPair(self) -> Any:
         stack: Any = await self.makeStack(self.host)
-        pace = stack.engine.pace
-        self.patch(pace, "next", lambda endpoints, following=pace.next: self._after(following(endpoints)))
-        accepting, connecting = self.recorder(), self.recorder()
-        server = stack.open(0, accepting, (self.host,))
-        client = stack.open(0, connecting, (self.host,), listening=False)
-        association = client.connect(TransportAddress((self.host,), server.port, stack.encapsulation_port))
+        self.clock = stack.engine.clock
+        pace = self.clock.pace
+        self.patch(pace, "next", lambda *arguments, following=pace.next: self._after(following(*arguments)))
+        self.accepting, connecting = self.recorder(), self.recorder()
+        self.server = stack.open(0, self.accepting, (self.host,))
+        self.client = stack.open(0, connecting, (self.host,), listening=False)
+        return self.client.connect(TransportAddress((self.host,), self.server.port, stack.encapsulation_port))
+
+    async def test_idle_and_busy_again(self) -> None:
+        association = await self.setUpPair()
         for number in range(3):
             association.send(b"%d" % number)
-            await self.until(lambda number=number: len(accepting.data) > number)  # type: ignore[misc]
-            await self.until(lambda: pace.coarse)
-            self.assertTrue(server.is_settled() and client.is_settled())
+            await self.until(lambda number=number: len(self.accepting.data) > number)  # type: ignore[misc]
+            await self.until(lambda: self.clock.pace.coarse and self.server.is_settled() and self.client.is_settled())
         association.send(b"last")
-        self.assertFalse(pace.coarse or client.is_settled())
-        await self.until(lambda: accepting.data[-1] == b"last")
+        self.assertFalse(self.client.is_settled())
+        self.assertLess(self.clock.alarm.at, self.clock.now + 2 * DEFAULT.rto_min)
+        await self.until(lambda: self.accepting.data[-1] == b"last")
+
+    async def test_heartbeat(self) -> None:
+        """Nothing comes for a while: one end asks, and the other one answers, and both know the other's tag."""
+        association = await self.setUpPair()
+        await self.until(lambda: self.clock.pace.coarse)
+        before = association.ask_at
+        association.ask_at = self.clock.now
+        self.clock.alarm.set(self.clock.now + 0.001)
+        await self.until(lambda: association.ask_at > before)
+        await self.until(lambda: self.clock.pace.coarse and not association.asked)
+        self.assertGreater(min(each.ask_at for each in self.server.present), before)
+
+    async def test_probe(self) -> None:
+        """It is answered, also while the library sends no heartbeats by itself."""
+        association = await self.setUpPair()
+        await self.until(lambda: self.clock.pace.coarse)
+        association.probe()
+        self.assertTrue(association.asked)
+        await self.until(lambda: not association.asked)
+        association.endpoint.setHeartbeat(5.0)
+        self.assertEqual(5.0, association.socket.heartbeat)
 
     def _after(self, wait: float) -> float:
         self._noticed()

@@ -222,14 +222,14 @@ class IdleTests(UsrsctpTestCase):
         self.assertEqual([], reactor.getDelayedCalls()[1:])  # type: ignore[attr-defined]
         association = client.connect(self.address(server))
         await self.until(lambda: bool(connecting.up and accepting.up))
-        self.assertIsNotNone(client.engine._call)
+        self.assertTrue(client.engine.clock.alarm)
         association.close()
         await self.until(lambda: bool(connecting.lost and accepting.lost))
-        while client.engine._call is not None:
+        while client.engine.clock.alarm:
             await deferLater(reactor, 0)  # type: ignore[arg-type]
         client.connect(self.address(server, 1))
         await self.until(lambda: len(connecting.lost) == 2)
-        while client.engine._call is not None:
+        while client.engine.clock.alarm:
             await deferLater(reactor, 0)  # type: ignore[arg-type]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import inf
+from random import uniform
+from typing import Any, Final
 
 from zope.interface import implementer
 
@@ -10,7 +12,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.sockets import SocketAssociation, SocketEndpoint
 from rserpool.sctp.usrsctp.engine import LESSONS
-from rserpool.sctp.usrsctp.library import SCTP_SENDV_SNDINFO
+from rserpool.sctp.usrsctp.library import SCTP_SACK_IMMEDIATELY, SCTP_SENDV_SNDINFO
 from rserpool.sctp.usrsctp.packets import abort_with_tag
 from rserpool.sctp.usrsctp.peers import UdpPeer
 from rserpool.sctp.usrsctp.sockets import UsrsctpSocket
@@ -23,15 +25,28 @@ REPRIEVE = 100
 """So many ticks after that the path may have potentially failed again."""
 
 
+MORE: Final = 1.0
+"""So many seconds after the heartbeat interval, or as many as that has, a silent peer is asked (RFC 9260 section 8.3
+adds the RTO): we notice within less time than the library that it does not answer."""
+SPREAD: Final = 0.4
+"""This part of that may be added, so that not both ends ask at once: who is asked needs not ask."""
+
+
 @implementer(ISctpAssociation)
 class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     """See L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}.
 
     @ivar tag: our own verification tag in network order, known while we set the association up.
+    @ivar own_tag: the same, once it is up.
+    @ivar asked: whether a heartbeat of ours is not answered yet.
+    @ivar ask_at: when the next one is due, if nothing comes of the peer until then.
     @ivar untried: those hosts of the peer that were not dialled yet.
     """
 
-    __slots__ = ("_early", "_reprieved", "_udp_peer", "local_addresses", "peer_addresses", "tag", "untried")
+    __slots__ = (
+        "_early", "_reprieved", "_still", "_udp_peer", "ask_at", "asked", "local_addresses", "own_tag",
+        "peer_addresses", "tag", "untried",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -45,14 +60,16 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         super().__init__(endpoint, socket, peer, outbound, identifier)
         self.peer_addresses = peer.hosts
         self.local_addresses: tuple[str, ...] = ()
-        self.tag = b""
+        self.tag = self.own_tag = b""
+        self.asked = self._still = False
+        self.ask_at = inf
         self.untried = list(peer.hosts) if outbound else []
         self._udp_peer: UdpPeer | None = None
         # A message that rides with the set-up, whichever of the peer's hosts that succeeds with.
         self._early: tuple[bytes, int] | None = None
         # The tick in which new data was let go over a path that had potentially failed; 0 if none was.
         self._reprieved = 0
-        socket.engine.retain()
+        socket.engine.clock.retain()
         if udp_peer is not None:
             self._reached(udp_peer)
 
@@ -64,7 +81,13 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
 
     def probe(self) -> None:
         if self.established and self._udp_peer is not None:
-            self.socket.demand_heartbeat(self.peer.port, self._udp_peer.handle, self.identifier)
+            clock = self.socket.engine.clock
+            if self._still:
+                # The library would not notice that it is not answered.
+                clock.awake()
+                self.ask(clock.now)
+            else:
+                self.socket.demand_heartbeat(self.peer.port, self._udp_peer.handle, self.identifier)
 
     def early(self, data: bytes, ppid: int) -> bool:
         if self.established or not self.identifier or self._early is not None:
@@ -106,6 +129,11 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     def set_up(self, streams: int) -> None:
         self.tag = b""
         self._early = None
+        engine = self.socket.engine
+        # The packet that was read last has completed the set-up: it bears our tag.
+        self.own_tag = bytes(engine.room[4:8])
+        engine.clock.pace.by_tag[self.own_tag] = self
+        self.hear(engine.clock.now)
         super().set_up(streams)
         self._learn()
 
@@ -126,8 +154,49 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
 
     def released(self) -> None:
         """The handler has been told that it is lost."""
+        by_tag = self.socket.engine.clock.pace.by_tag
+        if by_tag.get(self.own_tag) is self:
+            del by_tag[self.own_tag]
         self._leave()
-        self.socket.engine.release()
+        self.socket.engine.clock.release()
+
+    # What the clock calls while nothing goes over it.
+
+    def rest(self, now: float) -> None:
+        self._quiet(True)
+        self.ask_at = max(now, self.ask_at)
+
+    def rouse(self) -> None:
+        if not self.asked:
+            self._quiet(False)
+
+    def ask(self, now: float) -> None:
+        self.hear(now)
+        if self.established and self._udp_peer is not None:
+            self.asked, self._still = True, False
+            self.socket.ask(self.peer.port, self._udp_peer.handle, self.identifier)
+
+    def hear(self, now: float) -> None:
+        """Something came of the peer, or it is asked: until when nothing more has to."""
+        seconds: float = self.socket.heartbeat
+        self.ask_at = now + seconds + min(seconds, MORE) * uniform(1.0, 1.0 + SPREAD)
+
+    def answered(self) -> None:
+        """A heartbeat was."""
+        if self.asked:
+            self.asked, self._still = False, self.socket.engine.clock.pace.coarse
+            self.socket.set_heartbeat(0.0 if self._still else self.socket.heartbeat, self.identifier)
+
+    def set_heartbeat(self) -> None:
+        """The endpoint's interval is another one."""
+        if not self._still:
+            self.socket.set_heartbeat(self.socket.heartbeat, self.identifier)
+
+    def _quiet(self, still: bool) -> None:
+        """Whether the library sends no heartbeats by itself."""
+        if still != self._still and self.established:
+            self._still = still
+            self.socket.set_heartbeat(0.0 if still else self.socket.heartbeat, self.identifier)
 
     # What goes out.
 
@@ -137,20 +206,29 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         beside = socket.beside(self.identifier, 0, 0, ppid)
         socket.sendv(socket.so, data, len(data), socket.null, 0, beside, 16, SCTP_SENDV_SNDINFO, 0)
 
+    def _at_once(self, key: tuple[int, int, bool]) -> Any:
+        """What goes beside an answer, behind which nothing follows: it is acknowledged at once (RFC 7053)."""
+        ppid, stream, unordered = key
+        flags = SCTP_SACK_IMMEDIATELY | (self.socket.UNORDERED if unordered else 0)
+        return self.socket.beside(self.identifier, stream if stream < self._streams else 0, flags, ppid)
+
     def put(self, data: bytes, ppid: int, stream: int, unordered: bool) -> bool:
         key = (ppid, stream, unordered)
         sndinfo = self._prepared.get(key) or self.prepare(key)
         socket = self.socket
         engine = socket.engine
-        engine.pace.moved = True
-        if engine.pace.coarse:
-            engine.awake()
+        pace = engine.clock.pace
+        pace.moved = True
+        if pace.coarse:
+            engine.clock.awake()
+            if socket.answering:
+                sndinfo = self._at_once(key)
         engine.volume = 0
         sent: int = socket.sendv(socket.so, data, len(data), socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
         if engine.volume < len(data) + 28 and engine.volume < LEAST:
             if sent >= 0:
-                self._held(engine.ticks)
-        elif self._reprieved and engine.ticks > self._reprieved + REPRIEVE:
+                self._held(engine.clock.ticks)
+        elif self._reprieved and engine.clock.ticks > self._reprieved + REPRIEVE:
             self._quick(0)
         return sent >= 0
 

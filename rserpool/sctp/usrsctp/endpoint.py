@@ -95,8 +95,10 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     def setHeartbeat(self, seconds: float) -> None:
         if not self.closed:
-            for identifier in (0, *self.by_id):
-                self.socket.set_heartbeat(seconds, identifier)
+            self.socket.heartbeat = seconds
+            self.socket.set_heartbeat(seconds, 0)
+            for association in self.by_id.values():
+                association.set_heartbeat()
 
     def changeHosts(self, hosts: tuple[str, ...]) -> bool:
         # An association over UDP has one address at each end: with that it is gone, and the peer is not told.
@@ -162,16 +164,14 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     # What the engine asks.
 
-    @property
-    def sack_delay(self) -> float:
-        """Seconds that an acknowledgement may wait."""
-        return self.profile.sack_delay
-
     def is_settled(self) -> bool:
         """Whether all associations are up, and nothing is on its way over them."""
-        return not self._blocked and all(
-            each.established and not each.buffered and self.socket.is_settled(each.identifier) for each in self.present
-        )
+        if self._blocked:
+            return False
+        for each in self.present:
+            if each.buffered or not each.established or not self.socket.is_settled(each.identifier):
+                return False
+        return True
 
     # What associations call.
 
@@ -200,7 +200,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
     def _close_sockets(self) -> None:
         self.socket.close()
         del self.engine.endpoints[self.port]
-        self.engine.linger()
+        self.engine.clock.linger()
 
     def _ended(self, association: UsrsctpAssociation, change: AssociationChange) -> None:
         if change.change is not Change.CANT_STR_ASSOC or self._dial(association) is not None:
@@ -222,7 +222,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         """Read all messages and notifications, then send what waited for room."""
         if self._draining:
             return
-        self._draining = True
+        self._draining = self.socket.answering = True
         try:
             self._read()
             if self._blocked:
@@ -231,7 +231,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         except Exception:
             self.log.failure("reading from {endpoint} failed", endpoint=self)
         finally:
-            self._draining = False
+            self._draining = self.socket.answering = False
             if self.engine.bundle is not None:
                 self.engine.send_bundle()
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from errno import EAGAIN
-from time import monotonic
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from rserpool.core.admission import TokenBucket
@@ -18,15 +15,11 @@ from rserpool.sctp.base import MAX_MESSAGE
 from rserpool.sctp.log import LimitedLog
 from rserpool.sctp.steady import make_steady
 from rserpool.sctp.usrsctp.bundle import Bundle
+from rserpool.sctp.usrsctp.clock import Clock
 from rserpool.sctp.usrsctp.library import Library
-from rserpool.sctp.usrsctp.pace import TICK, Pace
-from rserpool.sctp.usrsctp.packets import abort_for, ports
+from rserpool.sctp.usrsctp.pace import SACK
+from rserpool.sctp.usrsctp.packets import HEADER, abort_for, ports
 from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
-
-LINGER = 5
-"""So many ticks follow when the last association is gone: the library frees some things a little later."""
-PATIENCE = 300
-"""So many ticks the library may take to end; after that it is left as it is, and used again."""
 
 LESSONS = 24
 """So many round trips are measured to forget one."""
@@ -58,7 +51,7 @@ class PortOwner(Protocol):
     def associations(self) -> int: ...
 
     @property
-    def sack_delay(self) -> float: ...
+    def present(self) -> Collection[Any]: ...
 
     def is_settled(self) -> bool:
         """Whether all its associations are up, and nothing is on its way over them."""
@@ -81,7 +74,7 @@ class Engine:
     @ivar sent: while it is a list, what goes out is also noted in it.
     @ivar bundle: while there is one, what goes out waits in it for L{send_bundle}.
     @ivar limited: for what strangers do.
-    @ivar pace: how finely its clock moves.
+    @ivar clock: what tells it how much time has passed.
     @ivar lessons: round trips that may be measured anew.
     @ivar watched: what reads the error queues of sockets.
     """
@@ -107,20 +100,13 @@ class Engine:
         self.flags = ffi.new("int *")
         self.sent: list[bytes] | None = None
         self.bundle: Bundle | None = None
-        self.pace = Pace()
+        self.clock = Clock(reactor, library, self.endpoints)
         self.volume = 0
-        self.ticks = 1
         self.lessons = TokenBucket(MOST_LESSONS, reactor.seconds())
-        self._active = 0
-        self._idle = 0
-        self._last = 0.0
-        self._call: IDelayedCall | None = None
-        self._ending: Deferred[None] | None = None
         self.watched: dict[Callable[[], object], None] = {}
         self._erroneous = False
         self.limited = LimitedLog(self.log, reactor.seconds)
         self._output = self._make_output()
-        self.running = False
 
     def start(self) -> None:
         """Initialise the library.
@@ -129,109 +115,14 @@ class Engine:
         """
         make_steady(self.reactor)
         lib = self.library.lib
-        if self.running:
-            if self._ending is not None:
-                done, self._ending = self._ending, None
-                done.callback(None)
+        if self.clock.running:
+            self.clock.go_on()
             return
         lib.usrsctp_init_nothreads(0, self._output, self.library.ffi.NULL)
-        self.running = True
+        self.clock.running = True
         for feature in ("ecn", "asconf", "auth", "nrsack", "pktdrop"):
             getattr(lib, f"usrsctp_sysctl_set_sctp_{feature}_enable")(0)
         self.library.probe()
-
-    def finish(self) -> Deferred[None]:
-        """End the library, when all endpoints are closed; it may take ticks until nothing lives."""
-        lib = self.library.lib
-        for _ in range(LINGER):
-            if lib.usrsctp_finish() == 0:
-                self._finished()
-                return succeed(None)
-            if self._active:
-                break
-            # Nothing is under way: the time until it frees the last things may pass at once.
-            lib.usrsctp_handle_timers(int(TICK * 1000))
-        done: Deferred[None] = Deferred()
-        self._ending = done
-        self._idle = PATIENCE
-        self._arm()
-        return done
-
-    def _finished(self) -> None:
-        self.running = False
-        if self._call is not None and self._call.active():
-            self._call.cancel()
-        self._call = None
-
-    # Time.
-
-    def retain(self) -> None:
-        """There is one association more to time."""
-        self._active += 1
-        self.pace.moved = True
-        self.awake()
-        self._arm()
-
-    def release(self) -> None:
-        """There is one less."""
-        self._active -= 1
-        self.linger()
-
-    def linger(self) -> None:
-        """Tick a few times more."""
-        self._idle = max(self._idle, LINGER)
-        self._arm()
-
-    def _arm(self) -> None:
-        if self._call is None or not self._call.active():
-            self._last = monotonic()
-            self._call = self.reactor.callLater(TICK, self._tick)
-
-    def _tick(self) -> None:
-        self._call = None
-        lib = self.library.lib
-        self._pass_time()
-        # The library tells timer events to nobody.
-        for endpoint in list(self.endpoints.values()):
-            endpoint.look()
-        if not self._active:
-            self._idle -= 1
-            if self._ending is not None:
-                if lib.usrsctp_finish() == 0:
-                    self._finished()
-                elif self._idle > 0:
-                    self.log.debug("libusrsctp is not ready to end")
-                else:
-                    self.log.warn("libusrsctp did not end within {seconds} s", seconds=PATIENCE * TICK)
-                if not self.running or self._idle <= 0:
-                    self._idle = 0
-                    done, self._ending = self._ending, None
-                    done.callback(None)
-                    return
-            if self._idle <= 0:
-                return
-        if self._call is None:
-            wait = self.pace.next(self.endpoints.values()) if self._active else TICK
-            self._call = self.reactor.callLater(wait, self._tick)
-
-    def awake(self) -> None:
-        """Something begins that is timed: the library's clock shows the right time, and moves finely."""
-        if self.pace.coarse:
-            self.pace.coarse = False
-            if self._call is not None and self._call.active():
-                self._call.reset(TICK)
-            self._pass_time()
-
-    def _pass_time(self) -> None:
-        elapsed = int((monotonic() - self._last) * 1000)
-        self.ticks += max(1, round(elapsed / 1000 / TICK))
-        if elapsed > 0:
-            self._last += elapsed / 1000
-            self.sent, before = [], self.sent
-            self.library.lib.usrsctp_handle_timers(elapsed)
-            self.sent, sent = before, self.sent
-            if sent:
-                self.pace.timers_sent(sent)
 
     # Packets.
 
@@ -298,12 +189,15 @@ class Engine:
         by_handle = self.peers.by_handle
         buffer = ffi.buffer
         send = self._send
+        pace, acknowledgement = self.clock.pace, bytes([SACK])
 
         def output(handle: int, data: Any, length: int, _tos: int, _df: int) -> int:
             peer = by_handle.get(handle)
             self.volume += length
             if peer is not None:
                 packet = buffer(data, length)
+                if pace.coarse and packet[HEADER] == acknowledgement:
+                    pace.left(handle, packet[:4])
                 if self.sent is not None:
                     self.sent.append(bytes(packet))
                 if self.bundle is not None:

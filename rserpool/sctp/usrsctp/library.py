@@ -32,8 +32,10 @@ SCTP_ESTABLISHED = 0x0008
 SCTP_EOF = 0x0100
 SCTP_ABORT = 0x0200
 SCTP_UNORDERED = 0x0400
+SCTP_SACK_IMMEDIATELY = 0x4000
 SCTP_SENDV_SNDINFO = 1
 SPP_HB_ENABLE = 0x01
+SPP_HB_DISABLE = 0x02
 SPP_HB_DEMAND = 0x04
 SPP_PMTUD_DISABLE = 0x10
 
@@ -122,6 +124,8 @@ _SIZES = {
     "sctp_status": 176,
 }
 """Bytes that the structures of usrsctp.h 0.9.5.0 have."""
+
+STATUS_SIZE = _SIZES["sctp_status"]
 
 _PROBES = {
     SCTP_RTOINFO: "sctp_rtoinfo",

@@ -1,39 +1,75 @@
 """How finely libusrsctp's clock is moved on: an idle process should not wake a hundred times a second.
 
-The library cannot be asked when its next timer is due. While anything is under way (a set-up, data that nobody has
-acknowledged, an acknowledgement that waits for data to ride with, a heartbeat without an answer) its clock moves by
-L{TICK}, so that time-outs come in time. Otherwise nothing but the next heartbeat is due, and it may be L{COARSE} late.
+The library cannot be asked when its next timer is due. While anything is under way (a set-up, data that is not
+acknowledged in time, a heartbeat without an answer) its clock moves by L{TICK}, so that time-outs come in time.
+Otherwise it stands still until the earliest instant at which one of its timers can be due:
+
+  - an acknowledgement that waits for data to ride with: C{sack_delay} after the data came;
+  - what goes out and is not acknowledged: RTO.Min after it was sent;
+  - a heartbeat: we say when it is time for one (L{Resting}), and the library's own are off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from math import inf
 from typing import Final, Protocol, TypeAlias
 
+from rserpool.core.profiles import Profile
 from rserpool.sctp.usrsctp.packets import HEADER
 
 TICK: Final = 0.01
 """Seconds between two calls of the library's timers, while there is anything to time."""
-COARSE: Final = 0.1
-"""The same while nothing is under way."""
+LATE: Final = 0.002
+"""So long after its time a timer is due for sure: the library counts whole milliseconds."""
+LONGEST: Final = 60.0
+"""Seconds for which it stands still at most: the library renews its secrets now and then."""
 FEW: Final = 16
 """With more associations than this there is always something under way, and to look at all of them would cost more."""
-HEARTBEAT: Final = 4
-HEARTBEAT_ACK: Final = 5
-HEARTBEATS: Final = (HEARTBEAT, HEARTBEAT_ACK)
+FEWER: Final = 2
+"""With up to so many they are looked at after each packet, which costs less than to be woken for it."""
+DATA, INIT, INIT_ACK, SACK, HEARTBEAT, HEARTBEAT_ACK = range(6)
 """Types of chunks (RFC 9260 section 3.2)."""
+HEARTBEATS: Final = (HEARTBEAT, HEARTBEAT_ACK)
+SIMPLE: Final = (SACK, HEARTBEAT, HEARTBEAT_ACK)
+"""What comes alone in a packet, and is followed by nothing that a timer waits for."""
 Packet: TypeAlias = bytes | memoryview
+
+
+class Resting(Protocol):
+    """An association, over which nothing goes.
+
+    @ivar asked: whether a heartbeat was sent that was not answered.
+    @ivar ask_at: when it is time for the next one, if nothing is heard of the peer until then.
+    """
+
+    asked: bool
+    ask_at: float
+
+    def rest(self, now: float) -> None:
+        """The library sends no heartbeats by itself."""
+
+    def rouse(self) -> None:
+        """It does again."""
+
+    def hear(self, now: float) -> None:
+        """Something came of the peer."""
+
+    def answered(self) -> None:
+        """The peer has answered a heartbeat."""
+
+    def ask(self, now: float) -> None:
+        """Send one; if that is not answered the library goes on."""
 
 
 class Timed(Protocol):
     """An endpoint."""
 
     @property
-    def associations(self) -> int: ...
+    def profile(self) -> Profile: ...
 
     @property
-    def sack_delay(self) -> float:
-        """Seconds that an acknowledgement may wait."""
+    def present(self) -> Collection[Resting]: ...
 
     def is_settled(self) -> bool:
         """Whether all its associations are up, and nothing is on its way over them."""
@@ -43,40 +79,119 @@ class Pace:
     """
     @ivar coarse: whether the clock stands still for longer.
     @ivar moved: whether something was sent or received since the last tick that has to do with a timer.
-    @ivar asked: whether a heartbeat was sent that was not answered.
+    @ivar by_tag: associations by our verification tags: nobody else knows them (RFC 9260 section 5.3.1).
     """
 
     def __init__(self) -> None:
-        self.coarse = self.moved = self.asked = False
-        self._quiet = 0
+        self.coarse = self.moved = False
+        self.by_tag: dict[bytes, Resting] = {}
+        self._moved_at = -inf
+        self._timer_at = inf
+        # To whom an acknowledgement may be owed, and when it is due.
+        self._owed: dict[tuple[int, bytes], float] = {}
+        self._sack_delay = self._rto = 0.0
+        self._resting: list[Resting] = []
 
-    def heard(self, packet: Packet) -> None:
-        """A packet came in that begins with a heartbeat, or the answer to one."""
-        if packet[HEADER] == HEARTBEAT_ACK:
-            self.asked = False
-        self.moved = self.moved or not _is_alone(packet)
+    def heard(self, packet: Packet, now: float) -> None:
+        """A packet comes in: of whom?"""
+        association = self.by_tag.get(bytes(packet[4:8]))
+        if association is not None:
+            association.hear(now)
+            if packet[HEADER] == HEARTBEAT_ACK:
+                association.answered()
 
-    def timers_sent(self, packets: Iterable[Packet]) -> None:
-        """Timers were due, and sent these."""
-        for packet in packets:
-            if packet[HEADER] == HEARTBEAT:
-                self.asked = True
-            self.moved = self.moved or packet[HEADER] != HEARTBEAT or not _is_alone(packet)
+    # While the clock stands still.
 
-    def next(self, endpoints: Iterable[Timed]) -> float:
-        """A tick is over: seconds until the next one."""
-        self._quiet = 0 if self.moved else self._quiet + 1
-        self.moved = False
-        self.coarse = not self.asked and self._quiet > 1 and self._is_settled(list(endpoints))
-        return COARSE if self.coarse else TICK
+    def came(self, handle: int, packet: Packet, now: float) -> None:
+        """A packet comes in from this peer."""
+        self.heard(packet, now)
+        if packet[HEADER] in SIMPLE and _is_alone(packet):
+            return
+        if packet[HEADER] not in (DATA, SACK):
+            self.begun(now)
+        self._owed.setdefault((handle, bytes((*packet[2:4], *packet[:2]))), now + self._sack_delay + LATE)
 
-    def _is_settled(self, endpoints: list[Timed]) -> bool:
-        quiet = self._quiet * TICK
-        return (
-            sum(endpoint.associations for endpoint in endpoints) <= FEW
-            and all(quiet > endpoint.sack_delay for endpoint in endpoints)
-            and all(endpoint.is_settled() for endpoint in endpoints)
-        )
+    def left(self, handle: int, packet: bytes) -> None:
+        """A packet goes out that acknowledges data."""
+        self._owed.pop((handle, packet[:4]), None)
+
+    def begun(self, now: float) -> None:
+        """Something goes out that is waited for."""
+        self._timer_at = min(self._timer_at, now + self._rto + LATE)
+
+    def calm(self, endpoints: Collection[Timed]) -> None:
+        """A packet was read: maybe nothing is waited for any more."""
+        if self._timer_at < inf and not self._owed and _associations(endpoints) <= FEWER and _is_over(endpoints):
+            self._timer_at = inf
+
+    def until(self, endpoints: Iterable[Timed], now: float) -> float:
+        """When the clock has to move."""
+        until = min(self._timer_at, now + LONGEST)
+        for when in self._owed.values():
+            until = min(until, when)
+        for endpoint in endpoints:
+            for each in endpoint.present:
+                until = min(until, each.ask_at)
+        return until
+
+    # With each tick.
+
+    def next(self, endpoints: Collection[Timed], now: float) -> float:
+        """A tick is over: when the next one is due."""
+        if self.coarse:
+            self._look(endpoints, now)
+        else:
+            self._wait(endpoints, now)
+        if not self.coarse:
+            for each in self._resting:
+                each.rouse()
+            self._resting = []
+            return now + TICK
+        return self.until(endpoints, now)
+
+    def _wait(self, endpoints: Collection[Timed], now: float) -> None:
+        """The clock has moved finely: it may stand still, if nothing is due soon."""
+        if self.moved:
+            self.moved, self._moved_at = False, now
+        if _associations(endpoints) > FEW or not endpoints:
+            return
+        self._sack_delay = max(endpoint.profile.sack_delay for endpoint in endpoints)
+        self._rto = min(endpoint.profile.rto_min for endpoint in endpoints)
+        if now - self._moved_at > self._sack_delay + LATE and _is_over(endpoints):
+            self.coarse, self._timer_at = True, inf
+            self._owed.clear()
+            self._resting = [each for endpoint in endpoints for each in endpoint.present]
+            for each in self._resting:
+                each.rest(now)
+
+    def _look(self, endpoints: Collection[Timed], now: float) -> None:
+        """The clock stood still, and has moved on: acknowledgements that were due are out."""
+        self._owed = {to: when for to, when in self._owed.items() if when > now}
+        if self._timer_at <= now:
+            self._timer_at = inf
+            self.coarse = _is_over(endpoints)
+        if self.coarse:
+            for each in [each for endpoint in endpoints for each in endpoint.present if each.ask_at <= now]:
+                each.ask(now)
+                self.begun(now)
+
+
+def _associations(endpoints: Iterable[Timed]) -> int:
+    count = 0
+    for endpoint in endpoints:
+        count += len(endpoint.present)
+    return count
+
+
+def _is_over(endpoints: Iterable[Timed]) -> bool:
+    """Whether nothing is waited for."""
+    for endpoint in endpoints:
+        for each in endpoint.present:
+            if each.asked:
+                return False
+        if not endpoint.is_settled():
+            return False
+    return True
 
 
 def _is_alone(packet: Packet) -> bool:

@@ -30,6 +30,8 @@ class UsrsctpSocket(SctpSocket):
 
     @ivar so: what the library calls it; None once it is closed.
     @ivar sendv: the library's function.
+    @ivar heartbeat: seconds between two of SCTP's heartbeats, where the library sends them.
+    @ivar answering: whether what came in is being read.
     """
 
     UNORDERED, EOF, ABORT = library.SCTP_UNORDERED, library.SCTP_EOF, library.SCTP_ABORT
@@ -50,6 +52,10 @@ class UsrsctpSocket(SctpSocket):
         if so == null:
             raise OSError(self._library.ffi.errno, "libusrsctp opens no socket")
         self.so: Any = so
+        self.heartbeat = profile.heartbeat_interval
+        self.answering = False
+        self._room = self._library.struct("sctp_status")
+        self._length = self._library.ffi.new("uint32_t *")
         self._configure()
 
     def _configure(self) -> None:
@@ -133,14 +139,14 @@ class UsrsctpSocket(SctpSocket):
     # Options.
 
     def set_heartbeat(self, seconds: float, association: int) -> None:
-        """Set the heartbeat interval of an association, or with 0 of all future ones."""
+        """Set the heartbeat interval of an association, or with 0 of all future ones; 0 seconds: there are none."""
         parameters = self._library.struct(
             "sctp_paddrparams",
             # For an association the library wants an address, be it that of nobody.
             spp_address={"family": library.AF_CONN if association else 0},
             spp_assoc_id=association,
             spp_hbinterval=_ms(seconds),
-            spp_flags=library.SPP_HB_ENABLE,
+            spp_flags=library.SPP_HB_ENABLE if seconds else library.SPP_HB_DISABLE,
             spp_pathmaxrxt=self._profile.association_max_retransmissions,
         )
         self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
@@ -160,6 +166,18 @@ class UsrsctpSocket(SctpSocket):
         self._begin()
         parameters = self._library.struct(
             "sctp_paddrparams", spp_address={}, spp_assoc_id=association, spp_flags=library.SPP_HB_DEMAND
+        )
+        self._name(parameters, "spp_address", self._address(port, handle))
+        self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
+
+    def ask(self, port: int, handle: int, association: int) -> None:
+        """Send a heartbeat now; if it is not answered in time the library finds out, and goes on as with its own."""
+        parameters = self._library.struct(
+            "sctp_paddrparams",
+            spp_address={},
+            spp_assoc_id=association,
+            spp_hbinterval=_ms(self._profile.rto_min),
+            spp_flags=library.SPP_HB_ENABLE | library.SPP_HB_DEMAND,
         )
         self._name(parameters, "spp_address", self._address(port, handle))
         self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
@@ -201,8 +219,10 @@ class UsrsctpSocket(SctpSocket):
     def _status(self, association: int) -> Any:
         if self.so is None:
             return None
-        status = self._library.struct("sctp_status", sstat_assoc_id=association)
-        length = self._library.ffi.new("uint32_t *", self._library.ffi.sizeof(status[0]))
+        status = self._room
+        status.sstat_assoc_id = association
+        length = self._length
+        length[0] = library.STATUS_SIZE
         failed = self._lib.usrsctp_getsockopt(self.so, library.IPPROTO_SCTP, library.SCTP_STATUS, status, length)
         return None if failed else status
 
@@ -232,8 +252,10 @@ class UsrsctpSocket(SctpSocket):
 
     def _begin(self) -> None:
         """What follows is timed."""
-        self.engine.pace.moved = True
-        self.engine.awake()
+        clock = self.engine.clock
+        clock.pace.moved = True
+        if clock.pace.coarse:
+            clock.awake()
 
     def _address(self, port: int, handle: int) -> Any:
         """An address as the library has it; handle 0 means any peer."""

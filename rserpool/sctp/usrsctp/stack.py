@@ -37,7 +37,7 @@ def open_usrsctp(
     """
     global _shared
     library = load()
-    if _shared is None or not _shared.engine.running:
+    if _shared is None or not _shared.engine.clock.running:
         _shared = Shared(Engine(reactor, library))
     elif _shared.engine.reactor is not reactor:
         raise RuntimeError("libusrsctp is in use by another reactor of this process")
@@ -201,7 +201,7 @@ class UsrsctpStack(SocketStack[UsrsctpEndpoint]):
         if shared.stacks:
             self._released(None)
         else:
-            self.engine.finish().addCallback(self._released)
+            self.engine.clock.finish().addCallback(self._released)
 
     def _released(self, _: None) -> None:
         waiting, self._waiting = self._waiting, []

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from rserpool.sctp.base import A_TURN
 from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.engine import Engine
-from rserpool.sctp.usrsctp.pace import HEARTBEATS
+from rserpool.sctp.usrsctp.pace import HEARTBEAT_ACK, HEARTBEATS
 from rserpool.sctp.usrsctp.packets import (
     COOKIES,
     HEADER,
@@ -199,10 +199,9 @@ class UdpSocket:
         return None
 
     def doRead(self) -> None:
-        engine = self.engine
-        receive = self._receive
+        engine, receive = self.engine, self._receive
         room, packet, endpoints, input_ = engine.room, engine.packet, engine.endpoints, engine.input
-        peers, pace = self.peers, engine.pace
+        peers, clock, pace = self.peers, engine.clock, engine.clock.pace
         for count in range(A_TURN):
             try:
                 length, address = receive(room)
@@ -229,15 +228,15 @@ class UdpSocket:
             elif room[HEADER] == INIT and not harmless_init(bytes(room[:length])):
                 continue
             kind = room[HEADER]
-            if kind in HEARTBEATS:
-                pace.heard(room[:length])
-            else:
+            if pace.coarse:
+                clock.came(peer.handle, room[:length])
+            elif kind == HEARTBEAT_ACK:
+                clock.heard(room[:length])
+            if kind not in HEARTBEATS:
                 pace.moved = True
                 if kind in COOKIES and engine.bundle is None and length > HEADER + (room[14] << 8 | room[15]) + 3:
                     # Something rides with the end of the set-up: what answers it goes out together.
                     engine.bundle = Bundle()
-            if pace.coarse and pace.moved:
-                engine.awake()
             endpoint = endpoints.get(room[2] << 8 | room[3])
             if endpoint is None:
                 # The library answers with ABORT.
@@ -247,6 +246,8 @@ class UdpSocket:
                 endpoint.drain()
             else:
                 engine.refuse(peer, bytes(room[:length]))
+            if pace.coarse:
+                clock.served()
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor calls this for an error that it saw: ICMP, which leaves the socket as it was."""

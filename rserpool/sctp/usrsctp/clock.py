@@ -1,0 +1,170 @@
+"""The clock of the one libusrsctp of this process: it has none of its own, and is told how much time has passed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from rserpool.sctp.usrsctp.alarm import Alarm
+from rserpool.sctp.usrsctp.library import Library
+from rserpool.sctp.usrsctp.pace import LATE, TICK, Pace, Packet, Timed
+
+LINGER: Final = 5
+"""So many ticks follow when the last association is gone: the library frees some things a little later."""
+PATIENCE: Final = 300
+"""So many ticks the library may take to end; after that it is left as it is, and used again."""
+
+
+class Told(Timed, Protocol):
+    """An endpoint."""
+
+    def look(self) -> None:
+        """Read what the library has for it, if there is anything."""
+
+
+class Clock:
+    """
+    @ivar pace: how finely it moves.
+    @ivar ticks: how many ticks have passed.
+    @ivar running: whether the library is initialised.
+    @ivar alarm: when it moves on.
+    @ivar now: what it shows, in seconds.
+    """
+
+    log = Logger(namespace="rserpool.sctp.usrsctp.engine")
+
+    def __init__(self, reactor: Any, library: Library, endpoints: Mapping[int, Told]) -> None:
+        self.pace = Pace()
+        self.ticks = 1
+        self.running = False
+        self.alarm = Alarm(reactor, self._tick)
+        self._lib = library.lib
+        self._endpoints = endpoints
+        self._active = 0
+        self._idle = 0
+        self.now = 0.0
+        self._ending: Deferred[None] | None = None
+
+    def go_on(self) -> None:
+        """The library is used again, though it was to end."""
+        if self._ending is not None:
+            done, self._ending = self._ending, None
+            done.callback(None)
+        self.alarm.listen()
+
+    def finish(self) -> Deferred[None]:
+        """End the library, when all endpoints are closed; it may take ticks until nothing lives."""
+        for _ in range(LINGER):
+            if self._lib.usrsctp_finish() == 0:
+                self._finished()
+                return succeed(None)
+            if self._active:
+                break
+            # Nothing is under way: the time until it frees the last things may pass at once.
+            self._lib.usrsctp_handle_timers(int(TICK * 1000))
+        done: Deferred[None] = Deferred()
+        self._ending = done
+        self._idle = PATIENCE
+        self._arm()
+        return done
+
+    def _finished(self) -> None:
+        self.running = False
+        self.alarm.stop()
+
+    # What is timed.
+
+    def retain(self) -> None:
+        """There is one association more to time."""
+        self._active += 1
+        pace = self.pace
+        pace.moved = True
+        if pace.coarse:
+            self._pass_time()
+            pace.coarse = False
+            self.alarm.set(self.now + TICK)
+        self._arm()
+
+    def release(self) -> None:
+        """There is one less."""
+        self._active -= 1
+        self.linger()
+
+    def linger(self) -> None:
+        """Tick a few times more."""
+        self._idle = max(self._idle, LINGER)
+        self._arm()
+
+    def awake(self) -> None:
+        """Something begins that is timed, while the clock stands still: it shows the right time first."""
+        self.pace.begun(self._pass_time())
+        self._sooner()
+
+    def came(self, handle: int, packet: Packet) -> None:
+        """A packet of this peer comes in while the clock stands still; L{served} follows."""
+        self.pace.came(handle, packet, self._pass_time())
+
+    def heard(self, packet: Packet) -> None:
+        """A heartbeat is answered while the clock moves finely."""
+        self.pace.heard(packet, self.now)
+
+    def served(self) -> None:
+        """It was read, and maybe answered."""
+        pace = self.pace
+        if pace.coarse:
+            pace.calm(self._endpoints.values())
+            until = pace.until(self._endpoints.values(), self.now)
+            if abs(until - self.alarm.at) > LATE:
+                self.alarm.set(until)
+
+    def _sooner(self) -> None:
+        until = self.pace.until(self._endpoints.values(), self.now)
+        if until < self.alarm.at:
+            self.alarm.set(until)
+
+    def _arm(self) -> None:
+        if not self.alarm:
+            self.now = monotonic()
+            self.alarm.set(self.now + TICK)
+
+    def _tick(self) -> None:
+        self._pass_time()
+        # The library tells timer events to nobody.
+        for endpoint in list(self._endpoints.values()):
+            endpoint.look()
+        if not self._active:
+            self._idle -= 1
+            if self._has_ended() or self._idle <= 0:
+                return
+        if not self.alarm:
+            now = monotonic()
+            self.alarm.set(self.pace.next(self._endpoints.values(), now) if self._active else now + TICK)
+
+    def _has_ended(self) -> bool:
+        """Whether the library is to end, and that is over."""
+        if self._ending is None:
+            return False
+        if self._lib.usrsctp_finish() == 0:
+            self._finished()
+        elif self._idle > 0:
+            self.log.debug("libusrsctp is not ready to end")
+        else:
+            self.log.warn("libusrsctp did not end within {seconds} s", seconds=PATIENCE * TICK)
+        if not self.running or self._idle <= 0:
+            self._idle = 0
+            self.go_on()
+            return True
+        return False
+
+    def _pass_time(self) -> float:
+        now = monotonic()
+        elapsed = int((now - self.now) * 1000)
+        if elapsed > 0:
+            self.ticks += max(1, round(elapsed / 1000 / TICK))
+            self.now += elapsed / 1000
+            self._lib.usrsctp_handle_timers(elapsed)
+        return now
