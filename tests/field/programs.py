@@ -30,7 +30,8 @@ def uvicorn(name: str, where: str) -> None:
 
 
 def asgi(name: str) -> Callable:
-    """An ASGI application: over HTTP it answers its name, and it knows a lifespan."""
+    """An ASGI application: over HTTP it answers its name, and it knows a lifespan. C{/ill} makes C{/health} say 503."""
+    said = {"/health": 200}
 
     async def app(scope, receive, send) -> None:
         if scope["type"] == "lifespan":
@@ -38,7 +39,10 @@ def asgi(name: str) -> Callable:
                 await send({"type": f"{event}.complete"})
             await send({"type": f"{event}.complete"})
         elif scope["type"] == "http":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+            if (path := scope["path"]) in ("/ill", "/well"):
+                said["/health"] = 503 if path == "/ill" else 200
+            status = said.get(path, 200)
+            await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": name.encode()})
 
     return app
