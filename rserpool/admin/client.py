@@ -8,11 +8,12 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from rserpool.admin.places import Place, UnixPlace, parse_place
+from rserpool.admin.places import Place, TcpPlace, UnixPlace, parse_place
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.handles import handle_of
 
@@ -143,6 +144,14 @@ class AdminClient:
             return f"{self.place}: only its owner and root may open it"
         if isinstance(error, FileNotFoundError | ConnectionRefusedError):
             return f"nobody answers at {self.place}: is the service there, and was it started with --admin?"
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (
+                f"{self.place} is not believed: its certificate fails: {error.verify_message}"
+                " (--security DIR says whose certificates count, and is your own)"
+            )
+        if isinstance(error, http.client.RemoteDisconnected) and isinstance(self.place, TcpPlace):
+            other = "in the clear, http://" if self.place.tls else "TLS, https://"
+            return f"{self.place} ends the connection without an answer: it may speak {other}{self.place.address}"
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return f"cannot ask {self.place}: {why}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import filterfalse
@@ -97,7 +98,9 @@ def _make(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
         serve = f"--security {each.name} --registrar {first} --pool POOL -- PLUGIN"
         _entry(out, each.name, f"the element: twistd rserpool-pe {serve}")
     for each in options.operator:
-        _entry(out, each.name, f"who looks after registrars: rserpool status --security {each.name} {first}")
+        looks = f"who looks after registrars: rserpool status --security {each.name} {first}"
+        acts = f"; rserpool drain --security {each.name} --admin https://{first}:PORT POOL ELEMENT"
+        _entry(out, each.name, looks + (acts if options.operator_certificate else ""))
     for each in options.submitter:
         _entry(out, each.name, f"who submits code: PoolExecutor(POOL, code=True, security='{each.name}', tls=NAME)")
     resolve = f"rserpool resolve --security {USERS} --registrar {first} POOL"
@@ -167,6 +170,11 @@ def _members(parser: argparse.ArgumentParser, kind: str, text: str, required: bo
 
 
 def _certificates(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--operator-certificate",
+        action="store_true",
+        help="operators get a certificate, too, by which they act at admin interfaces over HTTPS (drain, evict ...)",
+    )
     days = configured(reading.between(1, 3650))
     parser.add_argument("--days", metavar="N", type=days, default=365, help="how long certificates are good (365)")
     parser.add_argument(
@@ -179,7 +187,10 @@ def _certificates(parser: argparse.ArgumentParser) -> None:
 
 
 def _named(options: argparse.Namespace) -> list[Member]:
-    return [*options.registrar, *options.element, *options.operator, *options.submitter]
+    operators = [replace(each, certified=options.operator_certificate) for each in options.operator]
+    if options.operator_certificate and not operators:
+        raise ConfigurationError("--operator-certificate: name the --operator who is to have one")
+    return [*options.registrar, *options.element, *operators, *options.submitter]
 
 
 def _member(role: str, text: str) -> Member:

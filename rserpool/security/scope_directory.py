@@ -14,6 +14,7 @@ from rserpool.security.certificates import describe
 from rserpool.security.files import read_public, read_secret
 from rserpool.security.keys import Key, read_keys, read_own_key
 from rserpool.security.making import Issued, new_ca, new_certificate, new_key
+from rserpool.security.operators import certified_name, forgotten_by, known_by
 from rserpool.security.settings import FILES, TABLE, read_toml
 
 USERS = "users"
@@ -42,15 +43,19 @@ class Member:
     @ivar role: C{"registrar"}, C{"element"}, C{"operator"} or C{"submitter"}.
     @ivar name: its folder, and the identity of its key; a submitter has none, and this is the name in its certificate.
     @ivar hosts: the names and addresses that its certificate has; an operator has none.
+    @ivar certified: whether an operator gets a certificate, with a name of its own.
     """
 
     role: str
     name: str
     hosts: tuple[str, ...]
+    certified: bool = False
 
     def names(self, scope: str) -> tuple[str, ...]:
-        """The names of its certificate: a registrar's has that of the scope; none for an operator."""
-        return () if self.role == "operator" else (*self.hosts, scope) if self.role == "registrar" else self.hosts
+        """The names of its certificate: a registrar's has that of the scope; most operators have none."""
+        if self.role == "operator":
+            return (certified_name(self.name, scope),) if self.certified else ()
+        return (*self.hosts, scope) if self.role == "registrar" else self.hosts
 
 
 def member_of(role: str, text: str) -> Member:
@@ -116,6 +121,7 @@ class ScopeDirectory:
                 for role, file in KEY_FILES.items():
                     known = [keys[each.name] for each in members if each.role == role and each != member]
                     contents[folder / file] = _key_file(role, known)
+                contents |= known_by(folder, _certified_of(members), scope, ca.certificate)
         contents |= _common(self.path / USERS, "Users", scope, ca)
         contents |= _workers(members, [self.path / each.name for each in members if each.role == "element"], ca)
         # All of it or nothing.
@@ -202,7 +208,9 @@ class ScopeDirectory:
                     contents[folder / file] = _key_file(role, known)
                 known = [read_own_key(each / FILES["own-key"]) for each in others]
                 contents[folder / KEY_FILES["registrar"]] = _key_file("registrar", known)
-        elif names:
+                same = (each / FILES[name] for each in others[:1] for name in ("access", "client-ca"))
+                contents |= {folder / path.name: (path.read_bytes(), PUBLIC) for path in same if path.exists()}
+        elif names and (folder / FILES["certificate"]).exists():
             before = describe(read_public(folder / FILES["certificate"]), str(folder))[0].names
             names = tuple(dict.fromkeys((*(each.name for each in before), *names)))
         if names:
@@ -214,6 +222,7 @@ class ScopeDirectory:
         for each in others:
             path = each / KEY_FILES[member.role]
             contents[path] = ((read_secret(path) if path.exists() else b"") + _line(key), SECRET)
+            contents |= known_by(each, _certified_of([member]), scope, ca.certificate)
         return contents
 
     def _unused(self, name: str) -> str:
@@ -245,6 +254,11 @@ class ScopeDirectory:
                 if after != before:
                     _replace(path, after.encode(), SECRET)
                     changed.setdefault(folder, []).append(path)
+        cut = [name for name in names if name in own and own[name].name == name]
+        for folder in self.registrars():
+            for path, data in forgotten_by(folder, cut, self.scope).items():
+                _replace(path, data, PUBLIC)
+                changed.setdefault(folder, []).append(path)
         for name in names:
             if name in own:
                 own[name].rename(own[name].with_name(own[name].name + ".removed"))
@@ -266,6 +280,10 @@ def _common(folder: Path, who: str, scope: str, ca: Issued) -> Contents:
         folder / TABLE: (text.encode(), PUBLIC),
         folder / FILES["server-ca"]: (ca.certificate, PUBLIC),
     }
+
+
+def _certified_of(members: Iterable[Member]) -> list[str]:
+    return [each.name for each in members if each.role == "operator" and each.certified]
 
 
 def _own(folder: Path, key: Key) -> Contents:

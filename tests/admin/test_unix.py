@@ -9,7 +9,8 @@ from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -18,6 +19,7 @@ from rserpool.admin.places import UnixPlace, parse_place
 from rserpool.admin.service import AdminService
 from rserpool.admin.unix import listen_unix
 from rserpool.core.errors import ConfigurationError
+from tests.web.certificates import Authority
 
 
 class Nothing:
@@ -120,6 +122,16 @@ class UnixTests(TestCase):
         self.assertEqual([{"identifier": "0x00000001"}], elements)
         self.assertEqual((404, f"{self.path}: no pool is named so here"), (error.status, str(error)))
         self.assertFalse(os.path.exists(self.path))
+
+    async def test_not_so(self) -> None:
+        """Where TLS is spoken and was not, or by a certificate that nobody believes, a sentence says what to do."""
+        own = PrivateCertificate.loadPEM(Authority().sign("reg.example"))
+        port = reactor.listenSSL(0, Factory.forProtocol(Protocol), own.options(), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        where = f"127.0.0.1:{port.getHost().port}"
+        for place, words in ((where, f"may speak TLS, https://{where}"), (f"https://{where}", "--security DIR")):
+            failed: Deferred = deferToThread(AdminClient(place).about)
+            self.assertIn(words, str(await self.assertFailure(failed, AdminError)))
 
     def test_places(self) -> None:
         """A path has a slash; all else is a HOST:PORT."""

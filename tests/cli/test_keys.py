@@ -55,6 +55,62 @@ class Case(SynchronousTestCase):
         self.assertEqual((0, True), (code, said.endswith("all is well")), said)
 
 
+class OperatorTests(Case):
+    """Operators with certificates (C{--operator-certificate})."""
+
+    def made_with(self, *options: str) -> None:
+        names = "--registrar", "reg1", "reg2", "--operator", "ann"
+        self.assertEqual(0, self.keys("make", str(self.scope), "--scope", "pools.example", *names, *options)[0])
+
+    def operators(self, registrar: str = "reg1") -> set[Identity]:
+        access = security_of(self.scope / registrar).access
+        return {each for each in access.identities if access.standing((each,)).operator}
+
+    def by_certificate(self, operator: str) -> Identity:
+        (name,) = describe((self.scope / operator / "certificate.pem").read_bytes(), "")[0].names
+        return name
+
+    def test_made(self) -> None:
+        """Each registrar takes the certificate for its bearer's, beside the key; without the option there is none."""
+        self.made_with("--operator-certificate")
+        name = self.by_certificate("ann")
+        self.assertEqual(Identity("dns", "ann.operators.pools.example"), name)
+        for registrar in ("reg1", "reg2"):
+            self.assertLessEqual({name, Identity("psk", "ann")}, self.operators(registrar))
+            self.assertIsNotNone(security_of(self.scope / registrar).client_ca)
+        self.well()
+        self.scope = self.scope.with_name("plain")
+        self.made_with()
+        self.assertFalse((self.scope / "ann" / "certificate.pem").exists())
+        self.assertFalse((self.scope / "reg1" / "access.toml").exists())
+
+    def test_added_and_removed(self) -> None:
+        """What stands in the access file already stays there; a new registrar knows operators, too."""
+        self.made_with()
+        for registrar in ("reg1", "reg2"):
+            own = '[eve]\nidentities = ["dns:eve.example"]\nroles = ["operator"]'
+            (self.scope / registrar / "access.toml").write_text(own)
+        code, said = self.keys("add", str(self.scope), "--operator", "ann", "b.o_b", "--operator-certificate")
+        self.assertEqual((0, True), (code, "reg1/ operators.keys access.toml client-ca.pem" in said), said)
+        self.keys("add", str(self.scope), "--registrar", "reg3")
+        ann, bob = self.by_certificate("ann"), self.by_certificate("b.o_b")
+        for registrar in ("reg1", "reg2", "reg3"):
+            self.assertLessEqual({ann, bob, Identity("dns", "eve.example")}, self.operators(registrar))
+        self.keys("remove", str(self.scope), "b.o_b")
+        self.well()
+        for registrar in ("reg1", "reg2", "reg3"):
+            self.assertNotIn(bob, self.operators(registrar))
+            self.assertIn(ann, self.operators(registrar))
+        # The first of two keys: ann is an operator yet.
+        self.keys("remove", str(self.scope), "ann")
+        self.assertIn(ann, self.operators())
+
+    def test_nobody(self) -> None:
+        self.made_with()
+        with self.assertRaisesRegex(ConfigurationError, "name the --operator"):
+            self.keys("add", str(self.scope), "--element", "web1", "--operator-certificate")
+
+
 class MakeTests(Case):
     """A new scope."""
 
