@@ -9,16 +9,19 @@ from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.ssl import PrivateCertificate
+from twisted.internet.protocol import Factory
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from rserpool.admin import AdminClient, AdminError
-from rserpool.admin.places import UnixPlace, parse_place
+from rserpool.admin.places import TcpPlace, UnixPlace, parse_place
 from rserpool.admin.service import AdminService
 from rserpool.admin.unix import listen_unix
+from rserpool.core import TransportAddress
+from rserpool.core.access import Access
 from rserpool.core.errors import ConfigurationError
+from rserpool.security.following import Secured
+from rserpool.security.settings import Certificate, Security
 from tests.web.certificates import Authority
 
 
@@ -125,12 +128,15 @@ class UnixTests(TestCase):
 
     async def test_not_so(self) -> None:
         """Where TLS is spoken and was not, or by a certificate that nobody believes, a sentence says what to do."""
-        own = PrivateCertificate.loadPEM(Authority().sign("reg.example"))
-        port = reactor.listenSSL(0, Factory.forProtocol(Protocol), own.options(), interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        where = f"127.0.0.1:{port.getHost().port}"
-        for place, words in ((where, f"may speak TLS, https://{where}"), (f"https://{where}", "--security DIR")):
-            failed: Deferred = deferToThread(AdminClient(place).about)
+        own = Authority().sign("reg.example")
+        secured = Secured(Security(certificate=Certificate(own, own), access=Access()))
+        place = TcpPlace(TransportAddress(("127.0.0.1",), 0), True)
+        service = AdminService(reactor, Nothing(), [place], secured=secured)
+        service.startService()
+        self.addCleanup(service.stopService)
+        where = f"127.0.0.1:{service.ports[0].getHost().port}"
+        for asked, words in ((where, f"may speak TLS, https://{where}"), (f"https://{where}", "--security DIR")):
+            failed: Deferred = deferToThread(AdminClient(asked).about)
             self.assertIn(words, str(await self.assertFailure(failed, AdminError)))
 
     def test_places(self) -> None:
