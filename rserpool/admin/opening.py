@@ -1,20 +1,15 @@
-"""The admin interface of a process, as options say it: where, by which token, and what is run with it."""
+"""The admin interface of a process, as options say it: where it is to be, and by which token operators act."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-from twisted.application.service import IService, MultiService
+from typing import TYPE_CHECKING, Final
 
 from rserpool.admin.places import Place, TcpPlace, parse_place, secured
 from rserpool.sctp.lookup import own
 
 if TYPE_CHECKING:
     from rserpool.admin.askers import Token
-    from rserpool.admin.subjects import Subject
-    from rserpool.security.following import Secured
 
 ADMIN_HELP: Final = "PATH of a socket, or [https://]HOST:PORT, of the admin interface; may be given several times"
 TOKEN_HELP: Final = "FILE (mode 0600) with the token by which operators act at an admin HOST:PORT"  # noqa: S105
@@ -37,22 +32,3 @@ def admin_token(text: str) -> Token:
     from rserpool.admin.askers import Token
 
     return Token(Path(text))
-
-
-def shown(
-    reactor: Any,
-    service: IService,
-    subject: Subject,
-    places: Sequence[Place],
-    secured: Secured | None,
-    token: Token | None,
-) -> IService:
-    """The service to run: C{service}, and what shows it to others, which is there once that runs."""
-    if not places:
-        return service
-    from rserpool.admin.service import AdminService
-
-    both = MultiService()
-    service.setServiceParent(both)
-    AdminService(reactor, subject, places, secured=secured, token=token).setServiceParent(both)
-    return both

@@ -1,11 +1,12 @@
-"""The admin interface of one role as a Twisted service."""
+"""The admin interface of one role as a Twisted service: what C{--admin} starts, for programs as well."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from twisted.application.service import Service
+from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
@@ -14,9 +15,10 @@ from rserpool.admin.askers import Asker, Token, over_tcp, over_unix
 from rserpool.admin.interface import Interface, Located
 from rserpool.admin.loop_delay import LoopDelay
 from rserpool.admin.metrics import Metric, gauge
+from rserpool.admin.opening import admin_place
 from rserpool.admin.places import Place, TcpPlace, UnixPlace
 from rserpool.admin.site import AdminSite
-from rserpool.admin.subjects import Subject
+from rserpool.admin.subjects import ElementSubject, RegistrarSubject, Subject, UserSubject
 from rserpool.admin.unix import listen_unix
 from rserpool.core.access import Access
 from rserpool.core.addresses import TransportAddress
@@ -24,15 +26,19 @@ from rserpool.core.errors import ConfigurationError
 from rserpool.node.reactor import clock_of
 from rserpool.security.following import Secured
 
+__all__ = ["AdminService", "ElementSubject", "RegistrarSubject", "UserSubject"]
+
 
 class AdminService(Service):
-    """Shows a role at each of these places.
+    """Shows a role at each of these places (docs/admin.md).
 
-    @param subject: the role.
-    @param places: where; each with IP addresses by now.
-    @param secured: what secures the role: TLS here has its certificate, and its operators are operators here.
-    @param token: what proves that an operator asks, where no certificate does.
+    @param subject: the role: a L{RegistrarSubject}, L{ElementSubject} or L{UserSubject}.
+    @param places: where: paths of Unix sockets, C{"HOST:PORT"}, C{"https://HOST:PORT"}; beyond this host with TLS.
+    @param secured: what secures the role, as its service has it (C{registrar.secured}): TLS here has its certificate,
+        and its operators are operators here.
+    @param token: the path of the file (mode 0600) with what proves that an operator asks, where no certificate does.
     @ivar ports: what it listens on.
+    @raise ConfigurationError: if a place is none, or the token cannot be used.
     """
 
     _log = Logger()
@@ -41,15 +47,15 @@ class AdminService(Service):
         self,
         reactor: Any,
         subject: Subject,
-        places: Sequence[Place],
+        places: Sequence[Place | str],
         *,
         secured: Secured | None = None,
-        token: Token | None = None,
+        token: Token | str | None = None,
     ) -> None:
         self._reactor = reactor
-        self._places = tuple(places)
+        self._places = tuple(admin_place(each) if isinstance(each, str) else each for each in places)
         self._secured = secured
-        self._token = token
+        self._token = Token(Path(token)) if isinstance(token, str) else token
         self.interface = Interface(subject, now=clock_of(reactor))
         self._subject = subject
         self._delay = LoopDelay(reactor)
@@ -147,3 +153,18 @@ class AdminService(Service):
 
     def _access(self) -> Access | None:
         return None if self._secured is None else self._secured.current.access
+
+
+def shown(
+    reactor: Any,
+    service: IService,
+    subject: Subject,
+    places: Sequence[Place],
+    secured: Secured | None,
+    token: Token | None,
+) -> IService:
+    """The service to run: C{service}, and what shows it to others, which is there once that runs."""
+    both = MultiService()
+    service.setServiceParent(both)
+    AdminService(reactor, subject, places, secured=secured, token=token).setServiceParent(both)
+    return both

@@ -68,8 +68,11 @@ class Subject(Protocol):
         """
 
 
-class RegistrarSubject:
-    """A registrar."""
+class RegistrarSubject(Subject):
+    """A registrar.
+
+    @param service: its service.
+    """
 
     def __init__(self, service: RegistrarService) -> None:
         self._service = service
@@ -137,10 +140,11 @@ def _core() -> Any:
     return snapshot
 
 
-class ElementSubject:
+class ElementSubject(Subject):
     """A pool element: the pools that it serves in.
 
-    @param service: tells its service; None while there is none yet.
+    @param service: tells its service; None while there is none yet: C{lambda: pooled.element} of a
+        L{PooledService<rserpool.element.pooled.PooledService>}.
     """
 
     def __init__(self, service: Callable[[], PoolElementService | None]) -> None:
@@ -237,7 +241,7 @@ class ElementSubject:
         return _nothing(verb)
 
 
-class UserSubject:
+class UserSubject(Subject):
     """A pool user, as in a proxy: the pools that it watches.
 
     @param pool: the handle of the pool that it is for.

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from rserpool.admin.opening import ADMIN_HELP, TOKEN_HELP, admin_place, admin_token, shown
+from rserpool.admin.opening import ADMIN_HELP, TOKEN_HELP, admin_place, admin_token
 from rserpool.admin.subjects import UserSubject
 from rserpool.cli.codes import OK
 from rserpool.cli.options import (
@@ -118,7 +118,11 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
     subject = UserSubject(user, proxy.endpoint.handle, counters=proxy.counters)
     secured = security_from(options) if options.admin else None
     reported = reporting(reactor, options, user, proxy)
-    service: Any = shown(reactor, reported, subject, options.admin, secured, options.admin_token)
+    service: Any = reported
+    if options.admin:
+        from rserpool.admin.service import shown
+
+        service = shown(reactor, reported, subject, options.admin, secured, options.admin_token)
     try:
         service.startService()
         assert proxy.listening is not None

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
 
-from rserpool.admin.opening import shown
 from rserpool.tap.agentx import told_to_agent
 
 if TYPE_CHECKING:
@@ -16,4 +15,8 @@ if TYPE_CHECKING:
 def administered(reactor: Any, service: IService, subject: Subject, options: Any) -> IService:
     """The service to run: the role's own, and what shows it to others, which is there once the role runs."""
     service = told_to_agent(reactor, service, subject, options.agent_place)
+    if not options.admin_places:
+        return service
+    from rserpool.admin.service import shown
+
     return shown(reactor, service, subject, options.admin_places, options.secured or None, options.operator_token)
