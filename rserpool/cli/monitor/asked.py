@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from threading import Event, Thread
 from typing import Any
 
@@ -89,12 +90,12 @@ class Told:
         """What to tell of answers that do not come."""
         return self._trouble and f"{self._trouble}; what is seen is {self._now() - self._heard:.0f} s old"
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> Iterator[Entry]:
         """Those of whom it tells, and for a while those of whom it told."""
         now = self._now()
         self._gone = {key: kept for key, kept in self._gone.items() if now - kept[0] < self._linger}
         gone = (each for _, each in self._gone.values())
-        return [*told_registrars(self._registrars), *told_elements((*self._elements.values(), *gone))]
+        return chain(told_registrars(self._registrars), told_elements((*self._elements.values(), *gone)))
 
     def begin(self, reactor: Any) -> Callable[[], None]:
         """Ask until the function that is returned is called."""

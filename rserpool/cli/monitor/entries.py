@@ -39,6 +39,8 @@ class Group(NamedTuple):
 
 
 REGISTRARS, POOLS, NO_POOL, USERS = Group(0, "registrars"), 1, Group(2, "elements that name no pool"), Group(3, "users")
+BIT = 100
+"""So many entries are made at a time."""
 Key: TypeAlias = tuple[Group, str]
 """Which entry: in which group, and its identifier."""
 
@@ -97,21 +99,26 @@ class Entry:
                 yield f"-> and {more} more"
 
 
-def entries(known: Iterable[Known], now: float, told: Iterable[Entry] = ()) -> list[Entry]:
-    """All of them.
+def gather(found: dict[Key, Entry], known: Iterable[Known], now: float, told: Iterable[Entry] = ()) -> Iterator[None]:
+    """All of them, bit by bit.
 
+    @param found: they are put there.
     @param known: those that report.
     @param now: the time of the monitor's clock.
     @param told: those of whom a registrar tells (L{told_elements}, L{told_registrars}).
     """
-    merged = {entry.key: entry for entry in told}
-    by_name = {name: group for group, name in merged if group.rank == POOLS}
-    for each in known:
+    for number, entry in enumerate(told):
+        found[entry.key] = entry
+        if number % BIT == 0:
+            yield
+    by_name = {name: group for group, name in found if group.rank == POOLS}
+    for number, each in enumerate(known):
         entry = reported(each, now)
         if entry.group == NO_POOL and entry.name in by_name:
             entry = replace(entry, group=by_name[entry.name])
-        merged[entry.key] = _both(merged.get(entry.key), entry)
-    return list(merged.values())
+        found[entry.key] = _both(found.get(entry.key), entry)
+        if number % BIT == 0:
+            yield
 
 
 def _both(told: Entry | None, entry: Entry) -> Entry:

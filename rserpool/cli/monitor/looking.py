@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rserpool.cli.monitor.entries import Entry
 from rserpool.cli.monitor.picture import Header, Line, picture, room_of
-from rserpool.cli.monitor.view import View, laid, pressed, settled
+from rserpool.cli.monitor.view import Rows, View, laid, pressed, settled
 
 
 class Looking:
@@ -19,25 +19,31 @@ class Looking:
         self.view: View | None = view
         self._entries: Sequence[Entry] = ()
         self._header = Header("")
+        self._rows: Rows = ()
 
     def see(self, entries: Sequence[Entry], header: Header) -> None:
         """This is how things are now."""
         self._entries, self._header = entries, header
 
     def press(self, key: str, size: tuple[int, int]) -> None:
-        """A key, see L{pressed}."""
+        """A key, see L{pressed}; it means what was seen last.
+
+        @param size: columns and lines.
+        """
         if self.view is not None:
-            columns, height = size
-            self.view = pressed(self.view, key, laid(self.view, self._entries, columns), room_of(height))
+            self.view = pressed(self.view, key, self._rows, room_of(size[1]))
+            self._settle(size)
 
     def lines(self, size: tuple[int, int]) -> list[Line]:
         """The whole screen.
 
         @param size: columns and lines.
         """
-        if self.view is None:
-            return []
-        columns, height = size
-        rows = laid(self.view, self._entries, columns)
-        self.view = settled(self.view, rows, room_of(height))
-        return picture(self.view, self._header, self._entries, rows, size)
+        self._settle(size)
+        return [] if self.view is None else picture(self.view, self._header, self._entries, self._rows, size)
+
+    def _settle(self, size: tuple[int, int]) -> None:
+        if self.view is not None:
+            columns, height = size
+            self._rows = laid(self.view, self._entries, columns)
+            self.view = settled(self.view, self._rows, room_of(height))

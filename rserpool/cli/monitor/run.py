@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import LoopingCall, cooperate, deferLater
 from twisted.python.failure import Failure
 
 from rserpool.cli.codes import OK
 from rserpool.cli.monitor.asked import Told, ask
 from rserpool.cli.monitor.components import change_text, component_json
-from rserpool.cli.monitor.entries import POOLS, Entry, entries
+from rserpool.cli.monitor.entries import POOLS, Entry, Key, gather
 from rserpool.cli.monitor.looking import Looking
 from rserpool.cli.monitor.picture import Header, plain_lines
 from rserpool.cli.monitor.screen import Screen, can_draw
@@ -40,6 +42,8 @@ from rserpool.node.reactor import clock_of
 
 OF_ONE, OF_ALL = 200, 500
 """So many changes a second are told of components of one machine, and of all: anybody may send reports."""
+BUFFER = 4 * 2**20
+"""Octets of reports that may wait while a picture is made."""
 LOOK = 0.5
 """Seconds between two pictures."""
 
@@ -137,10 +141,17 @@ class Watched:
         self._now = now
         self.where = where
 
-    def entries(self) -> list[Entry]:
-        """What there is now."""
+    def gather(self, found: dict[Key, Entry]) -> Iterator[None]:
+        """What there is now, bit by bit."""
         told = () if self._told is None else self._told.entries()
-        return entries(self._receiver.components.known, self._now(), told)
+        return gather(found, self._receiver.components.known, self._now(), told)
+
+    def entries(self) -> list[Entry]:
+        """The same at once."""
+        found: dict[Key, Entry] = {}
+        for _ in self.gather(found):
+            pass
+        return list(found.values())
 
     def header(self) -> Header:
         """Where it comes from."""
@@ -166,9 +177,14 @@ class Live:
         self._looking = Looking(view)
         self._ended = ended
 
-    def look(self) -> None:
-        """See what there is now."""
-        self._looking.see(self._watched.entries(), self._watched.header())
+    def look(self) -> Deferred[Any]:
+        """See what there is now, bit by bit: reports come in meanwhile, and would be lost."""
+        return cooperate(self._look()).whenDone()
+
+    def _look(self) -> Iterator[None]:
+        found: dict[Key, Entry] = {}
+        yield from self._watched.gather(found)
+        self._looking.see(list(found.values()), self._watched.header())
         self._draw()
 
     def _draw(self) -> None:
@@ -178,8 +194,6 @@ class Live:
         self._looking.press(key, self.screen.size)
         if self._looking.view is None:
             self._ended(None)
-        else:
-            self._draw()
 
 
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Callable[[], float] = time.time) -> int:
@@ -206,13 +220,12 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, clock: Cal
     view = View(options.sort, text=options.filter, all_opened=options.associations)
     picture = Live(reactor, out, watched, view, end) if live else None
 
-    def look() -> None:
+    def look() -> Deferred[Any] | None:
         receiver.tick()
         more, receiver.more = receiver.more, 0
-        if picture is not None:
-            picture.look()
-        elif changes is not None:
+        if changes is not None:
             changes.more(more)
+        return None if picture is None else picture.look()
 
     looking = LoopingCall(look)
     looking.clock = reactor
@@ -261,6 +274,8 @@ def _listen(reactor: Any, place: TransportAddress, receiver: Receiver, spare: bo
         if not spare:
             raise
         return None, ""
+    with suppress(AttributeError, OSError):  # the system may allow less
+        port.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
     return port, str(TransportAddress((host,), port.getHost().port))
 
 

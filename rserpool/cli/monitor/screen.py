@@ -53,7 +53,7 @@ class Screen:
     """All of the terminal, until L{leave}.
 
     @param key: called with the name of each key.
-    @param resized: called when there is another size.
+    @param redraw: called after keys, and when there is another size.
     @param ended: called with a C{Failure} when the terminal is there no more, or with None by a signal that ends.
     """
 
@@ -62,13 +62,13 @@ class Screen:
         reactor: Any,
         out: TextIO,
         key: Callable[[str], object],
-        resized: Callable[[], object],
+        redraw: Callable[[], object],
         ended: Callable[[Failure | None], object],
     ) -> None:
         self._reactor = reactor
         self._out = out
         self._key = key
-        self._resized = resized
+        self._redraw = redraw
         self._ended = ended
         self._reads = sys.stdin is not None and sys.stdin.isatty()
         self._restore: list[Callable[[], object]] = []
@@ -123,7 +123,7 @@ class Screen:
             return
         columns, lines = self.size
         curses.resizeterm(lines, columns)
-        self._resized()
+        self._redraw()
 
     def draw(self, lines: Iterable[Line]) -> None:
         """Show this, and nothing else."""
@@ -155,6 +155,8 @@ class Screen:
                 self._window.redrawwin()
             self._key(name)
             name = self._next()
+        if self._window is not None:
+            self._redraw()
 
     def _next(self) -> str | None:
         if self._window is None:

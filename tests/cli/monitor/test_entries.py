@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.admin.client import AdminClient
 from rserpool.cli.monitor.asked import Answer, Told
-from rserpool.cli.monitor.entries import NO_POOL, USERS, Entry, Mood, entries, told_elements
+from rserpool.cli.monitor.entries import NO_POOL, USERS, Entry, Key, Mood, gather, told_elements
 from rserpool.core.monitoring.components import Known
 from rserpool.core.monitoring.report import AssociationReport, Component, Kind, Report
 
@@ -36,8 +37,16 @@ def known(status: str, sender: Component = ELEMENT, **more: Any) -> Known:
 
 def one(*reports: Known, told: Any = ()) -> Entry:
     """The only entry that comes of it."""
-    (entry,) = entries(reports, 12.0, told_elements(told))
+    (entry,) = all_of(reports, told)
     return entry
+
+
+def all_of(reports: Iterable[Known], told: Iterable[Any]) -> list[Entry]:
+    """The entries that come of it."""
+    found: dict[Key, Entry] = {}
+    for _ in gather(found, reports, 12.0, told_elements(told)):
+        pass
+    return list(found.values())
 
 
 class ReportedTests(SynchronousTestCase):
@@ -123,7 +132,7 @@ class ToldTests(SynchronousTestCase):
 
     def test_same_identifier(self) -> None:
         """In two pools these are two elements."""
-        there = entries([], 0.0, told_elements([DESCRIBED, DESCRIBED | {"pool": "ftp"}]))
+        there = all_of([], [DESCRIBED, DESCRIBED | {"pool": "ftp"}])
         self.assertEqual(sorted(each.group.title for each in there), ["ftp", "www"])
 
 
