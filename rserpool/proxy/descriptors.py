@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 
-OURS = 64
+OURS = 128
 """File descriptors that are taken by other things."""
 
 

@@ -1,11 +1,12 @@
 """Bytes between a client and an element: a connection to each, both at the pace of the slower, half-closes passed on.
 
 Over TCP and UNIX sockets the end of one direction is passed on by itself. SCTP and TLS know no such half-close: there
-an end ends both directions, when everything was sent.
+an end ends both directions, when everything was sent. What comes in bulk between sockets passes within the kernel.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.error import ConnectionDone
@@ -16,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rserpool.node.sockets import notice_vanished
+from rserpool.proxy.bulk import Way, way_between
 
 
 class Owner(Protocol):
@@ -45,22 +47,32 @@ class End(TwistedProtocol):
         self.other: End | None = None
         self.open = False
         self.ended = False
+        self._way: Way | None = None
 
     def join(self, other: End) -> None:
         """Pass on from now on, in both directions; each reads only while the other can write."""
         self.other, other.other = other, self
         for one, two in ((self, other), (other, self)):
             one.transport.registerProducer(two, True)
+            one._way = way_between(one.transport, two.transport, partial(self.owner.passed, one))
         for end in (self, other):
             end.resumeProducing()
 
     def part(self) -> None:
         """Pass on no more; the two ends know nothing of each other afterwards."""
+        self._settle()
         other, self.other = self.other, None
         if other is not None:
             other.other = None
             for end in (self, other):
+                end._way = None
                 end.release()
+
+    def _settle(self) -> None:
+        """Nothing is on its way within the kernel any more: what ends a transport knows nothing of that."""
+        for end in (self, self.other):
+            if end is not None and end._way is not None:
+                end._way.leave()
 
     def release(self) -> None:
         """Nobody is to be paused for the sake of this end any more."""
@@ -70,12 +82,14 @@ class End(TwistedProtocol):
     def close(self) -> None:
         """End it when everything was sent."""
         if self.open:
+            self._settle()
             self.release()
             self.transport.loseConnection()
 
     def abort(self) -> None:
         """End it at once."""
         if self.open:
+            self._settle()
             self.transport.abortConnection()
 
     # IPushProducer: what the other's transport asks of us
@@ -107,10 +121,11 @@ class End(TwistedProtocol):
         other = self.other
         if other is not None:
             self.owner.passed(self, len(data))
-            other.transport.write(data)
+            (self._way or other.transport).write(data)
 
     def readConnectionLost(self) -> None:
         """The peer will send no more, and may still want to read."""
+        self._settle()
         self.ended = True
         if self.owner.ended(self):
             return
@@ -135,6 +150,7 @@ class End(TwistedProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.open = False
+        self._settle()
         self.owner.lost(self, reason)
         other, self.other = self.other, None
         if other is None:

@@ -58,37 +58,47 @@ class Connections:
     """The connections that one endpoint made, none of them kept alive by this."""
 
     def __init__(self) -> None:
-        self._connections: list[_Connection] = []
+        # By the id of their protocol, the latest last: an id is another's only when that is gone.
+        self._connections: dict[int, _Connection] = {}
+        self._forget_at = 2 * REMEMBERED
 
     def add(self, element: PoolElementParameter, protocol: Any, listed_by: float | None) -> None:
         """A connection to the element is up."""
-        if any(each.protocol() is protocol for each in self._connections):
-            # Used again.
-            return
-        closed = [each for each in self._connections if not each.open]
-        if len(closed) > REMEMBERED:
-            for each in closed[:-REMEMBERED]:
-                self._connections.remove(each)
-        transport = getattr(protocol, "transport", None)
-        self._connections.append(_Connection(element, weak(protocol), weak(transport), listed_by))
+        known = self._connections.pop(id(protocol), None)
+        if known is None or known.protocol() is not protocol:
+            # Else it is used again.
+            transport = getattr(protocol, "transport", None)
+            known = _Connection(element, weak(protocol), weak(transport), listed_by)
+        self._connections[id(protocol)] = known
+        if len(self._connections) >= self._forget_at:
+            # Rarely, so that each connection costs the same, however many are up.
+            closed = [key for key, each in self._connections.items() if not each.open]
+            for key in closed[:-REMEMBERED]:
+                del self._connections[key]
+            self._forget_at = 2 * max(REMEMBERED, len(self._connections))
 
     def element_of(self, protocol: Any) -> PoolElementParameter | None:
         """The element that serves this protocol, or that of the same peer, where another protocol wraps ours."""
-        for connection in reversed(self._connections):
-            if connection.protocol() is protocol:
-                return connection.element
+        found = self._connections.get(id(protocol))
+        if found is not None and found.protocol() is protocol:
+            return found.element
         transport = getattr(protocol, "transport", None)
         peer = None if transport is None else transport.getPeer()
         host, port = getattr(peer, "host", None), getattr(peer, "port", None)
-        for connection in reversed(self._connections):
+        for connection in reversed(self._connections.values()):
             if serves_at(connection.element, host, port):
                 return connection.element
         return None
 
     @property
+    def any_open(self) -> bool:
+        """Whether one is up."""
+        return any(connection.open for connection in reversed(self._connections.values()))
+
+    @property
     def open(self) -> list[_Connection]:
         """Those that are up."""
-        return [connection for connection in self._connections if connection.open]
+        return [connection for connection in self._connections.values() if connection.open]
 
 
 class Drop:
@@ -132,7 +142,7 @@ class Drop:
 
     def ended(self) -> None:
         """A connection has ended: there may be none any more."""
-        if self._subscription is not None and not self._connections.open:
+        if self._subscription is not None and not self._connections.any_open:
             self.rest()
 
     def _changed(self, change: PoolChanged) -> None:

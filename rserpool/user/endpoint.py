@@ -116,7 +116,7 @@ class PoolClientEndpoint:
     @property
     def connected(self) -> bool:
         """Whether a connection that it made is open."""
-        return bool(self._connections.open)
+        return self._connections.any_open
 
     def element_of(self, protocol: Any) -> PoolElementParameter | None:
         """The element that serves a protocol which this endpoint connected; None if there is none.

@@ -185,9 +185,9 @@ class DescriptorTests(SynchronousTestCase):
         limits = [before]
         self.patch(resource, "getrlimit", lambda _: limits[-1])
         self.patch(resource, "setrlimit", lambda _, new: limits.append(new))
-        limits.append((100, 1000))
+        limits.append((20 + OURS, 1000))
         self.assertEqual(10, room_for(10))
-        self.assertEqual((100, 1000), limits[-1])
+        self.assertEqual((20 + OURS, 1000), limits[-1])
         self.assertEqual(200, room_for(200))
         self.assertEqual((2 * 200 + OURS, 1000), limits[-1])
         self.assertEqual((1000 - OURS) // 2, room_for(10_000))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from twisted.internet.protocol import Protocol
+
+from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport
+from rserpool.user.drop import Connections
 from tests.pool_scope import Taking
 from tests.user.stage import EndpointCase
 
@@ -50,7 +54,32 @@ class ReportTests(EndpointCase):
         for _ in range(100):
             protocol = self.connected(endpoint)
             protocol.transport.abortConnection()
-        self.assertLess(len(endpoint._connections._connections), 60)
+        self.assertLessEqual(len(endpoint._connections._connections), 100)
+
+    def test_many(self) -> None:
+        """However many connections are up, another one costs the same."""
+        looks = []
+
+        class Counted:
+            @property
+            def connected(self) -> bool:
+                looks.append(1)
+                return True
+
+        element = PoolElementParameter(1, 0, 0, TcpTransport(80, "10.0.0.1"), PolicyParameter(1))
+        connections = Connections()
+        protocols = []
+        for number in (1_000, 4_000):
+            for _ in range(number):
+                protocol = Protocol()
+                protocol.transport = Counted()  # type: ignore[assignment]
+                connections.add(element, protocol, None)
+                protocols.append(protocol)
+                self.assertIs(element, connections.element_of(protocol))
+                self.assertTrue(connections.any_open)
+        self.assertLess(len(looks), 4 * len(protocols))
+        connections.add(element, protocols[0], None)
+        self.assertEqual(len(protocols), len(connections.open))
 
 
 class DropTests(EndpointCase):
