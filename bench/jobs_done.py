@@ -1,7 +1,7 @@
 """What has jobs done in C{bench.jobs}: one process for each of the systems, and the jobs themselves.
 
-C{python -m bench.jobs_done SYSTEM WHERE nothing N}, C{... naps N SECONDS}, or C{... long STEPS SECONDS}: says C{ready},
-waits for the file BENCH_GO, says C{end SECONDS}, and waits to be ended.
+C{python -m bench.jobs_done SYSTEM WHERE nothing N}, C{... naps N SECONDS}, C{... long STEPS SECONDS}, or C{... kills
+SECONDS NAP IN_FLIGHT FILE}: says C{ready}, waits for the file BENCH_GO, says C{end SECONDS}, and waits to be ended.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count as numbers_from
 from pathlib import Path
 from typing import Any
 
-__all__ = ["count", "nap", "nothing"]
+__all__ = ["count", "marked", "nap", "nothing"]
 
 IN_FLIGHT = 16
 
@@ -28,6 +29,16 @@ def nap(seconds: float) -> int:
     """A job that takes its time, and no processor."""
     time.sleep(seconds)
     return os.getpid()
+
+
+def marked(number: int, seconds: float, file: str) -> int:
+    """A job that takes its time, and tells a file when it begins and when it ends, and by which process."""
+    for word, pause in (("begun", seconds), ("ended", 0.0)):
+        opened = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(opened, f"{word} {number} {os.getpid()} {time.monotonic():.4f}\n".encode())
+        os.close(opened)
+        time.sleep(pause)
+    return number
 
 
 def count(steps: int, seconds: float) -> tuple[int, int]:
@@ -63,6 +74,26 @@ def many(submit: Callable[[int], Any], jobs: int, in_flight: int = IN_FLIGHT) ->
     return results
 
 
+def while_killed(submit: Callable[..., Any], seconds: float, nap: float, in_flight: int, file: str) -> tuple[int, int]:
+    """Have jobs done for so long: how many there were, and how many of them have no result, or a wrong one."""
+    from concurrent.futures import FIRST_COMPLETED, wait
+
+    until, numbers, under_way, lost, done = time.monotonic() + seconds, numbers_from(), {}, 0, set()
+    while True:
+        while len(under_way) < in_flight and time.monotonic() < until:
+            number = next(numbers)
+            under_way[submit("marked", number, nap, file)] = number
+        if not under_way:
+            return len(done) + lost, lost
+        for each in wait(under_way, return_when=FIRST_COMPLETED)[0]:
+            number = under_way.pop(each)
+            if each.exception() is None and each.result() == number and number not in done:
+                done.add(number)
+            else:
+                print("lost", number, each.exception(), flush=True)
+                lost += 1
+
+
 def rserpool(where: str) -> Iterator[Callable[..., Any]]:
     """Our own."""
     from rserpool.compute import PoolExecutor
@@ -75,7 +106,7 @@ def dask(where: str) -> Iterator[Callable[..., Any]]:
     """Dask distributed."""
     from distributed import Client
 
-    functions = {"nothing": nothing, "nap": nap}
+    functions = {"nothing": nothing, "nap": nap, "marked": marked}
     with Client(where) as client:
         executor = client.get_executor(pure=False)
         yield lambda name, *arguments: executor.submit(functions[name], *arguments)
@@ -133,12 +164,15 @@ def main() -> None:
         jobs = int(numbers[0])
         if kind == "long":
             print("result", *_watched(submit("count", jobs, float(numbers[1]))), flush=True)
+        elif kind == "kills":
+            found = while_killed(submit, float(jobs), float(numbers[1]), int(numbers[2]), numbers[3])
+            print("result", *found, flush=True)
         elif kind == "nothing":
-            found = many(partial(submit, "nothing"), jobs)
-            assert sorted(found) == list(range(jobs))
+            results = many(partial(submit, "nothing"), jobs)
+            assert sorted(results) == list(range(jobs))
         else:
-            found = many(partial(_nap, submit, float(numbers[1])), jobs, jobs)
-            assert len(found) == jobs
+            results = many(partial(_nap, submit, float(numbers[1])), jobs, jobs)
+            assert len(results) == jobs
         print("end", time.monotonic() - began, flush=True)
         time.sleep(3600)
 
