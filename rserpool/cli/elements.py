@@ -7,10 +7,12 @@ import json
 from typing import Any, TextIO
 
 from rserpool.cli.codes import OK
+from rserpool.cli.fitting import Cell
 from rserpool.cli.listing import Described, add_options, show, source
 from rserpool.cli.options import configured
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
+from rserpool.core.policies import POLICIES
 from rserpool.core.reading import handle
 from rserpool.sctp.interfaces import ISctpStack
 
@@ -65,13 +67,18 @@ def _row(element: Described) -> tuple[str, ...]:
 
 
 def _transport(transport: Described) -> str:
-    hosts = ",".join(f"[{host}]" if ":" in host else host for host in transport["addresses"])
-    return f"{transport['protocol']} {hosts}:{transport['port']}"
+    hosts = [f"[{host}]" if ":" in host else host for host in transport["addresses"]]
+    port = f":{transport['port']}"
+    few = f"{transport['protocol']} {hosts[0]}{',..' if len(hosts) > 1 else ''}{port}" if hosts else None
+    return Cell(f"{transport['protocol']} {','.join(hosts)}{port}", few, len(port))
 
 
 def _policy(policy: Described) -> str:
+    """Its name and values; short, as everybody abbreviates it, and as options take it, too."""
     values = ",".join(f"{name}={value}" for name, value in policy.items() if name not in ("type", "name"))
-    return f"{policy['name']}:{values}" if values else str(policy["name"])
+    known = next((each for each in POLICIES.values() if each.name == policy["name"]), None)
+    behind = f":{values}" if values else ""
+    return Cell(f"{policy['name']}{behind}", None if known is None else known.abbreviation + behind)
 
 
 def _state(element: Described) -> str:
@@ -86,5 +93,5 @@ def _state(element: Described) -> str:
     if reports:
         return f"reported ({reports})"
     if element.get("delay") is not None:
-        return f"answers in {1000 * element['delay']:.1f} ms"
+        return Cell(f"answers in {1000 * element['delay']:.1f} ms", f"{1000 * element['delay']:.1f} ms")
     return "asked" if element.get("asked") else "registered"

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Protocol, TextIO, TypeAlias, TypeVar
 
 from rserpool.admin.client import AdminClient, AdminError
+from rserpool.cli.fitting import fitted
 from rserpool.cli.operator import add_admin_options, client_of, in_thread, place_of
 from rserpool.cli.options import add_backend_option, configured, number, security_from
 from rserpool.cli.show import table
@@ -34,8 +35,6 @@ Described: TypeAlias = dict[str, Any]
 T = TypeVar("T")
 WIDTH = 80
 """Columns of a table where it goes to no terminal, and at least."""
-SHORTEST = 12
-"""A column is not made narrower than this."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -204,21 +203,7 @@ def enrp_place(address: TransportAddress) -> TransportAddress:
 
 
 def show(rows: Sequence[Sequence[str]], out: TextIO) -> None:
-    """A table with a heading, no wider than the terminal, or than L{WIDTH}: what is too long is cut."""
+    """A table with a heading, no wider than the terminal, or than L{WIDTH}: what is too long is made shorter."""
     width = max(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if out.isatty() else WIDTH
     for line in table(fitted(rows, width)):
         print(line, file=out)
-
-
-def fitted(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
-    """The same cells, of which the longest are cut until a row fits; two columns lie between two cells."""
-    cells = [list(row) for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))] if cells else []
-    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > SHORTEST:
-        widest = widths.index(max(widths))
-        widths[widest] -= 1
-    return [[_cut(cell, most) for cell, most in zip(row, widths, strict=True)] for row in cells]
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 2] + ".."

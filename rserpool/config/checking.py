@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from twisted.python import usage
 
@@ -23,40 +24,84 @@ def check(path: Path, options_of: Mapping[str, Callable[[], Any]]) -> tuple[list
     @return: the tables that there are, and what is wrong.
     @raise ConfigurationError: if nothing of it can be read.
     """
-    file = read_file(path)
+    problems: list[str] = []
+    file = read_file(path, problems)
     there = [f"[{name}]" for name in file.tables if file.tables[name] or (name,) in file.lines]
     if not there:
-        return there, [f"{path}: there is no table in it; write [registrar], for example"]
-    problems = security_problems(file)
-    sound = not problems
+        return there, problems or [f"{path}: there is no table in it; write [registrar], for example"]
+    unsound = security_problems(file)
+    problems += unsound
     roles = [role for role in options_of if f"[{role}]" in there]
     for role in roles:
         wrong = problems_of(file, role, keys_of(options_of[role]()))
-        problems += wrong or (_values(file, role, options_of[role]) if sound else [])
+        problems += _values(file, role, options_of[role], wrong, bool(unsound))
     if "[user]" in there:
-        problems += problems_of(file, "user", USER_KEYS) or problems_of_user(file)
-    if sound and not roles and f"[{SECURITY_TABLE}]" in there:
+        problems += [*problems_of(file, "user", USER_KEYS).values(), *problems_of_user(file)]
+    if not unsound and not roles and f"[{SECURITY_TABLE}]" in there:
         problems += _security(file)
-    return there, list(dict.fromkeys(problems))
+    return there, sorted(dict.fromkeys(problems), key=_line)
 
 
-def _values(file: ConfigFile, role: str, options_of: Callable[[], Any]) -> list[str]:
-    """What the role's own options say, one after the other."""
-    wrong: dict[str, str] = {}
+NEEDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "element": {"pool": ("--pool=pool",), "plugin": ("--", "web", "--path", ".")},
+    "proxy": {"pool": ("--pool=pool",), "listen": ("--listen=1",)},
+    "worker": {"pool": ("--pool=pool",)},
+}
+"""What a role cannot do without: where a file lacks it that is told, and then the rest is looked at with this."""
+
+
+def _values(
+    file: ConfigFile, role: str, options_of: Callable[[], Any], wrong: dict[str, str], unsound: bool
+) -> list[str]:
+    """What the role's own options say, one after the other: what is wrong is passed over, and the rest read again.
+
+    @param wrong: what is wrong already, by key.
+    @param unsound: whether something is wrong with the table C{[security]}.
+    """
+    told, passed = list(wrong.values()), {*wrong, *([SECURITY_TABLE] if unsound else [])}
+    lacking, needed = list[str](), NEEDED.get(role, {})
     while True:
-        options = options_of()
+        fill = [word for name in needed if name in passed or name in lacking for word in needed[name]]
         try:
-            options.read_words(["--config", str(file.path)], without=wrong)
+            options_of().read_words(["--config", str(file.path), *fill], without=passed)
+            return told
         except ConfigurationError as error:
+            told.append(str(error))
             cause = error.__cause__ or error.__context__
-            if isinstance(cause, WrongOption) and cause.option not in wrong:
-                wrong[cause.option] = str(error)
-                continue
-            wrong[""] = str(error)
+            if not isinstance(cause, WrongOption) or cause.option in passed:
+                return told
+            passed.add(cause.option)
         except usage.UsageError as error:
-            if not wrong:
-                wrong[""] = f"{file.place(role)}: [{role}]: {error}"
-        return list(wrong.values())
+            # It is about several options, or about one that is not there.
+            text, names = str(error), _OPTION.findall(str(error))
+            without = _needed(text, needed)
+            about = [name for name in names if name in file.tables[role] and name not in passed]
+            if not passed.intersection(names) or without:
+                told.append(f"{file.place(role)}: [{role}]: {text}")
+            if without and without not in lacking:
+                lacking.append(without)
+            elif about:
+                passed.add(about[0])
+            else:
+                return told
+
+
+def _needed(text: str, needed: Mapping[str, tuple[str, ...]]) -> str:
+    """What is lacking, by what an error says; empty if that is something else."""
+    found = _NEEDS.match(text)
+    name = "plugin" if text.startswith("say what serves") else "" if found is None else found[1]
+    return name if name in needed else ""
+
+
+_OPTION = re.compile(r"--([a-z][a-z-]*)")
+_NEEDS = re.compile(r"--([a-z-]+) [A-Z]+ is needed")
+_LINE = re.compile(r", line ([0-9]+):")
+_OPTION = re.compile(r"--([a-z][a-z-]*)")
+
+
+def _line(sentence: str) -> int:
+    found = _LINE.search(sentence)
+    return 0 if found is None else int(found[1])
 
 
 def _security(file: ConfigFile) -> list[str]:

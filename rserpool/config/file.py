@@ -52,9 +52,10 @@ class ConfigFile:
         return Place(self.path, self.lines.get(name, 1))
 
 
-def read_file(path: Path) -> ConfigFile:
+def read_file(path: Path, wrong: list[str] | None = None) -> ConfigFile:
     """Read a file, and check that there are no other tables than those of the schema.
 
+    @param wrong: what is wrong with its tables is added here, instead of raised.
     @raise ConfigurationError: if it cannot be read, others may write it, or it is not TOML; with its line.
     """
     check_owner(path)
@@ -68,16 +69,24 @@ def read_file(path: Path) -> ConfigFile:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: this is not TOML: {error}") from None
     file = ConfigFile(path, {**{name: {} for name in TABLES}, **_only_tables(whole)}, lines_of(text))
+    problems = _problems_of_tables(file, whole)
+    if wrong is None and problems:
+        raise ConfigurationError(problems[0])
+    if wrong is not None:
+        wrong += problems
+    return file
+
+
+def _problems_of_tables(file: ConfigFile, whole: Mapping[str, Any]) -> list[str]:
+    problems = []
     for name, value in whole.items():
         if name not in TABLES:
             what = "table" if isinstance(value, dict | list) else "key outside of a table"
             known = ", ".join(f"[{table}]" for table in TABLES)
-            raise ConfigurationError(
-                f"{file.place(name)}: there is no {what} {name}{like(name, TABLES)}; write {known}"
-            )
-        if not isinstance(value, dict):
-            raise ConfigurationError(f"{file.place(name)}: {name} is a table, written [{name}]")
-    return file
+            problems.append(f"{file.place(name)}: there is no {what} {name}{like(name, TABLES)}; write {known}")
+        elif not isinstance(value, dict):
+            problems.append(f"{file.place(name)}: {name} is a table, written [{name}]")
+    return problems
 
 
 def _only_tables(whole: Mapping[str, Any]) -> dict[str, Any]:

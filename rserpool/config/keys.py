@@ -95,15 +95,15 @@ def _split(meaning: str, default: str | None) -> tuple[str, str]:
     return found[1], meaning[: found.start()]
 
 
-def problems_of(file: ConfigFile, role: str, keys: Mapping[str, Key]) -> list[str]:
-    """What is wrong with the names and kinds of what a role's table has, a sentence with its line for each."""
-    problems = []
+def problems_of(file: ConfigFile, role: str, keys: Mapping[str, Key]) -> dict[str, str]:
+    """What is wrong with the names and kinds of what a role's table has, by key: a sentence with its line for each."""
+    problems = {}
     for name, value in file.tables[role].items():
         where = f"{file.place(role, name)}: {name}"
         if name not in keys:
-            problems.append(f"{where}: [{role}] has no such key{like(name, keys)}; it has {', '.join(keys)}")
+            problems[name] = f"{where}: [{role}] has no such key{like(name, keys)}; it has {', '.join(keys)}"
         elif not _fits(keys[name].kind, value):
-            problems.append(f"{where}: expected is {_expected(keys[name].kind)}, not {_shown(value)}")
+            problems[name] = f"{where}: expected is {_expected(keys[name].kind)}, not {_shown(value)}"
     return problems
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rserpool.config.keys import Key, keys_of, texts_of
 from rserpool.config.user import USER_KEYS, said, security_said
 from rserpool.config.words import Configured
+from rserpool.core.described import identifier_text
 from rserpool.security.text import SECURITY, Written
 
 COMMAND_LINE: Final = "command line"
@@ -40,6 +41,19 @@ def held_by_users() -> list[Held]:
 
 
 def _held(key: Key, given: Mapping[str, list[str]], configured: Configured, asks: bool) -> Held:
+    held = _found(key, given, configured, asks)
+    return replace(held, value=_identifier(held.value)) if held.key == "identifier" else held
+
+
+def _identifier(text: str) -> str:
+    """As people know it from everywhere else, however it was written."""
+    try:
+        return identifier_text(int(text, 0))
+    except ValueError:
+        return text
+
+
+def _found(key: Key, given: Mapping[str, list[str]], configured: Configured, asks: bool) -> Held:
     name = key.name
     if name in given and not key.pairs:
         return Held(name, ", ".join(given[name]), COMMAND_LINE)
@@ -87,6 +101,8 @@ def values(configured: Configured, secured: bool = True) -> dict[str, str]:
     @param secured: whether the table C{[security]} counts.
     """
     found = {key: ", ".join(text for text, _ in texts) for key, texts in configured.places.items()}
+    if "identifier" in found:
+        found["identifier"] = _identifier(found["identifier"])
     if configured.arguments and configured.arguments_key is not None:
         found[configured.arguments_key] = " ".join(configured.arguments)
     if configured.security is not None and secured:

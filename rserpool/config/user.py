@@ -73,7 +73,7 @@ def _files() -> list[ConfigFile]:
         stamp = status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode, status.st_uid
         if path not in _read or _read[path][0] != stamp:
             file = read_file(path)
-            problems = problems_of(file, "user", USER_KEYS) or problems_of_user(file)
+            problems = [*problems_of(file, "user", USER_KEYS).values(), *problems_of_user(file)]
             problems += security_problems(file)
             if problems:
                 raise ConfigurationError(problems[0])
@@ -83,11 +83,11 @@ def _files() -> list[ConfigFile]:
 
 
 def problems_of_user(file: ConfigFile) -> list[str]:
-    """What is wrong with the values of its table C{[user]}."""
-    problems = []
+    """What is wrong with the values of its table C{[user]}, of those that are of the right kind."""
+    problems, passed = [], problems_of(file, "user", USER_KEYS)
     for name, value in file.tables["user"].items():
         try:
-            for text in texts_of(name, value) if name in _PARSERS else ():
+            for text in texts_of(name, value) if name in _PARSERS and name not in passed else ():
                 _PARSERS[name](text)
         except ConfigurationError as error:
             problems.append(f"{file.place('user', name)}: {name}: {error}")

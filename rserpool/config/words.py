@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.python import usage
 
-from rserpool.config.file import ConfigFile, Place, like, read_file
+from rserpool.config.file import SECURITY_TABLE, ConfigFile, Place, like, read_file
 from rserpool.config.keys import Key, Kind, problems_of, texts_of
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.files import absolute
@@ -87,12 +87,13 @@ def configured(
     """Read what a file says to a role.
 
     @param given: names of the options, without C{--} and C{no-}, that the command line has itself.
-    @param without: keys that are passed over.
+    @param without: keys that are passed over; C{"security"}: the table of that name.
     @param arguments: the key for what follows the options.
     @raise ConfigurationError: if something is wrong with the file, with its line.
     """
-    file = read_file(path)
-    problems = problems_of(file, role, keys) + security_problems(file)
+    file = read_file(path, [] if SECURITY_TABLE in without else None)
+    problems = [sentence for name, sentence in problems_of(file, role, keys).items() if name not in without]
+    problems += [] if SECURITY_TABLE in without else security_problems(file)
     if problems:
         raise ConfigurationError(problems[0] + _more(len(problems) - 1, path))
     places: dict[str, list[tuple[str, Place]]] = {}
@@ -112,7 +113,8 @@ def configured(
             words += [f"--{name}={text}" for text in texts]
             lines = [file.place(role, name, each) for each in within] or [file.place(role, name)] * len(texts)
             places[name] = list(zip(texts, lines, strict=True))
-    return Configured(file, places, tuple(words), tuple(rest), security_of_file(file), arguments, role)
+    secured = None if SECURITY_TABLE in without else security_of_file(file)
+    return Configured(file, places, tuple(words), tuple(rest), secured, arguments, role)
 
 
 def _more(count: int, path: Path) -> str:

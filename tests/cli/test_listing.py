@@ -12,7 +12,8 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.cli import drain, elements, evict, pools, registrars, retire
-from rserpool.cli.listing import WIDTH, fitted
+from rserpool.cli.fitting import fitted
+from rserpool.cli.listing import WIDTH
 from rserpool.cli.operator import ADMIN
 from rserpool.cli.parser import make_parser
 from rserpool.cli.show import table
@@ -89,6 +90,31 @@ class WordTests(SynchronousTestCase):
         self.assertEqual([list(row) for row in rows], fitted(rows, 200))
         self.assertTrue(fitted(rows, 80)[1][0].endswith(".."))
         self.assertEqual([], fitted([], 80))
+
+    def test_elements_of_eighty_columns(self) -> None:
+        """Port and weight are there whatever else is: policies are abbreviated, addresses cut before the port."""
+        transport = {"protocol": "tcp", "addresses": ["192.168.100.200"], "port": 40063}
+        policy = {"name": "weighted-round-robin", "type": 2, "weight": 20}
+        one: dict[str, Any] = {
+            "identifier": "0x1234abcd",
+            "transport": transport,
+            "policy": policy,
+            "home": "0x6cc0ad16",
+        }
+        many = transport | {"addresses": ["2001:db8:1234:5678:9abc:def0:1234:5678", "192.168.100.200"]}
+        heading = ("POOL", "ELEMENT", "TRANSPORT", "POLICY", "HOME", "STATE")
+        for some, states in (
+            ([one | {"delay": 0.0123}], ["12.3 ms"]),
+            ([one | {"delay": 0.0123}, one | {"transport": many, "draining": True, "connections": 12345}], ["open)"]),
+        ):
+            rows = [heading, *(("documents", *elements._row(each)) for each in some)]
+            lines = table(fitted(rows, 80))
+            self.assertLessEqual(max(map(len, lines)), 80)
+            for line in lines[1:]:
+                self.assertIn(":40063 ", line)
+                self.assertIn(" WRR:weight=20 ", line)
+            self.assertTrue(all(lines[-1].endswith(state) or ".." in lines[-1] for state in states), lines)
+        self.assertIn("weighted-round-robin:weight=20", " ".join(fitted([elements._row(one)], 100)[0]))
 
     def test_durations(self) -> None:
         for text, seconds in (("30", 30), ("30s", 30), ("10m", 600), ("2h", 7200), ("7d", 604_800)):

@@ -15,6 +15,9 @@ from rserpool.core.errors import ConfigurationError
 from tests.config.case import FileTests
 
 
+ELEMENT = ("--identifier", "77", "--pool", "a", "--", "rserpool-discard")
+
+
 class ShowTests(FileTests):
     """One line for each key."""
 
@@ -41,6 +44,13 @@ class ShowTests(FileTests):
         self.assertEqual(("random", "default"), held["identifier"])
         self.assertEqual(("true", "default"), held["keep-alive"])
         self.assertEqual(("none", "default"), held["security"])
+
+    def test_identifier(self) -> None:
+        """It is written as everywhere else, however the file has it."""
+        for text in ("0x5e127a01", "1578269185", "'0x5E127A01'"):
+            held = self.show("registrar", f"[registrar]\nidentifier = {text}")
+            self.assertEqual(("0x5e127a01", "FILE, line 2"), held["identifier"])
+        self.assertEqual(("0x0000004d", "command line"), self.show("element", "", *ELEMENT)["identifier"])
 
     def test_element(self) -> None:
         """The plugin, the environment, and the files of users."""
