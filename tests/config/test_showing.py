@@ -14,7 +14,6 @@ from rserpool.cli import config
 from rserpool.core.errors import ConfigurationError
 from tests.config.case import FileTests
 
-
 ELEMENT = ("--identifier", "77", "--pool", "a", "--", "rserpool-discard")
 
 
