@@ -143,9 +143,13 @@ class AdminService(Service):
                 "with --security, or take 127.0.0.1 or the path of a socket"
             )
         # It loads OpenSSL.
-        from rserpool.admin.tls import AdminTls
+        from rserpool.security.serving import ServerTls
 
-        return AdminTls(self._secured)
+        missing = (
+            "the admin interface beyond this host needs a certificate in what --security names (certificate.pem, "
+            "private-key.pem): browsers know no keys"
+        )
+        return ServerTls(self._secured, missing, b"rserpool admin")
 
     def _connections(self) -> Metric:
         number = sum(len(site.there) for site in self._sites)

@@ -6,14 +6,13 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from struct import Struct
 from typing import Any, Final
 
-from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory, ProcessProtocol, Protocol, connectionDone
+from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from rserpool.compute.framed import adopt
 from rserpool.compute.output import Output
 from rserpool.compute.slots import Asked, Owner
 from rserpool.core.compute import frames
@@ -21,8 +20,6 @@ from rserpool.core.compute.errors import JobFailed
 from rserpool.core.compute.frames import Tag
 
 SOCKET: Final = 3
-LENGTH: Final = Struct("!I")
-LONGEST: Final = frames.LONGEST + frames.LONGEST_HEADER
 
 
 class FunctionSlot(ProcessProtocol):
@@ -50,9 +47,8 @@ class FunctionSlot(ProcessProtocol):
                 self._process = reactor.spawnProcess(self, sys.executable, command, environment, childFDs=descriptors)
             finally:
                 os.close(descriptors[0])
-            ours.setblocking(False)
-            self._link = _Link(self)
-            reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, _Links(self._link))
+            # A process that ends tells how; one that says what is no message is of no use any more.
+            self._link = adopt(reactor, ours, self.received, lambda wrong: self.kill() if wrong else None)
 
     def run(self, task: Asked) -> None:
         """Do a job."""
@@ -98,50 +94,6 @@ class FunctionSlot(ProcessProtocol):
         self._link.close()
         why = self._why or _how(reason.value)
         self._owner.gone(self, why, not self._ready)
-
-
-class _Link(Protocol):
-    """The socket: each message with its length before it."""
-
-    def __init__(self, slot: FunctionSlot) -> None:
-        self._slot = slot
-        self._buffer = bytearray()
-
-    def send(self, message: bytes) -> None:
-        transport: Any = self.transport
-        transport.writeSequence((LENGTH.pack(len(message)), message))
-
-    def close(self) -> None:
-        transport: Any = self.transport
-        transport.abortConnection()
-
-    def dataReceived(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        while len(buffer) >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(buffer)
-            if not 0 < length <= LONGEST:
-                self._slot.kill()
-                return
-            end = LENGTH.size + length
-            if len(buffer) < end:
-                return
-            message = bytes(buffer[LENGTH.size : end])
-            del buffer[:end]
-            self._slot.received(message)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The process has ended, or is about to: it tells how."""
-
-
-class _Links(Factory):
-    noisy = False
-
-    def __init__(self, link: _Link) -> None:
-        self._link = link
-
-    def buildProtocol(self, addr: IAddress | None) -> _Link:
-        return self._link
 
 
 def _how(error: Any) -> str:

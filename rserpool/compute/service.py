@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -16,6 +16,10 @@ from rserpool.compute.worker import WorkerFactory
 from rserpool.core.policies import FULL_LOAD
 from rserpool.core.session.cookies import Cookies
 from rserpool.element.pooled import PooledService
+
+if TYPE_CHECKING:
+    # It loads TLS.
+    from rserpool.compute.submitters import Submitters
 
 TELLING = 0.1
 """Seconds between two loads that are told, at least."""
@@ -32,6 +36,8 @@ class WorkerService(PooledService):
     @param cookies: how checkpoints are signed: L{SignedCookies<rserpool.core.session.cookies.SignedCookies>}.
     @param grace: seconds that jobs may go on for when it stops; then they go on elsewhere, from their last checkpoint.
     @param failed: called with a sentence where no slot can start.
+    @param submitters: whose code it takes, and no other jobs:
+        L{Submitters<rserpool.compute.submitters.Submitters>}, with C{tls} of it.
     @param tls: as L{SessionFactory<rserpool.session.server.SessionFactory>} has it.
     @param options: of L{PooledService<rserpool.element.pooled.PooledService>}. The policy is least used.
     """
@@ -49,9 +55,12 @@ class WorkerService(PooledService):
         grace: float = 5.0,
         failed: Callable[[str], object] = lambda why: None,
         tls: Any = None,
+        submitters: Submitters | None = None,
         **options: Any,
     ) -> None:
-        self._worker = _Worker(reactor, endpoint, make, slots, seconds, cookies, tls, failed)
+        there = Slots(reactor, make, slots, seconds=seconds)
+        factory = WorkerFactory(there, cookies=cookies, tls=tls, submitters=submitters)
+        self._worker = _Worker(endpoint, there, factory, failed)
         super().__init__(reactor, self._worker, pools, policy="least-used:load=0", grace=grace, **options)
         self._served_in = tuple(pools)
         self._load_told = 0
@@ -94,23 +103,22 @@ class _Worker(Service):
 
     def __init__(
         self,
-        reactor: Any,
         endpoint: IStreamServerEndpoint,
-        make: Callable[[Owner], Slot],
-        count: int,
-        seconds: float | None,
-        cookies: Cookies | None,
-        tls: Any,
+        slots: Slots,
+        factory: WorkerFactory,
         failed: Callable[[str], object],
     ) -> None:
-        self.slots = Slots(reactor, make, count, seconds=seconds)
+        self.slots = slots
         self._endpoint = endpoint
-        self._factory = WorkerFactory(self.slots, cookies=cookies, tls=tls)
+        self._factory = factory
+        self._watching: Callable[[], None] | None = None
         self._failed = failed
         self._listening: Deferred[IListeningPort] | None = None
 
     def startService(self) -> None:
         super().startService()
+        if self._factory.submitters is not None:
+            self._watching = self._factory.submitters.watch(self._factory.look_again)
         self.slots.start().addCallbacks(self._listen, self._does_not_start)
 
     def stopService(self) -> Deferred[None]:
@@ -118,6 +126,8 @@ class _Worker(Service):
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
+        if self._watching is not None:
+            self._watching()
         listening, self._listening = self._listening, None
         if listening is not None:
             port: Any = await listening
@@ -128,9 +138,10 @@ class _Worker(Service):
         await self.slots.stop()
 
     def _listen(self, _: None) -> None:
-        self._log.info(
-            "{count} slots offer {functions}", count=self.slots.count, functions=", ".join(self.slots.functions or ())
-        )
+        offered = "run code that is submitted"
+        if self._factory.submitters is None:
+            offered = f"offer {', '.join(self.slots.functions or ())}"
+        self._log.info("{count} slots {offered}", count=self.slots.count, offered=offered)
         if self.running:
             self._listening = self._endpoint.listen(self._factory)
             self._listening.addErrback(lambda failure: self._failed(failure.getErrorMessage()))

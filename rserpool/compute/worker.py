@@ -5,7 +5,8 @@ The state that a job leaves by C{checkpoint} is the cookie of its session, signe
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -16,6 +17,10 @@ from rserpool.core.session.cookies import Cookies
 from rserpool.session.asked import Asked
 from rserpool.session.element import SessionProtocol
 from rserpool.session.server import SessionFactory
+
+if TYPE_CHECKING:
+    # It loads TLS.
+    from rserpool.compute.submitters import Submitters
 
 NO_CODE = (
     "this worker takes no code: it calls functions by their names (twistd rserpool-worker --accept-code takes code)"
@@ -48,7 +53,9 @@ class Task:
 
     def progress(self, message: bytes) -> None:
         """It told how far it is."""
-        self._protocol.session.send(message)
+        if self._protocol.session.writable:
+            # Who does not listen now hears the next one.
+            self._protocol.session.send(message)
 
     def broke(self, why: str) -> None:
         """The slot died over it: for the user that is a worker that died, and it counts them."""
@@ -64,6 +71,8 @@ class WorkerProtocol(SessionProtocol):
     def __init__(self) -> None:
         self._task: Task | None = None
         self._restored: tuple[int, str, bytes] | None = None
+        # The last state that the user could not take yet.
+        self._held: bytes | None = None
 
     def sessionStarted(self, state: bytes | None) -> None:
         """Tell how many slots there are."""
@@ -84,22 +93,58 @@ class WorkerProtocol(SessionProtocol):
         if self._task is not None:
             request.reply(frames.failure("Busy", "a session does one job at a time"))
             return
-        slots = self.factory.slots
-        name = header.get("do")
-        if "code" in header:
-            request.reply(frames.failure("CodeRefused", NO_CODE))
+        work = self._work(header, body)
+        if isinstance(work, bytes):
+            request.reply(work)
             return
-        if slots.functions is not None and name not in slots.functions:
-            offered = ", ".join(slots.functions)
-            request.reply(frames.failure("UnknownFunction", f"there is no function {name!r} here: there are {offered}"))
-            return
-        work: dict[str, Any] = {"do": name, "as": header.get("as")}
         restored, self._restored = self._restored, None
         if restored is not None and restored[0] == request.number:
             work |= {"state as": restored[1], "state": len(restored[2])}
             body += restored[2]
         self._task = Task(self, request, work, body)
-        slots.put(self._task)
+        self.factory.slots.put(self._task)
+
+    def _work(self, header: dict[str, Any], body: bytes) -> dict[str, Any] | bytes:
+        """What a slot is to do; or the answer, where it may not."""
+        name, functions, submitters = header.get("do"), self.factory.slots.functions, self.factory.submitters
+        if submitters is not None:
+            return self._code(submitters, header, body)
+        if "code" in header:
+            return frames.failure("CodeRefused", NO_CODE)
+        if functions is not None and name not in functions:
+            offered = ", ".join(functions)
+            return frames.failure("UnknownFunction", f"there is no function {name!r} here: there are {offered}")
+        return {"do": name, "as": header.get("as")}
+
+    def _code(self, submitters: Submitters, header: dict[str, Any], body: bytes) -> dict[str, Any] | bytes:
+        name, length = str(header.get("do"))[: frames.LONGEST_NAME], header.get("code")
+        why = submitters.refusal(self.session)
+        if why:
+            submitters.tell_refused(self.session, name, why)
+            return frames.failure("NotAllowed", why)
+        if length is None:
+            return frames.failure(
+                "UnknownFunction", "this worker takes code, and offers no functions: submit(function)"
+            )
+        if type(length) is not int or not 0 < length <= min(len(body), frames.LONGEST_CODE):
+            return frames.failure("BadFrame", f"code has 1 to {frames.LONGEST_CODE} bytes")
+        submitters.tell(self.session, name)
+        return {"do": name, "as": header.get("as"), "code": length, "python": header.get("python")}
+
+    def look_again(self) -> None:
+        """Whether its user may still have code run."""
+        task, submitters = self._task, self.factory.submitters
+        why = "" if task is None or submitters is None else submitters.refusal(self.session)
+        if task is not None and submitters is not None and why:
+            submitters.tell_refused(self.session, task.header["do"], why)
+            self.factory.slots.take_back(task)
+            task.outcome(frames.failure("NotAllowed", why))
+
+    def sendingResumed(self) -> None:
+        """The user takes more: first of all where the job is."""
+        state, self._held = self._held, None
+        if state is not None:
+            self.keep(state)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Nobody waits for the job any more."""
@@ -109,14 +154,16 @@ class WorkerProtocol(SessionProtocol):
 
     def done(self, task: Task) -> None:
         """The job is over."""
-        self._task = None
+        self._task = self._held = None
 
     def keep(self, state: bytes) -> None:
         """Leave a state with the user."""
         if self.factory.cookies is None:
             self.factory.no_keys()
-        else:
+        elif self.session.writable:
             self.session.set_state(state)
+        else:
+            self._held = state
 
 
 class WorkerFactory(SessionFactory):
@@ -124,12 +171,27 @@ class WorkerFactory(SessionFactory):
 
     @param slots: those that do them.
     @param cookies: how checkpoints become cookies; None where the workers share no key: they are then dropped.
+    @param submitters: whose code it takes, and no other jobs; None where it takes no code.
     """
 
-    def __init__(self, slots: Slots, *, cookies: Cookies | None = None, **options: Any) -> None:
-        super().__init__(WorkerProtocol, cookies=cookies, **options)
+    def __init__(
+        self, slots: Slots, *, cookies: Cookies | None = None, submitters: Submitters | None = None, **options: Any
+    ) -> None:
+        super().__init__(self._build_one, cookies=cookies, **options)
         self.slots = slots
+        self.submitters = submitters
+        self._there: WeakSet[WorkerProtocol] = WeakSet()
         self._told = False
+
+    def look_again(self) -> None:
+        """Somebody may have lost the right to submit code."""
+        for each in list(self._there):
+            each.look_again()
+
+    def _build_one(self) -> WorkerProtocol:
+        protocol = WorkerProtocol()
+        self._there.add(protocol)
+        return protocol
 
     def no_keys(self) -> None:
         """A job left a checkpoint, and there is no key to sign it with."""

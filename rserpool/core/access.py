@@ -159,6 +159,11 @@ class Access:
         """Every identity that may be anything."""
         return frozenset(self._principals)
 
+    @property
+    def submitters(self) -> frozenset[Identity]:
+        """Every identity that may submit code somewhere."""
+        return frozenset(each for each, principal in self._principals.items() if principal.submitter)
+
     def standing(self, credentials: Credentials) -> Standing:
         """What a peer may be that has proved this."""
         if credentials is None:

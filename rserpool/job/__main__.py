@@ -6,7 +6,6 @@ C{python -m rserpool.job MODULE}: the socket is descriptor 3. Each message has i
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import inspect
 import os
@@ -22,11 +21,11 @@ from typing import Any, TypeAlias
 
 from rserpool.core.compute import frames
 from rserpool.core.compute.frames import Tag
+from rserpool.job import linux
 from rserpool.job.telling import here
 
 SOCKET = 3
 LENGTH = Struct("!I")
-PR_SET_PDEATHSIG = 1
 
 Functions: TypeAlias = dict[str, Callable[..., Any]]
 
@@ -36,7 +35,10 @@ def main(module: str, memory: int) -> None:
 
     @param memory: bytes of address space that the process may have; 0 for as much as there is.
     """
-    _end_with_parent()
+    # Also if it is killed in the middle of a job.
+    linux.end_with_parent()
+    if linux.LINUX and os.getppid() == 1:
+        sys.exit(1)
     # Whoever interrupts the worker interrupts the slots with it: it is the worker that ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker = socket.socket(fileno=SOCKET)
@@ -64,7 +66,7 @@ def serve(functions: Functions, worker: socket.socket, send: Callable[[Tag, byte
     telling = here()
     telling.send = send
     while True:
-        header, body = frames.decode(_receive(worker))
+        header, body = frames.decode(receive(worker))
         length = header.get("state", 0)
         # Behind the arguments is the state, if there is one.
         state, body = body[len(body) - length :], body[: len(body) - length]
@@ -116,7 +118,11 @@ def _load(name: str) -> ModuleType:
     return importlib.import_module(name.removesuffix(".py"))
 
 
-def _receive(worker: socket.socket) -> bytes:
+def receive(worker: socket.socket) -> bytes:
+    """The next message.
+
+    @raise EOFError: when the worker is gone.
+    """
     (length,) = LENGTH.unpack(_exactly(worker, LENGTH.size))
     return _exactly(worker, length)
 
@@ -129,14 +135,6 @@ def _exactly(worker: socket.socket, length: int) -> bytes:
             raise EOFError
         data += part
     return bytes(data)
-
-
-def _end_with_parent() -> None:
-    """Linux: end when the worker does, also if it is killed in the middle of a job."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:
-            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from rserpool.core.access import State
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.keys import Keyring
-from rserpool.security.settings import FILES, TABLE, Security, security_of, settled
+from rserpool.security.settings import FILES, SECRETS, TABLE, Security, security_of, settled
 
 LOOK = 2.0
 """Seconds between two looks at the files."""
@@ -51,6 +51,11 @@ class Secured:
         self._users = 0
         self._expiry = LoopingCall(self._look_at_expiry)
         self._told: dict[str, int] = {}
+
+    @property
+    def secrets(self) -> tuple[Path, ...]:
+        """The files that nobody else may read."""
+        return ()
 
     def watch(self, changed: Callable[[Security], object]) -> Callable[[], None]:
         """Have this called with each change.
@@ -153,6 +158,11 @@ class SecurityFiles(Secured):
             return
         self._there = {path for path, stamp in stamps.items() if stamp is not None}
         self.replace(security)
+
+    @property
+    def secrets(self) -> tuple[Path, ...]:
+        table = settled(self._directory, self._options)
+        return tuple(Path(table[name]) for name in SECRETS if name in table)
 
     def become(self, directory: Path | None, options: Mapping[str, Any] | None) -> None:
         """It is in other files from now on."""

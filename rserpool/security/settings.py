@@ -96,6 +96,8 @@ FILES: Final = {
 }
 """The settings that are files, and how these are named in a directory; which of them are there is used."""
 KEYS: Final = ("registrar-keys", "element-keys", "operator-keys")
+SECRETS: Final = ("own-key", "private-key", *KEYS)
+"""Of these, those whose files nobody else may read."""
 WORDS: Final = ("state", "scope", "lowest-tls")
 FLAGS: Final = ("static-rsa", "plain-users")
 NAMES: Final = (*WORDS, *FILES, *FLAGS)

@@ -109,6 +109,11 @@ class ElementSession:
         return None if self._link is None else self._link.transport.getPeer()
 
     @property
+    def link(self) -> Link | None:
+        """What carries it now."""
+        return self._link
+
+    @property
     def host(self) -> Any:
         """Our own address."""
         return None if self._link is None else self._link.transport.getHost()
@@ -148,10 +153,7 @@ class ElementSession:
 
         To answer later, keep L{request}, and call its C{reply}; or let C{messageReceived} return an awaitable.
         """
-        if self.request is not None:
-            self.request.reply(data)
-        else:
-            self.send(data)
+        (self.send if self.request is None else self.request.reply)(data)
 
     def set_state(self, state: bytes) -> None:
         """Leave the state of the session with the user, for the element that will serve it next (section 3.8).
@@ -163,9 +165,7 @@ class ElementSession:
         """
         cookies = self._factory.cookies
         if cookies is None:
-            raise ConfigurationError(
-                "a session's state needs cookies: give the factory SignedCookies, or UnsignedCookies"
-            )
+            raise ConfigurationError("states need cookies: give the factory SignedCookies, or UnsignedCookies")
         self._send_control(asap.Cookie(cookies.seal(state, self._pool, self._factory.wall())))
 
     def name_successors(self, elements: Iterable[PoolElementParameter], *, exclusive: bool = False) -> None:

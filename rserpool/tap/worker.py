@@ -7,6 +7,7 @@ import rserpool.tap.interrupts  # noqa: F401  # isort: skip
 import os
 import shutil
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService
@@ -27,7 +28,9 @@ from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.steady import make_steady
 from rserpool.sctp.lookup import own
 from rserpool.sctp.stack import load_stack
+from rserpool.security.following import Secured
 from rserpool.session.keys import KeyFile
+from rserpool.tap import code
 from rserpool.tap.admin import administered
 from rserpool.tap.options import AskingOptions, read
 from rserpool.tap.started import Started
@@ -43,7 +46,7 @@ class WorkerOptions(AskingOptions):
     role = "worker"
     arguments = "program"
     arguments_meaning = "the program that does the jobs, and its arguments: what follows --"
-    synopsis = "--pool NAME (--functions MODULE | -- PROGRAM [arguments]) [options]"
+    synopsis = "--pool NAME (--functions MODULE | -- PROGRAM [arguments] | --accept-code) [options]"
     longdesc = (
         "Does jobs for a pool: calls the functions of a Python module, or runs a program with a job on its standard "
         "input and the result on its standard output. Users: rserpool.compute.PoolExecutor, rserpool submit, rserpool "
@@ -59,7 +62,9 @@ class WorkerOptions(AskingOptions):
         ["address", None, None, "HOST[,HOST...], our own addresses (the one that reaches the registrar)"],
         ["identifier", None, None, "PE identifier, 1 to 0xffffffff (random)"],
         ["grace", None, "5", "seconds that jobs may go on for when it stops; then they go on elsewhere"],
+        *code.PARAMETERS,
     ]
+    optFlags = [code.FLAG]
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,8 +83,10 @@ class WorkerOptions(AskingOptions):
         """Read every value, so that a mistake shows before anything starts."""
         if not self.pools or not all(self.pools):
             raise usage.UsageError("--pool NAME is needed: the pool to work for")
-        if bool(self["functions"]) == bool(self.program):
-            raise usage.UsageError("say what does the jobs: --functions MODULE, or a program after --")
+        if bool(self["functions"]) + bool(self.program) + bool(self["accept-code"]) != 1:
+            raise usage.UsageError("say what does the jobs: --functions MODULE, a program after --, or --accept-code")
+        if self["code-user"] is not None and not self["accept-code"]:
+            raise usage.UsageError("--code-user goes with --accept-code")
         if self.program and shutil.which(self.program[0]) is None:
             raise usage.UsageError(f"there is no program {self.program[0]}, or it cannot be executed")
         if self["job-memory"] is not None and self.program:
@@ -103,11 +110,22 @@ class WorkerOptions(AskingOptions):
         if "address" in given:
             self.settings["hosts"] = given.pop("address")
         self.settings |= given
+        self.code: Any = None
+        if self["accept-code"]:
+            self.seconds = code.SECONDS if self.seconds is None else self.seconds
+            self.code = read("accept-code", "", lambda _: self._read_code())
         if self.place is None:
             hosts = self.settings.get("hosts") or read(
                 "registrar", "", lambda _: local_hosts_towards(self.settings["registrars"])
             )
             self.place = TransportAddress(tuple(hosts), 0)
+
+    def _read_code(self) -> code.Code:
+        secrets = [Path(self[name]) for name in ("cookie-keys", "admin-token") if self[name] is not None]
+        secured = self.settings_security if isinstance(self.settings_security, Secured) else None
+        return code.Code(
+            self, secured, slots=self.slots, memory=self.memory * MIB, seconds=self.seconds, secrets=secrets
+        )
 
     def _place(self, text: str) -> TransportAddress:
         if ":" in text:
@@ -134,8 +152,13 @@ def makeService(options: WorkerOptions) -> IService:
     host = options.place.hosts[0] if len(options.place.hosts) == 1 else ""
     kind = TCP6ServerEndpoint if any(":" in each for each in options.place.hosts) else TCP4ServerEndpoint
     endpoint = kind(reactor, options.place.port, interface=host or ("::" if kind is TCP6ServerEndpoint else ""))
-    if options.program:
-        make: Any = partial(ProgramSlot, reactor, command=options.program)
+    make: Any
+    more: dict[str, Any] = {}
+    if options.code is not None:
+        submitters = options.code.submitters
+        make, more = options.code.make(reactor), {"tls": submitters.tls, "submitters": submitters}
+    elif options.program:
+        make = partial(ProgramSlot, reactor, command=options.program)
     else:
         make = partial(FunctionSlot, reactor, module=options["functions"], memory=options.memory * MIB)
     started = Started("rserpool-worker")
@@ -151,6 +174,7 @@ def makeService(options: WorkerOptions) -> IService:
         failed=lambda why: started.fail(Failure(ConfigurationError(why))),
         refused=started.fail,
         alone=True,
+        **more,
         **options.settings,
     )
     if keys is not None:

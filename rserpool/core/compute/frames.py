@@ -10,6 +10,7 @@ A message of a slot begins with one byte more, its L{Tag}: so what its worker on
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, Final
@@ -25,6 +26,8 @@ LONGEST_TEXT: Final = 16 * 1024
 """The most characters of an error's text, and of its traceback."""
 LONGEST_CODE: Final = 768 * 1024
 """The most bytes of a function that travels."""
+PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
+"""Whose bytecode it is: another Python does not run it."""
 LONGEST_NAME: Final = 200
 """The most characters of the name of a function that travels."""
 JSON: Final = "json"
@@ -116,7 +119,7 @@ def work(function: str, arguments: tuple[Any, ...], named: Mapping[str, Any], co
     else:
         header["as"], body = pack([arguments, named] if named else [arguments])
     if code:
-        header["code"] = len(code)
+        header |= {"code": len(code), "python": PYTHON}
     return encode(header, code + body)
 
 

@@ -1,4 +1,7 @@
-"""TLS of the admin interface, with the certificate of its role: for browsers, Prometheus and commands (RFC 9325)."""
+"""TLS of what a role serves beside ASAP and ENRP, with the certificate of the role (RFC 9325).
+
+Its admin interface, for browsers, Prometheus and commands; and a worker that has to know who submits code.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,29 @@ from zope.interface import implementer
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.following import Secured
 from rserpool.security.names import names_of
-from rserpool.security.settings import Security
+from rserpool.security.settings import Certificate, Security
 from rserpool.security.way import CERTIFICATE_SUITES
 
 _OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE
 
 
 @implementer(IOpenSSLServerConnectionCreator)
-class AdminTls:
+class ServerTls:
     """Makes the server's end of connections, with the certificate as it is now.
 
     A client may show a certificate; one that the scope's authority (client-ca) has not issued ends the handshake.
 
+    @param missing: what is said where there is no certificate.
+    @param purpose: what it serves; no session of TLS is good for another one.
+    @param demanding: whether who shows no certificate is not served.
     @raise ConfigurationError: if there is no certificate, or it cannot be used.
     """
 
-    def __init__(self, secured: Secured) -> None:
+    def __init__(self, secured: Secured, missing: str, purpose: bytes, demanding: bool = False) -> None:
         self._secured = secured
+        self._missing = missing
+        self._purpose = purpose
+        self._demanding = demanding
         self._of: Security | None = None
         self._context: Any = None
         self._renew()
@@ -52,16 +61,13 @@ class AdminTls:
 
     def _renew(self) -> None:
         security = self._secured.current
-        self._context, self._of = _context(security), security
+        if security.certificate is None:
+            raise ConfigurationError(self._missing)
+        context = _context(security, security.certificate, self._purpose, self._demanding)
+        self._context, self._of = context, security
 
 
-def _context(security: Security) -> Any:
-    own = security.certificate
-    if own is None:
-        raise ConfigurationError(
-            "the admin interface beyond this host needs a certificate in what --security names (certificate.pem, "
-            "private-key.pem): browsers know no keys"
-        )
+def _context(security: Security, own: Certificate, purpose: bytes, demanding: bool) -> Any:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     lowest = SSL.TLS1_3_VERSION if security.lowest_tls == "1.3" else SSL.TLS1_2_VERSION
     context.set_min_proto_version(lowest)
@@ -82,8 +88,9 @@ def _context(security: Security) -> Any:
             for issuer in issuers:
                 store.add_cert(issuer)
             context.set_client_ca_list([issuer.get_subject() for issuer in issuers])
-            context.set_verify(SSL.VERIFY_PEER, lambda connection, certificate, error, depth, fine: bool(fine))
-            context.set_session_id(b"rserpool admin")
+            mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if demanding else 0)
+            context.set_verify(mode, lambda connection, certificate, error, depth, fine: bool(fine))
+            context.set_session_id(purpose)
     except (ValueError, SSL.Error, crypto.Error) as error:
         raise ConfigurationError(f"a certificate or private key cannot be used: {error}") from None
     return context
