@@ -23,6 +23,7 @@ from rserpool.cli.options import (
 from rserpool.cli.signals import ENDING, RELOADING, on_signals
 from rserpool.config.showing import values
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.handles import handle_text
 from rserpool.core.reading import handle
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.proxy.descriptors import room_for
@@ -113,6 +114,8 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
     tls = tls_from(options.tls, options.tls_ca)
     settings = {"drop": options.drop, "limit": limit, "grace": options.grace} | timeout | tls
     proxy = ProxyService(user, options.pool, endpoints, **settings)
+    pool = handle_text(options.pool)
+    proxy.there = lambda count: print(f"{options.prog}: pool {pool} is there: {count} elements", file=out, flush=True)
     restore = on_signals(reactor, (signal.SIGUSR1,), lambda _: print(proxy.counters, file=out, flush=True))
     keep = on_signals(reactor, RELOADING, lambda _: _reload(options, proxy, out))
     subject = UserSubject(user, proxy.endpoint.handle, counters=proxy.counters)

@@ -8,6 +8,8 @@ from typing import Final
 
 from rserpool.core.errors import ConfigurationError
 
+NOBODY: Final = b"\0is anybody there?"
+"""A pool that is never there: whoever answers to it lives."""
 LONGEST: Final = 65_000
 """Bytes of a pool handle for which there is room in a request, with an element beside it. A registrar may take less."""
 

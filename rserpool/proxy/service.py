@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -77,6 +77,8 @@ class ProxyService(Service):
         self._our_user = False
         self._listen = list(listen)
         self._grace = grace
+        self._missing = False
+        self.there: Callable[[int], object] = lambda count: None
         self._lines = CountedLog(user.reactor, self._log)
         self._clients = Clients(self.endpoint, limit, timeout, self._lines)
         self.counters = self._clients.counters
@@ -164,7 +166,14 @@ class ProxyService(Service):
     def _changed(self, change: PoolChanged) -> None:
         pool, count = handle_text(change.handle), len(change.elements or ())
         if change.elements is None:
+            self._missing = True
             self._lines.warn("changes of the pool", "no pool is named {pool} now: clients wait for it", pool=pool)
+            return
+        if self._missing and count:
+            self._missing = False
+            self._log.info("pool {pool} is there: {count} elements", event="pool-there", pool=pool, count=count)
+            self.there(count)
+            self._clients.pool_is_back()
             return
         self._lines.info("changes of the pool", "pool {pool} has {count} elements", pool=pool, count=count)
         if count:

@@ -61,6 +61,17 @@ class ServiceTests(SynchronousTestCase):
         told = [formatEvent(event) for event in logs if event["log_level"] is LogLevel.warn]
         self.assertEqual(["no pool is named pool now: clients wait for it"], told)
 
+    def test_pool_is_there_again(self) -> None:
+        """Who read that there is no such pool reads when it is there again."""
+        told: list[int] = []
+        with capturedLogs() as logs:
+            self.proxy().there = told.append
+            self.scope.advance(1.0)
+            self.scope.member(1)
+            self.scope.until(lambda: bool(told))
+        said = [formatEvent(event) for event in logs if event.get("event") == "pool-there"]
+        self.assertEqual((["pool pool is there: 1 elements"], [1]), (said, told))
+
     def test_half_closed(self) -> None:
         """What one side has closed ends when nothing has come from the other for a while."""
         self.scope.member(1)

@@ -89,6 +89,11 @@ def udp_ports(answering: Sequence[TransportAddress] = (), proc: Path = PROC) -> 
         yield fine("udp", "all UDP ports that registrars take by themselves are free")
 
 
+def taken_ports(proc: Path = PROC) -> set[int]:
+    """Those of the UDP ports that registrars take by themselves that somebody has."""
+    return {port for port, _ in _udp_sockets(proc) if port in REGISTRAR_ENCAPSULATION_PORTS}
+
+
 def descriptors(
     limit: tuple[int, int] | None = None, proc: Path = PROC, pids: Sequence[int] | None = None
 ) -> Iterator[Finding]:

@@ -87,12 +87,12 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
 async def _looked(reactor: Any, options: argparse.Namespace, stack: ISctpStack | None) -> AsyncIterator[Finding]:
     named, wrong = await _named(reactor, options)
     secured, about_keys = _secured(options)
-    answers, listed, silent = await _asked(reactor, options, named, secured, stack)
+    answers, listed, silent, here = await _asked(reactor, options, named, secured, stack)
     there = [answer.address for answer in answers if answer.identifier is not None]
     at = [*named, *scope.places(listed)] or there
     checks: tuple[Iterable[Finding], ...] = (
         host.sctp(),
-        host.udp_ports(there),
+        host.udp_ports([*there, *here]),
         host.descriptors(),
         host.kernel_settings(),
         host.names([name for address in _given(options) for name in address.hosts]),
@@ -153,8 +153,8 @@ async def _asked(
     named: Sequence[TransportAddress],
     secured: Secured | None,
     stack: ISctpStack | None,
-) -> tuple[list[neighbours.Answer], list[ServerInformation], set[int]]:
-    """Who answers, whom the first of these knows, and who of them is silent."""
+) -> tuple[list[neighbours.Answer], list[ServerInformation], set[int], list[TransportAddress]]:
+    """Who answers, whom the first of these knows, who of them is silent; and where else on this host one answers."""
     addresses = list(named) or neighbours.on_this_host()
     if secured is not None:
         addresses = list(dict.fromkeys(map(over_tls, addresses)))
@@ -162,23 +162,30 @@ async def _asked(
         hosts = local_hosts_towards(addresses)
         opened = stack or open_stack(reactor, backend=options.backend, profile=DEFAULT, hosts=hosts)
     except (SctpUnavailable, ConfigurationError, CannotListenError, OSError):
-        return [], [], set()
+        return [], [], set(), []
     try:
         speaking = opened if secured is None else tls_of(secured, "client", PPID_ENRP).stack(reactor, opened)
         answers = await neighbours.ask(reactor, speaking, addresses, options.timeout)
         there = [answer for answer in answers if answer.identifier is not None]
+        here: list[TransportAddress] = []
+        if named:
+            # Registrars that nobody named have UDP ports of this host as well, or one that was named without its own.
+            places = [place for place in neighbours.on_this_host() if place.encapsulation in host.taken_ports()]
+            places = places if secured is None else list(map(over_tls, places))
+            found = await neighbours.ask(reactor, speaking, places, options.timeout) if places else []
+            here = [answer.address for answer in found if answer.identifier is not None]
         if not there:
-            return answers, [], set()
+            return answers, [], set(), here
         told, _ = await tables.ask(reactor, speaking, [there[0].address], options.timeout)
         own = {answer.identifier for answer in there}
         listed = [
             each for each in (told.peers if told is not None and told.peers else ()) if each.identifier not in own
         ]
         listed = listed[:MOST_PEERS]
-        places = {place: each for each in listed for place in scope.places([each])}
-        heard = await neighbours.ask(reactor, speaking, list(places), options.timeout) if places else []
-        speak = {places[answer.address].identifier for answer in heard if answer.identifier is not None}
-        return answers, listed, {each.identifier for each in listed} - speak
+        at = {place: each for each in listed for place in scope.places([each])}
+        heard = await neighbours.ask(reactor, speaking, list(at), options.timeout) if at else []
+        speak = {at[answer.address].identifier for answer in heard if answer.identifier is not None}
+        return answers, listed, {each.identifier for each in listed} - speak, here
     finally:
         if stack is None:
             await opened.close()

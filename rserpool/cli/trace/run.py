@@ -22,7 +22,7 @@ from rserpool.cli.trace import live
 from rserpool.cli.trace.captures import BadCapture, Frame, frames
 from rserpool.cli.trace.packets import Found, Packets
 from rserpool.core.errors import ConfigurationError, WireError
-from rserpool.core.handles import printable
+from rserpool.core.handles import NOBODY, printable
 from rserpool.core.reading import handle
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.words import text_of
@@ -125,7 +125,7 @@ def _line(frame: Frame, found: Found, options: argparse.Namespace) -> str | None
             return None
     else:
         protocol, message, text = _message(found)
-    if options.no_heartbeats and isinstance(message, _HEARTBEATS):
+    if options.no_heartbeats and (isinstance(message, _HEARTBEATS) or _is_about(message, NOBODY)):
         return None
     if options.pool is not None and not _is_about(message, options.pool):
         return None

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Send
 from rserpool.core.errors import NOT_SELECTED, CauseCode
+from rserpool.core.handles import NOBODY
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.handlespace.pool import Pool
@@ -64,8 +65,11 @@ class Answers:
         """3.3: up to C{items} elements in the order of the policy; absent or 0: all that fit."""
         handle = message.handle
         client.private = message.private
-        self._counts.resolved += 1
         pool = self._handlespace.pools.get(handle)
+        if pool is None and handle == NOBODY:
+            # A user looks whether we live: it wants no pool.
+            return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]
+        self._counts.resolved += 1
         if pool is None:
             self._counts.unknown += 1
             return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE))]

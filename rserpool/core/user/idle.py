@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Effect, Send
+from rserpool.core.handles import NOBODY as NOBODY
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import ServerHunt
 from rserpool.core.wire import asap
 
-NOBODY = b"\0is anybody there?"
-"""A pool that is never there: whoever answers to it lives."""
 HEARTBEATS = 5.0
 """SCTP whose heartbeats are no more than so many seconds apart notices by itself that a host is gone."""
 _IDLE = ("idle",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from rserpool.core import handles
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.handles import printable
 from rserpool.core.wire import asap
@@ -27,6 +28,9 @@ def text_of(value: Any) -> str:
         case asap.EndpointKeepAlive(home=False, draining=None) | asap.EndpointKeepAliveAck(draining=None):
             # As most are.
             return f"{type(value).__name__}({text_of(value.handle)} {text_of(value.identifier)})"
+        case asap.HandleResolution(handle=handles.NOBODY) | asap.HandleResolutionResponse(handle=handles.NOBODY):
+            asks = isinstance(value, asap.HandleResolution)
+            return f"{type(value).__name__}({'does the registrar live?' if asks else 'it lives'})"
         case PoolElementParameter():
             return f"{text_of(value.identifier)}@{text_of(value.home)}"
         case PolicyParameter():

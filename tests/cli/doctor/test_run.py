@@ -9,8 +9,10 @@ from typing import Any
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.cli.doctor import host
 from rserpool.cli.doctor import run as doctor
 from rserpool.cli.parser import make_parser
+from rserpool.core import TransportAddress
 from rserpool.node import neighbours, tables
 from rserpool.testing import Scope
 
@@ -38,6 +40,18 @@ class RunTests(SynchronousTestCase):
         )
         self.assertRegex(text, r"\nok      peers: registrar 0x[0-9a-f]{8} at 10\.0\.0\.2 port 9901 answers\n")
         self.assertNotIn("PROBLEM peers", text)
+
+    def test_another_of_this_host(self) -> None:
+        """A registrar that has a UDP port of this host, and was not named, or without that port, is asked as well."""
+        there = TransportAddress(("10.0.0.2",), 9901, 9899)
+        udp = 9899
+        self.patch(neighbours, "on_this_host", lambda: [there])
+        for taken, expected in (({udp}, [there]), (set(), [])):
+            seen: list[Any] = []
+            self.patch(host, "taken_ports", lambda taken=taken: taken)
+            self.patch(host, "udp_ports", lambda answering, seen=seen: seen.append(list(answering)) or ())
+            self.looks()
+            self.assertEqual(expected, seen[0][1:])
 
     def test_a_silent_peer(self) -> None:
         self.scope.silence(self.scope.registrars[1])

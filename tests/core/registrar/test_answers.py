@@ -13,9 +13,11 @@ from rserpool.core import (
     SctpTransport,
     TransportAddress,
 )
+from rserpool.core.handles import NOBODY
 from rserpool.core.registrar import Limits
 from rserpool.core.registrar.answers import AT_ONCE
 from rserpool.core.wire import asap
+from rserpool.core.wire.words import text_of
 from tests.conformance import rfc
 from tests.core.registrar.stage import RegistrarStage
 from tests.core.stage import element
@@ -25,6 +27,22 @@ POOL = b"www"
 
 def causes(message):
     return [cause.code for cause in message.causes]
+
+
+class NobodyTests(SynchronousTestCase):
+    """A user that looks whether its registrar lives asks for a pool that is never there."""
+
+    def test_it_is_no_question(self):
+        stage = RegistrarStage()
+        stage.up("u")
+        for handle, counted in ((NOBODY, 0), (b"gone", 1)):
+            answer = stage.resolve("u", handle)
+            self.assertEqual([CauseCode.UNKNOWN_POOL_HANDLE], causes(answer))
+            counts = stage.registrar.counts
+            self.assertEqual((counted, counted), (counts.resolved, counts.unknown))
+        self.assertEqual("HandleResolution(does the registrar live?)", text_of(asap.HandleResolution(NOBODY)))
+        lives = asap.HandleResolutionResponse(NOBODY, causes=answer.causes)
+        self.assertEqual("HandleResolutionResponse(it lives)", text_of(lives))
 
 
 class ResolutionTests(SynchronousTestCase):

@@ -21,10 +21,10 @@ from rserpool.core import (
     TransportAddress,
 )
 from rserpool.core.errors import Unproved
+from rserpool.core.handles import NOBODY
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.user import PoolUser, ResolutionFailed
-from rserpool.core.user.idle import NOBODY
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import ErrorCause
 from rserpool.user import Resolved
