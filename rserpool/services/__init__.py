@@ -1,4 +1,4 @@
-"""Services as pool elements, compatible with rsplib's: echo, discard, daytime, chargen, pingpong, CalcApp."""
+"""Services as pool elements, compatible with rsplib's: echo, discard, daytime, chargen, pingpong, CalcApp, fractals."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from rserpool.services.calcapp.element import CalcAppFactory
 from rserpool.services.calcapp.user import Calculating, Calculation
 from rserpool.services.classic import Classic
 from rserpool.services.clients import Echoing, Pinging
+from rserpool.services.fractal.element import FractalFactory
+from rserpool.services.fractal.messages import Parameter
+from rserpool.services.fractal.painter import Painter
+from rserpool.services.fractal.tile import WantedTile
+from rserpool.services.fractal.user import Painting
 from rserpool.services.pingpong import PingPongFactory
 from rserpool.services.tally import Tally
 
@@ -16,8 +21,13 @@ __all__ = [
     "Calculation",
     "Classic",
     "Echoing",
+    "FractalFactory",
+    "Painter",
+    "Painting",
+    "Parameter",
     "PingPongFactory",
     "Pinging",
     "Tally",
     "Terms",
+    "WantedTile",
 ]

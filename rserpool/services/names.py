@@ -9,7 +9,8 @@ POOLS = {
     "chargen": "CharGenPool",
     "pingpong": "PingPongPool",
     "calcapp": "CalcAppPool",
+    "fractal": "FractalGeneratorPool",
 }
 """Each service's default pool."""
-TITLES = {"calcapp": "CalcApp"}
+TITLES = {"calcapp": "CalcApp", "fractal": "The fractal generator"}
 """What those are called whose name says it otherwise."""

@@ -28,6 +28,8 @@ from rserpool.services.calcapp.calculator import Terms
 from rserpool.services.calcapp.element import CalcAppFactory
 from rserpool.services.calcapp.messages import LARGEST
 from rserpool.services.classic import Classic
+from rserpool.services.fractal.element import FractalFactory
+from rserpool.services.fractal.painter import Painter
 from rserpool.services.names import POOLS, TITLES
 from rserpool.services.pingpong import PingPongFactory
 from rserpool.services.tls import shown
@@ -150,8 +152,30 @@ class CalcAppOptions(SessionOptions):
         return CalcAppFactory(reactor, self.terms, cookies=self.cookies(reactor), tls=self.tls)
 
 
+class FractalOptions(SessionOptions):
+    """What C{twistd rserpool-fractal --help} shows."""
+
+    optParameters = [
+        ["cookie-seconds", None, "1", "after so long a tile leaves its state with its user,"],
+        ["cookie-messages", None, "50", "or after so many messages with points"],
+    ]
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        self.cookie_seconds = read("cookie-seconds", self["cookie-seconds"], above_0(float))
+        self.cookie_messages = read("cookie-messages", self["cookie-messages"], above_0(int))
+
+    def factory(self, reactor: Any) -> Any:
+        painter = Painter(self.cookie_seconds, self.cookie_messages)
+        return FractalFactory(reactor, painter, cookies=self.cookies(reactor), tls=self.tls)
+
+
 _calculations = number(float, lambda found: 0 < found <= LARGEST, lambda text: f"{text!r} is not a number above 0")
-_OPTIONS: dict[str, type[ServiceOptions]] = {"pingpong": PingPongOptions, "calcapp": CalcAppOptions}
+_OPTIONS: dict[str, type[ServiceOptions]] = {
+    "pingpong": PingPongOptions,
+    "calcapp": CalcAppOptions,
+    "fractal": FractalOptions,
+}
 
 
 def options_of(service: str) -> ServiceOptions:

@@ -45,4 +45,5 @@ MAKERS = (
     ClassicMaker("chargen", "Chargen for rserpool-pe: sends characters without end."),
     ClassicMaker("pingpong", "Pingpong for rserpool-pe: answers with a counter that survives its element."),
     ClassicMaker("calcapp", "CalcApp for rserpool-pe: jobs that cost time, and survive their element."),
+    ClassicMaker("fractal", "Fractal generator for rserpool-pe: tiles of pictures that survive their element."),
 )

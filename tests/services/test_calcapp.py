@@ -10,10 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import SessionEnded, WireError
 from rserpool.services import CalcAppFactory, Calculating, Calculation, Terms
 from rserpool.services.calcapp.calculator import Calculator, Drop, GoesOn, Leave, Say
-from rserpool.services.calcapp.job import Completed, Elsewhere, Job
-from rserpool.services.calcapp.job import Say as Tell
+from rserpool.services.calcapp.job import Job
 from rserpool.services.calcapp.messages import CalcApp, Kind, Progress
 from rserpool.services.clients import Lost, News
+from rserpool.services.wants import Completed, Elsewhere
+from rserpool.services.wants import Say as Tell
 from rserpool.testing import ElementProcess, Scope
 
 CAPTURED = {
@@ -141,13 +142,13 @@ class JobTests(SynchronousTestCase):
     def test_silence(self) -> None:
         """An element that accepts in time, and is silent then, is asked, and left."""
         job = Job(7, 1000)
-        self.assertEqual([Tell(CalcApp(Kind.REQUEST, 7, 1000))], job.served(False, 0.0))
+        self.assertEqual([Tell(CalcApp(Kind.REQUEST, 7, 1000).encode())], job.served(False, 0.0))
         self.assertEqual([], self.hear(job, Kind.ACCEPT, 1.0))
-        self.assertEqual([Tell(CalcApp(Kind.KEEP_ALIVE_ACK, 7))], self.hear(job, Kind.KEEP_ALIVE, 2.0))
+        self.assertEqual([Tell(CalcApp(Kind.KEEP_ALIVE_ACK, 7).encode())], self.hear(job, Kind.KEEP_ALIVE, 2.0))
         self.assertEqual(4.5, job.next_deadline())
-        self.assertEqual([Tell(CalcApp(Kind.KEEP_ALIVE, 7))], job.tick(4.5))
+        self.assertEqual([Tell(CalcApp(Kind.KEEP_ALIVE, 7).encode())], job.tick(4.5))
         self.assertEqual([Elsewhere("it has said nothing for 2.5 s", failed=True)], job.tick(7.0))
-        self.assertEqual([Tell(CalcApp(Kind.KEEP_ALIVE, 7))], job.served(True, 8.0))
+        self.assertEqual([Tell(CalcApp(Kind.KEEP_ALIVE, 7).encode())], job.served(True, 8.0))
         self.assertEqual([Elsewhere("it has said nothing for 2.5 s", failed=True)], job.tick(10.5))
         self.assertEqual([], job.tick(20.0))
 

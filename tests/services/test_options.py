@@ -27,7 +27,7 @@ class OptionTests(SynchronousTestCase):
 
     def test_services(self) -> None:
         """Over SCTP at any port by default; over TCP where it is wanted."""
-        for name in ("echo", "discard", "daytime", "chargen", "pingpong", "calcapp"):
+        for name in ("echo", "discard", "daytime", "chargen", "pingpong", "calcapp", "fractal"):
             options = self.options(f"rserpool-{name}")
             self.assertEqual(("sctp", ("127.0.0.1",), 0), (options.protocol, options.place.hosts, options.place.port))
             self.assertIn(f"rserpool-{name}", options.getUsage())
@@ -63,6 +63,12 @@ class OptionTests(SynchronousTestCase):
         """What an element of CalcApp offers."""
         options = self.options("rserpool-calcapp", "--capacity", "1e9", "--jobs", "3", "--cookie-seconds", "0.5")
         self.assertEqual(Terms(1e9, 3, 0.5), options.factory(Clock()).calculator.terms)
+
+    def test_fractal(self) -> None:
+        """When an element of the fractal generator leaves cookies."""
+        options = self.options("rserpool-fractal", "--cookie-seconds", "0.5", "--cookie-messages", "7")
+        painter = options.factory(Clock()).painter
+        self.assertEqual((0.5, 7), (painter.cookie_seconds, painter.cookie_messages))
 
     def test_keys(self) -> None:
         """Cookies are signed with the keys of a file."""

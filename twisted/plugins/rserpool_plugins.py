@@ -26,4 +26,5 @@ sctp = SCTP
     rserpool_chargen,
     rserpool_pingpong,
     rserpool_calcapp,
+    rserpool_fractal,
 ) = MAKERS

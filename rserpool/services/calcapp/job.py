@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from rserpool.core.errors import WireError
 from rserpool.services.calcapp.messages import CalcApp, Kind
+from rserpool.services.wants import Completed, Elsewhere, Say
 
 PAUSE = 0.25
 """Seconds before the next element is asked after one has no room, doubling up to L{LONGEST_PAUSE}."""
 LONGEST_PAUSE = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Send a message to the element."""
-
-    message: CalcApp
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Go on at another element.
-
-    @ivar failed: whether this one has failed: it is reported.
-    """
-
-    why: str
-    failed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The job is done."""
 
 
 Effect: TypeAlias = Say | Elsewhere | Completed
@@ -67,7 +44,7 @@ class Job:
         self._heard_by = now + self._timeout
         # A cookie says all that a request does; but elements of rsplib look at it only when something comes after it.
         kind, size = (Kind.KEEP_ALIVE, 0) if resumed else (Kind.REQUEST, self._size)
-        return [Say(CalcApp(kind, self._number, size))]
+        return [Say(CalcApp(kind, self._number, size).encode())]
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
         """A message came."""
@@ -90,7 +67,7 @@ class Job:
             case Kind.ACCEPT:
                 self._accepted, self._pause = True, PAUSE
         self._asked, self._heard_by = False, now + self._keep_alive
-        return [Say(CalcApp(Kind.KEEP_ALIVE_ACK, self._number))] if message.kind is Kind.KEEP_ALIVE else []
+        return [Say(CalcApp(Kind.KEEP_ALIVE_ACK, self._number).encode())] if message.kind is Kind.KEEP_ALIVE else []
 
     def tick(self, now: float) -> list[Effect]:
         """Time went by."""
@@ -104,7 +81,7 @@ class Job:
         if self._asked or not self._accepted:
             return self._leave(f"it has said nothing for {self._timeout:g} s")
         self._asked, self._heard_by = True, now + self._timeout
-        return [Say(CalcApp(Kind.KEEP_ALIVE, self._number))]
+        return [Say(CalcApp(Kind.KEEP_ALIVE, self._number).encode())]
 
     def next_deadline(self) -> float | None:
         """When L{tick} is due; None for never."""

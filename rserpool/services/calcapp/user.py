@@ -2,103 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rserpool.core.errors import SessionEnded, SessionFull
+from rserpool.core.errors import SessionEnded
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.services.alarm import Alarm
-from rserpool.services.calcapp.job import Completed, Effect, Elsewhere, Job, Say
+from rserpool.services.calcapp.job import Job
 from rserpool.services.calcapp.messages import PPID_CALCAPP
 from rserpool.services.clients import Asking, Returned
+from rserpool.services.errand import Errand
 from rserpool.services.tally import Tally
-from rserpool.session.client import Session
 from rserpool.user.service import PoolUserService
 
 
-class Calculation:
+class Calculation(Errand):
     """One job, under way.
 
     @param size: its calculations; C{number}: its own number.
-    @param failed_over: called with the old and the new element when it goes on elsewhere.
-    @param options: for L{Session<rserpool.session.client.Session>}.
-    @ivar session: its session.
-    @ivar done: fires with who completed it; it fails with L{SessionEnded<rserpool.core.errors.SessionEnded>}.
+    @param options: as L{Errand} has them.
     """
 
-    _log = Logger()
-
-    def __init__(
-        self,
-        user: PoolUserService,
-        pool: bytes | str,
-        size: int,
-        *,
-        number: int = 1,
-        failed_over: Callable[[PoolElementParameter, PoolElementParameter], object] = lambda old, new: None,
-        **options: Any,
-    ) -> None:
-        self.done: Deferred[PoolElementParameter] = Deferred(lambda _: self.close())
-        self._job = Job(number, size)
-        self._failed_over = failed_over
-        self._alarm = Alarm(user.reactor, self._tick)
-        self.session = Session(
-            user,
-            pool,
-            received=self._received,
-            failed_over=self._elsewhere,
-            ended=self._ended,
-            ppid=PPID_CALCAPP,
-            **options,
-        )
-        self.session.ready().addCallbacks(lambda _: self._served(), lambda _: None)
-
-    def close(self) -> None:
-        """Do it no more."""
-        self._alarm.set(None)
-        self.session.ended = None
-        self.session.close()
-
-    def _served(self) -> None:
-        self._perform(self._job.served(self.session.cookie is not None, self._alarm.now()))
-
-    def _elsewhere(self, old: PoolElementParameter, new: PoolElementParameter) -> None:
-        self._failed_over(old, new)
-        self._served()
-
-    def _received(self, data: bytes) -> None:
-        self._perform(self._job.receive(data, self._alarm.now()))
-
-    def _tick(self) -> None:
-        self._perform(self._job.tick(self._alarm.now()))
-
-    def _perform(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Say(message=message):
-                    try:
-                        self.session.send(message.encode())
-                    except (SessionEnded, SessionFull):
-                        # It is told in its own way; an element that takes nothing is missed soon.
-                        pass
-                case Elsewhere(why=why, failed=failed):
-                    self._log.debug("the element of a job is left: {why}", why=why)
-                    self.session.fail_over(report=failed)
-                case Completed():
-                    # It has just said so.
-                    element: Any = self.session.element
-                    self.close()
-                    self.done.callback(element)
-                    return
-        self._alarm.set(self._job.next_deadline())
-
-    def _ended(self, error: SessionEnded | None) -> None:
-        self._alarm.set(None)
-        self.done.errback(Failure(error or SessionEnded("the session is closed")))
+    def __init__(self, user: PoolUserService, pool: bytes | str, size: int, *, number: int = 1, **options: Any) -> None:
+        super().__init__(user, pool, Job(number, size), ppid=PPID_CALCAPP, **options)
 
 
 class Calculating(Asking):

@@ -1,0 +1,103 @@
+"""Something that elements are to do for a user, in a session of its own, that goes on elsewhere when they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from rserpool.core.errors import SessionEnded, SessionFull
+from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.services.alarm import Alarm
+from rserpool.services.wants import Anew, Completed, Elsewhere, Say, Wants
+from rserpool.session.client import Session
+from rserpool.user.service import PoolUserService
+
+
+class Errand:
+    """One of them, under way.
+
+    @param wants: what is to be done.
+    @param failed_over: called with the old and the new element when it goes on elsewhere.
+    @param options: for L{Session<rserpool.session.client.Session>}.
+    @ivar session: its session.
+    @ivar done: fires with who completed it; it fails with L{SessionEnded<rserpool.core.errors.SessionEnded>}.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        user: PoolUserService,
+        pool: bytes | str,
+        wants: Wants,
+        *,
+        failed_over: Callable[[PoolElementParameter, PoolElementParameter], object] = lambda old, new: None,
+        **options: Any,
+    ) -> None:
+        self.done: Deferred[PoolElementParameter] = Deferred(lambda _: self.close())
+        self._wants = wants
+        self._failed_over = failed_over
+        self._alarm = Alarm(user.reactor, self._tick)
+        self._open = partial(Session, user, pool, received=self._received, failed_over=self._elsewhere, **options)
+        self._begin()
+
+    def close(self) -> None:
+        """Have it done no more."""
+        self._alarm.set(None)
+        self.session.ended = None
+        self.session.close()
+
+    def _begin(self) -> None:
+        self.session = self._open(ended=self._ended)
+        self.session.ready().addCallbacks(lambda _: self._served(), lambda _: None)
+
+    def _served(self) -> None:
+        self._perform(self._wants.served(self.session.cookie is not None, self._alarm.now()))
+
+    def _elsewhere(self, old: PoolElementParameter, new: PoolElementParameter) -> None:
+        self._failed_over(old, new)
+        self._served()
+
+    def _received(self, data: bytes) -> None:
+        self._perform(self._wants.receive(data, self._alarm.now()))
+
+    def _tick(self) -> None:
+        self._perform(self._wants.tick(self._alarm.now()))
+
+    def _perform(self, effects: list[Any]) -> None:
+        for effect in effects:
+            match effect:
+                case Say(data=data):
+                    try:
+                        self.session.send(data)
+                    except (SessionEnded, SessionFull):
+                        # It is told in its own way; an element that takes nothing is missed soon.
+                        pass
+                case Elsewhere(why=why, failed=failed):
+                    self._log.debug("an element is left: {why}", why=why)
+                    self.session.fail_over(report=failed)
+                case Anew(why=why):
+                    self._log.warn("a session begins anew: {why}", why=why)
+                    self.close()
+                    self._begin()
+                case Completed():
+                    # It has just said so.
+                    element: Any = self.session.element
+                    self.close()
+                    self.done.callback(element)
+                    return
+                case _:
+                    self._came(effect)
+        self._alarm.set(self._wants.next_deadline())
+
+    def _came(self, effect: Any) -> None:
+        """Something else came of it."""
+
+    def _ended(self, error: SessionEnded | None) -> None:
+        self._alarm.set(None)
+        self.done.errback(Failure(error or SessionEnded("the session is closed")))

@@ -1,0 +1,55 @@
+"""What users of services want next, as the pure parts of these say it, for L{rserpool.services.errand} to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send a message to the element."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Go on at another element.
+
+    @ivar failed: whether this one has failed: it is reported.
+    """
+
+    why: str
+    failed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """All is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """Begin anew, without what is left of the session."""
+
+    why: str
+
+
+class Wants(Protocol):
+    """Something that elements are to do, at its user. All times are monotonic seconds."""
+
+    def served(self, resumed: bool, now: float) -> list[Any]:
+        """An element serves.
+
+        @param resumed: whether it was given the state that another one left.
+        """
+
+    def receive(self, data: bytes, now: float) -> list[Any]:
+        """A message came."""
+
+    def tick(self, now: float) -> list[Any]:
+        """Time went by."""
+
+    def next_deadline(self) -> float | None:
+        """When C{tick} is due; None for never."""
