@@ -104,6 +104,8 @@ async def run(
 class Elsewhere(UserHands[int]):
     """Runs a command at one element after the other; none is tried twice."""
 
+    hears = True
+
     def __init__(
         self, user: PoolUserService, command: Command, options: argparse.Namespace, complaints: TextIO
     ) -> None:

@@ -99,6 +99,7 @@ class Jobs:
         self._leases: set[Lease] = set()
         self._jobs: dict[Job, None] = {}
         self._members: tuple[PoolElementParameter, ...] = ()
+        self._unknown = self._told_unknown = False
         self._alone_since: float | None = None
         self._again: Any = None
         self._done = self._failed = self._repeated = 0
@@ -137,6 +138,7 @@ class Jobs:
         job.begin(self._user.reactor, seconds, self._withdraw)
         self._jobs[job] = None
         self._dispatch.submit(job)
+        self._tell_unknown()
         self._assign()
         return job
 
@@ -286,9 +288,16 @@ class Jobs:
     # The pool
 
     def _pool_changed(self, change: PoolChanged) -> None:
-        self._members = change.elements or ()
+        self._members, self._unknown = change.elements or (), change.elements is None
+        self._tell_unknown()
         self._dispatch.pool([each.identifier for each in self._members])
         self._assign()
+
+    def _tell_unknown(self) -> None:
+        """Who waits for jobs of a pool that is not there, or is misspelt, hears of it before their time is over."""
+        if self._unknown and self._jobs and not self._told_unknown:
+            self._log.warn("no pool is named {pool} now: jobs wait for it", pool=handle_text(self.handle))
+        self._told_unknown = self._unknown and bool(self._jobs)
 
     def _tell(self) -> None:
         if self.changed is not None:

@@ -57,9 +57,11 @@ class Pools:
         @param patience: seconds to wait for a pool that is unknown (for one that was never known 5 at most).
         @return: an C{asyncio.Future}; it fails with L{UnknownPool}, L{NoRegistrar} or another L{RSerPoolError}.
         """
-        asked = self.source.resolve(handle_of(pool), timeout=timeout, fresh=fresh, patience=patience)
+        handle = handle_of(pool)
+        asked = self.source.resolve(handle, timeout=timeout, fresh=fresh, patience=patience)
         if self._user is None:
             return asyncio.wrap_future(asked)
+        self._user.in_vain.watch(asked, handle, loudly=False)
         return asked.asFuture(asyncio.get_running_loop())  # type: ignore[no-any-return]
 
     async def getaddrinfo(

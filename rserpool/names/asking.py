@@ -16,6 +16,8 @@ from random import Random, SystemRandom
 from typing import TypeAlias
 from weakref import WeakSet
 
+from twisted.logger import Logger
+
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import Profile
@@ -27,6 +29,7 @@ from rserpool.node.driver import Driver
 from rserpool.node.securing import over_tls_of, registrars_by
 from rserpool.node.threads import ThreadChannel, ThreadLoop
 from rserpool.security.following import Secured
+from rserpool.user.in_vain import InVain
 
 IDLE = 10.0
 """Seconds without a question after which the thread ends, and with it the connection to the registrar."""
@@ -51,6 +54,7 @@ class Asker:
     ) -> None:
         self._registrars = registrars_by(registrars, secured)
         self._secured = secured
+        self._in_vain = InVain(Logger())
         # Now, so that a mistake is told to who makes it.
         self._secure = None if secured is None else over_tls_of(secured)
         self.profile = profile
@@ -105,7 +109,14 @@ class Asker:
             )
 
         self._order(ask)
+        if patience:
+            future.add_done_callback(lambda asked: self._told(pool, asked))
         return future
+
+    def _told(self, pool: bytes, asked: Future[Resolved]) -> None:
+        if not asked.cancelled():
+            error = asked.exception()
+            self._in_vain.found(pool) if error is None else self._in_vain.failed(pool, error, loudly=False)
 
     def report(self, pool: bytes, identifier: int) -> None:
         """Tell the registrar that an element does not serve (RFC 5352 section 3.5), and try it last for a while."""

@@ -17,10 +17,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.core.errors import RSerPoolError
 from rserpool.core.handles import handle_of, handle_text, printable
-from rserpool.names.errors import name_errors
+from rserpool.names.errors import NoSuchAddress, name_errors
 from rserpool.names.tuples import AddressInfo, address_infos
+from rserpool.node.counting import LimitedLog
 from rserpool.user.service import PoolUserService
 
 __all__ = ["PoolHostnames", "getaddrinfo"]
@@ -50,9 +50,11 @@ def getaddrinfo(
 
     async def infos() -> list[AddressInfo]:
         patience = user.default_timeout if timeout is None else timeout
+        handle = handle_of(pool)
         with name_errors():
-            resolved = await user.resolve(pool, timeout=timeout, patience=patience)
-        name = handle_text(handle_of(pool))
+            asked = user.resolve(handle, timeout=timeout, patience=patience)
+            resolved = await user.in_vain.watch(asked, handle)
+        name = handle_text(handle)
         return address_infos(name, resolved.elements, family=family, type=type, proto=proto, flags=flags)
 
     return ensureDeferred(infos())
@@ -83,6 +85,7 @@ class PoolHostnames:
 
     def __init__(self, user: PoolUserService, otherwise: IHostnameResolver, suffix: str = SUFFIX) -> None:
         self._user = user
+        self._limited = LimitedLog(self._log, user.now)
         self._otherwise = otherwise
         self._suffix = suffix
 
@@ -112,9 +115,10 @@ class PoolHostnames:
                     resolutionReceiver.addressResolved(address(semantics, where[0], where[1]))
 
         def failed(failure: Failure) -> None:
-            # The interface has no place for a reason: a name without addresses is an unknown one.
-            if failure.check(RSerPoolError):
-                self._log.warn("{name}: {error}", name=printable(hostName), error=str(failure.value))
+            # The interface has no place for a reason: a name without addresses is an unknown one. Of pools that cannot
+            # be used the pool user tells, once.
+            if failure.check(NoSuchAddress):
+                self._limited.warn("{name}: {error}", name=printable(hostName), error=str(failure.value))
 
         asked.addCallbacks(found, failed)
         asked.addBoth(lambda _: resolutionReceiver.resolutionComplete())

@@ -305,6 +305,7 @@ class SessionDriver:
         self._resolving = resolving = self._user.resolve(
             handle, items=self._items, timeout=timeout, fresh=fresh, patience=0 if fresh else seconds
         )
+        self._user.in_vain.watch(resolving, handle)
         resolving.addCallbacks(resolved, failed)
         resolving.addErrback(lambda failure: self._log.failure("session with {pool}", failure, pool=handle))
 

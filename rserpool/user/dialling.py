@@ -83,9 +83,11 @@ class UserHands(Generic[T]):
     """What a L{PoolUserService} does for L{try_elements<rserpool.core.user.trying.try_elements>}.
 
     @ivar resolved: what was heard of the pool last.
+    @ivar hears: whether it is told to a person anyway that a pool cannot be used.
     """
 
     resolved: Resolved
+    hears = False
 
     def __init__(self, user: PoolUserService, handle: bytes, items: int | None = None) -> None:
         self.user = user
@@ -99,9 +101,10 @@ class UserHands(Generic[T]):
     async def resolve(self, seconds: float, fresh: bool) -> Sequence[PoolElementParameter]:
         timeout = seconds if seconds < math.inf else None
         # When all have failed they are tried again, rather than waited for.
-        self.resolved = await self.user.resolve(
+        asked = self.user.resolve(
             self.handle, items=self._items, timeout=timeout, fresh=fresh, patience=0 if fresh else min(seconds, TIMEOUT)
         )
+        self.resolved = await (asked if self.hears else self.user.in_vain.watch(asked, self.handle))
         self._first = self.resolved.first
         return self.resolved.elements
 

@@ -37,6 +37,7 @@ from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
+from rserpool.user.in_vain import OnReactor
 from rserpool.user.subscriptions import Subscription, Subscriptions, Watcher
 from rserpool.user.use import Closable, Use
 
@@ -56,6 +57,7 @@ class PoolUserService(Service):
         L{SecurityOption<rserpool.node.securing.SecurityOption>}.
     @param random: the random source; a new one from the system's entropy by default.
     @param stack: an SCTP stack that the caller opened and will close; None to open one at the start.
+    @ivar in_vain: tells once of a pool that cannot be used.
     """
 
     log = Logger()
@@ -97,6 +99,7 @@ class PoolUserService(Service):
         self._opened: set[Closable] = set()
         self._limited = LimitedLog(self.log, clock_of(reactor))
         self._homes = Homes()
+        self.in_vain = OnReactor(self, lambda: None if self.home or self._user is None else self._user.nobody())
 
     @property
     def registrars(self) -> tuple[TransportAddress, ...]:
@@ -300,8 +303,7 @@ class PoolUserService(Service):
         return "sctp", stack
 
     async def _stop(self) -> None:
-        node, self._node = self._node, None
-        user, self._user = self._user, None
+        node, user, self._node, self._user = self._node, self._user, None, None
         self._subscriptions.forget()
         if node is not None and user is not None:
             node.perform(user.stop())
@@ -313,12 +315,10 @@ class PoolUserService(Service):
         match event:
             case Resolved(request=request):
                 self._homes.answered()
-                waiting = self._waiting.pop(request, None)
-                if waiting is not None:
+                if waiting := self._waiting.pop(request, None):
                     waiting.callback(event)
             case ResolutionFailed(request=request, error=error):
-                waiting = self._waiting.pop(request, None)
-                if waiting is not None:
+                if waiting := self._waiting.pop(request, None):
                     waiting.errback(Failure(error))
             case PoolChanged():
                 self._subscriptions.changed(event)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rserpool.compute import JobFailed, JobGivenUp, JobLost, NoWorkers
 from tests.compute.scope import JobCase, Worker
+from tests.loglines import LogLines
 
 
 class ResultTests(JobCase):
@@ -220,6 +221,27 @@ class DeathTests(JobCase):
         self.scope.advance(3.0)
         self.scope.work("a")
         self.assertEqual(self.scope.result(late.result), 9)
+
+    def test_unknown(self) -> None:
+        """That there is no such pool is told at once, to who waits for jobs; once, and again when it is gone again."""
+        said = LogLines(self)
+        told = "no pool is named farm now: jobs wait for it"
+        jobs = self.scope.jobs()
+        self.scope.advance(3.0)
+        self.assertNotIn(told, said.lines)
+        job = jobs.submit("square", 2)
+        self.assertIn(told, said.lines)
+        self.scope.advance(10.0)
+        jobs.submit("square", 3)
+        self.assertEqual(said.lines.count(told), 1)
+        self.scope.work("a")
+        self.assertEqual(self.scope.result(job.result), 4)
+        self.scope.dies("a")
+        late = jobs.submit("square", 5)
+        self.scope.advance(20.0)
+        self.assertEqual(said.lines.count(told), 2)
+        self.scope.work("b")
+        self.assertEqual(self.scope.result(late.result), 25)
 
     def test_all_die(self) -> None:
         """The last worker dies over a job: another may come in time."""

@@ -19,6 +19,7 @@ from rserpool.names import (
     getaddrinfo,
 )
 from rserpool.names.blocking import resolver
+from tests.loglines import LogLines
 from tests.names.loopback import HOST, LoopbackCase, free_port
 
 PROGRAM = """
@@ -146,6 +147,15 @@ class ConnectionTests(LoopbackCase):
         # It has not been removed, for its ASAP answers.
         infos = await self.in_thread(mine.getaddrinfo, "pool")
         self.assertEqual(dead, infos[-1][4][1])
+
+    async def test_told_once(self) -> None:
+        """A pool that cannot be used is a line in the log, however often it is tried."""
+        said = LogLines(self)
+        mine = Resolver([f"{HOST}:1"])
+        for _ in range(3):
+            with self.assertRaises(NamesUnavailable):
+                await self.in_thread(mine.create_connection, "pool", 0.1)
+        self.assertEqual(1, len([line for line in said.lines if line.startswith("pool pool cannot be used: no ")]))
 
     async def test_nobody_accepts(self) -> None:
         """It gives up at its deadline, and says what was tried; there must be something to try."""

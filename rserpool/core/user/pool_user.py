@@ -9,7 +9,7 @@ from rserpool.core.admission import TokenBucket
 from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Close, Effect, Notify, Send
-from rserpool.core.errors import Unproved
+from rserpool.core.errors import NoRegistrar, Unproved
 from rserpool.core.identity import Credentials
 from rserpool.core.profiles import Profile
 from rserpool.core.server_hunt import HomeChanged, ServerHunt
@@ -80,6 +80,10 @@ class PoolUser:
     def known_registrars(self) -> list[TransportAddress]:
         """Every registrar that a hunt would try."""
         return self._hunt.known
+
+    def nobody(self) -> NoRegistrar:
+        """Why there is no home registrar: who was asked, and what TLS with them said."""
+        return self._hunt.nobody("no registrar answers")
 
     def resolve(
         self,
