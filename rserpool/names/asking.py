@@ -26,10 +26,10 @@ from rserpool.core.user.pool_user import PoolUser
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.node.driver import Driver
+from rserpool.node.in_vain import InVain
 from rserpool.node.securing import over_tls_of, registrars_by
 from rserpool.node.threads import ThreadChannel, ThreadLoop
 from rserpool.security.following import Secured
-from rserpool.user.in_vain import InVain
 
 IDLE = 10.0
 """Seconds without a question after which the thread ends, and with it the connection to the registrar."""

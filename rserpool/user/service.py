@@ -29,6 +29,7 @@ from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.node.candidates import any_hosts, local_hosts_towards, over
 from rserpool.node.counting import LimitedLog
 from rserpool.node.homes import Homes
+from rserpool.node.in_vain import OnReactor
 from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.reactor import clock_of
@@ -37,7 +38,6 @@ from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
-from rserpool.user.in_vain import OnReactor
 from rserpool.user.subscriptions import Subscription, Subscriptions, Watcher
 from rserpool.user.use import Closable, Use
 

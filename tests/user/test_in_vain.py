@@ -11,9 +11,9 @@ from twisted.logger import Logger, LogLevel, formatEvent, globalLogPublisher
 from rserpool.core.errors import NoRegistrar, UnknownPool
 from rserpool.names import PoolNameError
 from rserpool.names.hostnames import getaddrinfo
+from rserpool.node.in_vain import MOST, PATIENCE, InVain
 from rserpool.session import Session
 from rserpool.user import PoolClientEndpoint
-from rserpool.user.in_vain import MOST, PATIENCE, InVain
 from rserpool.user.shared import SharedEndpoint, SharedPoolUser
 from rserpool.web import PoolAgent
 from tests.pool_scope import Taking
