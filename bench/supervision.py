@@ -1,8 +1,9 @@
 """What supervision costs a registrar, and how many elements it can supervise within a quarter of a core.
 
 C{python -m bench.supervision [--json [FILE]] [--quick]}. Every element has an association of its own, over which it
-answers keep-alives. The processor time of the registrar is measured with one association (SCTP's timers tick then),
-with many but no elements (so that SCTP's heartbeats cost something), and with elements.
+answers keep-alives: so many that there are 200 of them a second, and 2,000. The processor time of the registrar is
+measured with the associations alone (SCTP's timers and heartbeats), with elements, and with resolutions instead, as
+many a second over as many associations: what a keep-alive costs is compared with those.
 """
 
 from __future__ import annotations
@@ -12,64 +13,71 @@ import socket
 
 from bench.processes import Processes, free_port
 from bench.report import Figures, columns, progress, run
-from rserpool.core import PROFILES, Profile
-from rserpool.core.registrar.shares import COST, SHARE
+from rserpool.core import PROFILES
+from rserpool.core.registrar.shares import SHARE
+
+RATES = (200, 2000)
+"""Keep-alives a second."""
 
 
 def measure(options: argparse.Namespace) -> Figures:
-    """Processor seconds a second in the three settings, and what follows."""
-    seconds = 3.0 if options.quick else options.seconds
-    idle, _ = _run(options.profile, 1, 0, seconds)
-    silent, _ = _run(options.profile, options.elements, 0, seconds)
-    supervising, exchanges = _run(options.profile, options.elements, 1, seconds)
-    heartbeat = (silent - idle) / ((options.elements - 1) * _heartbeats(PROFILES[options.profile]))
+    """At each rate, alternately; the median of the ratios."""
+    seconds, rounds = (3.0, 1) if options.quick else (options.seconds, options.rounds)
+    interval = PROFILES[options.profile].keep_alive_interval
+    rates = [_at(options.profile, round(rate * interval), rate, seconds, rounds) for rate in options.rates]
+    cost = 1e-6 * min(rate["keep_alive_us"] for rate in rates)
     return {
         "profile": options.profile,
-        "elements": options.elements,
         "seconds": seconds,
-        "idle_share": idle,
-        "associations_share": silent,
-        "supervision_share": supervising,
-        "exchanges_per_second": exchanges,
-        "exchange_us": 1e6 * (supervising - silent) / exchanges,
-        "heartbeat_us": 1e6 * heartbeat,
-        "cost_us": 1e6 * COST,
         "share": SHARE,
+        "rates": rates,
         "supported": {
-            name: {
-                "interval": profile.keep_alive_interval,
-                "elements": int(SHARE * profile.keep_alive_interval / COST),
-                "heartbeat_interval": profile.heartbeat_interval,
-                "heartbeat_share": heartbeat * _heartbeats(profile),
-                "elements_with_heartbeats": int(
-                    SHARE / (COST / profile.keep_alive_interval + heartbeat * _heartbeats(profile))
-                ),
-            }
+            name: {"interval": profile.keep_alive_interval, "elements": int(SHARE * profile.keep_alive_interval / cost)}
             for name, profile in PROFILES.items()
         },
     }
 
 
-def _heartbeats(profile: Profile) -> float:
-    """Heartbeats a second of an idle association, both ways (RFC 9260 section 8.3: the interval, and the RTO)."""
-    return 2 / (profile.heartbeat_interval + profile.rto_min)
+def _at(profile: str, associations: int, rate: float, seconds: float, rounds: int) -> Figures:
+    """What one costs at this rate, in microseconds; of the rounds the one whose ratio is the median."""
+    found = []
+    for _ in range(rounds):
+        silent, _ = _run(profile, associations, seconds, each=0)
+        supervising, asked = _run(profile, associations, seconds)
+        resolving, answered = _run(profile, associations, seconds, asks=rate)
+        keep_alive, resolution = (
+            (all_ - silent) / many for all_, many in ((supervising, asked), (resolving, answered))
+        )
+        found.append(
+            {
+                "rate": rate,
+                "associations": associations,
+                "silent_share": silent,
+                "keep_alives": asked,
+                "keep_alive_us": 1e6 * keep_alive,
+                "resolutions": answered,
+                "resolution_us": 1e6 * resolution,
+                "ratio": keep_alive / resolution,
+            }
+        )
+    return sorted(found, key=lambda each: each["ratio"])[len(found) // 2]
 
 
-def _run(profile: str, associations: int, each: int, seconds: float) -> tuple[float, float]:
-    """The part of a core that the registrar used, and keep-alives answered a second."""
+def _run(profile: str, associations: int, seconds: float, *, each: int = 1, asks: float = 0.0) -> tuple[float, float]:
+    """The part of a core that the registrar used, and keep-alives or resolutions answered a second."""
     with Processes() as processes:
         udp = free_port(socket.SOCK_DGRAM)
         registrar = processes.registrar(udp, "--profile", profile, "--asap-tcp", "none")
         arguments = ["--registrar", f"127.0.0.1:3863/{udp}", "--profile", profile, "--seconds", str(seconds)]
-        arguments += ["--associations", str(associations), "--each", str(each)]
+        arguments += ["--associations", str(associations), "--each", str(each), "--asks", str(asks)]
         elements = processes.python("elements", "-m", "bench.elements", *arguments)
         elements.says("^begin$")
         before = registrar.cpu()
         answered = int(elements.says(r"^end (\d+)$").group(1))
         share = (registrar.cpu() - before) / seconds
+    what = "resolutions" if asks else "keep-alives"
     progress(
-        f"supervision: {associations} associations, {associations * each} elements, {answered / seconds:.0f}"
-        f" keep-alives/s: {100 * share:.1f} % of a core"
+        f"supervision: {associations} associations, {answered / seconds:.0f} {what}/s: {100 * share:.1f} % of a core"
     )
     return share, answered / seconds
 
@@ -78,29 +86,29 @@ def table(figures: Figures) -> str:
     """The figures for people."""
     rows = [
         [
-            name,
-            f"{one['interval']:g} s",
-            f"{one['elements']:,}",
-            f"{one['heartbeat_interval']:g} s",
-            f"{100 * one['heartbeat_share']:.3f} %",
-            f"{one['elements_with_heartbeats']:,}",
+            f"{each['keep_alives']:.0f}",
+            f"{each['keep_alive_us']:.0f}",
+            f"{each['resolution_us']:.0f}",
+            f"{each['ratio']:.2f}",
+            f"{100 * each['silent_share']:.1f} %",
         ]
-        for name, one in figures["supported"].items()
+        for each in figures["rates"]
     ]
-    head = ["profile", "keep-alive interval", "elements", "heartbeat interval", "of a core each", "elements, both"]
+    supported = [
+        [name, f"{each['interval']:g} s", f"{each['elements']:,}"] for name, each in figures["supported"].items()
+    ]
     return (
-        f"Supervision: {figures['exchange_us']:.0f} us of processor time for each keep-alive and its answer"
-        f" (reckoned with: {figures['cost_us']:.0f} us),"
-        f" {figures['heartbeat_us']:.0f} us for each heartbeat of SCTP, to or from the registrar\n"
-        f"Interval = max(that of the profile, elements * {figures['cost_us']:.0f} us / {figures['share']});"
-        " so many elements are supervised at the profile's own interval, and so many if SCTP's heartbeats, over one"
-        " association each, are to fit into the same share:\n" + columns(head, rows)
+        "Processor time of the registrar, in us\n"
+        + columns(["keep-alives/s", "one", "a resolution", "ratio", "associations alone"], rows)
+        + "\nso many elements fit into a quarter of a core at the profile's own interval\n"
+        + columns(["profile", "keep-alive interval", "elements"], supported)
     )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark alone."""
-    parser.add_argument("--elements", type=int, default=100)
+    parser.add_argument("--rates", type=int, nargs="+", default=RATES)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--profile", default="default", choices=tuple(PROFILES))
 

@@ -62,6 +62,10 @@ def of_registrar(registrar: Registrar, running: bool) -> Iterator[Metric]:
     yield counter(f"{prefix}keep_alive_misses", "Keep-alives that were not answered.", counts.missed)
     text = "Mean time between two keep-alives to one element."
     yield gauge(f"{prefix}keep_alive_interval_seconds", text, registrar.supervision.interval)
+    text = "Processor time of one keep-alive and its answer, as measured here."
+    yield gauge(f"{prefix}keep_alive_cost_seconds", text, registrar.supervision.shares.cost)
+    text = "The part of one core that keep-alives may take."
+    yield gauge(f"{prefix}keep_alive_budget", text, registrar.supervision.shares.share)
     from rserpool.core.registrar.counts import DELAYS
 
     classes = Classes(DELAYS, tuple(counts.delays), counts.delay)

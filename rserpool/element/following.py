@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from rserpool.core.errors import ConfigurationError
 from rserpool.element.checks import AnotherProcess, Checking, is_open
 from rserpool.element.health import Checks, Health
-from rserpool.element.openings import open_ports, opener_of
+from rserpool.element.openings import open_ports, opener_of, tells_of_its_end
 from rserpool.element.ports import KINDS, ListeningPorts, Place, bound_hosts, place_of
 from rserpool.element.serving import Serving
 
@@ -66,7 +66,8 @@ class Followed:
     @property
     def is_told(self) -> bool:
         """Whether all that may change is told: else somebody has to look."""
-        return bool(self._here) and self._health is None
+        here = bool(self._here) and all(tells_of_its_end(self._reactor, port) for port in self._here)
+        return here and self._health is None
 
     def begin(self) -> None:
         """Look anew, as if nothing had been there before."""

@@ -7,12 +7,12 @@ by it is noted as its port.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial, wraps
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
+from twisted.internet.base import BasePort
 from twisted.internet.interfaces import IListeningPort
 
 from rserpool.sctp.one_to_one.ports import SctpPort, sctp_ports
@@ -41,12 +41,14 @@ class _Notes:
     @ivar openers: who opened them.
     @ivar opened: how many were.
     @ivar watchers: who wants to know as soon as one is opened or closed.
+    @ivar telling: ports of which that is told.
     """
 
     def __init__(self) -> None:
         self.openers: WeakKeyDictionary[Any, object] = WeakKeyDictionary()
         self.opened = 0
         self.watchers: dict[Callable[[], object], None] = {}
+        self.telling: WeakSet[Any] = WeakSet()
 
     def tell(self) -> None:
         """A port was opened, or closed."""
@@ -104,6 +106,11 @@ def watch_ports(reactor: Any, watcher: Callable[[], object]) -> Callable[[], Non
     return lambda: watchers.pop(watcher, None)
 
 
+def tells_of_its_end(reactor: Any, port: Any) -> bool:
+    """Whether it is told at once when a port is closed: else somebody has to look."""
+    return reactor in _noted and port in _noted[reactor].telling
+
+
 def open_ports(reactor: Any) -> list[Any]:
     """The ports that are open in a reactor, of whatever kind, in the order of their numbers in the system."""
     readers: list[Any] = [reader for reader in reactor.getReaders() if IListeningPort.providedBy(reader)]
@@ -135,18 +142,18 @@ def _noting(method: Callable[..., Any], notes: _Notes) -> Callable[..., Any]:
         notes.opened += 1
         if (opener := _opener.get()) is not None:
             notes.openers[port] = opener
-        _tells_of_its_end(port, notes)
+        _have_tell(port, notes)
         notes.tell()
         return port
 
     return listen
 
 
-def _tells_of_its_end(port: Any, notes: _Notes) -> None:
-    for name in ("stopListening", "connectionLost"):
-        if hasattr(port, name):
-            with suppress(AttributeError):  # it may be of a kind that takes no attributes: then it is looked at
-                setattr(port, name, _telling(getattr(port, name), notes))
+def _have_tell(port: Any, notes: _Notes) -> None:
+    """Have a port of Twisted's own tell when it is closed; who makes other ones may close them in ways of their own."""
+    if isinstance(port, BasePort):
+        port.connectionLost = _telling(port.connectionLost, notes)  # type: ignore[method-assign]
+        notes.telling.add(port)
 
 
 def _telling(method: Callable[..., Any], notes: _Notes) -> Callable[..., Any]:

@@ -30,7 +30,7 @@ from rserpool.security.following import Secured
 
 SELDOM = 0.25
 """Seconds between two looks while everything is registered."""
-TOLD = 0.75
+TOLD = 5.0
 """The same where it is told at once what changes."""
 PATIENCE = 5.0
 """Seconds after which it is told that the wrapped service has opened no port yet."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from twisted.internet.interfaces import IDelayedCall
 
 from rserpool.core.profiles import Profile
-from rserpool.core.registrar.shares import COST, SHARE
+from rserpool.core.registrar.shares import Shares
 
 PAUSE: Final = 1.0
 """Seconds between two changes, at least: each is told to all associations, which is work where they come by the
@@ -15,11 +15,15 @@ thousand."""
 
 
 class Heartbeats:
-    """Those of one endpoint."""
+    """Those of one endpoint.
 
-    def __init__(self, reactor: Any, profile: Profile) -> None:
+    @param shares: what supervision costs, and may cost.
+    """
+
+    def __init__(self, reactor: Any, profile: Profile, shares: Shares) -> None:
         self._reactor = reactor
         self._profile = profile
+        self._shares = shares
         self._stretch = 1.0
         self._timer: IDelayedCall | None = None
 
@@ -36,7 +40,8 @@ class Heartbeats:
 
     def _tell(self, endpoint: Any) -> None:
         self._timer = None
-        stretch = max(1.0, endpoint.associations * COST / SHARE / self._profile.keep_alive_interval)
+        needed = endpoint.associations * self._shares.cost / self._shares.share
+        stretch = max(1.0, needed / self._profile.keep_alive_interval)
         if abs(stretch - self._stretch) > 0.1 * self._stretch:
             self._stretch = stretch
             endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)

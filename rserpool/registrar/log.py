@@ -45,12 +45,15 @@ class OperatorLog:
             case events.ElementRegistered() | events.ElementRemoved():
                 # As most.
                 self._tell_of_elements(event)
-            case events.SupervisionStretched(interval=interval, elements=elements):
+            case events.SupervisionStretched(interval, elements, cost, share):
                 self._log.warn(
-                    "{elements} elements: each is asked every {interval:.1f} s now",
+                    "{elements} elements: each is asked every {interval:.1f} s now "
+                    "(that takes {cost:.0f} us, and all {percent:.0f} % of a core)",
                     event="supervision-stretched",
                     interval=interval,
                     elements=elements,
+                    cost=1e6 * cost,
+                    percent=100 * min(share, elements * cost / interval),
                 )
             case events.ErrorReported(association=association, causes=causes):
                 where = str(getattr(association, "peer", "?"))

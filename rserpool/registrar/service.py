@@ -38,6 +38,7 @@ from rserpool.plugins import add_policies
 from rserpool.registrar.acting import Acting
 from rserpool.registrar.changing import changed
 from rserpool.registrar.collector import Garbage
+from rserpool.registrar.costs import EVERY, Costs, look_after
 from rserpool.registrar.heartbeats import Heartbeats
 from rserpool.registrar.log import OperatorLog
 from rserpool.registrar.neighbours import look_around
@@ -48,8 +49,6 @@ from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
 from rserpool.sctp.stack import open_stack
 
 LOOPBACK = TransportAddress(("127.0.0.1",), ASAP_PORT)
-COLLECT = 5.0
-"""Seconds between two looks at how much garbage there may be."""
 
 
 def _alone(enrp: TransportAddress | None, peers: Sequence[TransportAddress], discover: bool) -> bool:
@@ -145,12 +144,13 @@ class RegistrarService(Acting, Service):
         self._ending = Ending(reactor, lambda: self._life.end(self._stop()), self.stopService)
         self._operator = OperatorLog(reactor, self._log, identifier)
         self._tame_garbage, self._garbage = tame_garbage, Garbage(lambda: len(self.registrar.handlespace))
-        self._collecting = LoopingCall(self._garbage.tick)
+        self._looking_after = LoopingCall(lambda: look_after(self._reactor, self._garbage, self._costs))
 
     def _begin(self) -> None:
         """A registrar that knows nothing yet."""
-        self._heartbeats = Heartbeats(self._reactor, self._profile)
         self.registrar = self._role(access=self._security.access)
+        self._heartbeats = Heartbeats(self._reactor, self._profile, self.registrar.supervision.shares)
+        self._costs = Costs(self.registrar)
         self.node = Node(self._reactor, self.registrar, self._notified, server=self.registrar.identifier)
         self.registrar.peering.suggest = self._suggest
         self.node.asap.addresses_changed, self.node.asap.refuse = self.registrar.addresses_changed, refuse
@@ -238,8 +238,8 @@ class RegistrarService(Acting, Service):
             self._start_announcing(endpoint)
         if self._tame_garbage:
             self._garbage.start()
-            self._collecting.clock = self._reactor
-            self._collecting.start(COLLECT, now=False)
+        self._looking_after.clock = self._reactor
+        self._looking_after.start(EVERY, now=False)
         where = str(TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port))
         self._log.info(
             "registrar 0x{identifier:08x} serves ASAP at {where} ({tls}SCTP{over}){tcp}, profile {profile}",
@@ -326,8 +326,8 @@ class RegistrarService(Acting, Service):
     async def _stop(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
-        if self._collecting.running:
-            self._collecting.stop()
+        if self._looking_after.running:
+            self._looking_after.stop()
         self._garbage.stop()
         self._heartbeats.stop()
         self._security.stop()

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.profiles import DEFAULT
-from rserpool.core.registrar.shares import COST, SHARE
+from rserpool.core.registrar.shares import COST, SHARE, Shares
 from rserpool.registrar.heartbeats import PAUSE, Heartbeats
 
 ENOUGH = int(DEFAULT.keep_alive_interval * SHARE / COST)
@@ -20,7 +20,7 @@ class HeartbeatTests(SynchronousTestCase):
         self.clock = Clock()
         self.told: list[float] = []
         self.endpoint = SimpleNamespace(associations=0, setHeartbeat=self.told.append)
-        self.heartbeats = Heartbeats(self.clock, DEFAULT)
+        self.heartbeats = Heartbeats(self.clock, DEFAULT, Shares(DEFAULT.keep_alive_interval))
 
     def come(self, count: int) -> None:
         self.endpoint.associations += count

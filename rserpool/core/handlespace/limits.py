@@ -30,6 +30,7 @@ class Limits:
     @ivar connections_per_machine: TCP connections of one machine; who comes beyond that is closed at once.
     @ivar associations_per_machine: SCTP associations of one machine; the same for them.
     @ivar associations: SCTP associations of all machines together.
+    @ivar supervision_percent: percent of one core that keep-alives may take; beyond that they are sent less often.
     """
 
     pools: int = 100_000
@@ -48,3 +49,4 @@ class Limits:
     connections_per_machine: int = 1_000
     associations_per_machine: int = 2_000
     associations: int = 20_000
+    supervision_percent: float = 25.0

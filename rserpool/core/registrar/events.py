@@ -96,10 +96,15 @@ class NotYetRequired:
 
 @dataclass(frozen=True, slots=True)
 class SupervisionStretched:
-    """Keep-alives go out every C{interval} seconds instead of the profile's: there are C{elements} elements."""
+    """Keep-alives go out every C{interval} seconds instead of the profile's: there are C{elements} elements.
+
+    One costs C{cost} seconds of processor time, and all together may take the part C{share} of a core.
+    """
 
     interval: float
     elements: int
+    cost: float
+    share: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,9 +88,9 @@ class Registrar:
         self.counts, self.observer = self._clients.counts, self._clients.observer
         supervised = identifier, self.handlespace, self._clients, self._timers
         self.supervision = Supervision(*supervised, profile=profile, random=random, keep_alives=keep_alives)
+        self.supervision.shares.allow(limits.supervision_percent)
         self.answers = Answers(self.handlespace, self._clients, limits, self._timers)
-        confirming = Confirming(unconfirmed, self._timers, profile)
-        self.evictions = evictions = Evictions()
+        confirming, self.evictions = Confirming(unconfirmed, self._timers, profile), (evictions := Evictions())
         self._home = Home(
             identifier, self.handlespace, self.supervision, self._clients, limits, distances, confirming, evictions
         )
@@ -294,6 +294,7 @@ class Registrar:
     def change_limits(self, limits: Limits) -> None:
         """It accepts so much from now on; what it has accepted stays, and the rates of who is there."""
         self.limits = limits
+        self.supervision.shares.allow(limits.supervision_percent)
         for each in (self.handlespace, self._clients, self.answers, self._home):
             each.limits = limits
 

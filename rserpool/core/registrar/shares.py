@@ -1,6 +1,7 @@
 """How often each element is asked whether it lives, where there are more than can be asked all the time.
 
-All keep-alives together cost a part of one core (L{SHARE}). It is divided among the machines that elements registered
+All keep-alives together cost a part of one core (L{SHARE}, or as much as the operator allows), by what they were
+measured to cost on this machine (L{COST} until then). It is divided among the machines that elements registered
 from, and what is one machine's among its associations: each has what it needs, if that is no more than an equal part;
 the others share what is left. So who registers a lot is asked less often, and nobody else is.
 """
@@ -14,9 +15,13 @@ from typing import TypeAlias
 from rserpool.core.effects import Association
 
 COST = 400e-6
-"""Processor time, in seconds, that one keep-alive and its acknowledgement cost the registrar (bench/supervision.py)."""
+"""Processor time, in seconds, that one keep-alive and its acknowledgement are taken to cost, until it was measured."""
+LEAST, MOST = 5e-6, 5e-3
+"""No measurement is believed that says less or more."""
 SHARE = 0.25
-"""The part of one core that supervision may use."""
+"""The part of one core that supervision may use, where nobody says another one."""
+TOGETHER = 32
+"""So many keep-alives go out together; where there are fewer elements, each goes out for itself."""
 REFRESH = 1.0
 """The shares are as they were up to so many seconds ago, unless a tenth of the elements came or went since."""
 
@@ -29,10 +34,13 @@ class Shares:
 
     @param interval: mean seconds between two keep-alives where there is enough for all.
     @ivar total: how many elements there are.
+    @ivar cost: processor time, in seconds, of one keep-alive and its acknowledgement.
+    @ivar share: the part of one core for all of them.
     """
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
+        self.cost, self.share = COST, SHARE
         self._machines: dict[str, dict[Association | None, int]] = {}
         self._levels: dict[str, float] = {}
         self._until = -inf
@@ -41,8 +49,15 @@ class Shares:
 
     @property
     def mean(self) -> float:
-        """Seconds between two keep-alives to one element, alike for all: C{max(interval, total * COST / SHARE)}."""
-        return max(self._interval, self.total * COST / SHARE)
+        """Seconds between two keep-alives to one element, alike for all: C{max(interval, total * cost / share)}."""
+        return max(self._interval, self.total * self.cost / self.share)
+
+    @property
+    def early(self) -> float:
+        """By so many seconds a keep-alive may go out before its time, with others: it costs less than to be woken for
+        it alone. At most a tenth of the interval, and L{TOGETHER} at a time."""
+        mean = self.mean
+        return min(mean / 10, TOGETHER * mean / self.total) if self.total >= TOGETHER else 0.0
 
     def came(self, group: Group) -> None:
         """An element is supervised."""
@@ -64,7 +79,7 @@ class Shares:
 
     def interval(self, group: Group, now: float) -> float:
         """Mean seconds between two keep-alives to an element of this group."""
-        if self.total * COST <= SHARE * self._interval:
+        if self.total * self.cost <= self.share * self._interval:
             return self._interval
         if now >= self._until or abs(self.total - self._for) > self._for // 10:
             self._divide()
@@ -72,10 +87,20 @@ class Shares:
         where, over = group
         return max(self._interval, self._machines[where][over] / self._levels.get(where, inf))
 
+    def allow(self, percent: float) -> None:
+        """All of them may take so many percent of a core from now on."""
+        self.share = max(percent / 100, 0.001)
+        self._until = -inf
+
+    def measured(self, cost: float) -> None:
+        """A keep-alive and its acknowledgement cost so many seconds of processor time."""
+        self.cost = min(max(cost, LEAST), MOST)
+        self._until = -inf
+
     def _divide(self) -> None:
         """What each association may have, in keep-alives a second, at machines that need more than their part."""
         needs = {where: sum(here.values()) / self._interval for where, here in self._machines.items()}
-        level = _level(SHARE / COST, needs.values())
+        level = _level(self.share / self.cost, needs.values())
         self._levels = {
             where: _level(level, (number / self._interval for number in self._machines[where].values()))
             for where, need in needs.items()

@@ -36,6 +36,7 @@ def described_registrar(registrar: Registrar, now: float) -> Described:
         "bytes": handlespace.bytes,
         "checksum": f"0x{handlespace.checksum_of(registrar.identifier):04x}",
         "keep_alive_interval": round(registrar.supervision.interval, 3),
+        "keep_alive_cost": round(registrar.supervision.shares.cost, 6),
         "security": registrar.access.state.value,
     }
 

@@ -19,7 +19,7 @@ from rserpool.core.profiles import Profile
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.events import SupervisionStretched
 from rserpool.core.registrar.foreign import Foreign
-from rserpool.core.registrar.shares import COST, SHARE, Group, Shares
+from rserpool.core.registrar.shares import Group, Shares
 from rserpool.core.ruling import Who
 from rserpool.core.wire import asap
 
@@ -33,7 +33,10 @@ MOST_DIALS: Final = 1024
 
 
 class Supervision:
-    """Decides when an element is asked whether it lives, and when it is gone."""
+    """Decides when an element is asked whether it lives, and when it is gone.
+
+    @ivar shares: how often, and what that may cost.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class Supervision:
         self._deadlines = ElementDeadlines()
         self.foreign = Foreign(server, timers, profile.keep_alive_timeout, QUIET)
         self._due = inf
-        self._shares = Shares(profile.keep_alive_interval)
+        self.shares = Shares(profile.keep_alive_interval)
         self._dialling: dict[TransportAddress, dict[Element, None]] = {}
         self._later: dict[TransportAddress, dict[Element, None]] = {}
         self._excused_until = 0.0
@@ -67,12 +70,12 @@ class Supervision:
     @property
     def watched(self) -> int:
         """How many elements are supervised."""
-        return self._shares.total
+        return self.shares.total
 
     @property
     def interval(self) -> float:
         """Mean seconds between two keep-alives to one element: L{Shares.mean}."""
-        return self._shares.mean
+        return self.shares.mean
 
     def registered(self, element: Element, now: float) -> None:
         """An element was registered or re-registered, over its present association."""
@@ -83,8 +86,8 @@ class Supervision:
         client = self._clients.get(over)
         group = "" if client is None else client.machine, over
         if watch is not None:
-            self._shares.left(watch.group)
-            self._shares.came(group)
+            self.shares.left(watch.group)
+            self.shares.came(group)
             watch.group = group
         self._watch(element, now, group).over = over
 
@@ -96,7 +99,7 @@ class Supervision:
         if not authority.stays(self._clients.access, element):
             return [self._remove(element, Who.REVOKED)]
         self._watch(element, now).claim = True
-        self._claim_at = max(self._claim_at + COST / SHARE, now)
+        self._claim_at = max(self._claim_at + self.shares.cost / self.shares.share, now)
         if self._claim_at <= now:
             return self.probe(element, now)
         self._set(element, self._claim_at)
@@ -108,10 +111,10 @@ class Supervision:
         if self._later and (address := element.asap_address()) in self._later:
             self._later[address].pop(element, None)
         if element.watch is not None:
-            self._shares.left(element.watch.group)
+            self.shares.left(element.watch.group)
             element.watch = None
             self._deadlines.discard(element)
-            if not self._shares.total:  # else it may be due too early
+            if not self.shares.total:  # else it may be due too early
                 self._rearm()
 
     def acknowledged(self, element: Element, now: float) -> None:
@@ -251,9 +254,10 @@ class Supervision:
         self._excused_until = now + self._profile.keep_alive_timeout
 
     def look(self, now: float) -> list[Outcome]:
-        """L{ELEMENTS} is due: ask those whose turn it is; those whose time is over are gone."""
+        """L{ELEMENTS} is due: ask those whose turn it is, or is soon; those whose time is over are gone."""
         outcomes: list[Outcome] = []
-        for element in self._deadlines.due(now):
+        soon = now + self.shares.early
+        for element in self._deadlines.due(soon):
             watch = element.watch
             if watch is None:
                 continue
@@ -264,6 +268,8 @@ class Supervision:
                     outcomes.append(self._remove(element, Who.LIFETIME if now >= watch.alive_until else Who.SILENCE))
             elif watch.answer_by is not None and (element.association is not None or not watch.doubted):
                 self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
+            elif watch.alive_until <= soon:
+                self._deadlines.set(element, watch.alive_until)
             elif self._keep_alives or watch.claim or watch.doubted:
                 outcomes += self.probe(element, now)
             else:
@@ -278,7 +284,7 @@ class Supervision:
         if watch is None:
             self.foreign.forget(element)
             watch = element.watch = Watch(alive_until, group)
-            self._shares.came(group)
+            self.shares.came(group)
             self._set(element, min(alive_until, self._next_keep_alive(watch, now)))
             return watch
         # A registration is a sign of life: what stood against the element is settled.
@@ -326,7 +332,7 @@ class Supervision:
         if abs(interval - self._stretched) <= 0.1 * self._stretched:
             return []
         self._stretched = interval
-        return [Notify(SupervisionStretched(interval, self.watched))]
+        return [Notify(SupervisionStretched(interval, self.watched, self.shares.cost, self.shares.share))]
 
     def _keep_alive(self, element: Element, association: Association, now: float) -> Send:
         element.asked = now
@@ -338,4 +344,4 @@ class Supervision:
         if not self._keep_alives:
             return inf
         # 3.5: spread over time, by plus or minus 50 percent.
-        return now + self._shares.interval(watch.group, now) * self._random.uniform(0.5, 1.5)
+        return now + self.shares.interval(watch.group, now) * self._random.uniform(0.5, 1.5)
