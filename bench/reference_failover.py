@@ -92,6 +92,9 @@ class Cast:
     def start_user(self) -> None:
         """Start the client; it is served when this returns."""
         before = self._hosts.before(0)
+        for element in self.elements.values() if self._ours else ():
+            # The client does not wait for a pool.
+            element.says("registered as", 120.0)
         if self._ours:
             options = ["ping", POOL, "--registrar", self._asap[0], "--backend", "kernel"]
             options += ["--interval", str(PACE_MS / 1000), *self._tuned]
