@@ -11,6 +11,7 @@ from pathlib import Path
 from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
+from bench.growth import page as growth
 from bench.peers import page as peers
 from tests.docs.blocks import PAGES as RUN
 from tests.docs.blocks import CannotRun, blocks
@@ -85,8 +86,9 @@ class DrawingTests(SynchronousTestCase):
 
     def test_measured(self) -> None:
         """Pages and pictures of what was measured are as their figures say."""
-        for path, text in peers.write(json.loads(peers.FIGURES.read_text("utf-8"))).items():
-            self.assertEqual(text, path.read_text("utf-8"), f"{path.name} is old: python -m bench.peers --part page")
+        for made in (peers, growth):
+            for path, text in made.write(json.loads(made.FIGURES.read_text("utf-8"))).items():
+                self.assertEqual(text, path.read_text("utf-8"), f"{path.name} is old: python -m bench.... --part page")
 
     def test_shown(self) -> None:
         """Each is shown by a page."""
