@@ -131,6 +131,7 @@ _KINDS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "Initialized": ("ready", ("mentor", "elements")),
     "PeerFound": ("peer-found", ("identifier", "address")),
     "PeerLost": ("peer-lost", ("identifier",)),
+    "PeerRetired": ("peer-retired", ("identifier",)),
     "PeerUnreachable": ("peer-unreachable", ("address", "attempts")),
     "TakenOver": ("taken-over", ("target", "by", "elements")),
     "Audited": ("audited", ("peer", "removed")),

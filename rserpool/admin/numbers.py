@@ -86,6 +86,8 @@ def _among_others(registrar: Registrar, prefix: str) -> Iterator[Metric]:
     states = Counter({"connected": 0, "silent": 0})
     states.update("silent" if peer.association is None else "connected" for peer in peers)
     yield by_label("gauge", f"{prefix}peers", "Other registrars.", "state", states)
+    text = "Other registrars that fell silent, and had not retired."
+    yield counter(f"{prefix}peers_lost", text, peers.failures)
     up = {"asap": registrar.clients, "enrp": len(peers.associations)}
     yield by_label("gauge", f"{prefix}associations", "Associations and connections that are up.", "protocol", up)
 

@@ -61,6 +61,12 @@ class PeerLog:
                 )
             case peering.PeerLost(identifier=identifier):
                 self._limited.warn("peer 0x{identifier:08x} is silent", event="peer-lost", identifier=identifier)
+            case peering.PeerRetired(identifier=identifier):
+                self._limited.info(
+                    "peer 0x{identifier:08x} has retired: its elements have other homes, and it has ended",
+                    event="peer-retired",
+                    identifier=identifier,
+                )
             case _:
                 self._tell_of_tables(event)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rserpool.core.errors import ConfigurationError, UnknownPool
+from rserpool.core.peering.events import PeerLost, PeerRetired, PeerUnreachable, TakenOver
 from rserpool.core.trail import Act
 from rserpool.core.wire import asap, enrp
 from tests.registrar.operated import POOL, ActingTestCase
@@ -199,8 +200,16 @@ class RetireTests(ActingTestCase):
         late = scope.element(setup=self.serve, service={"registrars": (first.address,)})
         scope.until(lambda: late.homes and first.host not in late.homes)
         scope.result(first.stop())
-        scope.advance(3.0)
+        # It looks like no death, to nobody: not either when it is dialled for a long time, and it comes back.
+        scope.advance(60.0)
+        for registrar in scope.registrars[1:]:
+            self.assertEqual([PeerRetired(first.identifier)], scope.trace.events(PeerRetired, registrar.name))
+            for kind in (PeerLost, PeerUnreachable, TakenOver):
+                self.assertEqual([], scope.trace.events(kind, registrar.name), registrar.name)
+            self.assertEqual((0, 1), (registrar.role.peering.peers.failures, len(registrar.role.peering.peers)))
         self.assertEqual(5, len(scope.registrars[1].elements(POOL)))
+        first.start()
+        scope.until(lambda: all(len(each.role.peering.peers) == 2 for each in scope.registrars))
         self.nothing_lost()
         self.assertIn(Act.RETIRED, self.acts(first))
 

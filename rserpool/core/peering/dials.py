@@ -40,6 +40,7 @@ class _Dial:
     __slots__ = (
         "association",
         "attempts",
+        "excused",
         "heard",
         "kept",
         "origin",
@@ -54,6 +55,8 @@ class _Dial:
     def __init__(self, kept: bool, origin: str = "") -> None:
         self.kept = kept
         self.heard = False
+        # Whether it is known to have ended, and nobody need hear that it is not there.
+        self.excused = False
         self.tries = TRIES
         self.origin = origin
         self.association: Association | None = None
@@ -168,7 +171,7 @@ class Dials:
         dial = self._dials.get(address)
         if dial is None:
             return False
-        dial.association, dial.under_way, dial.attempts = association, False, 0
+        dial.association, dial.under_way, dial.attempts, dial.excused = association, False, 0, False
         self._silent.add(association)
         return dial.kept and not dial.heard
 
@@ -195,7 +198,7 @@ class Dials:
                 del self._dials[address]
                 return []
             self._timers.set((DIAL, address), now + dial.pause * self._random.uniform(0.75, 1.25))
-            told = dial.attempts in TELL_AFTER and not dial.heard
+            told = dial.attempts in TELL_AFTER and not dial.heard and not dial.excused
             return [Notify(PeerUnreachable(address, dial.attempts))] if told else []
         del self._dials[address]
         guess = next_guess(address) if dial.origin and self.guesses else None
@@ -204,13 +207,16 @@ class Dials:
         self._dials[guess] = _Dial(False, dial.origin)
         return self._connect(guess)
 
-    def lost(self, association: Association, now: float) -> list[Effect]:
-        """An association is gone; it may have been wanted by several addresses of one registrar."""
+    def lost(self, association: Association, now: float, excused: bool = False) -> list[Effect]:
+        """An association is gone; it may have been wanted by several addresses of one registrar.
+
+        @param excused: whether that registrar said that it ends: it is dialled as before, and nobody is told in vain.
+        """
         self._silent.discard(association)
         effects: list[Effect] = []
         for address, dial in list(self._dials.items()):
             if dial.association == association:
-                dial.association = None
+                dial.association, dial.excused = None, excused
                 pause = dial.redial.lost(now)
                 if dial.kept and not pause:
                     effects += self._connect(address)

@@ -47,6 +47,13 @@ class PeerLost:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerRetired:
+    """A peer has handed its elements over, as an operator wanted, and has ended."""
+
+    identifier: int
+
+
+@dataclass(frozen=True, slots=True)
 class Namesake:
     """Another registrar has our identifier: neither can be a peer of the other."""
 

@@ -18,7 +18,7 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering import arbitration, mentor
 from rserpool.core.peering.audit import AUDIT, Audits
 from rserpool.core.peering.dials import DIAL, Dials
-from rserpool.core.peering.events import OutOfPlace, PeerError, PeerFound, PeerLost
+from rserpool.core.peering.events import OutOfPlace, PeerError, PeerFound, PeerLost, PeerRetired
 from rserpool.core.peering.greetings import GREET, Greetings
 from rserpool.core.peering.initialization import MENTOR, Initialization
 from rserpool.core.peering.lists import PeerLists
@@ -138,9 +138,8 @@ class Peering:
             return []
         peer, outcomes = self.peers.get(message.sender), list[Outcome]()
         believed = authority.appears(self._replica.access).allowed
-        if (
-            peer is not None and believed and self.peers.is_at(peer, source)
-        ):  # 3.4.1, 3.6.1: as good as one over an association
+        if peer is not None and believed and self.peers.is_at(peer, source):
+            # 3.4.1, 3.6.1: as good as one over an association.
             self.peers.alive(peer, now)
             outcomes = [*self.takeovers.heard(peer.identifier, now), *self._compare(peer, message.checksum, now)]
         if self.peers.present(message.sender):
@@ -177,16 +176,20 @@ class Peering:
         return outcomes
 
     def association_lost(self, association: Association, now: float) -> list[Outcome]:
-        """An association is gone: a reason to probe the peer at once."""
+        """An association is gone: a reason to probe the peer at once, unless it has retired."""
         self._tables.forget(association)
         self._greetings.over(association)
-        outcomes: list[Outcome] = [*self._dials.lost(association, now)]
+        leaving = self.peers.leaves(association)
+        outcomes: list[Outcome] = [*self._dials.lost(association, now, leaving)]
         peer = self.peers.lost(association)
         if peer is None:
             return outcomes
         self._audits.forget(peer.identifier)
         outcomes += self.initialization.happened(mentor.PeerDown(peer.identifier), now)
         outcomes += self.takeovers.gone(peer.identifier, now)
+        if leaving and not self._handlespace.owned_by(peer.identifier):
+            self.peers.remove(peer.identifier)
+            return [*outcomes, Notify(PeerRetired(peer.identifier))]
         if peer.monitored and peer.identifier in self.peers:
             outcomes += self._probe(peer, now)
         return outcomes
@@ -318,10 +321,8 @@ class Peering:
     # 3.4: the peers
 
     def _presence(self, peer: Peer, association: Association, message: enrp.Presence, now: float) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        if message.reply_required:
-            outcomes.append(self.ourselves.presence(association, peer.identifier))
-        return outcomes + self._compare(peer, message.checksum, now)
+        answer = [self.ourselves.presence(association, peer.identifier)] if message.reply_required else []
+        return [*answer, *self._compare(peer, message.checksum, now)]
 
     def _compare(self, peer: Peer, checksum: int | None, now: float) -> list[Effect]:
         return self._audits.compare(peer, checksum, now) if self.ready and peer.identifier else []
@@ -345,5 +346,5 @@ class Peering:
         return [] if peer.address is None else self._dials.want(peer.address)
 
     def _failed(self, peer: Peer, now: float) -> list[Outcome]:
-        self.peers.monitor(peer.identifier, False)
+        self.peers.failed(peer)
         return [Notify(PeerLost(peer.identifier)), *self.takeovers.failed(peer.identifier, now)]

@@ -39,12 +39,13 @@ class Peer:
     @ivar told: the checksum that it told of its own elements last, in our byte order; None if it told none.
     @ivar names: the registrars that it named when it was asked last; None if it has named none yet.
     @ivar drainers: its elements that drain.
+    @ivar leaving: whether it has handed its elements over, and says that it ends.
     @ivar monitored: False while its takeover is under way, ours or another's (3.5.1: "not active").
     """
 
     __slots__ = (
-        "address", "answer_by", "association", "drainers", "identifier", "information", "last_heard", "monitored",
-        "names", "origin", "private", "refuses", "swaps", "told",
+        "address", "answer_by", "association", "drainers", "identifier", "information", "last_heard", "leaving",
+        "monitored", "names", "origin", "private", "refuses", "swaps", "told",
     )  # fmt: skip
 
     def __init__(self, identifier: int, now: float, origin: str = "") -> None:
@@ -62,6 +63,7 @@ class Peer:
         self.told: int | None = None
         self.names: frozenset[int] | None = None
         self.drainers: tuple[Drainer, ...] = ()
+        self.leaving = False
 
     def learn(self, information: ServerInformation, place: TransportAddress | None) -> None:
         """It told who and where it is; without a UDP port, that of C{place} counts, where it was seen or dialled."""
@@ -90,12 +92,16 @@ class Peer:
 
 
 class PeerList:
-    """The peers, and the associations with them."""
+    """The peers, and the associations with them.
+
+    @ivar failures: how many have failed so far, one by one.
+    """
 
     def __init__(self, server: int, profile: Profile, timers: Timers) -> None:
         self._server = server
         self._profile = profile
         self._timers = timers
+        self.failures = 0
         self._peers: dict[int, Peer] = {}
         self._associations: dict[Association, TransportAddress] = {}
         self._senders: dict[Association, int] = {}
@@ -143,6 +149,11 @@ class PeerList:
         Another registrar took it over where not all can reach all. It may live, and we may be no peer of its either.
         """
         return [association for association, sender in self._senders.items() if sender not in self._peers]
+
+    def leaves(self, association: Association) -> bool:
+        """Whether who speaks over it says that it ends."""
+        peer = self.over(association)
+        return peer is not None and peer.leaving
 
     def over(self, association: Association) -> Peer | None:
         """The peer that speaks over an association."""
@@ -272,8 +283,13 @@ class PeerList:
             self.watch(peer)
         return peer
 
+    def failed(self, peer: Peer) -> None:
+        """3.4.3: it is dead, as far as we can tell."""
+        self.failures += 1
+        self.monitor(peer.identifier, False)
+
     def remove(self, identifier: int) -> None:
-        """3.5.2: remove a failed peer."""
+        """3.5.2: remove a failed peer, or one that has retired."""
         self._peers.pop(identifier, None)
         self._timers.cancel((PEER, identifier))
 

@@ -26,6 +26,7 @@ class Ourselves:
     @ivar server: our server identifier.
     @ivar identity: what proves who we are where we dial; it is told where we were dialled, over TLS alone: a key that
         both ends know does not say which of those that know it answers.
+    @ivar leaving: whether we have handed all elements over, and end.
     @ivar drainers: tells which elements of ours drain.
     @ivar over_tls: C{over_tls(association)}: whether it is secured.
     """
@@ -42,6 +43,7 @@ class Ourselves:
         self._discover = False
         self._namesake = False
         self.identity: Identity | None = None
+        self.leaving = False
         self.drainers: Callable[[], tuple[Drainer, ...]] = tuple
         self.over_tls: Callable[[Association], bool] = lambda association: False
 
@@ -67,8 +69,8 @@ class Ourselves:
             presence = replace(presence, checksum=swapped(presence.checksum))
         if self.identity is not None and self.over_tls(association):
             presence = replace(presence, identity=self.identity)
-        if peer is not None and peer.private and (drainers := self.drainers()):
-            presence = replace(presence, drainers=drainers)
+        if peer is not None and peer.private and (self.leaving or self.drainers()):
+            presence = replace(presence, drainers=self.drainers(), leaving=self.leaving)
         return Send(association, presence if order is None else replace(presence, order=order))
 
     def presences(self, associations: Iterable[Association]) -> list[Effect]:

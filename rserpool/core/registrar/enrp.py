@@ -98,7 +98,7 @@ class EnrpSide:
         peer, ordering = self._peering.peers.over(association), message.order
         if peer is None or peer.identifier != message.sender:
             return []
-        peer.drainers = message.drainers
+        peer.drainers, peer.leaving = message.drainers, message.leaving
         if ordering is None or message.receiver != self._server:
             return []
         rule = authority.passes_on(What.DRAIN, self._gate.access, self._gate.standing(association))

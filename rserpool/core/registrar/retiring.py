@@ -76,7 +76,11 @@ class Retiring:
         if not owned:
             # Who registers from now on is handed over as well.
             told, self._told = self._told, True
-            return [] if told else [Notify(Retired(self._number))]
+            # Nobody need look for us when we end.
+            ourselves = self._peering.ourselves
+            ourselves.leaving = True
+            leave = ourselves.presences(self._peering.peers.associations)
+            return [] if told else [*leave, Notify(Retired(self._number))]
         if now >= self._progress + PATIENCE and not self._told:
             self.active, self._peering.takes = False, True
             return [Notify(Retired(self._number - len(owned), self._failure(len(owned))))]

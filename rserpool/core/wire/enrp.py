@@ -17,14 +17,17 @@ from rserpool.core.wire.enrp_takeovers import SERVERS, Between, InitTakeover, In
 from rserpool.core.wire.frame import decode_message, encode_message, message
 from rserpool.core.wire.orders import (
     DRAINERS,
+    LEAVING,
     ORDER,
     ORDER_ANSWER,
     Drainer,
     Ordering,
     decode_answer,
     decode_drainers,
+    decode_leaving,
     decode_order,
     encode_drainers,
+    encode_leaving,
 )
 from rserpool.core.wire.parameters import (
     PoolElementParameter,
@@ -78,7 +81,9 @@ _MORE_TO_SEND: Final = 0x02
 _PRIVATE: Final = 0x80
 _UPDATE: Final = Struct("!IIHH")
 _U16: Final = Struct("!H")
-_IN_PRESENCE: Final = frozenset({tlv.PE_CHECKSUM, SERVER_INFORMATION, private.OWNER, ORDER, ORDER_ANSWER, DRAINERS})
+_IN_PRESENCE: Final = frozenset(
+    {tlv.PE_CHECKSUM, SERVER_INFORMATION, private.OWNER, ORDER, ORDER_ANSWER, DRAINERS, LEAVING}
+)
 _EncodedPools: TypeAlias = Iterable[tuple[bytes, Sequence[bytes]]]
 
 
@@ -92,6 +97,7 @@ class Presence(Between):
     @ivar identity: as whom the sender proves itself where it dials; told over TLS alone.
     @ivar order: what an operator wants of an element of the receiver, or what came of that (private).
     @ivar drainers: the elements of the sender that drain, and are in no pool (private).
+    @ivar leaving: whether the sender has handed all its elements over, and ends (private).
     """
 
     TYPE: ClassVar[int] = 0x01
@@ -102,6 +108,7 @@ class Presence(Between):
     identity: Identity | None = None
     order: Ordering | None = None
     drainers: tuple[Drainer, ...] = ()
+    leaving: bool = False
 
     def _encode(self) -> bytes:
         values = [] if self.checksum is None else [parameter(tlv.PE_CHECKSUM, _U16.pack(self.checksum))]
@@ -113,6 +120,8 @@ class Presence(Between):
             values.append(self.order.encode())
         if self.drainers:
             values.append(encode_drainers(self.drainers))
+        if self.leaving:
+            values.append(encode_leaving())
         return self._made(_FLAG * self.reply_required | _PRIVATE * self.private, values)
 
     @classmethod
@@ -123,9 +132,9 @@ class Presence(Between):
         information = decode_server_information(data, *place, report) if place else None
         identity = private.decode_owner(data, *owner) if owner else None
         order = decode_order(data, found.get(ORDER)) or decode_answer(data, found.get(ORDER_ANSWER))
-        drainers = decode_drainers(data, found.get(DRAINERS))
+        drainers, leaving = decode_drainers(data, found.get(DRAINERS)), decode_leaving(data, found.get(LEAVING))
         flagged = bool(flags & _FLAG), bool(flags & _PRIVATE)
-        return cls(*parties(data), checksum, information, *flagged, identity, order, drainers)
+        return cls(*parties(data), checksum, information, *flagged, identity, order, drainers, leaving)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,18 @@ ORDER_ANSWER_VERSION: Final = 1
 DRAINERS: Final = 0x8F0A
 """The same: which elements of the sender drain."""
 DRAINERS_VERSION: Final = 1
-LONGEST_DRAINERS: Final = 8_000
+LONGEST_HEADED: Final = 8_000
 """Bytes of those that are told."""
+LEAVING: Final = 0x8F0B
+"""The same: the sender has handed all its elements over, and is about to end."""
+LEAVING_VERSION: Final = 1
 LONGEST_NAME: Final = 300
 """Bytes of the operator's name that are told; of an answer's sentence there are L{LONGEST_SENTENCE}."""
 LONGEST_SENTENCE: Final = 1000
 
 _ORDER: Final = Struct("!HHBBHII")
 _ANSWER: Final = Struct("!HHBBxxII")
-_DRAINERS: Final = Struct("!HHBxxx")
+_HEADED: Final = Struct("!HHBxxx")
 _DRAINER: Final = Struct("!IIHxx")
 _NOT_KNOWN: Final = 0xFFFFFFFF
 
@@ -110,14 +113,14 @@ class Drainer:
 
 def encode_drainers(drainers: Sequence[Drainer]) -> bytes:
     """The Draining Elements parameter: type, length, version 1, zeros, and so many of them as have room."""
-    room, some = LONGEST_DRAINERS, list[bytes]()
+    room, some = LONGEST_HEADED, list[bytes]()
     for each in map(Drainer.encode, drainers):
         room -= len(each)
         if room < 0:
             break
         some.append(each)
     value = b"".join(some)
-    return _DRAINERS.pack(DRAINERS, _DRAINERS.size + len(value), DRAINERS_VERSION) + value
+    return _HEADED.pack(DRAINERS, _HEADED.size + len(value), DRAINERS_VERSION) + value
 
 
 def decode_drainers(data: bytes, place: tuple[int, int] | None) -> tuple[Drainer, ...]:
@@ -125,11 +128,11 @@ def decode_drainers(data: bytes, place: tuple[int, int] | None) -> tuple[Drainer
 
     @param place: offset and end of the parameter.
     """
-    if place is None or not _DRAINERS.size <= place[1] - place[0] <= _DRAINERS.size + LONGEST_DRAINERS:
+    if place is None or not _HEADED.size <= place[1] - place[0] <= _HEADED.size + LONGEST_HEADED:
         return ()
-    if _DRAINERS.unpack_from(data, place[0])[2] != DRAINERS_VERSION:
+    if _HEADED.unpack_from(data, place[0])[2] != DRAINERS_VERSION:
         return ()
-    found, offset = list[Drainer](), place[0] + _DRAINERS.size
+    found, offset = list[Drainer](), place[0] + _HEADED.size
     while offset + _DRAINER.size <= place[1]:
         identifier, yet, length = _DRAINER.unpack_from(data, offset)
         start = offset + _DRAINER.size
@@ -138,6 +141,21 @@ def decode_drainers(data: bytes, place: tuple[int, int] | None) -> tuple[Drainer
         found.append(Drainer(data[start : start + length], identifier, None if yet == _NOT_KNOWN else yet))
         offset = (start + length + 3) & ~3
     return tuple(found)
+
+
+def encode_leaving() -> bytes:
+    """The Leaving parameter: type, length 8, version 1, zeros."""
+    return _HEADED.pack(LEAVING, _HEADED.size, LEAVING_VERSION)
+
+
+def decode_leaving(data: bytes, place: tuple[int, int] | None) -> bool:
+    """Whether it is there, in the version that we know.
+
+    @param place: offset and end of the parameter.
+    """
+    if place is None or place[1] - place[0] != _HEADED.size:
+        return False
+    return int(_HEADED.unpack_from(data, place[0])[2]) == LEAVING_VERSION
 
 
 def decode_order(data: bytes, place: tuple[int, int] | None) -> Order | None:

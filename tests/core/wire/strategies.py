@@ -105,6 +105,7 @@ ENRP = {
         identity=owners,
         order=orders,
         drainers=drainers,
+        leaving=st.booleans(),
     ),
     enrp.HandleTableRequest: st.builds(enrp.HandleTableRequest, u32, u32, st.booleans()),
     enrp.HandleTableResponse: st.builds(enrp.HandleTableResponse, u32, u32, entries, st.booleans(), st.booleans()),

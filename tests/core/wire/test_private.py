@@ -238,3 +238,11 @@ class OrderTests(SynchronousTestCase):
             self.assertEqual((), broken.drainers)
         many: Any = enrp.decode(enrp.encode(enrp.Presence(1, 2, 3, drainers=some * 1000))).message
         self.assertEqual(8_000 // 36 * 2, len(many.drainers))
+
+    def test_who_leaves(self) -> None:
+        """Leaving (0x8f0b): there or not; another version is not."""
+        wire = enrp.encode(enrp.Presence(1, 2, 3, leaving=True)).hex()
+        self.assertTrue(wire.endswith("8f0b000801000000"))
+        for old, new, leaving in (("8f0b000801", "8f0b000801", True), ("8f0b000801", "8f0b000802", False)):
+            message: Any = enrp.decode(bytes.fromhex(wire.replace(old, new))).message
+            self.assertIs(leaving, message.leaving)
