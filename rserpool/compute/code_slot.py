@@ -37,6 +37,8 @@ LEAVING: Final = 1.0
 """Seconds in which a job that has closed its socket has to end."""
 A_SECOND: Final = 200
 """So many messages of a job are read in a second."""
+PRINTED: Final = 1024 * 1024
+"""So many bytes of what it prints are read in a second."""
 
 
 class CodeSlot:
@@ -100,7 +102,7 @@ class _Room(ProcessProtocol):
         self._outcome: bytes | None = None
         self._why = ""
         self._ready = self._given = self._ended = False
-        self._heard = 0
+        self._heard = self._printed = 0
         self._again: Any = None
         self._leaving: Any = None
         self._output = Output(self._log)
@@ -174,16 +176,31 @@ class _Room(ProcessProtocol):
 
     def _hold_back(self) -> None:
         """Who says very much waits."""
-        if self._again is None:
-            self._heard = 0
-            self._again = self._reactor.callLater(1.0, self._listen)
+        self._tick()
         self._heard += 1
         if self._heard == A_SECOND:
             self._link.pause()
 
+    def _tick(self) -> None:
+        if self._again is None:
+            self._heard = 0
+            self._again = self._reactor.callLater(1.0, self._listen)
+
+    def _prints(self, data: bytes) -> None:
+        self._tick()
+        before, self._printed = self._printed, self._printed + len(data)
+        if before < PRINTED <= self._printed:
+            transport: Any = self.transport
+            transport.pauseProducing()
+        self._output.add(data)
+
     def _listen(self) -> None:
         self._again = None
         self._link.resume()
+        if self._printed >= PRINTED and not self._ended:
+            transport: Any = self.transport
+            transport.resumeProducing()
+        self._printed = 0
 
     def _lost(self, wrong: bool) -> None:
         """It cannot say anything any more: it has ended, and how is told in a moment, or it has closed the socket."""
@@ -199,10 +216,10 @@ class _Room(ProcessProtocol):
     # ProcessProtocol
 
     def outReceived(self, data: bytes) -> None:
-        self._output.add(data)
+        self._prints(data)
 
     def errReceived(self, data: bytes) -> None:
-        self._output.add(data)
+        self._prints(data)
 
     def processEnded(self, reason: Failure) -> None:
         self._ended = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from twisted.logger import Logger
 from rserpool.core.access import Access, State
 from rserpool.core.compute.submitting import submits
 from rserpool.core.errors import ConfigurationError
-from rserpool.core.handles import handle_text
+from rserpool.core.handles import handle_text, printable
 from rserpool.core.identity import Credentials
+from rserpool.sctp.log import LimitedLog
 from rserpool.security.following import Secured
 from rserpool.security.names import names_of
 from rserpool.security.serving import ServerTls
@@ -39,6 +41,9 @@ class Submitters:
             )
         _check(secured.current)
         self._secured = secured
+        self._issuers = secured.current.client_ca
+        self._refused = LimitedLog(self._log, time.monotonic)
+        self._limited: dict[str, LimitedLog] = {}
         self.tls = ServerTls(secured, _MISSING, b"rserpool code", demanding=True)
 
     @property
@@ -46,12 +51,18 @@ class Submitters:
         """The files that no job may read."""
         return self._secured.secrets
 
-    def watch(self, changed: Callable[[], object]) -> Callable[[], None]:
+    def watch(self, changed: Callable[[bool], object]) -> Callable[[], None]:
         """Have this called when somebody may have lost the right.
 
+        @param changed: called with whether others issue certificates now, so that everybody has to show one again.
         @return: a function that ends it.
         """
-        return self._secured.watch(lambda _: changed())
+
+        def look(security: Security) -> None:
+            before, self._issuers = self._issuers, security.client_ca
+            changed(before != self._issuers)
+
+        return self._secured.watch(look)
 
     def refusal(self, session: Any) -> str:
         """Why the user of a session may not have code run, or not any more; empty if it may."""
@@ -65,15 +76,26 @@ class Submitters:
 
     def tell(self, session: Any, name: str) -> None:
         """For the trail: somebody has code run."""
-        self._log.info("audit: {who} runs {job}", event="code", who=self._who(session), job=name)
+        who = str(self._secured.current.access.standing(_credentials(session)))
+        # Those who may are few: the access file names them.
+        log = self._limited.setdefault(who, LimitedLog(self._log, time.monotonic))
+        log.info(
+            "audit: {who} at {where} runs {job}", event="code", who=who, where=_where(session), job=printable(name)
+        )
 
     def tell_refused(self, session: Any, name: str, why: str) -> None:
         """For the trail: somebody may not."""
-        self._log.warn("audit: {why}: {job} refused", event="code-refused", why=why, job=name)
+        self._refused.warn(
+            "audit: {why}: {job} of {where} refused",
+            event="code-refused",
+            why=why,
+            job=printable(name),
+            where=_where(session),
+        )
 
-    def _who(self, session: Any) -> str:
-        names = ", ".join(map(str, _credentials(session) or ()))
-        return f"{names} at {session.peer.host}"
+
+def _where(session: Any) -> str:
+    return str(getattr(session.peer, "host", "?"))
 
 
 def _credentials(session: Any) -> Credentials:

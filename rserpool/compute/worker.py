@@ -183,10 +183,15 @@ class WorkerFactory(SessionFactory):
         self._there: WeakSet[WorkerProtocol] = WeakSet()
         self._told = False
 
-    def look_again(self) -> None:
-        """Somebody may have lost the right to submit code."""
+    def look_again(self, anew: bool) -> None:
+        """Somebody may have lost the right to submit code.
+
+        @param anew: whether all have to come again, since the certificates that they showed may not count any more.
+        """
         for each in list(self._there):
             each.look_again()
+        for session in list(self.sessions) if anew else ():
+            session.abort()
 
     def _build_one(self) -> WorkerProtocol:
         protocol = WorkerProtocol()

@@ -9,6 +9,7 @@ new Python, with an environment that says nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -109,14 +110,15 @@ def _first(worker: socket.socket, limits: Limits) -> NoReturn:
     """Number 1 of the new namespace: with it all others end."""
     status = _NOT_BEGUN
     try:
-        linux.end_with_parent()
-        if select.select([PARENT], [], [], 0)[0]:
-            os._exit(_NOT_BEGUN)
         folder = ""
 
         def mounted() -> None:
             nonlocal folder
             folder = build(limits.uid, limits.gid, limits.secrets, limits.disk)
+            # Who has been another user for a while loses it: not sooner.
+            linux.end_with_parent()
+            if select.select([PARENT], [], [], 0)[0]:
+                os._exit(_NOT_BEGUN)
 
         if _told(worker, mounted):
             job = os.fork()
@@ -150,6 +152,9 @@ def _job(worker: socket.socket, limits: Limits, folder: str) -> NoReturn:
 def _give_up(limits: Limits, folder: str) -> None:
     """All rights, for ever; and be sure of it."""
     uid, gid = limits.uid, limits.gid
+    # Where memory is short it ends before the worker does.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:
+        file.write("1000")
     linux.leave_keyring()
     linux.give_up_capabilities_to_come()
     os.setgroups([])

@@ -74,8 +74,9 @@ class SessionFactory(Factory):
             from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
             # A link gathers what it says itself: the clock is for those who do not.
-            self._tls = TLSMemoryBIOFactory(tls, False, Factory.forProtocol(self._framed), Clock())
+            self._tls = TLSMemoryBIOFactory(tls, False, Factory.forProtocol(self._taken), Clock())
             self._tls.protocol = TLSMemoryBIOProtocol
+        self._next: FramedLink | None = None
         self._unread = Outgoing()
         self._admission: Admission[FramedLink] | None = None
         self.log = LimitedLog(Logger(), time.monotonic)
@@ -103,13 +104,20 @@ class SessionFactory(Factory):
 
     def buildProtocol(self, addr: Any) -> Any:
         """A link, which is what the transport talks to."""
+        over_tcp = getattr(addr, "type", None) != "SCTP"
         if self._tls is not None:
-            return self._tls.buildProtocol(addr)
-        if getattr(addr, "type", None) != "SCTP":
+            self._next = self._admitted(addr) if over_tcp else self._framed()
+            return None if self._next is None else self._tls.buildProtocol(addr)
+        if over_tcp:
             return self._admitted(addr)
         link = SctpLink(self._session(), self.ppid)
         link.log, link.unread = self.log, self._unread
         return link
+
+    def _taken(self) -> FramedLink:
+        """What TLS is wrapped around."""
+        assert self._next is not None
+        return self._next
 
     def _session(self) -> ElementSession:
         protocol = self._build()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from struct import pack
 
 from twisted.internet import reactor
@@ -14,21 +13,15 @@ from rserpool.core.compute import frames
 from rserpool.core.compute.errors import JobFailed
 from tests.compute import attacks
 from tests.compute.test_code_slot import USER, CodeSlotCase, Submitted
+from tests.processes.test_code import processes_of
 
 
 class EndTests(CodeSlotCase):
     """A job ends, and nothing of it stays."""
 
     def processes(self) -> list[str]:
-        """The command lines of its user's processes, but for that which waits for the next job."""
-        found = []
-        for each in Path("/proc").iterdir():
-            try:
-                if each.name.isdigit() and each.stat().st_uid == USER:
-                    found.append((each / "cmdline").read_bytes().decode())
-            except OSError:
-                pass
-        return [each for each in found if each and not each.startswith(sys.executable)]
+        """Its user's processes, but for that which waits for the next job."""
+        return [each for each in processes_of(USER) if not each.startswith(sys.executable)]
 
     async def test_outlived(self) -> None:
         """A daemon is ended before the result is told."""
@@ -179,5 +172,13 @@ class MessageTests(CodeSlotCase):
         slots = await self.confined(wall=1.5)
         asked = Submitted(slots, attacks.flood)
         self.assertEqual((await self.fails(asked)).kind, "TimeLimit")
-        self.assertLessEqual(len(asked.parts) + len(asked.states), 400)
+        self.assertLessEqual(len(asked.parts) + len(asked.states), 600)
+
+        def print_on() -> None:
+            import os
+
+            while True:
+                os.write(1, bytes(1_000_000))
+
+        self.assertEqual((await self.fails(Submitted(slots, print_on))).kind, "TimeLimit")
         await self.well(slots)

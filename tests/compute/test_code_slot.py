@@ -47,6 +47,8 @@ class Submitted(Asking):
 
 
 class CodeSlotCase(SlotCase):
+    timeout = 120  # a guest is slow, and each job has processes of its own
+
     def setUp(self) -> None:
         only_root()
         cloudpickle.register_pickle_by_value(attacks)

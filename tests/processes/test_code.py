@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SkipTest
 
@@ -21,12 +24,37 @@ ACCESS = '[alice]\nidentities = ["dns:alice"]\nroles = ["submit-code"]\npools = 
 T = TypeVar("T")
 
 
+def processes_of(uid: int) -> list[str]:
+    """The command lines of a user's processes."""
+    found = []
+    for each in Path("/proc").iterdir():
+        try:
+            if each.name.isdigit() and f"\nUid:\t{uid}\t" in (each / "status").read_text():
+                found.append((each / "cmdline").read_bytes().decode())
+        except OSError:
+            pass
+    return [each for each in found if each]
+
+
 def only_root() -> None:
     """
     @raise SkipTest: where nobody can be confined.
     """
     if not linux.LINUX or os.geteuid():
         raise SkipTest("only root on Linux confines a job")
+    namespaces = [
+        "unshare",
+        "--mount",
+        "--pid",
+        "--ipc",
+        "--fork",
+        "setpriv",
+        "--reuid=65534",
+        "--clear-groups",
+        "true",
+    ]
+    if subprocess.run(namespaces, capture_output=True, check=False).returncode:
+        raise SkipTest("root has no CAP_SYS_ADMIN here, or no other users")
 
 
 class CodeCase(ProcessTests):
@@ -114,7 +142,8 @@ class CodeTests(CodeCase):
         await self.scope()
         both = '[bob]\nidentities = ["dns:bob"]\nroles = ["submit-code"]\n'
         self.access(ACCESS + both)
-        worker = self.worker()
+        self.uid = 65_000 - os.getpid() % 4000
+        worker = self.worker(user=f"{self.uid}:65534")
         await worker.says("farm: registered as")
 
         def hold(name: str) -> str:
@@ -137,6 +166,14 @@ class CodeTests(CodeCase):
         # Given back at once, on the same worker and slot.
         self.assertEqual(await self.with_pool(lambda pool: pool.submit(lambda: 1).result()), 1)
         self.no_traceback(worker)
+        # A worker that is killed in the middle of a job leaves none of its processes.
+        lost = ensureDeferred(self.with_pool(lambda pool: pool.submit(hold, "lost").exception()))
+        await worker.says("holding lost")
+        self.assertTrue(processes_of(self.uid))
+        worker.signal("KILL")
+        while processes_of(self.uid):
+            await deferLater(reactor, 0.02)
+        self.assertIsInstance(await lost, NoWorkers)
 
     async def test_elsewhere(self) -> None:
         """The authority is for the pools that it names."""
