@@ -43,7 +43,15 @@ class CpuLoad:
         return sum(fields) - idle, sum(fields)
 
 
-PROBES: dict[str, Callable[[], Callable[[], float]]] = {"cpu": CpuLoad}
+SERVICE = "service"
+"""What stands for the load that a service tells of itself: its factory has a method C{load} (0.0 to 1.0)."""
+
+
+def _untold() -> Callable[[], float]:
+    raise ConfigurationError(f"load={SERVICE}: this service tells no load of its own (rserpool-calcapp does)")
+
+
+PROBES: dict[str, Callable[[], Callable[[], float]]] = {"cpu": CpuLoad, SERVICE: _untold}
 """What may stand for a load in C{--policy least-used:load=NAME}; plugins add to it."""
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.policies import ParsedPolicy
 from rserpool.core.reading import digits, number
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UdpTransport, UserTransport
+from rserpool.element.load import SERVICE, probe
 from rserpool.element.openings import claim, is_client, kind_of, note_openers, open_ports, opened_by, opener_of
 
 LOOK = 0.05
@@ -150,6 +152,16 @@ def has_control_channel(factory: Any) -> bool:
     """
     factory = _within(factory)
     return bool(getattr(factory, "session_framing", 0) or getattr(factory, "control", False))
+
+
+def own_load(factory: Any, policy: ParsedPolicy | str) -> dict[str, Callable[[], float]]:
+    """What measures the values of a policy that the service itself tells: C{least-used:load=service}.
+
+    @raise ConfigurationError: if it tells none.
+    """
+    load = getattr(_within(factory), "load", None)
+    probes = {} if isinstance(policy, str) else policy.probes
+    return {field: load or probe(SERVICE) for field, name in probes.items() if name == SERVICE}
 
 
 def _within(factory: Any) -> Any:

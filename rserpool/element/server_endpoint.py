@@ -22,6 +22,7 @@ from rserpool.element.ports import (
     asap_place,
     bound_hosts,
     has_control_channel,
+    own_load,
     reached_at,
     session_framing,
     user_transport,
@@ -173,6 +174,7 @@ class PooledPort:
         @raise ConfigurationError: if users cannot reach the port.
         """
         endpoint = self._endpoint
+        values = {**own_load(self._factory, endpoint.policy), **(endpoint.serving["values"] or {})}
         address: Any = self._inner.getHost()
         kind = getattr(address, "type", None)
         if kind not in ("TCP", "SCTP"):
@@ -201,7 +203,8 @@ class PooledPort:
             port=address.port,
             note=" (this host alone)" if only_this_host(transport.addresses) else "",
         )
-        element.serve(endpoint.handle, transport, endpoint.policy, framing=framing, **endpoint.serving).addCallbacks(
+        serving = {**endpoint.serving, "framing": framing, "values": values}
+        element.serve(endpoint.handle, transport, endpoint.policy, **serving).addCallbacks(
             self._registered, self._refused
         )
 

@@ -192,8 +192,9 @@ class PoolElementService(Service):
         handle = handle_of(pool)
         check_registrable(transport.addresses)
         parsed = parse_policy(policy) if isinstance(policy, str) else policy
-        measured = {field: probe(name) for field, name in parsed.probes.items()}
-        for field, measure in (values or {}).items():
+        values = values or {}
+        measured = {field: probe(name) for field, name in parsed.probes.items() if field not in values}
+        for field, measure in values.items():
             if field not in parsed.values:
                 raise ConfigurationError(f"{parsed.policy.name} has no value {field!r}")
             measured[field] = measure

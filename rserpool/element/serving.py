@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -19,6 +19,7 @@ from rserpool.element.ports import (
     asap_place,
     bound_hosts,
     has_control_channel,
+    own_load,
     reached_at,
     session_framing,
     user_transport,
@@ -98,7 +99,7 @@ class Serving:
             at = (self._forwarded,)
         control = self._control or has_control_channel(factory)
         transport = user_transport(place.kind, place.number, at, DATA_PLUS_CONTROL if control else DATA_ONLY)
-        framing = session_framing(factory, self._pools)
+        framing, values = session_framing(factory, self._pools), own_load(factory, self._policy)
         self._log.info(
             "serves at {transport}{note}",
             event="serves",
@@ -112,7 +113,7 @@ class Serving:
                 self.element.change(pool, transport=transport)
         else:
             for pool in self._pools:
-                self._serve(self.element, pool, transport, framing)
+                self._serve(self.element, pool, transport, framing, values)
         self.place = place
 
     def change(self, policy: ParsedPolicy) -> None:
@@ -170,7 +171,14 @@ class Serving:
         element.startService()
         return element
 
-    def _serve(self, element: PoolElementService, pool: bytes | str, transport: UserTransport, framing: int) -> None:
+    def _serve(
+        self,
+        element: PoolElementService,
+        pool: bytes | str,
+        transport: UserTransport,
+        framing: int,
+        values: Mapping[str, Callable[[], float]],
+    ) -> None:
         handle = handle_of(pool)
         known = self._identifiers.get(handle)
 
@@ -178,6 +186,6 @@ class Serving:
             # It is the same element when it comes back.
             self._identifiers[handle] = identifier
 
-        element.serve(pool, transport, self._policy, identifier=known, life=self._life, framing=framing).addCallbacks(
-            registered, self._refused
-        )
+        element.serve(
+            pool, transport, self._policy, values=values, identifier=known, life=self._life, framing=framing
+        ).addCallbacks(registered, self._refused)

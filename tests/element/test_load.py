@@ -58,7 +58,7 @@ class CpuLoadTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """By name, for C{least-used:load=cpu}."""
-        self.assertEqual(["cpu"], list(PROBES))
+        self.assertEqual(["cpu", "service"], list(PROBES))
         self.assertIsInstance(probe("cpu"), CpuLoad)
-        with self.assertRaisesRegex(ConfigurationError, "no load probe 'disk'; choose cpu or a number"):
+        with self.assertRaisesRegex(ConfigurationError, "no load probe 'disk'; choose cpu, service or a number"):
             probe("disk")

@@ -14,7 +14,7 @@ from tests.lab.networks import Host
 from tests.lab.rsplib import RsplibTests
 from tests.processes.harness import Process
 
-POOL = b"FractalGeneratorPool"
+POOL = "FractalGeneratorPool"
 OURS, THEIRS, NEXT = 1, 2, 3
 MESSAGES = 10
 """So many an element of theirs sends in a session before it fails."""
@@ -34,7 +34,7 @@ PICTURE = """<!DOCTYPE XMLFractalSave>
 
 
 class FractalTests(RsplibTests):
-    """A registrar of ours; elements of ours and of theirs, which end each session after L{MESSAGES}."""
+    """A registrar of theirs; elements of ours and of theirs, which end each session after L{MESSAGES}."""
 
     timeout = 120
 
@@ -60,17 +60,18 @@ class FractalTests(RsplibTests):
         """Tiles of both users go from theirs to ours, which is killed, and on at theirs, which is killed, too."""
         self.where, *hosts, there, here = self.networks.hosts(6)
         self.networks.enter(here)
-        registrar = await self.our_registrar(self.where, 7)
+        self.their_registrar(self.where, 7)
+        asking = self.our_user(here, self.where)
         ours = self.ours(hosts[0], OURS)
         theirs = self.their_element(
             hosts[1], self.where, "fractal", THEIRS, f"-fgpfailureafter={MESSAGES}", "-fgpmaxthreads=9"
         )
-        await self.holds(registrar, POOL, OURS, THEIRS)
+        await self.resolves(asking, POOL, OURS, THEIRS)
         painter = self.their_painter(there)
         await ours.says(r"a tile goes on here at x=\d+ y=[1-9]")
         served: list[int] = []
         painting = Painting(
-            self.our_user(here, self.where),
+            asking,
             POOL,
             TILE,
             order=lambda elements: sorted(elements, key=lambda element: -element.identifier),
@@ -86,9 +87,9 @@ class FractalTests(RsplibTests):
         self.check(painting)
         await self.until(lambda: self.echoes(theirs), "a tile of their user goes on at theirs from a cookie of ours")
         self.ours(hosts[2], NEXT)
-        await self.holds(registrar, POOL, THEIRS, NEXT)
+        await self.resolves(asking, POOL, THEIRS, NEXT)
         theirs.signal("KILL")
-        await self.holds(registrar, POOL, NEXT)
+        await self.resolves(asking, POOL, NEXT)
         pictures = len(painter.lines)
         for _ in range(2):
             await painter.says("Getting parameters from", after=pictures)

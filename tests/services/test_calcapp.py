@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.application.internet import StreamServerEndpointService
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import SessionEnded, WireError
-from rserpool.services import CalcAppFactory, Calculating, Calculation, Terms
+from rserpool.core.policies import FULL_LOAD
+from rserpool.services import CalcAppFactory, Calculating, Calculation, Classic, Terms
 from rserpool.services.calcapp.calculator import Calculator, Drop, GoesOn, Leave, Say
 from rserpool.services.calcapp.job import Job
 from rserpool.services.calcapp.messages import CalcApp, Kind, Progress
@@ -245,6 +248,30 @@ class PoolTests(SynchronousTestCase):
             self.scope.result(calculation.done)
         self.assertLess(self.scope.now - began, 8.0)
         self.assertTrue(sum(each.calculator.rejected for each in self.factories.values()))
+
+    def least_used(self, factory: Any) -> Any:
+        """A service in a pool whose policy goes by the load that it tells."""
+        process = self.scope.element()
+        service = StreamServerEndpointService(TCP4ServerEndpoint(process.reactor, 0), factory(process.reactor))
+        refused: list[Any] = []
+        process.run(service, "pool", policy="least-used:load=service", refused=refused.append)
+        return refused
+
+    def test_load(self) -> None:
+        """Registrars are told how much of its jobs an element has, where its policy goes by that."""
+        self.assertEqual([], self.least_used(lambda reactor: CalcAppFactory(reactor, Terms(1000.0, jobs=4))))
+        self.scope.settle()
+        seen = self.user.watch("pool")
+        for number in range(3):
+            self.calculate(10**6, number=number)
+        expected = (3 * FULL_LOAD // 4).to_bytes(4, "big")
+        self.scope.until(lambda: [each.policy.data for each in seen.elements.values()] == [expected])
+
+    def test_no_load(self) -> None:
+        """A service that tells none cannot be in such a pool: a sentence says so."""
+        refused = self.least_used(lambda reactor: Classic("echo", reactor))
+        self.scope.until(lambda: refused)
+        self.assertIn("this service tells no load of its own", str(refused[0].value))
 
     def test_frozen(self) -> None:
         """An element that falls silent is left before anybody else notices."""
