@@ -1,4 +1,4 @@
-"""C{rserpool ping} and C{rserpool echo}, over a scope in memory: lines, figures, exit codes."""
+"""C{rserpool ping}, C{echo} and C{calcapp}, over a scope in memory: lines, figures, exit codes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.cli import echo, ping
+from rserpool.cli import calcapp, echo, ping
 from rserpool.cli.codes import OK, OTHER
 from rserpool.cli.parser import make_parser
 from rserpool.core import SessionEnded, UnknownPool
-from rserpool.services import Classic, PingPongFactory
+from rserpool.services import CalcAppFactory, Classic, PingPongFactory
 from rserpool.testing import Scope
 
 
@@ -66,6 +66,19 @@ class AskingTests(SynchronousTestCase):
         self.assertRegex(gap, r"--- [\d.]+ ms without an answer")
         self.assertIn("20 pings, 20 answered, 0 lost, 0 doubled; reply numbers: 0 skipped, 0 repeated", summary)
         self.assertRegex(times, r"^1 failover, without an answer median/longest [\d.]+/[\d.]+ ms$")
+
+    def test_calcapp(self) -> None:
+        """Jobs, each of which takes its time."""
+        self.scope.element("CalcAppPool", CalcAppFactory(self.scope.clock), protocol="sctp")
+        self.scope.settle()
+        running = self.start(calcapp, "--count", "2", "--interval", "0.1", "--size", "500000")
+        self.assertEqual(OK, self.scope.result(running))
+        first, second, summary, trips = self.lines()
+        self.assertRegex(first, r" 1: 0x[0-9a-f]{8} at sctp .*, 9\d\d\.\d ms$")
+        self.assertIn(" 2: ", second)
+        self.assertEqual("CalcAppPool: 2 jobs, 2 answered, 0 lost, 0 doubled", summary)
+        with self.assertRaises(SystemExit):
+            self.start(calcapp, "--size", "many")
 
     def test_interrupted(self) -> None:
         """The summary comes, and the exit code says whether all went well."""

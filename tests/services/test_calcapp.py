@@ -240,6 +240,21 @@ class PoolTests(SynchronousTestCase):
         kept = Progress.decode(calculation.session.cookie or b"").done
         self.assertGreater(kept, 1500)
 
+    def test_drains(self) -> None:
+        """An element that is asked to stop does not wait for its jobs: they go on elsewhere, from where they are."""
+        elements = [self.scope.element() for _ in range(2)]
+        for process in elements:
+            factory = CalcAppFactory(process.reactor, Terms(1000.0, cookie_seconds=60.0, cookie_calculations=1e9))
+            process.run(StreamServerEndpointService(TCP4ServerEndpoint(process.reactor, 0), factory), "pool")
+        self.scope.settle()
+        calculation = self.calculate(10_000)
+        self.scope.advance(4.0)
+        began = self.scope.now
+        self.assertIsNone(calculation.session.cookie)
+        self.serving(calculation).stop()
+        self.scope.result(calculation.done)
+        self.assertLess(self.scope.now - began, 7.0)
+
     def test_full(self) -> None:
         """Four jobs at two elements that take one each: all are done, two after the others."""
         self.serve(2, jobs=1)

@@ -24,7 +24,8 @@ class Calculation(Errand):
     """
 
     def __init__(self, user: PoolUserService, pool: bytes | str, size: int, *, number: int = 1, **options: Any) -> None:
-        super().__init__(user, pool, Job(number, size), ppid=PPID_CALCAPP, **options)
+        # An element that leaves its pool has a last cookie to give; whether it is there we ask ourselves.
+        super().__init__(user, pool, Job(number, size), ppid=PPID_CALCAPP, drop=False, **options)
 
 
 class Calculating(Asking):
