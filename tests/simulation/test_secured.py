@@ -22,7 +22,7 @@ class SecuredTests(SynchronousTestCase):
 
     def test_the_attackers_are_heard(self) -> None:
         """As far as they come: they get answers, and each disguise is put on."""
-        run = SecuredRun(36)
+        run = SecuredRun(61)
         trace = run.report(keep_trace=True).trace
         run.cluster.close()
         attackers = run.cluster._all(Attacker)

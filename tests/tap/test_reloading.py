@@ -47,7 +47,7 @@ class ReloadingTests(SynchronousTestCase):
         """What can change does, once; what cannot is told until it is started anew."""
         reloading = self.begin(RegistrarOptions, "[registrar]\npeer = '127.0.0.2'\n")
         text = "[registrar]\npeer = ['127.0.0.2', '127.0.0.3']\nidentifier = 7\n[registrar.limit]\npools = 5"
-        later = "FILE: identifier is 7 when this is started anew, and not before (was not there)"
+        later = "FILE: identifier is 0x00000007 when this is started anew, and not before (was not there)"
         self.assertEqual(
             [
                 later,
