@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from weakref import ref
@@ -20,8 +20,7 @@ from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.aio import LoopHands, Pools
 from rserpool.names.blocking import BlockingHands, resolver, try_blocking
 from rserpool.names.checking import why_not
-from rserpool.names.over_http import ATTEMPTS, IDEMPOTENT, READ_AHEAD, Lost, Repeating, authority, pool_of
-from rserpool.names.over_tcp import trying
+from rserpool.names.over_http import ATTEMPTS, IDEMPOTENT, READ_AHEAD, Lost, Repeating, Terms, authority, pool_of
 from rserpool.user.service import PoolUserService
 
 __all__ = ["AsyncPoolTransport", "PoolTransport"]
@@ -62,8 +61,7 @@ class PoolTransport(httpx.BaseTransport):
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._resolver = resolver(registrars, profile, security)
-        self._hosts = hosts or PoolHosts()
-        self._timeout, self._attempt, self._attempts = timeout, attempt, attempts
+        self._terms = Terms(hosts, timeout, attempt, attempts)
         self._inner = transport or httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -72,11 +70,10 @@ class PoolTransport(httpx.BaseTransport):
         @raise httpx.ConnectError: if none serves it.
         @raise httpx.UnsupportedProtocol: if the URL names no pool, or a port.
         """
-        asked = _Asked(request, self._hosts, self._attempts)
+        asked = _Asked(request, self._terms)
         hands = _Hands(self._resolver, asked, self._inner)
-        profile = self._resolver.asker.profile
         with _sentences(request):
-            return try_blocking(trying(asked.pool.handle, profile, self._timeout, self._attempt, hands.now()), hands)
+            return try_blocking(self._terms.search(asked.pool, self._resolver.asker.profile, hands.now()), hands)
 
     def close(self) -> None:
         """Close the connections that wait for another request."""
@@ -105,18 +102,15 @@ class AsyncPoolTransport(httpx.AsyncBaseTransport):
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._pools = Pools(user, registrars=registrars, profile=profile, security=security)
-        self._hosts = hosts or PoolHosts()
-        self._timeout, self._attempt, self._attempts = timeout, attempt, attempts
+        self._terms = Terms(hosts, timeout, attempt, attempts)
         self._inner = transport or httpx.AsyncHTTPTransport()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """As L{PoolTransport.handle_request}."""
-        asked = _Asked(request, self._hosts, self._attempts)
+        asked = _Asked(request, self._terms)
         hands = _AsyncHands(self._pools, asked, self._inner)
-        profile = self._pools.source.profile
         with _sentences(request):
-            search = trying(asked.pool.handle, profile, self._timeout, self._attempt, hands.now())
-            return await try_elements(search, hands)
+            return await try_elements(self._terms.search(asked.pool, self._pools.source.profile, hands.now()), hands)
 
     async def aclose(self) -> None:
         """Close the connections that wait for another request."""
@@ -126,14 +120,14 @@ class AsyncPoolTransport(httpx.AsyncBaseTransport):
 class _Asked:
     """One request, and what may be done with it."""
 
-    def __init__(self, request: httpx.Request, hosts: PoolHosts, attempts: int) -> None:
+    def __init__(self, request: httpx.Request, terms: Terms) -> None:
         url = request.url
         try:
-            self.pool: WebPool = pool_of(hosts, url.scheme, url.host, url.port)
+            self.pool: WebPool = pool_of(terms.hosts, url.scheme, url.host, url.port)
         except ConfigurationError as error:
             raise httpx.UnsupportedProtocol(str(error), request=request) from None
         self.repeatable = request.method in IDEMPOTENT and isinstance(request.stream, httpx.ByteStream)
-        self.repeating = Repeating(self.repeatable, attempts)
+        self.repeating = Repeating(self.repeatable, terms.attempts)
         self._request = request
 
     def to(self, element: PoolElementParameter, seconds: float) -> httpx.Request:
@@ -153,7 +147,7 @@ class _Asked:
         length = response.headers.get("content-length", "")
         return self.repeatable and length.isdigit() and int(length) <= READ_AHEAD
 
-    def lost(self, lost: Lost, element: PoolElementParameter, hands: BlockingHands | LoopHands) -> Exception:
+    def lost(self, lost: Lost, element: PoolElementParameter, hands: _OneRequest) -> Exception:
         """What is raised where this element is lost."""
         meaning = self.repeating.lost(lost)
         if meaning is not None:
@@ -164,52 +158,69 @@ class _Asked:
         return lost.error
 
 
-class _Hands(BlockingHands):
-    """Those of one request."""
+class _OneRequest:
+    """What hands do for one request, whether they block or not."""
+
+    _asked: _Asked
+    accepted: Callable[[PoolElementParameter, Callable[[], bool]], None]
+
+    async def attempt(self, element: PoolElementParameter, seconds: float) -> httpx.Response:
+        """See L{Hands<rserpool.core.user.trying.Hands>}."""
+        try:
+            with _meant(seconds):
+                response = await self._send(self._asked.to(element, seconds))
+                there = ref(response)
+                self.accepted(element, lambda: _over(there()))
+                return await self._read(response) if self._asked.short(response) else response
+        except Lost as lost:
+            raise self._asked.lost(lost, element, self) from None
+
+    def report(self, element: PoolElementParameter) -> None:
+        raise NotImplementedError
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """Have it answered."""
+        raise NotImplementedError
+
+    async def _read(self, response: httpx.Response) -> httpx.Response:
+        """The same with its body, which is read."""
+        raise NotImplementedError
+
+
+class _Hands(BlockingHands, _OneRequest):
+    """Those that block."""
 
     def __init__(self, resolver: Any, asked: _Asked, inner: httpx.BaseTransport) -> None:
         super().__init__(resolver, asked.pool.handle)
         self._asked, self._inner = asked, inner
 
-    async def attempt(self, element: PoolElementParameter, seconds: float) -> httpx.Response:
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        return self._inner.handle_request(request)
+
+    async def _read(self, response: httpx.Response) -> httpx.Response:
+        assert isinstance(response.stream, httpx.SyncByteStream)
         try:
-            with _meant(seconds):
-                response = self._inner.handle_request(self._asked.to(element, seconds))
-                there = ref(response)
-                self.accepted(element, lambda: _over(there()))
-                if self._asked.short(response):
-                    assert isinstance(response.stream, httpx.SyncByteStream)
-                    try:
-                        return _read(response, b"".join(response.stream))
-                    finally:
-                        response.close()
-                return response
-        except Lost as lost:
-            raise self._asked.lost(lost, element, self) from None
+            return _read(response, b"".join(response.stream))
+        finally:
+            response.close()
 
 
-class _AsyncHands(LoopHands):
-    """Those of one request."""
+class _AsyncHands(LoopHands, _OneRequest):
+    """Those that do not."""
 
     def __init__(self, pools: Pools, asked: _Asked, inner: httpx.AsyncBaseTransport) -> None:
         super().__init__(pools, asked.pool.handle)
         self._asked, self._inner = asked, inner
 
-    async def attempt(self, element: PoolElementParameter, seconds: float) -> httpx.Response:
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(request)
+
+    async def _read(self, response: httpx.Response) -> httpx.Response:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
         try:
-            with _meant(seconds):
-                response = await self._inner.handle_async_request(self._asked.to(element, seconds))
-                there = ref(response)
-                self.accepted(element, lambda: _over(there()))
-                if self._asked.short(response):
-                    assert isinstance(response.stream, httpx.AsyncByteStream)
-                    try:
-                        return _read(response, b"".join([piece async for piece in response.stream]))
-                    finally:
-                        await response.aclose()
-                return response
-        except Lost as lost:
-            raise self._asked.lost(lost, element, self) from None
+            return _read(response, b"".join([piece async for piece in response.stream]))
+        finally:
+            await response.aclose()
 
 
 def _read(response: httpx.Response, body: bytes) -> httpx.Response:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_text
 from rserpool.core.hosts import PoolHosts, WebPool
-from rserpool.core.user.trying import NotAccepted, PassedOver
+from rserpool.core.profiles import Profile
+from rserpool.core.user.trying import NotAccepted, PassedOver, Trying
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.names.over_tcp import where
+from rserpool.names.over_tcp import trying, where
 
 IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
 """What may be sent twice, and means the same (RFC 9110 section 9.2.2)."""
@@ -43,6 +44,19 @@ def authority(element: PoolElementParameter) -> str:
     """Where an element serves, as URLs have it: C{127.0.0.1:80}, C{[::1]:80}."""
     host, port = where(element)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class Terms:
+    """Which hosts are pools, how long elements are tried for a request, and to how many it is given."""
+
+    def __init__(self, hosts: PoolHosts | None, timeout: float, attempt: float | None, attempts: int) -> None:
+        self.hosts = hosts or PoolHosts()
+        self.attempts = attempts
+        self._timeout, self._attempt = timeout, attempt
+
+    def search(self, pool: WebPool, profile: Profile, now: float) -> Trying:
+        """A search for an element that takes a request."""
+        return trying(pool.handle, profile, self._timeout, self._attempt, now)
 
 
 class Lost(Exception):

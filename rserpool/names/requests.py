@@ -34,8 +34,7 @@ from rserpool.core.user.trying import TIMEOUT, NotAccepted, PassedOver
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.blocking import BlockingHands, Resolver, resolver, try_blocking
 from rserpool.names.checking import why_not
-from rserpool.names.over_http import ATTEMPTS, IDEMPOTENT, Lost, Repeating, authority, pool_of
-from rserpool.names.over_tcp import trying
+from rserpool.names.over_http import ATTEMPTS, IDEMPOTENT, Lost, Repeating, Terms, authority, pool_of
 
 __all__ = ["PoolAdapter"]
 
@@ -75,8 +74,7 @@ class PoolAdapter(HTTPAdapter):
         **options: Any,
     ) -> None:
         self._resolver = resolver(registrars, profile, security)
-        self._hosts = hosts or PoolHosts()
-        self._timeout, self._attempt, self._attempts = timeout, attempt, attempts
+        self.terms = Terms(hosts, timeout, attempt, attempts)
         super().__init__(**options)
 
     def send(self, request: PreparedRequest, *arguments: Any, **keywords: Any) -> Response:
@@ -89,13 +87,12 @@ class PoolAdapter(HTTPAdapter):
         keywords = {**dict(zip(names, arguments, strict=False)), **keywords, "proxies": None}
         url = urlsplit(request.url or "")
         try:
-            pool = pool_of(self._hosts, url.scheme, url.hostname or "", url.port)
+            pool = pool_of(self.terms.hosts, url.scheme, url.hostname or "", url.port)
         except (ConfigurationError, ValueError) as error:
             raise InvalidURL(str(error), request=request) from None
         hands = _Hands(self, self._resolver, pool.handle, request, pool.certificate, keywords)
-        profile = self._resolver.asker.profile
         try:
-            return try_blocking(trying(pool.handle, profile, self._timeout, self._attempt, hands.now()), hands)
+            return try_blocking(self.terms.search(pool, self._resolver.asker.profile, hands.now()), hands)
         except RSerPoolError as error:
             raise ConnectionError(str(error), request=request) from error
 
@@ -127,7 +124,7 @@ class _Hands(BlockingHands):
         super().__init__(resolver, pool)
         self._adapter, self._request, self._certificate, self._keywords = adapter, request, certificate, keywords
         repeatable = request.method in IDEMPOTENT and isinstance(request.body, bytes | str | None)
-        self._repeating = Repeating(repeatable, adapter._attempts)
+        self._repeating = Repeating(repeatable, adapter.terms.attempts)
         self._whole = repeatable and not keywords.get("stream")
 
     async def attempt(self, element: PoolElementParameter, seconds: float) -> Response:

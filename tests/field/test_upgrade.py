@@ -10,56 +10,19 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.protocol import Factory
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest
 
 from rserpool.core import parse_transport_address
 from rserpool.user import PoolUserService
-from rserpool.user.endpoint import PoolClientEndpoint
-from tests.processes.harness import ROOT, Client, Process, ProcessTests, free_address
+from tests.processes.harness import ROOT, Process, ProcessTests, free_address
+from tests.processes.load import Load
 
 COMMIT = "b524787"
 """What was 0.1.0."""
 OLD, NEW = (0x0A, 0x0B), (0x1A, 0x1B)
-
-
-class Load:
-    """A request after the other, each over a connection of its own."""
-
-    def __init__(self, user: Any) -> None:
-        self.done = 0
-        self.lost: list[str] = []
-        self._endpoint = PoolClientEndpoint(user, b"pool")
-        self._on = True
-        self._ended: Deferred[None] = ensureDeferred(self._run())
-
-    async def stop(self) -> None:
-        self._on = False
-        await self._ended
-
-    async def more(self, number: int = 10) -> None:
-        """Until so many more were answered."""
-        wanted = self.done + number
-        while self.done < wanted and not self.lost:
-            await deferLater(reactor, 0.05)  # type: ignore[arg-type]
-
-    async def _run(self) -> None:
-        while self._on:
-            try:
-                client: Any = await self._endpoint.connect(Factory.forProtocol(Client))
-                client.transport.write(b"GET / HTTP/1.0\r\n\r\n")
-                answer = await client.lost
-                if not answer.startswith(b"HTTP/1.0 200"):
-                    self.lost.append(repr(answer[:100]))
-                self.done += 1
-            except Exception as error:
-                self.lost.append(repr(error))
-            await deferLater(reactor, 0.02)  # type: ignore[arg-type]
 
 
 class UpgradeTests(ProcessTests):
@@ -125,9 +88,9 @@ class UpgradeTests(ProcessTests):
         self.addCleanup(user.stopService)
         pool = self.watch(user)
         await pool.holds(*OLD)
-        load = Load(user)
+        load = Load(user, b"GET / HTTP/1.0\r\n\r\n", lambda answer: answer.startswith(b"HTTP/1.0 200"))
         self.addCleanup(load.stop)
-        await load.more()
+        await load.more(10)
         # 1. A registrar of this release joins.
         enrp = f"{first.host}:9901/{first.address.encapsulation}".removesuffix("/0")
         udp = second_place.rpartition("/")[2]
@@ -135,19 +98,19 @@ class UpgradeTests(ProcessTests):
             "--peer", enrp, "--admin", admin, "--udp-encapsulation", udp, asap=f"{second_host}:3863"
         )
         await second.process.says("ready: 2 elements")
-        await load.more()
+        await load.more(10)
         # 2. Elements of this release come, and old ones are stopped: each lets running requests end.
         newcomers = [self.element_of(False, each, second.text, first.text) for each in NEW]
         await pool.holds(*OLD, *NEW)
-        await load.more()
+        await load.more(10)
         elements[0].signal("TERM")
         await pool.holds(OLD[1], *NEW)
-        await load.more()
+        await load.more(10)
         # 3. The old registrar is stopped; the last old element goes to the new one, which it was told.
         first.process.signal("TERM")
         await first.process.ended
         await elements[1].says(f"home registrar is .*{second_host}")
-        await load.more() if not load.lost else None
+        await load.more(10) if not load.lost else None
         # What is of the old release cannot be drained, and the sentence says what can be done.
         text = await self.printed("drain", "pool", f"0x{OLD[1]:x}", "--admin", admin, status=1)
         self.assertIn("does not know how to drain", text)

@@ -6,52 +6,10 @@ import json
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.protocol import Factory
-from twisted.internet.task import deferLater
-
-from rserpool.user.endpoint import PoolClientEndpoint
-from tests.processes.harness import Client, Process, ProcessTests
+from tests.processes.harness import Process, ProcessTests
+from tests.processes.load import Load
 
 A, B = 0x0A, 0x0B
-
-
-class Load:
-    """A request all the time, each over a connection of its own.
-
-    @ivar done: how many were answered; C{lost} says what became of others.
-    """
-
-    def __init__(self, user: Any) -> None:
-        self.done = 0
-        self.lost: list[str] = []
-        self._endpoint = PoolClientEndpoint(user, b"pool")
-        self._on = True
-        self._ended: Deferred[None] = ensureDeferred(self._run())
-
-    async def stop(self) -> None:
-        self._on = False
-        await self._ended
-
-    async def more(self, number: int = 5) -> None:
-        """Until so many more were answered."""
-        wanted = self.done + number
-        while self.done < wanted and not self.lost:
-            await deferLater(reactor, 0.02)  # type: ignore[arg-type]
-
-    async def _run(self) -> None:
-        while self._on:
-            try:
-                client: Any = await self._endpoint.connect(Factory.forProtocol(Client))
-                client.transport.write(b"begin\nend\n")
-                answer = await client.lost
-                if answer != b"begun\ndone\n":
-                    self.lost.append(repr(answer))
-                self.done += 1
-            except Exception as error:
-                self.lost.append(repr(error))
-            await deferLater(reactor, 0.05)  # type: ignore[arg-type]
 
 
 class OperatorTests(ProcessTests):
@@ -72,7 +30,7 @@ class OperatorTests(ProcessTests):
         two = self.element(registrar, "--identifier", str(B))
         user = self.user(registrar)
         await self.watch(user).holds(A, B)
-        load = Load(user)
+        load = Load(user, b"begin\nend\n", lambda answer: answer == b"begun\ndone\n")
         self.addCleanup(load.stop)
         await load.more()
         return registrar, socket, one, two, load

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,8 @@ threading.Thread(target=alone, daemon=True).start()
 from twisted.scripts.twistd import run
 run()
 """
+HOST = "127.0.0.1"
+"""Where all of it happens."""
 KEPT = 200
 """So many lines of what a process printed are kept, to show them if something goes wrong."""
 
@@ -109,3 +112,15 @@ class Twistd(ProcessProtocol):
         for _, waiting in awaited:
             waiting.errback(RuntimeError("\n".join([sentence, *self.lines[-5:]])))
         self.ended.callback(sentence)
+
+
+def free_ports(count: int, kind: socket.SocketKind) -> list[int]:
+    """Ports of UDP or TCP that nobody uses now, so that the demonstration disturbs no registrar of this host."""
+    sockets = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()

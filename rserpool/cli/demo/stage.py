@@ -12,13 +12,12 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from rserpool.cli.demo.processes import Twistd
+from rserpool.cli.demo.processes import HOST, Twistd, free_ports
 from rserpool.cli.demo.screen import Row, Screen
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress
 from rserpool.core.errors import RSerPoolError
 from rserpool.core.user.events import PoolChanged
 
-HOST = "127.0.0.1"
 POOL = "www"
 BACKEND = ("--backend", "usrsctp")
 """Registrars that share an address have a UDP port each, which the kernel's SCTP cannot have."""
@@ -42,8 +41,8 @@ class Stage:
         self._screen = screen
         self._profile = profile
         self._processes: dict[str, Twistd] = {}
-        self._udp = _free_ports(registrars, socket.SOCK_DGRAM)
-        self.consoles = [f"{HOST}:{port}" for port in _free_ports(registrars, socket.SOCK_STREAM)] if web else []
+        self._udp = free_ports(registrars, socket.SOCK_DGRAM)
+        self.consoles = [f"{HOST}:{port}" for port in free_ports(registrars, socket.SOCK_STREAM)] if web else []
         self.rows: list[Row] = []
         self.removed: dict[int, float] = {}
         self.homes: dict[str, float] = {}
@@ -200,15 +199,3 @@ class Stage:
             self.homes[row.name] = time.monotonic()
             self._screen.event(f"{row.name} has its home at {row.home}")
             self._look()
-
-
-def _free_ports(count: int, kind: socket.SocketKind) -> list[int]:
-    """Ports of UDP or TCP that nobody uses now, so that the demonstration disturbs no registrar of this host."""
-    sockets = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -7,11 +7,10 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from rserpool.cli.demo.processes import Twistd
+from rserpool.cli.demo.processes import HOST, Twistd, free_ports
 from rserpool.core.addresses import ASAP_PORT, TransportAddress
 from rserpool.core.errors import RSerPoolError
 
-HOST = "127.0.0.1"
 POOL = "fractal"
 BACKEND = "--backend=usrsctp"
 """It uses a UDP port of its own, which is not the kernel's."""
@@ -32,7 +31,7 @@ class Farm:
         self._ending = False
         self.workers: dict[int, Twistd] = {}
         self.killed = 0
-        self._udp = _free_port(socket.SOCK_DGRAM)
+        (self._udp,) = free_ports(1, socket.SOCK_DGRAM)
         self._keys = folder / "keys"
         self._keys.touch(0o600)
         self._keys.write_text(f"fractal {os.urandom(32).hex()}\n")
@@ -116,9 +115,3 @@ class Farm:
             await said
         except RuntimeError as error:
             raise RSerPoolError(f"{process.name} did not start: {error}") from None
-
-
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
