@@ -18,6 +18,7 @@ LOGS = re.compile(r"\b_?(log|limited|counted|lines|_log|_limited|_lines)$")
 WRAPPERS = ("sctp/log.py", "node/counting.py")
 """They pass on what others say."""
 SPOKEN = {
+    "compute/submitters.py": ("audit: {why}: {job} of {where} refused",),
     "element/attending.py": (
         "{pool}: nobody listens on {place}: left the pool until somebody does",
         "{pool}: nobody listens on {place}: it is registered as soon as somebody does",
