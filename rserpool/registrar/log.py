@@ -108,6 +108,15 @@ class OperatorLog:
                     identifier=identifier,
                     why=why,
                 )
+            case events.RegistrationRefused(evicted=True, handle=handle, identifier=identifier, why=why):
+                # It asks again and again; that it is evicted was told.
+                self._limited.debug(
+                    "{pool}: element 0x{identifier:08x} is refused: {why}",
+                    event="registration-refused",
+                    pool=_short(handle_text(handle)),
+                    identifier=identifier,
+                    why=why,
+                )
             case events.RegistrationRefused(handle=handle, identifier=identifier, peer=peer, cause=cause, why=why):
                 self._limited.warn(
                     "{pool}: element 0x{identifier:08x} from {address} is refused: {why}",

@@ -6,6 +6,7 @@ from typing import Any
 
 from rserpool.core.errors import ConfigurationError, UnknownPool
 from rserpool.core.peering.events import PeerLost, PeerRetired, PeerUnreachable, TakenOver
+from rserpool.core.registrar.events import RegistrationRefused
 from rserpool.core.trail import Act
 from rserpool.core.wire import asap, enrp
 from tests.registrar.operated import POOL, ActingTestCase
@@ -119,12 +120,17 @@ class EvictTests(ActingTestCase):
         identifier = first.identifier(POOL)
         for registrar in scope.registrars:
             self.assertIn(identifier, registrar.elements(POOL))
+        before = [each.role.counts.refused.total() for each in scope.registrars]
         # At any registrar: its home is told.
         scope.result(self.other(first).service.evict(POOL, identifier, 60))
         scope.until(lambda: not any(identifier in each.elements(POOL) for each in scope.registrars))
         for registrar in scope.registrars:
             self.refused(registrar.service.drain(POOL, identifier), "is evicted, for", "s yet", "until 2", "UTC")
         scope.advance(20.0)
+        # It asks on, and that is nobody's fault.
+        self.assertEqual(before, [each.role.counts.refused.total() for each in scope.registrars])
+        refused = scope.trace.events(RegistrationRefused, self.home(first).name)
+        self.assertEqual({True}, {each.evicted for each in refused})
         self.assertEqual({each.name for each in self.elements[1:]}, self.answered_by(3.0))
         # It is another one, and comes by another registrar: it is the same place.
         home = self.home(first)
@@ -161,6 +167,9 @@ class EvictTests(ActingTestCase):
         first.register(POOL, transport)
         scope.advance(20.0)
         self.assertEqual({second.identifier(POOL)}, set(registrar.elements(POOL)))
+        scope.result(registrar.service.evict(POOL, second.identifier(POOL), 60))
+        self.refused(registrar.service.drain(POOL, 1), "gone, or never was")  # the pool is known, though it is empty
+        scope.result(registrar.service.evict(POOL, second.identifier(POOL), 1))
         # One second ends it; the element goes on trying.
         gone = next(iter(registrar.role.operating._evictions.left(registrar.service.node.now())))[0].element
         scope.result(registrar.service.evict(POOL, gone.identifier, 1))

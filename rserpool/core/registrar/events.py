@@ -46,6 +46,7 @@ class RegistrationRefused:
     """In a plain scope: an element may not register so; what is refused in a secured one, the trail says.
 
     @ivar peer: from where; None if that is not known.
+    @ivar evicted: whether an operator wants it so.
     """
 
     handle: bytes
@@ -53,6 +54,7 @@ class RegistrationRefused:
     peer: TransportAddress | None
     cause: int
     why: str
+    evicted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,10 @@ class Evictions:
         found = (each for each in self._all if (each.handle, each.element.identifier) == (handle, identifier))
         return next(found, None)
 
+    def some_of(self, handle: bytes) -> bool:
+        """Whether any element of a pool is evicted, or was of late."""
+        return any(each.handle == handle for each in self._all)
+
     def refuses(self, handle: bytes, element: PoolElementParameter, now: float) -> bool:
         """Whether an element that wants to register is one of them."""
         if not self._all:

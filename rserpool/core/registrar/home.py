@@ -116,7 +116,8 @@ class Home:
                     return self._supervision.probe(present, now)
             return self._grant(client, message, transport, present, now)
         except Rejected as error:
-            self._counts.refused[error.cause] += 1
+            # What an operator wants so is no fault.
+            self._counts.refused[error.cause] += error.information != EVICTED
             return [*_refusal(client, message, error)]
 
     def deregister(self, client: Client, message: asap.Deregistration) -> list[Outcome]:
@@ -284,7 +285,8 @@ def _refusal(client: Client, message: asap.Registration, error: Rejected) -> lis
     if strange:
         told.append(Notify(AddressesRefused(handle, identifier, strange, client.peer.hosts)))
     elif not refused:
-        told.append(Notify(RegistrationRefused(handle, identifier, client.peer, error.cause, str(error))))
+        evicted = error.information == EVICTED
+        told.append(Notify(RegistrationRefused(handle, identifier, client.peer, error.cause, str(error), evicted)))
     return [Send(client.association, response), *told, *refused]
 
 

@@ -20,6 +20,7 @@ from rserpool.core.peering.peers import Peer
 from rserpool.core.profiles import Profile
 from rserpool.core.registrar.draining import DrainingElements
 from rserpool.core.registrar.events import DrainAnswered
+from rserpool.core.registrar.evictions import Evictions
 from rserpool.core.wire.orders import Order, OrderAnswer, Ordering, Result
 
 ORDERED: Final = "ordered"
@@ -50,6 +51,7 @@ class Orders:
         handlespace: Handlespace,
         peering: Peering,
         draining: DrainingElements,
+        evictions: Evictions,
         timers: Timers,
         profile: Profile,
     ) -> None:
@@ -57,6 +59,7 @@ class Orders:
         self._handlespace = handlespace
         self._peering = peering
         self._draining = draining
+        self._evictions = evictions
         self._timers = timers
         self._patience = draining.patience + profile.max_time_no_response
         self._number = 0
@@ -95,7 +98,7 @@ class Orders:
             able = [each for each in self._peering.peers if each.association is not None and each.private]
             told = [each for each in able if any((one.handle, one.identifier) == key for one in each.drainers)]
             asked = told or able
-        if not asked and self._handlespace.pool(handle) is None:
+        if not asked and not self.knows(handle):
             raise UnknownPool(handle)
         if not asked or len(self._ours) >= MOST:
             raise CannotAct(f"{name} is not here: it is gone, or never was")
@@ -182,8 +185,9 @@ class Orders:
         return told
 
     def knows(self, handle: bytes) -> bool:
-        """Whether there is such a pool, or was, with an element that drains here."""
-        return self._handlespace.pool(handle) is not None or any(key[0] == handle for key in self._draining.held)
+        """Whether there is such a pool, or was, with an element that drains here, or is evicted."""
+        there = self._handlespace.pool(handle) is not None or any(key[0] == handle for key in self._draining.held)
+        return there or self._evictions.some_of(handle)
 
     def _tell_drainers(self) -> list[Effect]:
         knowing = [each.association for each in self._peering.peers if each.private and each.association is not None]

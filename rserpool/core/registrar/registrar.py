@@ -120,7 +120,9 @@ class Registrar:
         self._initialization = self.peering.initialization
         self._gate = Gate(identifier, self.peering.peers, access)
         self.retiring = Retiring(identifier, self.handlespace, self.peering, self._timers, profile)
-        self._orders = Orders(identifier, self.handlespace, self.peering, self.draining, self._timers, profile)
+        self._orders = Orders(
+            identifier, self.handlespace, self.peering, self.draining, evictions, self._timers, profile
+        )
         operated = identifier, self.handlespace, self.peering, evictions, self.draining, self.retiring, self._orders
         self.operating = Operating(*operated, self._follow)
         self.peering.greet = self.operating.met
