@@ -120,11 +120,9 @@ class Registrar:
         self._initialization = self.peering.initialization
         self._gate = Gate(identifier, self.peering.peers, access)
         self.retiring = Retiring(identifier, self.handlespace, self.peering, self._timers, profile)
-        self._orders = Orders(
-            identifier, self.handlespace, self.peering, self.draining, evictions, self._timers, profile
-        )
-        operated = identifier, self.handlespace, self.peering, evictions, self.draining, self.retiring, self._orders
-        self.operating = Operating(*operated, self._follow)
+        operated = identifier, self.handlespace, self.peering, self.draining, evictions
+        self._orders = Orders(*operated, self._timers, profile)
+        self.operating = Operating(*operated, self.retiring, self._orders, self._follow)
         self.peering.greet = self.operating.met
         self.enrp = EnrpSide(self.peering, consequences, self._gate, self.operating)
         self._due = self._waited_for(consequences)
