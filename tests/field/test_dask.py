@@ -19,13 +19,19 @@ from tests.processes.harness import Process
 CLIENT = """
 import sys, time
 from distributed import Client
+from distributed.security import Security
 
 def square(n):
     time.sleep(0.1)
     return n * n
 
 if __name__ == "__main__":
-    client, done = Client(sys.argv[1]), 0
+    words, security = sys.argv[2:], None
+    if words:
+        security = Security(
+            tls_ca_file=words[0], tls_client_cert=words[0], tls_client_key=words[1], require_encryption=True
+        )
+    client, done = Client(sys.argv[1], security=security), 0
     while True:
         try:
             assert client.submit(square, done, pure=False).result() == done * done
@@ -156,11 +162,11 @@ class DaskTests(FieldTests):
         where = self.reg.tcp
         return f"rserpool://{pool}?registrar={where.hosts[0]}:{where.port}&profile=fast"
 
-    async def scheduler(self) -> tuple[Process, int]:
+    async def scheduler(self, *options: str) -> tuple[Process, int]:
         port = free_port()
         words = ("run", sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard")
         where = ("--host", "127.0.0.1", "--port", str(port))
-        return await self.wrapped(*words, *where, options=("--port", str(port))), port
+        return await self.wrapped(*words, *where, *options, options=("--port", str(port))), port
 
     def worker(self, *options: str, address: str | None = None) -> Process:
         """By C{rserpool-pe -- run}, in a pool of workers."""
@@ -171,8 +177,8 @@ class DaskTests(FieldTests):
         more = ("--nthreads", "1", "--no-dashboard", "--local-directory", scratch, *options)
         return self.twistd("rserpool-pe", *where, "--", "run", sys.executable, *words, *more)
 
-    def asking(self) -> Process:
-        return self.spawn("-c", CLIENT, self.address())
+    def asking(self, *security: str) -> Process:
+        return self.spawn("-c", CLIENT, self.address(), *security)
 
     @staticmethod
     def kill_program(process: Process) -> None:
@@ -245,6 +251,23 @@ class DaskTests(FieldTests):
             await self.scheduler()
         for client in [self.spawn("-c", AT_ONCE, self.address()) for _ in range(2)]:
             await client.says("known by 20 of 20")
+
+    async def test_tls(self) -> None:
+        """Where Dask has certificates, all of it is TLS: a scheduler that speaks nothing else is found."""
+        from distributed.security import Security
+
+        made = Security.temporary()
+        certificate, key = (os.path.abspath(self.mktemp()) for _ in range(2))
+        for path, text in ((certificate, made.tls_client_cert), (key, made.tls_client_key)):
+            with open(path, "w") as file:
+                file.write(text)
+        await self.begin()
+        files = ("--tls-ca-file", certificate, "--tls-cert", certificate, "--tls-key", key)
+        _, port = await self.scheduler("--protocol", "tls", *files)
+        worker = self.worker("--no-nanny", *files)
+        await worker.says("Start worker at: *tls://")
+        await self.asking(certificate, key).says(f"done 5 by tls://127.0.0.1:{port}")
+        await self.asking().says("CommClosedError")  # who has none
 
     async def test_misspelt(self) -> None:
         """Who mistypes a pool's name reads a sentence: of the registrar that was asked."""
