@@ -162,8 +162,8 @@ class Place:
         self._open[comm] = asyncio.get_running_loop()
         return True
 
-    def failed(self, element: PoolElementParameter) -> None:
-        """A scheduler does not accept. If it is ours, what is open to it is of no use: its host may be silent."""
+    def lost(self, element: PoolElementParameter) -> None:
+        """A scheduler is gone. If it is ours, what is open to it is of no use, which its users should know at once."""
         if self._element is None or where(self._element) != where(element):
             return
         for comm, loop in list(self._open.items()):
@@ -201,8 +201,7 @@ class PoolConnector(Connector):  # type: ignore[misc]
         while True:
             hands = _Hands(place, deserialize, options)
             profile = place.pools.source.profile
-            attempt = min(ATTEMPT, profile.t1_enrp_request)
-            search = trying(place.address.pool, profile, TIMEOUT, attempt, hands.now(), place.element)
+            search = trying(place.address.pool, profile, TIMEOUT, ATTEMPT, hands.now(), place.element)
             try:
                 comm = await try_elements(search, hands)
             except NameUnknown as error:
@@ -228,6 +227,16 @@ class _Hands(LoopHands):
         self.why: RSerPoolError | None = None
 
     async def resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
+        found, ours = await self._resolve(seconds, fresh), self._place.element
+        if ours is None:
+            return found
+        still = [each for each in found if where(each) == where(ours)]
+        if not still:
+            # Its registrar says so, too.
+            self._place.lost(ours)
+        return still or found
+
+    async def _resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
         try:
             return await super().resolve(seconds, True)
         except NameUnknown as error:
@@ -253,12 +262,14 @@ class _Hands(LoopHands):
             async with asyncio.timeout(seconds):
                 comm = await connector.connect(place, deserialize=self._deserialize, **self._options)
         except OSError as error:
-            self._place.failed(element)
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-            self.failed(NothingAccepts(f"the scheduler at {place} does not accept: {cause}"))
-            if isinstance(error, FatalCommClosedError):
-                raise PassedOver(str(error)) from None
-            raise why_not(cause, seconds) from None
+            fatal = isinstance(error, FatalCommClosedError)
+            why = PassedOver(str(error)) if fatal else why_not(cause, seconds)
+            self.failed(NothingAccepts(f"the scheduler at {place} does not accept: {why}"))
+            if isinstance(cause, ConnectionError):
+                # Nobody is there. Of who is only late we do not know that.
+                self._place.lost(element)
+            raise why from None
         there = ref(comm)
         self.accepted(element, lambda: _over(there()))
         return comm

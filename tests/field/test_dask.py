@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
+import socket
 import sys
 from importlib.util import find_spec
 
@@ -51,8 +53,11 @@ def knows(client, dask_scheduler):
 
 async def main():
     async with Client(sys.argv[1], asynchronous=True) as client:
-        found = await asyncio.gather(*(client.run_on_scheduler(knows, client.id) for _ in range(20)))
-        print("known by", sum(found), "of 20", flush=True)
+        print("connected to", client.scheduler_info()["address"], flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        many = int(sys.argv[2])
+        found = await asyncio.gather(*(client.run_on_scheduler(knows, client.id) for _ in range(many)))
+        print("known by", sum(found), "of", many, flush=True)
 
 if __name__ == "__main__":
     asyncio.run(main())
@@ -130,10 +135,10 @@ class AddressTests(SynchronousTestCase):
                 comm = await connect(listener.contact_address)
                 self.assertTrue(place.joined(ours, comm))
                 self.assertFalse(place.joined(other, comm))
-                place.failed(other)
+                place.lost(other)
                 await asyncio.sleep(0)
                 self.assertEqual((ours, False), (place.element, comm.closed()))
-                place.failed(ours)
+                place.lost(ours)
                 await asyncio.sleep(0)
                 self.assertEqual((None, True), (place.element, comm.closed()))
                 again = await connect(listener.contact_address)
@@ -162,10 +167,10 @@ class DaskTests(FieldTests):
         where = self.reg.tcp
         return f"rserpool://{pool}?registrar={where.hosts[0]}:{where.port}&profile=fast"
 
-    async def scheduler(self, *options: str) -> tuple[Process, int]:
+    async def scheduler(self, *options: str, environment: tuple[str, ...] = ()) -> tuple[Process, int]:
         port = free_port()
-        words = ("run", sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard")
         where = ("--host", "127.0.0.1", "--port", str(port))
+        words = ("run", *environment, sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard")
         return await self.wrapped(*words, *where, *options, options=("--port", str(port))), port
 
     def worker(self, *options: str, address: str | None = None) -> Process:
@@ -249,8 +254,30 @@ class DaskTests(FieldTests):
         await self.begin()
         for _ in range(2):
             await self.scheduler()
-        for client in [self.spawn("-c", AT_ONCE, self.address()) for _ in range(2)]:
+        for client in [self.spawn("-c", AT_ONCE, self.address(), "20") for _ in range(2)]:
+            client.transport.write(b"go on\n")
             await client.says("known by 20 of 20")
+
+    async def test_late(self) -> None:
+        """A scheduler that does not accept for a while is not gone: who is connected to it stays there."""
+        await self.begin()
+        short = ("--env", "DASK_DISTRIBUTED__COMM__SOCKET_BACKLOG=1")
+        schedulers = {port: element for element, port in [await self.scheduler(environment=short) for _ in range(2)]}
+        client = self.spawn("-c", AT_ONCE, self.address(), "2")
+        port = int((await client.says(r"connected to tcp://127.0.0.1:(\d+)"))[1])
+        (guard,) = _children(schedulers[port].pid)
+        (program,) = _children(guard)
+        os.kill(program, signal.SIGSTOP)
+        # As many as it does not accept, and then the kernel answers nobody.
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+            self.addCleanup(each.close)
+        client.transport.write(b"go on\n")
+        await client.says("does not accept: no answer within 3 s")
+        os.kill(program, signal.SIGCONT)
+        await client.says("known by 2 of 2")
 
     async def test_tls(self) -> None:
         """Where Dask has certificates, all of it is TLS: a scheduler that speaks nothing else is found."""
