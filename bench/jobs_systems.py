@@ -16,6 +16,8 @@ from typing import Any
 from bench.processes import TWISTD, Processes, free_port
 
 SYSTEMS = ("rserpool", "dask", "celery", "floor")
+READY = {"rserpool": "registered as", "dask": "Starting established connection|Registered to"}
+"""What a worker says when it can be given jobs."""
 
 
 def installed(name: str) -> bool:
@@ -64,7 +66,7 @@ class Bench:
             self.kill(1)
         seconds = float(client.says(r"^end (\S+)").group(1))
         used = _cpu(os.getpid()) - before
-        client.end()
+        end(client.pid)
         return seconds, used
 
     def client(self, *job: Any) -> Any:
@@ -86,9 +88,7 @@ class Bench:
 
     def kill(self, number: int) -> None:
         """Kill a worker, from 1, with all that it started."""
-        for pid in descendants(self._workers[number - 1].pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        end(self._workers[number - 1].pid)
 
     def worker_of(self, pid: int) -> int | None:
         """The worker, from 1, that this process belongs to."""
@@ -104,9 +104,13 @@ class Bench:
         self._workers.append(worker)
         return worker
 
-    def _start_all(self, says: str) -> None:
+    def await_last(self) -> None:
+        """The worker that was started last can be given jobs."""
+        self._workers[-1].says(READY[self._name])
+
+    def _start_all(self) -> None:
         for worker in [self.start() for _ in range(self._count)]:
-            worker.says(says)
+            worker.says(READY[self._name])
 
     def _rserpool(self) -> str:
         port = free_port(socket.SOCK_STREAM)
@@ -116,7 +120,7 @@ class Bench:
         keys = Path(self._folder.name) / "keys"
         keys.touch(0o600)
         keys.write_text(f"bench {os.urandom(32).hex()}\n")
-        self._start_all("registered as")
+        self._start_all()
         return f"127.0.0.1:{port}"
 
     def _rserpool_worker(self, number: int) -> tuple[str, ...]:
@@ -131,7 +135,7 @@ class Bench:
         scheduler = self._processes.python("scheduler", "-m", "distributed.cli.dask_scheduler", *options)
         scheduler.says("Scheduler at")
         self._scheduler = f"tcp://127.0.0.1:{port}"
-        self._start_all("Starting established connection|Registered to")
+        self._start_all()
         return self._scheduler
 
     def _dask_worker(self, number: int) -> tuple[str, ...]:
@@ -153,6 +157,13 @@ class Bench:
 
     def _floor(self) -> str:
         return str(self._count)
+
+
+def end(pid: int) -> None:
+    """C{kill -9} of a process, and of all that it started."""
+    for each in descendants(pid):
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
 
 
 def descendants(pid: int) -> list[int]:

@@ -240,11 +240,14 @@ class Jobs:
         lease = Lease(self._user, self.handle, self._with_room, self._session)
         self._leases.add(lease)
         lease.served, lease.told, lease.ended = self._served, self._slots, self._ended
+        lease.retired = self._dispatch.settled
         lease.open()
 
-    def _with_room(self, elements: Sequence[PoolElementParameter]) -> list[PoolElementParameter]:
+    def _with_room(self, lease: Lease, elements: Sequence[PoolElementParameter]) -> list[PoolElementParameter]:
+        if lease not in self._leases:
+            return list(elements)
         there = {each.identifier: each for each in elements}
-        return [there[worker] for worker in self._dispatch.with_room(list(there))]
+        return [there[worker] for worker in self._dispatch.with_room(lease, list(there))]
 
     def _served(self, lease: Lease, job: Job | None, first: bool) -> None:
         """A worker has a lease: the first one, or another in place of one that is gone, with the job that it had."""
@@ -267,7 +270,7 @@ class Jobs:
         if opened:
             self._dispatch.closed(lease)
         else:
-            self._dispatch.failed()
+            self._dispatch.failed(lease)
         if self._closed or not self._dispatch.waiting:
             return
         now = self._user.now()

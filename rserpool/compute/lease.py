@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -21,15 +22,17 @@ LEAVING = 3600.0
 class Lease:
     """One lease.
 
-    @param order: C{order(elements)}: the order in which workers are tried for it.
+    @param order: C{order(self, elements)}: the order in which workers are tried for it.
     @param options: of the session.
     @ivar worker: the PE identifier of the worker that has it.
     @ivar served: called with this, its job if it has one, and whether it is the first worker, when a worker has it.
+    @ivar retired: called with this when it has another worker, while the old one, which leaves the pool, ends its job.
     @ivar told: called with this and the number of jobs that its worker does at one time.
     @ivar ended: called with this, why, and whether it ever had a worker, when it is over and was not closed.
     """
 
     served: Callable[[Lease, Job | None, bool], object]
+    retired: Callable[[Lease], object]
     told: Callable[[Lease, int], object]
     ended: Callable[[Lease, str, bool], object]
 
@@ -37,10 +40,10 @@ class Lease:
         self,
         user: PoolUserService,
         handle: bytes,
-        order: Callable[[Sequence[PoolElementParameter]], Sequence[PoolElementParameter]],
+        order: Callable[[Lease, Sequence[PoolElementParameter]], Sequence[PoolElementParameter]],
         options: dict[str, Any],
     ) -> None:
-        self._open: dict[str, Any] = {"order": order, "grace": LEAVING, "timeout": None, **options}
+        self._open: dict[str, Any] = {"order": partial(order, self), "grace": LEAVING, "timeout": None, **options}
         self._user = user
         self._handle = handle
         self._session: Any = None
@@ -105,6 +108,8 @@ class Lease:
         if self._job is None or not self._session.finishing:
             self.worker = new.identifier
             self.served(self, self._job, False)
+        else:
+            self.retired(self)
 
     def _received(self, data: bytes) -> None:
         try:

@@ -63,6 +63,8 @@ class Dispatch(Generic[J, L]):
         self._leases: dict[L, _Lease[J]] = {}
         # Those without a job, the one that had none for longest first.
         self._idle: OrderedDict[L, None] = OrderedDict()
+        # Those that look for a worker, and the one that they try first.
+        self._towards: dict[L, int] = {}
         self._slots: dict[int, int] = {}
         self._known: Collection[int] = ()
         self.opening = 0
@@ -87,10 +89,27 @@ class Dispatch(Generic[J, L]):
         """How many leases there may be: a worker that has not said yet how many slots it has counts as one."""
         return min(MOST_LEASES, sum(self._slots.get(worker, 1) for worker in self._known))
 
-    def with_room(self, order: Sequence[int]) -> list[int]:
-        """The workers in the order in which a lease should try them: first those that have room for it."""
-        taken = Counter(lease.worker for lease in self._leases.values())
-        return sorted(order, key=lambda worker: taken[worker] >= self._slots.get(worker, 1))
+    def with_room(self, lease: L, order: Sequence[int]) -> list[int]:
+        """The workers in the order in which a lease should try them; until it has one it counts for the first.
+
+        First those that have room and no other lease for it, then those that have room; so a job whose worker died
+        waits for no other one.
+        """
+        self._towards.pop(lease, None)
+        leases, jobs = Counter(self._towards.values()), Counter(self._towards.values())
+        for each, has in self._leases.items():
+            if each is not lease and each not in self._towards:
+                leases[has.worker] += 1
+                jobs[has.worker] += has.job is not None
+
+        def full(worker: int) -> tuple[bool, bool]:
+            slots = self._slots.get(worker, 1)
+            return jobs[worker] >= slots, leases[worker] >= slots
+
+        found = sorted(order, key=full)
+        if found:
+            self._towards[lease] = found[0]
+        return found
 
     # Jobs
 
@@ -112,15 +131,23 @@ class Dispatch(Generic[J, L]):
     def opened(self, lease: L, worker: int) -> None:
         """A lease was opened, and has this worker."""
         self.opening -= 1
+        self.settled(lease)
         self._leases[lease] = _Lease(worker)
         self._idle[lease] = None
 
-    def failed(self) -> None:
+    def failed(self, lease: L | None = None) -> None:
         """A lease could not be opened."""
         self.opening -= 1
+        if lease is not None:
+            self.settled(lease)
+
+    def settled(self, lease: L) -> None:
+        """A lease looks for no worker any more."""
+        self._towards.pop(lease, None)
 
     def moved(self, lease: L, worker: int) -> None:
         """Its worker is gone, and it has this one now, with its job."""
+        self.settled(lease)
         if lease in self._leases:
             self._leases[lease].worker = worker
 
@@ -133,6 +160,7 @@ class Dispatch(Generic[J, L]):
 
     def closed(self, lease: L) -> None:
         """A lease is over, and the job that it had with it."""
+        self.settled(lease)
         self._leases.pop(lease, None)
         self._idle.pop(lease, None)
 
@@ -157,9 +185,9 @@ class Dispatch(Generic[J, L]):
         busy: Counter[int] = Counter()
         there: Counter[int] = Counter()
         if self._waiting or self._idle:  # else nothing follows
-            for lease in self._leases.values():
+            for name, lease in self._leases.items():
                 there[lease.worker] += 1
-                busy[lease.worker] += lease.job is not None
+                busy[self._towards.get(name, lease.worker) if self._towards else lease.worker] += lease.job is not None
         while self._waiting and self._idle:
             best = self._best(order, busy)
             if best is None:

@@ -50,7 +50,7 @@ class World:
         while self.opening:
             self.opening -= 1
             self._leases += 1
-            worker = self.dispatch.with_room(self.order)[0]
+            worker = self.dispatch.with_room(self._leases, self.order)[0]
             self.at[self._leases] = worker
             self.dispatch.opened(self._leases, worker)
             self.dispatch.slots(self._leases, self.slots[worker])
@@ -145,6 +145,38 @@ class DispatchTests(SynchronousTestCase):
         world.end(1)
         world.assign()
         self.assertEqual((world.returned, world.dispatch.leases), (1, 1))
+
+    def test_dies(self) -> None:
+        """A job whose worker dies goes where a slot is free, though a lease is there; no other job is given to that."""
+        world = World(a=1, b=1, c=1)
+        for job in range(3):
+            world.dispatch.submit(job)
+        world.assign()
+        world.end(2)
+        lease = next(lease for lease, worker in world.at.items() if worker == 1)
+        world.dispatch.pool([2, 3])
+        world.order = [2, 3]
+        self.assertEqual([3, 2], world.dispatch.with_room(lease, world.order))
+        world.dispatch.submit(3)
+        world.assign(open=False)
+        self.assertEqual(len(world.given), 3)
+        world.at[lease] = 3
+        world.dispatch.moved(lease, 3)
+        world.end(1)
+        world.assign()
+        self.assertEqual((3, 2), world.given[-1])
+
+    def test_dies_with_many(self) -> None:
+        """The jobs of a worker with several slots are spread over those that have room, and not all sent to one."""
+        world = World(a=3, b=2, c=2)
+        for job in range(7):
+            world.dispatch.submit(job)
+        world.assign()
+        for job in (3, 4, 5, 6):
+            world.end(job)
+        lost = [lease for lease, worker in world.at.items() if worker == 1]
+        world.dispatch.pool([2, 3])
+        self.assertEqual([2, 2, 3], [world.dispatch.with_room(lease, [2, 3])[0] for lease in lost])
 
     def test_withdrawn(self) -> None:
         world = World(a=1)
