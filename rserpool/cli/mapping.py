@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections import Counter, deque
@@ -54,7 +55,8 @@ async def run(
     user.startService()
     try:
         mapping = Mapping(reactor, jobs_from(user, options), options, out, told or sys.stderr)
-        return await mapping.run(lines or sys.stdin.buffer)
+        nothing = io.BytesIO() if sys.stdin is None else sys.stdin.buffer
+        return await mapping.run(lines or nothing)
     finally:
         await user.stopService()
 
@@ -77,6 +79,9 @@ class Mapping:
         # Those that are not printed yet, in order; with None in place of what is to come.
         self._window: deque[list[Any]] = deque()
         self._room: Deferred[None] | None = None
+        # Nobody takes results any more: since it ends, or they cannot be written, and why.
+        self._ends = False
+        self._unwritable: OSError | None = None
         self._on_screen = ""
         self._look: Any = None
 
@@ -88,6 +93,7 @@ class Mapping:
             pool = self._reactor.getThreadPool()
             number = 0
             while line := await deferToThreadPool(self._reactor, pool, lines.readline):
+                self._look_at_output()
                 number += 1
                 self._submit(number, line)
                 while len(self._window) >= AHEAD:
@@ -95,6 +101,7 @@ class Mapping:
             while self._window:
                 await self._more_room()
         finally:
+            self._ends = True
             if self._look is not None:
                 self._look.cancel()
                 self._clear()
@@ -110,11 +117,11 @@ class Mapping:
             given = json.loads(line) if self._json else line
             job = Job(self._function, frames.work(self._function, (given,), {}))
         except (ValueError, RecursionError) as error:
-            self._end(entry, number, None, f"line {number} is not JSON: {error}")
+            self._end(entry, None, f"line {number} is not JSON: {error}")
             return
         self._jobs.begin(job)
         job.result.addCallbacks(
-            lambda value: self._end(entry, number, job, self._text(value)),
+            lambda value: self._end(entry, job, self._text(value)),
             lambda failure: self._fails(entry, number, job, failure),
         )
 
@@ -122,9 +129,20 @@ class Mapping:
         return shown(value).removesuffix("\n") + "\n"
 
     def _fails(self, entry: list[Any], number: int, job: Job, failure: Failure) -> None:
-        self._end(entry, number, None, f"line {number}: {failure.value}")
+        self._end(entry, None, f"line {number}: {failure.value}")
 
-    def _end(self, entry: list[Any], number: int, job: Job | None, text: str) -> None:
+    def _end(self, entry: list[Any], job: Job | None, text: str) -> None:
+        if self._ends:
+            return
+        try:
+            self._print(entry, job, text)
+        except OSError as error:
+            self._ends, self._unwritable = True, error
+        room, self._room = self._room, None
+        if room is not None:
+            room.callback(None)
+
+    def _print(self, entry: list[Any], job: Job | None, text: str) -> None:
         self._clear()
         if job is None:
             self._failed += 1
@@ -140,13 +158,19 @@ class Mapping:
             self._window.remove(entry)
             self._out.write(text)
         self._out.flush()
-        room, self._room = self._room, None
-        if room is not None:
-            room.callback(None)
 
-    def _more_room(self) -> Deferred[None]:
+    async def _more_room(self) -> None:
+        self._look_at_output()
         self._room = Deferred()
-        return self._room
+        await self._room
+        self._look_at_output()
+
+    def _look_at_output(self) -> None:
+        """
+        @raise OSError: if it cannot be written.
+        """
+        if self._unwritable is not None:
+            raise self._unwritable
 
     # Progress
 

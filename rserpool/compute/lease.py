@@ -120,7 +120,8 @@ class Lease:
         if isinstance(slots, int):
             self.told(self, min(slots, 2**16))
         if isinstance(progress, int | float) and self._job is not None:
-            self._job.progressed(float(progress))
+            # A whole number may be too large to be a float.
+            self._job.progressed(float(min(1, max(0, progress))))
 
     def _ended(self, error: SessionEnded | None) -> None:
         if not self._closed:

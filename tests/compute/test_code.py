@@ -64,3 +64,24 @@ class SubmittingTests(JobCase):
         self.assertEqual((name, header["do"], header["as"]), (header["do"], name, frames.BYTES))
         self.assertEqual(body[header["code"] :], b"one")
         self.assertEqual(cloudpickle.loads(body[: header["code"]])(1), 2)
+
+
+class LyingTests(JobCase):
+    """A worker is a stranger to its users: what it says of a job is read strictly."""
+
+    def test_progress(self) -> None:
+        """What is too much, too little, or no number."""
+        worker = self.scope.work("a")
+        job = self.scope.jobs().submit("wait", "job")
+        parts: list[float] = []
+        job.progressing = parts.append
+        self.scope.until(lambda: worker.open)
+        [session] = self.scope.factories["a"].sessions
+        for said in (b"1" + b"0" * 400, b"-1", b"1e999", b"NaN", b'"x"', b"[]"):
+            session.send(b'{"progress":' + said + b"}\n")
+        for said in (b"", b"[" * 60_000 + b"\n", b"{", b'{"slots":"many"}\n', b'{"slots":-1}\n'):
+            session.send(said)
+        self.scope.advance(1.0)
+        self.assertEqual(parts, [1.0, 0.0, 1.0, 0.0])
+        worker.open.pop("job").callback("done")
+        self.assertEqual(self.scope.result(job.result), "done")

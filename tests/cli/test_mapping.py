@@ -1,0 +1,80 @@
+"""C{rserpool map}, whose output nobody reads, cannot be written, or is not wanted any more."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from errno import ENOSPC
+from io import BytesIO, StringIO
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.defer import ensureDeferred
+
+from rserpool.cli import mapping
+from tests.compute.scope import JobCase
+
+
+class Broken(StringIO):
+    """A file on a disk that is full, from a line on."""
+
+    def __init__(self, error: OSError, good: int = 1) -> None:
+        super().__init__()
+        self._error = error
+        self._good = good
+
+    def write(self, text: str) -> int:
+        if not self._good:
+            raise self._error
+        self._good -= 1
+        return super().write(text)
+
+
+class MappingTests(JobCase):
+    def setUp(self) -> None:
+        super().setUp()
+        # Lines are read in a thread; here they are there.
+        self.patch(mapping, "deferToThreadPool", lambda reactor, pool, read: defer.execute(read))
+
+    def map(self, function: str, lines: bytes, out: StringIO, **options: Any) -> Any:
+        user = self.scope.user()
+        reactor: Any = user.service.reactor
+        given = Namespace(**{"command": [function], "json": True, "as_they_come": False, "quiet": False, **options})
+        self.told = StringIO()
+        one = mapping.Mapping(_Threads(reactor), self.jobs(), given, out, self.told)  # type: ignore[arg-type]
+        return ensureDeferred(one.run(BytesIO(lines)))
+
+    def jobs(self) -> Any:
+        return self.scope.jobs()
+
+    def test_unwritable(self) -> None:
+        """It ends with the error, in order or not, and says nothing further."""
+        self.scope.work("a", 2)
+        for as_they_come in (False, True):
+            for error in (BrokenPipeError(), OSError(ENOSPC, "full")):
+                done = self.map("square", b"1\n2\n3\n4\n", Broken(error), as_they_come=as_they_come)
+                self.scope.until(lambda: done.called)  # noqa: B023
+                self.assertIs(self.failureResultOf(done).value, error)
+                self.assertEqual(self.told.getvalue(), "")
+
+    def test_interrupted(self) -> None:
+        """Jobs that are cancelled with it are not told one by one."""
+        worker = self.scope.work("a")
+        done = self.map("wait", b"1\n2\n3\n", StringIO())
+        self.scope.until(lambda: worker.open)
+        done.cancel()
+        self.scope.until(lambda: done.called)
+        self.failureResultOf(done, defer.CancelledError)
+        self.assertEqual(self.told.getvalue(), "")
+
+
+class _Threads:
+    """The reactor of a user, which has no threads."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def getThreadPool(self) -> None:
+        """None is needed."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
