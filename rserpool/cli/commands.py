@@ -83,6 +83,10 @@ COMMANDS = {
         "rserpool.cli.calcapp",
         "have a pool of CalcApp elements do jobs until it is interrupted, and count what is lost",
     ),
+    "paint": Command(
+        "rserpool.cli.paint",
+        "have a pool of fractal generators paint a picture, in the colours of who painted what",
+    ),
     "exec": Command(
         "rserpool.cli.execute",
         "run a command with the address of a pool's element in its environment, again elsewhere if it fails",

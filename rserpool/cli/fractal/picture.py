@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import colorsys
+import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 CENTRE, WIDTH = complex(-0.7453, 0.1127), 0.0065
@@ -70,10 +72,7 @@ class Picture:
 
     def png(self) -> bytes:
         """The picture as a PNG file (ISO/IEC 15948)."""
-        raw = zlib.compress(b"".join(b"\0" + row for row in self.colours()), 6)
-        head = struct.pack("!IIBBBBB", self.width, self.height, 8, 2, 0, 0, 0)
-        parts = _chunk(b"IHDR", head) + _chunk(b"IDAT", raw) + _chunk(b"IEND", b"")
-        return b"\x89PNG\r\n\x1a\n" + parts
+        return png(self.width, self.colours())
 
     def lines(self, columns: int, lines: int) -> Iterator[str]:
         """The picture for a terminal that has 256 colours: two points above each other in a character."""
@@ -86,6 +85,25 @@ class Picture:
                 over, under = (of_256(colours[y][3 * x : 3 * x + 3]) for y in (upper, lower))
                 cells.append(f"\x1b[38;5;{over};48;5;{under}m▀")
             yield "".join(cells) + "\x1b[0m"
+
+
+def png(width: int, rows: Sequence[bytes | bytearray]) -> bytes:
+    """Rows of a picture, three bytes a point, as a PNG file (ISO/IEC 15948)."""
+    raw = zlib.compress(b"".join(b"\0" + row for row in rows), 6)
+    head = struct.pack("!IIBBBBB", width, len(rows), 8, 2, 0, 0, 0)
+    parts = _chunk(b"IHDR", head) + _chunk(b"IDAT", raw) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Read C{WIDTHxHEIGHT}, for C{argparse}.
+
+    @raise argparse.ArgumentTypeError: if it is none, or one is not from 16 to 8192.
+    """
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if found is None or not all(16 <= int(each) <= 8192 for each in found.groups()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, each from 16 to 8192")
+    return int(found[1]), int(found[2])
 
 
 def palette_of(worker: int) -> list[bytes]:

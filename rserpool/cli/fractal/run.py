@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import tempfile
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,7 +13,7 @@ from twisted.python.failure import Failure
 
 from rserpool.cli.demo.run import to_the_end
 from rserpool.cli.fractal.farm import POOL, Farm
-from rserpool.cli.fractal.picture import LIMIT, Picture, Tile
+from rserpool.cli.fractal.picture import LIMIT, Picture, Tile, size_of
 from rserpool.cli.fractal.show import Show
 from rserpool.cli.fractal.tiles import ROWS
 from rserpool.cli.options import number
@@ -32,16 +31,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     whole = number(int)
     parser.add_argument("--workers", type=whole, default=3, metavar="N", help="so many at a time (3)")
     parser.add_argument("--kills", type=_count, default=4, metavar="N", help="so many are killed, one by one (4)")
-    parser.add_argument("--size", type=_size, default=(640, 400), metavar="WxH", help="points of the picture (640x400)")
+    parser.add_argument(
+        "--size", type=size_of, default=(640, 400), metavar="WxH", help="points of the picture (640x400)"
+    )
     parser.add_argument("--web", type=_count, metavar="PORT", help="show it in a browser, too; 0 for any port")
     parser.add_argument("--out", type=Path, default=Path("fractal.png"), metavar="FILE", help="(fractal.png)")
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if found is None or not all(16 <= int(each) <= 8192 for each in found.groups()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, each from 16 to 8192")
-    return int(found[1]), int(found[2])
 
 
 def _count(text: str) -> int:
