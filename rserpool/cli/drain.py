@@ -19,6 +19,8 @@ EVERY = 0.5
 """Seconds between two questions how many connections are left."""
 LONGEST = 120.0
 """Seconds that an answer may take: the registrar may have to ask another one, and that the element."""
+PATIENCE = 15.0
+"""Seconds that C{--wait} goes on while nobody can tell what is left."""
 HTTP_UNKNOWN = 404
 
 
@@ -35,8 +37,18 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, client: Ad
     client = client or client_of(options)
     name = f"element {identifier_text(options.element)} of {handle_text(options.pool)}"
     told: int | None = None
+    failing = 0.0
     while True:
-        left = await act(reactor, client, options, "drain")
+        try:
+            left = await act(reactor, client, options, "drain")
+        except (AdminError, UnknownPool):
+            # Once it drains its home may die: the next one that it finds goes on.
+            failing = failing or reactor.seconds()
+            if told is None or reactor.seconds() > failing + PATIENCE:
+                raise
+            await deferLater(reactor, EVERY)
+            continue
+        failing = 0.0
         if told is None or left != told:
             print(f"{name} drains: {_connections(left)}", file=out, flush=True)
         told = left
