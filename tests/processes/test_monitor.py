@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import curses
 import fcntl
 import json
 import os
@@ -162,6 +163,10 @@ class TerminalTests(ProcessTests):
 
     async def monitor(self) -> OnTerminal:
         """One that shows an element of the pool www."""
+        try:
+            curses.setupterm("xterm", 1)
+        except curses.error:
+            raise SkipTest("this machine does not know the terminal xterm") from None
         host = free_address()
         monitor = OnTerminal()
         command = (sys.executable, "-c", RSERPOOL, "monitor", "--listen", host)

@@ -88,7 +88,7 @@ class Told:
     @property
     def trouble(self) -> str:
         """What to tell of answers that do not come."""
-        return self._trouble and f"{self._trouble}; what is seen is {self._now() - self._heard:.0f} s old"
+        return self._trouble and f"{self._now() - self._heard:.0f} s old: {self._trouble}"
 
     def entries(self) -> Iterator[Entry]:
         """Those of whom it tells, and for a while those of whom it told."""

@@ -166,7 +166,7 @@ class AskedTests(SynchronousTestCase):
         self.assertEqual(self.told.trouble, "")
         self.told.failed("nobody answers at /run/x.sock")
         self.time = 12.0
-        self.assertEqual(self.told.trouble, "nobody answers at /run/x.sock; what is seen is 7 s old")
+        self.assertEqual(self.told.trouble, "7 s old: nobody answers at /run/x.sock")
         self.assertEqual(self.states(), ["ready", "registered"])
         self.told.heard(Answer("", [REGISTRAR], [DESCRIBED]))
         self.assertEqual(self.told.trouble, "")
