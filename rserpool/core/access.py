@@ -15,6 +15,8 @@ from typing import Final
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.identity import Credentials, Identity
 
+_NONE: Final[frozenset[Identity]] = frozenset()
+
 
 class State(Enum):
     """How far a scope has come from nothing to TLS alone."""
@@ -170,11 +172,19 @@ class Access:
             return self._unknown
         if not self.secured:
             return Standing(credentials, False, False, False)
-        known = {each: self._principals[each] for each in credentials if each in self._principals}
-        elements = {each: principal for each, principal in known.items() if principal.element}
-        owned = frozenset[Identity]().union(*(principal.identities for principal in elements.values()))
+        known = [(each, principal) for each in credentials if (principal := self._principals.get(each)) is not None]
+        if len(known) == 1:
+            # As of most who have a key.
+            ((each, principal),) = known
+            own = self.own in credentials
+            if not principal.element:
+                return Standing(credentials, True, True, False, (principal,), own)
+            serves = ((each, principal.pools),)
+            return Standing(credentials, True, True, False, (principal,), own, principal.identities, serves)
+        elements = {each: principal for each, principal in known if principal.element}
+        owned = _NONE.union(*(principal.identities for principal in elements.values()))
         serving = tuple((each, principal.pools) for each, principal in elements.items())
-        found = tuple(dict.fromkeys(known.values()))
+        found = tuple(dict.fromkeys(principal for _, principal in known))
         return Standing(credentials, True, True, False, found, self.own in credentials, owned, serving)
 
     def serves(self, owner: Identity, handle: bytes) -> bool | None:

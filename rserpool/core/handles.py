@@ -31,6 +31,8 @@ def printable(text: str, most: int | None = 1000) -> str:
     @param most: characters; None for any number.
     """
     text = text if most is None or len(text) <= most else text[:most] + "..."
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 

@@ -105,6 +105,10 @@ class AsapTcpProtocol(Protocol):
         """See L{ISctpAssociation.early}; nothing can be sent before it is up."""
         return False
 
+    def after(self, call: Callable[[], object]) -> None:
+        """See L{ISctpAssociation.after}."""
+        call()
+
     def bundle(self) -> None:
         """TCP does that by itself."""
 

@@ -33,39 +33,44 @@ class Trail:
 
     def tell(self, acted: Acted) -> None:
         """Somebody did something."""
-        key = acted.act.value, acted.identity
+        act = acted.act.value
+        key = act, acted.identity
         if key not in self._seen and len(self._seen) >= MOST_KINDS:
             self._make_room()
             if len(self._seen) >= MOST_KINDS:
-                key = acted.act.value, "others"
-        since, count = self._seen.get(key, (self._now(), 0))
-        if self._now() - since >= PERIOD:
+                key = act, "others"
+        now = self._now()
+        since, count = self._seen.get(key, (now, 0))
+        if now - since >= PERIOD:
+            # Those that were counted first come first.
+            del self._seen[key]
             self._sum_up(key, count)
-            since, count = self._now(), 0
+            since, count = now, 0
         self._seen[key] = since, count + 1
         if count < MOST:
-            identity, act = printable(acted.identity, 300), acted.act.value
-            address = "" if acted.address is None else f" at {acted.address}"
-            why = f": {acted.why}" if acted.why else ""
+            identity, about, why = printable(acted.identity, 300), acted.about, acted.why
+            address = "" if acted.address is None else str(acted.address)
             # A thousand elements that come at once have a line each: one field is read much faster than five.
-            line = f"audit: {identity}{address} {act} {acted.about}{why}"
+            line = f"audit: {identity}{address and f' at {address}'} {act} {about}{why and f': {why}'}"
             self.log.info(
                 "{line}",
                 event="audit",
                 line=line,
                 identity=identity,
-                address=str(acted.address or ""),
+                address=address,
                 act=act,
-                about=acted.about,
+                about=about,
                 why=why,
             )
 
     def _make_room(self) -> None:
         now = self._now()
-        for key, (since, count) in list(self._seen.items()):
-            if now - since >= PERIOD:
-                self._sum_up(key, count)
-                del self._seen[key]
+        while self._seen:
+            key, (since, count) = next(iter(self._seen.items()))
+            if now - since < PERIOD:
+                return
+            self._sum_up(key, count)
+            del self._seen[key]
 
     def _sum_up(self, key: tuple[str, str], count: int) -> None:
         if count > MOST:

@@ -6,6 +6,7 @@ A backend says how one message, or the wish to shut down, is given to its stack,
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.error import ConnectionAborted
@@ -89,6 +90,10 @@ class BufferedAssociation:
     def early(self, data: bytes, ppid: int) -> bool:
         """See L{ISctpAssociation.early<rserpool.sctp.interfaces.ISctpAssociation.early>}; not every stack can."""
         return False
+
+    def after(self, call: Callable[[], object]) -> None:
+        """See L{ISctpAssociation.after<rserpool.sctp.interfaces.ISctpAssociation.after>}; not every stack knows."""
+        call()
 
     def bundle(self) -> None:
         """See L{ISctpAssociation.bundle<rserpool.sctp.interfaces.ISctpAssociation.bundle>}; not every stack can."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
@@ -126,6 +128,11 @@ class ISctpAssociation(Interface):
         """Before it is up: have one message ride with the set-up's last packet, on stream 0 (RFC 9260 section 5.1).
 
         @return: whether it does; C{False} where the stack cannot do that: then it is not sent.
+        """
+
+    def after(call: Callable[[], object]) -> None:
+        """From within the handler: call this once it has been told of all that came in with what it was told of now; at
+        once, where the stack cannot know that.
         """
 
     def bundle() -> None:

@@ -174,6 +174,9 @@ class BoundWire:
         _lib.ERR_clear_error()
         return self.output()
 
+    def modern(self) -> bool:
+        return bool(_lib.SSL_version(self._tls) == SSL.TLS1_3_VERSION)
+
     def version(self) -> str:
         return _text(_lib.SSL_get_version(self._tls))
 

@@ -90,6 +90,11 @@ class TlsConnection:
         self._wire: Wire | None = None
 
     @property
+    def modern(self) -> bool:
+        """Whether TLS 1.3 is spoken; once that is settled."""
+        return self._wire is not None and self._wire.modern()
+
+    @property
     def version(self) -> str:
         """C{"TLSv1.3"} or C{"TLSv1.2"}; once established."""
         return self._wire.version() if self._wire is not None else ""
@@ -211,7 +216,7 @@ class TlsConnection:
         """Who is it, and is that who it should be?"""
         side = self._side
         certificate = wire.peer_certificate()
-        modern = wire.version() == "TLSv1.3"
+        modern = wire.modern()
         by_key = wire.resumed() if modern else "PSK" in wire.cipher()
         if not modern and wire.resumed():
             # C{ssl} keeps sessions of TLS 1.2, and cannot be told not to: one would pass by revocation.

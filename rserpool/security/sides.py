@@ -99,7 +99,11 @@ def expected(hosts: Iterable[str], scope: str | None, configured: bool = False) 
 
 def _server(security: Security, *rings: Keyring) -> Terms:
     def find(name: str) -> bytes | None:
-        return next((secret for secret in (ring.find(name) for ring in rings) if secret is not None), None)
+        for ring in rings:
+            secret = ring.find(name)
+            if secret is not None:
+                return secret
+        return None
 
     return Terms(
         server=True,

@@ -113,6 +113,9 @@ class StandardWire:
             pass
         return self._out.read()
 
+    def modern(self) -> bool:
+        return bool(self._tls.version() == "TLSv1.3")
+
     def version(self) -> str:
         return self._tls.version() or ""
 

@@ -91,6 +91,9 @@ class Wire(Protocol):
     def end(self) -> bytes:
         """The record that says that we send no more."""
 
+    def modern(self) -> bool:
+        """Whether it is TLS 1.3."""
+
     def version(self) -> str:
         """C{"TLSv1.3"} or C{"TLSv1.2"}."""
 

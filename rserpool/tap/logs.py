@@ -11,10 +11,10 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from twisted.logger import (
-    FileLogObserver,
     FilteringLogObserver,
     ILogObserver,
     LegacyLogObserverWrapper,
@@ -22,11 +22,13 @@ from twisted.logger import (
     LogLevel,
     LogLevelFilterPredicate,
     formatEvent,
-    textFileLogObserver,
+    formatEventAsClassicLogText,
+    formatTime,
 )
 from twisted.python.logfile import LogFile
 
 from rserpool.core.reading import choice, one_of
+from rserpool.tap.lines import LinesObserver
 
 LEVELS: Final = ("debug", "info", "warn", "error", "critical")
 LEVEL: Final = "info"
@@ -94,7 +96,9 @@ def _writing(twistd: Any, form: str) -> ILogObserver:
     if name != "-" and (name or not twistd.get("nodaemon")):
         file = LogFile.fromFullPath(name or "twistd.log")
         _turn_over(file)
-    return FileLogObserver(file, json_line) if form == "json" else textFileLogObserver(file)
+    from twisted.internet import reactor
+
+    return LinesObserver(file, json_line if form == "json" else text_line, reactor)
 
 
 def _turn_over(file: LogFile) -> None:
@@ -108,6 +112,26 @@ def _turn_over(file: LogFile) -> None:
             reactor.callFromThread(file.rotate)  # type: ignore[attr-defined]
 
         signal.signal(number, rotate)
+
+
+@lru_cache(maxsize=2)
+def _second(when: int) -> str:
+    return formatTime(when)
+
+
+def _time(when: float | None) -> str:
+    """As Twisted writes it; the lines of one second have the same."""
+    return formatTime(when) if when is None else _second(int(when))
+
+
+def text_line(event: LogEvent) -> str | None:
+    """An event as Twisted's own text log has it."""
+    if event.get("log_format") != "{line}" or "log_failure" in event or "log_system" in event:
+        return formatEventAsClassicLogText(event, _time)
+    # A line that was put together by who tells it, as the trail does for each of a thousand elements that come at once.
+    level, line = event.get("log_level"), event["line"].replace("\n", "\n\t")
+    system = f"{event.get('log_namespace', '-')}#{'-' if level is None else level.name}"
+    return f"{_time(event.get('log_time'))} [{system}] {line}\n"
 
 
 def json_line(event: LogEvent) -> str:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
+from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher, formatEventAsClassicLogText
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -72,6 +72,21 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(("critical", "message"), (second["level"], second["event"]))
         self.assertIn("ValueError: x", second["traceback"])
         self.assertEqual(str(path), second["place"])
+
+    def test_text(self) -> None:
+        """Each line is what Twisted makes of it, also one that was put together by who tells it."""
+        usual = {"log_time": 1e9 + 0.5, "log_namespace": "rserpool.test", "log_level": LogLevel.info}
+        for event in (
+            {**usual, "log_format": "{line}", "line": "audit: {a} %s\nb"},
+            {**usual, "log_format": "{line} {more}", "line": "a", "more": 7},
+            {**usual, "log_format": "{line}", "line": "a", "log_system": "-"},
+            {**usual, "log_format": "{line}", "line": "a", "log_time": 1e9 + 1.5},
+            {"log_format": "{line}", "line": "a"},
+            {"log_format": "a", "log_time": None},
+            {"log_format": ""},
+            {},
+        ):
+            self.assertEqual(formatEventAsClassicLogText(event), logs.text_line(event), event)
 
     def test_level(self) -> None:
         """What is below the level is not written; another one counts at once."""

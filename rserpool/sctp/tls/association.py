@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -15,53 +14,34 @@ from rserpool.core.errors import Unproved, WireError
 from rserpool.core.identity import Credentials, Identity
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
 from rserpool.sctp.interfaces import ISctpAssociation
-from rserpool.sctp.tls.channel import Rule
-from rserpool.sctp.tls.greeting import Greeting, greeting
-from rserpool.sctp.tls.place import GOODBYE, Above, HandshakeFailed, Place
+from rserpool.sctp.tls.opening import Opening
+from rserpool.sctp.tls.place import GOODBYE, HandshakeFailed, Place
 from rserpool.security.engine import TlsConnection
 from rserpool.security.failure import TlsFailure
-from rserpool.security.hello import is_client_hello, random_of
-from rserpool.security.records import FOR_MIDDLEBOXES, each_record
 from rserpool.security.way import RECORD, TWO_RECORDS
 
 _log = Logger()
 
 
 @implementer(ISctpAssociation)
-class TlsAssociation(Above):
-    """See L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}.
-
-    @ivar failure: why its handshake failed, or TLS ended.
-    """
+class TlsAssociation(Opening):
+    """See L{ISctpAssociation<rserpool.sctp.interfaces.ISctpAssociation>}."""
 
     __slots__ = (
-        "_closing", "_expected", "_greeting", "_hello", "_lost", "_message_received", "_one", "_open", "_ppid",
-        "_queue", "_queued", "_received", "_seal", "_timer", "_tls", "_told_paused", "_up", "_wrap", "credentials",
-        "endpoint", "failure", "framing", "outbound", "peer", "waiting",
+        "_closing", "_message_received", "_one", "_open", "_queue", "_queued", "_received", "_seal", "_told_paused",
+        "_up", "_wrap", "credentials", "framing",
     )  # fmt: skip
 
     def __init__(self, endpoint: Place, inner: ISctpAssociation, expected: Collection[Identity] | None) -> None:
-        self.endpoint = endpoint
-        super().__init__(inner)
-        self.peer = inner.peer
-        self.outbound = inner.outbound
+        super().__init__(endpoint, inner, expected)
         self.credentials: Credentials = None
         self.framing = endpoint.channel.framing
-        self.failure: Unproved | None = None
-        # What came in while it was others' turn; None while it is ours.
-        self.waiting: bytearray | None = None
-        self._ppid = self.framing.ppid
         self._message_received = endpoint.handler.messageReceived
         self._wrap, self._one = self.framing.wrap, self.framing.one
-        self._expected = expected
-        self._tls: TlsConnection | None = None
-        self._hello = b""
-        self._greeting: Greeting | None = None
         self._queue: deque[tuple[bytes, int]] = deque()
         self._queued = 0
         self._received = bytearray()
-        self._timer: IDelayedCall | None = None
-        self._up = self._closing = self._lost = self._told_paused = False
+        self._up = self._closing = self._told_paused = False
 
     def __repr__(self) -> str:
         return f"<TLS over {self.inner!r}>"
@@ -124,31 +104,6 @@ class TlsAssociation(Above):
 
     # What the endpoint calls.
 
-    def begin(self) -> None:
-        """The association beneath is up: now TLS."""
-        channel = self.endpoint.channel
-        self._timer = self.endpoint.reactor.callLater(channel.patience, self._late)
-        client = channel.rule is Rule.CLIENT or (channel.rule is Rule.DIALLER and self.outbound)
-        if not client:
-            return
-        if channel.sides.client is None:
-            self.fail("we have neither a key nor trust anchors, and cannot tell who it is")
-            return
-        self.prepare()
-        made, self._greeting = self._greeting, None
-        assert made is not None
-        self._tls, self._hello = made.tls, made.hello
-        if not made.rides:
-            self._put(self._hello)
-        elif made.side is not channel.sides.client:
-            self.fail("our key was another when we dialled", passing=True)
-
-    def prepare(self) -> None:
-        """Make a client's hello, while the association beneath is set up."""
-        channel = self.endpoint.channel
-        if not self._lost and self._tls is None and channel.rule is not Rule.SERVER:
-            self._greeting = greeting(self._greeting, channel, self.inner, self._expected)
-
     def received(self, data: bytes) -> None:
         """A message came in; it should be a record."""
         if not self._up:
@@ -169,12 +124,6 @@ class TlsAssociation(Above):
                     _log.failure("{handler} failed", handler=self._message_received)
                 return
         self._deliver(plain)
-
-    def go_on(self) -> None:
-        """It is our turn."""
-        waiting, self.waiting = self.waiting, None
-        if waiting and not self._lost:
-            self._step(bytes(waiting))
 
     def paused(self) -> None:
         """More waits than should."""
@@ -229,76 +178,17 @@ class TlsAssociation(Above):
                 reason = Failure(HandshakeFailed(string=str(self.failure)))
             self.endpoint.tell("associationLost", self, reason)
 
-    # The handshake.
-
-    def _handshake(self, data: bytes) -> None:
-        if self.waiting is not None:
-            self.waiting += data
-            if len(self.waiting) > 2 * RECORD:
-                self.fail("it goes on before it was answered")
-            return
-        if self._hello and is_client_hello(data):
-            self._crossed(data)
-            return
-        self._hello = b""
-        if self._tls is None:
-            server = self.endpoint.channel.sides.server
-            if server is None:
-                self.fail("we have neither keys nor a certificate, and cannot be its server")
-                return
-            self._tls = server.connection()
-            turn = self.endpoint.channel.handshakes.may_begin(self, self.peer.hosts[0])
-            if turn is None:
-                self.fail("too many handshakes of its machine are under way", passing=True)
-                return
-            if not turn or not self.endpoint.has_time_for(self):
-                self.waiting = bytearray(data)
-                return
-        self._step(data)
-
-    def _crossed(self, data: bytes) -> None:
-        """Both ends dialled, so both have sent a ClientHello: who sent the smaller random begins again as server."""
-        ours, theirs = random_of(self._hello), random_of(data)
-        if self.endpoint.channel.rule is not Rule.DIALLER or ours == theirs:
-            self.fail("it sends a ClientHello, where it is the server")
-        elif ours < theirs:
-            self._hello = b""
-            self._tls = None
-            self._handshake(data)
-
-    def _step(self, data: bytes) -> None:
-        tls = self._tls
-        assert tls is not None
-        # The records of a flight, and what was waiting for its end.
-        self.inner.bundle()
-        try:
-            self._put(tls.handshake(data))
-            if tls.established:
-                self._stop()
-                self.endpoint.channel.up(self, tls.offered)
-                self.credentials = tls.credentials
-                self._open, self._seal = tls.open, tls.seal
-                self._up = True
-                self.endpoint.tell("associationUp", self)
-                self._flush()
-                plain = tls.open(b"") if self._up and tls.more else b""
-                if plain:
-                    self._deliver(plain)
-        except TlsFailure as failure:
-            self.fail(str(failure))
-
-    def _late(self) -> None:
-        self._timer = None
-        self.fail(f"its TLS handshake was not over after {self.endpoint.channel.patience:g} s", passing=True)
-
-    def _stop(self) -> None:
-        """No handshake is under way any more."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
-        self.endpoint.over(self)
-
     # Parts.
+
+    def _opened(self, tls: TlsConnection) -> None:
+        self.credentials = tls.credentials
+        self._open, self._seal = tls.open, tls.seal
+        self._up = True
+        self.endpoint.tell("associationUp", self)
+        self._flush()
+        plain = tls.open(b"") if self._up and tls.more else b""
+        if plain:
+            self._deliver(plain)
 
     def _flush(self) -> None:
         queue = self._queue
@@ -318,12 +208,6 @@ class TlsAssociation(Above):
             self._put(self._tls.write(framed))
         except TlsFailure as failure:
             self.fail(str(failure))
-
-    def _put(self, records: bytes) -> None:
-        """One record a message (RFC 3436 section 3.2); what is for middleboxes alone stays away (RFC 8446 D.4)."""
-        for record in each_record(records):
-            if record != FOR_MIDDLEBOXES or self._tls is None or self._tls.version != "TLSv1.3":
-                self.inner.send(record, self._ppid)
 
     def _end(self) -> None:
         assert self._tls is not None

@@ -3,6 +3,7 @@ endpoints (RFC 9260 section 1.3)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.error import ConnectError
@@ -42,6 +43,9 @@ class Attempt:
 
     def early(self, data: bytes, ppid: int) -> bool:
         return False
+
+    def after(self, call: Callable[[], object]) -> None:
+        call()
 
     def bundle(self) -> None:
         """Nothing is sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from twisted.internet.error import ConnectError
@@ -75,6 +76,9 @@ class Above:
     def early(self, data: bytes, ppid: int) -> bool:
         # What is said within TLS waits for the handshake.
         return False
+
+    def after(self, call: Callable[[], object]) -> None:
+        self.inner.after(call)
 
     def bundle(self) -> None:
         self.inner.bundle()

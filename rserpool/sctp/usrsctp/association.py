@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from random import uniform
 from typing import Any, Final
@@ -95,6 +96,10 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self._early = data, ppid
         self._ride(data, ppid)
         return True
+
+    def after(self, call: Callable[[], object]) -> None:
+        endpoint: Any = self.endpoint
+        endpoint.after(call)
 
     def bundle(self) -> None:
         endpoint: Any = self.endpoint

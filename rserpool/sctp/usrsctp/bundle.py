@@ -23,34 +23,52 @@ _TAG: Final = 8
 """Bytes of ports and verification tag: the packets of one association have the same."""
 
 
+_NO_CHECKSUM: Final = bytes(HEADER - _TAG)
+
+
 class Bundle:
     """What the library has sent since the turn began."""
 
     def __init__(self) -> None:
-        self._packets: list[tuple[UdpPeer, list[bytes]]] = []
-        self._last: dict[tuple[UdpPeer, bytes], list[bytes]] = {}
+        self._packets: list[_Packet] = []
+        self._last: dict[tuple[UdpPeer, bytes], _Packet] = {}
 
     def add(self, peer: UdpPeer, packet: bytes) -> None:
         """The library sends a packet."""
         whose = peer, packet[:_TAG]
-        parts = self._last.get(whose)
-        if parts is not None and _fits(parts, packet):
-            parts.append(packet)
+        last = self._last.get(whose)
+        if last is not None and packet[HEADER] == _DATA and last.room >= len(packet):
+            last.chunks.append(packet[HEADER:])
+            last.room -= len(packet) - HEADER
         else:
-            self._last[whose] = parts = [packet]
-            self._packets.append((peer, parts))
+            self._last[whose] = last = _Packet(peer, packet)
+            self._packets.append(last)
 
     def packets(self, library: Library) -> Iterator[tuple[UdpPeer, bytes]]:
         """The packets that go out instead; those of one association are in the same order."""
-        for peer, parts in self._packets:
-            yield peer, parts[0] if len(parts) == 1 else _together(library, parts)
+        for each in self._packets:
+            yield each.peer, _together(library, each.first, each.chunks) if each.chunks else each.first
 
 
-def _fits(parts: list[bytes], packet: bytes) -> bool:
-    return packet[HEADER] == _DATA and parts[0][HEADER] in _BEFORE_DATA and sum(map(len, parts)) + len(packet) <= MOST
+class _Packet:
+    """One that goes out.
+
+    @ivar first: the one that it begins with.
+    @ivar chunks: what follows.
+    @ivar room: how long the next one may be whose chunks follow, too.
+    """
+
+    __slots__ = ("chunks", "first", "peer", "room")
+
+    def __init__(self, peer: UdpPeer, first: bytes) -> None:
+        self.peer = peer
+        self.first = first
+        self.chunks: list[bytes] = []
+        self.room = MOST - len(first) + HEADER if first[HEADER] in _BEFORE_DATA else 0
 
 
-def _together(library: Library, parts: list[bytes]) -> bytes:
-    start, chunks = parts[0][:_TAG], b"".join(part[HEADER:] for part in parts)
-    checksum: int = library.lib.usrsctp_crc32c(start + bytes(4) + chunks, HEADER + len(chunks))
-    return start + struct.pack("=I", checksum) + chunks
+def _together(library: Library, first: bytes, chunks: list[bytes]) -> bytes:
+    start = first[:_TAG]
+    packet = b"".join((start, _NO_CHECKSUM, first[HEADER:], *chunks))
+    checksum: int = library.lib.usrsctp_crc32c(packet, len(packet))
+    return start + struct.pack("=I", checksum) + packet[HEADER:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import deque
 from collections.abc import Callable
 from errno import EISCONN
 from socket import ntohl
@@ -65,6 +66,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         self._take(udp_sockets)
         self._blocked: dict[UsrsctpAssociation, None] = {}
         self._draining = False
+        self._after: deque[Callable[[], object]] = deque()
         self._events = engine.library.lib.usrsctp_get_events
 
     def open(self, listening: bool) -> None:
@@ -175,6 +177,13 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     # What associations call.
 
+    def after(self, call: Callable[[], object]) -> None:
+        """Call this once all is read that came in."""
+        if self._draining:
+            self._after.append(call)
+        else:
+            call()
+
     def bundle(self) -> None:
         """What goes out until all is read that came in goes out together."""
         if self.engine.bundle is None:
@@ -225,6 +234,8 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         self._draining = self.socket.answering = True
         try:
             self._read()
+            while self._after:
+                self._after.popleft()()
             if self._blocked:
                 for association in list(self._blocked):
                     association.flush()
