@@ -31,18 +31,18 @@ def enclosed(module: str, arguments: list[str]) -> int | None:
     folder = Path(tempfile.mkdtemp(prefix="rserpool-bench-"))
     try:
         environment = {**os.environ, INSIDE: "1", FOLDER: str(folder)}
-        command = [sys.executable, "-m", module, *arguments]
-        if _allowed():
-            command = [*UNSHARE, *command]
+        alone = _allowed()
+        command = [*(UNSHARE if alone else ()), sys.executable, "-m", module, *arguments]
         running = subprocess.Popen(command, env=environment, preexec_fn=_with_parent)
         try:
             return running.wait()
         except KeyboardInterrupt:
             return running.wait(20)
         finally:
-            running.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                running.wait(10)
+            if not alone:
+                running.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    running.wait(10)
             running.kill()
             running.wait()
     finally:

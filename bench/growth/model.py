@@ -14,14 +14,12 @@ from bench.growth.fit import line
 from bench.report import Figures
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.profiles import DEFAULT, RFC
-from rserpool.core.registrar import shares
+from rserpool.core.registrar.shares import COST, SHARE
 
 ELEMENTS, REGISTRARS = 1_000_000, 30
 """What is predicted."""
 CHECKED = ((1000, 30), (10_000, 10), (30_000, 3))
 """Elements and registrars of the simulations."""
-EACH: float = getattr(shares, "COST", 400e-6) / getattr(shares, "SHARE", 0.25)
-"""Seconds from one keep-alive of a registrar to its next, where it has many elements."""
 DETECTED = 0.02
 """Seconds until a registrar that was killed is taken over."""
 RESTING, SHARED = "associations at rest (heartbeats of SCTP)", "keep-alives"
@@ -29,45 +27,48 @@ IP, SCTP = 28, 28
 """Bytes of a packet around a message: IPv4 and UDP, and SCTP with one chunk."""
 
 
-def interval(elements: float, registrars: float) -> float:
-    """Mean seconds between two keep-alives to one element."""
-    return float(max(DEFAULT.keep_alive_interval, elements / registrars * EACH))
+def interval(elements: float, registrars: float, cost: float) -> float:
+    """Mean seconds between two keep-alives to one element.
+
+    @param cost: processor time of a keep-alive and its answer, in seconds.
+    """
+    return float(max(DEFAULT.keep_alive_interval, elements / registrars * cost / SHARE))
 
 
-Rule = Callable[[float, float], float]
+Rule = Callable[[float, float, float], float]
 PREDICTIONS: dict[str, tuple[Rule, Callable[[Figures], float], str]] = {
     "re-registrations a second, in all": (
-        lambda e, r: e / DEFAULT.t4_reregistration,
+        lambda e, r, c: e / DEFAULT.t4_reregistration,
         lambda found: found["steady"]["ASAP 1"],
         "elements / T4",
     ),
     "updates a second, in all": (
-        lambda e, r: e / DEFAULT.t4_reregistration * (r - 1),
+        lambda e, r, c: e / DEFAULT.t4_reregistration * (r - 1),
         lambda found: found["steady"]["ENRP 4"],
         "elements / T4 * (registrars - 1): each tells all others",
     ),
     "answers to keep-alives a second, in all": (
-        lambda e, r: e / interval(e, r),
+        lambda e, r, c: e / interval(e, r, c),
         lambda found: found["steady"]["ASAP 8"],
         "elements / max(interval, elements of one registrar * cost / share)",
     ),
     "presences a second, in all": (
-        lambda e, r: r * (r - 1) / DEFAULT.peer_heartbeat_cycle,
+        lambda e, r, c: r * (r - 1) / DEFAULT.peer_heartbeat_cycle,
         lambda found: found["steady"]["ENRP 1"],
         "registrars * (registrars - 1) / heartbeat cycle",
     ),
     "seconds until all elements of a killed registrar know their next home": (
-        lambda e, r: DETECTED + e / r * EACH,
+        lambda e, r, c: DETECTED + e / r * c / SHARE,
         lambda found: found["told_s"],
         f"{DETECTED} s, and elements of one registrar * cost / share, since one registrar takes all",
     ),
     "claims of a takeover": (
-        lambda e, r: (r - 1) * (r - 2),
+        lambda e, r, c: (r - 1) * (r - 2),
         lambda found: found["takeover"].get("ENRP 7", 0),
         "(registrars - 1) * (registrars - 2): all claim at once, when they see it die at once",
     ),
     "bytes of a download": (
-        lambda e, r: 64.25 * e,
+        lambda e, r, c: 64.25 * e,
         lambda found: found["table"]["bytes"],
         "64.25 for an element at an IPv4 address, in a pool of 100",
     ),
@@ -75,8 +76,11 @@ PREDICTIONS: dict[str, tuple[Rule, Callable[[Figures], float], str]] = {
 """What is predicted: its rule, where the simulation has it, and the rule in words."""
 
 
-def checks(simulated: list[Figures]) -> list[Figures]:
-    """Each prediction: beside the simulations, and for what no simulation can play, with its error."""
+def checks(simulated: list[Figures], cost: float) -> list[Figures]:
+    """Each prediction: beside the simulations, and for what no simulation can play, with its error.
+
+    @param cost: of a keep-alive and its answer, as measured, in seconds; simulated registrars take it to be C{COST}.
+    """
     found = []
     for name, (rule, read, words) in PREDICTIONS.items():
         points = []
@@ -86,7 +90,7 @@ def checks(simulated: list[Figures]) -> list[Figures]:
                 {
                     "elements": elements,
                     "registrars": registrars,
-                    "predicted": rule(elements, registrars),
+                    "predicted": rule(elements, registrars, COST),
                     "simulated": read(each),
                 }
             )
@@ -97,7 +101,7 @@ def checks(simulated: list[Figures]) -> list[Figures]:
                 "name": name,
                 "words": words,
                 "points": points,
-                "predicted": rule(ELEMENTS, REGISTRARS),
+                "predicted": rule(ELEMENTS, REGISTRARS, cost),
                 "error": _error(where, ratios),
             }
         )
@@ -128,9 +132,21 @@ def costs(series: Figures) -> dict[str, float]:
         "update received us": many["registration us, all peers"] / told,
         "update sent us": max(0.0, (many[home] - few[home]) / more),
         "association us a second": 1e4 * rest["% of a core"] / rest["size"],
+        "keep-alive us": 1e6 * _keep_alive(series),
         "element bytes": elements["bytes"] / elements["size"],
         "download us": _last(series, "elements that are downloaded")["joining us, each element"],
     }
+
+
+def _keep_alive(series: Figures) -> float:
+    """Processor seconds of one, from the largest size at which each element was asked as often as the profile says."""
+    resting = {one["size"]: one["% of a core"] for one in series["associations at rest"]["points"]}
+    found = COST
+    for one in series["supervised elements"]["points"]:
+        share = (one["% of a core"] - resting.get(one["size"], 100.0)) / 100
+        if 0 < share < 0.6 * SHARE:
+            found = share * DEFAULT.keep_alive_interval / one["size"]
+    return found
 
 
 def _last(series: Figures, name: str) -> Figures:
@@ -145,8 +161,9 @@ def burdens(cost: dict[str, float], t4: float = DEFAULT.t4_reregistration) -> di
         "re-registrations of its own elements": own * cost["re-registration us"] / 1e6,
         "updates that it sends": own * (REGISTRARS - 1) * cost["update sent us"] / 1e6,
         "updates that it receives": own * (REGISTRARS - 1) * cost["update received us"] / 1e6,
-        RESTING: ELEMENTS / REGISTRARS * cost["association us a second"] / 1e6,
-        SHARED: float(getattr(shares, "SHARE", 0.25)),
+        # They become rarer as keep-alives do, and cost no more than those.
+        RESTING: min(SHARE, ELEMENTS / REGISTRARS * cost["association us a second"] / 1e6),
+        SHARED: SHARE,
     }
 
 
@@ -156,7 +173,8 @@ def breaks(cost: dict[str, float]) -> list[Figures]:
     parts, seldom = burdens(cost), burdens(cost, RFC.t4_reregistration)
     every, resting, share = sum(parts.values()), parts[RESTING], parts[SHARED]
     updates, rare = every - resting - share, sum(seldom.values()) - resting - share
-    silent = interval(ELEMENTS, REGISTRARS)
+    asked = cost["keep-alive us"] / 1e6
+    silent = interval(ELEMENTS, REGISTRARS, asked)
     network = ELEMENTS / DEFAULT.t4_reregistration * (REGISTRARS - 1) / REGISTRARS * (92 + IP + SCTP) * 8
     found = [
         (
@@ -165,8 +183,7 @@ def breaks(cost: dict[str, float]) -> list[Figures]:
             f"{updates:.1f} cores for re-registrations and their updates with T4 = {DEFAULT.t4_reregistration:g} s."
             f" With T4 = {RFC.t4_reregistration:g} s, as the RFC has it, {rare:.2f}. Else: updates of elements that"
             " only registered again, unchanged, would be one message for many, or none while checksums agree."
-            f" {resting:.1f} cores for heartbeats of SCTP: they would be rarer where keep-alives show the same, or"
-            " elements of one host would share an association.",
+            f" {resting:.2f} cores for heartbeats of SCTP: none where keep-alives show the same.",
         ),
         (
             "`associations` of a registrar",
@@ -188,13 +205,12 @@ def breaks(cost: dict[str, float]) -> list[Figures]:
         (
             "silent hosts within 2 s",
             (silent + DEFAULT.keep_alive_timeout) / 2,
-            f"Each element is asked every {silent:.0f} s. Heartbeats of SCTP (each {DEFAULT.heartbeat_interval:g} s),"
-            " not keep-alives, have to notice hosts, or several elements of one host are asked by one message; users"
-            " report what does not answer them all the same.",
+            f"Each element is asked every {silent:.1f} s, and SCTP's heartbeats are as rare. Several elements of one"
+            " host would be asked by one message; users report what does not answer them all the same.",
         ),
         (
             "all elements of a dead registrar know their next home within 1 s",
-            DETECTED + each * EACH,
+            DETECTED + each * asked / SHARE,
             "Claims keep to the share of keep-alives. Elements that miss their home look for another by themselves,"
             " sooner than that; the claims would only have to reach those that do not.",
         ),

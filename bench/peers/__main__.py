@@ -95,12 +95,12 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure, and write."""
     options = arguments()
+    end_cleanly()
     if options.part in ("all", "host"):
         # This process only waits for the one that is enclosed.
         code = enclosed("bench.peers", sys.argv[1:])
         if code is not None:
             return code
-    end_cleanly()
     figures: dict[str, Any] = json.loads(page.FIGURES.read_text()) if page.FIGURES.exists() else {}
     if options.part in ("all", "host"):
         figures["host"] = on_this_host(options)
