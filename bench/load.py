@@ -29,6 +29,8 @@ from rserpool.sctp import ISctpAssociation, open_stack
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 
 POOL = b"bench"
+TOGETHER = 16
+"""So many clients connect at once: a UDP socket does not hold the packets of thousands."""
 WORK = ("resolve", "reregister", "register")
 reactor: Any = installed
 
@@ -205,9 +207,14 @@ def over_sctp(stack: Any, to: TransportAddress, clients: int, load: Load) -> Non
             handler.lanes[association] = Lane(load, number, lambda data, one=association: one.send(data, PPID_ASAP))  # type: ignore[misc]
         load.start(list(handler.lanes.values()))
 
+    def connect(number: int) -> None:
+        for _ in range(min(TOGETHER, clients - number)):
+            stack.open(0, handler, ("127.0.0.1",), False).connect(to)
+        if number + TOGETHER < clients:
+            reactor.callLater(0.02, connect, number + TOGETHER)
+
     handler = Associations(clients, up)
-    for _ in range(clients):
-        stack.open(0, handler, ("127.0.0.1",), False).connect(to)
+    connect(0)
 
 
 async def over_tcp(port: int, clients: int, load: Load) -> None:

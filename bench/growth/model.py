@@ -14,7 +14,7 @@ from bench.growth.fit import line
 from bench.report import Figures
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.profiles import DEFAULT, RFC
-from rserpool.core.registrar.shares import COST, SHARE
+from rserpool.core.registrar.shares import COST, SHARE, TOGETHER
 
 ELEMENTS, REGISTRARS = 1_000_000, 30
 """What is predicted."""
@@ -58,9 +58,9 @@ PREDICTIONS: dict[str, tuple[Rule, Callable[[Figures], float], str]] = {
         "registrars * (registrars - 1) / heartbeat cycle",
     ),
     "seconds until all elements of a killed registrar know their next home": (
-        lambda e, r, c: DETECTED + e / r * c / SHARE,
+        lambda e, r, c: DETECTED + max(0.0, e / r - TOGETHER) * c / SHARE,
         lambda found: found["told_s"],
-        f"{DETECTED} s, and elements of one registrar * cost / share, since one registrar takes all",
+        f"{DETECTED} s, and (elements of one registrar - {TOGETHER}) * cost / share, since one registrar takes all",
     ),
     "claims of a takeover": (
         lambda e, r, c: (r - 1) * (r - 2),
@@ -121,6 +121,7 @@ def costs(series: Figures) -> dict[str, float]:
     """What one message costs, in us, and one element, in bytes: as measured, at the largest size."""
     elements, registrars = _last(series, "elements"), series["registrars"]["points"]
     few, many = registrars[0], registrars[-1]
+    fewest = series["elements"]["points"][0]
     rest = _last(series, "associations at rest")
     # A registration of the load is followed by its end: two updates to each peer.
     told = 2 * (many["size"] - 1)
@@ -133,7 +134,7 @@ def costs(series: Figures) -> dict[str, float]:
         "update sent us": max(0.0, (many[home] - few[home]) / more),
         "association us a second": 1e4 * rest["% of a core"] / rest["size"],
         "keep-alive us": 1e6 * _keep_alive(series),
-        "element bytes": elements["bytes"] / elements["size"],
+        "element bytes": (elements["bytes"] - fewest["bytes"]) / (elements["size"] - fewest["size"]),
         "download us": _last(series, "elements that are downloaded")["joining us, each element"],
     }
 

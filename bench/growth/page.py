@@ -39,7 +39,7 @@ TAIL = """
 
 <!-- not run: takes minutes -->
 ```sh
-python -m bench.growth                  # all: about 9 minutes; writes this page and its picture
+python -m bench.growth                  # all: about 11 minutes; writes this page and its picture
 python -m bench.growth --quick          # two minutes, to see that it works; it writes nothing without --write
 python -m bench.growth --part model     # the simulations alone; what was measured stays
 python -m bench.growth --part page      # the page and the picture again, from docs/growth.json
