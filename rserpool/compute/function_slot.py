@@ -1,11 +1,11 @@
-"""A slot that calls functions of a module: the worker's end of C{python -m rserpool.job}."""
+"""A slot with a process that does one job after the other: the worker's end of C{python -m rserpool.job}."""
 
 from __future__ import annotations
 
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from twisted.internet.protocol import ProcessProtocol
@@ -22,18 +22,15 @@ from rserpool.core.compute.frames import Tag
 SOCKET: Final = 3
 
 
-class FunctionSlot(ProcessProtocol):
+class ProcessSlot(ProcessProtocol):
     """One process.
 
-    @param module: whose functions it calls: a name, or the path of a file.
-    @param memory: bytes of address space that it may have; 0 for as much as there is.
+    @param words: what follows C{python -m}.
     """
 
     _log = Logger()
 
-    def __init__(
-        self, reactor: Any, owner: Owner, module: str, memory: int = 0, environment: Mapping[str, str] = os.environ
-    ) -> None:
+    def __init__(self, reactor: Any, owner: Owner, words: Sequence[str], environment: Mapping[str, str]) -> None:
         self._owner = owner
         self._task: Asked | None = None
         self._why = ""
@@ -41,7 +38,7 @@ class FunctionSlot(ProcessProtocol):
         self._output = Output(self._log)
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            command = [sys.executable, "-m", "rserpool.job", module, str(memory)]
+            command = [sys.executable, "-m", *words]
             descriptors: Any = {0: os.open(os.devnull, os.O_RDONLY), 1: "r", 2: "r", SOCKET: theirs.fileno()}
             try:
                 self._process = reactor.spawnProcess(self, sys.executable, command, environment, childFDs=descriptors)
@@ -94,6 +91,19 @@ class FunctionSlot(ProcessProtocol):
         self._link.close()
         why = self._why or _how(reason.value)
         self._owner.gone(self, why, not self._ready)
+
+
+class FunctionSlot(ProcessSlot):
+    """Calls the functions of a module.
+
+    @param module: a name, or the path of a file.
+    @param memory: bytes of address space that the process may have; 0 for as much as there is.
+    """
+
+    def __init__(
+        self, reactor: Any, owner: Owner, module: str, memory: int = 0, environment: Mapping[str, str] = os.environ
+    ) -> None:
+        super().__init__(reactor, owner, ("rserpool.job", module, str(memory)), environment)
 
 
 def _how(error: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from rserpool.compute import FunctionSlot, ProgramSlot
@@ -198,3 +199,42 @@ class ProgramSlotTests(SlotCase):
         asking = Asking(slots, "sh", b"")
         slots.take_back(asking)
         self.assertEqual(slots.jobs, 0)
+
+    async def test_left_behind(self) -> None:
+        """What a program starts ends with the job: where it goes on in the background, and where nobody waits."""
+        slots = await self.program('read how; sleep 1234567 & test "$how" || setsid sleep 1234567 & echo $!; $how')
+        before = len(sleeping())
+        pid = int(await Asking(slots, "sh", b"\n").result)
+        self.assertFalse(Path(f"/proc/{pid}").exists())
+        self.assertEqual(len(sleeping()), before)
+        asking = Asking(slots, "sh", b"sleep 1234567\n")
+        while len(sleeping()) < before + 2:
+            await deferLater(reactor, 0.02)
+        slots.take_back(asking)
+        while len(sleeping()) > before:
+            await deferLater(reactor, 0.02)
+        # It has a process again.
+        self.assertTrue(await Asking(slots, "sh", b"\n").result)
+
+    async def test_much(self) -> None:
+        """It may print before it has read all; what it does not read is not missed."""
+        slots = await self.program("cat")
+        data = bytes(4_000_000)
+        self.assertEqual(await Asking(slots, "sh", data).result, data)
+        slots = await self.program("true")
+        self.assertEqual(await Asking(slots, "sh", data).result, b"")
+        slots = await self.program("exec cat /dev/zero")
+        error = await self.assertFailure(Asking(slots, "sh", b"").result, JobFailed)
+        self.assertEqual(error.kind, "TooLong")
+
+
+def sleeping() -> list[str]:
+    """The processes that sleep so long."""
+    found = []
+    for each in Path("/proc").iterdir():
+        try:
+            if each.name.isdigit() and b"sleep\x001234567" in (each / "cmdline").read_bytes():
+                found.append(each.name)
+        except OSError:
+            pass
+    return found
