@@ -35,10 +35,10 @@ WORK = ("resolve", "reregister", "register")
 reactor: Any = installed
 
 
-def registration(identifier: int) -> bytes:
+def registration(identifier: int, pool: bytes = POOL, life: int = 60) -> bytes:
     """A registration in the pool, as an element on this host sends it."""
-    element = PoolElementParameter(identifier, 0, 60, TcpTransport(8080, "127.0.0.1"), PolicyParameter(1))
-    return asap.encode(asap.Registration(POOL, element))
+    element = PoolElementParameter(identifier, 0, life, TcpTransport(8080, "127.0.0.1"), PolicyParameter(1))
+    return asap.encode(asap.Registration(pool, element))
 
 
 def acknowledge(association: ISctpAssociation, data: bytes) -> None:

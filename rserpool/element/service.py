@@ -20,6 +20,7 @@ from rserpool.core.policies import ParsedPolicy
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.server_hunt import HomeChanged
 from rserpool.core.wire.parameters import PolicyParameter, UserTransport
+from rserpool.element import heartbeats
 from rserpool.element.attending import Attending, Wanted
 from rserpool.element.emptying import Emptying
 from rserpool.element.load import parse_policy, policy_parameter, probe
@@ -307,6 +308,8 @@ class PoolElementService(Service):
 
     def _notified(self, event: Any) -> None:
         match event:
+            case events.AskedEvery(seconds=seconds):
+                heartbeats.follow(self.node.asap.sctp, self._profile, seconds)
             case events.Registered(handle=handle, identifier=identifier, registrar=registrar):
                 self._refusals.pop(handle, None)
                 registered = self._registered.pop(handle, None)

@@ -18,6 +18,13 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedEvery:
+    """The home registrar asks every C{seconds} whether the element lives, as a mean; at least as the profile has it."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrationRefused:
     """The registrar refused for good.
 

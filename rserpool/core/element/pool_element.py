@@ -11,6 +11,7 @@ from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Effect, Notify, Send
 from rserpool.core.element import registration
+from rserpool.core.element.asked import Asked
 from rserpool.core.element.events import ErrorReceived, NoRegistrarFound, OutOfPlace
 from rserpool.core.element.facts import Facts
 from rserpool.core.element.former import FormerHome
@@ -49,6 +50,7 @@ class PoolElement(Facts):
         self._memberships: dict[bytes, Membership] = {}
         self._said: tuple[Association, int] | None = None
         self._former = FormerHome()
+        self._asked = Asked(profile.keep_alive_interval)
         self.connections: Callable[[bytes], int | None] = lambda handle: None
 
     def serve(
@@ -254,6 +256,7 @@ class PoolElement(Facts):
                 effects += self._hunt.heard(address, now)
         if association == self._hunt.home:
             self._said = association, message.server
+            effects += self._asked.heard(now)
         return effects
 
     def _drain(
@@ -290,7 +293,7 @@ class PoolElement(Facts):
 
     def _home_changed(self, now: float) -> list[Effect]:
         event = registration.HomeLost() if self._hunt.home is None else registration.HomeFound()
-        effects: list[Effect] = [Notify(HomeChanged(self._hunt.address))]
+        effects: list[Effect] = [Notify(HomeChanged(self._hunt.address)), *self._asked.forget()]
         for membership in list(self._memberships.values()):
             effects += self._step(membership, event, now)
         return effects

@@ -1,0 +1,46 @@
+"""How often the home registrar asks whether an element lives (RFC 5352 section 3.5): less often where it has many.
+
+Who is asked hears of its registrar each time. So SCTP's heartbeats, which would show the same, may become as rare as
+keep-alives do; else those of ten thousand elements would keep a registrar busy that asks each every few seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rserpool.core.effects import Effect, Notify
+from rserpool.core.element.events import AskedEvery
+
+LAST: Final = 0.3
+"""So much of the mean is the last interval: each is moved by up to 50 %."""
+CHANGE: Final = 0.3
+"""It is told when it has changed by this part."""
+
+
+class Asked:
+    """
+    @param usual: mean seconds between two keep-alives, as the profile has it.
+    """
+
+    def __init__(self, usual: float) -> None:
+        self._usual = self._mean = self._told = usual
+        self._last: float | None = None
+
+    def forget(self) -> list[Effect]:
+        """There is another registrar, or none."""
+        self._mean, self._last = self._usual, None
+        return self._tell()
+
+    def heard(self, now: float) -> list[Effect]:
+        """A keep-alive came."""
+        if self._last is not None:
+            self._mean += LAST * (now - self._last - self._mean)
+        self._last = now
+        return self._tell() if abs(self._mean - self._told) > CHANGE * self._told else []
+
+    def _tell(self) -> list[Effect]:
+        seconds = max(self._mean, self._usual)
+        if seconds == self._told:
+            return []
+        self._told = seconds
+        return [Notify(AskedEvery(seconds))]
