@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -18,6 +19,7 @@ from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpHandl
 from rserpool.sctp.tls.association import TlsAssociation
 from rserpool.sctp.tls.attempt import Attempt, NotNeeded
 from rserpool.sctp.tls.channel import TlsChannel
+from rserpool.sctp.tls.greeting import FRESH, Ready
 from rserpool.sctp.tls.handshakes import WAITING, WAITING_OF_ONE, Some, Turn
 from rserpool.security.failure import TlsFailure
 
@@ -33,6 +35,9 @@ class TlsEndpoint:
         self.handler = handler
         self.channel = channel
         self.inner: Any = None
+        self.ready = Ready()
+        # Whether we have dialled somebody before, and lately.
+        self._again = False
         self._present: dict[ISctpAssociation, TlsAssociation] = {}
         # Whoever has dialled us, while its handshake is under way; and who wants to dial it meanwhile.
         self._coming: dict[tuple[str, int, int, str], TlsAssociation] = {}
@@ -69,6 +74,8 @@ class TlsEndpoint:
                 attempt = Attempt(self, peer)
                 self._attempts.setdefault(coming, []).append(attempt)
                 return attempt
+        now = self.reactor.seconds()
+        self._again, self.ready.dialled = now - self.ready.dialled < FRESH, now
         inner = self.inner.connect(peer)
         association = self._present[inner] = TlsAssociation(self, inner, expected)
         try:
@@ -98,6 +105,18 @@ class TlsEndpoint:
         self.inner.abort()
 
     # What associations call.
+
+    def opened(self) -> None:
+        """An association that we dialled is up: who dials again and again has the next hello ready."""
+        if self._again:
+            self._again = False
+            self.reactor.callLater(0, self._make_ready)
+
+    def _make_ready(self) -> None:
+        side = self.channel.sides.client
+        if side is not None and side.own is not None:
+            with suppress(TlsFailure):
+                self.ready.make(side, self.reactor.seconds())
 
     def tell(self, method: str, *arguments: object) -> None:
         """Call the handler."""

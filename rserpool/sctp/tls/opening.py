@@ -92,7 +92,9 @@ class Opening(Above):
         """Make a client's hello, while the association beneath is set up."""
         channel = self.endpoint.channel
         if not self._lost and self._tls is None and channel.rule is not Rule.SERVER:
-            self._greeting = greeting(self._greeting, channel, self.inner, self._expected)
+            endpoint = self.endpoint
+            now = endpoint.reactor.seconds()
+            self._greeting = greeting(self._greeting, channel, self.inner, self._expected, endpoint.ready, now)
 
     def go_on(self) -> None:
         """It is our turn."""
@@ -160,6 +162,8 @@ class Opening(Above):
                 self._stop()
                 self.endpoint.channel.up(self, tls.offered)
                 self._opened(tls)
+                if self.outbound:
+                    self.endpoint.opened()
         except TlsFailure as failure:
             self.fail(str(failure))
 

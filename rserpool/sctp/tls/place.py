@@ -33,6 +33,13 @@ class Place(Protocol):
     def channel(self) -> TlsChannel:
         """What TLS is like here."""
 
+    @property
+    def ready(self) -> Any:
+        """The next hello."""
+
+    def opened(self) -> None:
+        """An association that we dialled is up."""
+
     def tell(self, method: str, *arguments: object) -> None:
         """Call the handler."""
 
