@@ -130,6 +130,8 @@ def log_to(stream: TextIO) -> None:
     def observe(event: LogEvent) -> None:
         level = event.get("log_level")
         if level is not None and level >= LogLevel.warn:
-            print(f"rserpool: {formatEvent(event)}", file=stream)
+            line = f"rserpool: {formatEvent(event)}"
+            # On a terminal there may be progress in this line.
+            print(f"\r{line:<79}" if stream.isatty() else line, file=stream)
 
     globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False, discardBuffer=True)
