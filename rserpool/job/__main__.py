@@ -41,6 +41,7 @@ def main(module: str, memory: int) -> None:
         sys.exit(1)
     # Whoever interrupts the worker interrupts the slots with it: it is the worker that ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_end_to_worker()
     worker = socket.socket(fileno=SOCKET)
 
     def send(tag: Tag, message: bytes) -> None:
@@ -72,6 +73,21 @@ def serve(functions: Functions, worker: socket.socket, send: Callable[[Tag, byte
         state, body = body[len(body) - length :], body[: len(body) - length]
         telling.state = frames.unpack(header["state as"], state) if "state as" in header else None
         send(Tag.OUTCOME, outcome(functions, header, body))
+
+
+def leave_end_to_worker() -> None:
+    """SIGTERM, which some send to all processes of a service at once, ends no job: the worker does, when it is time.
+
+    Processes that a job starts are ended by it as ever.
+    """
+    own = os.getpid()
+
+    def terminated(*_: object) -> None:
+        if os.getpid() != own:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, terminated)
 
 
 def outcome(functions: Functions, header: dict[str, Any], body: bytes) -> bytes:

@@ -26,7 +26,7 @@ from typing import NoReturn
 from rserpool.core.compute import frames
 from rserpool.core.compute.frames import Tag
 from rserpool.job import code, linux
-from rserpool.job.__main__ import LENGTH, SOCKET
+from rserpool.job.__main__ import LENGTH, SOCKET, leave_end_to_worker
 from rserpool.job.view import Trouble, build
 
 PARENT = 4
@@ -163,8 +163,9 @@ def _give_up(limits: Limits, folder: str) -> None:
     linux.give_up_capabilities()
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+    leave_end_to_worker()
     os.umask(0o077)
     os.environ.clear()
     os.environ |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": folder, "TMPDIR": folder}

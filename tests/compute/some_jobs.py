@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from typing import Any
 
 from rserpool.job import checkpoint, progress, restored
@@ -42,6 +43,22 @@ def die() -> None:
 
 def fill(mebibytes: int) -> int:
     return len(bytearray(mebibytes * 2**20))
+
+
+def terminate() -> list[int]:
+    """SIGTERM for itself, for a child that goes on as it does, and for another program."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    ready, tells = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(tells, b"!")
+        while True:
+            signal.pause()
+    os.read(ready, 1)
+    other = subprocess.Popen(["sleep", "1000"])
+    os.kill(child, signal.SIGTERM)
+    other.terminate()
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), other.wait()]
 
 
 def fail(why: str) -> None:

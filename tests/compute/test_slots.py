@@ -128,6 +128,11 @@ class FunctionSlotTests(Functions, SlotCase):
         self.assertIn("TimeLimit: it took longer than the 0.2 s", str(error))
         self.assertEqual(await Asking(slots, "square", 3).result, 9)
 
+    async def test_sigterm(self) -> None:
+        """Who ends a service signals all of its processes: jobs go on until their worker ends them."""
+        slots = await self.slots(self.make)
+        self.assertEqual(await Asking(slots, "terminate").result, [-15, -15])
+
     async def test_memory_limit(self) -> None:
         """A job that wants more than it may have fails; the slot goes on."""
         slots = await self.slots(partial(self.make, memory=512 * 2**20))
