@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.jobs_systems import Bench
 
-WORKERS, IN_FLIGHT, NAP = 4, 3, 0.25
+WORKERS, IN_FLIGHT, NAP = 5, 3, 0.25
 FIRST = 3.0
 """Seconds before the first kill."""
 
@@ -64,6 +64,7 @@ class Killed:
         self._file = bench.file("marks")
         self._client = bench.client("kills", int(seconds), NAP, IN_FLIGHT, self._file)
         self._kills: list[tuple[float, int]] = []
+        self._starting = False
 
     def go(self) -> None:
         """Begin."""
@@ -72,8 +73,9 @@ class Killed:
 
     def kill_one(self) -> None:
         """Kill a worker in the middle of a job, and start another one; the one before is there by then."""
-        if self._kills:
+        if self._starting:
             self._bench.await_last()
+            self._starting = False
         while (found := self._in_the_middle()) is None:
             if time.monotonic() >= self._until:
                 return  # the machine is so busy that new workers came late
@@ -82,6 +84,7 @@ class Killed:
         self._kills.append((time.monotonic(), number))
         self._bench.kill(worker)
         self._bench.start()
+        self._starting = True
 
     def _in_the_middle(self) -> tuple[int, int] | None:
         """A job that was begun a while ago and does not end soon, and its worker."""

@@ -246,7 +246,8 @@ class Jobs:
     def _with_room(self, lease: Lease, elements: Sequence[PoolElementParameter]) -> list[PoolElementParameter]:
         if lease not in self._leases:
             return list(elements)
-        there = {each.identifier: each for each in elements}
+        # The answer of a while ago lacks who has come since; who has gone comes last.
+        there = {each.identifier: each for each in (*elements, *self._members)}
         return [there[worker] for worker in self._dispatch.with_room(lease, list(there))]
 
     def _served(self, lease: Lease, job: Job | None, first: bool) -> None:

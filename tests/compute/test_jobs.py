@@ -105,6 +105,17 @@ class DeathTests(JobCase):
         self.assertEqual((job.worker, job.repeated), (self.scope.number(other.name), 1))
         self.assertEqual((jobs.progress.repeated, jobs.progress.done), (1, 1))
 
+    def test_newcomer(self) -> None:
+        """A worker that came after the user had asked is given the job: the other one has no room."""
+        one, other, jobs, _ = self.begin()
+        jobs.submit("wait", "more")
+        self.scope.until(lambda: len(self.waiting(one, other)) == 2)
+        new = self.scope.work("c")
+        self.scope.advance(0.1)
+        self.scope.dies(one.name)
+        self.scope.until(lambda: new.open)
+        self.assertEqual((list(new.open), other.slots.jobs), (["job"], 1))
+
     def test_at_most_once(self) -> None:
         one, other, jobs, job = self.begin(at_most_once=True)
         self.scope.dies(one.name)

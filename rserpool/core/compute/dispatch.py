@@ -92,19 +92,20 @@ class Dispatch(Generic[J, L]):
     def with_room(self, lease: L, order: Sequence[int]) -> list[int]:
         """The workers in the order in which a lease should try them; until it has one it counts for the first.
 
-        First those that have room and no other lease for it, then those that have room; so a job whose worker died
-        waits for no other one.
+        First those that have room and no other lease for it, then those that have room, so that a job whose worker died
+        waits for no other one; last those that are not in the pool any more, and the one that it has lost.
         """
         self._towards.pop(lease, None)
+        lost = self._leases[lease].worker if lease in self._leases else 0
         leases, jobs = Counter(self._towards.values()), Counter(self._towards.values())
         for each, has in self._leases.items():
             if each is not lease and each not in self._towards:
                 leases[has.worker] += 1
                 jobs[has.worker] += has.job is not None
 
-        def full(worker: int) -> tuple[bool, bool]:
+        def full(worker: int) -> tuple[bool, bool, bool]:
             slots = self._slots.get(worker, 1)
-            return jobs[worker] >= slots, leases[worker] >= slots
+            return worker == lost or worker not in self._known, jobs[worker] >= slots, leases[worker] >= slots
 
         found = sorted(order, key=full)
         if found:
