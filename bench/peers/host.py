@@ -20,6 +20,8 @@ SERVERS = 3
 CLIENTS = {"etcd": ("aetcd", "etcd3gw"), "ZooKeeper": ("kazoo",), "rserpool": ("rserpool",)}
 LINE = r"^(listed )?(\d+\.\d+) ([\d,]*)$"
 PATIENCE = 90.0
+SOON = 2.0
+"""A quick run waits for no lease that is longer, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def rates(
     """Resolving and registering, with each of the libraries."""
     found: Figures = {}
     for work in ("resolve", "register"):
-        for client in CLIENTS[setting.system]:
+        for client in CLIENTS[setting.system][: 1 if amount is QUICK else None]:
             load = processes.python(
                 "clients",
                 *("-m", "bench.peers.load", *setting.options(registry.at, client)),
@@ -203,11 +205,11 @@ class Scene:
         silent: list[float] = []
         began = time.monotonic()
         expected = self._setting.ttl
-        if expected <= 15.0 or amount.silence:
+        if expected <= SOON or amount.silence:
             fallen_silent: dict[int, float] = {}
             while not silent or (len(silent) < amount.faults and time.monotonic() - began < amount.silence - expected):
                 silent.append(self._server_fails(True, fallen_silent))
-        delisted = self._delisted(fallen, 0.0 if not amount.silence and expected > 15.0 else 1.6 * expected + 5.0)
+        delisted = self._delisted(fallen, 0.0 if not amount.silence and expected > SOON else 1.6 * expected + 5.0)
         found = {
             "killed_ms": [1000 * each for each in killed],
             "node_killed_ms": [1000 * each for each in nodes],

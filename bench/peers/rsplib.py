@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
+from typing import Any
 
 from bench import reference
-from bench.processes import Process, Processes
+from bench.processes import Ended, Process, Processes
 from bench.reference_failover import CASTS, FAULTS, KERNEL, TUNED, play
 from bench.report import Figures, columns, progress, run
 
@@ -28,16 +30,25 @@ def measure(options: argparse.Namespace) -> Figures:
     found: Figures = {name: {} for name in CASTS}
     with reference.address() as host:
         for name in NAMES:
-            found[name] |= _rates(name, host, seconds, elements)
+            found[name] |= _twice(lambda name=name: _rates(name, host, seconds, elements))
     for fault in FAULTS[:1] if options.quick else FAULTS:
         for name in CASTS:
             several = []
             for _ in range(1 if (name, fault) == SLOW else runs):
-                several.append(round(1000 * play(name, fault), 1))
+                several.append(round(1000 * _twice(lambda name=name, fault=fault: play(name, fault)), 1))
                 progress(f"peers, lab: {fault}, {name}: {several[-1]:,.0f} ms")
             found[name][fault] = several
     return {"quick": options.quick, "tuned": {key: " ".join(value) for key, value in TUNED.items()}, "kernel": KERNEL,
             "systems": found}  # fmt: skip
+
+
+def _twice(work: Callable[[], Any]) -> Any:
+    """What gives up on a busy machine has another chance."""
+    try:
+        return work()
+    except (Ended, TimeoutError, StopIteration) as error:
+        progress(f"again, since {error}")
+        return work()
 
 
 def _rates(name: str, host: str, seconds: float, elements: int) -> Figures:
@@ -48,7 +59,7 @@ def _rates(name: str, host: str, seconds: float, elements: int) -> Figures:
         for work in ("resolve", "register"):
             found[f"{work}, one"] = _load(processes, name, one, host, work, 10, seconds)
         began = one[0].rss()
-        _load(processes, name, one, host, "resolve", elements, 0.1)
+        _load(processes, name, one, host, "resolve", elements, 1.0)
         found["memory"] = {"empty": began, "entry": max(0, one[0].rss() - began) / elements}
     with Processes() as processes:
         three = [reference.start(processes, name, host, number) for number in range(3)]
