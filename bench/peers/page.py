@@ -76,8 +76,8 @@ TAIL = """
 ```sh
 apt install etcd-server zookeeper default-jdk-headless iproute2 curl
 pip install -e '.[peers]'
-python -m bench.peers                   # all: about 6 minutes, and 6 in the lab; writes this page and the picture
-python -m bench.peers --quick           # about a minute each: to see that it works; it writes nothing without --write
+python -m bench.peers                   # all: about 7 minutes, and 8 in the lab; writes this page and the picture
+python -m bench.peers --quick           # a minute or two each: to see that it works; it writes nothing without --write
 python -m bench.peers --part host       # without the lab; what the page has of the lab stays
 python -m bench.peers --part page       # the page and the picture again, from docs/peers.json
 ```
