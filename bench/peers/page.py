@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bench.peers.picture import Figures, best, median, number_of, picture
+from bench.peers.picture import Figures, median, number_of, picture
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FIGURES = ROOT / "docs" / "peers.json"
@@ -222,8 +222,4 @@ def table(figures: dict[str, Any]) -> str:
     for title, _, value in PANELS:
         found = [value(one) for one in systems.values()]
         rows.append([title, *("" if each is None else number_of(each) for each in found)])
-    clients = ["us of all for a resolution, one node"]
-    for one in systems.values():
-        found_one = best(one["one"]["rates"], "resolve")
-        clients.append(number_of(found_one["nodes_us"] + found_one["client_us"]))
-    return columns(["", *systems], [*rows, clients])
+    return columns(["", *systems], rows)

@@ -25,6 +25,12 @@ def median(several: Sequence[float]) -> float | None:
     return sorted(several)[len(several) // 2] if several else None
 
 
+def spent(rates: Figures, work: str) -> float:
+    """Processor time of all nodes and clients for one answer, in us."""
+    one = best(rates, work)
+    return float(one["nodes_us"] + one["client_us"])
+
+
 PANELS: tuple[tuple[str, bool, Callable[[Figures], float | None]], ...] = (
     ("resolutions a second, one node", False, lambda one: best(one["one"]["rates"], "resolve")["per_second"]),
     (
@@ -32,6 +38,8 @@ PANELS: tuple[tuple[str, bool, Callable[[Figures], float | None]], ...] = (
         False,
         lambda one: best(one["three"]["rates"], "register")["per_second"],
     ),
+    ("processor us of all for a resolution, one node", False, lambda one: spent(one["one"]["rates"], "resolve")),
+    ("processor us of all, registration, replicas", False, lambda one: spent(one["three"]["rates"], "register")),
     ("a server is killed: ms until served", True, lambda one: median(one["three"]["killed_ms"])),
     ("a node is killed: ms until served", True, lambda one: median(one["three"]["node_killed_ms"])),
     ("a host falls silent: ms until served", True, lambda one: median(one["three"]["silent_ms"])),
