@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from twisted.trial.unittest import SkipTest
 from rserpool.compute import JobFailed, NoWorkers, PoolExecutor
 from rserpool.core.errors import ConfigurationError
 from rserpool.job import linux
+from rserpool.security.making import new_ca
 from tests.processes.harness import Process, ProcessTests, Registrar, free_address
 
 NOBODY = "65534:65534"
@@ -174,6 +176,25 @@ class CodeTests(CodeCase):
         while processes_of(self.uid):
             await deferLater(reactor, 0.02)
         self.assertIsInstance(await lost, NoWorkers)
+
+    async def test_other_issuer(self) -> None:
+        """Where others issue certificates now, those that were shown before count no more."""
+        await self.scope()
+        worker = self.worker()
+        await worker.says("farm: registered as")
+
+        def hold() -> None:
+            import time
+
+            print("holding", flush=True)
+            time.sleep(1000)
+
+        held = ensureDeferred(self.with_pool(lambda pool: pool.submit(hold).exception()))
+        await worker.says("holding")
+        other = new_ca("elsewhere.example", datetime.now(UTC))
+        (self.path / "w1" / "client-ca.pem").write_bytes(other.certificate)
+        self.assertIsInstance(await held, NoWorkers)
+        self.no_traceback(worker)
 
     async def test_elsewhere(self) -> None:
         """The authority is for the pools that it names."""
