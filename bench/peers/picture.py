@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from math import log10
 from typing import Any
@@ -21,8 +22,8 @@ def best(rates: Figures, work: str) -> Figures:
 
 
 def median(several: Sequence[float]) -> float | None:
-    """The middle one; None if there is none."""
-    return sorted(several)[len(several) // 2] if several else None
+    """The one in the middle; None if there is none."""
+    return statistics.median(several) if several else None
 
 
 def spent(rates: Figures, work: str) -> float:
