@@ -64,7 +64,7 @@ class WorkerOptions(AskingOptions):
         ["grace", None, "5", "seconds that jobs may go on for when it stops; then they go on elsewhere"],
         *code.PARAMETERS,
     ]
-    optFlags = [code.FLAG]
+    optFlags = [code.FLAG, ["no-accept-code", None, "Do not (the default)."]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,6 +81,7 @@ class WorkerOptions(AskingOptions):
 
     def postOptions(self) -> None:
         """Read every value, so that a mistake shows before anything starts."""
+        self.check_flags()
         if not self.pools or not all(self.pools):
             raise usage.UsageError("--pool NAME is needed: the pool to work for")
         if bool(self["functions"]) + bool(self.program) + bool(self["accept-code"]) != 1:
