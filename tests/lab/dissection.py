@@ -19,6 +19,7 @@ from xml.etree.ElementTree import Element, iterparse
 from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport, UdpTransport, WireError
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause
+from rserpool.core.wire.orders import encode_drainers, encode_leaving
 from rserpool.core.wire.parameters import DccpTransport, OpaqueTransport, ServerInformation, UdpLiteTransport
 from rserpool.core.wire.private import encode_dead, encode_encapsulation, encode_framing, encode_will
 from rserpool.core.wire.tlv import Decoded
@@ -125,6 +126,11 @@ def facts_of(message: Any) -> Facts:
         facts["parameter_value", encode_framing(message.framing)[4:]] += 1
     if dead := getattr(message, "dead", ()):
         facts["parameter_value", encode_dead((message.element.identifier,) if dead is True else dead)[4:]] += 1
+    ordered = [order.encode()] if (order := getattr(message, "order", None)) is not None else []
+    ordered += [encode_drainers(drainers)] if (drainers := getattr(message, "drainers", ())) else []
+    ordered += [encode_leaving()] if getattr(message, "leaving", False) is True else []
+    for tlv in ordered:
+        facts["parameter_value", tlv[4 : int.from_bytes(tlv[2:4], "big")]] += 1
     if getattr(message, "encapsulation", 0):
         facts["parameter_value", encode_encapsulation(message.encapsulation)[4:]] += 1
     for field in ("element", "elements", "entries", "policy", "information", "servers", "transports", "causes"):
