@@ -9,7 +9,6 @@ killed is still in answers after the kernel's ICMP (a raw socket sees it; root o
 from __future__ import annotations
 
 import argparse
-import re
 import socket
 import struct
 import threading
@@ -106,8 +105,7 @@ def measure(options: argparse.Namespace) -> Figures:
         several[0].signal(10)
         busy = _over(registrar, metrics, seconds)
         killed = [_kill(processes, udp, asking, unreachable) for _ in range(options.kills)]
-        removed = _removed(metrics.now())
-    return {"elements": number, "quiet": quiet, "again": busy, "removed": removed, "killed_ms": killed}
+    return {"elements": number, "quiet": quiet, "again": busy, "killed_ms": killed}
 
 
 def _shares(number: int, processes: int) -> list[tuple[int, int]]:
@@ -132,13 +130,13 @@ def _over(registrar: Process, metrics: Metrics, seconds: float) -> Figures:
         "keep_alives": (after[asked] - before[asked]) / seconds,
         "interval": after["rserpool_registrar_keep_alive_interval_seconds"],
         "cost_us": 1e6 * after["rserpool_registrar_keep_alive_cost_seconds"],
+        "removed": _removed(after) - _removed(before),
         "elements": sum(value for name, value in after.items() if name.startswith(OWN)),
     }
 
 
-def _removed(metrics: dict[str, float]) -> dict[str, float]:
-    found = {name: value for name, value in metrics.items() if name.startswith("rserpool_registrar_removals_total")}
-    return {re.sub(r'.*"(.*)".*', r"\1", name): value for name, value in found.items() if value}
+def _removed(metrics: dict[str, float]) -> float:
+    return sum(value for name, value in metrics.items() if name.startswith("rserpool_registrar_removals_total"))
 
 
 def _kill(processes: Processes, udp: int, asking: Asking, unreachable: Unreachable) -> float:
@@ -164,16 +162,23 @@ def table(figures: Figures) -> str:
             f"{each['interval']:.2f} s",
             f"{each['cost_us']:.0f} us",
             f"{100 * each['share']:.1f} %",
+            f"{each['removed']:.0f}",
             f"{each['elements']:.0f}",
         ]
         for name, each in (("quiet", figures["quiet"]), (f"{AGAIN} register again", figures["again"]))
     ]
-    head = [f"{figures['elements']} elements", "keep-alives/s", "interval", "one costs", "of a core", "still there"]
-    removed = ", ".join(f"{int(number)} {why}" for why, number in figures["removed"].items())
+    head = [
+        f"{figures['elements']} elements",
+        "keep-alives/s",
+        "interval",
+        "one costs",
+        "of a core",
+        "removed",
+        "still there",
+    ]
     gone = ", ".join(f"{each:.0f}" for each in figures["killed_ms"])
     return (
-        columns(head, rows)
-        + f"\nremoved, with those that were killed: {removed or 'nobody'}"
+        columns([f"{figures['elements']} elements", *head], rows)
         + f"\nkilled: out of answers {gone} ms after the kernel's ICMP"
     )
 
