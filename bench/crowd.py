@@ -174,13 +174,10 @@ def table(figures: Figures) -> str:
         "one costs",
         "of a core",
         "removed",
-        "still there",
+        "there",
     ]
     gone = ", ".join(f"{each:.0f}" for each in figures["killed_ms"])
-    return (
-        columns([f"{figures['elements']} elements", *head], rows)
-        + f"\nkilled: out of answers {gone} ms after the kernel's ICMP"
-    )
+    return columns(head, rows) + f"\nkilled: out of answers {gone} ms after the kernel's ICMP"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
