@@ -19,6 +19,8 @@ from rserpool.core.handles import handle_of
 
 TIMEOUT = 10.0
 """Seconds without a byte after which somebody counts as not there."""
+NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_EOF_WHILE_READING")
+"""How OpenSSL calls an answer that is no TLS."""
 PAGE = 1000
 """So many things are asked for at once."""
 
@@ -69,6 +71,13 @@ class AdminClient:
         """The role itself."""
         return self.get("/v1/about")
 
+    def date(self) -> str:
+        """The time there, as HTTP tells it; empty if it does not.
+
+        @raise AdminError: if nobody answers; the text says why.
+        """
+        return self._answer("GET", "/live")[2]
+
     def pools(self) -> Iterator[dict[str, Any]]:
         """All pools, page by page."""
         return self._pages("/v1/pools", "pools")
@@ -115,7 +124,10 @@ class AdminClient:
                 return
             after = {"after": page["next"]}
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, timeout: float | None = None) -> dict[str, Any]:
+    def _answer(
+        self, method: str, path: str, body: bytes | None = None, timeout: float | None = None
+    ) -> tuple[bytes, int, str]:
+        """What is said, the status of HTTP, and the time there."""
         connection = self._connection(self._timeout if timeout is None else timeout)
         headers = {"Accept": "application/json"}
         if body is not None:
@@ -125,11 +137,14 @@ class AdminClient:
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            said, status = response.read(), response.status
+            return response.read(), response.status, response.getheader("Date") or ""
         except (OSError, http.client.HTTPException) as error:
             raise AdminError(self._nobody(error)) from None
         finally:
             connection.close()
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, timeout: float | None = None) -> dict[str, Any]:
+        said, status, _ = self._answer(method, path, body, timeout)
         try:
             answer = json.loads(said)
         except ValueError:
@@ -149,9 +164,15 @@ class AdminClient:
                 f"{self.place} is not believed: its certificate fails: {error.verify_message}"
                 " (--security DIR says whose certificates count, and is your own)"
             )
-        if isinstance(error, http.client.RemoteDisconnected) and isinstance(self.place, TcpPlace):
-            other = "in the clear, http://" if self.place.tls else "TLS, https://"
-            return f"{self.place} ends the connection without an answer: it may speak {other}{self.place.address}"
+        if isinstance(self.place, TcpPlace):
+            ended = isinstance(error, http.client.BadStatusLine)  # RemoteDisconnected, too
+            if not self.place.tls and ended:
+                says = "ends the connection without an answer: it may speak TLS, write https"
+                return f"{self.place} {says}://{self.place.address}"
+            reset = isinstance(error, ConnectionResetError)
+            if self.place.tls and (ended or reset or getattr(error, "reason", None) in NO_TLS):
+                says = "does not answer with TLS: it may speak in the clear, plain HTTP, write http"
+                return f"{self.place} {says}://{self.place.address}"
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return f"cannot ask {self.place}: {why}"
 

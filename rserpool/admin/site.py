@@ -26,6 +26,8 @@ STUCK: Final = 30.0
 """Seconds that somebody may read nothing of what it asked for."""
 LONGEST_BODY: Final = 64 * 1024
 """Bytes of a request beside its header."""
+HANDSHAKE: Final = b"\x16"
+"""What TLS begins with (RFC 8446 section 5.1), and no request does."""
 
 _log = Logger()
 
@@ -180,6 +182,7 @@ class AdminChannel(HTTPChannel):
         super().__init__()
         self._late: Any = None
         self._deaf = False
+        self._heard = False
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -188,6 +191,10 @@ class AdminChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if self._deaf:
             return
+        if data.startswith(HANDSHAKE) and not self._heard:
+            self.not_http()
+            return
+        self._heard = True
         if self._late is None and not self._handlingRequest:
             self._begin()
         super().dataReceived(data)
@@ -212,6 +219,12 @@ class AdminChannel(HTTPChannel):
     def abort(self) -> None:
         """Cut it off at once."""
         self.transport.abortConnection()
+
+    def not_http(self) -> None:
+        """It begins with TLS: answered in the clear, which its TLS understands at once as no TLS."""
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self._deaf = True
+        self.loseConnection()
 
     def too_large(self) -> None:
         """Its body is longer than any that means something."""

@@ -133,6 +133,8 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
             await gatherResults([each.done for each in paintings], consumeErrors=True)
         except FirstError as error:
             error.subFailure.raiseException()
+        # A service that has stopped knows no time.
+        took = user.now() - began
     finally:
         for each in paintings:
             each.close()
@@ -141,7 +143,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: Pool
     whole = sum(canvas.points.values())
     by = ", ".join(f"{identifier_text(each)} {points / whole:.0%}" for each, points in canvas.points.most_common())
     print(
-        f"{options.out}: {width}x{height} points in {user.now() - began:.1f} s by {handle_text(options.pool)}: {by}; "
+        f"{options.out}: {width}x{height} points in {took:.1f} s by {handle_text(options.pool)}: {by}; "
         f"{len(moves)} failovers",
         file=out,
         flush=True,

@@ -60,8 +60,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         required=True,
-        help="where to accept connections: tcp:8080 (at every address), tcp:8080:interface=127.0.0.1, unix:/run/www, "
-        "a port alone (at 127.0.0.1), or any other server endpoint of Twisted; may be repeated",
+        help="where to accept connections: HOST:PORT (HOST is an IP address of this one), a port alone (at 127.0.0.1), "
+        "tcp:8080 (at every address), unix:/run/www, or any other server endpoint of Twisted; may be repeated",
     )
     parser.add_argument(
         "--limit",

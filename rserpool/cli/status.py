@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TextIO
 
 from rserpool.cli.codes import OK, OTHER
+from rserpool.cli.listing import enrp_place
 from rserpool.cli.options import add_backend_option, add_security_option, configured, security_from
 from rserpool.cli.show import table
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, over_tls
@@ -35,6 +36,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         f"or at this port those of {REGISTRARS})",
     )
     parser.add_argument(
+        "--registrar",
+        dest="also",
+        metavar="HOST:PORT[/UDPPORT]",
+        action="append",
+        default=[],
+        type=configured(partial(parse_transport_address, default_port=ENRP_PORT)),
+        help="the same, as with other commands; may be repeated",
+    )
+    parser.add_argument(
         "--timeout", metavar="SECONDS", type=float, default=2.0, help="how long to wait for answers (2)"
     )
     add_security_option(parser)
@@ -45,7 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISctpStack | None = None) -> int:
     """Ask, print, and tell by the exit code: 0 if every registrar that answered is ready, 4 if none answered."""
     secured = security_from(options)
-    named = options.registrar or [replace(registrar, port=ENRP_PORT) for registrar in named_registrars()]
+    named = [*options.registrar, *map(enrp_place, options.also)]
+    named = named or [replace(registrar, port=ENRP_PORT) for registrar in named_registrars()]
     named = [one for address in named for one in await each_place(reactor, address)]
     addresses = named or on_this_host()
     if secured is not None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from rserpool.core.errors import ConfigurationError
 
 
 def server_endpoint(reactor: Any, text: str) -> Any:
-    """The server endpoint that a string of Twisted names; a port alone is a TCP port at 127.0.0.1.
+    """The server endpoint that a string of Twisted names; C{HOST:PORT} is a TCP port at that IP address of this host,
+    and a port alone one at 127.0.0.1.
 
     @raise ConfigurationError: if it is none.
     """
-    where = f"tcp:{text}:interface=127.0.0.1" if text.isascii() and text.isdigit() else text
+    where = _as_string(text)
     # It loads TLS: only who listens pays for it.
     from twisted.internet.endpoints import serverFromString
 
@@ -24,5 +26,21 @@ def server_endpoint(reactor: Any, text: str) -> Any:
         return endpoint
     except Exception as error:
         raise ConfigurationError(
-            f"{text!r} is no server endpoint; write for example tcp:8080 or unix:/run/www ({error})"
+            f"{text!r} is no server endpoint; write for example 8080, 127.0.0.1:8080 or unix:/run/www ({error})"
         ) from None
+
+
+def _as_string(text: str) -> str:
+    """The string of Twisted that is meant."""
+    host, colon, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()):
+        return text
+    if not colon:
+        return f"tcp:{port}:interface=127.0.0.1"
+    inner = host[1:-1] if host.startswith("[") and host.endswith("]") else ""
+    try:
+        interface = str(IPv6Address(inner) if inner else IPv4Address(host)).replace(":", r"\:")
+    except ValueError:
+        # What begins with a word is a string of Twisted.
+        return text
+    return f"tcp:{port}:interface={interface}"

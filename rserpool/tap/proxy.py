@@ -65,7 +65,7 @@ class ProxyOptions(AskingOptions):
         self.listen: list[str] = []
 
     def opt_listen(self, endpoint: str) -> None:
-        """ENDPOINT where to accept connections: tcp:8080, unix:/run/www, or a port at 127.0.0.1; may be repeated."""
+        """ENDPOINT that accepts connections: HOST:PORT, a port at 127.0.0.1, tcp:8080, unix:PATH; can be repeated."""
         self.listen.append(endpoint)
 
     def postOptions(self) -> None:

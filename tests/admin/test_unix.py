@@ -17,9 +17,12 @@ from rserpool.admin import AdminClient, AdminError
 from rserpool.admin.places import TcpPlace, UnixPlace, parse_place
 from rserpool.admin.service import AdminService
 from rserpool.admin.unix import listen_unix
+from rserpool.cli.doctor.findings import Level
+from rserpool.cli.doctor.run import looked_at
 from rserpool.core import TransportAddress
 from rserpool.core.access import Access
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.reading import parse_transport_address
 from rserpool.security.following import Secured
 from rserpool.security.settings import Certificate, Security
 from tests.web.certificates import Authority
@@ -135,9 +138,24 @@ class UnixTests(TestCase):
         service.startService()
         self.addCleanup(service.stopService)
         where = f"127.0.0.1:{service.ports[0].getHost().port}"
-        for asked, words in ((where, f"may speak TLS, https://{where}"), (f"https://{where}", "--security DIR")):
+        for asked, words in ((where, f"may speak TLS, write https://{where}"), (f"https://{where}", "--security DIR")):
             failed: Deferred = deferToThread(AdminClient(asked).about)
             self.assertIn(words, str(await self.assertFailure(failed, AdminError)))
+
+    async def test_in_the_clear(self) -> None:
+        """Where nobody speaks TLS this is told at once, by doctor too, and how to write it."""
+        service = AdminService(reactor, Nothing(), [TcpPlace(TransportAddress(("127.0.0.1",), 0), False)])
+        service.startService()
+        self.addCleanup(service.stopService)
+        where = f"127.0.0.1:{service.ports[0].getHost().port}"
+        date = AdminClient(f"https://{where}").date
+        for ask in (date, AdminClient(f"https://{where}").about):
+            failed: Deferred = deferToThread(ask)
+            error = str(await self.assertFailure(failed, AdminError))
+            self.assertIn(f"it may speak in the clear, plain HTTP, write http://{where}", error)
+        (found,) = await deferToThread(looked_at, TcpPlace(parse_transport_address(where), True))
+        self.assertEqual((Level.PROBLEM, error), (found.level, found.says))
+        self.assertIn("GMT", await deferToThread(AdminClient(where).date))
 
     def test_places(self) -> None:
         """A path has a slash; all else is a HOST:PORT."""

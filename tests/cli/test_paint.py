@@ -50,7 +50,9 @@ class PaintTests(SynchronousTestCase):
         *failovers, summary = self.out.getvalue().splitlines()
         self.assertTrue(failovers)
         self.assertRegex(failovers[0], "--- 0x[0-9a-f]{8} failed: 0x[0-9a-f]{8} at sctp .* goes on")
-        self.assertRegex(summary, r"40x33 points in .* by FractalGeneratorPool: 0x.* \d\d%, 0x.* \d+%; \d failovers$")
+        self.assertRegex(
+            summary, r"40x33 points in [1-9]\d*\.\d s by FractalGeneratorPool: 0x.* \d\d%, 0x.* \d+%; \d failovers$"
+        )
         png = self.file.read_bytes()
         rows = zlib.decompress(png[png.index(b"IDAT") + 4 : png.index(b"IEND") - 8])
         self.assertEqual(33 * (1 + 3 * 40), len(rows))

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import FAST
+from rserpool.proxy.listening import server_endpoint
 from rserpool.tap.proxy import Options, makeService
 
 
@@ -26,6 +32,23 @@ class OptionTests(SynchronousTestCase):
         self.assertEqual({"limit": 7, "grace": 0.0, "timeout": 2.5, "drop": True}, options.settings)
         self.assertEqual(("tcp", FAST), (options.user["transport"], options.user["profile"]))
         self.assertEqual("10.0.0.1:3863", str(options.user["registrars"][0]))
+
+    def test_places(self) -> None:
+        """A HOST:PORT, as elsewhere, is a TCP port at that address."""
+        for text, interface, port in (
+            ("127.77.1.5:8080", "127.77.1.5", 8080),
+            ("0.0.0.0:0", "0.0.0.0", 0),  # noqa: S104
+            ("[::1]:81", "::1", 81),
+            ("82", "127.0.0.1", 82),
+            ("tcp:83", "", 83),
+        ):
+            memory: Any = MemoryReactor()
+            server_endpoint(memory, text).listen(Factory())
+            ((at, *_, where),) = memory.tcpServers
+            self.assertEqual((port, interface), (at, where), text)
+        for wrong in ("127.0.0.1:99999", "::1:80", "[127.0.0.1]:80", "www:80", ":80", "127.0.0.1:"):
+            with self.assertRaisesRegex(ConfigurationError, "no server endpoint; write for example"):
+                server_endpoint(MemoryReactor(), wrong)
 
     def test_mistakes(self) -> None:
         """One sentence that names the option."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -13,12 +12,13 @@ from typing import Any, TextIO
 
 from twisted.internet.error import CannotListenError
 
+from rserpool.admin.client import AdminClient, AdminError
 from rserpool.admin.places import TcpPlace
 from rserpool.cli.codes import OK, OTHER
 from rserpool.cli.doctor import host, keys, scope
 from rserpool.cli.doctor.findings import Finding, Level, note, problem
 from rserpool.cli.listing import enrp_place
-from rserpool.cli.operator import add_admin_options, in_thread, place_of
+from rserpool.cli.operator import ADMIN, add_admin_options, in_thread, place_of
 from rserpool.cli.options import add_backend_option, configured, number, security_from
 from rserpool.core.addresses import ENRP_PORT, TransportAddress, over_tls
 from rserpool.core.errors import ConfigurationError, SctpUnavailable
@@ -107,7 +107,7 @@ async def _looked(reactor: Any, options: argparse.Namespace, stack: ISctpStack |
             yield finding
     place = place_of(options)
     if isinstance(place, TcpPlace):
-        for finding in scope.clock(str(place), await in_thread(reactor, _time_of, place)):
+        for finding in await in_thread(reactor, looked_at, place):
             yield finding
 
 
@@ -191,23 +191,17 @@ async def _asked(
             await opened.close()
 
 
-def _time_of(place: TcpPlace) -> str | None:
-    """What it says the time is; None if it does not."""
-    host_name, port = place.address.hosts[0], place.address.port
-    kind: Any = http.client.HTTPConnection
-    options: dict[str, Any] = {}
+def looked_at(place: TcpPlace) -> list[Finding]:
+    """Whether an admin interface answers, and what it says the time is."""
+    tls = None
     if place.tls:
         import ssl
 
         # Whoever answers, what is asked for is the time alone.
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        kind, options = http.client.HTTPSConnection, {"context": context}
-    connection = kind(host_name, port, timeout=5.0, **options)
+        tls = ssl.create_default_context()
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     try:
-        connection.request("GET", "/live")
-        return connection.getresponse().getheader("Date")  # type: ignore[no-any-return]
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
+        date = AdminClient(place, tls=tls, timeout=5.0).date()
+    except AdminError as error:
+        return [problem("admin", str(error), f"correct --admin (or {ADMIN}), or start it")]
+    return list(scope.clock(str(place), date))
