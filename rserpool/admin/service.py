@@ -23,6 +23,7 @@ from rserpool.admin.unix import listen_unix
 from rserpool.core.access import Access
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import ConfigurationError
+from rserpool.node.own_ports import own_port
 from rserpool.node.reactor import clock_of
 from rserpool.security.following import Secured
 
@@ -124,7 +125,7 @@ class AdminService(Service):
 
     def _open(self, host: str, port: int, factory: Any) -> Any:
         try:
-            return self._reactor.listenTCP(port, factory, interface=host)
+            return own_port(self._reactor.listenTCP(port, factory, interface=host))
         except CannotListenError as error:
             why = getattr(error.socketError, "strerror", None) or error.socketError
             where = TransportAddress((host,), port)

@@ -15,6 +15,7 @@ from twisted.internet.error import CannotListenError
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.node.activation import adopt, inherited
+from rserpool.node.own_ports import own_port
 
 ONLY_US = 0o177
 """The mask of a file that has the mode 0600."""
@@ -30,7 +31,7 @@ def listen_unix(reactor: Any, path: str, factory: Any) -> Any:
     """
     found = inherited("admin", path)
     if found is not None:
-        return adopt(reactor, found, factory)
+        return own_port(adopt(reactor, found, factory))
     try:
         directory = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -39,7 +40,7 @@ def listen_unix(reactor: Any, path: str, factory: Any) -> Any:
             before = os.umask(ONLY_US)
             try:
                 # Without a mode of its own Twisted opens it to the world, also where it is bound already.
-                return reactor.listenUNIX(path, factory, mode=0o600)
+                return own_port(reactor.listenUNIX(path, factory, mode=0o600))
             finally:
                 os.umask(before)
         finally:

@@ -92,7 +92,9 @@ def _make(options: argparse.Namespace, out: TextIO, now: datetime) -> None:
         where = f" --asap {_reached(each)}" + "".join(
             f" --peer {_reached(other)}" for other in options.registrar if other != each
         )
-        _entry(out, each.name, f"the registrar: twistd rserpool-ns --security {each.name}{where}")
+        # On loopback HTTPS is spoken, and certificates count, only where that is said.
+        admin = f" --admin https://{_reached(each)}:PORT" if options.operator_certificate else ""
+        _entry(out, each.name, f"the registrar: twistd rserpool-ns --security {each.name}{where}{admin}")
     first = _reached(options.registrar[0])
     for each in options.element:
         serve = f"--security {each.name} --registrar {first} --pool POOL -- PLUGIN"

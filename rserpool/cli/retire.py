@@ -39,7 +39,10 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, client: Ad
     if about.get("role") != "registrar":
         raise ConfigurationError(f"{client.place} is the admin interface of no registrar")
     if identifier is not None and int(about["identifier"], 16) != identifier:
-        raise ConfigurationError(f"{client.place} is registrar {about['identifier']}, and not {options.registrar}")
+        raise ConfigurationError(
+            f"{client.place} is registrar {about['identifier']}, and not {options.registrar}: a registrar retires by "
+            "its own admin interface alone, so name that of this one with --admin"
+        )
     answer = await in_thread(reactor, partial(client.post, "/v1/retire", timeout=LONGEST))
     print(f"registrar {about['identifier']}: {answer['result']} elements are handed over", file=out, flush=True)
     print(await _ended(reactor, client, about["identifier"]), file=out)

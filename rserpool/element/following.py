@@ -13,6 +13,7 @@ from rserpool.element.health import Checks, Health
 from rserpool.element.openings import open_ports, opener_of, tells_of_its_end
 from rserpool.element.ports import KINDS, ListeningPorts, Place, bound_hosts, place_of
 from rserpool.element.serving import Serving
+from rserpool.node.own_ports import is_own_port
 
 NONE = Checks()
 
@@ -90,10 +91,13 @@ class Followed:
         others = ", ".join(
             str(place_of(port))
             for port in open_ports(self._reactor)
-            if port not in ports.ports and opener_of(self._reactor, port) is None and place_of(port).kind in KINDS
+            if port not in ports.ports and self._is_unknown(port) and place_of(port).kind in KINDS
         )
         note = f", and it is not known who opened {others}" if others else ""
         return f"the service opened no port that can be found{opened}{note}: name it with --port"
+
+    def _is_unknown(self, port: Any) -> bool:
+        return opener_of(self._reactor, port) is None and not is_own_port(port)
 
     def _as_before(self, ports: ListeningPorts) -> bool:
         open_still = bool(self._here) and all(is_open(self._reactor, port) for port in self._here)

@@ -13,6 +13,7 @@ from rserpool.core.reading import digits, number
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport, TcpTransport, UdpTransport, UserTransport
 from rserpool.element.load import SERVICE, probe
 from rserpool.element.openings import claim, is_client, kind_of, note_openers, open_ports, opened_by, opener_of
+from rserpool.node.own_ports import is_own_port
 
 LOOK = 0.05
 """Seconds between two looks at the ports and connections of what is wrapped."""
@@ -76,6 +77,8 @@ class ListeningPorts:
         self.ports += [port for port in found if port not in self.ports]
 
     def _is_ours(self, port: Any) -> bool:
+        if is_own_port(port):
+            return False
         opener = opener_of(self._reactor, port)
         return opener is self or (self._alone and opener is None)
 

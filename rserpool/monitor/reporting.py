@@ -18,6 +18,7 @@ from rserpool.core.addresses import TransportAddress, is_name
 from rserpool.core.monitoring.report import CSP_PORT, Component, Report, encode
 from rserpool.core.reading import number, one_place, with_port
 from rserpool.monitor.status import Describe, Status
+from rserpool.node.own_ports import own_port
 from rserpool.node.reactor import clock_of
 from rserpool.sctp.lookup import look_up, own
 
@@ -116,7 +117,8 @@ class StatusReporter(MultiService):
         if self._port is None or (":" in host) != (":" in self._host):
             if self._port is not None:
                 self._port.stopListening()
-            self._port = self._reactor.listenUDP(0, DatagramProtocol(), interface="::" if ":" in host else "")
+            port = self._reactor.listenUDP(0, DatagramProtocol(), interface="::" if ":" in host else "")
+            self._port = own_port(port)
         self._host = host
 
     def stopService(self) -> Deferred[None]:

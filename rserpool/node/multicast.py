@@ -13,6 +13,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress, scope
+from rserpool.node.own_ports import own_port
 
 IPV4_GROUP = "224.0.1.185"
 """RFC 5352 section 8.4."""
@@ -45,7 +46,8 @@ class MulticastGroup(DatagramProtocol):
         @raise twisted.internet.error.CannotListenError: if the port cannot be shared.
         """
         any_interface = "::" if ":" in self._interface else "0.0.0.0"  # noqa: S104
-        self._port = reactor.listenMulticast(self._group.port, self, interface=any_interface, listenMultiple=True)
+        port = reactor.listenMulticast(self._group.port, self, interface=any_interface, listenMultiple=True)
+        self._port = own_port(port)
         return self._port  # type: ignore[no-any-return]
 
     def startProtocol(self) -> None:

@@ -60,7 +60,8 @@ class OperatorTests(Case):
 
     def made_with(self, *options: str) -> None:
         names = "--registrar", "reg1", "reg2", "--operator", "ann"
-        self.assertEqual(0, self.keys("make", str(self.scope), "--scope", "pools.example", *names, *options)[0])
+        code, self.said = self.keys("make", str(self.scope), "--scope", "pools.example", *names, *options)
+        self.assertEqual(0, code)
 
     def operators(self, registrar: str = "reg1") -> set[Identity]:
         access = security_of(self.scope / registrar).access
@@ -75,6 +76,9 @@ class OperatorTests(Case):
         self.made_with("--operator-certificate")
         name = self.by_certificate("ann")
         self.assertEqual(Identity("dns", "ann.operators.pools.example"), name)
+        # Who is told to act over HTTPS is told how a registrar comes to speak it, also on loopback.
+        self.assertIn("rserpool-ns --security reg1 --asap reg1 --peer reg2 --admin https://reg1:PORT", self.said)
+        self.assertIn("rserpool drain --security ann --admin https://reg1:PORT POOL ELEMENT", self.said)
         for registrar in ("reg1", "reg2"):
             self.assertLessEqual({name, Identity("psk", "ann")}, self.operators(registrar))
             self.assertIsNotNone(security_of(self.scope / registrar).client_ca)

@@ -26,6 +26,7 @@ from rserpool.element.ports import (
     reached_at,
     user_transport,
 )
+from rserpool.node.own_ports import own_port
 from rserpool.sctp import SctpClientEndpoint, listenSCTP
 from rserpool.sctp.memory import Network
 from rserpool.sctp.one_to_one.ports import SctpPort
@@ -94,6 +95,17 @@ class ListeningPortsTests(TestCase):
         alone.look()
         self.assertEqual([[readers[0]], [own]], list(alone.serving().values()))
         self.assertEqual([[own]], list(ListeningPorts.serving(alone, "tcp").values()))
+
+    def test_own(self) -> None:
+        """Our own ports, of reports and of the admin interface, are never the service's, even alone in its process."""
+        alone = ListeningPorts(reactor, alone=True)
+        alone.look()
+        before = list(alone.ports)
+        alone.during(lambda: (own_port(self.listen()), own_port(self.listen_udp())))
+        self.assertEqual(before, alone.ports)
+        port = self.listen()
+        alone.look()
+        self.assertEqual([*before, port], alone.ports)
 
     def test_in_order(self) -> None:
         """Several are known in the order in which they were opened, every time."""

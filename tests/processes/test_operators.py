@@ -80,6 +80,8 @@ class OperatorTests(ProcessTests):
         await self.printed("drain", "pool", "0x0b", "--admin", another)
         await two.says("pool: drains, as an operator wants")
         self.assertIn("serves again", await self.printed("undrain", "pool", "0x0b", "--admin", another))
+        elsewhere = await self.printed("retire", "0xA", "--admin", socket, status=2)
+        self.assertIn("by its own admin interface alone, so name that of this one with --admin", elsewhere)
         retired = await self.printed("retire", socket)
         self.assertRegex(retired, "^registrar 0x[0-9a-f]{8}: 1 elements are handed over\nit has ended\n$")
         self.assertEqual(0, await registrar.process.ended)
