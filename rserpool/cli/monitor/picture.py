@@ -14,6 +14,7 @@ from rserpool.cli.monitor.entries import POOLS, REGISTRARS, USERS, Entry, Mood
 from rserpool.cli.monitor.view import INDENT, RANK, Row, Rows, View
 from rserpool.cli.terminal import cut, width
 
+KINDS = ("tcp", "udp", "sctp")
 CHROME = 4
 """Lines that are no rows: two of a header, the headings of columns, and one below."""
 LEFT = "  {name:<11} {state:<11} {load:>4} {heard:>6} {uptime:>6}  "
@@ -40,7 +41,8 @@ STATE   of elements: registered, registering, reported (by users, as
         comes any more), gone (it said goodbye)
 HEARD   since it answered the registrar, or reported to this monitor
 UP      since it started, or was registered
-MORE    5.0 ms: so long its last answer took; home: its home registrar
+MORE    5.0 ms: so long its last answer took; home: its home registrar;
+        what has no room in a line is seen with Enter
 Any key goes back.
 """
 
@@ -94,7 +96,7 @@ def picture(view: View, header: Header, everybody: Sequence[Entry], rows: Rows, 
         there = rows[view.top : view.top + room]
         for number, row in enumerate(there, view.top):
             on_it = [(" " * columns, Mark.REVERSE)] if number == view.place else []
-            lines.append([*line(row, view, number == view.place), *on_it])
+            lines.append([*line(row, view, number == view.place, columns), *on_it])
         if not rows:
             lines.append([(nobody(view, everybody), Mark.PLAIN)])
         lines += [[]] * (room - max(1, len(there)))
@@ -130,8 +132,11 @@ def counts(everybody: Iterable[Entry]) -> Line:
     return parts
 
 
-def line(row: Row, view: View, cursor: bool = False) -> Line:
-    """One row; the cursor is a sign at its beginning, and reversed."""
+def line(row: Row, view: View, cursor: bool = False, columns: int | None = None) -> Line:
+    """One row; the cursor is a sign at its beginning, and reversed.
+
+    @param columns: what has no room there is left out as a whole, and stands in the details; None for no end.
+    """
     sign, plain = (">", Mark.REVERSE) if cursor else (" ", Mark.PLAIN)
     entry = row.entry
     if row.detail is not None:
@@ -145,13 +150,37 @@ def line(row: Row, view: View, cursor: bool = False) -> Line:
         heard="-" if entry.heard is None else short_time(entry.heard),
         uptime="-" if entry.uptime is None else short_time(entry.uptime),
     )[NAMES - 2 :]
-    says = (entry.where, entry.says) if entry.group.rank in (POOLS, POOLS + 1) else (entry.says, entry.where)
+    room = None if columns is None else columns - NAMES + 2 - len(cells)
     name = f"{sign}   {entry.name:<10} "
     return [
         (name, plain),
         (entry.state.ljust(NAMES - 2 - len(name)), Mark.REVERSE if cursor else MOODS[entry.mood]),
-        (cells + ", ".join(filter(None, says)), plain),
+        (cells + _more(entry, room), plain),
     ]
+
+
+def _more(entry: Entry, room: int | None) -> str:
+    """Where it is, and what else there is to say, in so many columns: each of them whole, but for the first."""
+    says = entry.says.split(", ") if entry.says else []
+    where = [entry.where] if entry.where else []
+    pooled = entry.group.rank in (POOLS, POOLS + 1)
+
+    def laid() -> list[str]:
+        return [*where, *says] if pooled else [*says, *where]
+
+    def fits(parts: list[str]) -> bool:
+        return room is None or width(", ".join(parts)) <= room
+
+    if pooled and not fits(laid()):
+        # What is least looked for goes first: how long an answer took, and the transport, as it is that of the pool.
+        says = [part for part in says if not part.endswith(" ms")]
+        if where and not fits(laid()):
+            kind, _, address = where[0].partition(" ")
+            where = [address if kind in KINDS else where[0]]
+    parts = laid()
+    while len(parts) > 1 and not fits(parts):
+        parts.pop()
+    return ", ".join(parts)
 
 
 def _heading(row: Row, view: View, sign: str, cursor: bool) -> Line:

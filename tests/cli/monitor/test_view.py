@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.cli.monitor.entries import Mood
+from rserpool.cli.monitor.entries import REGISTRARS, Entry, Mood
 from rserpool.cli.monitor.picture import HELP, Header, Mark
 from rserpool.cli.monitor.view import ALIASES, KEYS, SORTS, View
 from rserpool.cli.terminal import width
@@ -43,6 +43,21 @@ class PictureTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(lines[-1], "1-8 of 8  by name  ? help  q quit  / filter  s sort  Enter fold")
+
+    def test_whole(self) -> None:
+        """What has no room is left out, and what is shown is whole: in 80 columns, too, the home registrar."""
+        more = "5.0 ms, home 0x000000aa"
+        for where, columns, expected in (
+            ("tcp 10.0.0.2:80", 90, "tcp 10.0.0.2:80, 5.0 ms, home 0x000000aa"),
+            ("tcp 10.0.0.2:80", 80, "tcp 10.0.0.2:80, home 0x000000aa"),
+            ("tcp 127.77.1.1:38053", 80, "127.77.1.1:38053, home 0x000000aa"),
+            ("tcp 192.168.100.100:38053", 80, "192.168.100.100:38053"),
+        ):
+            seen = Seen([element("www", 1, where=where, says=more)], columns)
+            self.assertEqual(expected, seen.lines()[4][46:])
+            self.assertIn(f"{where}, {more}"[:30], "".join(seen.keys("a")))
+        asked = Entry(REGISTRARS, "0x000000aa", "ready", Mood.GOOD, where="127.77.1.1:3863", says="home of 3, is asked")
+        self.assertTrue(Seen([asked]).lines()[4].endswith(" home of 3, is asked"))
 
     def test_marks(self) -> None:
         """A state has a colour beside its word."""
