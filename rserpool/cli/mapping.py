@@ -7,9 +7,10 @@ import io
 import json
 import sys
 from collections import Counter, deque
+from contextlib import suppress
 from typing import Any, BinaryIO, TextIO
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
@@ -19,6 +20,7 @@ from rserpool.cli.submit import add_job_options, jobs_from, shown
 from rserpool.compute.job import Job
 from rserpool.compute.jobs import Jobs
 from rserpool.core.compute import frames
+from rserpool.core.compute.errors import JobFailed
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import printable
 
@@ -30,6 +32,9 @@ EPILOG = f"""a line is given to the worker's program as it is, with its end, and
 
 AHEAD = 1000
 """So many jobs are under way, or done before one that comes first."""
+WRONG_KINDS = ("TypeError", "AttributeError")
+"""What functions raise that were given bytes in place of numbers, text, or lists."""
+HINT = " (it was given the line as bytes: where lines are JSON, numbers for example, say --json)"
 SHOWN = 0.1
 """Seconds between two looks at the progress."""
 
@@ -75,7 +80,8 @@ class Mapping:
         self._told = told
         self._began = reactor.seconds()
         self._by: Counter[int] = Counter()
-        self._failed = 0
+        self._number = self._failed = 0
+        self._hinted = False
         # Those that are not printed yet, in order; with None in place of what is to come.
         self._window: deque[list[Any]] = deque()
         self._room: Deferred[None] | None = None
@@ -90,12 +96,22 @@ class Mapping:
         if not self._quiet and self._told.isatty():
             self._show()
         try:
+            await self._do_all(lines)
+        except CancelledError:
+            # Interrupted: who asked for so much wants to know how far it came.
+            with suppress(OSError):  # its terminal may be closed
+                self._summarize()
+            raise
+        self._summarize()
+        return OTHER if self._failed else OK
+
+    async def _do_all(self, lines: BinaryIO) -> None:
+        try:
             pool = self._reactor.getThreadPool()
-            number = 0
             while line := await deferToThreadPool(self._reactor, pool, lines.readline):
                 self._look_at_output()
-                number += 1
-                self._submit(number, line)
+                self._number += 1
+                self._submit(self._number, line)
                 while len(self._window) >= AHEAD:
                     await self._more_room()
             while self._window:
@@ -106,9 +122,6 @@ class Mapping:
                 self._look.cancel()
                 self._clear()
             await self._jobs.close(cancel=True)
-        if not self._quiet:
-            self._told.write(self._summary(number))
-        return OTHER if self._failed else OK
 
     def _submit(self, number: int, line: bytes) -> None:
         entry: list[Any] = [None]
@@ -129,7 +142,12 @@ class Mapping:
         return shown(value).removesuffix("\n") + "\n"
 
     def _fails(self, entry: list[Any], number: int, job: Job, failure: Failure) -> None:
-        self._end(entry, None, f"line {number}: {failure.value}")
+        error = failure.value
+        text = f"line {number}: {error}"
+        if not self._json and not self._hinted and isinstance(error, JobFailed) and error.kind in WRONG_KINDS:
+            self._hinted = True
+            text += HINT
+        self._end(entry, None, text)
 
     def _end(self, entry: list[Any], job: Job | None, text: str) -> None:
         if self._ends:
@@ -189,11 +207,18 @@ class Mapping:
             self._told.write("\r" + " " * len(self._on_screen) + "\r")
             self._on_screen = ""
 
-    def _summary(self, number: int) -> str:
+    def _summarize(self) -> None:
+        if not self._quiet:
+            self._told.write(self._summary())
+
+    def _summary(self) -> str:
         seconds = self._reactor.seconds() - self._began
-        lines = [
-            f"{number} jobs in {seconds:.1f} s: {number - self._failed} done, {self._failed} failed, "
-            f"{self._jobs.progress.repeated} given to a second worker"
-        ]
+        done = sum(self._by.values())
+        line = f"{self._number} jobs in {seconds:.1f} s: {done} done, {self._failed} failed"
+        if missing := self._number - done - self._failed:
+            line += f", {missing} cancelled"
+        lines = [f"{line}, {self._jobs.progress.repeated} given to a second worker"]
+        if unprinted := sum(bool(text) for (text,) in self._window):
+            lines.append(f"  {unprinted} of them were done and not printed, since one that comes before them was not")
         lines += [f"  0x{worker:08x} did {count}" for worker, count in sorted(self._by.items())]
         return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from rserpool.cli.codes import OK
 from rserpool.cli.fractal.picture import palette_of, png, size_of
 from rserpool.cli.options import add_reporting_options, add_user_options, number, reporting, user_from
 from rserpool.cli.show import Lines, identifier_text
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.handles import handle_text
 from rserpool.core.user.places import describe
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -40,7 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=number(int), default=200, metavar="N", help="steps of each point, at most (200)"
     )
-    parser.add_argument("--out", type=Path, default=Path("picture.png"), metavar="FILE", help="(picture.png)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("picture.png"), metavar="FILE", help="a PNG file (picture.png)"
+    )
     parser.add_argument(
         "--patience",
         metavar="SECONDS",
@@ -97,13 +101,31 @@ def bands(width: int, height: int, tiles: int, limit: int) -> list[tuple[int, Pa
     ]
 
 
+def check_file(file: Path) -> None:
+    """Whether a picture can be written there, before others work for it.
+
+    @raise ConfigurationError: if it cannot.
+    """
+    if file.suffix.lower() != ".png":
+        raise ConfigurationError(f"--out {file}: pictures are PNG files: name one that ends with .png")
+    folder = file.parent
+    if not folder.is_dir():
+        raise ConfigurationError(f"--out {file}: there is no folder {folder}")
+    if file.is_dir():
+        raise ConfigurationError(f"--out {file}: this is a folder")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise ConfigurationError(f"--out {file}: it cannot be written")
+
+
 async def run(reactor: Any, options: argparse.Namespace, out: TextIO, user: PoolUserService | None = None) -> int:
     """Paint it.
 
+    @raise ConfigurationError: if the picture could not be written.
     @raise UnknownPool: if there is no such pool at the start.
     @raise NoRegistrar: if no registrar is found at the start.
     @raise SessionEnded: if no element serves for too long.
     """
+    check_file(options.out)
     user = user or user_from(reactor, options)
     service = reporting(reactor, options, user)
     service.startService()

@@ -219,6 +219,10 @@ class PoolExecutor(Executor):
         if wait:
             self._thread.join()
 
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        # Who interrupts a program (Ctrl-C) does not want to wait for its jobs; any other error leaves them be.
+        self.shutdown(cancel_futures=kind is not None and not issubclass(kind, Exception))
+
     # Any thread
 
     def _in_order(

@@ -14,6 +14,7 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from rserpool.compute.alone import Alone
 from rserpool.compute.code import check_submitter, job_of
 from rserpool.compute.job import Job
 from rserpool.compute.lease import Lease
@@ -100,7 +101,7 @@ class Jobs:
         self._jobs: dict[Job, None] = {}
         self._members: tuple[PoolElementParameter, ...] = ()
         self._unknown = self._told_unknown = False
-        self._alone_since: float | None = None
+        self._alone = Alone(user.reactor, patience, self._tell_alone, self._no_worker)
         self._again: Any = None
         self._done = self._failed = self._repeated = 0
         self._closed = False
@@ -155,6 +156,7 @@ class Jobs:
         for job in jobs:
             await job.settled()
         self._watching.stop()
+        self._alone.end()
         if self._again is not None and self._again.active():
             self._again.cancel()
         for lease in list(self._leases):
@@ -174,6 +176,8 @@ class Jobs:
             lease.abort()
             self._over(job)
             self._assign()
+        if not self._jobs:
+            self._alone.end()
 
     def _over(self, job: Job) -> None:
         del self._jobs[job]
@@ -197,6 +201,8 @@ class Jobs:
     # Leases
 
     def _assign(self) -> None:
+        if self._dispatch.waiting and not self._dispatch.leases:
+            self._alone.begin()
         for effect in self._dispatch.assign(self._order()):
             match effect:
                 case Give(job, lease):
@@ -252,7 +258,7 @@ class Jobs:
 
     def _served(self, lease: Lease, job: Job | None, first: bool) -> None:
         """A worker has a lease: the first one, or another in place of one that is gone, with the job that it had."""
-        self._alone_since = None
+        self._alone.end()
         if first:
             self._dispatch.opened(lease, lease.worker)
         else:
@@ -272,19 +278,20 @@ class Jobs:
             self._dispatch.closed(lease)
         else:
             self._dispatch.failed(lease)
-        if self._closed or not self._dispatch.waiting:
+        if not self._dispatch.waiting:
             return
-        now = self._user.now()
-        if self._alone_since is None:
-            self._alone_since = now
-        if now - self._alone_since >= self._patience:
-            self._give_up(f"could be used for {self._patience:g} s: {why}")
-        elif self._again is None or not self._again.active():
+        self._alone.failed(why)
+        if self._dispatch.waiting and (self._again is None or not self._again.active()):
             self._again = self._user.reactor.callLater(AGAIN, self._assign)
+
+    def _no_worker(self, why: str) -> None:
+        self._give_up(f"could be used for {self._patience:g} s: {why}")
 
     def _give_up(self, why: str) -> None:
         """There will be no workers for the jobs that wait."""
-        text = f"no worker of pool {handle_text(self.handle)!r} {why}"
+        self._alone.end()
+        pool = repr(handle_text(self.handle))
+        text = f"no worker {why}" if pool in why else f"no worker of pool {pool} {why}"
         for job in self._dispatch.all_waiting():
             job.fails(NoWorkers(text))
             self._over(job)
@@ -300,8 +307,21 @@ class Jobs:
     def _tell_unknown(self) -> None:
         """Who waits for jobs of a pool that is not there, or is misspelt, hears of it before their time is over."""
         if self._unknown and self._jobs and not self._told_unknown:
-            self._log.warn("no pool is named {pool} now: jobs wait for it", pool=handle_text(self.handle))
+            self._log.warn(
+                "no pool is named {pool} now: jobs wait for it, for {patience:g} s at most",
+                pool=handle_text(self.handle),
+                patience=self._patience,
+            )
         self._told_unknown = self._unknown and bool(self._jobs)
+
+    def _tell_alone(self) -> None:
+        """Who waits hears that, and how long it may take."""
+        if not self._told_unknown and self._dispatch.waiting:
+            self._log.warn(
+                "no worker of pool {pool} could be used yet: jobs wait for one, for {patience:g} s at most",
+                pool=handle_text(self.handle),
+                patience=self._patience,
+            )
 
     def _tell(self) -> None:
         if self.changed is not None:

@@ -125,4 +125,4 @@ class Lease:
 
     def _ended(self, error: SessionEnded | None) -> None:
         if not self._closed:
-            self.ended(self, str(error), self.worker != 0)
+            self.ended(self, "" if error is None else error.reason, self.worker != 0)

@@ -160,7 +160,14 @@ class NoElement(RSerPoolError):
 
 
 class SessionEnded(RSerPoolError):
-    """A session is over, and does not go on at any element; the text says why."""
+    """A session is over, and does not go on at any element; the text says why.
+
+    @ivar reason: why, without whose session it was and how long it looked for an element.
+    """
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason or text
 
 
 class SessionFull(RSerPoolError):

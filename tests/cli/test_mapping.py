@@ -57,14 +57,41 @@ class MappingTests(JobCase):
                 self.assertEqual(self.told.getvalue(), "")
 
     def test_interrupted(self) -> None:
-        """Jobs that are cancelled with it are not told one by one."""
+        """Jobs that are cancelled with it are not told one by one; but how far it came is, and who did what."""
         worker = self.scope.work("a")
         done = self.map("wait", b"1\n2\n3\n", StringIO())
         self.scope.until(lambda: worker.open)
+        worker.open[1].callback("done")
+        self.scope.until(lambda: 2 in worker.open)
         done.cancel()
         self.scope.until(lambda: done.called)
         self.failureResultOf(done, defer.CancelledError)
-        self.assertEqual(self.told.getvalue(), "")
+        self.assertRegex(
+            self.told.getvalue(),
+            r"^3 jobs in .* s: 1 done, 0 failed, 2 cancelled, 0 given to a second worker\n  0x00000061 did 1\n$",
+        )
+
+    def test_interrupted_out_of_order(self) -> None:
+        """What is done and could not be printed, since it was not its turn, is told."""
+        worker = self.scope.work("a", 2)
+        out = StringIO()
+        done = self.map("wait", b"1\n2\n3\n", out)
+        self.scope.until(lambda: len(worker.open) == 2)
+        worker.open[2].callback("second")
+        self.scope.until(lambda: 3 in worker.open)
+        done.cancel()
+        self.scope.until(lambda: done.called)
+        self.failureResultOf(done, defer.CancelledError)
+        self.assertIn("1 of them were done and not printed", self.told.getvalue())
+        self.assertEqual(out.getvalue(), "")
+
+    def test_bytes(self) -> None:
+        """A function that cannot take bytes: the option is named, once."""
+        self.scope.work("a")
+        done = self.map("square", b"1\n2\n", StringIO(), json=False)
+        self.scope.until(lambda: done.called)
+        self.assertEqual(self.successResultOf(done), 1)
+        self.assertEqual(self.told.getvalue().count("say --json"), 1)
 
 
 class _Threads:

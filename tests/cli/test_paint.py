@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.cli import paint
 from rserpool.cli.codes import OK
 from rserpool.cli.parser import make_parser
-from rserpool.core import SessionEnded, UnknownPool
+from rserpool.core import ConfigurationError, SessionEnded, UnknownPool
 from rserpool.services import FractalFactory
 from rserpool.testing import ElementProcess, Scope
 from tests.services.test_fractal import Busy
@@ -26,7 +26,9 @@ class PaintTests(SynchronousTestCase):
         self.scope = Scope()
         self.addCleanup(self.scope.stop)
         self.out = StringIO()
-        self.file = Path(self.mktemp())
+        self.folder = f"{self.mktemp()}.png"
+        Path(self.folder).mkdir()
+        self.file = Path(f"{self.mktemp()}.png")
 
         def setup(element: ElementProcess) -> None:
             element.serve("FractalGeneratorPool", FractalFactory(Busy(element.reactor)), protocol="sctp")
@@ -57,6 +59,12 @@ class PaintTests(SynchronousTestCase):
         rows = zlib.decompress(png[png.index(b"IDAT") + 4 : png.index(b"IEND") - 8])
         self.assertEqual(33 * (1 + 3 * 40), len(rows))
         self.assertNotIn(b"\x18\x18\x18", rows)
+
+    def test_file(self) -> None:
+        """Where the picture cannot be written, or would not be what its name says, nobody begins to work."""
+        for file, why in (("p.jpg", "are PNG files"), ("no/p.png", "no folder no"), (self.folder, "is a folder")):
+            running = self.start("--out", file)
+            self.assertIn(why, str(self.failureResultOf(running, ConfigurationError).value))
 
     def test_bands(self) -> None:
         """They cover the picture, also where there are more of them than rows."""

@@ -6,6 +6,7 @@ from twisted.internet.defer import CancelledError, ensureDeferred
 
 from rserpool.compute import JobFailed, Jobs, JobTimeout, NoWorkers
 from tests.compute.scope import JobCase
+from tests.loglines import LogLines
 
 
 class EndTests(JobCase):
@@ -70,6 +71,25 @@ class EndTests(JobCase):
         job = self.scope.jobs().submit("wait", "job")
         self.assertIn("TimeLimit: it took longer than the 2 s", str(self.fails(job, JobFailed)))
         self.assertEqual(len(a.done + b.done), 1)
+
+    def test_close_alone(self) -> None:
+        """Who closes, and waits for jobs that nobody can do, waits as long as was said, and not for ever."""
+        jobs = self.scope.jobs(patience=8.0)
+        job = jobs.submit("square", 3)
+        closed = ensureDeferred(jobs.close())
+        self.fails(job, NoWorkers)
+        self.scope.result(closed)
+
+    def test_told(self) -> None:
+        """Who waits hears that soon, and for how long: nobody answers, or nobody can be reached."""
+        said = LogLines(self)
+        self.scope.work("a")
+        self.scope.kill(*self.scope.registrars)
+        job = self.scope.jobs(patience=9.0).submit("square", 3)
+        self.scope.advance(3.0)
+        told = "no worker of pool farm could be used yet: jobs wait for one, for 9 s at most"
+        self.assertEqual(said.lines.count(told), 1)
+        self.assertIn("no worker of pool 'farm' could be used for 9 s", str(self.fails(job, NoWorkers)))
 
     def test_close(self) -> None:
         """It waits for the jobs; after it there is nothing left at the workers."""

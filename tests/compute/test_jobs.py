@@ -223,11 +223,14 @@ class DeathTests(JobCase):
     def test_nobody(self) -> None:
         """A pool without workers is waited for as long as was said, and the sentence says so."""
         jobs = self.scope.jobs(patience=10.0)
+        began = self.scope.now
         job = jobs.submit("square", 2)
         self.scope.advance(9.0)
         self.assertNoResult(job.result)
         error = self.fails(job, NoWorkers)
-        self.assertIn("no worker of pool 'farm' could be used for 10 s", str(error))
+        self.assertIn("no worker could be used for 10 s: no pool is named 'farm'", str(error))
+        self.assertEqual(str(error).count("farm"), 1)
+        self.assertLessEqual(self.scope.now - began, 10.0)
         late = jobs.submit("square", 3)
         self.scope.advance(3.0)
         self.scope.work("a")
@@ -236,7 +239,7 @@ class DeathTests(JobCase):
     def test_unknown(self) -> None:
         """That there is no such pool is told at once, to who waits for jobs; once, and again when it is gone again."""
         said = LogLines(self)
-        told = "no pool is named farm now: jobs wait for it"
+        told = "no pool is named farm now: jobs wait for it, for 30 s at most"
         jobs = self.scope.jobs()
         self.scope.advance(3.0)
         self.assertNotIn(told, said.lines)

@@ -83,6 +83,16 @@ class ComputeTests(ProcessTests):
         self.assertEqual(after.result(), 16)
         self.assertRaises(RuntimeError, pool.submit, "square", 4)
 
+        def interrupted() -> list[Any]:
+            with PoolExecutor("farm", registrars=[registrar.text.partition("/")[0]]) as pool:
+                futures = [pool.submit("hold", number) for number in range(2)]
+                with self.assertRaises(KeyboardInterrupt), pool:
+                    raise KeyboardInterrupt
+            return futures
+
+        for future in await deferToThread(interrupted):
+            self.assertTrue(future.cancelled())
+
     async def test_asyncio(self) -> None:
         """Results in order, errors, and a job whose future is cancelled."""
         registrar, (worker,) = await self.farm(workers=1)

@@ -30,6 +30,8 @@ PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
 """Whose bytecode it is: another Python does not run it."""
 LONGEST_NAME: Final = 200
 """The most characters of the name of a function that travels."""
+GLANCE: Final = 100
+"""Of so many parts of a value the length is looked at before it is encoded."""
 JSON: Final = "json"
 BYTES: Final = "bytes"
 _DUMP = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
@@ -77,6 +79,9 @@ def pack(value: Any) -> tuple[str, bytes]:
     @raise TypeError: if it is neither JSON nor bytes.
     @raise ValueError: if it is longer than L{LONGEST}, or not a number that JSON has.
     """
+    if _least(value) > LONGEST:
+        # Before a copy of it is made.
+        raise ValueError(f"a value may have {LONGEST} bytes, and this one has more than {_least(value) - 1}")
     if isinstance(value, bytes | bytearray | memoryview):
         kind, body = BYTES, bytes(value)
     else:
@@ -89,6 +94,19 @@ def pack(value: Any) -> tuple[str, bytes]:
     if len(body) > LONGEST:
         raise ValueError(f"a value may have {LONGEST} bytes, and this one has {len(body)}")
     return kind, body
+
+
+def _least(value: Any, depth: int = 3) -> int:
+    """So many bytes a value has at least, as far as a glance shows."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return memoryview(value).nbytes
+    if isinstance(value, str):
+        return len(value) + len('""')
+    if not isinstance(value, list | tuple | dict):
+        return 1
+    if not depth or len(value) > GLANCE:
+        return 2 * len(value)
+    return sum(_least(each, depth - 1) for each in (value.values() if isinstance(value, dict) else value))
 
 
 def unpack(kind: Any, body: bytes) -> Any:

@@ -259,7 +259,8 @@ class PoolSession:
             case Action.LOSE, _:
                 return self._lose(not isinstance(event, LinkLost) or event.broken)
             case Action.END, _:
-                return self._end(SessionEnded(str(event.error)) if isinstance(event, GiveUp) else None)
+                why = self._trying.reason
+                return self._end(SessionEnded(str(event.error), why) if isinstance(event, GiveUp) else None)
         return []
 
     def _learn(self, event: failover.Event, fresh: bool) -> None:
@@ -272,7 +273,7 @@ class PoolSession:
                 if not isinstance(error, UnknownPool):
                     return
                 if self.last is None:
-                    trying.give_up(SessionEnded(self._sentence(str(error))))
+                    trying.give_up(error)
                     return
                 successors.resolved(())
             case _:
@@ -281,7 +282,7 @@ class PoolSession:
         trying.resolved(successors.candidates())
         hopeless = successors.hopeless()
         if hopeless is not None and fresh:
-            trying.give_up(SessionEnded(self._sentence(hopeless)))
+            trying.give_up(SessionEnded(f"pool {handle_text(self.handle)!r}: {hopeless}"), hopeless)
         elif hopeless is not None:
             # That may be what we knew some time ago.
             trying.ask_again()
@@ -345,6 +346,3 @@ class PoolSession:
 
     def _present(self) -> str:
         return self.exchange.who or "no element is connected"
-
-    def _sentence(self, why: str) -> str:
-        return f"pool {handle_text(self.handle)!r}: {why}"

@@ -83,8 +83,11 @@ class Words:
 
     def sentence(self, handle: bytes, tried: Mapping[str, str]) -> str:
         """Nobody of a pool accepts; C{tried} is why, by the name of who was tried."""
-        reasons = "; ".join(f"{who}: {why}" for who, why in tried.items()) or self.nothing
-        return f"no element of pool {handle_text(handle)!r} {self.verb}: {reasons}"
+        return f"no element of pool {handle_text(handle)!r} {self.verb}: {self.reasons(tried)}"
+
+    def reasons(self, tried: Mapping[str, str]) -> str:
+        """Its end."""
+        return "; ".join(f"{who}: {why}" for who, why in tried.items()) or self.nothing
 
 
 COULD_BE_USED = Words()
@@ -144,6 +147,7 @@ class Trying:
     @param first: an element that is tried before anybody is asked.
     @ivar element: who was tried last.
     @ivar tried: what was tried, by name, and why it is of no use.
+    @ivar reason: at the end why nobody accepts, without the pool's name.
     """
 
     def __init__(
@@ -162,6 +166,7 @@ class Trying:
         self._words = words
         self._to_report: PoolElementParameter | None = None
         self._over: RSerPoolError | None = None
+        self.reason = ""
         self.begin(now)
         if first is not None:
             self._waiting.append(first)
@@ -239,17 +244,18 @@ class Trying:
         """Nobody of those that are still to be tried will do: the next step is to ask the registrar."""
         self._waiting, self._pause, self._ask = [], 0.0, True
 
-    def give_up(self, error: RSerPoolError) -> None:
+    def give_up(self, error: RSerPoolError, reason: str = "") -> None:
         """Nobody will do, for a reason of the caller's own: the next step is to L{GiveUp}."""
-        self._over = error
+        self._over, self.reason = error, reason or str(error)
 
     def sentence(self) -> str:
         """What was tried, and why it is of no use."""
         return self._words.sentence(self.handle, self.tried)
 
     def _give_up(self) -> GiveUp:
-        self._over = self._words.error(self.sentence())
-        return GiveUp(self._over)
+        error = self._words.error(self.sentence())
+        self.give_up(error, self._words.reasons(self.tried))
+        return GiveUp(error)
 
 
 # A caller

@@ -41,6 +41,12 @@ class ValueTests(SynchronousTestCase):
             self.assertIn("JSON, or as bytes", str(self.assertRaises(TypeError, frames.pack, value)))
         self.assertRaises(ValueError, frames.pack, float("nan"))
         self.assertRaises(ValueError, frames.pack, bytes(frames.LONGEST + 1))
+        self.assertEqual(len(frames.pack(memoryview(bytes(frames.LONGEST)))[1]), frames.LONGEST)
+        long = "x" * (frames.LONGEST // 2)
+        # That is seen before it is encoded, where the object would be found.
+        for arguments, named in (((long, [long]), {}), ((long, object()), {"more": {"of": long}})):
+            with self.assertRaisesRegex(ValueError, "15728640 bytes, and this one has more than 15728"):
+                frames.work("f", arguments, named)
         endless: list[Any] = []
         endless.append(endless)
         self.assertRaises(ValueError, frames.pack, endless)

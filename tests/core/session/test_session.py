@@ -71,7 +71,7 @@ class CoreTests(SessionCase):
 
     def test_a_pool_that_never_was(self) -> None:
         [over] = self.session.unresolved(UnknownPool(b"pool"), self.now)
-        self.assertEqual(str(over.error), "pool 'pool': no pool is named 'pool' (cause 0x9)")
+        self.assertEqual(str(over.error), "no pool is named 'pool' (cause 0x9)")
         self.assertRaises(SessionEnded, self.session.exchange.send, b"1")
         self.assertEqual(self.session.close(self.now), [])
 
