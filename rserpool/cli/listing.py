@@ -185,7 +185,7 @@ async def source(reactor: Any, options: argparse.Namespace, stack: ISctpStack | 
     hosts = local_hosts_towards(addresses)
     opened = stack or open_stack(reactor, backend=options.backend, profile=DEFAULT, hosts=hosts)
     try:
-        speaking = opened if secured is None else tls_of(secured, "client", PPID_ENRP).stack(reactor, opened)
+        speaking = opened if secured is None else tls_of(secured, "client", PPID_ENRP).stack(reactor, opened, False)
         told, why = await tables.ask(reactor, speaking, addresses, options.timeout)
     finally:
         if stack is None:

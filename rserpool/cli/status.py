@@ -64,7 +64,7 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
     hosts = local_hosts_towards(addresses)
     opened = stack or open_stack(reactor, backend=options.backend, profile=DEFAULT, hosts=hosts)
     try:
-        speaking = opened if secured is None else tls_of(secured, "client", PPID_ENRP).stack(reactor, opened)
+        speaking = opened if secured is None else tls_of(secured, "client", PPID_ENRP).stack(reactor, opened, False)
         answers = await ask(reactor, speaking, addresses, options.timeout)
     finally:
         if stack is None:
@@ -76,7 +76,8 @@ async def run(reactor: Any, options: argparse.Namespace, out: TextIO, stack: ISc
         answered = usual
     shown = answers if named else answered
     failed = "; ".join(f"TLS with {answer.address} failed: {answer.why}" for answer in answers if answer.why)
-    told = [*_human(shown), *_remarks(answered, here=not named), *([failed] if failed and answered else ())]
+    strangers = _strangers(answers, failed, here=not named) if failed and answered else []
+    told = [*_human(shown), *_remarks(answered, here=not named), *strangers]
     for line in _json(shown) if options.json else told:
         print(line, file=out)
     if not answered and any(answer.refused for answer in answers):
@@ -126,6 +127,21 @@ def _remarks(answered: Sequence[Answer], here: bool) -> list[str]:
             f"--registrar {where}, or in {REGISTRARS} (if it serves ASAP at the usual port)"
         )
     return remarks
+
+
+def _strangers(answers: Sequence[Answer], failed: str, here: bool) -> list[str]:
+    """Whom TLS does not let us ask, beside others that answered."""
+    if not here:
+        return [failed]
+    whys: dict[str, list[str]] = {}
+    for answer in answers:
+        if answer.why:
+            whys.setdefault(answer.why, []).append(str(answer.address))
+    return [
+        f"of another scope on this host, as it seems: who listens at {', '.join(where)} ({why}); to ask there, name it "
+        "with --registrar, and with --security the keys of that scope"
+        for why, where in whys.items()
+    ]
 
 
 def _names(registrars: Sequence[Answer]) -> str:

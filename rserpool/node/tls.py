@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from twisted.logger import Logger
@@ -20,6 +21,7 @@ from rserpool.security.engine import TlsSide
 from rserpool.security.following import Secured, SecurityFiles
 from rserpool.security.settings import Security
 from rserpool.security.sides import CLIENT, ELEMENT, REGISTRAR_ASAP, REGISTRAR_ENRP, Ends, expected
+from rserpool.security.telling import Untold
 from rserpool.security.way import Terms
 
 _log = Logger()
@@ -75,9 +77,12 @@ class Tls:
         if self._secured.current is not self._by:
             self._changed(self._secured.current)
 
-    def stack(self, reactor: Any, inner: ISctpStack) -> ISctpStack:
-        """A stack whose endpoints speak it."""
-        return TlsStack(reactor, inner, self.channel)
+    def stack(self, reactor: Any, inner: ISctpStack, logged: bool = True) -> ISctpStack:
+        """A stack whose endpoints speak it.
+
+        @param logged: whether the log hears of handshakes that fail.
+        """
+        return TlsStack(reactor, inner, self.channel if logged else replace(self.channel, suspects=Untold()))
 
     @property
     def make(self) -> Make:

@@ -28,6 +28,13 @@ class Telling(Protocol):
         """
 
 
+class Untold:
+    """The log hears nothing: who asks says by itself what has failed."""
+
+    def failed(self, peer: str, host: str, why: str, now: float) -> None:
+        """See L{Telling.failed}."""
+
+
 class Suspects:
     """Those whose handshakes failed in the present minute.
 

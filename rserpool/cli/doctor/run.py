@@ -164,7 +164,8 @@ async def _asked(
     except (SctpUnavailable, ConfigurationError, CannotListenError, OSError):
         return [], [], set(), []
     try:
-        speaking = opened if secured is None else tls_of(secured, "client", PPID_ENRP).stack(reactor, opened)
+        tls = None if secured is None else tls_of(secured, "client", PPID_ENRP)
+        speaking = opened if tls is None else tls.stack(reactor, opened, False)
         answers = await neighbours.ask(reactor, speaking, addresses, options.timeout)
         there = [answer for answer in answers if answer.identifier is not None]
         here: list[TransportAddress] = []
@@ -183,7 +184,9 @@ async def _asked(
         ]
         listed = listed[:MOST_PEERS]
         at = {place: each for each in listed for place in scope.places([each])}
-        heard = await neighbours.ask(reactor, speaking, list(at), options.timeout) if at else []
+        # Why TLS with one of these fails is told by the log.
+        logged = opened if tls is None else tls.stack(reactor, opened)
+        heard = await neighbours.ask(reactor, logged, list(at), options.timeout) if at else []
         speak = {at[answer.address].identifier for answer in heard if answer.identifier is not None}
         return answers, listed, {each.identifier for each in listed} - speak, here
     finally:

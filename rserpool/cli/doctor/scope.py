@@ -43,6 +43,19 @@ def registrars(answers: Sequence[Answer], named: bool) -> Iterator[Finding]:
                 f"the registrar at {answer.address} is secured, and does not answer us",
                 "--security DIR with the key of an operator",
             )
+    for answer in answers:
+        if answer.why and named:
+            yield problem(
+                "registrars",
+                f"TLS with {answer.address} failed: {answer.why}",
+                "--security DIR with the key of an operator of its scope (rserpool keys: operator)",
+            )
+        elif answer.why:
+            yield note(
+                "registrars",
+                f"who listens at {answer.address} on this host is of another scope, as it seems: {answer.why}",
+                "nothing, if that is meant so; to look at that scope, --security DIR with a key of an operator there",
+            )
     first, *others = scopes(there) or [[]]
     for other in others:
         one, another = first[0], other[0]

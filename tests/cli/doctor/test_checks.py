@@ -126,6 +126,10 @@ class ScopeTests(CheckCase):
         self.bad(scope.registrars([self.answer(1, ready=False)], False), "is not ready", level=Level.WARNING)
         secured = list(scope.registrars([self.answer(None, refused=True)], False))
         self.assertIn("--security", secured[-1].cure)
+        strange = self.answer(None, why="it does not know the key that we offer")
+        found = list(scope.registrars([self.answer(1), strange], False))[-1]
+        self.assertEqual((Level.NOTE, True), (found.level, "is of another scope, as it seems" in found.says), found)
+        self.bad(scope.registrars([self.answer(1), strange], True), "failed: it does not know the key", "--security")
 
     def test_a_silent_peer(self) -> None:
         listed = [ServerInformation(number, SctpTransport(9901, DATA_ONLY, ("10.0.0.1",))) for number in (1, 2)]
