@@ -16,6 +16,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 from weakref import WeakKeyDictionary, ref
@@ -44,6 +45,11 @@ LOGGER = logging.getLogger("distributed.rserpool")
 """Dask's log, since it is Dask's users who read it."""
 ATTEMPT = 3.0
 """Seconds that a scheduler may take to accept, at most: Dask itself begins again after a fifth of its own time-out."""
+UNKNOWN = 3.0
+"""Seconds that a pool which never was here may be unknown to its registrar, counted across the attempts into which Dask
+divides its time-out: so the reason comes before that is over."""
+FORGOTTEN = 30.0
+"""Seconds after which it is another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +149,33 @@ class Place:
         self.pools = Pools(**options)
         self._resolver = resolver(**options)
         self._element: PoolElementParameter | None = None
+        self._known = False
+        self._unknown_since: float | None = None
         self._open: WeakKeyDictionary[Any, asyncio.AbstractEventLoop] = WeakKeyDictionary()
 
     @property
     def element(self) -> PoolElementParameter | None:
         """The scheduler, if there is a connection to it."""
         return self._element if any(not comm.closed() for comm in list(self._open)) else None
+
+    def known(self) -> None:
+        """The pool is there."""
+        self._known, self._unknown_since = True, None
+
+    def unknown(self, now: float) -> float:
+        """The registrar says that there is no such pool.
+
+        @return: how many seconds more that may be otherwise in a moment; infinite for a pool that was there before.
+        """
+        if self._known:
+            return inf
+        if self._unknown_since is None or now - self._unknown_since > FORGOTTEN:
+            self._unknown_since = now
+        return max(0.0, self._unknown_since + UNKNOWN - now)
+
+    def told(self) -> None:
+        """Who wanted it has heard that there is no such pool; whoever comes now waits anew."""
+        self._unknown_since = None
 
     def joined(self, element: PoolElementParameter, comm: Any) -> bool:
         """There is another connection.
@@ -205,6 +232,7 @@ class PoolConnector(Connector):  # type: ignore[misc]
             try:
                 comm = await try_elements(search, hands)
             except NameUnknown as error:
+                place.told()
                 raise FatalCommClosedError(str(error)) from None
             except RSerPoolError as error:
                 raise CommClosedError(str(error)) from None
@@ -238,15 +266,22 @@ class _Hands(LoopHands):
 
     async def _resolve(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
         try:
-            return await super().resolve(seconds, True)
-        except NameUnknown as error:
-            self.failed(error)
-            if fresh:
-                raise
-            return await super().resolve(seconds, False)
+            found = await self._asked(seconds, fresh)
         except RSerPoolError as error:
             self.failed(error)
             raise
+        self._place.known()
+        return found
+
+    async def _asked(self, seconds: float, fresh: bool) -> list[PoolElementParameter]:
+        try:
+            return await super().resolve(seconds, True)
+        except NameUnknown as error:
+            self.failed(error)
+            left = min(seconds, self._place.unknown(self.now()))
+            if fresh or not left:
+                raise
+            return await super().resolve(left, False)
 
     def failed(self, why: RSerPoolError) -> None:
         """There is no scheduler yet; it is told at once, since Dask waits for long."""

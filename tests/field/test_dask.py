@@ -297,12 +297,13 @@ class DaskTests(FieldTests):
         await self.asking().says("CommClosedError")  # who has none
 
     async def test_misspelt(self) -> None:
-        """Who mistypes a pool's name reads a sentence: of the registrar that was asked."""
+        """Who mistypes a pool's name reads a sentence: of the registrar that was asked, also who waits but 6 s."""
         await self.begin()
         await self.scheduler()
         sentence = "no pool is named 'feild', says the registrar at"
-        patient, hasty = (self.spawn("-c", GREETING, self.address("feild"), str(limit)) for limit in (30, 2))
-        await patient.says(f"^FatalCommClosedError {sentence}")
+        *patient, hasty = (self.spawn("-c", GREETING, self.address("feild"), str(limit)) for limit in (30, 6, 2))
+        for each in patient:
+            await each.says(f"^FatalCommClosedError {sentence}")
         await hasty.says("^OSError Timed out trying to connect to rserpool://feild")
         self.assertIn(sentence, hasty.text)
         worker = self.worker(address=self.address("feild"))
