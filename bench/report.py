@@ -53,3 +53,15 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def percentile(ordered: Sequence[float], part: float) -> float:
     """The value below which this part (0.0 to 1.0) of the ordered values lies."""
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else float("nan")
+
+
+def when(part: Figures) -> str:
+    """When and where figures of a page were measured, and what they are worth."""
+    about = part["machine"]
+    text = f"{about['date']}, {about['cores']} cores, CPython {about['python']}"
+    text += f", load {about['load_before']:.1f} when it began, {part['seconds'] / 60:.0f} minutes."
+    if part["quick"]:
+        text += " **A quick run, which only shows that it works: take no figure from it.**"
+    elif about["load_before"] > 1.0:
+        text += " **Others used the machine: take the order of magnitude, no figure.**"
+    return text

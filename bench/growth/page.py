@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.growth import model
 from bench.growth.fit import exponent
-from bench.report import Figures
+from bench.report import Figures, when
 from rserpool.core.registrar.shares import COST
 from tests.docs.drawings import label, svg
 
@@ -65,22 +65,11 @@ COLUMNS, PANEL, HEIGHT = 2, 372, 150
 
 def page(figures: Figures) -> str:
     """The page."""
-    text = HEAD.format(elements=model.ELEMENTS, registrars=model.REGISTRARS, when=_when(figures["about"]["series"]))
+    text = HEAD.format(elements=model.ELEMENTS, registrars=model.REGISTRARS, when=when(figures["about"]["series"]))
     for name, series in figures["series"].items():
         text += f"## {name[0].upper()}{name[1:]}\n\n{series['about']} The series ended: {series['ended']}.\n\n"
         text += _series(series["points"]) + "\n"
     return text + _model(figures) + TAIL
-
-
-def _when(part: Figures) -> str:
-    about = part["machine"]
-    text = f"{about['date']}, {about['cores']} cores, CPython {about['python']}"
-    text += f", load {about['load_before']:.1f} when it began, {part['seconds'] / 60:.0f} minutes."
-    if part["quick"]:
-        text += " **A quick run, which only shows that it works: take no figure from it.**"
-    elif about["load_before"] > 1.0:
-        text += " **Others used the machine: take the order of magnitude, no figure.**"
-    return text
 
 
 def _played(part: Figures) -> str:

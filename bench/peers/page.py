@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers.picture import Figures, median, number_of, picture
+from bench.report import when
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FIGURES = ROOT / "docs" / "peers.json"
@@ -92,7 +93,7 @@ def page(figures: Figures) -> str:
     """The page."""
     host, lab = figures["host"], figures.get("lab")
     systems = host["systems"]
-    text = HEAD.format(when=_when(host))
+    text = HEAD.format(when=when(host))
     text += _table(["", "how it is set"], [[name, one["says"]] for name, one in systems.items()])
     text += "".join(f"\n{name} was left out: {why}.\n" for name, why in host["left_out"].items())
     text += "\n## Rates\n\n" + _rates(systems) + "\n## Faults\n\n" + _faults(systems)
@@ -100,17 +101,6 @@ def page(figures: Figures) -> str:
     if lab:
         text += "\n## rsplib, in the lab\n\n" + _lab(lab)
     return text + TAIL
-
-
-def _when(part: Figures) -> str:
-    about = part["machine"]
-    text = f"{about['date']}, {about['cores']} cores, CPython {about['python']}"
-    text += f", load {about['load_before']:.1f} when it began, {part['seconds'] / 60:.0f} minutes."
-    if part["quick"]:
-        text += " **A quick run, which only shows that it works: take no figure from it.**"
-    elif about["load_before"] > 1.0:
-        text += " **Others used the machine: take the order of magnitude, no figure.**"
-    return text
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -174,7 +164,7 @@ def _rest(systems: Figures) -> str:
 def _lab(lab: Figures) -> str:
     systems = lab["systems"]
     names = list(systems)
-    text = _when(lab) + (
+    text = when(lab) + (
         " A guest with one processor, whose kernel has SCTP, and both over it: only the ratios count. The load is"
         " the same generator with 16 clients for both; elements are not asked meanwhile whether they live.\n\n"
     )
