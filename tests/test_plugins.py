@@ -84,7 +84,7 @@ class PluginTests(SynchronousTestCase):
         pe = ("-m", "twisted", "rserpool-pe")
         self.assertIn("sticky", self.python(*pe, "--help", where=(self.target,)).stdout)
         done = self.python(*pe, "--pool", "p", "--policy", "LU:load=disk", "--", "web", where=(self.target,))
-        self.assertIn("there is no load probe 'disk'; choose cpu, memory or a number", done.stderr)
+        self.assertIn("there is no load probe 'disk'; choose cpu, service, memory or a number", done.stderr)
 
     def test_two_of_one_name(self) -> None:
         """A sentence that names both plugins, and status 1."""

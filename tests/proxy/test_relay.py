@@ -285,6 +285,6 @@ class EndpointTests(LoopbackCase):
         self.assertEqual(HOST, server_endpoint(reactor, "8080")._interface)
         self.assertEqual("", server_endpoint(reactor, "tcp:8080")._interface)
         for wrong in ("", "nonsense:1", "tcp:x", "8080:x", "tcp:1:backlog=x", "99999", "tcp:65536"):
-            with self.assertRaisesRegex(ConfigurationError, "is no server endpoint; write for example tcp:8080"):
+            with self.assertRaisesRegex(ConfigurationError, "is no server endpoint; write for example 8080"):
                 server_endpoint(reactor, wrong)
         self.assertIsNotNone(serverFromString(reactor, "unix:/run/www"))
