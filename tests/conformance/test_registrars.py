@@ -88,7 +88,10 @@ class SupervisionTests(SynchronousTestCase):
 
     @rfc("5352", "3.5", "MUST distribute the ASAP_ENDPOINT_KEEP_ALIVE")
     def test_keep_alives_are_spread(self) -> None:
-        """Of a thousand elements that registered at once, no second asks more than a few."""
+        """Of a thousand elements that registered at once, no second of a minute asks more than a tenth.
+
+        Thirty-two that are due at about the same time are asked together.
+        """
         stage = RegistrarStage(profile=RFC)
         stage.up("a")
         for identifier in range(1, 1001):
@@ -100,7 +103,7 @@ class SupervisionTests(SynchronousTestCase):
                 seconds[second] += 1
                 stage.tell("a", asap.EndpointKeepAliveAck(POOL, message.identifier))
         self.assertGreaterEqual(seconds.total(), 1000)
-        self.assertLess(max(seconds.values()), 70)
+        self.assertLess(max(seconds.values()), 100)
 
 
 class AnnouncementTests(SynchronousTestCase):

@@ -256,7 +256,8 @@ class Supervision:
     def look(self, now: float) -> list[Outcome]:
         """L{ELEMENTS} is due: ask those whose turn it is, or is soon; those whose time is over are gone."""
         outcomes: list[Outcome] = []
-        soon = now + self.shares.early
+        # Who is claimed is dialled when it is its turn: that costs more than a keep-alive.
+        soon = now if self._claim_at > now else now + self.shares.early
         for element in self._deadlines.due(soon):
             watch = element.watch
             if watch is None:
