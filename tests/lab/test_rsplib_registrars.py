@@ -122,7 +122,7 @@ class RegistrarTests(RsplibTests):
         handlespace.deregister(handlespace.pools[b"EchoPool"].elements[2], Why.DELETED)
         await self.both(scope, 1, 2)
         # Theirs does not hear of an element of ours.
-        silenced = self.patch(registrar.registrar.peering, "announce", lambda action, element: [])
+        silenced = self.patch(registrar.registrar.peering, "announce", lambda action, element, dead=False: [])
         await scope.element.serve("other", self.transport(there, 7777), identifier=3)
         silenced.restore()
         await self.resolves(scope.their_user, "other", 3)
