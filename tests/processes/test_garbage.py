@@ -72,6 +72,7 @@ class GarbageTests(ProcessTests):
             answers.append(await peer.message(len(answers) + 1))
             self.assertIsInstance(answers[-1], asap.Error | asap.HandleResolutionResponse)
         self.assertGreater(len(answers), 1)
+        await registrar.process.says("sent garbage")
         said = [line for line in registrar.process.lines if "sent garbage" in line]
         self.assertEqual(1, len(said), said)
         self.assertIn("a message with PPID 0, where ", said[0])
