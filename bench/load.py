@@ -21,7 +21,7 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
-from bench.report import percentile
+from bench.report import pace
 from rserpool.core import PolicyParameter, PoolElementParameter, TcpTransport, TransportAddress, parse_transport_address
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
@@ -136,13 +136,9 @@ class Load:
         self.measuring = self.running = False
         seconds = perf_counter() - self._began
         print("end", flush=True)
-        ordered = sorted(self.latencies)
         figures = {
-            "answers": len(ordered),
-            "per_second": len(ordered) / seconds,
-            "p50_ms": 1000 * percentile(ordered, 0.5),
-            "p99_ms": 1000 * percentile(ordered, 0.99),
-            "worst_ms": 1000 * (ordered[-1] if ordered else float("nan")),
+            **pace(self.latencies, seconds),
+            "worst_ms": 1000 * max(self.latencies, default=float("nan")),
         }
         print(json.dumps(figures), flush=True)
         reactor.callLater(0.1, reactor.stop)

@@ -55,6 +55,21 @@ def percentile(ordered: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else float("nan")
 
 
+def pace(latencies: Sequence[float], seconds: float) -> Figures:
+    """How fast answers came.
+
+    @param latencies: of each answer, in seconds.
+    @param seconds: in so long.
+    """
+    ordered = sorted(latencies)
+    return {
+        "answers": len(ordered),
+        "per_second": len(ordered) / seconds,
+        "p50_ms": 1000 * percentile(ordered, 0.5),
+        "p99_ms": 1000 * percentile(ordered, 0.99),
+    }
+
+
 def when(part: Figures) -> str:
     """When and where figures of a page were measured, and what they are worth."""
     about = part["machine"]

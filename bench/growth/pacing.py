@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet import reactor as installed
 
 from bench.load import POOL, Associations, fill
-from bench.report import percentile
+from bench.report import pace
 from rserpool.core import parse_transport_address
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.wire import asap
@@ -51,14 +51,7 @@ class Paced:
         passed = perf_counter() - self._began
         if passed > self._seconds:
             print("end", flush=True)
-            ordered = sorted(self._latencies)
-            figures = {
-                "answers": len(ordered),
-                "per_second": len(ordered) / passed,
-                "p50_ms": 1000 * percentile(ordered, 0.5),
-                "p99_ms": 1000 * percentile(ordered, 0.99),
-            }
-            print(json.dumps(figures), flush=True)
+            print(json.dumps(pace(self._latencies, passed)), flush=True)
             reactor.callLater(0.05, reactor.stop)
             return
         request = asap.encode(asap.HandleResolution(POOL))

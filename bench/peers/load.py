@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.peers import common
 from bench.peers.common import Element
-from bench.report import percentile
+from bench.report import pace
 
 WARM = 0.7
 ELSEWHERE = 8080
@@ -53,13 +53,9 @@ class Clock:
         self._measuring = self.running = False
         seconds, cpu = time.perf_counter() - self._began, time.process_time() - self._cpu
         print("end", flush=True)
-        ordered = sorted(self._latencies)
         figures = {
-            "answers": len(ordered),
-            "per_second": len(ordered) / seconds,
-            "p50_ms": 1000 * percentile(ordered, 0.5),
-            "p99_ms": 1000 * percentile(ordered, 0.99),
-            "client_us": 1e6 * cpu / max(len(ordered), 1),
+            **pace(self._latencies, seconds),
+            "client_us": 1e6 * cpu / max(len(self._latencies), 1),
             "failed": len(self.failed),
             "why": self.failed[:3],
         }
