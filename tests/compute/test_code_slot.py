@@ -61,8 +61,8 @@ class CodeSlotCase(SlotCase):
         return await self.slots(lambda reactor, owner: CodeSlot(reactor, owner, given), count, seconds=seconds)
 
     def open_folder(self) -> Path:
-        """A folder that everybody reaches."""
-        folder = Path(tempfile.mkdtemp())
+        """A folder that everybody reaches, and a job too: where everybody may write, it has a place of its own."""
+        folder = Path(tempfile.mkdtemp(dir="/opt"))
         self.addCleanup(shutil.rmtree, folder)
         folder.chmod(0o755)
         return folder
