@@ -31,14 +31,21 @@ class Timeline(Clock):
         return call
 
     def getDelayedCalls(self) -> list[DelayedCall]:
-        return [call for when, _, call in sorted(self._heap[:]) if self._stands(when, call)]
+        calls = {call: None for when, _, call in sorted(self._heap) if self._stands(when, call)}
+        return sorted(calls, key=DelayedCall.getTime)
 
     def step(self, end: float) -> bool:
         """Go to the next deadline, unless it comes after C{end}; whether there was one."""
         heap = self._heap
         while heap and heap[0][0] <= end:
             when, _, call = heappop(heap)
-            if self._stands(when, call):
+            if not self._stands(when, call):
+                continue
+            if call.delayed_time:
+                # It was moved on, which is noticed only now, as in a reactor.
+                call.activate_delay()
+                self._moved(call)
+            else:
                 self.rightNow = max(self.rightNow, when)
                 call.called = 1
                 call.func(*call.args, **call.kw)
@@ -56,13 +63,15 @@ class Timeline(Clock):
 
     @staticmethod
     def _stands(when: float, call: DelayedCall) -> bool:
-        return not call.cancelled and not call.called and call.getTime() == when
+        """Whether this is the entry of a call that is still to come: each move to an earlier time makes one more."""
+        return not call.cancelled and not call.called and call.time == when
 
     def _cancelled(self, call: DelayedCall) -> None:
         """It is skipped when its time comes."""
 
     def _moved(self, call: DelayedCall) -> None:
-        heappush(self._heap, (call.getTime(), next(self._sequence), call))
+        """It is due at another time than its entry says: at an earlier one, or one that is counted in by now."""
+        heappush(self._heap, (call.time, next(self._sequence), call))
 
 
 class Time:

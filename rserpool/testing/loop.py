@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.base import DelayedCall
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
@@ -15,6 +15,40 @@ GRAIN = 1e-7
 early."""
 BEGINNING = 1_750_000_000.0
 """The wall-clock time at which scopes begin, in seconds since 1970."""
+
+
+@implementer(IDelayedCall)
+class ProcessTimer:
+    """A call that is still to come: its times are those of its process.
+
+    @param call: the call on the common clock.
+    """
+
+    __slots__ = ("_call", "_loop")
+
+    def __init__(self, loop: Loop, call: IDelayedCall) -> None:
+        self._loop = loop
+        self._call = call
+
+    def getTime(self) -> float:
+        """See C{IDelayedCall.getTime}."""
+        return self._loop.shows(self._call.getTime())
+
+    def active(self) -> bool:
+        """See C{IDelayedCall.active}."""
+        return self._call.active()
+
+    def cancel(self) -> None:
+        """See C{IDelayedCall.cancel}."""
+        self._call.cancel()
+
+    def delay(self, secondsLater: float) -> None:
+        """See C{IDelayedCall.delay}."""
+        self._call.delay(self._loop.lasts(secondsLater))
+
+    def reset(self, secondsFromNow: float) -> None:
+        """See C{IDelayedCall.reset}."""
+        self._call.reset(self._loop.lasts(secondsFromNow))
 
 
 @implementer(IReactorTime)
@@ -49,10 +83,17 @@ class Loop:
         """Its wall-clock time, in seconds since 1970."""
         return self._wall + self._clock.rightNow
 
-    def callLater(self, delay: float, callable: Any, *args: Any, **kw: Any) -> DelayedCall:  # noqa: A002
+    def callLater(self, delay: float, callable: Any, *args: Any, **kw: Any) -> ProcessTimer:  # noqa: A002
         """See C{IReactorTime.callLater}."""
-        delay = delay / self._rate + self._grain
-        return self._clock.callLater(delay, self._fire, callable, args, kw)  # type: ignore[return-value]
+        return ProcessTimer(self, self._clock.callLater(self.lasts(delay), self._fire, callable, args, kw))
+
+    def lasts(self, seconds: float) -> float:
+        """How long so many seconds of its monotonic clock are on the common one, for a timer."""
+        return seconds / self._rate + self._grain
+
+    def shows(self, when: float) -> float:
+        """What its monotonic clock shows when the common one shows C{when}, if nothing befalls it until then."""
+        return self.seconds() + (when - self._clock.rightNow) * self._rate
 
     def getDelayedCalls(self) -> list[DelayedCall]:
         """Those of all processes."""
