@@ -12,6 +12,9 @@ from rserpool.core.handlespace.changes import Why
 class What(StrEnum):
     """What somebody wants. The value: in words."""
 
+    # An enum's own is a function of Python, and rules are looked up for each message.
+    __hash__ = str.__hash__
+
     REGISTER = "register a new element"
     CHANGE = "register an element that is there"
     DEREGISTER = "deregister an element"
@@ -37,6 +40,8 @@ class What(StrEnum):
 
 class Who(StrEnum):
     """Who wants it. The value: in words."""
+
+    __hash__ = str.__hash__
 
     ANYBODY = "anybody"
     CLEAR = "anybody in the clear, where TLS is required"

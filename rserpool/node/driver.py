@@ -74,8 +74,7 @@ class Channel:
         """Have an association with this peer; the role hears how that went, after this call."""
         if peer in self._dialled:
             return
-        present = self._with(peer)
-        if present is not None:
+        if (present := self._with(peer)) is not None:
             self._dialled[peer] = present
             self.driver.met.append((self, peer))
         else:
@@ -119,10 +118,13 @@ class Channel:
         for peer in list(self._dialled):
             self.stop_connecting(peer)
 
+    def send(self, carrier: Carrier, data: bytes) -> None:
+        """Send one message."""
+        carrier.send(data, self.ppid)
+
     def leave(self, carrier: Carrier) -> None:
         """An association is about to end: whoever wants its peer dials."""
-        peer = self._where.pop(carrier, None)
-        if peer is not None:
+        if (peer := self._where.pop(carrier, None)) is not None:
             for place in places(peer):
                 if self._present.get(place) is carrier:
                     del self._present[place]
@@ -140,8 +142,7 @@ class Channel:
         """An association is up; whether it is wanted."""
         peer, outbound, now = carrier.peer, carrier.outbound, self.driver.now()
         if outbound:
-            wanted = self._answered(carrier)
-            if not wanted:
+            if not (wanted := self._answered(carrier)):
                 self._given_up.add(carrier)
                 carrier.abort()
                 return False
@@ -184,8 +185,7 @@ class Channel:
 
     def moved(self, carrier: Carrier, hosts: tuple[str, ...]) -> None:
         """The IP addresses of a peer are these."""
-        peer = self._where.get(carrier)
-        if peer is not None and hosts:
+        if (peer := self._where.get(carrier)) is not None and hosts:
             self.leave(carrier)
             self._settle(carrier, replace(peer, hosts=hosts))
         if self.addresses_changed is not None:
@@ -288,7 +288,10 @@ class Driver:
                 try:
                     data = message if type(message) is bytes else channel.codec.encode(message)
                     channel.sent += len(data)
-                    carrier.send(data, channel.ppid)
+                    if channel is asap_channel:
+                        carrier.send(data, channel.ppid)
+                    else:
+                        channel.send(carrier, data)
                 except ValueError as error:
                     channel.does_not_fit(carrier, message, error)
             else:

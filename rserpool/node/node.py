@@ -271,9 +271,11 @@ class Node(Driver):
         self.turns = Turns(loop, loop.log)
         self.asap = self.open_channel("asap", role, asap, PPID_ASAP)
 
-    def open_channel(self, name: str, speaker: Speaker[Any], codec: Codec, ppid: int) -> NodeChannel:
+    def open_channel(
+        self, name: str, speaker: Speaker[Any], codec: Codec, ppid: int, kind: type[NodeChannel] = NodeChannel
+    ) -> NodeChannel:
         """Speak another protocol too, over an endpoint of its own."""
-        channel = self.channels[name] = NodeChannel(self, speaker, codec, ppid)
+        channel = self.channels[name] = kind(self, speaker, codec, ppid)
         return channel
 
     def take(self, stack: ISctpStack, own: bool) -> None:

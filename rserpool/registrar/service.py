@@ -43,6 +43,7 @@ from rserpool.registrar.heartbeats import Heartbeats
 from rserpool.registrar.log import OperatorLog
 from rserpool.registrar.neighbours import look_around
 from rserpool.registrar.securing import RegistrarSecurity
+from rserpool.registrar.telling import EnrpChannel
 from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
@@ -257,7 +258,7 @@ class RegistrarService(Acting, Service):
 
     def _start_enrp(self) -> TransportAddress:
         registrar, node = self.registrar, self.node
-        channel = node.open_channel("enrp", registrar.enrp, enrp_messages, PPID_ENRP)
+        channel = node.open_channel("enrp", registrar.enrp, enrp_messages, PPID_ENRP, EnrpChannel)
         channel.guests = self._guests()
         channel.addresses_changed = registrar.peering.peers.moved
         self._security.secure(channel, "peer", self._peers)

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 from rserpool.core.effects import Effect
 from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.element import Element
+from rserpool.core.wire.quick import quick
 
 T = TypeVar("T")
 
@@ -33,11 +34,15 @@ class Why(Enum):
     EVICTED = "evicted by an operator", ()
     INCONSISTENT = "of another policy than its pool", (CauseCode.INCONSISTENT_POOLING_POLICY,)
 
+    # An enum's own is a function of Python.
+    __hash__ = object.__hash__
+
     def __init__(self, text: str, told: tuple[CauseCode, ...] | None) -> None:
         self.text = text
         self.told = told
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Change:
     """Something happened to an element.
@@ -49,11 +54,13 @@ class Change:
     home: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Added(Change):
     """It is new."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Renewed(Change):
     """It registered again, here or at another registrar.
@@ -66,6 +73,7 @@ class Renewed(Change):
     other: bool = True
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Moved(Change):
     """It has another home, by a takeover or a suggestion; C{before} was its home, 0 where nobody knew it."""
@@ -73,6 +81,7 @@ class Moved(Change):
     before: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Removed(Change):
     """It is gone."""
@@ -80,16 +89,19 @@ class Removed(Change):
     why: Why
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Suspected(Change):
     """An element of ours may be dead: it is to be asked."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Doubted(Change):
     """An element of another registrar does not answer us: its home is to hear of it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Insisted(Change):
     """An element is ours, and the peers must hear it: one claims it, or we remove it in place of its home."""

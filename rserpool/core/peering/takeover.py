@@ -119,6 +119,8 @@ class Takeovers:
 
     def heard(self, peer: int, now: float) -> list[Outcome]:
         """A registrar gave a sign of life."""
+        if not self._states and not self._unfaithful:
+            return []
         self._forget(peer)
         outcomes = self.happened(peer, arbitration.TargetHeard(), now) if peer in self._states else []
         for target, state in list(self._states.items()):

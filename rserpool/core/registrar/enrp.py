@@ -77,11 +77,12 @@ class EnrpSide:
         stopped = self._gate.stops(association, message)
         if stopped is not None:
             return stopped
+        if type(message) is enrp.HandleUpdate:
+            effects = self._consequences.follow(self._peering.receive(association, message, now), now)
+            return effects + self._evicted(association, message, now) if message.evicted else effects
         if isinstance(message, enrp.Error) and any(each.code == _SECURITY for each in message.causes):
             return self._consequences.follow(self._peering.takeovers.turned_away(association, message, now), now)
         effects = self._consequences.follow(self._peering.receive(association, message, now), now)
-        if type(message) is enrp.HandleUpdate and message.evicted:
-            effects += self._evicted(association, message, now)
         if type(message) is enrp.Presence:
             effects += self._presence(association, message, now)
         return effects + self._gate.claims(association, message) if type(message) in CLAIMS else effects

@@ -9,11 +9,13 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association
 from rserpool.core.handles import handle_text
 from rserpool.core.wire.causes import ErrorCause
+from rserpool.core.wire.quick import quick
 
 if TYPE_CHECKING:
     from rserpool.core.handlespace.element import Element
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ElementRegistered:
     """A new element of ours is in the handlespace.
@@ -26,6 +28,7 @@ class ElementRegistered:
     element: Element | None = field(default=None, compare=False, repr=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ElementRemoved:
     """An element left the handlespace; C{why} is the text of a L{Why<rserpool.core.handlespace.changes.Why>}.

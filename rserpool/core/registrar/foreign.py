@@ -88,8 +88,9 @@ class Foreign:
 
     def forget(self, element: Element) -> None:
         """It is gone, or ours."""
-        self._asked.pop(element, None)
-        self._timers.cancel((FOREIGN, element))
+        if element in self._asked:
+            del self._asked[element]
+            self._timers.cancel((FOREIGN, element))
 
     def _needs(self, client: Client) -> bool:
         return not client.outbound or bool(client.elements) or client in self._asked.values()
