@@ -7,23 +7,12 @@ Between two endpoints it keeps one association (RFC 9260 section 1.3).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any, cast
 
 from rserpool.core.addresses import TransportAddress, places
-from rserpool.core.effects import (
-    Abort,
-    Announce,
-    Association,
-    Close,
-    Connect,
-    Effect,
-    Notify,
-    Probe,
-    Send,
-    StopConnecting,
-)
+from rserpool.core.effects import Abort, Announce, Close, Connect, Effect, Notify, Probe, Send, StopConnecting
 from rserpool.core.errors import Unproved, WireError
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
@@ -54,7 +43,8 @@ class Channel:
         self.came = self.sent = 0
         self.multicast: Callable[[bytes], None] | None = None
         self.refuse: Callable[[bytes, WireError], asap.Message | None] | None = None
-        self.addresses_changed: Callable[[Association, tuple[str, ...], float], list[Effect]] | None = None
+        self.addresses_changed: Callable[[Hashable, tuple[str, ...], float], list[Effect]] | None = None
+        self._at_once: Callable[[Any, bytes, float], bytes | None] | None = getattr(speaker, "at_once", None)
         self._dialled: dict[TransportAddress, Carrier] = {}
         # One endpoint may be dialled by several addresses: one that was configured, and one that it told.
         self._called: dict[Carrier, list[TransportAddress]] = {}
@@ -114,7 +104,8 @@ class Channel:
             dialled.abort()
 
     def stop(self) -> None:
-        """Give up every attempt."""
+        """Give up every attempt; answer nothing more."""
+        self._at_once = None
         for peer in list(self._dialled):
             self.stop_connecting(peer)
 
@@ -158,13 +149,18 @@ class Channel:
     def received(self, carrier: Carrier, data: bytes) -> None:
         """A message came in."""
         self.came += len(data)
+        answer = None if self._at_once is None else self._at_once(carrier, data, self.driver.now())
+        if answer is not None:
+            self.sent += len(answer)
+            carrier.send(answer, self.ppid)
+            return
         try:
             decoded = self.codec.decode(data)
         except WireError as error:
             self.strangers.came(carrier, str(error))
-            answer = self.refuse(data, error) if self.refuse is not None and error.report else None
-            if answer is not None:
-                self.driver.perform([Send(carrier, answer)])
+            refusal = self.refuse(data, error) if self.refuse is not None and error.report else None
+            if refusal is not None:
+                self.driver.perform([Send(carrier, refusal)])
             elif error.report:
                 self._report(carrier, 0, (cause_of(error),))
             return
@@ -332,7 +328,7 @@ class Driver:
             case _:
                 raise TypeError(f"no such effect: {effect!r}")
 
-    def _leave(self, association: Association) -> Carrier:
+    def _leave(self, association: Hashable) -> Carrier:
         carrier = cast("Carrier", association)
         self._channel_of.get(carrier, self.channels["asap"]).leave(carrier)
         return carrier

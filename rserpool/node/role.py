@@ -17,7 +17,8 @@ M = TypeVar("M", contravariant=True)
 class Speaker(Protocol[M]):
     """What a role shows to those who speak one protocol with it; C{now} is monotonic, in seconds.
 
-    Each method returns the effects that are to be performed, in order.
+    Each method returns the effects that are to be performed, in order. One that has answers ready may also have
+    C{at_once(association, data, now)}: the bytes that answer a message, if nothing else follows from it, or None.
     """
 
     def association_up(

@@ -17,6 +17,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.core.errors import WireError
 from rserpool.core.identity import Credentials, Identity
 from rserpool.core.wire.stream import is_whole, whole_messages
+from rserpool.node.outlet import Outlet
 from rserpool.node.sockets import notice_vanished
 from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, PPID_ASAP, SEND_LIMIT, check_message, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
@@ -66,6 +67,7 @@ class AsapTcpProtocol(Protocol):
         self._reactor = reactor
         self._handler = handler
         self._received = bytearray()
+        self._outlet: Outlet
         self._queue: deque[bytes] = deque()
         # Whether the transport takes no more now, and whether the handler has been told that we are full.
         self._full = True
@@ -165,6 +167,7 @@ class AsapTcpProtocol(Protocol):
         self.local_addresses = (_host(self.transport.getHost()),)
         self.peer_addresses = (_host(self.transport.getPeer()),)
         self.transport.setTcpNoDelay(True)
+        self._outlet = Outlet(self.transport)
         notice_vanished(self.transport, unread=True)
 
     def _up(self) -> None:
@@ -187,6 +190,7 @@ class AsapTcpProtocol(Protocol):
                 self._choked = True
                 self.transport.pauseProducing()
             return
+        gathering = self._outlet.gather()
         try:
             for message in whole_messages(self._received):
                 self._speak()
@@ -197,6 +201,9 @@ class AsapTcpProtocol(Protocol):
             length = int.from_bytes(self._received[2:4], "big")
             self.log.warn("{peer} sent a message of length {length}: dropped", peer=str(self.peer), length=length)
             self.abort()
+        finally:
+            if gathering:
+                self._scatter()
 
     def stop_reading(self) -> None:
         """Deliver no further message for a while."""
@@ -239,6 +246,8 @@ class AsapTcpProtocol(Protocol):
         self._lost = True
         if self._ending is not None and self._ending.active():
             self._ending.cancel()
+        if self.connected:
+            self._outlet.close()
         self.established = False
         self.buffered = 0
         self.outgoing.holds(self, 0)
@@ -257,11 +266,17 @@ class AsapTcpProtocol(Protocol):
             speaks(self)
 
     def _write(self, data: bytes) -> None:
-        self.transport.write(data + bytes(-len(data) % 4))
+        if not self._outlet.write(data + bytes(-len(data) % 4) if len(data) & 3 else data):
+            self._full = True
+
+    def _scatter(self) -> None:
+        if not self._aborted and not self._outlet.scatter():
+            self._full = True
 
     def _finish(self) -> None:
         """Close, if nothing waits any more."""
         if self.established and not self._queue:
+            self._scatter()
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 

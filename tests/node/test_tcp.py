@@ -182,6 +182,45 @@ class TcpTests(SctpHarness, TestCase):
         await self.until(lambda: len(accepting.received) == count and len(connecting.pressure) == 2)
         self.assertEqual((["paused", "resumed"], 0), (connecting.pressure, association.buffered))
 
+    async def test_order(self) -> None:
+        """Messages arrive in their order, whether the socket took them, the transport, or they waited here."""
+        association, _, _, accepting = await self.pair()
+        sizes = [4 + (number * 7919) % 65500 for number in range(300)]
+        for size in sizes[:200]:
+            association.send(message(size))
+        self.assertGreater(association.buffered, 0)
+        await self.until(lambda: not association.buffered)
+        for size in sizes[200:]:
+            association.send(message(size))
+        await self.until(lambda: len(accepting.received) == len(sizes))
+        self.assertEqual(list(map(message, sizes)), accepting.data)
+
+    async def test_close_inside(self) -> None:
+        """What was sent before close is called arrives, also where both come of one piece."""
+        association, connecting, _, accepting = await self.pair()
+
+        def answer(association: Any, data: bytes) -> None:
+            association.send(data)
+            if data == message(7):
+                association.close()
+
+        accepting.on_message = answer
+        for size in (6, 7, 8):
+            association.send(message(size))
+        await self.until(lambda: bool(connecting.lost))
+        self.assertEqual([message(6), message(7)], connecting.data)
+
+    async def test_reset(self) -> None:
+        """A peer that has reset the connection is noticed by who sends, and told once."""
+        association, connecting, accepted, accepting = await self.pair()
+        accepted.abort()
+        await self.until(lambda: bool(accepting.lost))
+        association.send(message(8))
+        association.send(message(8))
+        await self.until(lambda: bool(connecting.lost))
+        association.send(message(8))
+        self.assertEqual([ConnectionLost], connecting.reasons)
+
     async def test_send_limit(self) -> None:
         """A peer that reads nothing loses its connection; what it did not get is reported."""
         association, connecting, accepted, accepting = await self.pair()

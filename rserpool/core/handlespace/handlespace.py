@@ -94,7 +94,7 @@ class Handlespace:
         if pool is not None and present is not None and wire == present.wire and parameter.owner == present.owner:
             # As most that register again: it only says that it lives, and tells its load anew.
             pool.check(parameter)
-            pool.update(present)
+            pool.update(present, same=True)
             return Renewed(present, present.home, present.home, False)
         length = _length(handle, parameter)
         if length > LARGEST:
@@ -162,8 +162,7 @@ class Handlespace:
             self._disown(element, pool)
             # RFC 5354 section 3.10: after the parameter's header and the PE identifier
             element.wire = element.wire[:8] + home.to_bytes(4, "big") + element.wire[12:]
-            for view in pool.views.values():
-                view.moved(element)
+            pool.moved(element)
             self._own(element, pool, home)
         return Moved(element, home, before)
 

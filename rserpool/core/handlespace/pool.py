@@ -26,6 +26,7 @@ class Pool:
     @ivar elements: the elements by identifier.
     @ivar handle_sum: what the handle adds to a checksum for each element.
     @ivar ending: whether it is going to be one of another policy or transport: nobody joins it any more.
+    @ivar state: another object whenever what it answers has changed.
     @ivar views: the pool as those see it who cannot use all its addresses, by the scopes that they can.
     """
 
@@ -39,6 +40,7 @@ class Pool:
         "policy_wire",
         "scopes",
         "selection",
+        "state",
         "transport_type",
         "transport_use",
         "views",
@@ -55,6 +57,7 @@ class Pool:
         self.selection: Selection[Element] = policy.selection(random)
         self.handle_sum = handle_sum(handle)
         self.scopes: dict[str, int] = {}
+        self.state = object()
         self.views: dict[frozenset[str], View] = {}
         self._random = random
 
@@ -87,19 +90,32 @@ class Pool:
 
     def add(self, element: Element) -> None:
         """It is new."""
+        self.state = object()
         self.elements[element.identifier] = element
         self.selection.add(element)
         for view in self.views.values():
             view.put(element)
 
-    def update(self, element: Element) -> None:
-        """It registered again."""
+    def update(self, element: Element, same: bool = False) -> None:
+        """It registered again.
+
+        @param same: whether in the same bytes.
+        """
+        if not same:
+            self.state = object()
         self.selection.update(element)
         for view in self.views.values():
             view.put(element)
 
+    def moved(self, element: Element) -> None:
+        """It has another home."""
+        self.state = object()
+        for view in self.views.values():
+            view.moved(element)
+
     def remove(self, element: Element) -> None:
         """It leaves."""
+        self.state = object()
         del self.elements[element.identifier]
         self.selection.remove(element)
         for view in self.views.values():

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.dice import Dice
@@ -41,9 +41,14 @@ M = TypeVar("M", bound=Member)
 
 
 class Selection(ABC, Generic[M]):
-    """The registrar's side of a policy for one pool: its state, and how it chooses."""
+    """The registrar's side of a policy for one pool: its state, and how it chooses.
+
+    @cvar IN_TURN: whether the first member alone decides what is chosen, and in which order, until a member comes, goes
+        or registers again with other values; L{next_in_turn} tells it then.
+    """
 
     __slots__ = ()
+    IN_TURN: ClassVar[bool] = False
 
     @abstractmethod
     def __len__(self) -> int:
@@ -67,6 +72,10 @@ class Selection(ABC, Generic[M]):
 
         @param asker: for rules that must know who asks; those of RFC 5356 do not.
         """
+
+    def next_in_turn(self) -> M:
+        """What L{select} would choose first; moves on as it does. There is a member."""
+        return self.select(1)[0]
 
     @abstractmethod
     def peek(self, count: int, asker: Asker = None) -> list[M]:

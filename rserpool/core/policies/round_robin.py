@@ -12,6 +12,7 @@ class RoundRobin(Selection[M]):
     """The circular list; its head is the first of the dictionary, and a new member joins just behind all others."""
 
     __slots__ = ("_ring",)
+    IN_TURN = True
 
     def __init__(self) -> None:
         self._ring: OrderedDict[M, None] = OrderedDict()
@@ -33,6 +34,11 @@ class RoundRobin(Selection[M]):
         if chosen:
             self._ring.move_to_end(chosen[0])  # 4.1.2: the head advances by one
         return chosen
+
+    def next_in_turn(self) -> M:
+        head = next(iter(self._ring))
+        self._ring.move_to_end(head)
+        return head
 
     def peek(self, count: int, asker: Asker = None) -> list[M]:
         return list(islice(self._ring, max(count, 0)))

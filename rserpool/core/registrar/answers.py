@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final, TypeAlias
 
 from rserpool.core.deadlines import Timers
@@ -14,8 +13,9 @@ from rserpool.core.handlespace.limits import Limits
 from rserpool.core.handlespace.pool import Pool
 from rserpool.core.policies.table import ALIKE
 from rserpool.core.registrar.clients import Client, Clients
+from rserpool.core.registrar.kept import MOST, KeptAnswers, plain
 from rserpool.core.wire import asap
-from rserpool.core.wire.parameters import ErrorCause, without_private
+from rserpool.core.wire.parameters import ErrorCause
 
 UPDATE: Final = "update"
 """The key of an update that is due: with the pool's handle."""
@@ -25,14 +25,9 @@ RATE = 8_000_000.0
 """So many bytes a second are the updates about one pool: where they are large or many, more time lies between them."""
 AT_ONCE = 64
 """So many subscribers are told one after the other; then others have their turn."""
-SMALLEST_ELEMENT = 40
-"""Bytes of the smallest Pool Element parameter that a registrar hands out."""
 MEMORY = 2.0
 """So many seconds an update says that an element did not leave, but died."""
-MOST = 65_535 // SMALLEST_ELEMENT
 _Same: TypeAlias = dict[tuple[int, frozenset[str], bool], bytes | asap.HandleResolutionResponse]
-
-_plain = lru_cache(maxsize=4096)(without_private)
 
 
 class Answers:
@@ -48,6 +43,7 @@ class Answers:
         self._counts = clients.counts
         self.limits = limits
         self._timers = timers
+        self._kept = KeptAnswers(handlespace)
         self._subscribers: dict[bytes, dict[Association, int | None]] = {}
         self._quiet_until: dict[bytes, float] = {}
         # Of an update that is under way: who is still to be told, and whether another must follow.
@@ -60,6 +56,16 @@ class Answers:
     def subscriptions(self) -> int:
         """How many subscriptions there are."""
         return sum(map(len, self._subscribers.values()))
+
+    def at_once(self, client: Client, data: bytes, now: float) -> bytes | None:
+        """What L{resolve} would answer, and nothing beside it, if that is kept; None: it does so, or refuses."""
+        found = self._kept.find(data, client.sees)
+        if found is None or not client.requests.take(now):
+            return None
+        turns, pool = found
+        client.private = turns.private
+        self._counts.resolved += 1
+        return turns.beginning_with(pool.selection.next_in_turn())
 
     def resolve(self, client: Client, message: asap.HandleResolution, now: float) -> list[Effect]:
         """3.3: up to C{items} elements in the order of the policy; absent or 0: all that fit."""
@@ -202,7 +208,7 @@ class Answers:
     ) -> bytes | asap.HandleResolutionResponse:
         elements = pool.wires(client.sees, items, client.peer, moving=moving)
         if not client.private:
-            elements = [_plain(element) for element in elements]
+            elements = [plain(element) for element in elements]
         if not elements:
             return _negative(pool.handle, CauseCode.LACK_OF_RESOURCES, dead, NOT_SELECTED)
         return asap.encode_handle_resolution_response(pool.handle, pool.policy_wire, elements, accepted, dead)

@@ -237,6 +237,13 @@ class Registrar:
         client.paused = False
         return self.answers.resumed(client)
 
+    def at_once(self, association: Association, data: bytes, now: float) -> bytes | None:
+        """The answer to what asks for no more than that, and where it is kept; None: decode it, and L{receive} it."""
+        client = self._clients.get(association)
+        if client is None or client.standing.clear or not self._initialization.ready:
+            return None
+        return self.answers.at_once(client, data, now)
+
     def receive(self, association: Association, message: asap.Message, now: float) -> list[Effect]:
         """An ASAP message arrived."""
         client = self._clients.get(association)

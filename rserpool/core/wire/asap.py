@@ -137,6 +137,8 @@ Message: TypeAlias = (
     | Error
 )
 
+ASKS: Final = bytes([HandleResolution.TYPE])
+"""What a resolution begins with."""
 SHORT: Final = 128
 """Bytes of a request that is remembered, at most."""
 
@@ -158,12 +160,9 @@ def decode(data: bytes) -> Decoded[Message]:
     @raise WireError: if these bytes are no ASAP message. It says by C{report} whether the sender is to be told:
         never about an ASAP_ERROR.
     """
-    if data[:1] == _ASKS and len(data) <= SHORT and type(data) is bytes:
+    if data[:1] == ASKS and len(data) <= SHORT and type(data) is bytes:
         return _again(data)
     return decode_message(data, MESSAGES, 4)
-
-
-_ASKS: Final = bytes([HandleResolution.TYPE])
 
 
 @lru_cache(maxsize=512)

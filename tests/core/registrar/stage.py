@@ -16,7 +16,12 @@ SERVER = 0x5E12
 
 
 class RegistrarStage(Stage):
-    """Drives one registrar."""
+    """Drives one registrar.
+
+    @ivar at_once: whether it is asked first, as a driver does, for an answer that is kept.
+    """
+
+    at_once = True
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("profile", DEFAULT)
@@ -43,9 +48,11 @@ class RegistrarStage(Stage):
 
     def tell(self, name: str, message: Any) -> list[Any]:
         """A message goes over the wire to the registrar; returns what the registrar sends back to the same peer."""
-        decoded = asap.decode(asap.encode(message)).message
-        effects = self.note(self.registrar.receive(name, decoded, self.now))
-        return self.sent(name, effects)
+        data = asap.encode(message)
+        answer = self.registrar.at_once(name, data, self.now) if self.at_once else None
+        if answer is not None:
+            return self.sent(name, self.note([Send(name, answer)]))
+        return self.sent(name, self.note(self.registrar.receive(name, asap.decode(data).message, self.now)))
 
     def stall(self, seconds: float) -> list[Any]:
         """The registrar's own loop stands still; then its timer comes, late."""

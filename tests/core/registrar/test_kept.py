@@ -1,0 +1,209 @@
+"""Answers that are kept are those that would be given anyway, and take little work and a bounded room."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, Send
+from rserpool.core.registrar import Limits, kept
+from rserpool.core.registrar.kept import MOST_ASKED, WORTH, KeptAnswers
+from rserpool.core.wire import asap
+from tests.core.registrar.stage import RegistrarStage
+from tests.core.stage import element
+from tests.work import calls
+
+POOL = b"pool"
+QUESTION = asap.encode(asap.HandleResolution(POOL))
+USERS = {"far": "10.0.0.9", "near": "127.0.0.1", "link": "fe80::9"}
+
+
+class OneByOne(RegistrarStage):
+    """Each answer is made anew."""
+
+    at_once = False
+
+
+def twins(**options: Any) -> tuple[RegistrarStage, OneByOne]:
+    """One that keeps answers, and one that does not."""
+    stages = RegistrarStage(**options), OneByOne(**options)
+    for stage in stages:
+        stage.up("a", host="127.0.0.1")
+        for name, host in USERS.items():
+            stage.up(name, host=host)
+    return stages
+
+
+def both(stages: tuple[RegistrarStage, OneByOne], name: str, message: Any) -> bytes | None:
+    """Tell both the same; they answer the same.
+
+    @return: the answer, if it was kept.
+    """
+    keeps, makes = stages
+    data = asap.encode(message)
+    counts = keeps.registrar.counts.resolved
+    answer = keeps.registrar.at_once(name, data, keeps.now)
+    decoded = asap.decode(data).message
+    wanted = [each for each in makes.registrar.receive(name, decoded, makes.now) if isinstance(each, Send)]
+    found: list[Any]
+    if answer is not None:
+        assert keeps.registrar.counts.resolved == counts + 1
+        found = [Send(name, answer)]
+    else:
+        found = [each for each in keeps.registrar.receive(name, decoded, keeps.now) if isinstance(each, Send)]
+    assert found == wanted, (found, wanted)
+    return answer
+
+
+class TwinTests(SynchronousTestCase):
+    """What one that keeps its answers says is what another one says that makes each anew."""
+
+    def test_turns(self) -> None:
+        """Each comes first in its turn, whether all are wanted or some, with private parameters or without."""
+        stages, found = twins(), 0
+        for number in range(1, 8):
+            both(stages, "a", asap.Registration(POOL, replace(element(number, host="127.0.0.1"), framing=1)))
+        for turn in range(200):
+            request = asap.HandleResolution(POOL, False, (None, 0, 1, 3, 7, 100)[turn % 6], turn % 4 > 0)
+            found += both(stages, "near", request) is not None
+        self.assertGreater(found, 150)
+
+    def test_whatever_happens(self) -> None:
+        """Elements come, change, move and go, and users ask from everywhere, in any order."""
+        for seed in range(12):
+            dice, stages, found = Random(seed), twins(keep_alives=False), 0
+            for _ in range(400):
+                found += both(stages, *self.something(dice, stages)) is not None
+            self.assertGreater(found, 30)
+
+    def something(self, dice: Random, stages: tuple[RegistrarStage, OneByOne]) -> tuple[str, Any]:
+        """What comes next."""
+        handle = dice.choice((POOL, b"other"))
+        number, kind = dice.randint(1, 6), dice.random()
+        if kind < 0.08:
+            return "a", asap.Registration(handle, self.element(dice, number))
+        if kind < 0.12:
+            return "a", asap.Deregistration(handle, number)
+        if kind < 0.15:
+            for stage in stages:
+                moving = stage.registrar.handlespace.find(handle, number)
+                if moving is not None:
+                    stage.registrar.handlespace.adopt(moving, 0x77)
+        user = dice.choice(("near", "near", "near", "far", "link"))
+        items = dice.choice((None, None, None, 2))
+        return user, asap.HandleResolution(handle, dice.random() < 0.05, items, dice.random() < 0.8)
+
+    def element(self, dice: Random, number: int) -> PoolElementParameter:
+        hosts = dice.choice((("127.0.0.1",), ("127.0.0.1", "127.0.0.2"), ("::1",)))
+        return replace(
+            element(number, host="127.0.0.1"),
+            life=dice.choice((60, 600)),
+            user_transport=SctpTransport(dice.choice((80, 81)), 0, hosts[:1]),
+            framing=dice.choice((0, 1)),
+        )
+
+    def test_large(self) -> None:
+        """More than fits: as many as fit, and only after it was asked for often enough."""
+        stages = twins(keep_alives=False)
+        for number in range(1, 2501):
+            both(stages, "a", asap.Registration(POOL, element(number, host="127.0.0.1")))
+        found = [both(stages, "near", asap.HandleResolution(POOL)) is not None for _ in range(12)]
+        before = -(-2500 // WORTH)
+        self.assertEqual([False] * before + [True] * (12 - before), found)
+
+    def test_other_policies(self) -> None:
+        """A policy that throws dice, or counts, answers anew each time."""
+        for policy in ("random", "least-used:load=0.5", "weighted-round-robin:weight=2"):
+            stages = twins()
+            for number in range(1, 8):
+                both(stages, "a", asap.Registration(POOL, element(number, policy, host="127.0.0.1")))
+            for _ in range(20):
+                self.assertIsNone(both(stages, "near", asap.HandleResolution(POOL)))
+
+    def test_padded(self) -> None:
+        """Elements whose length is padded, or that differ in length where not all fit, are answered one by one."""
+        stages = twins()
+        for number in range(1, 6):
+            parameter = element(number, host="127.0.0.1")
+            odd = replace(parameter, home=0x77, policy=PolicyParameter(1, b"x" * 5))
+            for stage in stages:
+                stage.registrar.handlespace.register(b"odd", odd, others=True)
+            for handle in (b"longer", b"all"):
+                longer = replace(parameter, policy=PolicyParameter(1, bytes(4 * number)))
+                both(stages, "a", asap.Registration(handle, longer))
+        for turn in range(12):
+            self.assertIsNone(both(stages, "near", asap.HandleResolution(b"odd")))
+            self.assertIsNone(both(stages, "near", asap.HandleResolution(b"longer", items=2)))
+            self.assertEqual(turn > 0, both(stages, "near", asap.HandleResolution(b"all")) is not None)
+
+
+class GateTests(SynchronousTestCase):
+    """Who would be refused gets nothing that is kept."""
+
+    def setUp(self) -> None:
+        self.stage = RegistrarStage(keep_alives=False, limits=Limits(requests_per_second=10.0))
+        self.stage.up("a")
+        self.stage.register("a", POOL, element(1, life=600))
+        self.stage.pass_time(60.0)
+
+    def ask(self, data: bytes = QUESTION) -> bytes | None:
+        return self.stage.registrar.at_once("a", data, self.stage.now)
+
+    def test_too_many(self) -> None:
+        for _ in range(4):
+            self.stage.resolve("a", POOL)
+        answers = [self.ask() for _ in range(20)]
+        self.assertEqual(6, sum(each is not None for each in answers))
+        self.assertTrue(self.stage.resolve("a", POOL).causes)
+
+    def test_strangers(self) -> None:
+        """Nobody, garbage, what cannot be understood whole, and a subscription."""
+        for _ in range(3):
+            self.stage.resolve("a", POOL)
+        self.assertIsNotNone(self.ask())
+        self.assertIsNone(self.stage.registrar.at_once("nobody", QUESTION, self.stage.now))
+        strange = bytes((5, 0x80, 0, 20)) + QUESTION[4:] + bytes((0xC0, 0x77, 0, 4))
+        subscribes = asap.encode(asap.HandleResolution(POOL, True))
+        for data in (b"", b"\5", QUESTION[:7], QUESTION + bytes(8), strange, subscribes):
+            for _ in range(4):
+                self.assertIsNone(self.ask(data))
+
+
+class WorkTests(SynchronousTestCase):
+    def test_fewer_calls(self) -> None:
+        """What is kept takes less than half of the work."""
+        keeps, makes = twins(keep_alives=False)
+        for stage in (keeps, makes):
+            for number in range(1, 11):
+                stage.register("a", POOL, element(number, host="127.0.0.1"))
+        question = asap.decode(QUESTION).message
+        for _ in range(3):
+            keeps.resolve("near", POOL)
+        work = calls(lambda: [keeps.registrar.at_once("near", QUESTION, keeps.now) for _ in range(100)])
+        anew = calls(lambda: [makes.registrar.receive("near", question, makes.now) for _ in range(100)])
+        self.assertLess(work, anew / 2)
+
+    def test_bounded(self) -> None:
+        """However many pools there are, and questions about them: so many bytes are kept."""
+        self.patch(kept, "ROOM", 20_000)
+        stage = RegistrarStage(keep_alives=False)
+        stage.up("a")
+        answers: KeptAnswers = stage.registrar.answers._kept
+        for number in range(1, 11):
+            stage.register("a", POOL, element(number))
+        for items in range(1, MOST_ASKED + 10):
+            stage.resolve("a", POOL, items)
+        self.assertLessEqual(len(answers._asked), MOST_ASKED)
+        for items in range(1, 100):
+            for _ in range(3):
+                stage.resolve("a", POOL, items)
+        length = sum(map(len, answers._kept.values()))
+        self.assertEqual(length, answers._length)
+        self.assertIn(length, range(15_000, 20_001))
+        stage.tell("a", asap.Deregistration(POOL, 1))
+        for _ in range(3):
+            stage.resolve("a", POOL, 99)
+        self.assertEqual(sum(map(len, answers._kept.values())), answers._length)
