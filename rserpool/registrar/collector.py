@@ -68,11 +68,15 @@ class Garbage:
             gc.set_threshold(*self._before)
             gc.unfreeze()
 
-    def tick(self) -> None:
-        """To be called every few seconds: collect what is new, if it is much, and freeze the rest."""
+    def tick(self) -> bool:
+        """To be called every few seconds: collect what is new, if it is much, and freeze the rest.
+
+        @return: whether it was much.
+        """
         if self not in self._running:
-            return
-        if self._passes:
+            return False
+        much = self._passes > 0
+        if much:
             gc.collect()
             self._freeze()
         unexplained = self._unexplained()
@@ -82,6 +86,7 @@ class Garbage:
                 self._log.info("{found} objects were garbage in cycles, and had been frozen", found=found)
             else:
                 self._allowance *= 2
+        return much
 
     def thorough(self) -> int:
         """Walk over everything, however long that takes.

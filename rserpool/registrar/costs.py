@@ -12,12 +12,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.base import ReactorBase
+from twisted.internet.interfaces import IDelayedCall
 
 from rserpool.core.registrar import Registrar
 from rserpool.registrar.collector import Garbage
 
 EVERY: Final = 2.5
-"""Seconds between two looks."""
+"""Seconds between two looks, while there is something to see."""
+SELDOM: Final = 4 * EVERY
+"""The same while there is nothing: an idle process is not to wake for that."""
 ENOUGH: Final = 50
 """With fewer keep-alives nothing is learned: what an idle process does besides would count as theirs."""
 
@@ -34,17 +37,21 @@ class Costs:
         self._measured = False
         self._before = self._now()
 
-    def look(self) -> None:
-        """Measure what has happened since the last look."""
+    def look(self) -> bool:
+        """Measure what has happened since the last look.
+
+        @return: whether that was enough to learn anything.
+        """
         before, self._before = self._before, self._now()
         used, asked, other = (now - then for now, then in zip(self._before, before, strict=True))
         if asked < ENOUGH:
-            return
+            return False
         part = 2 * asked / (2 * asked + other)
         shares = self._registrar.supervision.shares
         weight = part * part * (0.5 if self._measured else 1.0)
         self._measured = True
         shares.measured(shares.cost + weight * (used * part / asked - shares.cost))
+        return True
 
     def _now(self) -> tuple[float, int, int]:
         counts = self._registrar.counts
@@ -52,8 +59,26 @@ class Costs:
         return self._used(), counts.asked, other
 
 
-def look_after(reactor: Any, garbage: Garbage, costs: Costs) -> None:
-    """What a registrar looks at now and then."""
-    garbage.tick()
-    if isinstance(reactor, ReactorBase):  # on a clock of tests all is to happen as it did before
-        costs.look()
+class LookingAfter:
+    """What a registrar looks at now and then: its garbage, and its costs."""
+
+    def __init__(self, reactor: Any, garbage: Garbage) -> None:
+        self._reactor = reactor
+        self._garbage = garbage
+        self._timer: IDelayedCall | None = None
+
+    def start(self, costs: Costs) -> None:
+        """Begin, with a registrar that is new."""
+        self._timer = self._reactor.callLater(EVERY, self._look, costs)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
+    def _look(self, costs: Costs) -> None:
+        collected = self._garbage.tick()
+        # On a clock of tests all is to happen as it did before.
+        learned = isinstance(self._reactor, ReactorBase) and costs.look()
+        self._timer = self._reactor.callLater(EVERY if collected or learned else SELDOM, self._look, costs)

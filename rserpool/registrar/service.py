@@ -11,7 +11,6 @@ from typing import Any, cast
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from rserpool.core.addresses import (
@@ -38,7 +37,7 @@ from rserpool.plugins import add_policies
 from rserpool.registrar.acting import Acting
 from rserpool.registrar.changing import changed
 from rserpool.registrar.collector import Garbage
-from rserpool.registrar.costs import EVERY, Costs, look_after
+from rserpool.registrar.costs import Costs, LookingAfter
 from rserpool.registrar.heartbeats import Heartbeats
 from rserpool.registrar.log import OperatorLog
 from rserpool.registrar.neighbours import look_around
@@ -145,13 +144,12 @@ class RegistrarService(Acting, Service):
         self._ending = Ending(reactor, lambda: self._life.end(self._stop()), self.stopService)
         self._operator = OperatorLog(reactor, self._log, identifier)
         self._tame_garbage, self._garbage = tame_garbage, Garbage(lambda: len(self.registrar.handlespace))
-        self._looking_after = LoopingCall(lambda: look_after(self._reactor, self._garbage, self._costs))
+        self._looking_after = LookingAfter(reactor, self._garbage)
 
     def _begin(self) -> None:
         """A registrar that knows nothing yet."""
         self.registrar = self._role(access=self._security.access)
         self._heartbeats = Heartbeats(self._reactor, self._profile, self.registrar.supervision.shares)
-        self._costs = Costs(self.registrar)
         self.node = Node(self._reactor, self.registrar, self._notified, server=self.registrar.identifier)
         self.registrar.peering.suggest = self._suggest
         self.node.asap.addresses_changed, self.node.asap.refuse = self.registrar.addresses_changed, refuse
@@ -239,8 +237,7 @@ class RegistrarService(Acting, Service):
             self._start_announcing(endpoint)
         if self._tame_garbage:
             self._garbage.start()
-        self._looking_after.clock = self._reactor
-        self._looking_after.start(EVERY, now=False)
+        self._looking_after.start(Costs(self.registrar))
         where = str(TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port))
         self._log.info(
             "registrar 0x{identifier:08x} serves ASAP at {where} ({tls}SCTP{over}){tcp}, profile {profile}",
@@ -327,8 +324,7 @@ class RegistrarService(Acting, Service):
     async def _stop(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
-        if self._looking_after.running:
-            self._looking_after.stop()
+        self._looking_after.stop()
         self._garbage.stop()
         self._heartbeats.stop()
         self._security.stop()

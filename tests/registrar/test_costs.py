@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from random import Random
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar import Limits, Registrar
 from rserpool.core.registrar.shares import COST, MOST
-from rserpool.registrar.costs import ENOUGH, Costs
+from rserpool.registrar.collector import Garbage
+from rserpool.registrar.costs import ENOUGH, EVERY, SELDOM, Costs, LookingAfter
 
 
 class CostTests(SynchronousTestCase):
@@ -64,3 +67,27 @@ class CostTests(SynchronousTestCase):
         self.assertAlmostEqual(2.0, self.registrar.supervision.interval)
         self.registrar.change_limits(Limits(supervision_percent=50))
         self.assertAlmostEqual(1.0, self.registrar.supervision.interval)
+
+
+class LookingTests(SynchronousTestCase):
+    def test_seldom(self) -> None:
+        """While there is nothing to see, it wakes a registrar less often."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        clock, garbage = Clock(), Garbage()
+        garbage.start()
+        self.addCleanup(garbage.stop)
+        looking = LookingAfter(clock, garbage)
+        looking.start(Costs(Registrar(1, profile=DEFAULT, random=Random(1))))
+        self.addCleanup(looking.stop)
+
+        def next_after() -> float:
+            (call,) = clock.getDelayedCalls()
+            before = clock.seconds()
+            clock.advance(call.getTime() - before)
+            return clock.seconds() - before
+
+        gc.collect(1)
+        self.assertEqual([EVERY, EVERY, SELDOM, SELDOM], [next_after() for _ in range(4)])
+        gc.collect(1)
+        self.assertEqual([SELDOM, EVERY], [next_after() for _ in range(2)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final
 
 from rserpool.core import authority
 from rserpool.core.access import Access
@@ -25,6 +24,7 @@ from rserpool.core.peering.lists import PeerLists
 from rserpool.core.peering.peers import PEER, Peer, PeerList, usable_address
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
+from rserpool.core.peering.rounds import HEARTBEAT, ORPHANS, Rounds
 from rserpool.core.peering.table import TABLE, TableSessions
 from rserpool.core.peering.takeover import TAKEOVER, Takeovers
 from rserpool.core.peering.updates import Updates
@@ -33,9 +33,6 @@ from rserpool.core.ruling import Ruling, What
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.enrp import UpdateAction
 from rserpool.core.wire.parameters import ServerInformation
-
-HEARTBEAT: Final = "heartbeat"
-ORPHANS: Final = "orphans"
 
 
 class Peering:
@@ -71,7 +68,7 @@ class Peering:
         self._handlespace = handlespace
         self._timers = timers
         self._profile = profile
-        self.suggest, self.takes, self._asked = False, True, 0
+        self.suggest, self.takes = False, True
         self.peers = PeerList(server, profile, timers)
         self.ourselves = Ourselves(server, handlespace, self.peers, encapsulated)
         self._greetings = Greetings(self.ourselves, timers, profile, lambda: not self.initialization.occupied)
@@ -88,11 +85,14 @@ class Peering:
         self.takeovers = Takeovers(
             self.ourselves, handlespace, self._replica, self.peers, timers, profile=profile, random=random
         )
+        self._rounds = Rounds(
+            handlespace, self.peers, self.ourselves, self.takeovers, timers, profile, lambda: self.ready
+        )
         self.judge(access)
         self.greet: Callable[[Peer, float], list[Effect]] = lambda peer, now: []
         self.due: dict[Hashable, Callable[..., Sequence[Outcome]]] = {
-            HEARTBEAT: self._heartbeat,
-            ORPHANS: self._look_around,
+            HEARTBEAT: self._rounds.present,
+            ORPHANS: self._rounds.look_around,
             PEER: self._silent,
             DIAL: self._dials.again,
             GREET: self._greetings.again,
@@ -126,8 +126,7 @@ class Peering:
         """
         self.ourselves.settle(information, discover)
         self._dials.guesses = bool(information.encapsulation)
-        self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
-        self._timers.set((ORPHANS,), now + self._profile.max_time_last_heard)
+        self._rounds.begin(now)
         if configured or discover:
             self.initialization.begin(now)
         return self.ourselves.announced() + self._dials.configure(configured)
@@ -159,6 +158,7 @@ class Peering:
     ) -> list[Effect]:
         """An association with another registrar is up: each presents itself, and asks who the other is."""
         effects: list[Effect] = []
+        self._rounds.met(now)
         if self.peers.up(association, peer):
             effects.append(self.ourselves.presence(association, reply_required=True))
         if outbound:
@@ -264,24 +264,6 @@ class Peering:
                 table = self._tables.respond(association, peer.identifier, own_only, now, peer.private, where)
                 return [Send(association, table)]
         return []
-
-    # Time
-
-    def _heartbeat(self, now: float) -> list[Effect]:
-        self._timers.set((HEARTBEAT,), now + self._profile.peer_heartbeat_cycle)
-        over = self.peers.associations + self.peers.of_removed
-        return self.ourselves.presences(over) + self.ourselves.announced()
-
-    def _look_around(self, now: float) -> list[Outcome]:
-        """Take orphans over, and ask one peer after the other whom it knows: two that lost each other may have a third
-        in common."""
-        self._timers.set((ORPHANS,), now + self._profile.max_time_last_heard)
-        outcomes = self.takeovers.look_for_orphans(now)
-        connected = self.peers.connected
-        if self.ready and connected:
-            self._asked = next((peer for peer in connected if peer > self._asked), connected[0])
-            outcomes += self.peers.to(self._asked, enrp.ListRequest(self._server, self._asked))
-        return outcomes
 
     # 3.2: initialization
 

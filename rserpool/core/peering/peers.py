@@ -143,6 +143,11 @@ class PeerList:
         return [peer.association for peer in self._peers.values() if peer.association is not None]
 
     @property
+    def speaks_with_any(self) -> bool:
+        """Whether there is an association at all, be it with somebody of whom nothing is known yet."""
+        return bool(self._associations)
+
+    @property
     def of_removed(self) -> list[Association]:
         """Each association that is up with a registrar that is no peer any more.
 
