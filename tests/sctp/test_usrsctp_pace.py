@@ -30,9 +30,16 @@ SACKED = round(DEFAULT.sack_delay + LATE, 6)
 LOST = round(DEFAULT.rto_min + LATE, 6)
 
 
-def packet(*kinds: int, tag: bytes = TAG) -> bytes:
-    """A packet of chunks of 20 bytes each."""
-    return b"\0\1\0\2" + tag + bytes(4) + b"".join(bytes([kind, 0, 0, 20]) + bytes(16) for kind in kinds)
+def packet(*kinds: int, tag: bytes = TAG, number: int = 0) -> bytes:
+    """A packet of chunks of 16 bytes each; C{number} is that of data, or up to which all has come."""
+    chunks = b"".join(bytes([kind, 0, 0, 16]) + number.to_bytes(4, "big") + bytes(8) for kind in kinds)
+    return b"\0\1\0\2" + tag + bytes(4) + chunks
+
+
+def sent(*kinds: int, number: int = 0) -> bytes:
+    """One that goes the other way."""
+    there = packet(*kinds, number=number)
+    return there[2:4] + there[:2] + b"peer" + there[8:]
 
 
 class Association:
@@ -40,6 +47,7 @@ class Association:
 
     def __init__(self) -> None:
         self.asked, self.ask_at = False, inf
+        self.where = PEER, b"\0\2\0\1"
         self.told: list[str] = []
 
     def rest(self, now: float) -> None:
@@ -123,29 +131,59 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual(["rest", "rouse"], self.association.told)
 
     def test_acknowledged(self) -> None:
-        """What is acknowledged in time wakes nobody: not before the next heartbeat."""
+        """What is acknowledged in time wakes nobody: not before the next heartbeat. The library need not be asked."""
         self.rest()
-        self.pace.begun(self.now)
-        self.pace.came(PEER, packet(SACK), self.now)
+        self.pace.now, looks = self.now, self.endpoint.looks
+        self.pace.left(PEER, sent(SACK, DATA, DATA, number=7))
+        self.assertEqual(LOST, self.until())
+        self.pace.came(PEER, packet(SACK, number=7), self.now)
         self.pace.calm([self.endpoint])
-        self.assertEqual(IDLE, self.until())
+        self.assertEqual((IDLE, looks), (self.until(), self.endpoint.looks))
 
     def test_not_acknowledged_yet(self) -> None:
+        """An earlier number, another peer's, a stranger's: nothing of it is the end."""
+        self.rest()
+        self.pace.now = self.now
+        for number in (0xFFFFFFFF, 0, 1, 0xFFFFFFFF):
+            # The last one is sent once more.
+            self.pace.left(PEER, sent(DATA, number=number))
+        for peer, tag, number in ((PEER, TAG, 0xFFFFFFFF), (PEER + 1, TAG, 1), (PEER, b"else", 1)):
+            self.pace.came(peer, packet(SACK, tag=tag, number=number), self.now)
+            self.assertEqual(LOST, self.until())
+        self.now += LOST
+        self.endpoint.settled = False
+        self.assertEqual(TICK, self.next())
+
+    def test_acknowledged_too_late(self) -> None:
+        """The tick at which it may be due finds that it is not."""
+        self.rest()
+        self.pace.now = self.now
+        self.pace.left(PEER, sent(DATA, number=7))
+        self.now += LOST
+        self.assertEqual(round(IDLE - LOST, 6), self.next())
+
+    def test_no_packet_tells_of_it(self) -> None:
+        """What the library holds back, or sends for itself, is asked for."""
         self.rest()
         self.pace.begun(self.now)
         self.endpoint.settled = False
         self.pace.came(PEER, packet(SACK), self.now)
         self.pace.calm([self.endpoint])
         self.assertEqual(LOST, self.until())
+        self.endpoint.settled = True
+        self.pace.calm([self.endpoint])
+        self.assertEqual(IDLE, self.until())
 
     def test_data(self) -> None:
         """It is acknowledged a little later, unless an acknowledgement goes out at once, or with data."""
         self.rest()
         self.pace.came(PEER, packet(DATA), self.now)
         self.assertEqual(SACKED, self.until())
-        self.pace.left(PEER + 1, b"\0\2\0\1")
+        self.pace.left(PEER + 1, sent(SACK))
         self.assertEqual(SACKED, self.until())
-        self.pace.left(PEER, b"\0\2\0\1")
+        self.pace.left(PEER, sent(HEARTBEAT_ACK))
+        self.assertEqual(SACKED, self.until())
+        self.pace.left(PEER, sent(SACK))
         self.assertEqual(IDLE, self.until())
 
     def test_acknowledgement_is_late(self) -> None:

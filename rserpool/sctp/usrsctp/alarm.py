@@ -38,7 +38,9 @@ class Alarm:
         self._reactor = reactor
         self._rings = rings
         self._libc = ctypes.CDLL(None, use_errno=True)
+        self._set_time = self._libc.timerfd_settime
         self._times = _Times()
+        self._pointer = ctypes.byref(self._times)
         self._fd = -1
         self.at = inf
 
@@ -55,13 +57,13 @@ class Alarm:
             self._fd = self._libc.timerfd_create(_MONOTONIC, _FLAGS)
             if self._fd < 0:
                 raise OSError(ctypes.get_errno(), "no timer of the system")
-        if not self:
+        if self.at == inf:
             self._reactor.addReader(self)
         self.at = at
+        times, seconds = self._times, max(0, int(at))
         # Zeros would switch it off.
-        times, moment = self._times, max(1, int(at * _NANOSECONDS))
-        times.seconds, times.nanoseconds = divmod(moment, _NANOSECONDS)
-        self._libc.timerfd_settime(self._fd, 1, ctypes.byref(times), None)
+        times.seconds, times.nanoseconds = seconds, max(1, int((at - seconds) * _NANOSECONDS))
+        self._set_time(self._fd, 1, self._pointer, None)
 
     def listen(self) -> None:
         """Ring when it is time, although somebody has emptied the reactor, as trial does after tests."""

@@ -14,6 +14,7 @@ from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.sockets import SocketAssociation, SocketEndpoint
 from rserpool.sctp.usrsctp.engine import LESSONS
 from rserpool.sctp.usrsctp.library import SCTP_SACK_IMMEDIATELY, SCTP_SENDV_SNDINFO
+from rserpool.sctp.usrsctp.pace import Where
 from rserpool.sctp.usrsctp.packets import abort_with_tag
 from rserpool.sctp.usrsctp.peers import UdpPeer
 from rserpool.sctp.usrsctp.sockets import UsrsctpSocket
@@ -40,13 +41,14 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     @ivar tag: our own verification tag in network order, known while we set the association up.
     @ivar own_tag: the same, once it is up.
     @ivar asked: whether a heartbeat of ours is not answered yet.
+    @ivar where: where packets go to it, known once it is up: the peer's handle, and both ports.
     @ivar ask_at: when the next one is due, if nothing comes of the peer until then.
     @ivar untried: those hosts of the peer that were not dialled yet.
     """
 
     __slots__ = (
-        "_early", "_reprieved", "_still", "_udp_peer", "ask_at", "asked", "local_addresses", "own_tag",
-        "peer_addresses", "tag", "untried",
+        "_early", "_patience", "_reprieved", "_still", "_udp_peer", "ask_at", "asked", "local_addresses", "own_tag",
+        "peer_addresses", "tag", "untried", "where",
     )  # fmt: skip
 
     def __init__(
@@ -63,7 +65,9 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self.local_addresses: tuple[str, ...] = ()
         self.tag = self.own_tag = b""
         self.asked = self._still = False
+        self.where: Where = 0, b""
         self.ask_at = inf
+        self._bear()
         self.untried = list(peer.hosts) if outbound else []
         self._udp_peer: UdpPeer | None = None
         # A message that rides with the set-up, whichever of the peer's hosts that succeeds with.
@@ -137,6 +141,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         engine = self.socket.engine
         # The packet that was read last has completed the set-up: it bears our tag.
         self.own_tag = bytes(engine.room[4:8])
+        if self._udp_peer is not None:
+            self.where = self._udp_peer.handle, bytes((*engine.room[2:4], *engine.room[:2]))
         engine.clock.pace.by_tag[self.own_tag] = self
         self.hear(engine.clock.now)
         super().set_up(streams)
@@ -176,6 +182,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
             self._quiet(False)
 
     def ask(self, now: float) -> None:
+        self._bear()
         self.hear(now)
         if self.established and self._udp_peer is not None:
             self.asked, self._still = True, False
@@ -183,17 +190,22 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
 
     def hear(self, now: float) -> None:
         """Something came of the peer, or it is asked: until when nothing more has to."""
+        self.ask_at = now + self._patience
+
+    def _bear(self) -> None:
+        """Choose how long it may say nothing."""
         seconds: float = self.socket.heartbeat
-        self.ask_at = now + seconds + min(seconds, MORE) * uniform(1.0, 1.0 + SPREAD)
+        self._patience = seconds + min(seconds, MORE) * uniform(1.0, 1.0 + SPREAD)
 
     def answered(self) -> None:
         """A heartbeat was."""
-        if self.asked:
+        if self.asked and self.established:
             self.asked, self._still = False, self.socket.engine.clock.pace.coarse
             self.socket.set_heartbeat(0.0 if self._still else self.socket.heartbeat, self.identifier)
 
     def set_heartbeat(self) -> None:
         """The endpoint's interval is another one."""
+        self._bear()
         if not self._still:
             self.socket.set_heartbeat(self.socket.heartbeat, self.identifier)
 
@@ -222,19 +234,25 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         sndinfo = self._prepared.get(key) or self.prepare(key)
         socket = self.socket
         engine = socket.engine
-        pace = engine.clock.pace
-        pace.moved = True
-        if pace.coarse:
-            engine.clock.awake()
+        clock = engine.clock
+        clock.pace.moved = True
+        coarse = clock.pace.coarse
+        if coarse:
+            clock.show()
             if socket.answering:
                 sndinfo = self._at_once(key)
         engine.volume = 0
         sent: int = socket.sendv(socket.so, data, len(data), socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
         if engine.volume < len(data) + 28 and engine.volume < LEAST:
+            if coarse:
+                # No packet tells that something waits.
+                clock.awake()
             if sent >= 0:
-                self._held(engine.clock.ticks)
-        elif self._reprieved and engine.clock.ticks > self._reprieved + REPRIEVE:
+                self._held(clock.ticks)
+        elif self._reprieved and clock.ticks > self._reprieved + REPRIEVE:
             self._quick(0)
+        if coarse:
+            clock.sooner()
         return sent >= 0
 
     def _held(self, now: int) -> None:

@@ -13,6 +13,7 @@ from rserpool.sctp.usrsctp.alarm import Alarm
 from rserpool.sctp.usrsctp.library import Library
 from rserpool.sctp.usrsctp.pace import LATE, TICK, Pace, Packet, Timed
 
+_TICK: Final = int(TICK * 1000)
 LINGER: Final = 5
 """So many ticks follow when the last association is gone: the library frees some things a little later."""
 PATIENCE: Final = 300
@@ -47,6 +48,8 @@ class Clock:
         self._active = 0
         self._idle = 0
         self.now = 0.0
+        # Whether a packet is being read: L{served} sets the alarm then, once for all that follows from it.
+        self._reading = False
         self._ending: Deferred[None] | None = None
 
     def go_on(self) -> None:
@@ -65,7 +68,7 @@ class Clock:
             if self._active:
                 break
             # Nothing is under way: the time until it frees the last things may pass at once.
-            self._lib.usrsctp_handle_timers(int(TICK * 1000))
+            self._lib.usrsctp_handle_timers(_TICK)
         done: Deferred[None] = Deferred()
         self._ending = done
         self._idle = PATIENCE
@@ -102,10 +105,15 @@ class Clock:
     def awake(self) -> None:
         """Something begins that is timed, while the clock stands still: it shows the right time first."""
         self.pace.begun(self._pass_time())
-        self._sooner()
+        self.sooner()
+
+    def show(self) -> None:
+        """Data is about to go out while the clock stands still: it shows the right time first; L{sooner} follows."""
+        self._pass_time()
 
     def came(self, handle: int, packet: Packet) -> None:
         """A packet of this peer comes in while the clock stands still; L{served} follows."""
+        self._reading = True
         self.pace.came(handle, packet, self._pass_time())
 
     def heard(self, packet: Packet) -> None:
@@ -113,7 +121,8 @@ class Clock:
         self.pace.heard(packet, self.now)
 
     def served(self) -> None:
-        """It was read, and maybe answered."""
+        """It was read, and maybe answered. Now they come one by one: to look for another at once is not worth it."""
+        self._reading = False
         pace = self.pace
         if pace.coarse:
             pace.calm(self._endpoints.values())
@@ -121,7 +130,10 @@ class Clock:
             if abs(until - self.alarm.at) > LATE:
                 self.alarm.set(until)
 
-    def _sooner(self) -> None:
+    def sooner(self) -> None:
+        """Something is waited for: the clock may have to move on sooner."""
+        if self._reading:
+            return
         until = self.pace.until(self._endpoints.values(), self.now)
         if until < self.alarm.at:
             self.alarm.set(until)
@@ -161,10 +173,10 @@ class Clock:
         return False
 
     def _pass_time(self) -> float:
-        now = monotonic()
+        now = self.pace.now = monotonic()
         elapsed = int((now - self.now) * 1000)
         if elapsed > 0:
-            self.ticks += max(1, round(elapsed / 1000 / TICK))
+            self.ticks += elapsed // _TICK or 1
             self.now += elapsed / 1000
             self._lib.usrsctp_handle_timers(elapsed)
         return now

@@ -17,8 +17,7 @@ from rserpool.sctp.steady import make_steady
 from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.clock import Clock
 from rserpool.sctp.usrsctp.library import Library
-from rserpool.sctp.usrsctp.pace import SACK
-from rserpool.sctp.usrsctp.packets import HEADER, abort_for, ports
+from rserpool.sctp.usrsctp.packets import abort_for, ports
 from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
 
 LESSONS = 24
@@ -189,15 +188,15 @@ class Engine:
         by_handle = self.peers.by_handle
         buffer = ffi.buffer
         send = self._send
-        pace, acknowledgement = self.clock.pace, bytes([SACK])
+        pace = self.clock.pace
 
         def output(handle: int, data: Any, length: int, _tos: int, _df: int) -> int:
             peer = by_handle.get(handle)
             self.volume += length
             if peer is not None:
                 packet = buffer(data, length)
-                if pace.coarse and packet[HEADER] == acknowledgement:
-                    pace.left(handle, packet[:4])
+                if pace.coarse:
+                    pace.left(handle, bytes(packet))
                 if self.sent is not None:
                     self.sent.append(bytes(packet))
                 if self.bundle is not None:

@@ -42,8 +42,7 @@ _IPV6_RECVERR = 25
 _IP_MTU_DISCOVER = 10
 _IP_PKTINFO = 8
 _EXTENDED_ERROR = struct.Struct("=IBBBB")
-_ICMP = 2
-_ICMP6 = 3
+_ICMP, _ICMP6 = 2, 3
 _PORT_UNREACHABLE = {(_ICMP, 3, 3), (_ICMP6, 1, 4)}
 """Origin, type and code of "port unreachable" (RFC 792, RFC 4443 section 3.1)."""
 
@@ -228,7 +227,7 @@ class UdpSocket:
             elif room[HEADER] == INIT and not harmless_init(bytes(room[:length])):
                 continue
             kind = room[HEADER]
-            if pace.coarse:
+            if coarse := pace.coarse:
                 clock.came(peer.handle, room[:length])
             elif kind == HEARTBEAT_ACK:
                 clock.heard(room[:length])
@@ -246,8 +245,9 @@ class UdpSocket:
                 endpoint.drain()
             else:
                 engine.refuse(peer, bytes(room[:length]))
-            if pace.coarse:
+            if coarse:
                 clock.served()
+                return
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor calls this for an error that it saw: ICMP, which leaves the socket as it was."""
