@@ -14,10 +14,18 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from twisted.python.failure import Failure
 from zope.interface import provider
 
-from rserpool.cli.codes import BAD_OPTION, INTERRUPTED, NO_REGISTRAR, OTHER, UNKNOWN_POOL
+from rserpool.cli.codes import ANOTHER_SERVICE, BAD_OPTION, INTERRUPTED, NO_REGISTRAR, OTHER, UNKNOWN_POOL
 from rserpool.cli.options import security_from
 from rserpool.core.addresses import ASAP_TLS_PORT, ENRP_TLS_PORT
-from rserpool.core.errors import CauseCode, ConfigurationError, NoRegistrar, Rejected, RSerPoolError, UnknownPool
+from rserpool.core.errors import (
+    AnotherService,
+    CauseCode,
+    ConfigurationError,
+    NoRegistrar,
+    Rejected,
+    RSerPoolError,
+    UnknownPool,
+)
 from rserpool.security.text import OFF, SECURITY
 
 
@@ -41,6 +49,8 @@ def explain(error: BaseException | None, named: Sequence[str] | None = None, sec
             code = UNKNOWN_POOL
         case NoRegistrar():
             code = NO_REGISTRAR
+        case AnotherService():
+            code = ANOTHER_SERVICE
         case _:
             code = OTHER
     sentence = str(error) or type(error).__name__

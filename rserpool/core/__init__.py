@@ -19,6 +19,7 @@ from rserpool.core.effects import (
     StopConnecting,
 )
 from rserpool.core.errors import (
+    AnotherService,
     CannotAct,
     CauseCode,
     ConfigurationError,
@@ -48,6 +49,7 @@ from rserpool.core.wire.parameters import (
 )
 
 __all__ = [
+    "AnotherService",
     "Abort",
     "Announce",
     "Association",

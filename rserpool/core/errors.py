@@ -170,6 +170,10 @@ class SessionEnded(RSerPoolError):
         self.reason = reason or text
 
 
+class AnotherService(SessionEnded):
+    """Nobody in a pool speaks the service that is wanted; the text says what they did. Perhaps it is another pool's."""
+
+
 class SessionFull(RSerPoolError):
     """More waits for an element than a session keeps: the sender must wait until it takes more."""
 

@@ -12,10 +12,14 @@ from twisted.python.failure import Failure
 
 from rserpool.core.errors import RequestFailed, RSerPoolError, SessionEnded, SessionFull, WireError
 from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.services.doubts import Doubts
 from rserpool.services.messages import PPID_PINGPONG, Ping, Pong
 from rserpool.services.tally import Tally
 from rserpool.session.client import Session
 from rserpool.user.service import PoolUserService
+
+LONGEST_LINE = 2**16
+"""Bytes; no line of echo is longer, with whatever is before its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Asking:
     """
 
     ppid = 0
+    service = ""
+    """What elements speak, for errors."""
 
     def __init__(
         self,
@@ -96,6 +102,7 @@ class Asking:
         self._sending.clock = user.reactor
         self._done: Deferred[None] = Deferred()
         self._stopped = False
+        self._doubts = Doubts(user, pool, self.service, lambda error: self._fail(Failure(error)))
         self.tally = Tally()
         self.session: Session
 
@@ -103,6 +110,7 @@ class Asking:
         """Send, and wait for the answers; it can be cancelled.
 
         @raise SessionEnded: if no element could be used for too long.
+        @raise rserpool.core.errors.AnotherService: if nobody in the pool speaks this service.
         """
         # Our own patience ends first.
         self.session = Session(
@@ -116,6 +124,7 @@ class Asking:
             timeout=self._patience,
             patience=self._patience,
             ppid=self.ppid,
+            order=self._doubts.order,
             **self._tls,
         )
         self._sending.start(self._interval).addErrback(self._fail)
@@ -126,6 +135,7 @@ class Asking:
                 self._sending.stop()
             # What waits was neither answered nor given up.
             self._stopped = True
+            self._doubts.close()
             self.session.ended = None
             self.session.close()
         return self.tally
@@ -141,6 +151,7 @@ class Asking:
         self._send(number)
 
     def _answered(self, number: int, reply: int | None = None) -> None:
+        self._doubts.understood()
         round_trip = self.tally.answer(number, self._now(), reply)
         self._tell(Returned(number, self.session.element, round_trip, reply))
         self._perhaps_done()
@@ -153,10 +164,15 @@ class Asking:
     def _failed_over(self, old: PoolElementParameter, new: PoolElementParameter) -> None:
         self.tally.failed_over()
         self._tell(FailedOver(old, new))
+        self._doubts.left(old)
 
     def _ended(self, error: SessionEnded | None) -> None:
         if not self._done.called:
             self._done.errback(Failure(error or SessionEnded("the session is closed")))
+
+    def _strange(self, why: str) -> None:
+        self._doubts.strange(self.session.element, why)
+        self.session.fail_over()
 
     def _fail(self, failure: Failure) -> None:
         if not self._done.called:
@@ -176,7 +192,7 @@ class Asking:
     def _send(self, number: int) -> None:
         raise NotImplementedError
 
-    def _received(self, data: bytes) -> None:
+    def _received(self, data: bytes) -> object:
         raise NotImplementedError
 
 
@@ -184,22 +200,31 @@ class Pinging(Asking):
     """A client of pingpong: each ping is a request, which is repeated at the next element if it was not answered."""
 
     ppid = PPID_PINGPONG
+    service = "pingpong"
 
     def _send(self, number: int) -> None:
+        def answered(data: bytes) -> None:
+            if not self._received(data):
+                self._give_up(number, "what came in answer is no pong")
+
         def failed(failure: Failure) -> None:
             failure.trap(RequestFailed, RSerPoolError)
             self._give_up(number, str(failure.value))
+            if not self.session.answers_messages:
+                self._strange("it serves a stream of bytes")
 
         ping = Ping(number, bytes(self._size)).encode()
-        self.session.request(ping).addCallback(self._received).addErrback(failed)
+        self.session.request(ping).addCallback(answered).addErrback(failed)
 
-    def _received(self, data: bytes) -> None:
+    def _received(self, data: bytes) -> bool:
         # A service without session framing answers in order: the number tells which ping it was.
         try:
             pong = Pong.decode(data)
-        except WireError:
-            return
+        except WireError as error:
+            self._strange(str(error))
+            return False
         self._answered(pong.number, pong.reply)
+        return True
 
 
 class Echoing(Asking):
@@ -207,6 +232,8 @@ class Echoing(Asking):
 
     Echo knows no cookies and no requests; what was not echoed is sent again to the next element.
     """
+
+    service = "echo"
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -222,7 +249,8 @@ class Echoing(Asking):
     def _failed_over(self, old: PoolElementParameter, new: PoolElementParameter) -> None:
         super()._failed_over(old, new)
         self._rest = b""
-        self._say_all()
+        if not self._stopped:
+            self._say_all()
 
     def _say_all(self) -> None:
         for number in list(self.tally.waiting):
@@ -241,3 +269,8 @@ class Echoing(Asking):
             words = line.split()
             if len(words) >= 2 and words[0] == b"echo" and words[1].isdigit():
                 self._answered(int(words[1]))
+            else:
+                self._strange(f"no line that was sent: {line[:40]!r}")
+        if len(self._rest) > LONGEST_LINE:
+            self._strange(f"no line that was sent: {self._rest[:40]!r}")
+            self._rest = b""

@@ -18,10 +18,12 @@ class Elsewhere:
     """Go on at another element.
 
     @ivar failed: whether this one has failed: it is reported.
+    @ivar strange: whether it said something that is not of this service.
     """
 
     why: str
     failed: bool = True
+    strange: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.cli import calcapp, echo, ping
+from rserpool.cli import calcapp, echo, paint, ping
 from rserpool.cli.codes import OK, OTHER
 from rserpool.cli.parser import make_parser
-from rserpool.core import SessionEnded, UnknownPool
-from rserpool.services import CalcAppFactory, Classic, PingPongFactory
+from rserpool.cli.running import explain
+from rserpool.core import AnotherService, SessionEnded, UnknownPool
+from rserpool.services import CalcAppFactory, Classic, FractalFactory, PingPongFactory
 from rserpool.testing import Scope
 
 
@@ -111,6 +114,37 @@ class AskingTests(SynchronousTestCase):
         self.assertIn("1: LOST: no answer within 1 s", self.out.getvalue())
         with self.assertRaises(SystemExit):
             self.start(echo, "--size", "100000")
+
+    def test_another_service(self) -> None:
+        """The pool is another service's, over SCTP and TCP: the command ends, says so, and has a status of its own."""
+        pools = {
+            "pingpong": PingPongFactory,
+            "calcapp": lambda: CalcAppFactory(self.scope.clock),
+            "fractal": lambda: FractalFactory(self.scope.clock),
+        } | {name: partial(Classic, name, self.scope.clock) for name in ("echo", "daytime")}
+        picture = ("--out", str(Path(self.mktemp() + ".png")), "--size", "64x64")
+        wanted = {ping: ("pingpong", ()), echo: ("echo", ()), calcapp: ("calcapp", ()), paint: ("fractal", picture)}
+        for protocol in ("sctp", "tcp"):
+            for name, factory in pools.items():
+                for _ in range(2):
+                    self.scope.element(f"{name}-{protocol}", factory(), protocol=protocol)
+        self.scope.settle()
+        for command, (service, words) in wanted.items():
+            for pool in (f"{name}-{protocol}" for protocol in ("sctp", "tcp") for name in pools if name != service):
+                self.out.truncate(0)
+                with self.assertRaises(AnotherService, msg=f"{service}: {pool}") as caught:
+                    self.scope.result(self.start(command, pool, *words))
+                self.assertIn(f"the elements of pool '{pool}' do not speak ", str(caught.exception))
+                self.assertLess(len(self.lines()), 40, f"{service}: {pool}")
+                self.assertEqual(5, explain(caught.exception)[0])
+
+    def test_one_of_ours(self) -> None:
+        """A pool in which one speaks the service, and one another's, is used."""
+        self.scope.element("mixed", Classic("echo", self.scope.clock), protocol="sctp")
+        self.scope.element("mixed", PingPongFactory(), protocol="sctp")
+        self.scope.settle()
+        self.scope.result(self.start(ping, "mixed", "--count", "10", "--interval", "0.1"))
+        self.assertRegex(self.out.getvalue(), r"10 pings, (9|10) answered, [01] lost, 0 doubled")
 
 
 def _ports(element: Any) -> Any:

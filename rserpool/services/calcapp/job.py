@@ -51,7 +51,7 @@ class Job:
         try:
             message = CalcApp.decode(data)
         except WireError as error:
-            return self._leave(str(error))
+            return self._leave(str(error), strange=True)
         if message.job != self._number or self._again is not None:
             return []
         match message.kind:
@@ -87,6 +87,6 @@ class Job:
         """When L{tick} is due; None for never."""
         return self._heard_by if self._again is None else self._again
 
-    def _leave(self, why: str) -> list[Effect]:
+    def _leave(self, why: str, strange: bool = False) -> list[Effect]:
         self._heard_by = self._again = None
-        return [Elsewhere(why, failed=True)]
+        return [Elsewhere(why, failed=True, strange=strange)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
-from rserpool.core.errors import SessionEnded
+from rserpool.core.errors import AnotherService, SessionEnded
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.services.calcapp.job import Job
 from rserpool.services.calcapp.messages import PPID_CALCAPP
@@ -25,7 +25,7 @@ class Calculation(Errand):
 
     def __init__(self, user: PoolUserService, pool: bytes | str, size: int, *, number: int = 1, **options: Any) -> None:
         # An element that leaves its pool has a last cookie to give; whether it is there we ask ourselves.
-        super().__init__(user, pool, Job(number, size), ppid=PPID_CALCAPP, drop=False, **options)
+        super().__init__(user, pool, Job(number, size), "CalcApp", ppid=PPID_CALCAPP, drop=False, **options)
 
 
 class Calculating(Asking):
@@ -69,4 +69,6 @@ class Calculating(Asking):
     def _lost(self, failure: Failure, number: int) -> None:
         failure.trap(SessionEnded)
         del self._running[number]
+        if failure.check(AnotherService) is not None and not self.tally.answered:
+            self._fail(failure)
         self._give_up(number, str(failure.value))

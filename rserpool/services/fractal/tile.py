@@ -67,7 +67,7 @@ class WantedTile:
                 return self._complete()
             return self._put(points, now)
         except WireError as error:
-            return self._leave(str(error))
+            return self._leave(str(error), strange=True)
 
     def tick(self, now: float) -> list[Effect]:
         """Time went by."""
@@ -99,6 +99,6 @@ class WantedTile:
             return [Anew(f"a tile is said to be complete, and {self.missing} points of it are missing")]
         return [Completed()]
 
-    def _leave(self, why: str) -> list[Effect]:
+    def _leave(self, why: str, strange: bool = False) -> list[Effect]:
         self._heard_by = None
-        return [Elsewhere(why)]
+        return [Elsewhere(why, strange=strange)]

@@ -32,7 +32,7 @@ class Painting(Errand):
     ) -> None:
         self.tile = WantedTile(parameter)
         self._painted = painted
-        super().__init__(user, pool, self.tile, ppid=PPID_FRACTAL, **options)
+        super().__init__(user, pool, self.tile, "the fractal generator's protocol", ppid=PPID_FRACTAL, **options)
 
     def _came(self, effect: Painted) -> None:
         # It has just said so.
