@@ -117,7 +117,7 @@ class AskingTests(SynchronousTestCase):
 
     def test_another_service(self) -> None:
         """The pool is another service's, over SCTP and TCP: the command ends, says so, and has a status of its own."""
-        pools = {
+        pools: dict[str, Any] = {
             "pingpong": PingPongFactory,
             "calcapp": lambda: CalcAppFactory(self.scope.clock),
             "fractal": lambda: FractalFactory(self.scope.clock),

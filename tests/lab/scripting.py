@@ -110,7 +110,7 @@ class Running(Errand):
     """A script, under way."""
 
     def __init__(self, user: PoolUserService, pool: bytes, script: Script) -> None:
-        super().__init__(user, pool, script, ppid=PPID_SCRIPTING)
+        super().__init__(user, pool, script, "scripting", ppid=PPID_SCRIPTING)
 
 
 def _said(kind: Kind, body: bytes = b"") -> Say:
