@@ -82,6 +82,7 @@ RULES: Final[dict[What, dict[Who, Rule]]] = {
         Who.SILENCE: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.SILENT),
         Who.NO_WAY: Rule(Ruling.ALLOWED, "5352 3.5", removes=Why.UNREACHABLE),
         Who.MISTAKEN: Rule(Ruling.ALLOWED, "5355 2.6", removes=Why.UNREACHABLE),
+        Who.DRAINING: Rule(Ruling.ALLOWED, "5352 3.2", removes=Why.DEREGISTERED),
         Who.REVOKED: Rule(Ruling.ALLOWED, "5355 2.1", removes=Why.REVOKED),
         Who.UNANSWERED: Rule(Ruling.PASSED_ON, "5352 3.5"),
         Who.POOL: Rule(Ruling.ALLOWED, "5352 3.1", removes=Why.INCONSISTENT),

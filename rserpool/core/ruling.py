@@ -67,6 +67,7 @@ class Who(StrEnum):
     NO_WAY = "we, when the ASAP transport of one of ours cannot be reached"
     UNANSWERED = "we, when one of another registrar, which was reported, cannot be reached or does not answer us"
     REVOKED = "we, when the identity that registered one of ours may not serve in the pool any more"
+    DRAINING = "we, when one that drains, as it told us itself, comes to us with a takeover"
     MISTAKEN = "we, when somebody else answers where we dial one of ours"
     POOL = "we, when a registrar tells of its pool with smaller attributes (policy, transport type, transport use)"
     ENTITLED = "who proves to be a registrar, and in the clear anybody, unless TLS is required"

@@ -35,7 +35,8 @@ def _disagrees(element: ElementProcess, handle: bytes) -> bool:
 
 def unsettled(cluster: Cluster) -> list[str]:
     """What is not as it must be once things are calm; empty if all is well."""
-    return [*_registrars(cluster), *_handlespaces(cluster), *_elements(cluster), *_drained(cluster), *_users(cluster)]
+    faults = [*_registrars(cluster), *_evicted(cluster), *_handlespaces(cluster), *_elements(cluster)]
+    return [*faults, *_drained(cluster), *_users(cluster)]
 
 
 def _registrars(cluster: Cluster) -> list[str]:
@@ -55,6 +56,18 @@ def _registrars(cluster: Cluster) -> list[str]:
         if unmonitored:
             faults.append(f"{registrar.name} does not monitor {_hex(unmonitored)}")
     return faults
+
+
+def _evicted(cluster: Cluster) -> list[str]:
+    """An operator wants so: things are not calm before the time is over, and who was evicted is back then.
+
+    The home may not have heard of it yet, where another registrar was asked: so it is looked for at all of them.
+    """
+    return [
+        f"{registrar.name} refuses 0x{evicted.element.identifier:x} of {evicted.handle!r} for {seconds} s yet"
+        for registrar in cluster.living
+        for evicted, seconds in registrar.role.evictions.left(registrar.service.node.now())
+    ]
 
 
 def _handlespaces(cluster: Cluster) -> list[str]:

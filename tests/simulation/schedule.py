@@ -56,6 +56,8 @@ class Run(Operated):
             cluster.advance(self.dice.expovariate(1.5 / self.unit))
             self._watch()
         self._calm()
+        # What was on its way arrives yet: an operator's order too, which is carried out then, and not later.
+        cluster.advance(self.profile.max_time_no_response)
         settled = self._settle()
         self.problems += invariants.resolutions(cluster, self.askers) if not self.problems else []
         self._watch()

@@ -254,6 +254,8 @@ class PoolElement(Facts):
                 effects += self._adopt(association, address, now)
             else:
                 effects += self._hunt.heard(address, now)
+        if registration.drains(membership.state):
+            effects += self._mistaken(membership, association, message)
         if association == self._hunt.home:
             self._said = association, message.server
             effects += self._asked.heard(now)
@@ -267,6 +269,19 @@ class PoolElement(Facts):
         if association != self._hunt.home or registration.drains(membership.state) is wanted:
             return []
         return self._step(membership, registration.Drain() if wanted else registration.Serve(), now)
+
+    def _mistaken(
+        self, membership: Membership, association: Association, message: asap.EndpointKeepAlive
+    ) -> list[Effect]:
+        """It drains, and whoever asks whether it lives has it among those that serve: it deregisters there as well.
+
+        So does a registrar that was its home, and was cut off from the one that had it drain; or its home, if it took
+        over what that one had. Its home alone looks after it, and asks it how far it is.
+        """
+        at_home = association == self._hunt.home
+        if at_home and not (isinstance(membership.state, registration.Draining) and message.draining is None):
+            return []
+        return [Send(association, asap.Deregistration(membership.handle, membership.element.identifier, at_home))]
 
     def _complained(self, association: Association, causes: tuple[ErrorCause, ...], now: float) -> list[Effect]:
         """2.2.14: the registrar does not answer a request: no need to wait until it is late."""

@@ -159,7 +159,7 @@ class Consequences:
             if not passed_on:
                 queue += self._home.vacant(element, now)
         elif kind is Moved and ours:
-            queue += self._supervision.claim(element, now)
+            queue += self._draining.taken(element) or self._supervision.claim(element, now)
         elif isinstance(change, (Renewed, Moved)) and change.before == self._server and not ours:
             # If we are its home after all, it registers again at once, and that is announced.
             effects += self._dismiss(element, ())
@@ -177,8 +177,8 @@ class Consequences:
                 effects.append(Notify(Acted(Act.REMOVED, "this registrar", None, about, change.why.text)))
         elif kind is Added and ours:
             effects.append(Notify(ElementRegistered(element.handle, element.identifier, element)))
-            if self._draining.held:
-                queue += self._draining.registered(element.handle, element.identifier)
+        if ours and kind in _REGISTERED and self._draining.held:
+            queue += self._draining.registered(element.handle, element.identifier)
 
     def _dismiss(self, element: Element, told: tuple[CauseCode, ...] | None, silent: bool = False) -> list[Effect]:
         """We look after it no longer, and say so if there is anything to say: what was only slow registers again."""
@@ -201,4 +201,6 @@ _ANNOUNCED: Final[dict[type[Change], UpdateAction]] = {
 }
 _DEAD: Final = frozenset({Why.SILENT, Why.UNREACHABLE, Why.REPORTED, Why.EXPIRED, Why.DIED})
 """Who is gone for these reasons did not leave by itself, and finishes nothing."""
+_REGISTERED: Final = frozenset({Added, Renewed})
+"""By itself, if it drained here until now: L{DrainingElements.taken} sees to that."""
 _SEEN: Final = frozenset({Added, Renewed, Removed})

@@ -17,10 +17,12 @@ from rserpool.core.effects import Abort, Effect, Notify, Send
 from rserpool.core.errors import CannotAct
 from rserpool.core.handles import handle_text
 from rserpool.core.handlespace.changes import Outcome
+from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.profiles import Profile
 from rserpool.core.registrar.clients import Client, Clients
 from rserpool.core.registrar.events import DrainAnswered, DrainingEnded
+from rserpool.core.ruling import Who
 from rserpool.core.wire import asap
 from rserpool.core.wire.orders import Drainer
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -101,26 +103,27 @@ class DrainingElements:
         """
         key = handle, identifier
         held, element = self.held.get(key), self._handlespace.find(handle, identifier)
-        name = f"element 0x{identifier:08x} of {handle_text(handle)}"
+        name, pending = _named(*key), self._orders.get(key)
+        if pending is not None and pending.drains is drains:
+            return []  # whoever asked before hears the same
         if held is not None:
-            if drains:
+            if drains and pending is None:
                 return self.answered(DrainAnswered(handle, identifier, True, "", held.connections))
-            order = _Order(held.client, False, held.element)
+            order = _Order(held.client, drains, held.element)
         elif element is None:
             raise CannotAct(f"{name} is not here: it is gone, or never was")
-        elif not drains:
-            raise CannotAct(f"{name} serves already")
         else:
             client = self._clients.get(element.association)
             if client is None:
                 raise CannotAct(
                     f"{name} cannot be told just now, its association is gone: again in a moment, or evict it"
                 )
-            order = _Order(client, True, element.parameter())
+            order = _Order(client, drains, element.parameter())
+        superseded = self._refused(key, "does not do it: an operator wants it otherwise by now")
         self._orders[key] = order
         self._timers.set((DRAIN, *key), now + self.patience)
-        # Whether it knows what it is to be told, it says in its answer.
-        return [self._question(key, order.client, None)]
+        # Whether it knows what it is to be told, it says in its answer; who drains does.
+        return [*superseded, self._question(key, order.client, None if held is None else Draining(True))]
 
     def acknowledged(self, client: Client, message: asap.EndpointKeepAliveAck, now: float) -> list[Outcome]:
         """An element answered a keep-alive."""
@@ -132,17 +135,15 @@ class DrainingElements:
                 held.connections = message.draining.connections
         if order is None or order.client is not client:
             return []
+        serves = order.told and message.draining is not None and not message.draining.drains
+        if not order.drains and held is None and (serves or not message.private):
+            # It says so itself: that it is in our handlespace is no proof, where we do not hear its other home.
+            return self._refused(key, "serves already")
         if not message.private:
-            del self._orders[key]
-            self._timers.cancel((DRAIN, *key))
-            why = (
-                f"element 0x{key[1]:08x} of {handle_text(key[0])} does not know how to drain (it is of an older"
-                " release, or another implementation): evict it, or stop it"
-            )
-            return self.answered(DrainAnswered(*key, order.drains, why))
+            return self._refused(key, _UNKNOWN)
         if order.told:
             order.connections = None if message.draining is None else message.draining.connections
-            return []
+            return [] if serves or held is None else self._answered(key, True)
         order.told = True
         return [self._question(key, client, Draining(order.drains))]
 
@@ -153,7 +154,9 @@ class DrainingElements:
             return []
         held = self.held.get(key)
         if not message.drains:
-            return [] if held is None or held.client is not client else self._end(held, "it has left")
+            over = [] if held is None or held.client is not client else self._end(held, "it has left")
+            order = self._orders.get(key)
+            return over if order is None or order.client is not client else [*over, *self._refused(key, _ELSEWHERE)]
         if not authority.speaks_for_elements(client, message.handle).allowed or len(self.held) >= MOST:
             return []
         order = self._orders.get(key)
@@ -168,9 +171,18 @@ class DrainingElements:
         return tuple(Drainer(held.handle, held.identifier, held.connections) for held in self.held.values())
 
     def registered(self, handle: bytes, identifier: int) -> list[Outcome]:
-        """An element is in the handlespace, and ours."""
+        """An element has registered, and is ours."""
         held = self.held.get((handle, identifier))
-        return [] if held is None else self._end(held, "")
+        if held is None:
+            return []
+        answered = self._answered((handle, identifier), False)
+        return [*answered, *self._end(held, "")]
+
+    def taken(self, element: Element) -> list[Outcome]:
+        """An element is ours by a takeover; if it drains here, that other home did not know it, and it is removed."""
+        if (element.handle, element.identifier) not in self.held:
+            return []
+        return [self._handlespace.deregister(element, authority.removes(Who.DRAINING))]
 
     def client_lost(self, client: Client) -> list[Outcome]:
         """An association is gone."""
@@ -182,14 +194,7 @@ class DrainingElements:
 
     def late(self, handle: bytes, identifier: int, now: float = 0.0) -> list[Outcome]:
         """L{DRAIN} is due: what was ordered is not carried out."""
-        order = self._orders.pop((handle, identifier), None)
-        self._timers.cancel((DRAIN, handle, identifier))
-        if order is None:
-            return []
-        why = (
-            f"element 0x{identifier:08x} of {handle_text(handle)} does not do it: it did not answer in time, or is gone"
-        )
-        return self.answered(DrainAnswered(handle, identifier, order.drains, why))
+        return self._refused((handle, identifier), "does not do it: it did not answer in time, or is gone")
 
     def look(self, now: float) -> list[Outcome]:
         """L{HELD} is due: ask all who drain; who does not answer is gone."""
@@ -207,7 +212,10 @@ class DrainingElements:
     def _end(self, held: Held, why: str) -> list[Outcome]:
         key = held.handle, held.identifier
         del self.held[key]
-        return [*self._answered(key, False), Notify(DrainingEnded(*key, why)), *self.changed()]
+        order = self._orders.get(key)
+        refused = order is not None and not order.drains and order.client is held.client
+        answered = self._refused(key, f"does not serve again: {why}") if refused else []
+        return [*answered, Notify(DrainingEnded(*key, why)), *self.changed()]
 
     def _answered(self, key: Key, drains: bool) -> list[Outcome]:
         order = self._orders.get(key)
@@ -217,5 +225,23 @@ class DrainingElements:
         self._timers.cancel((DRAIN, *key))
         return self.answered(DrainAnswered(*key, drains, connections=order.connections))
 
+    def _refused(self, key: Key, why: str) -> list[Outcome]:
+        """Nothing comes of what was ordered."""
+        order = self._orders.pop(key, None)
+        self._timers.cancel((DRAIN, *key))
+        if order is None:
+            return []
+        return self.answered(DrainAnswered(*key, order.drains, f"{_named(*key)} {why}"))
+
     def _question(self, key: Key, client: Client, draining: Draining | None) -> Send:
         return Send(client.association, asap.EndpointKeepAlive(self._server, key[0], False, key[1], draining))
+
+
+def _named(handle: bytes, identifier: int) -> str:
+    return f"element 0x{identifier:08x} of {handle_text(handle)}"
+
+
+_UNKNOWN: Final = (
+    "does not know how to drain (it is of an older release, or another implementation): evict it, or stop it"
+)
+_ELSEWHERE: Final = "is not registered here any more: it has left, or another registrar is its home: again in a moment"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from rserpool.core import authority
 from rserpool.core.effects import Effect, Notify, Send
-from rserpool.core.errors import CannotAct, ConfigurationError, UnknownPool
+from rserpool.core.errors import CannotAct, ConfigurationError, RSerPoolError, UnknownPool
 from rserpool.core.handles import handle_text
 from rserpool.core.handlespace.changes import Outcome
 from rserpool.core.handlespace.handlespace import Handlespace
@@ -14,7 +14,7 @@ from rserpool.core.peering.peering import Peering
 from rserpool.core.peering.peers import Peer
 from rserpool.core.registrar.draining import DrainingElements
 from rserpool.core.registrar.evictions import LONGEST, Evicted, Evictions
-from rserpool.core.registrar.orders import Orders
+from rserpool.core.registrar.orders import Orders, at
 from rserpool.core.registrar.retiring import Retiring
 from rserpool.core.ruling import Rule, What
 from rserpool.core.trail import Act, Acted
@@ -73,8 +73,9 @@ class Operating:
         return [_acted(Act.DRAINS if drains else Act.SERVES, by, handle, identifier, why), *self._follow(outcomes, now)]
 
     def _ours(self, handle: bytes, identifier: int) -> bool:
+        # Who drains here has said so over its association; that another has it as its own is older.
         element = self._handlespace.find(handle, identifier)
-        return (handle, identifier) in self._draining.held if element is None else element.home == self._server
+        return (handle, identifier) in self._draining.held or (element is not None and element.home == self._server)
 
     def _demand_taken(self, handle: bytes, identifier: int, now: float) -> None:
         """
@@ -121,10 +122,8 @@ class Operating:
             parameter = held.element
         elif evicted is not None:
             parameter = evicted.element
-        elif self._orders.knows(handle):
-            raise CannotAct(f"{name} is not here: it is gone, or never was")
         else:
-            raise UnknownPool(handle)
+            raise self._nobody(handle, identifier)
         self._evictions.evict(handle, parameter, seconds, now)
         effects = [_acted(Act.EVICTED, by, handle, identifier, f"for {seconds} s")]
         for peer in self._peering.peers:
@@ -133,6 +132,17 @@ class Operating:
             why = authority.operates(What.EVICT, True).why
             effects += self._follow([self._handlespace.deregister(element, why)], now)
         return effects
+
+    def _nobody(self, handle: bytes, identifier: int) -> RSerPoolError:
+        """Why an element cannot be evicted of which it is not known where it serves."""
+        name = f"element 0x{identifier:08x} of {handle_text(handle)}"
+        if (handle, identifier) in self._draining.held:
+            return CannotAct(f"{name} drains, and did so when it came here: undrain it first, or stop it")
+        for peer in self._orders.drains_at(handle, identifier):
+            return CannotAct(f"{name} drains at registrar 0x{peer.identifier:08x}{at(peer)}: ask that one, by --admin")
+        if self._orders.knows(handle):
+            return CannotAct(f"{name} is not here: it is gone, or never was")
+        return UnknownPool(handle)
 
     def retire(self, now: float, by: str = OPERATOR) -> list[Effect]:
         """Hand all elements over; L{Retired<rserpool.core.registrar.events.Retired>} follows.

@@ -81,7 +81,11 @@ class Orders:
         """
         key = handle, identifier
         element, name = self._handlespace.find(*key), _named(*key)
-        if element is not None:
+        able = [each for each in self._peering.peers if each.association is not None and each.private]
+        told = [each for each in self.drains_at(*key) if each in able]
+        if told:
+            asked = told
+        elif element is not None:
             home = self._peering.peers.get(element.home)
             if home is None or home.association is None:
                 raise CannotAct(
@@ -90,14 +94,12 @@ class Orders:
                 )
             if not home.private:
                 raise CannotAct(
-                    f"{name}: its home, registrar 0x{element.home:08x}{_at(home)}, cannot tell it (it is rsplib's, or"
+                    f"{name}: its home, registrar 0x{element.home:08x}{at(home)}, cannot tell it (it is rsplib's, or"
                     " of an older release): ask there, or stop the element itself"
                 )
             asked = [home]
         else:
-            able = [each for each in self._peering.peers if each.association is not None and each.private]
-            told = [each for each in able if any((one.handle, one.identifier) == key for one in each.drainers)]
-            asked = told or able
+            asked = able
         if not asked and not self.knows(handle):
             raise UnknownPool(handle)
         if not asked or len(self._ours) >= MOST:
@@ -132,7 +134,7 @@ class Orders:
         handle, identifier, _ = asked.wanted
         name = _named(handle, identifier)
         if asked.waiting:
-            silent = ", ".join(f"0x{each:08x}{_at(self._peering.peers.get(each))}" for each in sorted(asked.waiting))
+            silent = ", ".join(f"0x{each:08x}{at(self._peering.peers.get(each))}" for each in sorted(asked.waiting))
             one = len(asked.waiting) == 1
             why = (
                 f"{name}: registrar{'' if one else 's'} {silent} {'does' if one else 'do'} not answer to that (gone,"
@@ -156,10 +158,11 @@ class Orders:
         """A registrar that may do so passes an order on; what comes of it is answered."""
         wanted = order.handle, order.identifier, order.drains
         element = self._handlespace.find(order.handle, order.identifier)
-        if element is None and (order.handle, order.identifier) not in self._draining.held:
+        held = (order.handle, order.identifier) in self._draining.held
+        if element is None and not held:
             result = Result.NO_ELEMENT if self.knows(order.handle) else Result.NO_POOL
             return [*self._to(peer, OrderAnswer(order.number, result))]
-        if element is not None and element.home != self._server:
+        if element is not None and element.home != self._server and not held:
             why = f"{_named(*wanted[:2])}: its home is registrar 0x{element.home:08x} by now: ask again"
             return [*self.refuse(peer, order, why)]
         self._theirs.setdefault(wanted, {})[peer.identifier] = order.number
@@ -185,9 +188,18 @@ class Orders:
         return told
 
     def knows(self, handle: bytes) -> bool:
-        """Whether there is such a pool, or was, with an element that drains here, or is evicted."""
+        """Whether there is such a pool, or was, with an element that drains, or is evicted."""
         there = self._handlespace.pool(handle) is not None or any(key[0] == handle for key in self._draining.held)
-        return there or self._evictions.some_of(handle)
+        elsewhere = any(each.handle == handle for peer in self._peering.peers for each in peer.drainers)
+        return there or elsewhere or self._evictions.some_of(handle)
+
+    def drains_at(self, handle: bytes, identifier: int) -> list[Peer]:
+        """The peers that say that an element drains there; one, but for a moment."""
+        return [
+            peer
+            for peer in self._peering.peers
+            if any((each.handle, each.identifier) == (handle, identifier) for each in peer.drainers)
+        ]
 
     def _tell_drainers(self) -> list[Effect]:
         knowing = [each.association for each in self._peering.peers if each.private and each.association is not None]
@@ -203,5 +215,6 @@ def _named(handle: bytes, identifier: int) -> str:
     return f"element 0x{identifier:08x} of {handle_text(handle)}"
 
 
-def _at(peer: Peer | None) -> str:
+def at(peer: Peer | None) -> str:
+    """Where a registrar speaks ENRP, for a sentence that names it."""
     return "" if peer is None or peer.address is None else f" (ENRP at {peer.address})"
