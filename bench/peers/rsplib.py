@@ -36,7 +36,7 @@ def measure(options: argparse.Namespace) -> Figures:
         for name in CASTS:
             several = []
             for _ in range(1 if options.quick or (name, fault) in SLOW else RUNS[fault]):
-                several.append(round(1000 * _twice(lambda name=name, fault=fault: play(name, fault)), 1))
+                several.append(round(1000 * _twice(lambda name=name, fault=fault: play(name, fault))[0], 1))
                 progress(f"peers, lab: {fault}, {name}: {several[-1]:,.0f} ms")
             found[name][fault] = several
     return {"quick": options.quick, "tuned": {key: " ".join(value) for key, value in TUNED.items()}, "kernel": KERNEL,

@@ -82,7 +82,7 @@ def open_stack(
 
         try:
             kernel = open_kernel(reactor, profile=profile, hosts=hosts, encapsulation=encapsulation)
-            if backend == "kernel" or kernel.encapsulation_port or not towards_udp:
+            if backend == "kernel" or not towards_udp or kernel.encapsulation_port:
                 return kernel
         except (SctpUnavailable, ConfigurationError):
             if backend == "kernel":
