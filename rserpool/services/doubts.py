@@ -13,6 +13,7 @@ from rserpool.core.errors import AnotherService, RSerPoolError
 from rserpool.core.handles import handle_text
 from rserpool.core.user.places import describe
 from rserpool.core.wire.parameters import PoolElementParameter
+from rserpool.session.driver import Order
 from rserpool.user.service import PoolUserService
 
 SILENCES = 2
@@ -63,6 +64,10 @@ class Doubts:
     def order(self, elements: Sequence[PoolElementParameter]) -> Sequence[PoolElementParameter]:
         """Those who said something else come last."""
         return sorted(elements, key=lambda each: each.identifier in self._strangers)
+
+    def behind(self, order: Order | None) -> Order:
+        """The same, within another order."""
+        return self.order if order is None else lambda elements: self.order(order(elements))
 
     def close(self) -> None:
         """Nobody wants to know any more."""

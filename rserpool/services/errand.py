@@ -16,6 +16,7 @@ from rserpool.services.alarm import Alarm
 from rserpool.services.doubts import Doubts
 from rserpool.services.wants import Anew, Completed, Elsewhere, Say, Wants
 from rserpool.session.client import Session
+from rserpool.session.driver import Order
 from rserpool.user.service import PoolUserService
 
 
@@ -25,6 +26,7 @@ class Errand:
     @param wants: what is to be done.
     @param service: what its elements speak: C{"CalcApp"}.
     @param failed_over: called with the old and the new element when it goes on elsewhere.
+    @param order: puts elements into the order in which to try them, where the policy's is not the one that is wanted.
     @param options: for L{Session<rserpool.session.client.Session>}.
     @ivar session: its session.
     @ivar done: fires with who completed it; it fails with L{SessionEnded<rserpool.core.errors.SessionEnded>}: with
@@ -41,6 +43,7 @@ class Errand:
         service: str,
         *,
         failed_over: Callable[[PoolElementParameter, PoolElementParameter], object] = lambda old, new: None,
+        order: Order | None = None,
         **options: Any,
     ) -> None:
         self.done: Deferred[PoolElementParameter] = Deferred(lambda _: self.close())
@@ -54,7 +57,7 @@ class Errand:
             pool,
             received=self._received,
             failed_over=self._elsewhere,
-            order=self._doubts.order,
+            order=self._doubts.behind(order),
             **options,
         )
         self._begin()

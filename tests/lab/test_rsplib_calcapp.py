@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 
 from rserpool.core.addresses import ASAP_PORT
 from rserpool.services import Calculation
@@ -20,7 +21,7 @@ FAST = "1000000000000000"
 
 
 class CalcAppTests(RsplibTests):
-    """A registrar of ours; elements of ours and of theirs."""
+    """Elements of ours and of theirs, under a registrar of ours, or of theirs."""
 
     timeout = 90
 
@@ -38,12 +39,27 @@ class CalcAppTests(RsplibTests):
         return self.their_element(host, self.where, "calcapp", identifier, *service)
 
     async def test_jobs_go_on(self) -> None:
-        """A job of their user and one of ours: from ours to theirs to ours, each of which is killed but the last."""
-        self.where, *hosts, there, here = self.networks.hosts(6)
-        self.networks.enter(here)
+        """Under our registrar."""
+        self.where, *hosts = self.networks.hosts(6)
         registrar = await self.our_registrar(self.where, 7)
+        await self.jobs_go_on(hosts, lambda *identifiers: self.holds(registrar, POOL, *identifiers))
+
+    async def test_jobs_go_on_under_theirs(self) -> None:
+        """Under their registrar."""
+        self.where, *hosts = self.networks.hosts(6)
+        self.their_registrar(self.where, 7)
+        asking = self.our_user(hosts[-1], self.where)
+        await self.jobs_go_on(hosts, lambda *identifiers: self.resolves(asking, POOL.decode(), *identifiers))
+
+    async def jobs_go_on(self, hosts: list[Host], serve: Callable[..., Awaitable[None]]) -> None:
+        """A job of their user and one of ours: from ours to theirs to ours, each of which is killed but the last.
+
+        @param serve: waits until the pool has these elements.
+        """
+        *hosts, there, here = hosts
+        self.networks.enter(here)
         first = self.ours(hosts[0], 1, SLOW)
-        await self.holds(registrar, POOL, 1)
+        await serve(1)
         calculation = Calculation(self.our_user(here, self.where), POOL, ENDLESS)
         self.addCleanup(calculation.close)
         sizes = (f"-jobsize={ENDLESS}", "-jobinterval=1")
@@ -52,7 +68,7 @@ class CalcAppTests(RsplibTests):
         await theirs.says("Got cookie")
         at_first = await self.progress(calculation, 0)
         second = self.theirs(hosts[1], 2, SLOW)
-        await self.holds(registrar, POOL, 1, 2)
+        await serve(1, 2)
         first.signal("KILL")
         accepted = r", completed [1-9]\S* accepted from cookie echo"
         await self.until(lambda: len(re.findall(accepted, second.text)) == 2, "both go on at theirs")
@@ -60,7 +76,7 @@ class CalcAppTests(RsplibTests):
         await theirs.says("Got cookie", after=len(theirs.lines))
         third = self.ours(hosts[2], 3, FAST)
         await third.says("registered as")
-        await self.holds(registrar, POOL, 2, 3)
+        await serve(2, 3)
         second.signal("KILL")
         await all_of(third.says(r"job 1 goes on here: [1-9]\d* of"), theirs.says("Job #1 completed"))
         self.assertEqual(3, (await calculation.done).identifier)

@@ -34,7 +34,7 @@ PICTURE = """<!DOCTYPE XMLFractalSave>
 
 
 class FractalTests(RsplibTests):
-    """A registrar of theirs; elements of ours and of theirs, which end each session after L{MESSAGES}."""
+    """Elements of ours and of theirs, which end each session after L{MESSAGES}, under a registrar of either kind."""
 
     timeout = 120
 
@@ -57,10 +57,21 @@ class FractalTests(RsplibTests):
         )
 
     async def test_tiles_go_on(self) -> None:
-        """Tiles of both users go from theirs to ours, which is killed, and on at theirs, which is killed, too."""
-        self.where, *hosts, there, here = self.networks.hosts(6)
-        self.networks.enter(here)
+        """Under their registrar."""
+        self.where, *hosts = self.networks.hosts(6)
         self.their_registrar(self.where, 7)
+        await self.tiles_go_on(hosts)
+
+    async def test_tiles_go_on_under_ours(self) -> None:
+        """Under our registrar."""
+        self.where, *hosts = self.networks.hosts(6)
+        await self.our_registrar(self.where, 7)
+        await self.tiles_go_on(hosts)
+
+    async def tiles_go_on(self, hosts: list[Host]) -> None:
+        """Tiles of both users go from theirs to ours, which is killed, and on at theirs, which is killed, too."""
+        *hosts, there, here = hosts
+        self.networks.enter(here)
         asking = self.our_user(here, self.where)
         ours = self.ours(hosts[0], OURS)
         theirs = self.their_element(

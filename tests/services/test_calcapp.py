@@ -228,6 +228,14 @@ class PoolTests(SynchronousTestCase):
         """Over TCP."""
         self.outlives("tcp")
 
+    def test_order(self) -> None:
+        """A job goes where its own order of elements says."""
+        self.serve(3)
+        wanted = sorted(each.identifier("pool") for each in self.scope.elements)[-1]
+        for _ in range(3):
+            calculation = self.calculate(10, order=lambda elements: sorted(elements, key=lambda each: -each.identifier))
+            self.assertEqual(wanted, self.scope.result(calculation.done).identifier)
+
     def test_stops(self) -> None:
         """An element that takes its leave gives the state of this very moment along."""
         self.serve(2)
