@@ -37,6 +37,7 @@ class _Asked:
     wanted: Wanted
     waiting: set[int]
     pool: bool
+    refused: str = ""
 
 
 class Orders:
@@ -122,7 +123,8 @@ class Orders:
         if answer.result is Result.DONE:
             return self._over(answer.number, DrainAnswered(*asked.wanted, connections=answer.connections))
         if answer.result is Result.REFUSED:
-            return self._over(answer.number, DrainAnswered(*asked.wanted, answer.why or "its home refuses it"))
+            # Another may have it by now, and do it.
+            asked.refused = answer.why or "its home refuses it"
         return [] if asked.waiting else self._nobody(answer.number)
 
     def late(self, number: int, now: float) -> list[Outcome]:
@@ -133,6 +135,8 @@ class Orders:
         asked = self._ours[number]
         handle, identifier, _ = asked.wanted
         name = _named(handle, identifier)
+        if asked.refused:
+            return self._over(number, DrainAnswered(*asked.wanted, asked.refused))
         if asked.waiting:
             silent = ", ".join(f"0x{each:08x}{at(self._peering.peers.get(each))}" for each in sorted(asked.waiting))
             one = len(asked.waiting) == 1

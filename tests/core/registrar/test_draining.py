@@ -64,9 +64,9 @@ class DrainingTestCase(SynchronousTestCase):
         self.enrp.association_up("peer", TransportAddress(("10.0.0.99",), 9901), self.stage.now)
         self.presence()
 
-    def presence(self, *drainers: Drainer, order: Any = None) -> list[Any]:
-        presence = enrp.Presence(PEER, SERVER, order=order, drainers=drainers, private=True)
-        return self.stage.note(self.enrp.receive("peer", presence, self.stage.now))
+    def presence(self, *drainers: Drainer, order: Any = None, sender: int = PEER, over: str = "peer") -> list[Any]:
+        presence = enrp.Presence(sender, SERVER, order=order, drainers=drainers, private=True)
+        return self.stage.note(self.enrp.receive(over, presence, self.stage.now))
 
     def tells(self, **options: Any) -> list[Any]:
         """The peer has the element as its own, and tells us."""
@@ -235,6 +235,22 @@ class ElsewhereTests(DrainingTestCase):
         self.assertEqual((False, POOL, 7), (order.drains, order.handle, order.identifier))
         self.presence(Drainer(POOL, 7), order=OrderAnswer(order.number, Result.DONE))
         self.assertEqual([(False, "")], self.answers())
+
+    def test_two_have_it_for_a_moment(self) -> None:
+        """One does not know yet that it has gone to the other: what that one says counts."""
+        self.stage.tell("pe", asap.Deregistration(POOL, 7))
+        self.enrp.association_up("late", TransportAddress(("10.0.0.98",), 9901), self.stage.now)
+        for results in ((Result.REFUSED, Result.DONE), (Result.DONE,), (Result.REFUSED, Result.REFUSED)):
+            for peer, name in (PEER, "peer"), (98, "late"):
+                self.presence(Drainer(POOL, 7), sender=peer, over=name)
+            one, other = (each for each in self.orders(self.order(False)) if each is not None)
+            self.assertEqual(one, other)
+            self.answers()
+            for result, (peer, name) in zip(results, ((PEER, "peer"), (98, "late")), strict=False):
+                self.assertEqual([], self.answers())
+                answer = OrderAnswer(one.number, result, why="it is gone" if result else "")
+                self.presence(Drainer(POOL, 7), order=answer, sender=peer, over=name)
+            self.assertEqual([(False, "it is gone" if results[-1] else "")], self.answers())
 
     def test_evicting_it(self) -> None:
         """Where it serves, its home alone knows."""
