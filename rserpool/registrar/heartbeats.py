@@ -9,6 +9,8 @@ from twisted.internet.interfaces import IDelayedCall
 from rserpool.core.profiles import Profile
 from rserpool.core.registrar.shares import Shares
 
+SELDOMER: Final = 1.5
+"""By so much more they stretch: whoever is asked by a keep-alive, however late, needs no heartbeat."""
 PAUSE: Final = 1.0
 """Seconds between two changes, at least: each is told to all associations, which is work where they come by the
 thousand."""
@@ -44,4 +46,5 @@ class Heartbeats:
         stretch = max(1.0, needed / self._profile.keep_alive_interval)
         if abs(stretch - self._stretch) > 0.1 * self._stretch:
             self._stretch = stretch
-            endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch)
+            further = SELDOMER if stretch > SELDOMER else 1.0
+            endpoint.setHeartbeat(self._profile.heartbeat_interval * stretch * further)

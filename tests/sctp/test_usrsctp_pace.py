@@ -9,9 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import TransportAddress
 from rserpool.core.profiles import DEFAULT
+from rserpool.sctp.usrsctp.crowd import FEW
 from rserpool.sctp.usrsctp.pace import (
     DATA,
-    FEW,
     HEARTBEAT,
     HEARTBEAT_ACK,
     INIT,
@@ -46,13 +46,19 @@ class Association:
     """One that counts what it is told."""
 
     def __init__(self) -> None:
-        self.asked, self.ask_at = False, inf
+        self.asked, self.established, self.ask_at = False, True, inf
         self.where = PEER, b"\0\2\0\1"
         self.told: list[str] = []
 
     def rest(self, now: float) -> None:
         self.told.append("rest")
         self.ask_at = now + IDLE
+
+    def settle(self, now: float) -> None:
+        self.told.append("settle")
+
+    def visit(self, now: float) -> float:
+        return inf
 
     def rouse(self) -> None:
         self.told.append("rouse")
@@ -237,6 +243,14 @@ class PaceTests(SynchronousTestCase):
         self.endpoint.present = (self.association,) * (FEW + 1)
         self.assertEqual([TICK] * 10, [self.next() for _ in range(10)])
         self.assertEqual(0, self.endpoint.looks)
+
+    def test_many_after_rest(self) -> None:
+        """Where many come, those that rested go on resting."""
+        self.rest()
+        self.pace.coarse = False
+        self.endpoint.present = (self.association,) * (FEW + 1)
+        self.assertEqual(TICK, self.next())
+        self.assertNotIn("rouse", self.association.told)
 
 
 class IdleTests(UsrsctpTestCase):

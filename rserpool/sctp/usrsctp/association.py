@@ -43,12 +43,13 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     @ivar asked: whether a heartbeat of ours is not answered yet.
     @ivar where: where packets go to it, known once it is up: the peer's handle, and both ports.
     @ivar ask_at: when the next one is due, if nothing comes of the peer until then.
+    @ivar heard_at: when something came of it, or was sent that the library waits for.
     @ivar untried: those hosts of the peer that were not dialled yet.
     """
 
     __slots__ = (
-        "_early", "_patience", "_reprieved", "_still", "_udp_peer", "ask_at", "asked", "local_addresses", "own_tag",
-        "peer_addresses", "tag", "untried", "where",
+        "_early", "_patience", "_reprieved", "_still", "_udp_peer", "ask_at", "asked", "heard_at", "local_addresses",
+        "own_tag", "peer_addresses", "tag", "untried", "where",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +68,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self.asked = self._still = False
         self.where: Where = 0, b""
         self.ask_at = inf
+        self.heard_at = 0.0
         self._bear()
         self.untried = list(peer.hosts) if outbound else []
         self._udp_peer: UdpPeer | None = None
@@ -89,7 +91,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
             clock = self.socket.engine.clock
             if self._still:
                 # The library would not notice that it is not answered.
-                clock.awake()
+                if clock.pace.coarse:
+                    clock.awake()
                 self.ask(clock.now)
             else:
                 self.socket.demand_heartbeat(self.peer.port, self._udp_peer.handle, self.identifier)
@@ -146,6 +149,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         engine.clock.pace.by_tag[self.own_tag] = self
         self.hear(engine.clock.now)
         super().set_up(streams)
+        engine.clock.pace.crowd.joins(self, engine.clock.now)
         self._learn()
 
     def _learn(self) -> None:
@@ -171,7 +175,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self._leave()
         self.socket.engine.clock.release()
 
-    # What the clock calls while nothing goes over it.
+    # What the clock calls while nothing goes over it, or where there are many.
 
     def rest(self, now: float) -> None:
         self._quiet(True)
@@ -181,15 +185,41 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if not self.asked:
             self._quiet(False)
 
+    def settle(self, now: float) -> None:
+        if not self._still and not self.asked:
+            self.ask(now)
+
+    def visit(self, now: float) -> float:
+        if self._lost:
+            return inf
+        if not self.asked:
+            self.hear(self.heard_at)
+        if self.ask_at <= now:
+            if self.asked:
+                self.hear(now)
+            else:
+                self.ask(now)
+        return self.ask_at
+
+    def doubt(self, now: float) -> None:
+        """The library does not hear of the peer, and has sent a heartbeat: it shall go on with that."""
+        if self._still:
+            self.ask(now)
+
     def ask(self, now: float) -> None:
         self._bear()
         self.hear(now)
         if self.established and self._udp_peer is not None:
             self.asked, self._still = True, False
+            doubted = self.socket.engine.clock.pace.crowd.doubted
+            before = len(doubted)
             self.socket.ask(self.peer.port, self._udp_peer.handle, self.identifier)
+            # This one was sent because we wanted it.
+            del doubted[before:]
 
     def hear(self, now: float) -> None:
         """Something came of the peer, or it is asked: until when nothing more has to."""
+        self.heard_at = now
         self.ask_at = now + self._patience
 
     def _bear(self) -> None:
@@ -200,7 +230,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     def answered(self) -> None:
         """A heartbeat was."""
         if self.asked and self.established:
-            self.asked, self._still = False, self.socket.engine.clock.pace.coarse
+            pace = self.socket.engine.clock.pace
+            self.asked, self._still = False, pace.coarse or pace.crowd.here
             self.socket.set_heartbeat(0.0 if self._still else self.socket.heartbeat, self.identifier)
 
     def set_heartbeat(self) -> None:
@@ -236,6 +267,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         engine = socket.engine
         clock = engine.clock
         clock.pace.moved = True
+        self.heard_at = clock.now
         coarse = clock.pace.coarse
         if coarse:
             clock.show()

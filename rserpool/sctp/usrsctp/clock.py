@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from rserpool.sctp.usrsctp.alarm import Alarm
 from rserpool.sctp.usrsctp.library import Library
 from rserpool.sctp.usrsctp.pace import LATE, TICK, Pace, Packet, Timed
+from rserpool.sctp.usrsctp.packets import ports
 
 _TICK: Final = int(TICK * 1000)
 LINGER: Final = 5
@@ -25,6 +26,9 @@ class Told(Timed, Protocol):
 
     def look(self) -> None:
         """Read what the library has for it, if there is anything."""
+
+    def doubt(self, handle: int, port: int) -> None:
+        """The library has sent this peer a heartbeat by itself."""
 
 
 class Clock:
@@ -117,7 +121,7 @@ class Clock:
         self.pace.came(handle, packet, self._pass_time())
 
     def heard(self, packet: Packet) -> None:
-        """A heartbeat is answered while the clock moves finely."""
+        """A heartbeat comes, or is answered, while the clock moves finely."""
         self.pace.heard(packet, self.now)
 
     def served(self) -> None:
@@ -148,6 +152,7 @@ class Clock:
         # The library tells timer events to nobody.
         for endpoint in list(self._endpoints.values()):
             endpoint.look()
+        self.pace.crowd.doubts(self._doubt)
         if not self._active:
             self._idle -= 1
             if self._has_ended() or self._idle <= 0:
@@ -155,6 +160,12 @@ class Clock:
         if not self.alarm:
             now = monotonic()
             self.alarm.set(self.pace.next(self._endpoints.values(), now) if self._active else now + TICK)
+
+    def _doubt(self, handle: int, packet: bytes) -> None:
+        here, there = ports(packet.ljust(12, b"\0"))
+        endpoint = self._endpoints.get(here)
+        if endpoint is not None:
+            endpoint.doubt(handle, there)
 
     def _has_ended(self) -> bool:
         """Whether the library is to end, and that is over."""

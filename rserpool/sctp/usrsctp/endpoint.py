@@ -97,6 +97,8 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     def setHeartbeat(self, seconds: float) -> None:
         if not self.closed:
+            if seconds < self.socket.heartbeat:
+                self.engine.clock.pace.crowd.hurry()
             self.socket.heartbeat = seconds
             self.socket.set_heartbeat(seconds, 0)
             for association in self.by_id.values():
@@ -174,6 +176,11 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
             if each.buffered or not each.established or not self.socket.is_settled(each.identifier):
                 return False
         return True
+
+    def doubt(self, handle: int, port: int) -> None:
+        association = self.by_id.get(self.socket.association(port, handle))
+        if association is not None:
+            association.doubt(self.engine.clock.now)
 
     # What associations call.
 
@@ -265,7 +272,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         message, view, size = engine.message, engine.message_view, len(engine.message_view)
         rcvinfo, length, infotype, flags = engine.rcvinfo, engine.rcvinfo_length, engine.infotype, engine.flags
         information, unpack = engine.rcvinfo_bytes, RCVINFO.unpack_from
-        by_id, sock, notified = self.by_id, self.socket, self.notified
+        by_id, sock, notified, clock = self.by_id, self.socket, self.notified, engine.clock
 
         def read() -> None:
             while (so := sock.so) is not None and events(so) & _EVENT_READ:
@@ -282,6 +289,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
                 stream, _, bits, ppid, _, _, _, identifier = unpack(information)
                 association = by_id.get(identifier)
                 if association is not None:
+                    association.heard_at = clock.now
                     association.received(data, ntohl(ppid), stream, bits & SCTP_UNORDERED != 0, seen & _MSG_EOR != 0)
 
         return read

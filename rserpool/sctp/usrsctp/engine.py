@@ -17,7 +17,8 @@ from rserpool.sctp.steady import make_steady
 from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.clock import Clock
 from rserpool.sctp.usrsctp.library import Library
-from rserpool.sctp.usrsctp.packets import abort_for, ports
+from rserpool.sctp.usrsctp.pace import HEARTBEAT
+from rserpool.sctp.usrsctp.packets import HEADER, abort_for, ports
 from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
 
 LESSONS = 24
@@ -63,6 +64,9 @@ class PortOwner(Protocol):
 
     def look(self) -> None:
         """The same, if there is anything."""
+
+    def doubt(self, handle: int, port: int) -> None:
+        """The library has sent this peer a heartbeat by itself."""
 
 
 class Engine:
@@ -188,7 +192,8 @@ class Engine:
         by_handle = self.peers.by_handle
         buffer = ffi.buffer
         send = self._send
-        pace = self.clock.pace
+        pace, heartbeat = self.clock.pace, bytes([HEARTBEAT])
+        crowd = pace.crowd
 
         def output(handle: int, data: Any, length: int, _tos: int, _df: int) -> int:
             peer = by_handle.get(handle)
@@ -197,6 +202,8 @@ class Engine:
                 packet = buffer(data, length)
                 if pace.coarse:
                     pace.left(handle, bytes(packet))
+                elif crowd.here and packet[HEADER] == heartbeat:
+                    crowd.doubted.append((handle, packet[:4]))
                 if self.sent is not None:
                     self.sent.append(bytes(packet))
                 if self.bundle is not None:

@@ -1,7 +1,8 @@
 """How finely libusrsctp's clock is moved on: an idle process should not wake a hundred times a second.
 
 The library cannot be asked when its next timer is due. While anything is under way (a set-up, data that is not
-acknowledged in time, a heartbeat without an answer) its clock moves by L{TICK}, so that time-outs come in time.
+acknowledged in time, a heartbeat without an answer) its clock moves by L{TICK}, so that time-outs come in time; among
+many associations there always is something (L{crowd<rserpool.sctp.usrsctp.crowd>}).
 Otherwise it stands still until the earliest instant at which one of its timers can be due:
 
   - an acknowledgement that waits for data to ride with: C{sack_delay} after the data came;
@@ -18,6 +19,7 @@ from math import inf
 from typing import Final, Protocol, TypeAlias
 
 from rserpool.core.profiles import Profile
+from rserpool.sctp.usrsctp.crowd import Crowd, Member
 from rserpool.sctp.usrsctp.packets import HEADER
 
 TICK: Final = 0.01
@@ -26,8 +28,6 @@ LATE: Final = 0.002
 """So long after its time a timer is due for sure: the library counts whole milliseconds."""
 LONGEST: Final = 60.0
 """Seconds for which it stands still at most: the library renews its secrets now and then."""
-FEW: Final = 16
-"""With more associations than this there is always something under way, and to look at all of them would cost more."""
 FEWER: Final = 2
 """With up to so many they are looked at after each packet, which costs less than to be woken for it."""
 DATA, INIT, INIT_ACK, SACK, HEARTBEAT, HEARTBEAT_ACK = range(6)
@@ -46,7 +46,7 @@ Where: TypeAlias = tuple[int, bytes]
 """A peer, and both SCTP ports, as a packet to it has them."""
 
 
-class Resting(Protocol):
+class Resting(Member, Protocol):
     """An association, over which nothing goes.
 
     @ivar asked: whether a heartbeat was sent that was not answered.
@@ -57,12 +57,6 @@ class Resting(Protocol):
     where: Where
     asked: bool
     ask_at: float
-
-    def rest(self, now: float) -> None:
-        """The library sends no heartbeats by itself."""
-
-    def rouse(self) -> None:
-        """It does again."""
 
     def hear(self, now: float) -> None:
         """Something came of the peer."""
@@ -91,12 +85,14 @@ class Pace:
     """
     @ivar coarse: whether the clock stands still for longer.
     @ivar moved: whether something was sent or received since the last tick that has to do with a timer.
+    @ivar crowd: the associations, where they are many.
     @ivar by_tag: associations by our verification tags: nobody else knows them (RFC 9260 section 5.3.1).
     @ivar now: when the library was told last how much time has passed.
     """
 
     def __init__(self) -> None:
         self.coarse = self.moved = False
+        self.crowd = Crowd()
         self.by_tag: dict[bytes, Resting] = {}
         self.now = self._moved_at = -inf
         self._timer_at = inf
@@ -184,9 +180,10 @@ class Pace:
         if self.coarse:
             self._look(endpoints, now)
         else:
+            self.crowd.look([endpoint.present for endpoint in endpoints], now)
             self._wait(endpoints, now)
         if not self.coarse:
-            for each in self._resting:
+            for each in self._resting if not self.crowd.here else ():
                 each.rouse()
             self._resting = []
             return now + TICK
@@ -196,7 +193,7 @@ class Pace:
         """The clock has moved finely: it may stand still, if nothing is due soon."""
         if self.moved:
             self.moved, self._moved_at = False, now
-        if _associations(endpoints) > FEW or not endpoints:
+        if self.crowd.here or not endpoints:
             return
         self._sack_delay = max(endpoint.profile.sack_delay for endpoint in endpoints)
         self._rto = min(endpoint.profile.rto_min for endpoint in endpoints)

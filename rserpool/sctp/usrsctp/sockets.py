@@ -127,6 +127,10 @@ class UsrsctpSocket(SctpSocket):
             return 0
         return int(self._lib.usrsctp_getassocid(self.so, to))
 
+    def association(self, port: int, handle: int) -> int:
+        """The number of the association with this peer; 0 if there is none."""
+        return 0 if self.so is None else int(self._lib.usrsctp_getassocid(self.so, self._address(port, handle)))
+
     def peer(self, association: int) -> tuple[int, int]:
         """The peer's handle and SCTP port; zeros if it is gone."""
         addresses = self._library.ffi.new("struct sockaddr_conn **")

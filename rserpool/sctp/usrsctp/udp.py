@@ -17,7 +17,7 @@ from zope.interface import implementer
 from rserpool.sctp.base import A_TURN
 from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.engine import Engine
-from rserpool.sctp.usrsctp.pace import HEARTBEAT_ACK, HEARTBEATS
+from rserpool.sctp.usrsctp.pace import HEARTBEATS
 from rserpool.sctp.usrsctp.packets import (
     COOKIES,
     HEADER,
@@ -229,7 +229,7 @@ class UdpSocket:
             kind = room[HEADER]
             if coarse := pace.coarse:
                 clock.came(peer.handle, room[:length])
-            elif kind == HEARTBEAT_ACK:
+            elif kind in HEARTBEATS:
                 clock.heard(room[:length])
             if kind not in HEARTBEATS:
                 pace.moved = True

@@ -1,0 +1,110 @@
+"""Many associations: those over which nothing goes have no timer in libusrsctp, which looks at each one at each tick.
+
+Its timers are a list, and a timer that waits for its heartbeat is in it all the time: ten thousand of them take a fifth
+of a core. So in a crowd the library's own heartbeats are off, and we say when it is time for one. While that is not
+answered, and wherever the library doubts that a peer is there, it sends its own again, and notices what it would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sized
+from heapq import heapify, heappop, heappush
+from itertools import count
+from math import inf
+from typing import Final, Protocol
+
+FEW: Final = 16
+"""More associations than this are a crowd."""
+FEWER_AGAIN: Final = FEW - 4
+"""It has dispersed when there are no more than these."""
+
+
+class Member(Protocol):
+    """An association.
+
+    @ivar established: whether it is up.
+    """
+
+    established: bool
+
+    def rest(self, now: float) -> None:
+        """The library sends no heartbeats by itself."""
+
+    def settle(self, now: float) -> None:
+        """It sends none as soon as the peer has answered one."""
+
+    def rouse(self) -> None:
+        """It does again."""
+
+    def visit(self, now: float) -> float:
+        """Send a heartbeat, if it is time: when to look again; infinity if it is gone."""
+
+
+class Crowd:
+    """
+    @ivar here: whether there is one.
+    @ivar doubted: whom the library sent a heartbeat of its own accord: handles, and packets' ports.
+    """
+
+    def __init__(self) -> None:
+        self.here = False
+        self.doubted: list[tuple[int, bytes]] = []
+        self._visits: list[tuple[float, int, Member]] = []
+        self._numbers = count()
+        self._anew = False
+
+    def joins(self, member: Member, now: float) -> None:
+        """An association is up just now."""
+        if self.here:
+            member.rest(now)
+            self._visit(member, now)
+
+    def hurry(self) -> None:
+        """Heartbeats are to be sent more often than before."""
+        self._anew = True
+
+    def doubts(self, tell: Callable[[int, bytes], object]) -> None:
+        """The time of the library has passed: whom does it doubt?"""
+        if self.doubted:
+            doubted, self.doubted = self.doubted, []
+            for handle, ports in doubted:
+                tell(handle, ports)
+
+    def look(self, groups: Iterable[Collection[Member]], now: float) -> None:
+        """With each tick: who is due?"""
+        here = _number(groups) > (FEWER_AGAIN if self.here else FEW)
+        if here != self.here:
+            self._change(here, groups, now)
+        elif self._anew and here:
+            self._schedule(groups, now)
+        self._anew = False
+        visits = self._visits
+        while visits and visits[0][0] <= now:
+            self._visit(heappop(visits)[2], now)
+
+    def _change(self, here: bool, groups: Iterable[Collection[Member]], now: float) -> None:
+        self.here = here
+        self._visits, self.doubted = [], []
+        for each in [each for group in groups for each in group if each.established]:
+            if here:
+                each.settle(now)
+            else:
+                each.rouse()
+        if here:
+            self._schedule(groups, now)
+
+    def _schedule(self, groups: Iterable[Collection[Member]], now: float) -> None:
+        self._visits = [(now, next(self._numbers), each) for group in groups for each in group if each.established]
+        heapify(self._visits)
+
+    def _visit(self, member: Member, now: float) -> None:
+        when = member.visit(now)
+        if when < inf:
+            heappush(self._visits, (when, next(self._numbers), member))
+
+
+def _number(groups: Iterable[Sized]) -> int:
+    number = 0
+    for each in groups:
+        number += len(each)
+    return number
