@@ -25,7 +25,7 @@ from rserpool.core.peering.peers import PEER, Peer, PeerList, usable_address
 from rserpool.core.peering.presence import Ourselves
 from rserpool.core.peering.replica import Replica
 from rserpool.core.peering.rounds import HEARTBEAT, ORPHANS, Rounds
-from rserpool.core.peering.table import TABLE, TableSessions
+from rserpool.core.peering.table import PIECE, TABLE, TableSessions
 from rserpool.core.peering.takeover import TAKEOVER, Takeovers
 from rserpool.core.peering.updates import Updates
 from rserpool.core.profiles import Profile
@@ -46,7 +46,7 @@ class Peering:
     @ivar initialization: whether we offer our services yet (3.2).
     @ivar peers: the peer list (3.4).
     @ivar ourselves: what we tell of ourselves.
-    @ivar takeovers: those that are under way (3.5).
+    @ivar takeovers: those that are under way (3.5); C{tables}: the downloads that are (3.2.3).
     @ivar updates: what peers are told of our elements (3.3).
     @ivar greet: C{greet(peer, now)}: what else a new peer is told.
     @ivar due: what is called when a key of this side is due, by the first word of the key.
@@ -76,7 +76,7 @@ class Peering:
         self.reconfigure = self._dials.configured_again
         self._lists = PeerLists(server, self.peers, self._dials)
         self._replica = Replica(server, handlespace, distances, access)
-        self._tables = TableSessions(server, handlespace, timers, 2 * profile.max_time_no_response)
+        self.tables = TableSessions(server, handlespace, timers, 2 * profile.max_time_no_response)
         self._audits = Audits(server, handlespace, self._replica, self.peers, timers, profile.max_time_no_response)
         self.initialization = Initialization(
             server, handlespace, self.peers, self._audits, timers, profile=profile, random=random
@@ -98,7 +98,8 @@ class Peering:
             GREET: self._greetings.again,
             MENTOR: self.initialization.time_out,
             AUDIT: self._audits.give_up,
-            TABLE: self._tables.expire,
+            TABLE: self.tables.expire,
+            PIECE: self.tables.continued,
             TAKEOVER: self.takeovers.time_out,
         }
 
@@ -177,7 +178,7 @@ class Peering:
 
     def association_lost(self, association: Association, now: float) -> list[Outcome]:
         """An association is gone: a reason to probe the peer at once, unless it has retired."""
-        self._tables.forget(association)
+        self.tables.forget(association)
         self._greetings.over(association)
         leaving = self.peers.leaves(association)
         outcomes: list[Outcome] = [*self._dials.lost(association, now, leaving)]
@@ -261,8 +262,7 @@ class Peering:
                     return [Send(association, enrp.HandleTableResponse(self._server, peer.identifier, rejected=True))]
                 place = self.peers.address_of(association)
                 where = "" if place is None else machine(place.hosts[0])
-                table = self._tables.respond(association, peer.identifier, own_only, now, peer.private, where)
-                return [Send(association, table)]
+                return self.tables.requested(association, peer.identifier, own_only, now, peer.private, where)
         return []
 
     # 3.2: initialization

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from operator import attrgetter, length_hint
 from typing import Final
 
 from rserpool.core.deadlines import Timers
-from rserpool.core.effects import Association, Effect
+from rserpool.core.effects import Association, Effect, Send
+from rserpool.core.handlespace.changes import Outcome
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.wire.enrp import encode_handle_table_response
@@ -17,23 +18,34 @@ from rserpool.core.wire.enrp import encode_handle_table_response
 _HANDLE: Final = attrgetter("handle")
 TABLE: Final = "table"
 """The key of a download session that nobody continues: with the association, and whether it is of our own elements."""
-SIZE = 16_384
-"""Bytes of elements in one response: small enough that resolutions get their turn in between."""
+PIECE: Final = "piece"
+"""The key of a response that waits: with the same."""
+SIZE, LARGER = 16_384, 30_000
+"""Bytes of elements in the first response, and in those that follow: small enough that resolutions get their turn in
+between."""
 MOST_SESSIONS = 64
 """Download sessions at the same time; more are rejected (3.2.3), but none because of those of one machine alone."""
 MOST_LOOKING = 8
 """So many of them are of those who are no registrars."""
+PAUSE = 0.02
+"""So many seconds lie between two responses of one session at least while clients are served..."""
+BUSY = 10
+"""... so many since the last one, or more: who joins has time, and users have not."""
 LOOKED_AT = 2_000
 """So many elements are looked at for one response: most may be gone since the session began."""
 
 
 class _Session:
-    __slots__ = ("elements", "looks_on", "where")
+    __slots__ = ("asked", "elements", "looks_on", "rests_until", "served", "where")
 
     def __init__(self, elements: Iterator[Element], where: str, looks_on: bool) -> None:
         self.elements = elements
         self.where = where
         self.looks_on = looks_on
+        # When the last response was given, and what the next one is to be.
+        self.rests_until = 0.0
+        self.served = 0
+        self.asked = 0, False
 
 
 class TableSessions:
@@ -43,6 +55,7 @@ class TableSessions:
     been announced by updates.
 
     @param timeout: seconds until a session that nobody continues is forgotten.
+    @ivar served: C{served()} tells how many requests of clients were answered so far.
     """
 
     def __init__(self, server: int, handlespace: Handlespace, timers: Timers, timeout: float) -> None:
@@ -51,6 +64,24 @@ class TableSessions:
         self._timers = timers
         self._timeout = timeout
         self._sessions: dict[tuple[Association, bool], _Session] = {}
+        self.served: Callable[[], int] = lambda: 0
+
+    def requested(
+        self, association: Association, receiver: int, own_only: bool, now: float, private: bool, where: str = ""
+    ) -> list[Outcome]:
+        """ENRP_HANDLE_TABLE_REQUEST: L{respond} at once, or a little later if clients keep us busy."""
+        session = self._sessions.get((association, own_only))
+        if session is None or now >= session.rests_until or self.served() < session.served + BUSY:
+            return [Send(association, self.respond(association, receiver, own_only, now, private, where))]
+        session.asked = receiver, private
+        self._timers.set((PIECE, association, own_only), session.rests_until)
+        return []
+
+    def continued(self, association: Association, own_only: bool, now: float) -> list[Effect]:
+        """L{PIECE} is due."""
+        session = self._sessions[association, own_only]
+        receiver, private = session.asked
+        return [Send(association, self.respond(association, receiver, own_only, now, private, session.where))]
 
     def respond(
         self, association: Association, receiver: int, own_only: bool, now: float, private: bool, where: str = ""
@@ -64,6 +95,7 @@ class TableSessions:
         key = (association, own_only)
         session = self._sessions.get(key)
         self.expire(*key, now)
+        most = SIZE if session is None else LARGER
         if session is None:
             if not self._room(where, looks_on=not receiver, now=now):
                 return encode_handle_table_response(self._server, receiver, (), rejected=True)
@@ -74,11 +106,12 @@ class TableSessions:
             if element in self._handlespace and (not own_only or element.home == self._server):
                 chosen.append(element)
                 size += len(element.wire) + len(element.handle) + 8
-                if size >= SIZE:
+                if size >= most:
                     break
         more = length_hint(session.elements) > 0
         if more:
             self._sessions[key] = session
+            session.rests_until, session.served = now + PAUSE, self.served()
             self._timers.set((TABLE, *key), now + self._timeout)
         chosen.sort(key=_HANDLE)  # each handle is sent once in a response
         return encode_handle_table_response(self._server, receiver, _entries(chosen, private), more=more)
@@ -87,6 +120,7 @@ class TableSessions:
         """L{TABLE} is due, or the session goes on, or is over."""
         self._sessions.pop((association, own_only), None)
         self._timers.cancel((TABLE, association, own_only))
+        self._timers.cancel((PIECE, association, own_only))
         return []
 
     def forget(self, association: Association) -> None:

@@ -37,6 +37,10 @@ class Counts:
         self.delays = [0] * (len(DELAYS) + 1)
         self.delay = 0.0
 
+    def served(self) -> int:
+        """How many requests of clients were granted: resolutions and registrations."""
+        return self.resolved + self.registered + self.renewed
+
     def answered(self, delay: float) -> None:
         """An element answered a keep-alive after so many seconds."""
         self.delays[bisect_left(DELAYS, delay)] += 1

@@ -123,7 +123,7 @@ class Registrar:
         operated = identifier, self.handlespace, self.peering, self.draining, evictions
         self._orders = Orders(*operated, self._timers, profile)
         self.operating = Operating(*operated, self.retiring, self._orders, self._follow)
-        self.peering.greet = self.operating.met
+        self.peering.greet, self.peering.tables.served = self.operating.met, self.counts.served
         self.enrp = EnrpSide(self.peering, consequences, self._gate, self.operating)
         self._due = self._waited_for(consequences)
 

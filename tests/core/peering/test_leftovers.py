@@ -36,7 +36,7 @@ class LeftoverTests(SynchronousTestCase):
         self.assertEqual(len(scope.registrar._timers), before + 1)
         scope.silence(30, P, Q)
         self.assertEqual(len(scope.registrar._timers), before)
-        self.assertEqual(scope.peering._tables._sessions, {})
+        self.assertEqual(scope.peering.tables._sessions, {})
         # Then it begins anew.
         [table] = scope.hear(P, enrp.HandleTableRequest(P, SERVER))
         self.assertEqual(table.entries[0].elements[0].identifier, 1)

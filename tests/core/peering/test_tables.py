@@ -10,7 +10,7 @@ from rserpool.core import TransportAddress
 from rserpool.core.addresses import ENRP_PORT
 from rserpool.core.authority import MOST_OF_A_MACHINE
 from rserpool.core.deadlines import Deadlines
-from rserpool.core.peering.table import MOST_LOOKING, MOST_SESSIONS, TableSessions
+from rserpool.core.peering.table import BUSY, MOST_LOOKING, MOST_SESSIONS, PAUSE, TableSessions
 from rserpool.core.wire import asap, enrp
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q, owned
 from tests.work import calls
@@ -82,6 +82,48 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(begun, MOST_SESSIONS - MOST_LOOKING)
         self.scope.ready(Q)
         self.assertFalse(self.scope.hear(Q, enrp.HandleTableRequest(Q, SERVER))[0].rejected)
+
+
+class BusyTests(SynchronousTestCase):
+    """Clients ask us while a peer downloads."""
+
+    def setUp(self) -> None:
+        self.scope = PeeringStage().ready(P)
+        for number in range(1, 1_501):
+            self.scope.update(P, b"%d" % number, owned(P, number))
+        self.scope.up("user", host="10.0.9.9")
+        self.request = enrp.HandleTableRequest(P, SERVER)
+
+    def resolve(self, times: int) -> None:
+        for _ in range(times):
+            self.scope.registrar.receive("user", asap.HandleResolution(b"1"), self.scope.now)
+
+    def tables(self, effects: list[Any]) -> list[Any]:
+        return [each for each in self.scope.to(P, effects) if isinstance(each, enrp.HandleTableResponse)]
+
+    def test_there_is_a_pause_between_two_pieces(self) -> None:
+        [first] = self.scope.hear(P, self.request)
+        self.resolve(BUSY)
+        self.assertEqual([], self.scope.hear(P, self.request))
+        self.scope.now += 0.9 * PAUSE
+        self.assertEqual([], self.tables(self.scope.registrar.tick(self.scope.now)))
+        self.scope.now += 0.1 * PAUSE
+        [second] = self.tables(self.scope.registrar.tick(self.scope.now))
+        self.assertEqual(len({entry.handle for each in (first, second) for entry in each.entries}), 620)
+        self.assertTrue(second.more_to_send)
+
+    def test_none_where_few_ask(self) -> None:
+        for _ in range(3):
+            [answer] = self.scope.hear(P, self.request)
+            self.resolve(BUSY - 1)
+        self.assertTrue(answer.more_to_send)
+
+    def test_who_leaves_meanwhile_leaves_nothing(self) -> None:
+        self.scope.hear(P, self.request)
+        self.resolve(BUSY)
+        self.scope.hear(P, self.request)
+        self.scope.enrp.association_lost(P, self.scope.now)
+        self.assertEqual([], self.tables(self.scope.registrar.tick(self.scope.now + PAUSE)))
 
 
 class FairnessTests(SynchronousTestCase):
