@@ -22,8 +22,8 @@ from rserpool.sctp import ISctpAssociation, open_stack
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
 
 reactor: Any = installed
-PAUSE = 0.05
-"""Seconds between the last one who was told and the next change."""
+PAUSE = 0.15
+"""Seconds between the last one who was told and the next change: longer than a registrar waits for more of them."""
 EXTRA = 77_777
 
 
