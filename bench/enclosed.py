@@ -21,9 +21,10 @@ PR_SET_PDEATHSIG = 1
 UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
-def enclosed(module: str, arguments: list[str]) -> int | None:
+def enclosed(module: str, arguments: list[str], seconds: float | None = None) -> int | None:
     """Run C{python -m module arguments} enclosed.
 
+    @param seconds: it is ended after so many, whatever it does; None for never.
     @return: its exit status; None in the process that is enclosed, and shall go on.
     """
     if os.environ.get(INSIDE):
@@ -35,7 +36,10 @@ def enclosed(module: str, arguments: list[str]) -> int | None:
         command = [*(UNSHARE if alone else ()), sys.executable, "-m", module, *arguments]
         running = subprocess.Popen(command, env=environment, preexec_fn=_with_parent)
         try:
-            return running.wait()
+            return running.wait(seconds)
+        except subprocess.TimeoutExpired:
+            print(f"{module}: ended after {seconds:.0f} s", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             return running.wait(20)
         finally:

@@ -168,33 +168,41 @@ def _lab(lab: Figures) -> str:
         " A guest with one processor, whose kernel has SCTP, and both over it: only the ratios count. The load is"
         " the same generator with 16 clients for both; elements are not asked meanwhile whether they live.\n\n"
     )
+    text += "".join(f"{what} was left out: it failed twice ({why}).\n\n" for what, why in lab["left_out"].items())
+    pairs = names[:2]
+    if all("memory" in systems[name] for name in pairs):
+        text += _lab_rates(systems, pairs)
+    faults = dict.fromkeys(kind for one in systems.values() for kind in one if isinstance(one[kind], list))
+    rows = [[fault, *(_ms(systems[name].get(fault, [])) for name in names)] for fault in faults]
+    text += _table(["ms, median (worst)", *names], rows)
+    tuned, kernel = lab["tuned"], lab["kernel"]
+    return text + (
+        "\nAn element that is killed, or whose host falls silent: until its user, which pings each 10 ms, is served by"
+        " another. A killed registrar: one of three; until the last of its elements was told its new home. Tuned:"
+        f" `{tuned['rsplib tuned']}`, and the kernel's SCTP as our profile `default` has it"
+        f" ({', '.join(f'{key} {value}' for key, value in kernel.items())}); ours: `{tuned['ours fast']}`.\n"
+    )
+
+
+def _lab_rates(systems: Figures, pair: list[str]) -> str:
     rows = []
     for kind, called in (
         ("resolve, one", "resolutions"),
         ("register, one", "registrations"),
         ("register, three", "registrations, two replicas"),
     ):
-        pair = [systems[name][kind] for name in names[:2]]
-        row = [called, *(f"{one['per_second']:,.0f}" for one in pair)]
-        row += [f"{pair[1]['per_second'] / pair[0]['per_second']:.2f}", *(f"{one['nodes_us']:.0f}" for one in pair)]
+        both = [systems[name][kind] for name in pair]
+        row = [called, *(f"{one['per_second']:,.0f}" for one in both)]
+        row.append(f"{both[1]['per_second'] / both[0]['per_second']:.2f}")
+        for side in ("nodes_us", "client_us"):
+            row += [f"{one[side]:.0f}" for one in both]
         rows.append(row)
-    head = ["", *(f"{name}, a second" for name in names[:2]), "ours to rsplib's"]
-    text += _table([*head, *(f"{name}, us of registrars" for name in names[:2])], rows) + "\n"
-    memory = [systems[name]["memory"] for name in names[:2]]
-    text += "Bytes an entry: " + ", ".join(
-        f"{name} {one['entry']:,.0f} (empty {one['empty'] / 2**20:.0f} MiB)"
-        for name, one in zip(names[:2], memory, strict=True)
-    )
-    text += ".\n\n"
-    faults = dict.fromkeys(kind for one in systems.values() for kind in one if isinstance(one[kind], list))
-    rows = [[fault, *(_ms(systems[name].get(fault, [])) for name in names)] for fault in faults]
-    text += _table(["ms, median (worst)", *names], rows)
-    tuned, kernel = lab["tuned"], lab["kernel"]
-    return text + (
-        "\nA killed registrar: one of three; until the last of its elements was told its new home. Tuned:"
-        f" `{tuned['rsplib tuned']}`, and the kernel's SCTP as our profile `default` has it"
-        f" ({', '.join(f'{key} {value}' for key, value in kernel.items())}); ours: `{tuned['ours fast']}`.\n"
-    )
+    head = ["", *(f"{name}, a second" for name in pair), "ours to rsplib's"]
+    head += [f"{name}, us of {side}" for side in ("registrars", "clients") for name in pair]
+    memory = [(name, systems[name]["memory"]) for name in pair]
+    text = _table(head, rows) + "\nBytes an entry: "
+    text += ", ".join(f"{name} {one['entry']:,.0f} (empty {one['empty'] / 2**20:.0f} MiB)" for name, one in memory)
+    return text + ".\n\n"
 
 
 def write(figures: Figures) -> dict[Path, str]:
@@ -203,7 +211,7 @@ def write(figures: Figures) -> dict[Path, str]:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The main figures for a terminal."""
+    """The main figures for a terminal, of both halves."""
     from bench.peers.picture import PANELS
     from bench.report import columns
 
@@ -212,4 +220,5 @@ def table(figures: dict[str, Any]) -> str:
     for title, _, value in PANELS:
         found = [value(one) for one in systems.values()]
         rows.append([title, *("" if each is None else number_of(each) for each in found)])
-    return columns(["", *systems], rows)
+    text = columns(["", *systems], rows)
+    return f"{text}\n\nIn the lab: {_lab(figures['lab'])}" if "lab" in figures else text
