@@ -17,7 +17,7 @@ from rserpool.core.errors import Unproved, WireError
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
 from rserpool.node.loop import Carrier, Loop, Timer, called_sooner
-from rserpool.node.role import Codec, Role, Speaker
+from rserpool.node.role import AtOnce, Codec, Role, Speaker
 from rserpool.node.strangers import Announcers, Strangers
 
 
@@ -44,7 +44,7 @@ class Channel:
         self.multicast: Callable[[bytes], None] | None = None
         self.refuse: Callable[[bytes, WireError], asap.Message | None] | None = None
         self.addresses_changed: Callable[[Hashable, tuple[str, ...], float], list[Effect]] | None = None
-        self._at_once: Callable[[Any, bytes, float], bytes | None] | None = getattr(speaker, "at_once", None)
+        self._at_once: AtOnce | None = getattr(speaker, "at_once", None)
         self._dialled: dict[TransportAddress, Carrier] = {}
         # One endpoint may be dialled by several addresses: one that was configured, and one that it told.
         self._called: dict[Carrier, list[TransportAddress]] = {}
@@ -150,7 +150,10 @@ class Channel:
         """A message came in."""
         self.came += len(data)
         answer = None if self._at_once is None else self._at_once(carrier, data, self.driver.now())
-        if answer is not None:
+        if type(answer) is list:
+            self.driver.perform(answer)
+            return
+        if type(answer) is bytes:
             self.sent += len(answer)
             carrier.send(answer, self.ppid)
             return

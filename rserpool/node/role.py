@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association, Effect
@@ -17,8 +18,8 @@ M = TypeVar("M", contravariant=True)
 class Speaker(Protocol[M]):
     """What a role shows to those who speak one protocol with it; C{now} is monotonic, in seconds.
 
-    Each method returns the effects that are to be performed, in order. One that has answers ready may also have
-    C{at_once(association, data, now)}: the bytes that answer a message, if nothing else follows from it, or None.
+    Each method returns the effects that are to be performed, in order. Who knows some messages by their bytes may have
+    an L{AtOnce}, too, as C{at_once}.
     """
 
     def association_up(
@@ -59,6 +60,11 @@ class Speaker(Protocol[M]):
 
     def announcement(self, message: M, source: str, now: float) -> list[Effect]:
         """A message came in at the multicast group, from the IP address C{source}."""
+
+
+AtOnce: TypeAlias = Callable[[Any, bytes, float], bytes | list[Effect] | None]
+"""C{at_once(association, data, now)}: what answers a message, if nothing else follows from it; or the effects of one
+that need not be decoded for them; or None, for one that is to be decoded and received."""
 
 
 class Role(Speaker[asap.Message], Protocol):

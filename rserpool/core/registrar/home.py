@@ -8,7 +8,7 @@ from dataclasses import replace
 from rserpool.core import authority
 from rserpool.core.effects import Association, Effect, Notify, Send
 from rserpool.core.errors import EVICTED, CauseCode, Rejected
-from rserpool.core.handlespace.changes import Insisted, Later, Outcome
+from rserpool.core.handlespace.changes import Insisted, Later, Outcome, Renewed
 from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import LARGEST, Handlespace
@@ -18,6 +18,7 @@ from rserpool.core.registrar.confirming import Confirming
 from rserpool.core.registrar.contests import Contests
 from rserpool.core.registrar.events import AddressesRefused, RegistrationRefused
 from rserpool.core.registrar.evictions import Evictions
+from rserpool.core.registrar.renewals import Renewals
 from rserpool.core.registrar.supervision import Supervision
 from rserpool.core.ruling import Ruling
 from rserpool.core.trail import Act, trail
@@ -68,13 +69,28 @@ class Home:
         self._confirming = confirming
         self._evictions = evictions
         self._contests = Contests()
+        self._renewals = Renewals(server, handlespace)
         self._rivals = self._contests.rivals
 
     def wanted(self, client: Client, message: asap.Registration, now: float) -> list[Outcome]:
         """3.1: a registration; it waits for addresses that nobody has proved yet."""
         if self._confirming.waits(client, message, self._had, now):
             return []
-        return self.register(client, message, now)
+        outcomes = self.register(client, message, now)
+        self._renewals.granted(client, message, outcomes, self.limits, now)
+        return outcomes
+
+    def again(self, client: Client, data: bytes, now: float) -> list[Outcome] | None:
+        """What comes of the bytes of a registration that was granted just so before; None: it is to be L{wanted}."""
+        found = self._renewals.find(client, data, self.limits)
+        if found is None or len(self._evictions) or not client.requests.take(now):
+            return None
+        renewal, pool = found
+        pool.update(renewal.element, same=True)
+        self._supervision.registered(renewal.element, now)
+        self._counts.renewed += 1
+        renewed = Renewed(renewal.element, self._server, self._server, False)
+        return [Send(client.association, renewal.response), renewed]
 
     def moved(self, client: Client, now: float) -> list[Outcome]:
         """Addresses of a client were confirmed, or are others now."""
@@ -179,6 +195,7 @@ class Home:
     def client_lost(self, client: Client) -> None:
         """A client that may be waiting is gone."""
         self._contests.lost(client)
+        self._renewals.lost(client)
         self._confirming.over(client.association, late=True)
 
     def _grant(

@@ -237,12 +237,16 @@ class Registrar:
         client.paused = False
         return self.answers.resumed(client)
 
-    def at_once(self, association: Association, data: bytes, now: float) -> bytes | None:
-        """The answer to what asks for no more than that, and where it is kept; None: decode it, and L{receive} it."""
+    def at_once(self, association: Association, data: bytes, now: float) -> bytes | list[Effect] | None:
+        """The answer to what asks for no more, or the effects of a message, where it is known; None: L{receive} it."""
         client = self._clients.get(association)
         if client is None or client.standing.clear or not self._initialization.ready:
             return None
-        return self.answers.at_once(client, data, now)
+        answer = self.answers.at_once(client, data, now)
+        if answer is not None:
+            return answer
+        outcomes = self._home.again(client, data, now)
+        return None if outcomes is None else self._follow(outcomes, now)
 
     def receive(self, association: Association, message: asap.Message, now: float) -> list[Effect]:
         """An ASAP message arrived."""

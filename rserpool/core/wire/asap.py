@@ -138,7 +138,8 @@ Message: TypeAlias = (
 )
 
 ASKS: Final = bytes([HandleResolution.TYPE])
-"""What a resolution begins with."""
+REGISTERS: Final = bytes([Registration.TYPE])
+"""What a resolution begins with, and a registration."""
 SHORT: Final = 128
 """Bytes of a request that is remembered, at most."""
 

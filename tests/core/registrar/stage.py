@@ -51,7 +51,7 @@ class RegistrarStage(Stage):
         data = asap.encode(message)
         answer = self.registrar.at_once(name, data, self.now) if self.at_once else None
         if answer is not None:
-            return self.sent(name, self.note([Send(name, answer)]))
+            return self.sent(name, self.note([Send(name, answer)] if isinstance(answer, bytes) else answer))
         return self.sent(name, self.note(self.registrar.receive(name, asap.decode(data).message, self.now)))
 
     def stall(self, seconds: float) -> list[Any]:

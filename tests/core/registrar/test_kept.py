@@ -8,8 +8,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, Send
-from rserpool.core.registrar import Limits, kept
+from rserpool.core import Notify, PolicyParameter, PoolElementParameter, SctpTransport, Send
+from rserpool.core.registrar import Limits, kept, renewals
 from rserpool.core.registrar.kept import MOST_ASKED, WORTH, KeptAnswers
 from rserpool.core.wire import asap
 from tests.core.registrar.stage import RegistrarStage
@@ -37,7 +37,7 @@ def twins(**options: Any) -> tuple[RegistrarStage, OneByOne]:
     return stages
 
 
-def both(stages: tuple[RegistrarStage, OneByOne], name: str, message: Any) -> bytes | None:
+def both(stages: tuple[RegistrarStage, OneByOne], name: str, message: Any) -> bytes | list[Any] | None:
     """Tell both the same; they answer the same.
 
     @return: the answer, if it was kept.
@@ -47,15 +47,28 @@ def both(stages: tuple[RegistrarStage, OneByOne], name: str, message: Any) -> by
     counts = keeps.registrar.counts.resolved
     answer = keeps.registrar.at_once(name, data, keeps.now)
     decoded = asap.decode(data).message
-    wanted = [each for each in makes.registrar.receive(name, decoded, makes.now) if isinstance(each, Send)]
+    wanted = [encoded(each) for each in makes.registrar.receive(name, decoded, makes.now)]
     found: list[Any]
-    if answer is not None:
+    if answer is None:
+        found = keeps.registrar.receive(name, decoded, keeps.now)
+    elif isinstance(answer, bytes):
         assert keeps.registrar.counts.resolved == counts + 1
         found = [Send(name, answer)]
     else:
-        found = [each for each in keeps.registrar.receive(name, decoded, keeps.now) if isinstance(each, Send)]
+        found = answer
+    found = [encoded(each) for each in found]
     assert found == wanted, (found, wanted)
+    assert keeps.registrar.next_deadline() == makes.registrar.next_deadline()
     return answer
+
+
+def encoded(effect: Any) -> Any:
+    """An effect to compare: elements are other objects in each registrar."""
+    if isinstance(effect, Notify):
+        return Notify(type(effect.event))
+    if isinstance(effect, Send) and not isinstance(effect.message, bytes):
+        return Send(effect.association, asap.encode(effect.message))
+    return effect
 
 
 class TwinTests(SynchronousTestCase):
@@ -83,8 +96,10 @@ class TwinTests(SynchronousTestCase):
         """What comes next."""
         handle = dice.choice((POOL, b"other"))
         number, kind = dice.randint(1, 6), dice.random()
-        if kind < 0.08:
+        if kind < 0.05:
             return "a", asap.Registration(handle, self.element(dice, number))
+        if kind < 0.08:
+            return "a", asap.Registration(handle, element(number, host="127.0.0.1"))
         if kind < 0.12:
             return "a", asap.Deregistration(handle, number)
         if kind < 0.15:
@@ -149,7 +164,7 @@ class GateTests(SynchronousTestCase):
         self.stage.register("a", POOL, element(1, life=600))
         self.stage.pass_time(60.0)
 
-    def ask(self, data: bytes = QUESTION) -> bytes | None:
+    def ask(self, data: bytes = QUESTION) -> bytes | list[Any] | None:
         return self.stage.registrar.at_once("a", data, self.stage.now)
 
     def test_too_many(self) -> None:
@@ -170,6 +185,123 @@ class GateTests(SynchronousTestCase):
         for data in (b"", b"\5", QUESTION[:7], QUESTION + bytes(8), strange, subscribes):
             for _ in range(4):
                 self.assertIsNone(self.ask(data))
+
+
+class RenewalTests(SynchronousTestCase):
+    """Registrations in the same bytes as before."""
+
+    def both(self, stages: tuple[RegistrarStage, OneByOne], known: bool, name: str = "a", **options: Any) -> None:
+        """Element 7 registers, and it is known or not that this changes nothing."""
+        parameter = element(7, options.pop("policy", "round-robin"), host="127.0.0.1", **options)
+        answer = both(stages, name, asap.Registration(POOL, parameter))
+        self.assertEqual(known, answer is not None)
+
+    def test_known(self) -> None:
+        """It is known from the third time on; what changes is not; its life is counted from the last one."""
+        stages = twins(keep_alives=False)
+        for known in (False, False, True, True):
+            self.both(stages, known)
+        for stage in stages:
+            stage.pass_time(40.0)
+        self.both(stages, True)
+        self.both(stages, False, life=50)
+        for known in (False, False, True):
+            self.both(stages, known)
+        for stage in stages:
+            stage.pass_time(59.0)
+            self.assertEqual(1, len(stage.registrar.handlespace))
+            stage.pass_time(2.0)
+            self.assertEqual(0, len(stage.registrar.handlespace))
+        self.both(stages, False)
+
+    def test_load(self) -> None:
+        """A policy that counts hears of it as ever: what was given to the element before is over."""
+        stages, policy = twins(keep_alives=False), "least-used-degradation:load=0.1,degradation=0.2"
+        for turn in range(8):
+            self.both(stages, turn > 1, policy=policy)
+            both(stages, "a", asap.Registration(POOL, element(8, policy, host="127.0.0.1")))
+            for _ in range(turn):
+                both(stages, "near", asap.HandleResolution(POOL, items=1))
+
+    def test_taken_over(self) -> None:
+        """Another registrar is its home now, it speaks over another association, or is gone: it is looked at anew."""
+        stages = twins(keep_alives=False)
+        for known in (False, False, True):
+            self.both(stages, known)
+        for stage in stages:
+            [present] = stage.registrar.handlespace.pools[POOL].elements.values()
+            stage.registrar.handlespace.adopt(present, 0x77)
+        for known in (False, False, True):
+            self.both(stages, known)
+        both(stages, "a", asap.Deregistration(POOL, 7))
+        for known in (False, False, True):
+            self.both(stages, known)
+        for stage in stages:
+            stage.lost("a")
+            stage.up("b", host="127.0.0.1")
+        for known in (False, True, True):
+            self.both(stages, known, "b")
+
+    def test_judged_anew(self) -> None:
+        """Limits, addresses and evictions are others: it is looked at anew."""
+        stages = twins(keep_alives=False)
+        for known in (False, False, True):
+            self.both(stages, known)
+        for stage in stages:
+            stage.registrar.change_limits(Limits(handle_length=3))
+        self.both(stages, False)
+        for stage in stages:
+            stage.registrar.change_limits(Limits())
+        for known in (False, True):
+            self.both(stages, known)
+        for stage in stages:
+            stage.note(stage.registrar.addresses_changed("a", ("127.0.0.1", "127.0.0.3"), stage.now))
+        for known in (False, True, True):
+            self.both(stages, known)
+        for stage in stages:
+            stage.registrar.evictions.evict(POOL, element(7), 60, stage.now)
+        self.both(stages, False)
+
+    def test_distances(self) -> None:
+        """What hangs on how far away it is is measured each time."""
+        stages = twins(keep_alives=False)
+        for _ in range(4):
+            self.both(stages, False, policy="least-used-dpf:load=0.1,load-dpf=0.1")
+
+    def test_others(self) -> None:
+        """Bytes of one are nothing in the mouth of another, nor are those that were not decoded."""
+        stages = twins(keep_alives=False)
+        for known in (False, False, True):
+            self.both(stages, known)
+        data = asap.encode(asap.Registration(POOL, element(9, host="127.0.0.1")))
+        registrar, now = stages[0].registrar, stages[0].now
+        self.assertIsNone(registrar.at_once("a", data, now))
+        self.both(stages, True)
+        self.assertIsNone(registrar.at_once("a", data[:-1], now))
+        self.both(stages, True)
+        for stage in stages:
+            stage.up("b", host="127.0.0.1")
+        self.both(stages, False, "b")
+
+    def test_bounded(self) -> None:
+        """So many are remembered; when all have been forgotten there is room for those that still come."""
+        self.patch(renewals, "MOST", 10)
+        stage = RegistrarStage(keep_alives=False)
+        stage.up("a")
+        remembered: renewals.Renewals = stage.registrar._home._renewals
+
+        def again(numbers: range) -> int:
+            for number in numbers:
+                stage.register("a", POOL, element(number, life=600))
+            count = sum(map(len, remembered._of.values()))
+            self.assertEqual(count, remembered._count)
+            return count
+
+        self.assertEqual([0, 10, 10], [again(range(1, 31)) for _ in range(3)])
+        stage.pass_time(renewals.EVERY)
+        self.assertEqual(8, again(range(21, 29)))
+        stage.lost("a")
+        self.assertEqual((0, {}), (remembered._count, remembered._of))
 
 
 class WorkTests(SynchronousTestCase):
