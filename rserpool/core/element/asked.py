@@ -33,10 +33,21 @@ class Asked:
 
     def heard(self, now: float) -> list[Effect]:
         """A keep-alive came."""
-        if self._last is not None:
-            self._mean += LAST * (now - self._last - self._mean)
-        self._last = now
-        return self._tell() if abs(self._mean - self._told) > CHANGE * self._told else []
+        if self.as_usual(now):
+            return []
+        self._mean, self._last = self._next(now), now
+        return self._tell()
+
+    def as_usual(self, now: float) -> bool:
+        """A keep-alive came; if there is something to tell for that it is False, and L{heard} does so."""
+        mean = self._next(now)
+        if abs(mean - self._told) > CHANGE * self._told and max(mean, self._usual) != self._told:
+            return False
+        self._mean, self._last = mean, now
+        return True
+
+    def _next(self, now: float) -> float:
+        return self._mean if self._last is None else self._mean + LAST * (now - self._last - self._mean)
 
     def _tell(self) -> list[Effect]:
         seconds = max(self._mean, self._usual)

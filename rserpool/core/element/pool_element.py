@@ -11,6 +11,7 @@ from rserpool.core.deadlines import Deadlines, Timers
 from rserpool.core.dice import Dice
 from rserpool.core.effects import Abort, Association, Effect, Notify, Send
 from rserpool.core.element import registration
+from rserpool.core.element.alike import Alike
 from rserpool.core.element.asked import Asked
 from rserpool.core.element.events import ErrorReceived, NoRegistrarFound, OutOfPlace
 from rserpool.core.element.facts import Facts
@@ -51,6 +52,7 @@ class PoolElement(Facts):
         self._said: tuple[Association, int] | None = None
         self._former = FormerHome()
         self._asked = Asked(profile.keep_alive_interval)
+        self._alike = Alike()
         self.connections: Callable[[bytes], int | None] = lambda handle: None
 
     def serve(
@@ -195,6 +197,17 @@ class PoolElement(Facts):
                 return [Notify(ErrorReceived(causes)), *self._complained(association, causes, now)]
         return []
 
+    def at_once(self, association: Association, data: bytes, now: float) -> bytes | None:
+        """The answer to a keep-alive, if nothing else follows from it; None: decode it, and L{receive} it."""
+        kept = self._alike.find(association, data)
+        if kept is None or association != self._hunt.home:
+            return None
+        membership, server, answer = kept
+        if self._memberships.get(membership.handle) is not membership or not self._asked.as_usual(now):
+            return None
+        self._said = association, server
+        return answer
+
     def announcement(self, message: asap.Message, source: str, now: float) -> list[Effect]:
         """Something arrived at the multicast group of ASAP from the IP address C{source}."""
         if not isinstance(message, asap.ServerAnnounce):
@@ -259,6 +272,8 @@ class PoolElement(Facts):
         if association == self._hunt.home:
             self._said = association, message.server
             effects += self._asked.heard(now)
+            if len(effects) == 1 and message.draining is None:
+                self._alike.keep(association, membership, message, acknowledgement)
         return effects
 
     def _drain(
