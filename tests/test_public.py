@@ -101,6 +101,22 @@ for face in sys.argv[1:]:
 """
 """Imports each face in a process of its own, and prints what was loaded."""
 
+ASKED = """
+import json, sys
+from twisted.internet import reactor
+from rserpool.cli.main import main
+from rserpool.sctp.usrsctp.library import load
+from rserpool.core.errors import SctpUnavailable
+code = main(["resolve", "--registrar", "127.0.96.1:1", "--transport", "tcp", "--timeout", "0.05", "pool"])
+assert code == 4, code
+try:
+    load()
+except SctpUnavailable:
+    pass
+print(json.dumps(sorted(sys.modules)))
+"""
+"""Asks a registrar that is not there, loads what SCTP over UDP needs, and prints what was loaded."""
+
 
 def listed() -> dict[str, set[str]]:
     """The faces in docs/public.md, and the names that stand beneath each."""
@@ -207,6 +223,18 @@ class LoadTests(SynchronousTestCase):
             foreign = FOREIGN_TO_ADMIN if face == "rserpool.admin.service" else foreign
             self.assertEqual([], sorted(foreign.intersection(modules)), face)
             self.assertEqual([], sorted(set(map(room, modules)) - allowed[face] - {room(face), None}), face)
+
+    def test_a_short_command(self) -> None:
+        """Whoever asks once, unsecured, loads no other role, nothing of TLS of ours, and reads no declarations in C."""
+        program = [sys.executable, "-c", ASKED]
+        printed = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True).stdout
+        rooms = {room(module) for module in json.loads(printed)} - {None}
+        self.assertEqual({*USER, "user", "cli"}, rooms)
+        loaded = {
+            "cffi", "pycparser", "rserpool.core.access", "rserpool.security.settings",
+            "rserpool.security.following", "rserpool.node.tls", "rserpool.user.tls",
+        }.intersection(json.loads(printed))  # fmt: skip
+        self.assertEqual(set(), loaded)
 
 
 def room(module: str) -> str | None:

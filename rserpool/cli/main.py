@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -20,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     @return: the exit code.
     """
     _usable_streams()
+    if argv is None:
+        # What is loaded stays: to look for garbage in it meanwhile costs a tenth of a short command.
+        gc.disable()
     words = list(sys.argv[1:] if argv is None else argv)
     del words[: words[:1] == ["--"]]
     chosen = words[0] if words and words[0] in COMMANDS else None
@@ -38,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from rserpool.cli.running import log_to, run
 
+    if argv is None:
+        gc.freeze()
+        gc.enable()
     if not getattr(options, "quiet", False):
         log_to(sys.stderr)
     try:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from random import SystemRandom
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.application.service import Service
 
 from rserpool.config.words import NOTHING
 from rserpool.core.errors import ConfigurationError
-from rserpool.core.monitoring.report import CSP_PORT
 from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import above_0, handle
-from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, report_interval
-from rserpool.monitor.status import user_status
 from rserpool.node.candidates import REGISTRARS, registrars_from
 from rserpool.node.securing import secured_from
 from rserpool.sctp.stack import BACKENDS
-from rserpool.security.following import Secured
 from rserpool.security.text import HELP, OFF, SECURITY, secured_as
 from rserpool.user.service import TRANSPORTS, PoolUserService
+
+if TYPE_CHECKING:
+    from rserpool.security.following import Secured
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -131,6 +130,10 @@ def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
 
 def add_reporting_options(parser: argparse.ArgumentParser) -> None:
     """The options of a subcommand that runs for long, and may report its status to a monitor."""
+    # What reports knows elements, too; who asks once is spared all that.
+    from rserpool.core.monitoring.report import CSP_PORT
+    from rserpool.monitor.reporting import INTERVAL, csp_server, report_interval
+
     parser.add_argument(
         "--csp-server",
         metavar="HOST[:PORT]",
@@ -156,6 +159,9 @@ def reporting(
     service = service or user
     if options.csp_server is None:
         return service
+    from rserpool.monitor.reporting import StatusReporter
+    from rserpool.monitor.status import user_status
+
     identifier = SystemRandom().randrange(1, 2**56)
     return StatusReporter(
         reactor, lambda: user_status(user, identifier), options.csp_server, service, interval=options.csp_interval

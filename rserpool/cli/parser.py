@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -105,6 +104,8 @@ def _meant(parser: argparse.ArgumentParser, chosen: str | None, surplus: list[st
     """What somebody may have meant by words that nothing takes."""
     if chosen is None:
         return ""
+    from difflib import get_close_matches
+
     commands: Any = next(action for action in parser._actions if isinstance(action.choices, dict))
     options = [option for action in commands.choices[chosen]._actions for option in action.option_strings]
     for word in surplus:

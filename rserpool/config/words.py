@@ -18,7 +18,6 @@ from rserpool.config.file import SECURITY_TABLE, ConfigFile, Place, like, read_f
 from rserpool.config.keys import Key, Kind, problems_of, texts_of
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.files import absolute
-from rserpool.security.settings import FILES, NAMES, check_table
 from rserpool.security.text import Written
 
 
@@ -127,6 +126,10 @@ DIRECTORY = "directory"
 
 def security_problems(file: ConfigFile) -> list[str]:
     """What is wrong with the names and values of the table C{[security]}."""
+    if not file.tables["security"]:
+        return []
+    from rserpool.security.settings import NAMES, check_table
+
     problems = []
     names = (DIRECTORY, *NAMES)
     for name, value in file.tables["security"].items():
@@ -148,6 +151,8 @@ def security_of_file(file: ConfigFile) -> Written | None:
     table: Mapping[str, Any] = file.tables["security"]
     if not table:
         return None
+    from rserpool.security.settings import FILES
+
     folder = file.path.absolute().parent
     directory = absolute(table[DIRECTORY], folder) if DIRECTORY in table else None
     options = {

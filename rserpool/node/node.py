@@ -32,10 +32,10 @@ from rserpool.sctp.base import PPID_ASAP, SctpHandler
 from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 from rserpool.sctp.lookup import look_up
-from rserpool.security.following import Secured
 
 if TYPE_CHECKING:
     from rserpool.node.tls import Tls
+    from rserpool.security.following import Secured
 
 MOST = 256
 """So many associations that others opened are accepted, where nothing else is said: registrars ask elements."""

@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from twisted.logger import Logger
 
 from rserpool.config.user import security_said
-from rserpool.core.access import State
 from rserpool.core.addresses import TransportAddress, over_tls
 from rserpool.core.errors import ConfigurationError
 from rserpool.node.candidates import lent_by, registrars_from
 from rserpool.sctp.base import PPID_ASAP
-from rserpool.security.following import Secured
-from rserpool.security.settings import Security
-from rserpool.security.sides import more_than_a_user_needs
 from rserpool.security.text import SECURITY, named_security, secured_as, secured_by
 
 if TYPE_CHECKING:
     from rserpool.node.threads import Secure
     from rserpool.node.tls import Tls
+    from rserpool.security.following import Secured
+    from rserpool.security.settings import Security
 
 _log = Logger()
-SecurityOption: TypeAlias = Secured | Security | str | Path | bool | None
+SecurityOption: TypeAlias = "Secured | Security | str | Path | bool | None"
 """What secures a service: a directory or another text as L{rserpool.security.text} has it; False for nothing; None for
 what the environment says, or a file of the user or the machine."""
 
@@ -44,6 +42,10 @@ def secured_from(option: SecurityOption, reactor: Any = None, shared: bool = Tru
         return None
     if isinstance(option, str | Path):
         return secured_by(str(option), shared)
+    from rserpool.core.access import State
+    from rserpool.security.following import Secured
+    from rserpool.security.settings import Security
+
     secured = Secured(option) if isinstance(option, Security) else option
     return None if secured.current.state is State.PLAIN else secured
 
@@ -84,6 +86,7 @@ def tls_of(secured: Secured, role: str, ppid: int, renewed: Callable[[], object]
     """
     # It loads OpenSSL.
     from rserpool.node.tls import ROLES, Tls
+    from rserpool.security.sides import more_than_a_user_needs
 
     more = more_than_a_user_needs(secured.current) if role == "client" and ppid == PPID_ASAP else None
     if more is not None:

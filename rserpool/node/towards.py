@@ -5,6 +5,7 @@ A laptop, a container or a lease of DHCP may get another address: what is bound 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +17,6 @@ from rserpool.node.candidates import local_hosts_towards
 from rserpool.node.netlink import ADDRESSES, ROUTES, Netlink
 from rserpool.node.own_addresses import wildcard
 from rserpool.sctp.lookup import addresses_of
-from rserpool.sctp.usrsctp.udp import bind
 
 
 class Towards(Netlink):
@@ -77,7 +77,9 @@ def towards(
 def _ours(host: str) -> bool:
     """Whether it is an address of this host."""
     try:
-        bind(host, 0).close()
+        family, _, _, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as trying:
+            trying.bind(address)
     except OSError:
         return False
     return True

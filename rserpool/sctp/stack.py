@@ -78,9 +78,12 @@ def open_stack(
     if lent is not None:
         return cast(ISctpStack, Lent(lent))
     if backend != "usrsctp":
-        from rserpool.sctp.kernel.stack import open_kernel
+        from rserpool.sctp.kernel.here import require_kernel
 
         try:
+            require_kernel()
+            from rserpool.sctp.kernel.stack import open_kernel
+
             kernel = open_kernel(reactor, profile=profile, hosts=hosts, encapsulation=encapsulation)
             if backend == "kernel" or not towards_udp or kernel.encapsulation_port:
                 return kernel

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from rserpool.core.access import State
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import YES_OR_NO
-from rserpool.security.following import Secured, SecurityFiles
-from rserpool.security.settings import FILES, FLAGS, check_table
+
+# What nothing secures is spared what security needs.
+if TYPE_CHECKING:
+    from rserpool.security.following import Secured, SecurityFiles
 
 SECURITY: Final = "RSERPOOL_SECURITY"
 """The environment variable that says it where nothing else does."""
@@ -43,6 +44,8 @@ def read_text(text: str) -> Written:
 
     @raise ConfigurationError: with a sentence that says what is wrong.
     """
+    from rserpool.security.settings import FILES, FLAGS, check_table
+
     directory: Path | None = None
     options: dict[str, Any] = {}
     for number, part in enumerate(text.split(",")):
@@ -75,6 +78,9 @@ def secured_as(written: Written, shared: bool = True) -> Secured | None:
     @param shared: see L{secured_by}.
     @raise ConfigurationError: as L{secured_by} does.
     """
+    from rserpool.core.access import State
+    from rserpool.security.following import SecurityFiles
+
     found = _all.get(written) if shared else None
     if found is None:
         found = SecurityFiles(written.directory, dict(written.options))

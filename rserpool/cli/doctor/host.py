@@ -23,7 +23,7 @@ _IP_MTU, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 14, 10, 2  # Linux's
 
 
 def _kernel() -> None:
-    from rserpool.sctp.kernel.stack import require_kernel
+    from rserpool.sctp.kernel.here import require_kernel
 
     require_kernel()
 

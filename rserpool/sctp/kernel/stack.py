@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import sys
-from errno import ENOSYS
 from typing import Any
 
 from zope.interface import implementer
 
-from rserpool.core.errors import ConfigurationError, SctpUnavailable
+from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.sctp.interfaces import ISctpHandler, ISctpStack
-from rserpool.sctp.kernel import options
 from rserpool.sctp.kernel.adopted import KINDS, AdoptedEndpoint, HasDescriptor, Style, duplicate
 from rserpool.sctp.kernel.endpoint import KernelEndpoint
+from rserpool.sctp.kernel.here import require_kernel
 from rserpool.sctp.kernel.settings import KernelSettings
 from rserpool.sctp.sockets import SocketStack
 
@@ -42,29 +39,6 @@ def open_kernel(
             f" set it with 'sysctl net.sctp.udp_port={encapsulation}', or choose the backend usrsctp"
         )
     return KernelStack(reactor, profile, hosts or ("127.0.0.1",), settings)
-
-
-def require_kernel() -> None:
-    """Look whether this kernel has SCTP that works.
-
-    @raise SctpUnavailable: if not; the text says what to do.
-    """
-    if not sys.platform.startswith("linux"):
-        raise SctpUnavailable(f"the backend kernel is for Linux, not {sys.platform}; choose the backend usrsctp")
-    try:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET, options.IPPROTO_SCTP)
-    except OSError as error:
-        raise SctpUnavailable(
-            f"this kernel has no SCTP ({error.strerror}): load it with 'modprobe sctp', or choose the backend usrsctp"
-        ) from None
-    with sock:
-        try:
-            sock.listen(1)
-        except OSError as error:
-            hint = "'sysctl net.sctp.cookie_hmac_alg=none' or the kernel's md5 helps" if error.errno == ENOSYS else ""
-            raise SctpUnavailable(
-                f"this kernel's SCTP cannot listen ({error.strerror}): {hint or 'choose the backend usrsctp'}"
-            ) from None
 
 
 @implementer(ISctpStack)

@@ -43,7 +43,7 @@ _INSTALL = "install it, on Debian or Ubuntu with: apt-get install libusrsctp2"
 _OR = " (elsewhere usrsctp or libusrsctp), or have the kernel speak SCTP: modprobe sctp"
 
 # A handle is declared as an integer, where usrsctp.h has a pointer: it is never followed, and nothing has to be cast.
-_DECLARATIONS = """
+DECLARATIONS = """
 struct socket;
 struct sockaddr_conn { uint16_t sconn_family; uint16_t sconn_port; uintptr_t sconn_addr; };
 struct sctp_storage { uint16_t family; char data[118]; unsigned long align; };
@@ -181,11 +181,10 @@ def load(*names: str) -> Library:
         # Elsewhere its addresses are laid out in another way; nobody has tried that yet.
         raise SctpUnavailable(f"SCTP over UDP by libusrsctp is made for Linux; on {sys.platform} there is none yet")
     try:
-        import cffi
+        # What cffi made of the declarations: to read them takes longer than all else at the start.
+        from rserpool.sctp.usrsctp.declared import ffi
     except ImportError:
         raise SctpUnavailable("SCTP over UDP needs cffi; install it with: pip install cffi") from None
-    ffi = cffi.FFI()
-    ffi.cdef(_DECLARATIONS)
     for kind, size in _SIZES.items():
         if ffi.sizeof(f"struct {kind}") != size:
             raise SctpUnavailable(_mismatch(kind, ffi.sizeof(f"struct {kind}")))
