@@ -155,7 +155,7 @@ class HostReactor(Loop):
 
     def dials(self, host: str, port: int) -> None:
         """An attempt to connect."""
-        self.trace.event(self._clock.rightNow, self.name, Dialled(host, port))
+        self.trace.event(self.clock.rightNow, self.name, Dialled(host, port))
 
     def die(self) -> None:
         """The process is killed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.error import AlreadyCalled
 from twisted.internet.interfaces import IDelayedCall
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -68,6 +69,36 @@ class ProcessTests(SynchronousTestCase):
         self.assertTrue(call.active())
         call.cancel()
         self.assertFalse(call.active())
+
+    def test_what_is_due_while_the_loop_stands_still_may_be_cancelled(self) -> None:
+        """And moved, by what comes before it: as in a reactor, whose calls are late for the same reason."""
+
+        def come() -> None:
+            second.cancel()
+            third.reset(2.0)
+            fourth.delay(4.0)
+
+        first = self.loop.callLater(1.0, come)
+        second = self.loop.callLater(2.0, self._note)
+        third = self.loop.callLater(2.0, self._note)
+        fourth = self.loop.callLater(2.0, self._note)
+        self.loop.stall()
+        self.clock.advance(3.0)
+        self.assertEqual([True] * 4, [each.active() for each in (first, second, third, fourth)])
+        self.loop.resume()
+        self.assertEqual([False, False, True, True], [each.active() for each in (first, second, third, fourth)])
+        self.clock.advance(10.0)
+        self._assert_came(5.0, 6.0)
+
+    def test_cancelling_it_twice(self) -> None:
+        call = self.loop.callLater(1.0, self._note)
+        self.loop.stall()
+        self.clock.advance(2.0)
+        call.cancel()
+        self.assertFalse(call.active())
+        self.loop.resume()
+        self.assertEqual([], self.came)
+        self.assertRaises(AlreadyCalled, call.cancel)
 
     def test_it_is_due_on_the_clock_of_its_process(self) -> None:
         self.loop.drift(2.0)
