@@ -262,7 +262,9 @@ class IdleTests(UsrsctpTestCase):
         stack: Any = await self.makeStack(self.host)
         self.clock = stack.engine.clock
         pace = self.clock.pace
-        self.patch(pace, "next", lambda *arguments, following=pace.next: self._after(following(*arguments)))
+        for when in ("next", "calm"):
+            following = getattr(pace, when)
+            self.patch(pace, when, lambda *arguments, following=following: self._after(following(*arguments)))
         self.accepting, connecting = self.recorder(), self.recorder()
         self.server = stack.open(0, self.accepting, (self.host,))
         self.client = stack.open(0, connecting, (self.host,), listening=False)
@@ -290,6 +292,18 @@ class IdleTests(UsrsctpTestCase):
         await self.until(lambda: self.clock.pace.coarse and not association.asked)
         self.assertGreater(min(each.ask_at for each in self.server.present), before)
 
+    async def test_who_has_dialled_asks(self) -> None:
+        """Whoever is asked hears of the other one, and needs not ask itself."""
+        association = await self.setUpPair()
+        await self.until(lambda: self.clock.pace.coarse)
+        (accepted,) = self.server.present
+        now = self.clock.now
+        for _ in range(20):
+            for each in (association, accepted):
+                each.set_heartbeat()
+                each.hear(now)
+            self.assertLess(association.ask_at, accepted.ask_at)
+
     async def test_probe(self) -> None:
         """It is answered, also while the library sends no heartbeats by itself."""
         association = await self.setUpPair()
@@ -300,6 +314,6 @@ class IdleTests(UsrsctpTestCase):
         association.endpoint.setHeartbeat(5.0)
         self.assertEqual(5.0, association.socket.heartbeat)
 
-    def _after(self, wait: float) -> float:
+    def _after(self, found: Any) -> Any:
         self._noticed()
-        return wait
+        return found

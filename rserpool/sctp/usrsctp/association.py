@@ -31,7 +31,8 @@ MORE: Final = 1.0
 """So many seconds after the heartbeat interval, or as many as that has, a silent peer is asked (RFC 9260 section 8.3
 adds the RTO): we notice within less time than the library that it does not answer."""
 SPREAD: Final = 0.4
-"""This part of that may be added, so that not both ends ask at once: who is asked needs not ask."""
+"""This part of that may be added, so that not both ends ask at once: who is asked needs not ask. It is the end that has
+dialled which asks: a registrar with many users is woken once for each question, and not twice."""
 
 
 @implementer(ISctpAssociation)
@@ -225,7 +226,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     def _bear(self) -> None:
         """Choose how long it may say nothing."""
         seconds: float = self.socket.heartbeat
-        self._patience = seconds + min(seconds, MORE) * uniform(1.0, 1.0 + SPREAD)
+        least, most = (0.0, 0.25) if self.outbound else (0.5, 1.0)
+        self._patience = seconds + min(seconds, MORE) * (1.0 + SPREAD * uniform(least, most))
 
     def answered(self) -> None:
         """A heartbeat was."""
