@@ -14,6 +14,9 @@ FOUND = {
     28: "the acknowledgement of another registrar's element, which a user had reported, bound it to us",
     103: "the same, at two elements",
     115: "the same, with a moved element",
+    817: "an eviction that was on its way when all was calm counted as a fault of the registrars",
+    1275: "an element that was told to drain while its former home was cut off was handed out by that one for ever",
+    1754: "a process whose clocks had stood still did nothing any more: the clock forgot what was moved on",
 }
 """What each seed found when the schedule was younger: what it does changes with the schedule, so each bug has a
 scenario of its own, too."""

@@ -157,7 +157,9 @@ class DrainingElements:
             over = [] if held is None or held.client is not client else self._end(held, "it has left")
             order = self._orders.get(key)
             return over if order is None or order.client is not client else [*over, *self._refused(key, _ELSEWHERE)]
-        if not authority.speaks_for_elements(client, message.handle).allowed or len(self.held) >= MOST:
+        if not authority.speaks_for_elements(client, message.handle).allowed:
+            return []
+        if held is None and len(self.held) >= MOST:
             return []
         order = self._orders.get(key)
         element = order.element if order is not None else None if held is None else held.element
