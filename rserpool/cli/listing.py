@@ -141,14 +141,6 @@ class HandleTable:
     async def registrars(self) -> list[Described]:
         told = self._told
         count = Counter(element.home for pool in told.pools.values() for element in pool.values())
-        own = {
-            "identifier": identifier_text(told.identifier),
-            "own": True,
-            "state": "ready",
-            "address": str(told.address),
-            "elements": count[told.identifier],
-            "checksum": None if told.checksum is None else f"0x{told.checksum:04x}",
-        }
         others = [
             {
                 "identifier": identifier_text(peer.identifier),
@@ -163,6 +155,15 @@ class HandleTable:
             for peer in told.peers or ()
             if peer.identifier != told.identifier
         ]
+        own = {
+            "identifier": identifier_text(told.identifier),
+            "own": True,
+            "state": "ready",
+            "address": str(told.address),
+            "elements": count[told.identifier],
+            "checksum": None if told.checksum is None else f"0x{told.checksum:04x}",
+            "peers": [each["identifier"] for each in others] if told.peers is not None else None,
+        }
         return [own, *others]
 
     async def draining(self) -> list[Described]:

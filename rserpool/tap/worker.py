@@ -32,6 +32,7 @@ from rserpool.security.following import Secured
 from rserpool.session.keys import KeyFile
 from rserpool.tap import code
 from rserpool.tap.admin import administered
+from rserpool.tap.notifying import status_text
 from rserpool.tap.options import AskingOptions, read
 from rserpool.tap.started import Started
 
@@ -181,5 +182,7 @@ def makeService(options: WorkerOptions) -> IService:
     if keys is not None:
         keys.setServiceParent(started)
     reported = options.reported(reactor, lambda: element_status(worker.element), worker)
-    administered(reactor, reported, ElementSubject(lambda: worker.element), options).setServiceParent(started)
+    subject = ElementSubject(lambda: worker.element)
+    started.tells(reactor, subject.ready, lambda: status_text(subject.about()))
+    administered(reactor, reported, subject, options).setServiceParent(started)
     return started

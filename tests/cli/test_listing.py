@@ -62,8 +62,8 @@ class TableTests(SynchronousTestCase):
 
     def test_registrars(self) -> None:
         _, own, other = self.run_command(registrars).splitlines()
-        self.assertRegex(own, r"^0x[0-9a-f]{8}  10\.0\.0\.1:9901\S* +ready \(asked\)  [0-9]  +0x[0-9a-f]{4}$")
-        self.assertRegex(other, r"^0x[0-9a-f]{8}  10\.0\.0\.2:9901\S* +known +[0-9] +-$")
+        self.assertRegex(own, r"^0x[0-9a-f]{8}  10\.0\.0\.1:9901\S* +ready \(asked\)  [0-9]  +1  +0x[0-9a-f]{4}$")
+        self.assertRegex(other, r"^0x[0-9a-f]{8}  10\.0\.0\.2:9901\S* +known +[0-9] +- +-$")
 
     def test_nobody(self) -> None:
         self.scope.kill(*self.scope.registrars)
@@ -115,6 +115,14 @@ class WordTests(SynchronousTestCase):
                 self.assertIn(" WRR:weight=20 ", line)
             self.assertTrue(all(lines[-1].endswith(state) or ".." in lines[-1] for state in states), lines)
         self.assertIn("weighted-round-robin:weight=20", " ".join(fitted([elements._row(one)], 100)[0]))
+
+    def test_checksums(self) -> None:
+        """What a peer tells of its elements beside ours over the copy; of ourselves there is one."""
+        peer: dict[str, Any] = {"own": False, "checksum": "0x1234", "told": "0x1234"}
+        self.assertEqual("0x1234 agrees", registrars._checksum(peer))
+        self.assertEqual("0x1234, and it tells 0x5678", registrars._checksum(peer | {"told": "0x5678"}))
+        for one, text in ((peer | {"told": None}, "0x1234"), (peer | {"own": True}, "0x1234"), ({}, "-")):
+            self.assertEqual(text, registrars._checksum(one))
 
     def test_durations(self) -> None:
         for text, seconds in (("30", 30), ("30s", 30), ("10m", 600), ("2h", 7200), ("7d", 604_800)):

@@ -83,7 +83,7 @@ class SystemdTests(ProcessTests):
     async def test_life(self) -> None:
         """What was open is served; what is said is what systemd waits for."""
         host, admin = free_address(), str(self.folder / "admin")
-        heard, of_element = self.listen("registrar"), self.listen("element")
+        heard, of_element, of_worker = self.listen("registrar"), self.listen("element"), self.listen("worker")
         places = {"asap-tcp": (host, 0), "admin": admin}
         process = self.activated(places, "registrar", "rserpool-ns", "--asap", f"{host}:3863", "--admin", admin)
         registrar = await self.serving(process)
@@ -93,6 +93,8 @@ class SystemdTests(ProcessTests):
         plugin = ("--", "web", "--listen", "systemd:domain=INET:index=0", "--path", str(self.folder))
         element = self.activated({"web": (host, 0)}, "element", "rserpool-pe", *options, *plugin)
         await of_element.hears("^READY=1\nSTATUS=1 pool, registrar ")
+        work = ("--pool", "farm", "--slots", "1", "--functions", "json")
+        worker = self.activated({}, "worker", "rserpool-worker", *options[:2], *work)
         pool = self.watch(self.user(registrar.tcp))
         await pool.until(lambda there: len(there) == 1)
         (found,) = (pool.elements or {}).values()
@@ -101,14 +103,15 @@ class SystemdTests(ProcessTests):
         await client.gets(b"200 OK")
         there = self.rserpool("pools", "--admin", admin)
         self.assertEqual(0, await there.ended, there.text)
+        await of_worker.hears("^READY=1\nSTATUS=1 pool, registrar ")
         process.signal("HUP")
         await heard.hears(r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
         await heard.hears("^READY=1$")
-        for each, told in ((element, of_element), (process, heard)):
+        for each, told in ((worker, of_worker), (element, of_element), (process, heard)):
             each.signal("TERM")
             await told.hears("^STOPPING=1")
             await each.ended
-        self.no_traceback(process, element)
+        self.no_traceback(process, element, worker)
 
     async def test_not_ready(self) -> None:
         """An element that finds no registrar says why it is not ready."""
@@ -137,7 +140,7 @@ class UnitTests(SynchronousTestCase):
             path = folder / unit.name.replace("@", "@web")
             path.write_text(unit.read_text().replace("/opt/rserpool/bin/twistd", str(twistd)))
             names.append(str(path))
-        self.assertEqual(6, len(names))
+        self.assertEqual(7, len(names))
         (folder / "rserpool-ns.service.d").mkdir()
         drop_in = ROOT / "contrib" / "systemd" / "security.conf"
         shutil.copy(drop_in, folder / "rserpool-ns.service.d")
