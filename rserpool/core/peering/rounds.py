@@ -47,7 +47,7 @@ class Rounds:
         self._timers = timers
         self._ready = ready
         self._every = {HEARTBEAT: profile.peer_heartbeat_cycle, ORPHANS: profile.max_time_last_heard}
-        self._began = 0.0
+        self._began: float | None = None
         self._asked = 0
 
     def begin(self, now: float) -> None:
@@ -85,6 +85,7 @@ class Rounds:
         return outcomes
 
     def _again(self, which: str, now: float) -> None:
-        every = self._every[which]
-        passed = int((now - self._began) / every + _SLIP)
-        self._timers.set((which,), self._began + (passed + 1) * every)
+        if self._began is not None:
+            every = self._every[which]
+            passed = int((now - self._began) / every + _SLIP)
+            self._timers.set((which,), self._began + (passed + 1) * every)
