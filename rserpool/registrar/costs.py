@@ -23,6 +23,9 @@ SELDOM: Final = 4 * EVERY
 """The same while there is nothing: an idle process is not to wake for that."""
 ENOUGH: Final = 50
 """With fewer keep-alives nothing is learned: what an idle process does besides would count as theirs."""
+LEAP: Final = 2.0
+"""A measurement says so many times what was believed at most. When the interval has just grown few are asked for a while,
+and all else that there is to do would count as theirs: then it would grow again, and last for minutes."""
 
 
 class Costs:
@@ -50,7 +53,7 @@ class Costs:
         shares = self._registrar.supervision.shares
         weight = part * part * (0.5 if self._measured else 1.0)
         self._measured = True
-        shares.measured(shares.cost + weight * (used * part / asked - shares.cost))
+        shares.measured(shares.cost + weight * (min(used * part / asked, LEAP * shares.cost) - shares.cost))
         return True
 
     def _now(self) -> tuple[float, int, int]:

@@ -53,9 +53,18 @@ class CostTests(SynchronousTestCase):
         self.assertEqual(100.0 + (200.0 - 100.0) / 4 / 4 / 2, self.cost)
 
     def test_not_believed(self) -> None:
-        """For example a process that was debugged."""
-        self.pass_time(100.0, 100)
+        """For example a process that was debugged: there is a limit to what one may cost."""
+        for _ in range(20):
+            self.pass_time(100.0, 100)
         self.assertEqual(1e6 * MOST, self.cost)
+
+    def test_few_are_asked_for_a_while(self) -> None:
+        """All else that there is to do is not taken for theirs at once: one measurement is no reason to double."""
+        self.pass_time(0.1, 1000)
+        self.pass_time(0.3, 100)
+        self.assertEqual(150.0, self.cost)
+        self.pass_time(0.1, 1000)
+        self.assertEqual(125.0, self.cost)
 
     def test_interval(self) -> None:
         """It follows from both: what one costs, and what all may."""
