@@ -18,6 +18,8 @@ Point: TypeAlias = dict[str, float]
 OF_ONE_PROCESS = 100
 """So many elements with associations of their own share a process."""
 PATIENCE = 120.0
+KILLED = "killed: seconds until gone"
+"""How soon an element that is killed is in no answer any more."""
 
 
 def elements(size: int, seconds: float) -> Point:
@@ -40,6 +42,7 @@ def _filled(size: int, pool: int, seconds: float) -> Point:
         spent, filled = registrar.cpu() - spent, time.monotonic() - began
         full = registrar.rss()
         found = _loads(processes, registrar, to, seconds)
+        found[KILLED] = _removed(processes, registrar, to, 900_001, signal.SIGKILL)
         return {**found, "bytes": full - empty, "filling us": 1e6 * spent / size, "filling s": filled}
 
 
@@ -49,7 +52,9 @@ def users(size: int, seconds: float) -> Point:
         registrar, to = _registrar(processes)
         empty = registrar.rss()
         figures = _load(processes, registrar, to, "resolve", seconds, size)
-        return {"resolution us": figures["cpu_us"], "bytes": registrar.rss() - empty, "p99 ms": figures["p99_ms"]}
+        found = {"resolution us": figures["cpu_us"], "bytes": registrar.rss() - empty, "p99 ms": figures["p99_ms"]}
+        arguments = ("bench.load", "--registrar", to, "--clients", str(size), "--seconds", "60")
+        return {**found, KILLED: _removed_beside(processes, registrar, to, *arguments)}
 
 
 def registrars(size: int, seconds: float) -> Point:
@@ -71,6 +76,7 @@ def registrars(size: int, seconds: float) -> Point:
         answers = max(1, json.loads(load.says("^{").string)["answers"])
         load.end()
         return {
+            f"{KILLED} at a peer": _removed(processes, everybody[-1], scope.asap(1), 900_001, signal.SIGKILL),
             "registration us, home": 1e6 * home / answers,
             "registration us, all peers": 1e6 * others / answers,
             "at rest, % of a core each": 100 * idle,
@@ -104,6 +110,9 @@ def watchers(size: int, seconds: float) -> Point:
             "change us, each watcher": figures["cpu_us"],
             "ms until the last was told": figures["last_ms"],
             "bytes": registrar.rss() - empty,
+            KILLED: _removed_beside(
+                processes, registrar, to, "bench.growth.watching", *arguments[:4], "--seconds", "60"
+            ),
         }
 
 
@@ -111,11 +120,14 @@ def rate(size: int, seconds: float) -> Point:
     """Resolutions a second, by 16 clients."""
     with Processes() as processes:
         registrar, to = _registrar(processes, "--no-keep-alive")
+        empty = registrar.rss()
         arguments = ("--registrar", to, "--rate", str(size), "--seconds", str(2 * seconds))
         figures = under_load(registrar, processes.python("clients", "-m", "bench.growth.pacing", *arguments))
         if figures["per_second"] < 0.9 * size:
             raise Saturated(f"{size}/s were asked for, and {figures['per_second']:,.0f}/s came")
-        return {"resolution us": figures["cpu_us"], "p50 ms": figures["p50_ms"], "p99 ms": figures["p99_ms"]}
+        found = {"resolution us": figures["cpu_us"], "p50 ms": figures["p50_ms"], "p99 ms": figures["p99_ms"]}
+        beside = _removed_beside(processes, registrar, to, "bench.growth.pacing", *arguments[:4], "--seconds", "60")
+        return {**found, "bytes": registrar.rss() - empty, KILLED: beside}
 
 
 def supervised(size: int, seconds: float) -> Point:
@@ -128,7 +140,7 @@ def supervised(size: int, seconds: float) -> Point:
         time.sleep(1.0)
         return {
             "% of a core": _share(registrar, seconds),
-            "killed: seconds until gone": _removed(processes, registrar, to, 900_001, signal.SIGKILL),
+            KILLED: _removed(processes, registrar, to, 900_001, signal.SIGKILL),
             "silent: seconds until gone": _removed(processes, registrar, to, 900_002, signal.SIGSTOP),
             "bytes": registrar.rss() - empty,
         }
@@ -167,6 +179,15 @@ def _removed(processes: Processes, registrar: Process, to: str, number: int, fau
     registrar.says(f"0x{number:08x} removed", PATIENCE)
     passed = time.monotonic() - began
     victim.end()
+    return passed
+
+
+def _removed_beside(processes: Processes, registrar: Process, to: str, *arguments: str) -> float:
+    """The same of one that is killed, while other clients are at work."""
+    others = processes.python("others", "-m", *arguments)
+    others.says("^begin", PATIENCE)
+    passed = _removed(processes, registrar, to, 900_001, signal.SIGKILL)
+    others.end()
     return passed
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from bench.growth.fit import line
 from bench.report import Figures
 from rserpool.core.handlespace.limits import Limits
+from rserpool.core.peering.table import LARGER, PAUSE
 from rserpool.core.profiles import DEFAULT, RFC
 from rserpool.core.registrar.shares import COST, SHARE, TOGETHER
 
@@ -22,6 +23,8 @@ CHECKED = ((1000, 30), (10_000, 10), (30_000, 3))
 """Elements and registrars of the simulations."""
 DETECTED = 0.02
 """Seconds until a registrar that was killed is taken over."""
+DOWNLOADED = 64.25
+"""Bytes of a table for each element."""
 RESTING, SHARED = "associations at rest (heartbeats of SCTP)", "keep-alives"
 IP, SCTP = 28, 28
 """Bytes of a packet around a message: IPv4 and UDP, and SCTP with one chunk."""
@@ -68,9 +71,9 @@ PREDICTIONS: dict[str, tuple[Rule, Callable[[Figures], float], str]] = {
         "(registrars - 1) * (registrars - 2): all claim at once, when they see it die at once",
     ),
     "bytes of a download": (
-        lambda e, r, c: 64.25 * e,
+        lambda e, r, c: DOWNLOADED * e,
         lambda found: found["table"]["bytes"],
-        "64.25 for an element at an IPv4 address, in a pool of 100",
+        f"{DOWNLOADED} for an element at an IPv4 address, in a pool of 100",
     ),
 }
 """What is predicted: its rule, where the simulation has it, and the rule in words."""
@@ -177,6 +180,7 @@ def breaks(cost: dict[str, float]) -> list[Figures]:
     asked = cost["keep-alive us"] / 1e6
     silent = interval(ELEMENTS, REGISTRARS, asked)
     network = ELEMENTS / DEFAULT.t4_reregistration * (REGISTRARS - 1) / REGISTRARS * (92 + IP + SCTP) * 8
+    joining, paused = ELEMENTS * cost["download us"] / 1e6, ELEMENTS * DOWNLOADED / LARGER * PAUSE
     found = [
         (
             "one core of each registrar",
@@ -227,9 +231,9 @@ def breaks(cost: dict[str, float]) -> list[Figures]:
         ),
         (
             "joining within a minute",
-            ELEMENTS * cost["download us"] / 1e6 / 60,
-            f"{ELEMENTS * cost['download us'] / 1e6:.0f} s of processor time of the one that joins, beside the updates"
-            " of that time. Peers that share a download among them would take less.",
+            max(joining, paused) / 60,
+            f"{joining:.0f} s of processor time of the one that joins, beside the updates of that time; and"
+            f" {paused:.0f} s of pauses, if users keep its mentor busy. Several mentors, for a part each, take less.",
         ),
     ]
     return sorted(({"what": what, "used": used, "change": text} for what, used, text in found), key=_used, reverse=True)

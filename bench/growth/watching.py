@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from time import perf_counter
 from typing import Any
 
 from twisted.internet import reactor as installed
+from twisted.python.failure import Failure
 
 from bench.load import POOL, acknowledge, registration
 from rserpool.core import TransportAddress, parse_transport_address
@@ -60,6 +62,10 @@ class Watching(SctpHandler):
         association.send(asap.encode(asap.HandleResolution(POOL, subscribe=True)), PPID_ASAP)
         if len(self._up) == self._watchers:
             reactor.callLater(1.0, self._begin)
+
+    def associationLost(self, association: ISctpAssociation, reason: Failure) -> None:
+        if reactor.running:
+            sys.exit(f"an association was lost: {reason.getErrorMessage()}")
 
     def messageReceived(
         self, association: ISctpAssociation, data: bytes, ppid: int, stream: int, unordered: bool
