@@ -162,8 +162,12 @@ class DrainingElements:
         if held is None and len(self.held) >= MOST:
             return []
         order = self._orders.get(key)
-        element = order.element if order is not None else None if held is None else held.element
-        self.held[key] = Held(*key, client, element, now, None if order is None else order.connections)
+        if held is not None:
+            held.client, held.answer_by = client, None
+        elif order is not None:
+            self.held[key] = Held(*key, client, order.element, now, order.connections)
+        else:
+            self.held[key] = Held(*key, client, None, now)
         if (HELD,) not in self._timers:
             self._timers.set((HELD,), now)
         return [*self._answered(key, True), *self.changed()]
@@ -204,7 +208,10 @@ class DrainingElements:
         for key, held in list(self.held.items()):
             if held.answer_by is None:
                 held.answer_by = now + self._patience
-                outcomes.append(self._question(key, held.client, Draining(True)))
+                order = self._orders.get(key)
+                # Who was told just now to serve again is not to hear the opposite.
+                drains = order is None or order.drains or not order.told
+                outcomes.append(self._question(key, held.client, Draining(drains)))
             elif now >= held.answer_by:
                 outcomes += [*self._end(held, "it does not answer"), Abort(held.client.association)]
         if self.held:

@@ -64,10 +64,12 @@ class Operating:
         @raise UnknownPool: if there is no such pool.
         """
         why = ""
-        if self._ours(handle, identifier):
+        ours = self._ours(handle, identifier)
+        if not (ours and drains):
+            self._demand_taken(handle, identifier, now)
+        if ours:
             outcomes = self._draining.order(handle, identifier, drains, now)
         else:
-            self._demand_taken(handle, identifier, now)
             asked, whom = self._orders.pass_on(handle, identifier, drains, now, by)
             outcomes, why = [*asked], f"passed on to {whom}"
         return [_acted(Act.DRAINS if drains else Act.SERVES, by, handle, identifier, why), *self._follow(outcomes, now)]

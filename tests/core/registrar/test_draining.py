@@ -149,6 +149,35 @@ class OverTests(DrainingTestCase):
         self.assertEqual({}, self.registrar.draining.held)
         self.asserts_refused(False, "of pool does not")
 
+    def test_it_is_asked_on_meanwhile(self) -> None:
+        """A question to those that drain does not have it drain again."""
+        self.order(False)
+        self.says(True)
+        asked: list[Any] = []
+        while self.registrar.draining.held and not asked:
+            asked = self.stage.sent("pe", self.stage.pass_time(1.0))
+        self.assertEqual({Draining(False)}, {each.draining for each in asked})
+        self.stage.register("pe", POOL, element(7))
+        self.assertEqual([(False, "")], self.answers())
+
+    def test_it_is_evicted(self) -> None:
+        """It would be refused: that is said at once, and it drains on."""
+        self.stage.note(self.registrar.operating.evict(POOL, 7, 60, self.stage.now))
+        self.stage.effects.clear()
+        failed = self.assertRaises(CannotAct, self.order, False)
+        self.assertIn("is evicted, for 60 s yet", str(failed))
+        self.order(True)
+        self.assertEqual([(True, "")], self.answers())
+
+    def test_it_says_again_that_it_drains(self) -> None:
+        """Since when, and how many connections it had, is known yet."""
+        (before,) = self.registrar.draining.held.values()
+        self.says(True)
+        self.stage.pass_time(1.0)
+        self.stage.tell("pe", asap.Deregistration(POOL, 7, True))
+        (held,) = self.registrar.draining.held.values()
+        self.assertEqual((before.since, 3, before.element), (held.since, held.connections, held.element))
+
     def test_the_same_is_wanted_twice(self) -> None:
         self.order(False)
         self.assertEqual([], self.stage.sent("pe", self.order(False)))
