@@ -24,8 +24,8 @@ SELDOM: Final = 4 * EVERY
 ENOUGH: Final = 50
 """With fewer keep-alives nothing is learned: what an idle process does besides would count as theirs."""
 LEAP: Final = 2.0
-"""A measurement says so many times what was believed at most. When the interval has just grown few are asked for a while,
-and all else that there is to do would count as theirs: then it would grow again, and last for minutes."""
+"""A measurement says so many times what was believed at most. When the interval has just grown few are asked for a
+while, and all else that there is to do would count as theirs: then it would grow again, and last for minutes."""
 
 
 class Costs:
