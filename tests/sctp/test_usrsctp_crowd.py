@@ -50,7 +50,7 @@ class CrowdTests(SynchronousTestCase):
         self.now = 100.0
 
     def look(self) -> None:
-        self.crowd.look([self.members], self.now)
+        self.crowd.look(len(self.members), [self.members], self.now)
 
     def visits(self) -> int:
         return sum(each.visits for each in self.members)

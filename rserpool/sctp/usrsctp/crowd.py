@@ -7,8 +7,8 @@ answered, and wherever the library doubts that a peer is there, it sends its own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sized
-from heapq import heapify, heappop, heappush
+from collections.abc import Callable, Collection, Iterable
+from heapq import heappop, heappush
 from itertools import count
 from math import inf
 from typing import Final, Protocol
@@ -70,41 +70,27 @@ class Crowd:
             for handle, ports in doubted:
                 tell(handle, ports)
 
-    def look(self, groups: Iterable[Collection[Member]], now: float) -> None:
-        """With each tick: who is due?"""
-        here = _number(groups) > (FEWER_AGAIN if self.here else FEW)
-        if here != self.here:
-            self._change(here, groups, now)
-        elif self._anew and here:
-            self._schedule(groups, now)
+    def look(self, number: int, groups: Iterable[Iterable[Member]], now: float) -> None:
+        """With each tick: there are so many; who is due?"""
+        here = number > (FEWER_AGAIN if self.here else FEW)
+        if here != self.here or (self._anew and here):
+            self._gather([each for group in groups for each in group if each.established], here, now)
         self._anew = False
         visits = self._visits
         while visits and visits[0][0] <= now:
             self._visit(heappop(visits)[2], now)
 
-    def _change(self, here: bool, groups: Iterable[Collection[Member]], now: float) -> None:
-        self.here = here
-        self._visits, self.doubted = [], []
-        for each in [each for group in groups for each in group if each.established]:
-            if here:
-                each.settle(now)
-            else:
-                each.rouse()
-        if here:
-            self._schedule(groups, now)
-
-    def _schedule(self, groups: Iterable[Collection[Member]], now: float) -> None:
-        self._visits = [(now, next(self._numbers), each) for group in groups for each in group if each.established]
-        heapify(self._visits)
+    def _gather(self, members: Collection[Member], here: bool, now: float) -> None:
+        if here != self.here:
+            self.here, self.doubted = here, []
+            for each in members:
+                if here:
+                    each.settle(now)
+                else:
+                    each.rouse()
+        self._visits = [(now, next(self._numbers), each) for each in members if here]
 
     def _visit(self, member: Member, now: float) -> None:
         when = member.visit(now)
         if when < inf:
             heappush(self._visits, (when, next(self._numbers), member))
-
-
-def _number(groups: Iterable[Sized]) -> int:
-    number = 0
-    for each in groups:
-        number += len(each)
-    return number

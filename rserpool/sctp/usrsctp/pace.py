@@ -180,7 +180,7 @@ class Pace:
         if self.coarse:
             self._look(endpoints, now)
         else:
-            self.crowd.look([endpoint.present for endpoint in endpoints], now)
+            self.crowd.look(_associations(endpoints), (endpoint.present for endpoint in endpoints), now)
             self._wait(endpoints, now)
         if not self.coarse:
             for each in self._resting if not self.crowd.here else ():
