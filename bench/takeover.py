@@ -27,7 +27,7 @@ SERVERS = 2
 LIGHT = 100
 PATIENCE = 15.0
 CASES = {
-    "killed": (signal.SIGKILL, {"resolution_ms": 100.0, "call_ms": 100.0, "home_ms": 1000.0}),
+    "killed": (signal.SIGKILL, {"resolution_ms": 60.0, "call_ms": 60.0, "home_ms": 1000.0}),
     "stopped": (signal.SIGSTOP, {"home_ms": 3000.0}),
 }
 CALM = 2.0

@@ -73,6 +73,10 @@ def _rates(name: str, host: str, seconds: float, elements: int) -> Figures:
         one = [reference.start(processes, name, host)]
         for work in ("resolve", "register"):
             found[f"{work}, one"] = _load(processes, name, one, host, work, 10, seconds)
+    with Processes() as processes:
+        # One that has nothing free from before.
+        one = [reference.start(processes, name, host)]
+        _load(processes, name, one, host, "resolve", 10, 0.5)
         began = one[0].rss()
         _load(processes, name, one, host, "resolve", elements, 1.0)
         found["memory"] = {"empty": began, "entry": max(0, one[0].rss() - began) / elements}

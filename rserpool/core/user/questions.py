@@ -14,9 +14,10 @@ PAUSES = Backoff(0.1, 2.0)
 """Until a registrar is asked again that could not answer yet."""
 UNKNOWN = Backoff(0.1, 0.5)
 """Until a registrar is asked again for a pool that it does not know, while somebody waits for that."""
-LATE = 0.03
-"""Seconds after which an answer is late: worth asking the transport whether the registrar is still there, which finds
-out sooner than SCTP's retransmissions, and costs a slow registrar next to nothing."""
+LATE = 0.01
+"""Seconds after which an answer is late: worth asking the transport whether the registrar is still there, then after
+twice as long each time. A process that is killed may read a request, and be gone 5 to 10 ms later: SCTP itself would
+find out by its retransmission."""
 
 
 @dataclass(frozen=True, slots=True)
