@@ -25,3 +25,8 @@ def fold(total: int) -> int:
     if total == 0:
         return 0xFFFF
     return 0xFFFF - (total % 0xFFFF or 0xFFFF)
+
+
+def swapped(checksum: int) -> int:
+    """The same checksum for registrars that compute it in the byte order of their machine."""
+    return (checksum & 0xFF) << 8 | checksum >> 8

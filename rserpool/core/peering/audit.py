@@ -9,10 +9,11 @@ from rserpool.core import authority
 from rserpool.core.deadlines import Timers
 from rserpool.core.effects import Association, Effect, Notify
 from rserpool.core.handlespace.changes import Later, Outcome, consumed
+from rserpool.core.handlespace.checksum import swapped
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.events import Audited, OutOfPlace
-from rserpool.core.peering.peers import Peer, PeerList, swapped
+from rserpool.core.peering.peers import Peer, PeerList
 from rserpool.core.peering.replica import Replica
 from rserpool.core.ruling import What
 from rserpool.core.wire import enrp

@@ -198,6 +198,11 @@ class Peering:
     def receive(self, association: Association, message: enrp.Message, now: float) -> list[Outcome]:
         """An ENRP message arrived."""
         sender, heeded = message.sender, authority.heeds(self._server, message.receiver)
+        if type(message) is enrp.HandleUpdate and heeded and (steady := self.peers.steady(association, sender)):
+            # As most that is heard: by all that follows nothing would be learned of the peer.
+            self._dials.answered(association)
+            self.peers.alive(steady, now)
+            return [*self.takeovers.heard(sender, now), *self._update(steady, association, message)]
         match self.peers.speaks(association, sender).ruling:
             case Ruling.CLOSED:
                 place = self.peers.address_of(association)

@@ -220,6 +220,13 @@ class PeerList:
             full=len(self._peers) >= MOST_PEERS,
         )
 
+    def steady(self, association: Association, sender: int) -> Peer | None:
+        """The peer that spoke over an association before, if L{speaks} and L{heard} would find nothing new."""
+        peer = self._peers.get(sender)
+        if peer is None or peer.refuses or peer.association is None or peer.address is None or not peer.private:
+            return None
+        return peer if self._senders.get(association) == sender and association in self._knowing else None
+
     def heard(self, association: Association, message: enrp.Message, now: float) -> tuple[Peer, bool]:
         """A message came (3.4.1, 3.4.3).
 
@@ -337,11 +344,6 @@ def knows_private(message: enrp.Message) -> bool:
 
 def _has_private(element: PoolElementParameter) -> bool:
     return bool(element.encapsulation or element.framing or element.owner)
-
-
-def swapped(checksum: int) -> int:
-    """The same checksum for registrars that compute it in the byte order of their machine."""
-    return (checksum & 0xFF) << 8 | checksum >> 8
 
 
 _BEFORE_IT_KNOWS: Final = (enrp.Presence, enrp.ListRequest, enrp.Error)

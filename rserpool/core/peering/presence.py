@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Announce, Association, Effect, Notify, Send
+from rserpool.core.handlespace.checksum import swapped
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.identity import Identity
 from rserpool.core.peering.events import Namesake
-from rserpool.core.peering.peers import Peer, PeerList, swapped
+from rserpool.core.peering.peers import Peer, PeerList
 from rserpool.core.wire import enrp
 from rserpool.core.wire.orders import Drainer, Ordering
 from rserpool.core.wire.parameters import ServerInformation
