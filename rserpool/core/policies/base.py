@@ -44,11 +44,15 @@ class Selection(ABC, Generic[M]):
     """The registrar's side of a policy for one pool: its state, and how it chooses.
 
     @cvar IN_TURN: whether the first member alone decides what is chosen, and in which order, until a member comes, goes
-        or registers again with other values; L{next_in_turn} tells it then.
+        or registers again with other values; L{next_in_turn} tells it then. Each class says so for itself.
     """
 
     __slots__ = ()
     IN_TURN: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Whoever builds on a rule may choose in another way."""
+        cls.IN_TURN = vars(cls).get("IN_TURN", False)
 
     @abstractmethod
     def __len__(self) -> int:

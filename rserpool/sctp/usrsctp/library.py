@@ -196,7 +196,7 @@ def load(*names: str) -> Library:
         for declared in dir(lib):
             try:
                 getattr(lib, declared)
-            except AttributeError:
+            except (AttributeError, ffi.error):
                 raise SctpUnavailable(f"{name} is too old, it has no {declared}; {_INSTALL}") from None
         return Library(ffi, lib)
     raise SctpUnavailable(f"SCTP over UDP needs the library libusrsctp, which is not here; {_INSTALL}{_OR}")

@@ -227,6 +227,10 @@ class AskerTests(SynchronousTestCase):
         self.assertEqual(names(selection.select(3)), "ABC")
         self.assertEqual(names(selection.select(3, TransportAddress(("C",), 1))), "C")
 
+    def test_a_rule_that_builds_on_another_is_asked_each_time(self) -> None:
+        """What is known of round robin is not known of it."""
+        self.assertEqual((RoundRobin.IN_TURN, ByAsker.IN_TURN), (True, False))
+
 
 class DocumentedTests(SynchronousTestCase):
     def test_every_policy_is_in_the_docs(self) -> None:
