@@ -1,8 +1,9 @@
 """What idle processes cost: how often a registrar, an element and a user wake, and their processor time.
 
 C{python -m bench.idle [--seconds N] [--elements N] [--json [FILE]] [--quick]}. One association each to the registrar,
-over usrsctp, with the default profile. With C{--elements} as many elements, a process each, share one core with their
-registrar: what all take of it.
+over usrsctp, with the default profile. Beside them a Twisted process that does nothing but answer a datagram now and
+then: how much a wake-up costs on this machine, as it is just now. With C{--elements} as many elements, a process each,
+share one core with their registrar: what all take of it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.processes import TWISTD, Process, Processes, free_port
@@ -21,6 +23,20 @@ WARM = 3.0
 AT_ONCE = 8
 """So many elements start at a time."""
 ONE_CORE = ("taskset", "-c", "0")
+EVERY = 0.25
+"""Seconds between two datagrams."""
+ECHO = """
+import sys
+from twisted.internet import protocol, reactor
+
+class Echo(protocol.DatagramProtocol):
+    def datagramReceived(self, data, source):
+        self.transport.write(data, source)
+
+reactor.listenUDP(int(sys.argv[1]), Echo(), interface="127.0.0.1")
+reactor.callWhenRunning(print, "echoes", flush=True)
+reactor.run()
+"""
 
 
 def wakes(process: Process) -> int:
@@ -36,18 +52,19 @@ def element(processes: Processes, udp: int, *before: str) -> Process:
     return processes.python("element", *TWISTD, *arguments, "--", *service, before=before)
 
 
-def over(processes: dict[str, Process], seconds: float) -> dict[str, dict[str, float]]:
-    """What they do in so many seconds."""
+def over(
+    processes: dict[str, Process], seconds: float, meanwhile: Callable[[], object] = lambda: None
+) -> dict[str, dict[str, float]]:
+    """What they do in so many seconds; C{meanwhile} is called every L{EVERY} seconds."""
     before, began = {name: (wakes(each), each.cpu()) for name, each in processes.items()}, time.monotonic()
-    time.sleep(seconds)
-    passed = time.monotonic() - began
-    return {
-        name: {
-            "wakes": (wakes(each) - before[name][0]) / passed,
-            "cpu_percent": 100 * (each.cpu() - before[name][1]) / passed,
-        }
-        for name, each in processes.items()
-    }
+    while (passed := time.monotonic() - began) < seconds:
+        meanwhile()
+        time.sleep(EVERY)
+    found = {}
+    for name, each in processes.items():
+        woken, used = wakes(each) - before[name][0], each.cpu() - before[name][1]
+        found[name] = {"wakes": woken / passed, "cpu_percent": 100 * used / passed, "us": 1e6 * used / max(woken, 1)}
+    return found
 
 
 def measure(options: argparse.Namespace) -> Figures:
@@ -61,8 +78,13 @@ def measure(options: argparse.Namespace) -> Figures:
         one.says("registered")
         user = processes.python("user", "-m", "rserpool", "watch", "bench", "--registrar", f"127.0.0.1:3863/{udp}")
         user.says("bench")
+        there = "127.0.0.1", free_port(socket.SOCK_DGRAM)
+        bare = processes.python("bare", "-c", ECHO, str(there[1]))
+        bare.says("echoes")
         time.sleep(WARM)
-        figures["each"] = over({"registrar": registrar, "element": one, "user": user}, seconds)
+        idle = {"registrar": registrar, "element": one, "user": user, "bare Twisted": bare}
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asks:
+            figures["each"] = over(idle, seconds, lambda: asks.sendto(bytes(28), there))
     if options.elements:
         figures["all"] = many(options.elements, seconds)
     return figures
@@ -91,8 +113,11 @@ def many(number: int, seconds: float) -> Figures:
 
 def table(figures: Figures) -> str:
     """The figures for people."""
-    rows = [[name, f"{each['wakes']:.1f}", f"{each['cpu_percent']:.3f} %"] for name, each in figures["each"].items()]
-    told = columns(["idle", "wake-ups a second", "of a core"], rows)
+    rows = [
+        [name, f"{each['wakes']:.1f}", f"{each['cpu_percent']:.3f} %", f"{each['us']:.0f} us"]
+        for name, each in figures["each"].items()
+    ]
+    told = columns(["idle", "wake-ups a second", "of a core", "a wake-up"], rows)
     told += f"\n{1 / PROFILES['default'].keep_alive_interval:g} keep-alives a second between registrar and element"
     if "all" in figures:
         all_ = figures["all"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from rserpool.core import authority
 from rserpool.core.effects import Association, Effect, Notify, Send
@@ -34,7 +35,7 @@ from rserpool.core.wire.parameters import (
     encode_pool_element,
     pool_handle,
 )
-from rserpool.core.wire.tlv import whole
+from rserpool.core.wire.tlv import U32, whole
 from rserpool.core.wire.transports import encode_address, encode_transport
 
 _ROOM = 65_400
@@ -81,7 +82,10 @@ class Home:
         return outcomes
 
     def again(self, client: Client, data: bytes, now: float) -> list[Outcome] | None:
-        """What comes of the bytes of a registration that was granted just so before; None: it is to be L{wanted}."""
+        """What comes of the bytes of a registration that was granted just so before, or those with which our elements
+        acknowledge keep-alives; None: they are to be decoded, and L{wanted} or L{acknowledged}."""
+        if data[:1] == asap.ACKNOWLEDGES:
+            return self._usual(client, data, now)
         found = self._renewals.find(client, data, self.limits)
         if found is None or len(self._evictions) or not client.requests.take(now):
             return None
@@ -164,6 +168,18 @@ class Home:
         if element.watch is None:
             return [*self._supervision.foreign.answered(client, element), *self.settled(element)]
         self._clients.bind(client, element)
+        self._supervision.acknowledged(element, now)
+        return [*self.settled(element), *self._measure(client, element)]
+
+    def _usual(self, client: Client, data: bytes, now: float) -> list[Outcome] | None:
+        """The same for the one element that speaks over an association."""
+        if len(client.elements) != 1:
+            return None
+        (element,) = client.elements
+        if data != _acknowledgement(element.handle) + U32.pack(element.identifier):
+            return None
+        if element.watch is None or not authority.acknowledges(client, element).allowed:
+            return None
         self._supervision.acknowledged(element, now)
         return [*self.settled(element), *self._measure(client, element)]
 
@@ -313,3 +329,9 @@ def _strange(client: Client, message: asap.Registration, error: Rejected) -> tup
     if error.cause is not CauseCode.INVALID_VALUES or not client.hosts.isdisjoint(transport.addresses):
         return ()
     return transport.addresses if transport.addresses and error.information == encode_transport(transport) else ()
+
+
+@lru_cache(maxsize=1024)
+def _acknowledgement(handle: bytes) -> bytes:
+    """What the acknowledgements of a pool's elements have in common: all but the identifier behind it."""
+    return asap.encode(asap.EndpointKeepAliveAck(handle, 0, True))[: -U32.size]

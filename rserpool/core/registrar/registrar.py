@@ -242,9 +242,10 @@ class Registrar:
         client = self._clients.get(association)
         if client is None or client.standing.clear or not self._initialization.ready:
             return None
-        answer = self.answers.at_once(client, data, now)
-        if answer is not None:
-            return answer
+        if data[:1] == asap.ASKS:
+            return self.answers.at_once(client, data, now)
+        if data[:1] == asap.ACKNOWLEDGES and not self.draining.idle:
+            return None
         outcomes = self._home.again(client, data, now)
         return None if outcomes is None else self._follow(outcomes, now)
 

@@ -137,6 +137,8 @@ Message: TypeAlias = (
     | Error
 )
 
+ACKNOWLEDGES: Final = bytes([EndpointKeepAliveAck.TYPE])
+"""What an acknowledgement of a keep-alive begins with."""
 ASKS: Final = bytes([HandleResolution.TYPE])
 REGISTERS: Final = bytes([Registration.TYPE])
 """What a resolution begins with, and a registration."""
