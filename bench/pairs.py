@@ -1,6 +1,7 @@
 """Two checkouts beside each other: what an answer costs their registrars, in pairs of runs that follow one another.
 
-C{python -m bench.pairs OTHER [--pairs 15] [--json [FILE]] [--quick]}, where OTHER is the directory of another checkout.
+C{python -m bench.pairs OTHER [--pairs 15] [--json [FILE]] [--quick]}, where OTHER is the directory of another checkout,
+or the word C{ceiling}: then all is compared with L{bench.ceiling}, which answers the same resolution from a dict.
 A shared machine is now faster, now slower; within a pair it hardly changes. The same clients, those of this checkout,
 ask both registrars, in turn first and second; a ratio above 1 says that this checkout needs less processor time.
 """
@@ -25,6 +26,20 @@ CASES = {
 }
 
 
+class Ceiling:
+    """A dict over TCP."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self.tcp = free_port(socket.SOCK_STREAM)
+        self.process = processes.python("ceiling", "-m", "bench.ceiling", str(self.tcp), "10")
+        self.process.says("serves")
+
+    def cost(self, work: str, over: str, options: argparse.Namespace) -> float:
+        """Processor time of the answer to a resolution, in us."""
+        return _cost(self._processes, self.process, ["--tcp", str(self.tcp)], "resolve", options)
+
+
 class Side:
     """The registrar of one checkout."""
 
@@ -41,9 +56,13 @@ class Side:
     def cost(self, work: str, over: str, options: argparse.Namespace) -> float:
         """Processor time of one answer, in us."""
         to = ["--registrar", f"127.0.0.1:3863/{self.udp}"] + (["--tcp", str(self.tcp)] if over == "tcp" else [])
-        arguments = [*to, "--work", work, "--seconds", str(options.seconds), "--elements", "10", "--clients", "16"]
-        load = self._processes.python("clients", "-m", "bench.load", *arguments, "--depth", "1")
-        return float(under_load(self.process, load)["cpu_us"])
+        return _cost(self._processes, self.process, to, work, options)
+
+
+def _cost(processes: Processes, server: Process, to: list[str], work: str, options: argparse.Namespace) -> float:
+    arguments = [*to, "--work", work, "--seconds", str(options.seconds), "--elements", "10", "--clients", "16"]
+    load = processes.python("clients", "-m", "bench.load", *arguments, "--depth", "1")
+    return float(under_load(server, load)["cpu_us"])
 
 
 def interval(ratios: list[float]) -> tuple[float, float]:
@@ -63,7 +82,8 @@ def measure(options: argparse.Namespace) -> Figures:
     pairs = 3 if options.quick else options.pairs
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in CASES}
     with Processes() as processes:
-        this, other = Side(processes, ROOT), Side(processes, Path(options.other).resolve())
+        this = Side(processes, ROOT)
+        other = Ceiling(processes) if options.other == "ceiling" else Side(processes, Path(options.other).resolve())
         for turn in range(pairs):
             for name, case in CASES.items():
                 costs = {side: side.cost(*case, options) for side in ((this, other) if turn % 2 else (other, this))}
@@ -98,7 +118,7 @@ def table(figures: Figures) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark alone."""
-    parser.add_argument("other", help="directory of the other checkout")
+    parser.add_argument("other", help="directory of the other checkout, or: ceiling")
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=1.5, help="time for each run")
 
