@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from rserpool.core.effects import Association
+from rserpool.core.element import registration
 from rserpool.core.element.membership import Membership
 from rserpool.core.wire import asap
 
@@ -43,5 +44,8 @@ class Alike:
             return None
         home, membership, identifier, server, answer = kept
         if home != association or membership.element.identifier != identifier or membership.out:
+            return None
+        if type(membership.state) is registration.Draining:
+            # Who asks so does not know that: more follows from it than the answer.
             return None
         return membership, server, answer

@@ -50,6 +50,16 @@ class AlikeTests(ElementTestCase):
         self.assertEqual(["at once", ANSWER], self.ask())
         self.assertEqual(1, self.element.home_identifier)
 
+    def test_while_it_drains(self) -> None:
+        """Who asks so has it in its handlespace: it is told that it is in no pool, and not what it was told before."""
+        self.ask()
+        self.ask(asap.EndpointKeepAlive(1, POOL, False, 7, draining=Draining(True)))
+        # It has deregistered, which is not answered yet.
+        self.assertEqual(["at once", ANSWER], self.ask())
+        self.element.receive("home", asap.DeregistrationResponse(POOL, 7), self.now)
+        for _ in range(2):
+            self.assertEqual([ANSWER, asap.encode(asap.Deregistration(POOL, 7, True))], self.ask())
+
     def test_what_changes_is_not_kept(self) -> None:
         """How many connections there are, for example."""
         message = asap.EndpointKeepAlive(1, POOL, False, 7, draining=Draining(False))
