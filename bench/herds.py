@@ -31,16 +31,19 @@ class Herd:
     @ivar attempts: how often they dialled.
     @ivar refused: how many registrations were.
     @ivar missing: how many were not registered in time.
+    @ivar registrar_s: processor time of the registrar until then.
     """
 
     seconds: float
     attempts: int
     refused: int
     missing: int
+    registrar_s: float
 
     def __str__(self) -> str:
         missing = f", {self.missing} MISSING" if self.missing else ""
-        return f"{self.seconds:.2f} s ({self.attempts} attempts, {self.refused} refused{missing})"
+        took = f"{self.seconds:.2f} s, the registrar {self.registrar_s:.2f} s"
+        return f"{took} ({self.attempts} attempts, {self.refused} refused{missing})"
 
 
 def returning(quick: bool, herds: int) -> Figures:
@@ -58,6 +61,7 @@ def returning(quick: bool, herds: int) -> Figures:
         "clear": [asdict(herd) for herd in found[False]],
         "tls": [asdict(herd) for herd in found[True]],
         "ratios": [tls.seconds / clear.seconds for clear, tls in zip(*found.values(), strict=True)],
+        "registrar_ratios": [tls.registrar_s / clear.registrar_s for clear, tls in zip(*found.values(), strict=True)],
     }
 
 
@@ -65,6 +69,11 @@ def late(figures: Figures) -> str:
     """A line about those that were not back in time; empty if there are none."""
     clear, tls = (sum(herd["missing"] for herd in figures[kind]) for kind in ("clear", "tls"))
     return f"\nNot back within {PATIENCE:g} s: {clear} in the clear, {tls} over TLS" if clear or tls else ""
+
+
+def registrar(figures: Figures, kind: str) -> float:
+    """Median processor time of the registrar."""
+    return median(herd["registrar_s"] for herd in figures[kind])
 
 
 def secures(secured: bool, folder: Path, elements: int) -> list[str]:
@@ -75,7 +84,7 @@ def secures(secured: bool, folder: Path, elements: int) -> list[str]:
 def _come(elements: int, secured: bool) -> Herd:
     with tempfile.TemporaryDirectory() as folder, Processes() as processes:
         udp = free_port(socket.SOCK_DGRAM)
-        processes.registrar(udp, "--asap-tcp", "none", *secures(secured, Path(folder), elements))
+        serving = processes.registrar(udp, "--asap-tcp", "none", *secures(secured, Path(folder), elements))
         arguments = ["--registrar", f"127.0.0.1:{3864 if secured else 3863}/{udp}", "--elements", str(OF_ONE_PROCESS)]
         arguments += ["--secured"] if secured else []
         some = [
@@ -84,12 +93,14 @@ def _come(elements: int, secured: bool) -> Herd:
         ]
         for each in some:
             each.says("^ready")
+        before = serving.cpu()
         for each in some:
             each.signal(signal.SIGUSR1)
         began = min(float(each.says(r"^begin (\S+)").group(1)) for each in some)
         ends = [each.says(r"^end (\S+) (\d+) (\d+) (\d+)", 2 * PATIENCE) for each in some]
+        spent = serving.cpu() - before
         attempts, refused, missing = (sum(int(end.group(number)) for end in ends) for number in (2, 3, 4))
-        return Herd(max(float(end.group(1)) for end in ends) - began, attempts, refused, missing)
+        return Herd(max(float(end.group(1)) for end in ends) - began, attempts, refused, missing, spent)
 
 
 def measure(options: argparse.Namespace) -> Figures:
@@ -101,6 +112,14 @@ def table(figures: Figures) -> str:
     """The figures for people."""
     rows = [
         [name, *(f"{herd['seconds']:.2f} s" for herd in figures[kind]), f"{figures[f'{kind}_s']:.2f} s"]
+        for name, kind in (("in the clear", "clear"), ("over TLS", "tls"))
+    ]
+    rows += [
+        [
+            f"processor time of the registrar, {name}",
+            *(f"{herd['registrar_s']:.2f} s" for herd in figures[kind]),
+            f"{registrar(figures, kind):.2f} s",
+        ]
         for name, kind in (("in the clear", "clear"), ("over TLS", "tls"))
     ]
     numbers = [str(number + 1) for number in range(len(figures["clear"]))]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import TransportAddress
 from rserpool.core.profiles import RFC
 from rserpool.sctp.tls.endpoint import TlsStack
+from rserpool.sctp.tls.handshakes import AT_ONCE
 from rserpool.sctp.usrsctp.bundle import MOST, Bundle
 from rserpool.sctp.usrsctp.library import load
 from rserpool.sctp.usrsctp.packets import sound
@@ -16,7 +19,7 @@ from tests.sctp.relay import DATA, SACK, Path, chunks
 from tests.sctp.tls_case import tls_channel
 from tests.sctp.usrsctp_case import UsrsctpTestCase
 
-INIT_ACK = 2
+INIT, INIT_ACK, ABORT, COOKIE_ECHO = 1, 2, 6, 10
 
 
 def a_peer() -> UdpPeer:
@@ -93,3 +96,49 @@ class HandshakeTests(UsrsctpTestCase):
         await self.until(lambda: accepting.data == [b"first"])
         # A ClientHello; ServerHello, EncryptedExtensions, Finished; Finished and a message.
         self.assertEqual([(True, 1), (False, 3), (True, 2)], data[:3])
+
+    async def test_a_flight_is_acknowledged_with_what_answers_it(self) -> None:
+        """Also where it comes later than the end of the set-up, since others' handshakes were first."""
+        forth: dict[bytes, list[list[int]]] = {}
+
+        def passes(sent: bytes, to_server: bool) -> bool:
+            if to_server:
+                forth.setdefault(sent[:2], []).append(list(chunks(sent)))
+            return True
+
+        stack = await self.makeStack(self.host, profile=RFC)
+        there = TlsStack(reactor, await self.makeStack(self.host, profile=RFC), tls_channel())
+        accepting = self.recorder()
+        server = TlsStack(reactor, stack, tls_channel()).open(0, accepting, (self.host,))
+        path = Path(reactor, self.host, stack.encapsulation_port, passes)
+        self.addCleanup(path.stop)
+        for _ in range(2 * AT_ONCE):
+            client = there.open(0, self.recorder(), (self.host,), listening=False)
+            client.connect(TransportAddress((self.host,), server.port, path.port)).send(b"first")
+        await self.until(lambda: accepting.data == [b"first"] * 2 * AT_ONCE)
+        self.assertEqual(
+            {((INIT,), (COOKIE_ECHO, DATA), (SACK, DATA, DATA))},
+            {tuple(map(tuple, each[:3])) for each in forth.values()},
+        )
+
+    async def test_where_nobody_has_the_port(self) -> None:
+        """Several messages are answered at once also there: by an ABORT (RFC 9260 section 8.4)."""
+        back: list[list[int]] = []
+
+        def passes(sent: bytes, forth: bool) -> bool:
+            if not forth:
+                back.append(list(chunks(sent)))
+            return True
+
+        stack, other = await self.makeStack(self.host, profile=RFC), await self.makeStack(self.host, profile=RFC)
+        accepting = self.recorder()
+        server = stack.open(0, accepting, (self.host,))
+        path = Path(reactor, self.host, stack.encapsulation_port, passes)
+        self.addCleanup(path.stop)
+        client = other.open(0, self.recorder(), (self.host,), listening=False)
+        client.connect(TransportAddress((self.host,), server.port, path.port))
+        await self.until(lambda: bool(accepting.up))
+        two = packet(DATA, 20) + packet(DATA, 20)[12:]
+        checksum = load().lib.usrsctp_crc32c(two, len(two))
+        path.datagramReceived(two[:8] + struct.pack("=I", checksum) + two[12:], (self.host, other.encapsulation_port))
+        await self.until(lambda: [ABORT] in back)

@@ -13,8 +13,8 @@ SHORTEST = 16
 
 INIT = 1
 """The chunk type of INIT."""
-COOKIES = (10, 11)
-"""Those of COOKIE ECHO and COOKIE ACK, with which data may be."""
+BEFORE_DATA = (0, 10, 11)
+"""Those of DATA, COOKIE ECHO and COOKIE ACK, behind which data may be."""
 
 _COMMON = struct.Struct("!HHI")
 _INIT_CHUNK = struct.Struct("!BBHIIHH")

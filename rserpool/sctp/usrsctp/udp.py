@@ -19,7 +19,7 @@ from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.pace import HEARTBEATS
 from rserpool.sctp.usrsctp.packets import (
-    COOKIES,
+    BEFORE_DATA,
     HEADER,
     INIT,
     SHORTEST,
@@ -233,14 +233,14 @@ class UdpSocket:
                 clock.heard(room[:length])
             if kind not in HEARTBEATS:
                 pace.moved = True
-                if kind in COOKIES and engine.bundle is None and length > HEADER + (room[14] << 8 | room[15]) + 3:
-                    # Something rides with the end of the set-up: what answers it goes out together.
-                    engine.bundle = Bundle()
             endpoint = endpoints.get(room[2] << 8 | room[3])
             if endpoint is None:
                 # The library answers with ABORT.
                 input_(peer.handle, packet, length, 0)
             elif self in endpoint.udp_sockets and (endpoint.only is None or peer.local in endpoint.only):
+                if length > HEADER + (room[14] << 8 | room[15]) + 3 and kind in BEFORE_DATA and engine.bundle is None:
+                    # With the end of the set-up, or one another, messages came: acknowledged with what answers them.
+                    engine.bundle = Bundle()
                 input_(peer.handle, packet, length, 0)
                 endpoint.drain()
             else:
