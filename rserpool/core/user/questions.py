@@ -20,6 +20,25 @@ twice as long each time. A process that is killed may read a request, and be gon
 find out by its retransmission."""
 
 
+@dataclass(slots=True)
+class Lateness:
+    """Whether a home registrar is asked for a sign of life: perhaps a request was the last thing that it read before it
+    was killed. Many late answers are no more than one: it may be slow with all of them.
+
+    @ivar late: whether one has just been missed.
+    """
+
+    late: bool = False
+    _asked: float = -LATE
+
+    def asks(self, now: float) -> bool:
+        """Whether it is, now that all timers are looked at which are due."""
+        late, self.late = self.late and now >= self._asked + LATE, False
+        if late:
+            self._asked = now
+        return late
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Who waits for an answer.

@@ -14,7 +14,7 @@ from rserpool.core.server_hunt import HomeChanged, ServerHunt
 from rserpool.core.user.cache import Cache, CachedPool, covers
 from rserpool.core.user.events import ResolutionFailed
 from rserpool.core.user.idle import NOBODY, Idle
-from rserpool.core.user.questions import LATE, PAUSES, Question, Request, Watched
+from rserpool.core.user.questions import LATE, PAUSES, Lateness, Question, Request, Watched
 from rserpool.core.user.waiting import Questions
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause
@@ -38,7 +38,8 @@ class Resolution:
         self._profile = profile
         self._questions = Questions(timers, cache)
         self._watched: dict[bytes, Watched] = {}
-        self._silent = self._slow = False
+        self._silent = False
+        self._lateness = Lateness()
         self._idle = Idle(hunt, timers, profile)
         self.heard = self._idle.heard
 
@@ -202,11 +203,10 @@ class Resolution:
 
     def silence(self, now: float) -> list[Effect]:
         """What is done about a home registrar that did not answer somebody."""
-        silent, slow, self._silent, self._slow = self._silent, self._slow, False, False
+        silent, self._silent, slow = self._silent, False, self._lateness.asks(now)
         if silent:
             # 3.7.2: T1 expired: hunt, and send again to whichever registrar answers.
             return [*self._hunt.fail(now), *self.home_lost(now)]
-        # Perhaps the request was the last thing that a process read before it was killed.
         return [Probe(self._hunt.home)] if slow and self._hunt.home is not None else []
 
     # Its timers
@@ -245,7 +245,7 @@ class Resolution:
         question = self._questions[handle]
         if not question.asked:
             return
-        self._slow = True
+        self._lateness.late = True
         self._timers.set(("late", handle), now + question.patience)
         question.patience *= 2
 

@@ -281,6 +281,14 @@ class LateTests(SynchronousTestCase):
             times += [round((self.stage.now - began) / LATE)] * (len(self.stage.probed) - len(times))
         self.assertEqual(times, [1, 2, 4, 8])
 
+    def test_many(self) -> None:
+        """A hundred answers that are late are no more than one: what is slow is not asked more often for that."""
+        for number in range(100):
+            self.stage.pass_time(LATE / 1000)
+            self.stage.resolve(str(number), b"pool %d" % number)
+        self.stage.pass_time(10 * LATE)
+        self.assertEqual(self.stage.probed, [registrar(1)] * 4)
+
     def test_in_time(self) -> None:
         """An answer that came is not late."""
         self.stage.says(answer(b"pool", 1))
