@@ -15,7 +15,7 @@ from bench.report import Figures
 from rserpool.core.handlespace.limits import Limits
 from rserpool.core.peering.table import LARGER, PAUSE
 from rserpool.core.profiles import DEFAULT, RFC
-from rserpool.core.registrar.shares import COST, SHARE, TOGETHER
+from rserpool.core.registrar.shares import COST, SHARE
 
 ELEMENTS, REGISTRARS = 1_000_000, 30
 """What is predicted."""
@@ -61,9 +61,9 @@ PREDICTIONS: dict[str, tuple[Rule, Callable[[Figures], float], str]] = {
         "registrars * (registrars - 1) / heartbeat cycle",
     ),
     "seconds until all elements of a killed registrar know their next home": (
-        lambda e, r, c: DETECTED + max(0.0, e / r - TOGETHER) * c / SHARE,
+        lambda e, r, c: DETECTED + e / r * c / SHARE,
         lambda found: found["told_s"],
-        f"{DETECTED} s, and (elements of one registrar - {TOGETHER}) * cost / share, since one registrar takes all",
+        f"{DETECTED} s, and elements of one registrar * cost / share, since one registrar takes all, in turn",
     ),
     "claims of a takeover": (
         lambda e, r, c: (r - 1) * (r - 2),
