@@ -85,8 +85,8 @@ python -m bench.peers --part page       # the page and the picture again, from d
 
 As root, for network namespaces; then nothing that it starts can outlive it, however it ends. Without root a stopped
 process (SIGSTOP) stands for a host that falls silent. The lab needs what `make lab` needs. What is not installed is
-left out, and that is said here. Each half is written when it is done, tells of each figure as it comes, and is ended after
-an hour, whatever happens.
+left out, and that is said here. Each half is written when it is done, tells of each figure as it comes, and is ended
+after an hour, whatever happens.
 """
 
 
