@@ -9,6 +9,7 @@ seeds) if the coverage package is there, and no names are given.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import pkgutil
 import signal
@@ -38,6 +39,8 @@ WORKERS = 2
 """So many processes share the tests when every test runs."""
 PLACE = "_trial_temp"
 START = get_context("spawn")
+GARBAGE = 20_000, 20, 20
+"""How seldom garbage is looked for (C{gc.set_threshold}): as often as usual takes a tenth of all processor time."""
 
 
 class Reporter(TreeReporter):
@@ -146,6 +149,7 @@ class Worker:
 def work(wire: Connection, place: str) -> None:
     """In a process of its own: run one module after the other, and send what trial writes about each."""
     shown = StringIO()
+    gc.set_threshold(*GARBAGE)
 
     class Shared(TestSuite):
         def run(self, result: TestResult, debug: bool = False) -> TestResult:
@@ -199,6 +203,7 @@ def main(arguments: list[str]) -> int:
         coverage.start()
 
     if options.names or options.workers < 2:
+        gc.set_threshold(*GARBAGE)
         count = play(options.names or everything())
     else:
         count = share(deque(everything()), options.workers)
