@@ -6,6 +6,7 @@ from typing import Any
 
 from rserpool.core.errors import ConfigurationError, UnknownPool
 from rserpool.core.peering.events import PeerLost, PeerRetired, PeerUnreachable, TakenOver
+from rserpool.core.registrar import home as granting
 from rserpool.core.registrar.events import RegistrationRefused
 from rserpool.core.trail import Act
 from rserpool.core.wire import asap, enrp
@@ -101,6 +102,8 @@ class DrainTests(ActingTestCase):
         first, _ = self.elements
         (registrar,) = scope.registrars
         sent = asap.EndpointKeepAliveAck._encode
+        # What is kept of it is not to outlive this.
+        self.patch(granting, "_acknowledgement", granting._acknowledgement.__wrapped__)
         self.patch(
             asap.EndpointKeepAliveAck,
             "_encode",
