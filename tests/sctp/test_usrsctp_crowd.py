@@ -111,12 +111,25 @@ class CrowdTests(SynchronousTestCase):
         self.assertEqual(before, self.members[0].visits)
 
     def test_hurry(self) -> None:
-        """Heartbeats become more frequent: that holds for who waits already."""
+        """Heartbeats of some become more frequent: that holds for who waits already, and costs nobody else anything."""
         self.look()
         before = self.visits()
-        self.crowd.hurry()
+        one = self.members[0]
+        for _ in range(3):
+            one.again /= 2
+            self.crowd.hurry([one], self.now)
+            self.look()
+        self.assertEqual(before + 3, self.visits())
+        self.now += one.again
         self.look()
-        self.assertEqual(before + FEW + 1, self.visits())
+        self.assertEqual(before + 4, self.visits())
+        self.now += 1.5 * one.again
+        self.look()
+        self.assertEqual(before + 5, self.visits())
+
+    def test_hurry_few(self) -> None:
+        self.crowd.hurry(self.members, self.now)
+        self.assertEqual(0, self.visits())
 
     def test_doubts(self) -> None:
         """They are told once."""

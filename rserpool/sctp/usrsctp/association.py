@@ -204,8 +204,10 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
 
     def doubt(self, now: float) -> None:
         """The library does not hear of the peer, and has sent a heartbeat: it shall go on with that."""
-        if self._still:
-            self.ask(now)
+        if self._still and self.established:
+            self.asked, self._still = True, False
+            self.hear(now)
+            self.socket.set_heartbeat(self.endpoint.profile.rto_min, self.identifier)
 
     def ask(self, now: float) -> None:
         self._bear()

@@ -7,7 +7,7 @@ answered, and wherever the library doubts that a peer is there, it sends its own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
@@ -50,8 +50,8 @@ class Crowd:
         self.here = False
         self.doubted: list[tuple[int, bytes]] = []
         self._visits: list[tuple[float, int, Member]] = []
+        self._due: dict[Member, float] = {}
         self._numbers = count()
-        self._anew = False
 
     def joins(self, member: Member, now: float) -> None:
         """An association is up just now."""
@@ -59,9 +59,12 @@ class Crowd:
             member.rest(now)
             self._visit(member, now)
 
-    def hurry(self) -> None:
-        """Heartbeats are to be sent more often than before."""
-        self._anew = True
+    def hurry(self, members: Iterable[Member], now: float) -> None:
+        """These are to be sent heartbeats more often than before."""
+        if self.here:
+            for each in members:
+                if each.established:
+                    self._visit(each, now)
 
     def doubts(self, tell: Callable[[int, bytes], object]) -> None:
         """The time of the library has passed: whom does it doubt?"""
@@ -73,24 +76,29 @@ class Crowd:
     def look(self, number: int, groups: Iterable[Iterable[Member]], now: float) -> None:
         """With each tick: there are so many; who is due?"""
         here = number > (FEWER_AGAIN if self.here else FEW)
-        if here != self.here or (self._anew and here):
-            self._gather([each for group in groups for each in group if each.established], here, now)
-        self._anew = False
-        visits = self._visits
-        while visits and visits[0][0] <= now:
-            self._visit(heappop(visits)[2], now)
-
-    def _gather(self, members: Collection[Member], here: bool, now: float) -> None:
         if here != self.here:
-            self.here, self.doubted = here, []
-            for each in members:
-                if here:
-                    each.settle(now)
-                else:
-                    each.rouse()
-        self._visits = [(now, next(self._numbers), each) for each in members if here]
+            self._change(here, [each for group in groups for each in group if each.established], now)
+        visits, due = self._visits, self._due
+        while visits and visits[0][0] <= now:
+            when, _, member = heappop(visits)
+            # It may have been looked at since, sooner than it had to be.
+            if due.get(member) == when:
+                self._visit(member, now)
+
+    def _change(self, here: bool, members: Iterable[Member], now: float) -> None:
+        self.here = here
+        self._visits, self._due, self.doubted = [], {}, []
+        for each in members:
+            if here:
+                each.settle(now)
+                self._visit(each, now)
+            else:
+                each.rouse()
 
     def _visit(self, member: Member, now: float) -> None:
         when = member.visit(now)
         if when < inf:
+            self._due[member] = when
             heappush(self._visits, (when, next(self._numbers), member))
+        else:
+            self._due.pop(member, None)

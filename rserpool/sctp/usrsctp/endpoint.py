@@ -97,12 +97,14 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     def setHeartbeat(self, seconds: float) -> None:
         if not self.closed:
-            if seconds < self.socket.heartbeat:
-                self.engine.clock.pace.crowd.hurry()
+            sooner = seconds < self.socket.heartbeat
             self.socket.heartbeat = seconds
             self.socket.set_heartbeat(seconds, 0)
             for association in self.by_id.values():
                 association.set_heartbeat()
+            if sooner:
+                clock = self.engine.clock
+                clock.pace.crowd.hurry(self.by_id.values(), clock.now)
 
     def changeHosts(self, hosts: tuple[str, ...]) -> bool:
         # An association over UDP has one address at each end: with that it is gone, and the peer is not told.
