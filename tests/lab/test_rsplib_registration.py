@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rserpool.core import PoolElementParameter
 from rserpool.core.policies import POLICIES, parse
-from rserpool.core.wire import asap
 from rserpool.user import PoolUserService
 from tests.lab.rsplib import RsplibTests
 
@@ -44,7 +43,7 @@ class OurElementTests(RsplibTests):
         element = self.our_element(there, where)
         transport = self.transport(there, 7777)
         await element.serve("pool", transport, "weighted-round-robin:weight=5", identifier=0x77)
-        received = self.count(element.element, "receive")
+        usual = self.count(element.element._asked, "as_usual")
         user = self.our_user(elsewhere, where)
         # Its registrar knows no subscriptions, so it asks now and then.
         watched = self.watch(user)
@@ -53,9 +52,7 @@ class OurElementTests(RsplibTests):
         self.assertEqual((0x77, 2, transport), (found.identifier, found.home, found.user_transport))
         self.assertEqual(b"\0\0\0\5", found.policy.data)
         # Its keep-alives come each 400 ms, and it waits 2.5 s for an answer.
-        await self.until(
-            lambda: sum(isinstance(message, asap.EndpointKeepAlive) for _, message, _ in received) >= 5, "keep-alives"
-        )
+        await self.until(lambda: len(usual) >= 5, "keep-alives")
         self.assertEqual(2, element.element.home_identifier)
         self.assertEqual(found, await self.found(user, "pool"))
         element.change("pool", policy="weighted-round-robin:weight=6")

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import socket
-from functools import cached_property
 
 from rserpool.sctp.kernel import options
 
 
 class KernelSettings:
-    """The settings that matter here, each as it was when it was first wanted: a connection is opened sooner so."""
+    """The settings that matter here, as they were when the stack was opened.
+
+    @ivar udp_port: the UDP port at which the kernel receives SCTP over UDP (RFC 6951); 0 for none.
+    @ivar encap_port: the UDP port of peers that name none; 0 for plain SCTP.
+    @ivar tells_addresses: whether the kernel tells peers of addresses that come and go (RFC 5061).
+    @ivar shares_buffer: whether all associations of a socket share its send buffer.
+    """
 
     def __init__(self) -> None:
+        self.udp_port = _sysctl("udp_port")
+        self.encap_port = _sysctl("encap_port")
+        self.tells_addresses = bool(
+            _sysctl("addip_enable") and (_sysctl("auth_enable") or _sysctl("addip_noauth_enable"))
+        )
+        self.shares_buffer = not _sysctl("sndbuf_policy")
         self._tick = 0.0
-
-    @cached_property
-    def udp_port(self) -> int:
-        """The UDP port at which the kernel receives SCTP over UDP (RFC 6951); 0 for none."""
-        return _sysctl("udp_port")
-
-    @cached_property
-    def encap_port(self) -> int:
-        """The UDP port of peers that name none; 0 for plain SCTP."""
-        return _sysctl("encap_port")
-
-    @cached_property
-    def tells_addresses(self) -> bool:
-        """Whether the kernel tells peers of addresses that come and go (RFC 5061)."""
-        return bool(_sysctl("addip_enable") and (_sysctl("auth_enable") or _sysctl("addip_noauth_enable")))
-
-    @cached_property
-    def shares_buffer(self) -> bool:
-        """Whether all associations of a socket share its send buffer."""
-        return not _sysctl("sndbuf_policy")
 
     def tick(self, sock: socket.socket, association: int) -> float:
         """How long the kernel's clock stands still, in seconds: it counts round trip times in its own ticks."""

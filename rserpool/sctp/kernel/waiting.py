@@ -32,7 +32,8 @@ class WaitingForRoom:
         self._log = LimitedLog(_log, reactor.seconds)
         self._since: dict[KernelAssociation, float] = {}
         self._timer: IDelayedCall | None = None
-        self._settings = settings
+        # Where each association has a share of its own, the socket is always ready, and tells nobody when.
+        self._patience = PATIENCE if settings.shares_buffer else 0.0
         self._stopped = False
 
     def waits(self, association: KernelAssociation, waiting: bool) -> None:
@@ -42,7 +43,7 @@ class WaitingForRoom:
                 self._since[association] = self._reactor.seconds()
                 association.socket.want_room(True)
                 if self._timer is None:
-                    self._timer = self._reactor.callLater(self._patience(), self._lose_patience)
+                    self._timer = self._reactor.callLater(self._patience, self._lose_patience)
         elif self._since.pop(association, None) is not None:
             self._still_wanted(association.socket)
 
@@ -58,10 +59,6 @@ class WaitingForRoom:
             self._timer.cancel()
             self._timer = None
 
-    def _patience(self) -> float:
-        # Where each association has a share of its own, the socket is always ready, and tells nobody when.
-        return PATIENCE if self._settings.shares_buffer else 0.0
-
     def _still_wanted(self, sock: KernelSocket) -> None:
         sock.want_room(any(other.socket is sock for other in self._since))
 
@@ -70,10 +67,10 @@ class WaitingForRoom:
         now = self._reactor.seconds()
         waiting = [(since, association) for association, since in self._since.items() if not association.socket.alone]
         for since, association in waiting:
-            if now - since >= self._patience():
+            if now - since >= self._patience:
                 self._peel_off(association)
         if waiting and not self._stopped:
-            self._timer = self._reactor.callLater(max(self._patience(), _AGAIN), self._lose_patience)
+            self._timer = self._reactor.callLater(max(self._patience, _AGAIN), self._lose_patience)
 
     def _peel_off(self, association: KernelAssociation) -> None:
         shared = association.socket
