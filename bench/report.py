@@ -77,6 +77,6 @@ def when(part: Figures) -> str:
     text += f", load {about['load_before']:.1f} when it began, {part['seconds'] / 60:.0f} minutes."
     if part["quick"]:
         text += " **A quick run, which only shows that it works: take no figure from it.**"
-    elif about["load_before"] > 1.0:
+    elif about["load_before"] > about["cores"]:
         text += " **Others used the machine: take the order of magnitude, no figure.**"
     return text
