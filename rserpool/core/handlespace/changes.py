@@ -107,6 +107,13 @@ class Insisted(Change):
     """An element is ours, and the peers must hear it: one claims it, or we remove it in place of its home."""
 
 
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Many are new at once, all of them other registrars'."""
+
+    elements: list[Element]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Later:
     """Much that is done bit by bit, so that others have their turn in between: each step when it is asked for.
@@ -127,5 +134,5 @@ def consumed(things: list[T]) -> Iterator[T]:
         yield things.pop()
 
 
-Outcome: TypeAlias = Effect | Change | Later
+Outcome: TypeAlias = Effect | Change | Copied | Later
 """What a procedure returns, in order: effects, changes that have effects of their own, and more of both for later."""

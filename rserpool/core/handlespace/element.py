@@ -119,7 +119,9 @@ class Element(Member):
 
         @param private: whether private parameters are in it.
         """
-        return with_owner(self.wire, self.owner) if private else without_private(self.wire)
+        if not private:
+            return without_private(self.wire)
+        return self.wire if self.owner is None else with_owner(self.wire, self.owner)
 
     def asap_address(self) -> TransportAddress | None:
         """Where the element speaks ASAP; C{None} if its home did not say."""

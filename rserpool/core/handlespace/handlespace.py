@@ -17,7 +17,9 @@ from rserpool.core.identity import Identity
 from rserpool.core.policies import POLICIES, Policy
 from rserpool.core.policies.table import opaque
 from rserpool.core.wire.parameters import OpaqueTransport, PoolElementParameter, encode_policy, encode_pool_element
+from rserpool.core.wire.rows import Row
 from rserpool.core.wire.tlv import whole
+from rserpool.core.wire.transports import address_text
 
 LARGEST = 32_768
 _QUOTED = 1_024
@@ -114,28 +116,52 @@ class Handlespace:
             transport = parameter.user_transport
             pool = Pool(handle, policy, transport.TYPE, transport.use, self._random)
             self.pools[handle] = pool
-        element = present or Element(pool.handle, parameter.identifier)
-        before = element.home
-        # Users care for its home as little as for its owner.
-        other = wire[12:] != element.wire[12:]
-        more = len(wire) - len(element.wire)
-        self.bytes += more
-        element.life = parameter.life
-        element.wire = wire
-        self._belongs(element, parameter.owner, len(handle) + len(wire), more)
-        element.values = values
-        pool.rescope(element, _scopes(parameter))
+        scopes = _scopes(parameter)
         if present is None:
-            pool.add(element)
-            self._length += 1
-            self.bytes += len(handle)
-            self._own(element, pool, parameter.home)
+            element = Element(pool.handle, parameter.identifier)
+            element.life, element.wire, element.owner, element.values = parameter.life, wire, parameter.owner, values
+            self._add(element, pool, parameter.home, scopes)
             return Added(element, parameter.home)
-        pool.update(element)
+        before = present.home
+        # Users care for its home as little as for its owner.
+        other = wire[12:] != present.wire[12:]
+        more = len(wire) - len(present.wire)
+        self.bytes += more
+        present.life = parameter.life
+        present.wire = wire
+        self._belongs(present, parameter.owner, len(handle) + len(wire), more)
+        present.values = values
+        pool.rescope(present, scopes)
+        pool.update(present)
         if before != parameter.home:
-            self._disown(element, pool)
-            self._own(element, pool, parameter.home)
-        return Renewed(element, parameter.home, before, other)
+            self._disown(present, pool)
+            self._own(present, pool, parameter.home)
+        return Renewed(present, parameter.home, before, other)
+
+    def roomy(self, elements: int, size: int) -> bool:
+        """Whether so many new elements of other registrars, with so many bytes beside the handles, reach no limit but
+        that of a pool, whatever they are."""
+        limits = self.limits
+        size += elements * limits.handle_length
+        most = min(0.9 * limits.elements, limits.elements_per_registrar)
+        return self._length + elements < most and self.bytes + size < 0.9 * limits.bytes
+
+    def copy(self, handle: bytes, row: Row) -> Element | None:
+        """Add another registrar's element, for which there is room, as one that L{register} would add; None if it is
+        there, its pool is not, or anything else is to be said or done about it."""
+        pool = self.pools.get(handle)
+        if pool is None or row.identifier in pool.elements or not pool.simply(row):
+            return None
+        if len(pool.elements) >= self.limits.elements_per_pool:
+            return None
+        try:
+            values = pool.policy.decode(row.policy_data)
+        except ValueError:
+            return None
+        element = Element(pool.handle, row.identifier)
+        element.life, element.wire, element.owner, element.values = row.life, row.wire, row.owner, values
+        self._add(element, pool, row.home, _reach_of(row.address))
+        return element
 
     def deregister(self, element: Element, why: Why) -> Removed:
         """Remove an element, and its pool if it was the last (RFC 5352 section 3.2).
@@ -183,6 +209,17 @@ class Handlespace:
         """The 16-bit PE checksum of one home registrar (RFC 5353 section 3.6.2); 0xffff if it owns nothing."""
         entry = self._homes.get(home)
         return fold(0 if entry is None else entry.total)
+
+    def _add(self, element: Element, pool: Pool, home: int, scopes: frozenset[str]) -> None:
+        """A new element, but for its home and the scopes of its addresses."""
+        size = len(element.wire) + len(pool.handle)
+        self.bytes += size
+        self._length += 1
+        if element.owner is not None:
+            self._hold(element.owner, 1, size)
+        pool.rescope(element, scopes)
+        pool.add(element)
+        self._own(element, pool, home)
 
     def _check_room(self, handle: bytes, pool: Pool | None, length: int, of: int, owner: Identity | None) -> None:
         """Whether there is room for a new element; C{of} another registrar, if it is not 0."""
@@ -236,6 +273,11 @@ class Handlespace:
 @lru_cache(maxsize=1024)
 def _reach(addresses: tuple[str, ...]) -> frozenset[str]:
     return _one_of(frozenset(map(scope, addresses)))
+
+
+@lru_cache(maxsize=4096)
+def _reach_of(address: bytes) -> frozenset[str]:
+    return _reach((address_text(address),))
 
 
 @lru_cache(maxsize=16)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from rserpool.core import authority
@@ -17,7 +17,6 @@ from rserpool.core.peering.peers import Peer, PeerList
 from rserpool.core.peering.replica import Replica
 from rserpool.core.ruling import What
 from rserpool.core.wire import enrp
-from rserpool.core.wire.enrp import PoolEntry
 
 AUDIT: Final = "audit"
 """The key of the answer that an audit waits for: with the peer's identifier."""
@@ -85,15 +84,6 @@ class Audits:
             for mentioned in (self._mentioned.get(peer), self._dropping.get(peer)):
                 if mentioned is not None:
                     mentioned.add(element)
-
-    def take(self, mentor: int, association: Association, entries: Iterable[PoolEntry]) -> list[Outcome]:
-        """3.2.3 step 4: our mentor's table has these elements, of everybody."""
-        outcomes: list[Outcome] = []
-        for entry in entries:
-            for parameter in entry.elements:
-                _, more = self._replica.told(What.LIST, mentor, association, entry.handle, parameter, mentor=True)
-                outcomes += more
-        return outcomes
 
     def response(
         self, peer: int, association: Association, message: enrp.HandleTableResponse, now: float

@@ -16,6 +16,7 @@ from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering import arbitration, mentor
 from rserpool.core.peering.audit import AUDIT, Audits
+from rserpool.core.peering.copying import Copying
 from rserpool.core.peering.dials import DIAL, Dials
 from rserpool.core.peering.events import OutOfPlace, PeerError, PeerFound, PeerLost, PeerRetired
 from rserpool.core.peering.greetings import GREET, Greetings
@@ -76,6 +77,7 @@ class Peering:
         self.reconfigure = self._dials.configured_again
         self._lists = PeerLists(server, self.peers, self._dials)
         self._replica = Replica(server, handlespace, distances, access)
+        self._copying = Copying(server, handlespace, self._replica)
         self.tables = TableSessions(server, handlespace, timers, 2 * profile.max_time_no_response)
         self._audits = Audits(server, handlespace, self._replica, self.peers, timers, profile.max_time_no_response)
         self.initialization = Initialization(
@@ -283,9 +285,7 @@ class Peering:
             return self._audits.response(peer.identifier, association, message, now)
         outcomes: list[Outcome] = []
         if self.initialization.downloads_from(peer.identifier):
-            outcomes += self._audits.take(peer.identifier, association, message.entries)
-            # What we owned before we were restarted with the same identifier is ours again, if it lives.
-            outcomes += self._replica.restored(message.entries)
+            outcomes += self._copying.take(peer.identifier, association, message)
         table = mentor.Table(peer.identifier, message.rejected, message.more_to_send)
         return [*outcomes, *self.initialization.happened(table, now)]
 

@@ -16,7 +16,7 @@ The RFC leaves open who is right when two registrars say different things. Our r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -32,7 +32,6 @@ from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.handlespace.pool import Pool
 from rserpool.core.ruling import Ruling, What, Who
 from rserpool.core.trail import Act, Acted
-from rserpool.core.wire.enrp import PoolEntry
 from rserpool.core.wire.parameters import PoolElementParameter
 
 AT_ONCE = 128
@@ -101,18 +100,14 @@ class Replica:
         about = f"{handle_text(handle)} 0x{parameter.identifier:08x}"
         return [Notify(Acted(Act.REFUSED, f"registrar 0x{sender:08x}", None, about, "nobody has proved to own it"))]
 
-    def restored(self, entries: Iterable[PoolEntry]) -> list[Change]:
-        """Elements of ours that a peer's table has and we had forgotten are ours again, if they live."""
-        changes: list[Change] = []
-        for entry in entries:
-            for parameter in entry.elements:
-                if parameter.owner is None and self.access.state is State.REQUIRED:
-                    continue
-                if parameter.home == self._server and not self._handlespace.find(entry.handle, parameter.identifier):
-                    with suppress(Rejected):
-                        element = self._handlespace.register(entry.handle, parameter).element
-                        changes.append(Moved(element, self._server, 0))
-        return changes
+    def restored(self, handle: bytes, parameter: PoolElementParameter) -> list[Change]:
+        """An element of ours that a peer's table has and we had forgotten is ours again, if it lives."""
+        if parameter.owner is None and self.access.state is State.REQUIRED:
+            return []
+        if not self._handlespace.find(handle, parameter.identifier):
+            with suppress(Rejected):
+                return [Moved(self._handlespace.register(handle, parameter).element, self._server, 0)]
+        return []
 
     def deleted(self, sender: int, handle: bytes, identifier: int, dead: bool = False) -> list[Change]:
         """3.3.2: a peer removed this element, since it was C{dead} if it says so.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
-from operator import attrgetter, length_hint
+from operator import length_hint
 from typing import Final
 
 from rserpool.core.deadlines import Timers
@@ -14,21 +14,22 @@ from rserpool.core.handlespace.changes import Outcome
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.wire.enrp import encode_handle_table_response
+from rserpool.core.wire.tlv import MOST_ELEMENTS
 
-_HANDLE: Final = attrgetter("handle")
 TABLE: Final = "table"
 """The key of a download session that nobody continues: with the association, and whether it is of our own elements."""
 PIECE: Final = "piece"
 """The key of a response that waits: with the same."""
 SIZE, LARGER = 16_384, 30_000
-"""Bytes of elements in the first response, and in those that follow: small enough that resolutions get their turn in
-between."""
+"""Bytes of elements and handles in the first response, and in those that follow, which have L{MOST_ELEMENTS} at most:
+small enough that resolutions get their turn in between."""
 MOST_SESSIONS = 64
 """Download sessions at the same time; more are rejected (3.2.3), but none because of those of one machine alone."""
 MOST_LOOKING = 8
 """So many of them are of those who are no registrars."""
 PAUSE = 0.02
-"""So many seconds lie between two responses of one session at least while clients are served..."""
+"""So many seconds lie between two responses of one session on average, and half of that at least, while clients are
+served..."""
 BUSY = 10
 """... so many since the last one, or more: who joins has time, and users have not."""
 LOOKED_AT = 2_000
@@ -38,12 +39,12 @@ LOOKED_AT = 2_000
 class _Session:
     __slots__ = ("asked", "elements", "looks_on", "rests_until", "served", "where")
 
-    def __init__(self, elements: Iterator[Element], where: str, looks_on: bool) -> None:
+    def __init__(self, elements: Iterator[Element], where: str, looks_on: bool, now: float) -> None:
         self.elements = elements
         self.where = where
         self.looks_on = looks_on
-        # When the last response was given, and what the next one is to be.
-        self.rests_until = 0.0
+        # When the last response was to be given, and what the next one is to be.
+        self.rests_until = now
         self.served = 0
         self.asked = 0, False
 
@@ -99,22 +100,32 @@ class TableSessions:
         if session is None:
             if not self._room(where, looks_on=not receiver, now=now):
                 return encode_handle_table_response(self._server, receiver, (), rejected=True)
-            session = _Session(iter(self._snapshot(own_only)), where, looks_on=not receiver)
-        chosen, size = list[Element](), 0
+            session = _Session(iter(self._snapshot(own_only)), where, not receiver, now)
+        # Each handle is sent once in a response.
+        chosen: dict[bytes, list[bytes]] = {}
+        find, size, count = self._handlespace.find, 0, 0
         for element in islice(session.elements, LOOKED_AT):
+            handle = element.handle
             # An element that went and came back was announced.
-            if element in self._handlespace and (not own_only or element.home == self._server):
-                chosen.append(element)
-                size += len(element.wire) + len(element.handle) + 8
-                if size >= most:
+            if find(handle, element.identifier) is element and (not own_only or element.home == self._server):
+                wire = element.told(private)
+                count += 1
+                size += len(wire)
+                if handle in chosen:
+                    chosen[handle].append(wire)
+                else:
+                    chosen[handle] = [wire]
+                    size += len(handle) + 8
+                if size >= most or count == MOST_ELEMENTS:
                     break
         more = length_hint(session.elements) > 0
         if more:
             self._sessions[key] = session
-            session.rests_until, session.served = now + PAUSE, self.served()
+            # What came late makes the next one come sooner.
+            session.rests_until = max(min(session.rests_until, now) + PAUSE, now + PAUSE / 2)
+            session.served = self.served()
             self._timers.set((TABLE, *key), now + self._timeout)
-        chosen.sort(key=_HANDLE)  # each handle is sent once in a response
-        return encode_handle_table_response(self._server, receiver, _entries(chosen, private), more=more)
+        return encode_handle_table_response(self._server, receiver, chosen.items(), more=more)
 
     def expire(self, association: Association, own_only: bool, now: float) -> list[Effect]:
         """L{TABLE} is due, or the session goes on, or is over."""
@@ -147,12 +158,3 @@ class TableSessions:
         space = self._handlespace
         homes = (self._server,) if own_only else tuple(space.homes)
         return [*chain.from_iterable(map(space.owned_by, homes))]
-
-
-def _entries(elements: list[Element], private: bool) -> list[tuple[bytes, list[bytes]]]:
-    entries: list[tuple[bytes, list[bytes]]] = []
-    for element in elements:
-        if not entries or entries[-1][0] != element.handle:
-            entries.append((element.handle, []))
-        entries[-1][1].append(element.told(private))
-    return entries

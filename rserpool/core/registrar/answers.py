@@ -83,6 +83,11 @@ class Answers:
         items = min(message.items or MOST, MOST)
         return [Send(client.association, self._answer(client, pool, items, accepted, moving=True))]
 
+    @property
+    def subscribed(self) -> bool:
+        """Whether anybody has subscribed to anything."""
+        return bool(self._subscribers)
+
     def changed(self, handle: bytes, now: float, dead: int | None = None) -> list[Effect]:
         """A pool changed: tell its subscribers now, or soon if they were told just before.
 

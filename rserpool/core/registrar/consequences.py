@@ -14,6 +14,7 @@ from rserpool.core.handles import handle_text
 from rserpool.core.handlespace.changes import (
     Added,
     Change,
+    Copied,
     Doubted,
     Insisted,
     Later,
@@ -104,6 +105,8 @@ class Consequences:
                 effects.append(outcome)
             elif isinstance(outcome, Change):
                 self._follow(outcome, now, effects, queue)
+            elif isinstance(outcome, Copied):
+                queue += self._copied(outcome.elements, now)
             elif not isinstance(outcome, Later):
                 effects.append(outcome)
             elif outcome.now:
@@ -126,6 +129,14 @@ class Consequences:
         self._rest += begun
         if self._rest:
             self._timers.set((REST,), now)
+
+    def _copied(self, elements: list[Element], now: float) -> list[Outcome]:
+        """New ones: nothing follows while nobody looks on and nobody has subscribed."""
+        if self._observer.on or self._answers.subscribed:
+            return [Added(element, element.home) for element in elements]
+        for element in elements:
+            element.since = now
+        return []
 
     def _follow(self, change: Change, now: float, effects: list[Effect], queue: list[Outcome]) -> None:
         kind, element = type(change), change.element

@@ -17,6 +17,7 @@ from rserpool.core.registrar.operating import Operating
 from rserpool.core.ruling import What
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import ServerInformation
+from rserpool.core.wire.rows import table_in_rows
 
 
 class EnrpSide:
@@ -72,6 +73,15 @@ class EnrpSide:
         """The peer reads again."""
         return []
 
+    def at_once(self, association: Association, data: bytes, now: float) -> list[Effect] | None:
+        """What comes of a piece of our mentor's table, known by its bytes; None for all else: L{receive} it."""
+        if data[:1] != _TABLE or self._peering.ready:
+            return None
+        sender = int.from_bytes(data[4:8], "big")
+        downloads = self._peering.initialization.downloads_from(sender)
+        table = table_in_rows(data) if downloads and self._peering.peers.steady(association, sender) else None
+        return None if table is None else self.receive(association, table, now)
+
     def receive(self, association: Association, message: enrp.Message, now: float) -> list[Effect]:
         """See L{Peering.receive}."""
         stopped = self._gate.stops(association, message)
@@ -111,3 +121,4 @@ class EnrpSide:
 
 
 _SECURITY: Final = CauseCode.REJECTED_FOR_SECURITY
+_TABLE: Final = bytes((enrp.HandleTableResponse.TYPE,))

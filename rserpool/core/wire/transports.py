@@ -151,7 +151,8 @@ def encode_address(text: str) -> bytes:
 
 
 @lru_cache(maxsize=16384)
-def _address_text(packed: bytes) -> str:
+def address_text(packed: bytes) -> str:
+    """An IPv4 or IPv6 address of 4 or 16 bytes, as text."""
     if len(packed) == 4:
         return ".".join(map(str, packed))
     return str(IPv6Address(packed))
@@ -192,7 +193,7 @@ def decode_transport(data: bytes, start: int, stop: int, report: list[bytes]) ->
         # Nearly all there are: one IPv4 address.
         port, _, inner, packed = _ONE_IPV4.unpack_from(data, start + 4)
         if inner == _IPV4_HEADER:
-            return _ONE_ADDRESS[kind](port, _address_text(packed))
+            return _ONE_ADDRESS[kind](port, address_text(packed))
     addresses = _addresses(data, start, 8, stop, report)
     return _ONE_ADDRESS[kind](_FIXED.unpack_from(data, start + 4)[0], _only(addresses, data, start, stop))
 
@@ -206,7 +207,7 @@ def decode_sctp_transport(data: bytes, start: int, stop: int, report: list[bytes
         # Nearly all there are: one IPv4 address.
         port, use, inner, packed = _ONE_IPV4.unpack_from(data, start + 4)
         if inner == _IPV4_HEADER:
-            return SctpTransport(port, use, (_address_text(packed),))
+            return SctpTransport(port, use, (address_text(packed),))
     addresses = _addresses(data, start, 8, stop, report)
     if not addresses:
         raise WireError("an SCTP transport has no address", information=data[start:stop])
@@ -228,7 +229,7 @@ def _addresses(data: bytes, start: int, fixed: int, stop: int, report: list[byte
         if kind == IPV4_ADDRESS or kind == IPV6_ADDRESS:
             if end - offset != (8 if kind == IPV4_ADDRESS else 20):
                 raise WireError("an address parameter has a wrong size", information=data[offset:end])
-            addresses.append(_address_text(data[offset + 4 : end]))
+            addresses.append(address_text(data[offset + 4 : end]))
         else:
             unexpected(data, kind, offset, end, report)
     return addresses

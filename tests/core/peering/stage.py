@@ -63,8 +63,11 @@ class PeeringStage(RegistrarStage):
 
     def all_of(self, identifier: int, message: enrp.Message) -> list[Any]:
         """A message of a peer; every effect."""
-        decoded = enrp.decode(enrp.encode(message)).message
-        return self.note(self.enrp.receive(identifier, decoded, self.now))
+        data = enrp.encode(message)
+        known = self.enrp.at_once(identifier, data, self.now) if self.at_once else None
+        if known is not None:
+            return self.note(known)
+        return self.note(self.enrp.receive(identifier, enrp.decode(data).message, self.now))
 
     def presence(self, identifier: int, checksum: int | None = None, **options: Any) -> list[Any]:
         """A presence of a peer whose handlespace is as we believe, or has another checksum."""

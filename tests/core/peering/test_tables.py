@@ -112,6 +112,22 @@ class BusyTests(SynchronousTestCase):
         self.assertEqual(len({entry.handle for each in (first, second) for entry in each.entries}), 620)
         self.assertTrue(second.more_to_send)
 
+    def test_what_comes_late_makes_the_next_come_sooner(self) -> None:
+        """So that it takes no longer where the machine is slow; but there is half a pause at least."""
+        for late, pause in ((0.3, 0.7), (2.0, 0.5)):
+            self.setUp()
+            self.scope.hear(P, self.request)
+            self.resolve(BUSY)
+            self.scope.hear(P, self.request)
+            self.scope.now += (1.0 + late) * PAUSE
+            self.assertEqual(1, len(self.tables(self.scope.registrar.tick(self.scope.now))))
+            self.resolve(BUSY)
+            self.scope.hear(P, self.request)
+            self.scope.now += (pause - 0.1) * PAUSE
+            self.assertEqual([], self.tables(self.scope.registrar.tick(self.scope.now)))
+            self.scope.now += 0.11 * PAUSE
+            self.assertEqual(1, len(self.tables(self.scope.registrar.tick(self.scope.now))))
+
     def test_none_where_few_ask(self) -> None:
         for _ in range(3):
             [answer] = self.scope.hear(P, self.request)
