@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.quick import quick
 
 Association: TypeAlias = Hashable
 """A token by which a role names an SCTP association or a TCP connection; the caller chooses it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send one message over an existing association.
@@ -78,6 +80,7 @@ class Abort:
     association: Association
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Notify:
     """Tell the local user of the role what happened; C{event} is one of the role's own event classes."""

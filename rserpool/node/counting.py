@@ -52,13 +52,6 @@ class CountedLog:
         """Log a warning, as L{info} does it."""
         self._line(LogLevel.warn, kind, text, values)
 
-    def is_full(self, kind: str) -> bool:
-        """Whether a line of this kind is only counted by now; then it is, and there is nothing more to tell."""
-        if self._lines < LINES:
-            return False
-        self._more[kind] = self._more.get(kind, 0) + 1
-        return True
-
     def _line(
         self,
         level: Any,

@@ -293,6 +293,8 @@ class Driver:
                         channel.send(carrier, data)
                 except ValueError as error:
                     channel.does_not_fit(carrier, message, error)
+            elif type(effect) is Notify:
+                self.notify(effect.event)
             else:
                 self._perform(effect)
         while self.met:
@@ -312,8 +314,6 @@ class Driver:
 
     def _perform(self, effect: Effect) -> None:
         match effect:
-            case Notify(event):
-                self.notify(event)
             case Connect(peer, name):
                 self.channels[name].connect(peer)
             case StopConnecting(peer):

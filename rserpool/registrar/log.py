@@ -38,7 +38,8 @@ class OperatorLog:
 
     def tell(self, event: Any) -> None:
         """Something happened."""
-        if type(event) is events.ElementRegistered and self._counted.only_counts(REGISTERED):
+        kind = _kind(event)
+        if kind is not None and self._counted.only_counts(kind):
             # There may be thousands a second.
             return
         match event:
@@ -85,8 +86,6 @@ class OperatorLog:
     def _tell_of_elements(self, event: Any) -> None:
         match event:
             case events.ElementRegistered(handle=handle, identifier=identifier, element=element):
-                if self._counted.is_full("elements registered"):
-                    return
                 self._counted.info(
                     REGISTERED,
                     "{pool}: element 0x{identifier:08x} registered{details}",
@@ -96,11 +95,8 @@ class OperatorLog:
                     identifier=identifier,
                 )
             case events.ElementRemoved(handle=handle, identifier=identifier, why=why, element=element):
-                kind = f"elements removed ({why})"
-                if self._counted.is_full(kind):
-                    return
                 self._counted.info(
-                    kind,
+                    _removed(why),
                     "{pool}: element 0x{identifier:08x} removed: {why}{details}",
                     partial(_described, element, event.reporters),
                     event="element-removed",
@@ -163,6 +159,17 @@ class OperatorLog:
                 self._log.info(
                     "{elements} elements are handed over: this registrar may end", event="retired", elements=elements
                 )
+
+
+def _kind(event: Any) -> str | None:
+    """As what it is counted, where there are too many."""
+    if type(event) is events.ElementRegistered:
+        return REGISTERED
+    return _removed(event.why) if type(event) is events.ElementRemoved else None
+
+
+def _removed(why: str) -> str:
+    return f"elements removed ({why})"
 
 
 def _described(element: Element | None, reporters: Iterable[str] = ()) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 from rserpool.core.effects import Effect
 from rserpool.core.errors import CauseCode
 from rserpool.core.handlespace.element import Element
-from rserpool.core.wire.quick import quick
+from rserpool.core.quick import quick
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ off moves nothing; the element is put in its new place when its old time comes.
 
 from __future__ import annotations
 
-import math
+from math import inf
 from operator import attrgetter
 from typing import Final
 
@@ -33,16 +33,16 @@ class ElementDeadlines:
         element.wake = when
         queued = element.queued
         if queued is not None:
-            if queued[0] <= when < math.inf:
+            if queued[0] <= when < inf:
                 return
             self._order.remove(element)
             element.queued = None
-        if when < math.inf:
+        if when < inf:
             self._put(element)
 
     def discard(self, element: Element) -> None:
         """Forget an element, when it is deregistered or needs no deadline."""
-        self.set(element, math.inf)
+        self.set(element, inf)
 
     def due(self, now: float) -> list[Element]:
         """Take out the elements whose time has come, in order of time."""
@@ -51,7 +51,7 @@ class ElementDeadlines:
         while head is not None and head.wake <= now:
             self._order.remove(head)
             head.queued = None
-            head.wake = math.inf
+            head.wake = inf
             elements.append(head)
             head = self._head()
         return elements

@@ -35,6 +35,9 @@ class Answers:
 
     An answer never names an address that the asking peer cannot use: loopback and link-local addresses go only to
     peers that come from there.
+
+    @ivar subscribers: the associations that subscribe to a pool, by its handle, and how many elements each wants; to
+        be looked at alone.
     """
 
     def __init__(self, handlespace: Handlespace, clients: Clients, limits: Limits, timers: Timers) -> None:
@@ -44,7 +47,7 @@ class Answers:
         self.limits = limits
         self._timers = timers
         self._kept = KeptAnswers(handlespace)
-        self._subscribers: dict[bytes, dict[Association, int | None]] = {}
+        self.subscribers: dict[bytes, dict[Association, int | None]] = {}
         self._quiet_until: dict[bytes, float] = {}
         # Of an update that is under way: who is still to be told, and whether another must follow.
         self._untold: dict[bytes, list[Association]] = {}
@@ -55,7 +58,7 @@ class Answers:
     @property
     def subscriptions(self) -> int:
         """How many subscriptions there are."""
-        return sum(map(len, self._subscribers.values()))
+        return sum(map(len, self.subscribers.values()))
 
     def at_once(self, client: Client, data: bytes, now: float) -> bytes | None:
         """What L{resolve} would answer, and nothing beside it, if that is kept; None: it does so, or refuses."""
@@ -83,17 +86,12 @@ class Answers:
         items = min(message.items or MOST, MOST)
         return [Send(client.association, self._answer(client, pool, items, accepted, moving=True))]
 
-    @property
-    def subscribed(self) -> bool:
-        """Whether anybody has subscribed to anything."""
-        return bool(self._subscribers)
-
     def changed(self, handle: bytes, now: float, dead: int | None = None) -> list[Effect]:
         """A pool changed: tell its subscribers now, or soon if they were told just before.
 
         @param dead: the element that is gone because it did not answer.
         """
-        if handle not in self._subscribers:
+        if handle not in self.subscribers:
             return []
         if dead is not None:
             self._dead.setdefault(handle, {})[dead] = now + MEMORY
@@ -112,7 +110,7 @@ class Answers:
         quiet_until = self._quiet_until.get(handle, now)
         untold = self._untold.pop(handle, None)
         if untold is None:
-            untold, quiet_until = list(self._subscribers.get(handle, ())), now + QUIET
+            untold, quiet_until = list(self.subscribers.get(handle, ())), now + QUIET
         dead, answers, length = self._died(handle, now), _Same(), 0
         for association in untold[:AT_ONCE]:
             client = self._clients.get(association)
@@ -124,7 +122,7 @@ class Answers:
                 told = self._tell(client, handle, dead, answers)
                 length += sum(len(each.message) for each in told if isinstance(each.message, bytes))
                 effects += told
-        if handle in self._subscribers:
+        if handle in self.subscribers:
             self._quiet_until[handle] = quiet_until + length / RATE
             if len(untold) > AT_ONCE:
                 self._untold[handle] = untold[AT_ONCE:]
@@ -152,15 +150,15 @@ class Answers:
             if len(client.subscriptions) >= self.limits.subscriptions_per_association:
                 return False
             client.subscriptions[handle] = None
-        self._subscribers.setdefault(handle, {})[client.association] = items
+        self.subscribers.setdefault(handle, {})[client.association] = items
         return True
 
     def _unsubscribe(self, association: Association, handle: bytes) -> None:
-        subscribers = self._subscribers.get(handle)
+        subscribers = self.subscribers.get(handle)
         if subscribers is not None:
             subscribers.pop(association, None)
             if not subscribers:
-                del self._subscribers[handle]
+                del self.subscribers[handle]
                 self._quiet_until.pop(handle, None)
                 self._untold.pop(handle, None)
                 self._again.discard(handle)
@@ -188,7 +186,7 @@ class Answers:
             client.subscriptions.pop(handle, None)
             self._unsubscribe(client.association, handle)
             return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE, dead))]
-        items = self._subscribers.get(handle, {}).get(client.association)
+        items = self.subscribers.get(handle, {}).get(client.association)
         items = min(items or MOST, MOST)
         # What has the whole pool in an order that does not depend on who asks is the same for many.
         whole = items >= min(len(pool), MOST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -67,9 +67,9 @@ class Consequences:
         self._server = server
         self._timers = timers
         self._rest: deque[Iterator[Outcome | None]] = deque()
-        self._peering = peering
-        self._answers = answers
-        self._home = home
+        self._peering, self._peers = peering, peering.peers
+        self._answers, self._subscribers = answers, answers.subscribers
+        self._home, self._rivals = home, home.rivals
         self._supervision = supervision
         self._clients = clients
         self._draining = draining
@@ -132,7 +132,7 @@ class Consequences:
 
     def _copied(self, elements: list[Element], now: float) -> list[Outcome]:
         """New ones: nothing follows while nobody looks on and nobody has subscribed."""
-        if self._observer.on or self._answers.subscribed:
+        if self._observer.on or self._subscribers:
             return [Added(element, element.home) for element in elements]
         for element in elements:
             element.since = now
@@ -145,27 +145,45 @@ class Consequences:
         ours = change.home == self._server
         dead = isinstance(change, Removed) and change.why in _DEAD
         # The peers (RFC 5353 section 3.3): what the home tells.
-        if ours and kind in _ANNOUNCED:
+        if ours and kind in _ANNOUNCED and len(self._peers):
             effects += self._peering.announce(_ANNOUNCED[kind], element, dead)
         # The subscribers (RFC 5352 section 2.2.5): what the pool offers.
-        if kind in _SEEN and not (isinstance(change, Renewed) and not change.other):
+        seen = kind in _SEEN and not (isinstance(change, Renewed) and not change.other)
+        if seen and element.handle in self._subscribers:
             effects += self._answers.changed(element.handle, now, element.identifier if dead else None)
         # The rivals that wait for its identifier.
-        if kind is Removed:
-            queue += self._home.removed(element, now)
-        elif kind not in (Suspected, Doubted):
-            effects += self._home.settled(element)
+        if element in self._rivals:
+            if kind is Removed:
+                queue += self._home.removed(element, now)
+            elif kind not in (Suspected, Doubted):
+                effects += self._home.settled(element)
         # The element itself.
-        reporters = element.watch.reporters if element.watch is not None else None
+        reporters: Collection[str] = ()
         if isinstance(change, Removed):
+            reporters = (element.watch.reporters if element.watch is not None else None) or ()
             effects += self._dismiss(element, change.why.told, change.why is Why.SILENT)
-        elif kind is Suspected and element.watch is not None:
+        elif kind is not Added:
+            self._itself(change, now, effects, queue)
+        # The operator.
+        if self._observer.on:
+            effects += self._observer.change(change, reporters)
+        if isinstance(change, Removed):
+            self._removed(change, reporters, effects)
+        elif kind is Added and ours:
+            effects.append(Notify(ElementRegistered(element.handle, element.identifier, element)))
+        if ours and kind in _REGISTERED and self._draining.held:
+            queue += self._draining.registered(element.handle, element.identifier)
+
+    def _itself(self, change: Change, now: float, effects: list[Effect], queue: list[Outcome]) -> None:
+        """What follows for an element that was there, and is."""
+        kind, element, ours = type(change), change.element, change.home == self._server
+        if kind is Suspected and element.watch is not None:
             queue += self._supervision.probe(element, now)
         elif kind is Doubted:
             told = enrp.HandleUpdate(
                 self._server, change.home, UpdateAction.DEL_PE, element.handle, element.parameter()
             )
-            passed_on = self._peering.peers.to(change.home, told)
+            passed_on = self._peers.to(change.home, told)
             effects += passed_on
             if not passed_on:
                 queue += self._home.vacant(element, now)
@@ -174,26 +192,20 @@ class Consequences:
         elif isinstance(change, (Renewed, Moved)) and change.before == self._server and not ours:
             # If we are its home after all, it registers again at once, and that is announced.
             effects += self._dismiss(element, ())
-        # The operator.
-        if self._observer.on:
-            effects += self._observer.change(change, reporters or ())
-        if isinstance(change, Removed):
-            self._counts.removed[change.why] += 1
-            removed = ElementRemoved(
-                element.handle, element.identifier, change.why.text, element, frozenset(reporters or ())
-            )
-            effects.append(Notify(removed))
-            if ours and change.why is not Why.DEREGISTERED and self._clients.access.secured:
-                about = f"{handle_text(element.handle)} 0x{element.identifier:08x}"
-                effects.append(Notify(Acted(Act.REMOVED, "this registrar", None, about, change.why.text)))
-        elif kind is Added and ours:
-            effects.append(Notify(ElementRegistered(element.handle, element.identifier, element)))
-        if ours and kind in _REGISTERED and self._draining.held:
-            queue += self._draining.registered(element.handle, element.identifier)
+
+    def _removed(self, change: Removed, reporters: Collection[str], effects: list[Effect]) -> None:
+        """It is counted, and told."""
+        element, why = change.element, change.why
+        self._counts.removed[why] += 1
+        by = frozenset(reporters) if reporters else _NOBODY
+        effects.append(Notify(ElementRemoved(element.handle, element.identifier, why.text, element, by)))
+        if change.home == self._server and why is not Why.DEREGISTERED and self._clients.access.secured:
+            about = f"{handle_text(element.handle)} 0x{element.identifier:08x}"
+            effects.append(Notify(Acted(Act.REMOVED, "this registrar", None, about, why.text)))
 
     def _dismiss(self, element: Element, told: tuple[CauseCode, ...] | None, silent: bool = False) -> list[Effect]:
         """We look after it no longer, and say so if there is anything to say: what was only slow registers again."""
-        client = self._clients.get(element.association)
+        client = None if told is None else self._clients.get(element.association)
         self._supervision.forget(element)
         self._clients.release(element)
         if client is None or told is None:
@@ -212,6 +224,7 @@ _ANNOUNCED: Final[dict[type[Change], UpdateAction]] = {
 }
 _DEAD: Final = frozenset({Why.SILENT, Why.UNREACHABLE, Why.REPORTED, Why.EXPIRED, Why.DIED})
 """Who is gone for these reasons did not leave by itself, and finishes nothing."""
+_NOBODY: Final[frozenset[str]] = frozenset()
 _REGISTERED: Final = frozenset({Added, Renewed})
 """By itself, if it drained here until now: L{DrainingElements.taken} sees to that."""
 _SEEN: Final = frozenset({Added, Renewed, Removed})

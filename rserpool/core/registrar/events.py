@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association
 from rserpool.core.handles import handle_text
+from rserpool.core.quick import quick
 from rserpool.core.wire.causes import ErrorCause
-from rserpool.core.wire.quick import quick
 
 if TYPE_CHECKING:
     from rserpool.core.handlespace.element import Element

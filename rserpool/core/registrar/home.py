@@ -47,6 +47,8 @@ class Home:
 
     A registration of an element that may be dead waits in a contest until that is known, and is then granted or
     refused.
+
+    @ivar rivals: those that wait for an element's identifier, by element; to be looked at alone.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class Home:
         self._evictions = evictions
         self._contests = Contests()
         self._renewals = Renewals(server, handlespace)
-        self._rivals = self._contests.rivals
+        self.rivals = self._contests.rivals
 
     def wanted(self, client: Client, message: asap.Registration, now: float) -> list[Outcome]:
         """3.1: a registration; it waits for addresses that nobody has proved yet."""
@@ -185,7 +187,7 @@ class Home:
 
     def settled(self, element: Element) -> list[Effect]:
         """An element lives: who wants its identifier is refused."""
-        if element not in self._rivals:
+        if element not in self.rivals:
             return []
         rivals = self._contests.over(element)
         refused = Rejected(CauseCode.NON_UNIQUE_PE_IDENTIFIER)
@@ -194,7 +196,7 @@ class Home:
 
     def removed(self, element: Element, now: float) -> list[Outcome]:
         """An element is gone: who waited for its identifier may have it, first come first served."""
-        if element not in self._rivals:
+        if element not in self.rivals:
             return []
         rivals = self._contests.over(element)
         return [outcome for client, message in rivals for outcome in self.register(client, message, now)]

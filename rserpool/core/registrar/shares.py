@@ -62,7 +62,9 @@ class Shares:
     def came(self, group: Group) -> None:
         """An element is supervised."""
         where, over = group
-        here = self._machines.setdefault(where, {})
+        here = self._machines.get(where)
+        if here is None:
+            here = self._machines[where] = {}
         here[over] = here.get(over, 0) + 1
         self.total += 1
 

@@ -345,4 +345,4 @@ class Supervision:
         if not self._keep_alives:
             return inf
         # 3.5: spread over time, by plus or minus 50 percent.
-        return now + self.shares.interval(watch.group, now) * self._random.uniform(0.5, 1.5)
+        return now + self.shares.interval(watch.group, now) * (0.5 + self._random.random())

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
 from rserpool.core.errors import WireError
+from rserpool.core.quick import quick
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import message
 from rserpool.core.wire.parameters import PoolElementParameter, decode_element, pool_element, pool_handle
 from rserpool.core.wire.private import DRAINING, Draining, decode_draining
-from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
     OPERATION_ERROR,
     PE_IDENTIFIER,

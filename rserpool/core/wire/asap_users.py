@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
+from rserpool.core.quick import quick
 from rserpool.core.wire.asap_elements import OneElement
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import does_not_fit, message
@@ -30,7 +31,6 @@ from rserpool.core.wire.private import (
     encode_framing,
     encode_will,
 )
-from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
     COOKIE,
     HANDLE_RESOLUTION_OPTION,

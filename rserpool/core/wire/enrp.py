@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self, TypeAlias, get_args
 
 from rserpool.core.errors import WireError
 from rserpool.core.identity import Identity
+from rserpool.core.quick import quick
 from rserpool.core.wire import private, tlv
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.enrp_takeovers import SERVERS, Between, InitTakeover, InitTakeoverAck, TakeoverServer, parties
@@ -38,7 +39,6 @@ from rserpool.core.wire.parameters import (
     pool_handle,
     server_information,
 )
-from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
     POOL_ELEMENT,
     POOL_HANDLE,

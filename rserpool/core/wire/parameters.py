@@ -10,6 +10,7 @@ from typing import Final
 
 from rserpool.core.errors import WireError
 from rserpool.core.identity import Identity
+from rserpool.core.quick import quick
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.frame import does_not_fit
 from rserpool.core.wire.private import (
@@ -24,7 +25,6 @@ from rserpool.core.wire.private import (
     encode_owner,
     padded_owner,
 )
-from rserpool.core.wire.quick import quick
 from rserpool.core.wire.tlv import (
     PADDING,
     POLICY,

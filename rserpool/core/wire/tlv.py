@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Final, Generic, NoReturn, TypeVar
 
 from rserpool.core.errors import CauseCode, WireError
-from rserpool.core.wire.quick import quick
+from rserpool.core.quick import quick
 
 M_co = TypeVar("M_co", covariant=True)
 

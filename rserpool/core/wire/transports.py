@@ -9,7 +9,7 @@ from struct import Struct
 from typing import ClassVar, Final, TypeAlias
 
 from rserpool.core.errors import WireError
-from rserpool.core.wire.quick import quick
+from rserpool.core.quick import quick
 from rserpool.core.wire.tlv import (
     DCCP_TRANSPORT,
     IPV4_ADDRESS,
