@@ -83,15 +83,23 @@ class Element(Member):
         "wire",
     )
 
-    def __init__(self, handle: bytes, identifier: int) -> None:
+    def __init__(
+        self,
+        handle: bytes,
+        identifier: int,
+        life: int = 0,
+        wire: bytes = b"",
+        values: tuple[int, ...] = (),
+        owner: Identity | None = None,
+    ) -> None:
         self.handle = handle
         self.identifier = identifier
         self.home = 0
-        self.life = 0
-        self.owner: Identity | None = None
+        self.life = life
+        self.owner = owner
         self.counted = 0
-        self.wire = b""
-        self.values = ()
+        self.wire = wire
+        self.values = values
         self.scopes: frozenset[str] = frozenset()
         self.association: Association | None = None
         self.asked = -math.inf

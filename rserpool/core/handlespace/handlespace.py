@@ -102,7 +102,8 @@ class Handlespace:
         if length > LARGEST:
             raise _too_long(parameter)
         if present is None:
-            self._check_room(handle, pool, length, parameter.home if others else 0, parameter.owner)
+            if not self.has_room(handle, pool, length, parameter.home if others else 0, parameter.owner):
+                raise Rejected(CauseCode.LACK_OF_RESOURCES)
         elif length > _SMALL and self.bytes + length - len(present.wire) > self.limits.bytes:
             raise Rejected(CauseCode.LACK_OF_RESOURCES)
         if pool is not None:
@@ -118,9 +119,8 @@ class Handlespace:
             self.pools[handle] = pool
         scopes = _scopes(parameter)
         if present is None:
-            element = Element(pool.handle, parameter.identifier)
-            element.life, element.wire, element.owner, element.values = parameter.life, wire, parameter.owner, values
-            self._add(element, pool, parameter.home, scopes)
+            element = Element(pool.handle, parameter.identifier, parameter.life, wire, values, parameter.owner)
+            self.add(element, pool, parameter.home, scopes)
             return Added(element, parameter.home)
         before = present.home
         # Users care for its home as little as for its owner.
@@ -150,7 +150,11 @@ class Handlespace:
         """Add another registrar's element, for which there is room, as one that L{register} would add; None if it is
         there, its pool is not, or anything else is to be said or done about it."""
         pool = self.pools.get(handle)
-        if pool is None or row.identifier in pool.elements or not pool.simply(row):
+        if (
+            pool is None
+            or row.identifier in pool.elements
+            or not pool.simply(row.policy_type, row.transport_type, row.transport_use)
+        ):
             return None
         if len(pool.elements) >= self.limits.elements_per_pool:
             return None
@@ -158,10 +162,23 @@ class Handlespace:
             values = pool.policy.decode(row.policy_data)
         except ValueError:
             return None
-        element = Element(pool.handle, row.identifier)
-        element.life, element.wire, element.owner, element.values = row.life, row.wire, row.owner, values
-        self._add(element, pool, row.home, _reach_of(row.address))
+        element = Element(pool.handle, row.identifier, row.life, row.wire, values, row.owner)
+        self.add(element, pool, row.home, reach_of(row.address))
         return element
+
+    def add(self, element: Element, pool: Pool, home: int, scopes: frozenset[str]) -> None:
+        """Add a new element, for which there L{has_room}, and which agrees with its pool.
+
+        @param scopes: how far the addresses of its user transport reach.
+        """
+        size = len(element.wire) + len(pool.handle)
+        self.bytes += size
+        self._length += 1
+        if element.owner is not None:
+            self._hold(element.owner, 1, size)
+        pool.rescope(element, scopes)
+        pool.add(element)
+        self._own(element, pool, home)
 
     def deregister(self, element: Element, why: Why) -> Removed:
         """Remove an element, and its pool if it was the last (RFC 5352 section 3.2).
@@ -210,22 +227,13 @@ class Handlespace:
         entry = self._homes.get(home)
         return fold(0 if entry is None else entry.total)
 
-    def _add(self, element: Element, pool: Pool, home: int, scopes: frozenset[str]) -> None:
-        """A new element, but for its home and the scopes of its addresses."""
-        size = len(element.wire) + len(pool.handle)
-        self.bytes += size
-        self._length += 1
-        if element.owner is not None:
-            self._hold(element.owner, 1, size)
-        pool.rescope(element, scopes)
-        pool.add(element)
-        self._own(element, pool, home)
-
-    def _check_room(self, handle: bytes, pool: Pool | None, length: int, of: int, owner: Identity | None) -> None:
+    def has_room(
+        self, handle: bytes, pool: Pool | None, length: int, of: int = 0, owner: Identity | None = None
+    ) -> bool:
         """Whether there is room for a new element; C{of} another registrar, if it is not 0."""
         limits, left = self.limits, 0.9 if of else 1.0
         elements, size = (0, 0) if of or owner is None else self._held.get(owner, (0, 0))
-        if (
+        return not (
             (of and len(handle) > limits.handle_length)
             or self.bytes + length > limits.bytes * left
             or self._length >= limits.elements * left
@@ -234,8 +242,7 @@ class Handlespace:
             or (of and len(self.owned_by(of)) >= limits.elements_per_registrar)
             or elements >= limits.elements_per_identity
             or (elements and size + length > limits.bytes_per_identity)
-        ):
-            raise Rejected(CauseCode.LACK_OF_RESOURCES)
+        )
 
     def _belongs(self, element: Element, owner: Identity | None, size: int, more: int) -> None:
         """An element is of this identity from now on, with so many bytes, and so many more than before."""
@@ -276,7 +283,8 @@ def _reach(addresses: tuple[str, ...]) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _reach_of(address: bytes) -> frozenset[str]:
+def reach_of(address: bytes) -> frozenset[str]:
+    """How far an address reaches, by its 4 or 16 bytes."""
     return _reach((address_text(address),))
 
 

@@ -12,7 +12,6 @@ from rserpool.core.handlespace.view import View
 from rserpool.core.policies import Asker, Policy, Selection
 from rserpool.core.wire import parameters
 from rserpool.core.wire.parameters import PoolElementParameter
-from rserpool.core.wire.rows import Row
 from rserpool.core.wire.transports import encode_transport
 
 NOWHERE: Final[frozenset[str]] = frozenset()
@@ -147,13 +146,13 @@ class Pool:
         if parameter.user_transport.use != self.transport_use:
             raise Rejected(CauseCode.INCONSISTENT_DATA_CONTROL_CONFIGURATION)
 
-    def simply(self, row: Row) -> bool:
-        """Whether it agrees, and its values are taken as they stand there."""
+    def simply(self, policy_type: int, transport_type: int, transport_use: int) -> bool:
+        """Whether an element with these agrees, and its values are taken as they stand there."""
         policy = self.policy
         return (
-            row.policy_type == policy.number
-            and row.transport_type == self.transport_type
-            and row.transport_use == self.transport_use
+            policy_type == policy.number
+            and transport_type == self.transport_type
+            and transport_use == self.transport_use
             and not self.ending
             and "distance" not in policy.fields
         )

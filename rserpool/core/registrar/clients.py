@@ -14,6 +14,7 @@ from rserpool.core.handlespace.limits import Limits, TokenBucket
 from rserpool.core.identity import Credentials
 from rserpool.core.registrar.counts import Counts
 from rserpool.core.registrar.observing import Observer
+from rserpool.core.wire import usual
 from rserpool.core.wire.parameters import DATA_ONLY, SctpTransport
 
 
@@ -35,6 +36,7 @@ class Client:
     """
 
     __slots__ = (
+        "_control",
         "asap_transport",
         "association",
         "bytes",
@@ -64,8 +66,8 @@ class Client:
     ) -> None:
         self.association = association
         self.standing = standing
-        self.moved(peer)
         self.encapsulation = peer.encapsulation
+        self.moved(peer)
         self.outbound = outbound
         self.elements: dict[Element, None] = {}
         self.bytes = 0
@@ -81,6 +83,14 @@ class Client:
         self.machine = machine(peer.hosts[0])
         self.asap_transport = SctpTransport(peer.port, DATA_ONLY, peer.hosts)
         self.sees = _VISIBLE[scope(peer.hosts[0])]
+        self._control: bytes | None = None
+
+    @property
+    def control(self) -> bytes:
+        """Its ASAP transport, as it stands in the elements that it registers."""
+        if self._control is None:
+            self._control = usual.control(self.asap_transport, self.encapsulation)
+        return self._control
 
     @property
     def reliable(self) -> bool:
@@ -154,7 +164,8 @@ class Clients:
         """An element speaks over the client's association."""
         length = len(element.wire) + len(element.handle)
         if element.association != client.association:
-            self.release(element)
+            if element.association is not None:
+                self.release(element)
             element.association = client.association
             client.elements[element] = None
         client.bytes += length - element.counted

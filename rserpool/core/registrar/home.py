@@ -21,6 +21,7 @@ from rserpool.core.registrar.events import AddressesRefused, RegistrationRefused
 from rserpool.core.registrar.evictions import Evictions
 from rserpool.core.registrar.renewals import Renewals
 from rserpool.core.registrar.supervision import Supervision
+from rserpool.core.registrar.usual import Usual
 from rserpool.core.ruling import Ruling
 from rserpool.core.trail import Act, trail
 from rserpool.core.wire import asap
@@ -73,6 +74,7 @@ class Home:
         self._evictions = evictions
         self._contests = Contests()
         self._renewals = Renewals(server, handlespace)
+        self._usual = Usual(server, handlespace, supervision, clients, evictions)
         self.rivals = self._contests.rivals
 
     def wanted(self, client: Client, message: asap.Registration, now: float) -> list[Outcome]:
@@ -84,12 +86,17 @@ class Home:
         return outcomes
 
     def again(self, client: Client, data: bytes, now: float) -> list[Outcome] | None:
-        """What comes of the bytes of a registration that was granted just so before, or those with which our elements
-        acknowledge keep-alives; None: they are to be decoded, and L{wanted} or L{acknowledged}."""
-        if data[:1] == asap.ACKNOWLEDGES:
-            return self._usual(client, data, now)
+        """What comes of the bytes of a registration that was granted just so before, or that is usual, of a usual
+        deregistration, or those with which our elements acknowledge keep-alives; None: they are to be decoded."""
+        kind = data[:1]
+        if kind == asap.ACKNOWLEDGES:
+            return self._acknowledged(client, data, now)
+        if kind == asap.DEREGISTERS:
+            return self._usual.leaves(client, data, now)
         found = self._renewals.find(client, data, self.limits)
-        if found is None or len(self._evictions) or not client.requests.take(now):
+        if found is None:
+            return self._usual.comes(client, data, self.limits, now) if kind == asap.REGISTERS else None
+        if len(self._evictions) or not client.requests.take(now):
             return None
         renewal, pool = found
         pool.update(renewal.element, same=True)
@@ -170,10 +177,9 @@ class Home:
         if element.watch is None:
             return [*self._supervision.foreign.answered(client, element), *self.settled(element)]
         self._clients.bind(client, element)
-        self._supervision.acknowledged(element, now)
-        return [*self.settled(element), *self._measure(client, element)]
+        return self._lives(client, element, now)
 
-    def _usual(self, client: Client, data: bytes, now: float) -> list[Outcome] | None:
+    def _acknowledged(self, client: Client, data: bytes, now: float) -> list[Outcome] | None:
         """The same for the one element that speaks over an association."""
         if len(client.elements) != 1:
             return None
@@ -182,6 +188,10 @@ class Home:
             return None
         if element.watch is None or not authority.acknowledges(client, element).allowed:
             return None
+        return self._lives(client, element, now)
+
+    def _lives(self, client: Client, element: Element, now: float) -> list[Outcome]:
+        """An element of ours has answered."""
         self._supervision.acknowledged(element, now)
         return [*self.settled(element), *self._measure(client, element)]
 

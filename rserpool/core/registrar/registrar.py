@@ -244,7 +244,7 @@ class Registrar:
             return None
         if data[:1] == asap.ASKS:
             return self.answers.at_once(client, data, now)
-        if data[:1] == asap.ACKNOWLEDGES and not self.draining.idle:
+        if not self.draining.idle and data[:1] in _HEARD_BY_DRAINING:
             return None
         outcomes = self._home.again(client, data, now)
         return None if outcomes is None else self._follow(outcomes, now)
@@ -333,6 +333,7 @@ class Registrar:
         return self._timers.next()
 
 
+_HEARD_BY_DRAINING: Final = (asap.ACKNOWLEDGES, asap.DEREGISTERS)
 _REQUESTS: Final = (asap.HandleResolution, asap.Registration, asap.Deregistration)
 
 

@@ -141,7 +141,8 @@ ACKNOWLEDGES: Final = bytes([EndpointKeepAliveAck.TYPE])
 """What an acknowledgement of a keep-alive begins with."""
 ASKS: Final = bytes([HandleResolution.TYPE])
 REGISTERS: Final = bytes([Registration.TYPE])
-"""What a resolution begins with, and a registration."""
+DEREGISTERS: Final = bytes([Deregistration.TYPE])
+"""What a resolution begins with, a registration, and a deregistration."""
 SHORT: Final = 128
 """Bytes of a request that is remembered, at most."""
 

@@ -8,67 +8,17 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import Notify, PolicyParameter, PoolElementParameter, SctpTransport, Send
+from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport
 from rserpool.core.registrar import Limits, kept, renewals
 from rserpool.core.registrar.kept import MOST_ASKED, WORTH, KeptAnswers
 from rserpool.core.wire import asap
 from tests.core.registrar.stage import RegistrarStage
+from tests.core.registrar.twins import OneByOne, both, twins
 from tests.core.stage import element
 from tests.work import calls
 
 POOL = b"pool"
 QUESTION = asap.encode(asap.HandleResolution(POOL))
-USERS = {"far": "10.0.0.9", "near": "127.0.0.1", "link": "fe80::9"}
-
-
-class OneByOne(RegistrarStage):
-    """Each answer is made anew."""
-
-    at_once = False
-
-
-def twins(**options: Any) -> tuple[RegistrarStage, OneByOne]:
-    """One that keeps answers, and one that does not."""
-    stages = RegistrarStage(**options), OneByOne(**options)
-    for stage in stages:
-        stage.up("a", host="127.0.0.1")
-        for name, host in USERS.items():
-            stage.up(name, host=host)
-    return stages
-
-
-def both(stages: tuple[RegistrarStage, OneByOne], name: str, message: Any) -> bytes | list[Any] | None:
-    """Tell both the same; they answer the same.
-
-    @return: the answer, if it was kept.
-    """
-    keeps, makes = stages
-    data = asap.encode(message)
-    counts = keeps.registrar.counts.resolved
-    answer = keeps.registrar.at_once(name, data, keeps.now)
-    decoded = asap.decode(data).message
-    wanted = [encoded(each) for each in makes.registrar.receive(name, decoded, makes.now)]
-    found: list[Any]
-    if answer is None:
-        found = keeps.registrar.receive(name, decoded, keeps.now)
-    elif isinstance(answer, bytes):
-        assert keeps.registrar.counts.resolved == counts + 1
-        found = [Send(name, answer)]
-    else:
-        found = answer
-    found = [encoded(each) for each in found]
-    assert found == wanted, (found, wanted)
-    assert keeps.registrar.next_deadline() == makes.registrar.next_deadline()
-    return answer
-
-
-def encoded(effect: Any) -> Any:
-    """An effect to compare: elements are other objects in each registrar."""
-    if isinstance(effect, Notify):
-        return Notify(type(effect.event))
-    if isinstance(effect, Send) and not isinstance(effect.message, bytes):
-        return Send(effect.association, asap.encode(effect.message))
-    return effect
 
 
 class TwinTests(SynchronousTestCase):
@@ -273,7 +223,7 @@ class RenewalTests(SynchronousTestCase):
         stages = twins(keep_alives=False)
         for known in (False, False, True):
             self.both(stages, known)
-        data = asap.encode(asap.Registration(POOL, element(9, host="127.0.0.1")))
+        data = asap.encode(asap.Registration(b"another", element(9, host="127.0.0.1")))
         registrar, now = stages[0].registrar, stages[0].now
         self.assertIsNone(registrar.at_once("a", data, now))
         self.both(stages, True)
