@@ -11,7 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import TransportAddress
 from rserpool.core.profiles import FAST
+from rserpool.sctp.usrsctp.association import SAME
 from rserpool.sctp.usrsctp.crowd import FEW, FEWER_AGAIN, Crowd
+from rserpool.sctp.usrsctp.packets import abort_with_tag
 from tests.sctp.relay import HEARTBEAT, HEARTBEAT_ACK, Path, chunks
 from tests.sctp.usrsctp_case import UsrsctpTestCase
 
@@ -217,6 +219,32 @@ class SilenceTests(UsrsctpTestCase):
         self.server.abort()
         self.one.answered()
         self.assertFalse(self.one.established)
+
+    async def test_sent_when_it_is_gone(self) -> None:
+        """The library has lost it and we have not read that yet: what is sent dials nobody."""
+        await self.setUpMany(3600.0)
+        engine, where = self.server.engine, (self.last, self.one.where[0])
+        self.silent = True
+        self.assertNotEqual(0, self.server.socket.association(*where))
+        packet = abort_with_tag(engine.library, self.last, self.server.port, self.one.own_tag)
+        engine.input(self.one.where[0], packet, len(packet), 0)
+        self.one.send(b"too late")
+        self.assertTrue(engine.begun)
+        self.assertEqual(0, self.server.socket.association(*where))
+        await self.until(lambda: bool(self.accepting.lost))
+        self.assertEqual(0, self.server.socket.association(*where))
+
+    async def test_many_of_one_port(self) -> None:
+        """Those that share an SCTP port are found by their numbers, as soon as they are more than a few."""
+        await self.setUpMany(3600.0)
+        for _ in range(SAME):
+            self.server.comes(self.last)
+        self.one.set_up(1)
+        begun: list[Any] = []
+        self.patch(self.server.socket, "send_to", lambda *what: begun.append(what))
+        self.one.send(b"by its number")
+        await self.until(lambda: self.connecting.data == [b"by its number"])
+        self.assertEqual([], begun)
 
     async def test_quiet(self) -> None:
         """No heartbeats of the library's own; those that we send are not taken for them."""

@@ -95,6 +95,7 @@ class PaceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.pace = Pace()
+        self.pace.associations = 1
         self.association = Association()
         self.pace.by_tag[TAG] = self.association
         self.endpoint = Endpoint(self.association)
@@ -241,6 +242,7 @@ class PaceTests(SynchronousTestCase):
     def test_many(self) -> None:
         """With many associations they are not looked at one by one."""
         self.endpoint.present = (self.association,) * (FEW + 1)
+        self.pace.associations = FEW + 1
         self.assertEqual([TICK] * 10, [self.next() for _ in range(10)])
         self.assertEqual(0, self.endpoint.looks)
 
@@ -249,6 +251,7 @@ class PaceTests(SynchronousTestCase):
         self.rest()
         self.pace.coarse = False
         self.endpoint.present = (self.association,) * (FEW + 1)
+        self.pace.associations = FEW + 1
         self.assertEqual(TICK, self.next())
         self.assertNotIn("rouse", self.association.told)
 

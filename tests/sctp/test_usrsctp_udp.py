@@ -237,9 +237,16 @@ class OptionTests(UsrsctpTestCase):
     """What the library was told, as it tells itself."""
 
     def _interval(self, association: Any) -> int:
-        ours = association.endpoint.engine.library
-        address = {"family": library.AF_CONN}
-        parameters = ours.struct("sctp_paddrparams", spp_assoc_id=association.identifier, spp_address=address)
+        """Of its path, which is what counts."""
+        ours, peer = association.endpoint.engine.library, association.endpoint.socket.peer(association.identifier)
+        parameters = ours.struct("sctp_paddrparams", spp_address={})
+        there = ours.struct(
+            "sockaddr_conn",
+            sconn_family=library.AF_CONN,
+            sconn_port=socket.htons(association.peer.port),
+            sconn_addr=peer[0],
+        )
+        ours.ffi.memmove(ours.ffi.addressof(parameters[0], "spp_address"), there, ours.ffi.sizeof(there[0]))
         length = ours.ffi.new("uint32_t *", ours.ffi.sizeof(parameters[0]))
         failed = ours.lib.usrsctp_getsockopt(
             association.endpoint.socket.so, library.IPPROTO_SCTP, library.SCTP_PEER_ADDR_PARAMS, parameters, length

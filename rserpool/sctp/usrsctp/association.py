@@ -30,6 +30,8 @@ REPRIEVE = 100
 MORE: Final = 1.0
 """So many seconds after the heartbeat interval, or as many as that has, a silent peer is asked (RFC 9260 section 8.3
 adds the RTO): we notice within less time than the library that it does not answer."""
+SAME: Final = 16
+"""So many peers with one SCTP port are found by it; those beyond that by their association's number."""
 SPREAD: Final = 0.4
 """This part of that may be added, so that not both ends ask at once: who is asked needs not ask. It is the end that has
 dialled which asks: a registrar with many users is woken once for each question, and not twice."""
@@ -49,8 +51,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     """
 
     __slots__ = (
-        "_early", "_patience", "_reprieved", "_still", "_udp_peer", "ask_at", "asked", "heard_at", "local_addresses",
-        "own_tag", "peer_addresses", "tag", "untried", "where",
+        "_by_place", "_early", "_patience", "_reprieved", "_still", "_udp_peer", "ask_at", "asked", "heard_at",
+        "local_addresses", "own_tag", "peer_addresses", "tag", "untried", "where",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +68,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self.peer_addresses = peer.hosts
         self.local_addresses: tuple[str, ...] = ()
         self.tag = self.own_tag = b""
-        self.asked = self._still = False
+        self.asked = self._still = self._by_place = False
         self.where: Where = 0, b""
         self.ask_at = inf
         self.heard_at = 0.0
@@ -96,7 +98,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
                     clock.awake()
                 self.ask(clock.now)
             else:
-                self.socket.demand_heartbeat(self.peer.port, self._udp_peer.handle, self.identifier)
+                self.socket.demand_heartbeat(self.peer.port, self._udp_peer.handle)
 
     def early(self, data: bytes, ppid: int) -> bool:
         if self.established or not self.identifier or self._early is not None:
@@ -148,6 +150,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if self._udp_peer is not None:
             self.where = self._udp_peer.handle, bytes((*engine.room[2:4], *engine.room[:2]))
         engine.clock.pace.by_tag[self.own_tag] = self
+        endpoint: Any = self.endpoint
+        self._by_place = endpoint.comes(self.peer.port) <= SAME and self._udp_peer is not None
         self.hear(engine.clock.now)
         super().set_up(streams)
         engine.clock.pace.crowd.joins(self, engine.clock.now)
@@ -173,6 +177,9 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         by_tag = self.socket.engine.clock.pace.by_tag
         if by_tag.get(self.own_tag) is self:
             del by_tag[self.own_tag]
+        endpoint: Any = self.endpoint
+        if self.own_tag:
+            endpoint.goes(self.peer.port)
         self._leave()
         self.socket.engine.clock.release()
 
@@ -207,7 +214,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if self._still and self.established:
             self.asked, self._still = True, False
             self.hear(now)
-            self.socket.set_heartbeat(self.endpoint.profile.rto_min, self.identifier)
+            self._beat(self.endpoint.profile.rto_min)
 
     def ask(self, now: float) -> None:
         self._bear()
@@ -216,7 +223,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
             self.asked, self._still = True, False
             doubted = self.socket.engine.clock.pace.crowd.doubted
             before = len(doubted)
-            self.socket.ask(self.peer.port, self._udp_peer.handle, self.identifier)
+            self.socket.ask(self.peer.port, self._udp_peer.handle)
             # This one was sent because we wanted it.
             del doubted[before:]
 
@@ -236,19 +243,24 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if self.asked and self.established:
             pace = self.socket.engine.clock.pace
             self.asked, self._still = False, pace.coarse or pace.crowd.here
-            self.socket.set_heartbeat(0.0 if self._still else self.socket.heartbeat, self.identifier)
+            self._beat(0.0 if self._still else self.socket.heartbeat)
 
     def set_heartbeat(self) -> None:
         """The endpoint's interval is another one."""
         self._bear()
         if not self._still:
-            self.socket.set_heartbeat(self.socket.heartbeat, self.identifier)
+            self._beat(self.socket.heartbeat)
 
     def _quiet(self, still: bool) -> None:
         """Whether the library sends no heartbeats by itself."""
         if still != self._still and self.established:
             self._still = still
-            self.socket.set_heartbeat(0.0 if still else self.socket.heartbeat, self.identifier)
+            self._beat(0.0 if still else self.socket.heartbeat)
+
+    def _beat(self, seconds: float) -> None:
+        """The library is to send heartbeats so often, or with 0 none."""
+        if self._udp_peer is not None:
+            self.socket.set_heartbeat(seconds, self.peer.port, self._udp_peer.handle)
 
     # What goes out.
 
@@ -278,7 +290,10 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
             if socket.answering:
                 sndinfo = self._at_once(key)
         engine.volume = 0
-        sent: int = socket.sendv(socket.so, data, len(data), socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
+        if self._by_place and clock.pace.crowd.here:
+            sent: int = socket.send_to(self.peer.port, self.where[0], data, sndinfo)
+        else:
+            sent = socket.sendv(socket.so, data, len(data), socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
         if engine.volume < len(data) + 28 and engine.volume < LEAST:
             if coarse:
                 # No packet tells that something waits.
@@ -302,7 +317,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     def _quick(self, reprieved: int) -> None:
         self._reprieved = reprieved
         if self._udp_peer is not None:
-            self.socket.set_quick(not reprieved, self.identifier, self.peer.port, self._udp_peer.handle)
+            self.socket.set_quick(not reprieved, self.peer.port, self._udp_peer.handle)
             # What waits goes out now: the message, and a heartbeat that would look like one.
             self.probe()
 

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from rserpool.sctp.usrsctp.alarm import Alarm
 from rserpool.sctp.usrsctp.library import Library
+from rserpool.sctp.usrsctp.news import News
 from rserpool.sctp.usrsctp.pace import LATE, TICK, Pace, Packet, Timed
 from rserpool.sctp.usrsctp.packets import ports
 
@@ -34,6 +35,7 @@ class Told(Timed, Protocol):
 class Clock:
     """
     @ivar pace: how finely it moves.
+    @ivar news: which endpoints may have something to read.
     @ivar ticks: how many ticks have passed.
     @ivar running: whether the library is initialised.
     @ivar alarm: when it moves on.
@@ -44,12 +46,12 @@ class Clock:
 
     def __init__(self, reactor: Any, library: Library, endpoints: Mapping[int, Told]) -> None:
         self.pace = Pace()
+        self.news = News(endpoints)
         self.ticks = 1
         self.running = False
         self.alarm = Alarm(reactor, self._tick)
         self._lib = library.lib
         self._endpoints = endpoints
-        self._active = 0
         self._idle = 0
         self.now = 0.0
         # Whether a packet is being read: L{served} sets the alarm then, once for all that follows from it.
@@ -69,7 +71,7 @@ class Clock:
             if self._lib.usrsctp_finish() == 0:
                 self._finished()
                 return succeed(None)
-            if self._active:
+            if self.pace.associations:
                 break
             # Nothing is under way: the time until it frees the last things may pass at once.
             self._lib.usrsctp_handle_timers(_TICK)
@@ -87,8 +89,8 @@ class Clock:
 
     def retain(self) -> None:
         """There is one association more to time."""
-        self._active += 1
         pace = self.pace
+        pace.associations += 1
         pace.moved = True
         if pace.coarse:
             self._pass_time()
@@ -98,7 +100,7 @@ class Clock:
 
     def release(self) -> None:
         """There is one less."""
-        self._active -= 1
+        self.pace.associations -= 1
         self.linger()
 
     def linger(self) -> None:
@@ -148,18 +150,18 @@ class Clock:
             self.alarm.set(self.now + TICK)
 
     def _tick(self) -> None:
+        pace = self.pace
         self._pass_time()
-        # The library tells timer events to nobody.
-        for endpoint in list(self._endpoints.values()):
+        for endpoint in self.news.take(pace.now, pace.crowd.here):
             endpoint.look()
-        self.pace.crowd.doubts(self._doubt)
-        if not self._active:
+        pace.crowd.doubts(self._doubt)
+        if not pace.associations:
             self._idle -= 1
             if self._has_ended() or self._idle <= 0:
                 return
         if not self.alarm:
             now = monotonic()
-            self.alarm.set(self.pace.next(self._endpoints.values(), now) if self._active else now + TICK)
+            self.alarm.set(pace.next(self._endpoints.values(), now) if pace.associations else now + TICK)
 
     def _doubt(self, handle: int, packet: bytes) -> None:
         here, there = ports(packet.ljust(12, b"\0"))

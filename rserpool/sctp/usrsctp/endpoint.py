@@ -64,13 +64,14 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         super().__init__(stack, port, handler, hosts)
         self.engine = engine
         self._take(udp_sockets)
+        self._of_port: dict[int, int] = {}
         self._blocked: dict[UsrsctpAssociation, None] = {}
         self._draining = False
         self._after: deque[Callable[[], object]] = deque()
         self._events = engine.library.lib.usrsctp_get_events
 
     def open(self, listening: bool) -> None:
-        self.socket = UsrsctpSocket(self.engine, self.profile)
+        self.socket = UsrsctpSocket(self.engine, self.profile, many=listening and self.port > 0)
         self.socket.set_largest(largest(self.hosts, self.profile.mtu))
         self._read = self._make_reader()
         try:
@@ -81,6 +82,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
             self.socket.close()
             raise
         self.engine.endpoints[self.port] = self
+        self.engine.clock.news.expect(self.profile)
         self._watch_errors()
 
     def _take(self, udp_sockets: tuple[UdpSocket, ...]) -> None:
@@ -99,7 +101,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         if not self.closed:
             sooner = seconds < self.socket.heartbeat
             self.socket.heartbeat = seconds
-            self.socket.set_heartbeat(seconds, 0)
+            self.socket.set_heartbeat(seconds)
             for association in self.by_id.values():
                 association.set_heartbeat()
             if sooner:
@@ -186,6 +188,17 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     # What associations call.
 
+    def comes(self, port: int) -> int:
+        """An association with a peer at this SCTP port is up: the number of those that there are now."""
+        count = self._of_port[port] = self._of_port.get(port, 0) + 1
+        return count
+
+    def goes(self, port: int) -> None:
+        """It is gone."""
+        self._of_port[port] -= 1
+        if not self._of_port[port]:
+            del self._of_port[port]
+
     def after(self, call: Callable[[], object]) -> None:
         """Call this once all is read that came in."""
         if self._draining:
@@ -203,6 +216,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
     def waits(self, association: UsrsctpAssociation, waiting: bool) -> None:
         if waiting:
             self._blocked[association] = None
+            self._look_again()
         else:
             self._blocked.pop(association, None)
 
@@ -260,6 +274,12 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         so = self.socket.so
         if self._blocked or (so is not None and self._events(so) & _EVENT_READ):
             self.drain()
+            if self._blocked:
+                self._look_again()
+
+    def _look_again(self) -> None:
+        clock = self.engine.clock
+        clock.news.went(self.port.to_bytes(2, "big"), clock.pace.now)
 
     def _address_changed(self, association: UsrsctpAssociation, host: str, state: str) -> None:
         # A peer has one address here, which the library does not name.

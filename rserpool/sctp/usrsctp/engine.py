@@ -17,7 +17,7 @@ from rserpool.sctp.steady import make_steady
 from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.clock import Clock
 from rserpool.sctp.usrsctp.library import Library
-from rserpool.sctp.usrsctp.pace import HEARTBEAT
+from rserpool.sctp.usrsctp.pace import HEARTBEAT, INIT
 from rserpool.sctp.usrsctp.packets import HEADER, abort_for, ports
 from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
 
@@ -75,6 +75,7 @@ class Engine:
     @ivar endpoints: all endpoints of the process, by SCTP port.
     @ivar room: where a datagram is read to; C{packet} is the same for the library.
     @ivar sent: while it is a list, what goes out is also noted in it.
+    @ivar begun: the last INIT that went out, where there are many associations.
     @ivar bundle: while there is one, what goes out waits in it for L{send_bundle}.
     @ivar limited: for what strangers do.
     @ivar clock: what tells it how much time has passed.
@@ -102,6 +103,7 @@ class Engine:
         self.infotype = ffi.new("unsigned int *")
         self.flags = ffi.new("int *")
         self.sent: list[bytes] | None = None
+        self.begun = b""
         self.bundle: Bundle | None = None
         self.clock = Clock(reactor, library, self.endpoints)
         self.volume = 0
@@ -192,8 +194,8 @@ class Engine:
         by_handle = self.peers.by_handle
         buffer = ffi.buffer
         send = self._send
-        pace, heartbeat = self.clock.pace, bytes([HEARTBEAT])
-        crowd = pace.crowd
+        pace, heartbeat, init = self.clock.pace, bytes([HEARTBEAT]), bytes([INIT])
+        crowd, went = pace.crowd, self.clock.news.went
 
         def output(handle: int, data: Any, length: int, _tos: int, _df: int) -> int:
             peer = by_handle.get(handle)
@@ -202,8 +204,13 @@ class Engine:
                 packet = buffer(data, length)
                 if pace.coarse:
                     pace.left(handle, bytes(packet))
-                elif crowd.here and packet[HEADER] == heartbeat:
-                    crowd.doubted.append((handle, packet[:4]))
+                elif crowd.here:
+                    went(packet[:2], pace.now)
+                    kind = packet[HEADER]
+                    if kind == heartbeat:
+                        crowd.doubted.append((handle, packet[:4]))
+                    elif kind == init:
+                        self.begun = bytes(packet)
                 if self.sent is not None:
                     self.sent.append(bytes(packet))
                 if self.bundle is not None:

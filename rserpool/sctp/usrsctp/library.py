@@ -102,6 +102,7 @@ void usrsctp_register_address(uintptr_t);
 int usrsctp_get_events(struct socket *);
 void usrsctp_handle_timers(uint32_t);
 uint32_t usrsctp_crc32c(const char *, size_t);
+int usrsctp_tunable_set_sctp_pcbtblsize(uint32_t);
 int usrsctp_sysctl_set_sctp_ecn_enable(uint32_t);
 int usrsctp_sysctl_set_sctp_asconf_enable(uint32_t);
 int usrsctp_sysctl_set_sctp_auth_enable(uint32_t);

@@ -86,6 +86,7 @@ class Pace:
     @ivar coarse: whether the clock stands still for longer.
     @ivar moved: whether something was sent or received since the last tick that has to do with a timer.
     @ivar crowd: the associations, where they are many.
+    @ivar associations: how many there are, set-ups included.
     @ivar by_tag: associations by our verification tags: nobody else knows them (RFC 9260 section 5.3.1).
     @ivar now: when the library was told last how much time has passed.
     """
@@ -93,6 +94,7 @@ class Pace:
     def __init__(self) -> None:
         self.coarse = self.moved = False
         self.crowd = Crowd()
+        self.associations = 0
         self.by_tag: dict[bytes, Resting] = {}
         self.now = self._moved_at = -inf
         self._timer_at = inf
@@ -157,7 +159,7 @@ class Pace:
     def calm(self, endpoints: Collection[Timed]) -> None:
         """A packet was read: maybe nothing is waited for any more."""
         if self._timer_at < inf and not (self._owed or self._out):
-            if _associations(endpoints) <= FEWER and _is_over(endpoints):
+            if self.associations <= FEWER and _is_over(endpoints):
                 self._timer_at = inf
 
     def until(self, endpoints: Iterable[Timed], now: float) -> float:
@@ -180,7 +182,7 @@ class Pace:
         if self.coarse:
             self._look(endpoints, now)
         else:
-            self.crowd.look(_associations(endpoints), (endpoint.present for endpoint in endpoints), now)
+            self.crowd.look(self.associations, (endpoint.present for endpoint in endpoints), now)
             self._wait(endpoints, now)
         if not self.coarse:
             for each in self._resting if not self.crowd.here else ():
@@ -216,13 +218,6 @@ class Pace:
             for each in [each for endpoint in endpoints for each in endpoint.present if each.ask_at <= now]:
                 each.ask(now)
                 self.begun(now)
-
-
-def _associations(endpoints: Iterable[Timed]) -> int:
-    count = 0
-    for endpoint in endpoints:
-        count += len(endpoint.present)
-    return count
 
 
 def _is_over(endpoints: Iterable[Timed]) -> bool:

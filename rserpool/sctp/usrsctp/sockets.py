@@ -16,11 +16,14 @@ from rserpool.sctp.sockets import SctpSocket
 from rserpool.sctp.usrsctp import library
 from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.notifications import EVENTS
-from rserpool.sctp.usrsctp.packets import HEADER
+from rserpool.sctp.usrsctp.packets import HEADER, abort_with_tag, initiate_tag, ports
 
 SOCKET_BUFFER = 256 * 1024
 """Bytes that the library keeps for each direction of an association."""
 MAX_INBOUND_STREAMS = 64
+TABLE, LARGE_TABLE = 256, 16384
+"""So many lists has the library for the associations of a socket, by the peer's SCTP port: of one that few or that many
+are to reach (8 bytes each). It looks at that port's bytes in reverse order."""
 
 _log = Logger()
 
@@ -36,8 +39,9 @@ class UsrsctpSocket(SctpSocket):
 
     UNORDERED, EOF, ABORT = library.SCTP_UNORDERED, library.SCTP_EOF, library.SCTP_ABORT
 
-    def __init__(self, engine: Engine, profile: Profile) -> None:
+    def __init__(self, engine: Engine, profile: Profile, many: bool = False) -> None:
         """
+        @param many: whether many associations are expected.
         @raise OSError: if the library makes none.
         """
         self.engine = engine
@@ -46,6 +50,7 @@ class UsrsctpSocket(SctpSocket):
         self._profile = profile
         self.sendv = self._lib.usrsctp_sendv
         null = self.null = self._library.ffi.NULL
+        self._lib.usrsctp_tunable_set_sctp_pcbtblsize(LARGE_TABLE if many else TABLE)
         so = self._lib.usrsctp_socket(
             library.AF_CONN, library.SOCK_SEQPACKET, library.IPPROTO_SCTP, null, null, 0, null
         )
@@ -56,6 +61,7 @@ class UsrsctpSocket(SctpSocket):
         self.answering = False
         self._room = self._library.struct("sctp_status")
         self._length = self._library.ffi.new("uint32_t *")
+        self._to = self._address(0, 0)
         self._configure()
 
     def _configure(self) -> None:
@@ -87,7 +93,7 @@ class UsrsctpSocket(SctpSocket):
             sinit_max_init_timeo=_ms(profile.rto_max),
         )
         self._set(library.SCTP_INITMSG, initial)
-        self.set_heartbeat(profile.heartbeat_interval, 0)
+        self.set_heartbeat(profile.heartbeat_interval)
         self.set_quick(True)
         delay = make("sctp_sack_info", sack_delay=_ms(profile.sack_delay), sack_freq=2)
         self._set(library.SCTP_DELAYED_SACK, delay)
@@ -129,7 +135,7 @@ class UsrsctpSocket(SctpSocket):
 
     def association(self, port: int, handle: int) -> int:
         """The number of the association with this peer; 0 if there is none."""
-        return 0 if self.so is None else int(self._lib.usrsctp_getassocid(self.so, self._address(port, handle)))
+        return 0 if self.so is None else int(self._lib.usrsctp_getassocid(self.so, self._place(port, handle)))
 
     def peer(self, association: int) -> tuple[int, int]:
         """The peer's handle and SCTP port; zeros if it is gone."""
@@ -140,19 +146,39 @@ class UsrsctpSocket(SctpSocket):
         self._lib.usrsctp_freepaddrs(addresses[0])
         return found
 
+    def send_to(self, port: int, handle: int, data: bytes, sndinfo: bytes) -> int:
+        """Send to the peer at this place, whichever association is named beside the message.
+
+        @return: negative if that is not possible.
+        """
+        engine = self.engine
+        engine.begun = b""
+        to, beside = self._place(port, handle), sndinfo[:-4] + bytes(4)
+        sent: int = self.sendv(self.so, data, len(data), to, 1, beside, 16, library.SCTP_SENDV_SNDINFO, 0)
+        if engine.begun:
+            # The association was gone: the library has dialled. Let it believe that the peer refuses.
+            packet = abort_with_tag(self._library, port, ports(engine.begun)[0], initiate_tag(engine.begun) or b"")
+            engine.input(handle, packet, len(packet), 0)
+            return -1
+        return sent
+
     # Options.
 
-    def set_heartbeat(self, seconds: float, association: int) -> None:
-        """Set the heartbeat interval of an association, or with 0 of all future ones; 0 seconds: there are none."""
+    # An association is named by the peer's place: there is one list of numbers for each 32 of them, and to walk over it
+    # takes longer than all else where there are thousands.
+
+    def set_heartbeat(self, seconds: float, port: int = 0, handle: int = 0) -> None:
+        """Set the heartbeat interval of the association with the peer with this SCTP port and handle, or without them
+        of all future ones; 0 seconds: there are none."""
         parameters = self._library.struct(
             "sctp_paddrparams",
-            # For an association the library wants an address, be it that of nobody.
-            spp_address={"family": library.AF_CONN if association else 0},
-            spp_assoc_id=association,
+            spp_address={},
             spp_hbinterval=_ms(seconds),
             spp_flags=library.SPP_HB_ENABLE if seconds else library.SPP_HB_DISABLE,
             spp_pathmaxrxt=self._profile.association_max_retransmissions,
         )
+        if handle:
+            self._name(parameters, "spp_address", self._place(port, handle))
         self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
 
     def set_largest(self, packet: int) -> None:
@@ -165,30 +191,27 @@ class UsrsctpSocket(SctpSocket):
         )
         self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
 
-    def demand_heartbeat(self, port: int, handle: int, association: int) -> None:
+    def demand_heartbeat(self, port: int, handle: int) -> None:
         """Send a heartbeat to the peer with this SCTP port and handle now, and what waits to be sent."""
         self._begin()
-        parameters = self._library.struct(
-            "sctp_paddrparams", spp_address={}, spp_assoc_id=association, spp_flags=library.SPP_HB_DEMAND
-        )
-        self._name(parameters, "spp_address", self._address(port, handle))
+        parameters = self._library.struct("sctp_paddrparams", spp_address={}, spp_flags=library.SPP_HB_DEMAND)
+        self._name(parameters, "spp_address", self._place(port, handle))
         self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
 
-    def ask(self, port: int, handle: int, association: int) -> None:
+    def ask(self, port: int, handle: int) -> None:
         """Send a heartbeat now; if it is not answered in time the library finds out, and goes on as with its own."""
         parameters = self._library.struct(
             "sctp_paddrparams",
             spp_address={},
-            spp_assoc_id=association,
             spp_hbinterval=_ms(self._profile.rto_min),
             spp_flags=library.SPP_HB_ENABLE | library.SPP_HB_DEMAND,
         )
-        self._name(parameters, "spp_address", self._address(port, handle))
+        self._name(parameters, "spp_address", self._place(port, handle))
         self._set(library.SCTP_PEER_ADDR_PARAMS, parameters)
 
-    def set_quick(self, quick: bool, association: int = 0, port: int = 0, handle: int = 0) -> None:
-        """Whether a path of this association (or with 0 of all future ones) has potentially failed once a heartbeat or
-        an acknowledgement is missed (RFC 7829): the next heartbeats follow at the pace of the RTO.
+    def set_quick(self, quick: bool, port: int = 0, handle: int = 0) -> None:
+        """Whether the path to this peer (or without one those of all future associations) has potentially failed once
+        a heartbeat or an acknowledgement is missed (RFC 7829): the next heartbeats follow at the pace of the RTO.
 
         libusrsctp sends no new data over such a path, not even where it is the only one.
         """
@@ -196,13 +219,12 @@ class UsrsctpSocket(SctpSocket):
         thresholds = self._library.struct(
             "sctp_paddrthlds",
             spt_address={},
-            spt_assoc_id=association,
             spt_pathmaxrxt=most,
             spt_pathpfthld=0 if quick else most,
             spt_pathcpthld=0xFFFF,
         )
-        if association:
-            self._name(thresholds, "spt_address", self._address(port, handle))
+        if handle:
+            self._name(thresholds, "spt_address", self._place(port, handle))
         self._set(library.SCTP_PEER_ADDR_THLDS, thresholds)
 
     def round_trip(self, association: int) -> float | None:
@@ -266,6 +288,12 @@ class UsrsctpSocket(SctpSocket):
         return self._library.struct(
             "sockaddr_conn", sconn_family=library.AF_CONN, sconn_port=socket.htons(port), sconn_addr=handle
         )
+
+    def _place(self, port: int, handle: int) -> Any:
+        """The same, until the next one is wanted."""
+        to = self._to
+        to.sconn_port, to.sconn_addr = socket.htons(port), handle
+        return to
 
     def _name(self, options: Any, field: str, address: Any) -> None:
         ffi = self._library.ffi
