@@ -15,7 +15,7 @@ from OpenSSL import SSL, crypto
 
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.failure import TlsFailure, sentence
-from rserpool.security.way import LONGEST_RECORD, TWO_RECORDS, Asked, Terms
+from rserpool.security.way import GROUPS, LONGEST_RECORD, TWO_RECORDS, Asked, Terms
 
 _lib: Final[Any] = Binding.lib
 _ffi: Final[Any] = Binding.ffi
@@ -26,8 +26,6 @@ _ROOM: Final = LONGEST_RECORD + 64
 _VERSIONS: Final = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 _MODERN: Final = b"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
 """Those with SHA-256 first: a key goes with it alone (RFC 8446 section 4.2.11)."""
-_GROUPS: Final = b"X25519:P-256:P-384"
-"""With a key: it keeps secrets from quantum computers, too, and a hello without ML-KEM fits into one packet."""
 _OPTIONS: Final = SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE
 
 
@@ -52,7 +50,7 @@ class BoundContext:
         # Not in every binding; by default the groups are as safe.
         set_groups = getattr(_lib, "SSL_CTX_set1_curves_list", None)
         if set_groups is not None and (terms.own is not None or terms.find is not None):
-            set_groups(context._context, _GROUPS)
+            set_groups(context._context, GROUPS.encode())
         try:
             self._certificates(terms)
         except (ValueError, TypeError, SSL.Error, crypto.Error) as error:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.failure import TlsFailure, sentence
 from rserpool.security.settings import Certificate
-from rserpool.security.way import RECORD, TWO_RECORDS, Asked, Terms
+from rserpool.security.way import GROUPS, RECORD, TWO_RECORDS, Asked, Terms
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _OPTIONS: Final = ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
@@ -37,6 +37,10 @@ class StandardContext:
         if terms.server:
             context.num_tickets = 0
         context.set_ciphers(terms.suites)
+        # Since Python 3.15; by default the groups are as safe.
+        set_groups = getattr(context, "set_groups", None)
+        if set_groups is not None and (terms.own is not None or terms.find is not None):
+            set_groups(GROUPS)
         try:
             if terms.certificate is not None:
                 _load(context, terms.certificate)

@@ -24,6 +24,8 @@ CERTIFICATE_SUITES: Final = (
     ":ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
 )
 """TLS 1.2 with a certificate (RFC 9325 section 4.2)."""
+GROUPS: Final = "X25519:P-256:P-384"
+"""With a key: it keeps secrets from quantum computers, too, and a hello without ML-KEM fits into one packet."""
 STATIC_RSA: Final = "AES128-SHA"
 """TLS_RSA_WITH_AES_128_CBC_SHA (RFC 5352 section 9.2, RFC 3436 section 4.1)."""
 

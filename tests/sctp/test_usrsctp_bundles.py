@@ -18,6 +18,7 @@ from rserpool.sctp.usrsctp.peers import UdpPeer
 from tests.sctp.relay import DATA, SACK, Path, chunks
 from tests.sctp.tls_case import tls_channel
 from tests.sctp.usrsctp_case import UsrsctpTestCase
+from tests.security.pair import long_hellos
 
 INIT, INIT_ACK, ABORT, COOKIE_ECHO = 1, 2, 6, 10
 
@@ -74,6 +75,7 @@ class HandshakeTests(UsrsctpTestCase):
     """What passes between two ends."""
 
     host = "127.0.98.1"
+    skip = long_hellos()
 
     async def test_two_packets_and_an_answer(self) -> None:
         """The server's records are in one packet; so is the client's last one with what it had to say."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from rserpool.core.identity import Identity
 from rserpool.security import engine, way
@@ -24,7 +24,12 @@ else:
 
 
 class HandshakeContract(_Base):
-    """Who is spoken with."""
+    """Who is spoken with.
+
+    @cvar chooses_groups: whether this way can say which groups it offers.
+    """
+
+    chooses_groups = True
 
     def pair(self, server: Terms, client: Terms, *expected: Identity, anonymous: bool = True) -> Pair:
         """Both ends, after their handshake."""
@@ -90,6 +95,15 @@ class HandshakeContract(_Base):
             pair = self.pair(server, Terms(False, own=KEY, highest=highest))
             self.assertNobody(pair, "server", "its key is")
             self.assertNobody(pair, "client", "refuses: its key is not the one")
+
+    def test_a_hello_with_a_key_fits_into_one_packet(self) -> None:
+        """It keeps secrets from quantum computers: nobody needs ML-KEM, which makes a hello three times as long."""
+        if not self.chooses_groups:
+            raise SkipTest("C{ssl} chooses groups since Python 3.15")
+        hello = TlsSide(Terms(False, own=KEY)).connection().start()
+        self.assertLess(len(hello), 1000)
+        pair = self.pair(Terms(True, find={KEY.name: KEY.secret}.get), Terms(False, own=KEY))
+        self.assertLess(len(pair.sent["server"]), 1000)
 
     @rfc("5352", "9.2", "ENRP servers and PEs MUST support mutual authentication using PSK")
     @rfc("5353", "6.2", "ENRP servers and PEs MUST support mutual authentication using PSK")

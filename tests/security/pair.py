@@ -29,6 +29,12 @@ def certificate(*names: str, **options: Any) -> Certificate:
     return authority().issue(*names, **options)
 
 
+def long_hellos() -> str | None:
+    """Why packets are more than they should be: this Python offers ML-KEM, and cannot be asked for another group."""
+    longer = len(TlsSide(Terms(False, own=KEY)).connection().start()) > 1200
+    return "C{ssl} chooses groups since Python 3.15, and OpenSSL offers ML-KEM" if longer else None
+
+
 def nobody(name: str) -> None:
     """No key is known."""
 

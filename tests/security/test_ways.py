@@ -26,6 +26,7 @@ class BindingTests(WayContract, SynchronousTestCase):
 class StandardTests(WayContract, SynchronousTestCase):
     """By C{ssl}."""
 
+    chooses_groups = hasattr(ssl.SSLContext, "set_groups")
     skip = None if STANDARD else "ssl has callbacks for keys since Python 3.13"
 
     def setUp(self) -> None:
