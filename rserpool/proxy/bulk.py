@@ -166,13 +166,16 @@ class Way:
 
 def way_between(source: Any, sink: Any, passed: Callable[[int], None]) -> Way | None:
     """That of two plain sockets; None where something stands between, as TLS does, or a transport is no socket."""
+    return Way(source, sink, passed) if _is_plain(source) and _is_plain(sink) else None
+
+
+def _is_plain(transport: Any) -> bool:
+    if getattr(transport, "prepared", False):
+        return True
     # It loads TLS.
     from twisted.internet.tcp import Connection
 
-    for transport in (source, sink):
-        if not isinstance(transport, Connection) or getattr(transport, "TLS", False):
-            return None
-    return Way(source, sink, passed)
+    return isinstance(transport, Connection) and not getattr(transport, "TLS", False)
 
 
 def _splice(source: int, sink: int, most: int) -> int:

@@ -171,7 +171,12 @@ class Clients(Factory):
 
 
 class Client:
-    """One of them, and the element that serves it."""
+    """One of them, and the element that serves it.
+
+    @ivar host: the IP address that it comes from; that of this host for any other kind of connection.
+    """
+
+    host = "127.0.0.1"
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -186,12 +191,6 @@ class Client:
         self._deadline = clients.reactor.seconds() + clients.timeout
 
     @property
-    def host(self) -> str:
-        """The IP address that it comes from; that of this host for any other kind of connection."""
-        host = getattr(self.end.transport.getPeer(), "host", None)
-        return "127.0.0.1" if not host or is_name(host) else host
-
-    @property
     def name(self) -> str:
         """Where it comes from."""
         peer = self.end.transport.getPeer()
@@ -199,7 +198,11 @@ class Client:
         return "a client" if host is None else f"{host}:{peer.port}"
 
     def up(self, end: End) -> None:
-        if end is self.end and self._clients.came(self):
+        if end is not self.end:
+            return
+        host = getattr(end.transport.getPeer(), "host", None)
+        self.host = "127.0.0.1" if not host or is_name(host) else host
+        if self._clients.came(self):
             self._dial()
 
     def passed(self, end: End, count: int) -> None:

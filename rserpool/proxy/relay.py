@@ -57,6 +57,9 @@ class End(TwistedProtocol):
             one._way = way_between(one.transport, two.transport, partial(self.owner.passed, one))
         for end in (self, other):
             end.resumeProducing()
+        read_at_once = getattr(self.transport, "read_at_once", None)
+        if read_at_once is not None:
+            read_at_once()
 
     def part(self) -> None:
         """Pass on no more; the two ends know nothing of each other afterwards."""
@@ -109,13 +112,17 @@ class End(TwistedProtocol):
 
     def connectionMade(self) -> None:
         self.open = True
+        if not getattr(self.transport, "prepared", False):
+            self._prepare()
+            # Nothing is read before there is somebody who can take it.
+            self.transport.pauseProducing()
+        self.owner.up(self)
+
+    def _prepare(self) -> None:
         set_no_delay = getattr(self.transport, "setTcpNoDelay", None)
         if set_no_delay is not None and getattr(self.transport.getHost(), "type", "") == "TCP":
             set_no_delay(True)
             notice_vanished(self.transport)
-        # Nothing is read before there is somebody who can take it.
-        self.transport.pauseProducing()
-        self.owner.up(self)
 
     def dataReceived(self, data: bytes) -> None:
         other = self.other
@@ -156,7 +163,7 @@ class End(TwistedProtocol):
         if other is None:
             return
         other.other = None
-        if reason.check(ConnectionDone):
+        if isinstance(reason.value, ConnectionDone):
             other.close()
         else:
             # A reset is passed on as one.

@@ -19,8 +19,8 @@ from rserpool.node.counting import CountedLog
 from rserpool.node.leaving import close_to_others
 from rserpool.node.lifetime import Lifetime
 from rserpool.proxy.clients import Clients, in_use
+from rserpool.proxy.elements import DIRECTLY, Elements
 from rserpool.security.following import Secured
-from rserpool.user.endpoint import PoolClientEndpoint
 from rserpool.user.service import PoolUserService
 from rserpool.user.subscriptions import Subscription
 
@@ -68,7 +68,7 @@ class ProxyService(Service):
         @raise ConfigurationError: if something is wrong with C{tls} or C{tls_ca}.
         """
         self.ports: list[IListeningPort] = []
-        self.endpoint = PoolClientEndpoint(
+        self.endpoint = Elements(
             user, pool, drop=drop, timeout=timeout, grace=grace, spare=in_use, tls=tls, tls_ca=tls_ca
         )
         self.listening: Deferred[None] | None = None
@@ -112,6 +112,11 @@ class ProxyService(Service):
             if not self.running:
                 await maybeDeferred(port.stopListening)
                 return
+            if DIRECTLY:
+                # It loads TLS.
+                from rserpool.proxy.direct import accept_directly
+
+                accept_directly(port, self._clients)
             self.ports.append(port)
             self._log.info(
                 "relays {at} to pool {pool}",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, fail, succeed
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from rserpool.core.addresses import TransportAddress
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.user.events import Resolved
 from rserpool.core.user.places import describe
@@ -102,7 +103,12 @@ class PoolClientEndpoint:
             L{NoRegistrar<rserpool.core.errors.NoRegistrar>} if there is nothing to try, and with
             L{NoElement<rserpool.core.errors.NoElement>}, which names what was tried, if nothing accepted in time.
         """
-        hands = _Hands(self.user, self.handle, self._items, connect, self._busy, self._speaks)
+        hands = _Hands(self.user, self.handle, self._items, connect, self._busy, self._at)
+        at_once = hands.at_once(min(self._rules.timeout, self._rules.attempt))
+        if at_once is not None:
+            element, reached = at_once
+            self._connected(element, reached, hands.resolved)
+            return succeed(reached)
 
         def cancel(_: Any) -> None:
             hands.cancelled = True
@@ -143,10 +149,19 @@ class PoolClientEndpoint:
 
     async def _connect(self, hands: _Hands[T]) -> T:
         trying = Trying(self.handle, self._rules, hands.now())
+        if hands.begun is not None:
+            trying.resolved(hands.resolved.elements)
         protocol = await try_elements(trying, hands)
         assert trying.element is not None
         self._connected(trying.element, protocol, hands.resolved)
         return protocol
+
+    def _at(self, address: TransportAddress, seconds: float) -> IStreamClientEndpoint:
+        """What connects to an element at an address.
+
+        @param seconds: so long will be waited for it.
+        """
+        return self._speaks(endpoint_at(self.user, address, seconds))
 
     def _connected(self, element: PoolElementParameter, protocol: Any, resolved: Resolved) -> None:
         self.element = element
@@ -161,7 +176,10 @@ class PoolClientEndpoint:
 
 
 class _Hands(UserHands[T]):
-    """Those of one call of C{connect}."""
+    """Those of one call of C{connect}.
+
+    @ivar begun: the first attempt, where it began at once.
+    """
 
     def __init__(
         self,
@@ -170,21 +188,55 @@ class _Hands(UserHands[T]):
         items: int | None,
         connect: Connect[T],
         busy: Callable[[Any], bool] | None,
-        speaks: Callable[[IStreamClientEndpoint], IStreamClientEndpoint],
+        at: Callable[[TransportAddress, float], IStreamClientEndpoint],
     ) -> None:
         super().__init__(user, handle, items)
-        self._speaks = speaks
+        self._at = at
+        self.begun: Deferred[T] | None = None
         self.cancelled = False
         self._connect = connect
         self._busy = busy
 
-    async def reach(self, element: PoolElementParameter, seconds: float) -> T:
+    def at_once(self, seconds: float) -> tuple[PoolElementParameter, T] | None:
+        """An element, and what connects with it: where it is known who comes first, and nothing has to be waited for.
+
+        Else C{attempt} goes on with what has C{begun}.
+        """
+        user = self.user
+        resolved = user.recall(self.handle, self._items) if user.home is not None and seconds > 0 else None
+        if resolved is None or not resolved.elements:
+            return None
+        self.resolved, self._first = resolved, resolved.first
+        element = resolved.elements[0]
+        try:
+            self.begun = connecting = self._dial(element, seconds)
+        except Exception:
+            self.begun = fail()
+            return None
+        if not connecting.called:
+            return None
+        reached: list[T] = []
+
+        def keep(result: T) -> T:
+            reached.append(result)
+            return result
+
+        connecting.addCallback(keep)
+        if not reached:
+            return None
+        user.begin(self.handle, element, self._first).accepted(self.over(reached[0]))
+        return element, reached[0]
+
+    def _dial(self, element: PoolElementParameter, seconds: float) -> Deferred[T]:
         transport = element.user_transport
         if isinstance(transport, SctpTransport) and transport.use != DATA_ONLY:
             raise PassedOver("it wants a session (transport use DATA_PLUS_CONTROL)")
-        endpoint = self._speaks(endpoint_at(self.user, address_of(element), seconds))
+        return self._connect(self._at(address_of(element), seconds), element)
+
+    async def reach(self, element: PoolElementParameter, seconds: float) -> T:
+        begun, self.begun = self.begun, None
         try:
-            return await in_time(self.user.reactor, self._connect(endpoint, element), seconds)
+            return await in_time(self.user.reactor, begun or self._dial(element, seconds), seconds)
         except ConnectingCancelledError:
             raise CancelledError() from None
         except (ConnectError, ConnectionClosed, OSError) as error:

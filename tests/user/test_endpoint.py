@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, fail
-from twisted.internet.error import NoProtocol
+from twisted.internet.defer import CancelledError, fail, succeed
+from twisted.internet.error import ConnectionRefusedError, NoProtocol
 from twisted.internet.protocol import Factory
 
 from rserpool.core import (
@@ -192,6 +192,25 @@ class ConnectTests(EndpointCase):
         with self.assertRaises(NoElement) as raised:
             self.scope.result(endpoint.connect_by(lambda inner, element: fail(PassedOver("none"))))
         self.assertIn("none", str(raised.exception))
+
+    def test_open_already(self) -> None:
+        """Where the pool is known, a connection that is open is had at once, and the next one is another's turn; one
+        that was tried in vain at once is followed by the next."""
+        chosen: list[int] = []
+        endpoint = self.endpoint(1, 2, chosen=lambda element: chosen.append(element.identifier))
+        self.connected(endpoint)
+        open_ = {number: Taking() for number in (1, 2)}
+        for _ in range(2):
+            self.successResultOf(endpoint.connect_by(lambda inner, element: succeed(open_[element.identifier])))
+        self.assertEqual([1, 2], sorted(chosen[1:]))
+        self.assertEqual([1, 2], [endpoint.element_of(open_[number]).identifier for number in (1, 2)])
+
+        def connect(inner: Any, element: Any) -> Any:
+            return fail(ConnectionRefusedError()) if element.identifier == 1 else succeed(open_[2])
+
+        for _ in range(2):
+            self.successResultOf(endpoint.connect_by(connect))
+        self.assertEqual([2, 2], chosen[3:])
 
     def test_no_protocol(self) -> None:
         """A factory that builds no protocol is the application's affair: no element is blamed."""

@@ -112,7 +112,7 @@ class PoolUser:
     def recall(self, handle: bytes, now: float, items: int | None = None) -> Resolved | None:
         """What L{resolve} would say without asking a registrar; None where there is nothing, or it is stale."""
         pool = self._cache.get(handle)
-        if pool is None or not (self._cache.current(pool, now) and pool.serves(items or None)):
+        if pool is None or not self._resolution.has(handle, pool, items or None, now):
             return None
         return self._cache.answer(None, handle, items or None, now)
 

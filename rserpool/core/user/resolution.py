@@ -57,14 +57,9 @@ class Resolution:
         patience: float,
     ) -> list[Effect]:
         """C1 to C4: answer from the cache if that is allowed, or ask."""
-        home = self._hunt.home
         pool = self._cache.get(handle)
-        if pool is not None and not fresh:
-            watched = self._watched.get(handle)
-            current = (watched is not None and watched.armed) or self._cache.current(pool, now)
-            if (home is None and not pool.rested) or (current and pool.serves(items)):
-                answer = Notify(self._cache.answer(request, handle, items, now))
-                return [answer, *self._hunt.hunt(now)]
+        if pool and not fresh and ((self._hunt.home is None and not pool.rested) or self.has(handle, pool, items, now)):
+            return [Notify(self._cache.answer(request, handle, items, now)), *self._hunt.hunt(now)]
         if len(self._questions) >= MOST_QUESTIONS and handle not in self._questions:
             why = f"{MOST_QUESTIONS} pools are asked about already"
             return [Notify(ResolutionFailed(request, handle, Rejected(CauseCode.LACK_OF_RESOURCES, reason=why)))]
@@ -73,6 +68,11 @@ class Resolution:
         again = ("again", handle) in self._timers and not question.unknown
         pending = again or any(covers(asked, items) for asked in question.asked)
         return self._hunt.hunt(now) if pending else self._ask(handle, now)
+
+    def has(self, handle: bytes, pool: CachedPool, items: int | None, now: float) -> bool:
+        """Whether a pool is enough of an answer: the registrar would tell of a change, or it is not stale yet."""
+        armed = handle in self._watched and self._watched[handle].armed
+        return (armed or self._cache.current(pool, now)) and pool.serves(items)
 
     def cancel(self, request: Hashable) -> None:
         """Nobody waits for this request any more."""

@@ -57,6 +57,8 @@ class SubscriptionTests(StageCase):
         self.stage.resolve("a")
         self.assertEqual(self.stage.asked(), [])
         self.assertEqual(self.resolved(), [[1]])
+        recalled = self.stage.user.recall(b"pool", self.stage.now)
+        self.assertEqual([1], [each.identifier for each in recalled.elements] if recalled is not None else None)
 
     def test_armed_again(self) -> None:
         """The next registrar is asked for updates too; what is the same is not shown again."""
