@@ -26,9 +26,9 @@ def check(path: Path, options_of: Mapping[str, Callable[[], Any]]) -> tuple[list
     """
     problems: list[str] = []
     file = read_file(path, problems)
-    there = [f"[{name}]" for name in file.tables if file.tables[name] or (name,) in file.lines]
+    there = [f"[{name}]" for name in file.written]
     if not there:
-        return there, problems or [f"{path}: there is no table in it; write [registrar], for example"]
+        return there, problems or [file.says_nothing]
     unsound = security_problems(file)
     problems += unsound
     roles = [role for role in options_of if f"[{role}]" in there]

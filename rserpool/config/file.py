@@ -45,6 +45,16 @@ class ConfigFile:
     tables: Mapping[str, Mapping[str, Any]]
     lines: Mapping[tuple[str, ...], int]
 
+    @property
+    def written(self) -> list[str]:
+        """The names of the tables that are there."""
+        return [name for name in self.tables if self.tables[name] or (name,) in self.lines]
+
+    @property
+    def says_nothing(self) -> str:
+        """The sentence about a file without tables."""
+        return f"{self.path}: there is no table in it; write [registrar], for example"
+
     def place(self, *name: str) -> Place:
         """Where a key is, or else the table that it would be in."""
         while name and name not in self.lines:
@@ -101,7 +111,7 @@ def check_owner(path: Path) -> None:
     try:
         owner, folder = path.stat().st_uid, path.absolute().parent.stat()
     except OSError as error:
-        raise ConfigurationError(f"{path}: it cannot be read: {error.strerror or error}") from None
+        raise ConfigurationError(unreadable(path, error)) from None
     if os.name != "posix":
         return
     if owner not in (0, os.geteuid()):
@@ -110,6 +120,11 @@ def check_owner(path: Path) -> None:
         raise ConfigurationError(
             f"{path}: anybody may put another file in its place: chmod o-w {path.absolute().parent}"
         )
+
+
+def unreadable(path: Path, error: OSError) -> str:
+    """The sentence about a file that is not there, or not for this user."""
+    return f"{path}: it cannot be read: {error.strerror or error}"
 
 
 def like(name: str, names: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from rserpool.config.file import ConfigFile, Place, read_file
+from rserpool.config.file import ConfigFile, Place, read_file, unreadable
 from rserpool.config.keys import Key, Kind, problems_of, texts_of
 from rserpool.config.words import security_of_file, security_problems
 from rserpool.core.errors import ConfigurationError
@@ -62,12 +62,14 @@ _read: dict[Path, tuple[Any, ConfigFile]] = {}
 
 
 def _files() -> list[ConfigFile]:
-    """Those that are there."""
+    """Those that are there; one that the environment names has to be."""
     there = []
     for path in files():
         try:
             status = path.stat()
-        except OSError:
+        except OSError as error:
+            if os.environ.get(CONFIG):
+                raise ConfigurationError(f"{CONFIG}: {unreadable(path, error)}") from None
             # There is none, or this user may not know; in neither case does it say anything.
             continue
         stamp = status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode, status.st_uid

@@ -91,6 +91,8 @@ def configured(
     @raise ConfigurationError: if something is wrong with the file, with its line.
     """
     file = read_file(path, [] if SECURITY_TABLE in without else None)
+    if not file.written:
+        raise ConfigurationError(file.says_nothing)
     problems = [sentence for name, sentence in problems_of(file, role, keys).items() if name not in without]
     problems += [] if SECURITY_TABLE in without else security_problems(file)
     if problems:

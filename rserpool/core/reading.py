@@ -137,6 +137,9 @@ def parse_transport_address(text: str, *, default_port: int = ASAP_PORT, protoco
             if not bracket:
                 raise ConfigurationError(f"{text!r}: the bracket of the IPv6 address is not closed")
         else:
+            bare = rest.partition(",")[0]
+            if ":" in bare and not is_name(bare):
+                raise ConfigurationError(f"{text!r}: an IPv6 address stands in brackets: [{bare}]")
             end = min((i for i in (rest.find(","), rest.find(":")) if i >= 0), default=len(rest))
             host, rest = rest[:end], rest[end:]
         hosts.append(_host(host, text))

@@ -83,6 +83,7 @@ class StatusReporter(MultiService):
         self._started = 0.0
         self._port: Any = None
         self._host = ""
+        self._unknown = False
         self._looking: Any = None
         self._present: set[Component] = set()
         self._loop = LoopingCall(self._report)
@@ -111,7 +112,13 @@ class StatusReporter(MultiService):
 
     def _aim(self, hosts: list[str]) -> None:
         """The monitor is at the first of these addresses."""
-        if not hosts or not self.running or self._host == hosts[0]:
+        if not self.running:
+            return
+        if not hosts:
+            self._nowhere()
+            return
+        self._unknown = False
+        if self._host == hosts[0]:
             return
         host = hosts[0]
         if self._port is None or (":" in host) != (":" in self._host):
@@ -120,6 +127,17 @@ class StatusReporter(MultiService):
             port = self._reactor.listenUDP(0, DatagramProtocol(), interface="::" if ":" in host else "")
             self._port = own_port(port)
         self._host = host
+
+    def _nowhere(self) -> None:
+        """There is no such name now: that is told once, unless reports go where it was before."""
+        if self._host or self._unknown:
+            return
+        self._unknown = True
+        self._log.warn(
+            "no status is reported: there is no host named {host}; it is looked up again each {pause:g} s",
+            host=self._server.hosts[0],
+            pause=LOOK_UP,
+        )
 
     def stopService(self) -> Deferred[None]:
         """Stop the services, report meanwhile, and say goodbye."""

@@ -49,6 +49,7 @@ MISTAKES: tuple[tuple[type[RoleOptions], str, str], ...] = (
         "[registrar]\nasap = []",
         "@2: asap: expected is a text or number, not this array",
     ),
+    (NS, "# [registrar]\n", "FILE: there is no table in it; write [registrar], for example"),
     (NS, "[registrr]", "@1: there is no table registrr (did you mean registrar?)"),
     (NS, "asap = '1'", "@1: there is no key outside of a table asap"),
     (NS, "registrar = 1", "@1: registrar is a table, written [registrar]"),

@@ -99,5 +99,13 @@ class UserFileTests(FileTests):
                 error = self.assertRaises(ConfigurationError, ask, () if ask is registrars_from else None)
                 self.assertIn(sentence, str(error))
                 self.assertIn(str(self.own), str(error))
+        self.own.write_text("[user]")
+        os.environ["RSERPOOL_CONFIG"] = str(self.machine)
+        for ask in (registrars_from, secured_from):
+            error = self.assertRaises(ConfigurationError, ask, () if ask is registrars_from else None)
+            self.assertEqual(
+                f"RSERPOOL_CONFIG: {self.machine}: it cannot be read: No such file or directory", str(error)
+            )
+        del os.environ["RSERPOOL_CONFIG"]
         self.own.write_text("[security]\ndirectory = 'absent'")
         self.assertIn("line 1: [security]: ", str(self.assertRaises(ConfigurationError, secured_from, None)))

@@ -62,6 +62,8 @@ class ReadingTests(SynchronousTestCase):
             (parse_transport_address, "a" * 64, _no_host("a" * 64)),
             (parse_transport_address, _LONG, _no_host(_LONG)),
             (parse_transport_address, "[fe80::1]", _FE80),
+            (parse_transport_address, "::1", "'::1': an IPv6 address stands in brackets: [::1]"),
+            (parse_transport_address, "10::a,::1", "'10::a,::1': an IPv6 address stands in brackets: [10::a]"),
             (small, "10", "'10' is not small"),
             (small, "-1", "'-1' is not small"),
             (small, " 1", "' 1' is not small"),

@@ -16,6 +16,7 @@ from rserpool.monitor import Status, StatusReporter, element_status, registrar_s
 from rserpool.monitor.reporting import csp_server, report_interval
 from rserpool.monitor.status import SCTP
 from rserpool.testing import Scope
+from tests.loglines import LogLines
 
 ELEMENT = Component(Kind.POOL_ELEMENT, 7)
 SECOND = Component(Kind.POOL_ELEMENT, 8)
@@ -107,11 +108,13 @@ class Ticking(Clock):
     """A clock that is advanced by hand, and real UDP.
 
     @ivar ports: the UDP ports that were opened.
+    @ivar nameResolver: knows the names of hosts; None knows none.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.ports: list[UdpPort] = []
+        self.nameResolver: Any = None
 
     def listenUDP(self, port: int, protocol: DatagramProtocol, **options: Any) -> Any:
         opened = UdpPort(reactor.listenUDP(port, protocol, **options), protocol)  # type: ignore[attr-defined]
@@ -243,6 +246,23 @@ class ReporterTests(TestCase):
             reporter.startService()
             self.clock.advance(1.0)
             await reporter.stopService()
+
+    async def test_name_that_is_not_there_yet(self) -> None:
+        """That nobody is told is said once; then the monitor is found."""
+        lines, scope = LogLines(self), Scope(0)
+        self.addCleanup(scope.stop)
+        server = TransportAddress(("localhost",), self.server.port)
+        reporter = StatusReporter(self.clock, lambda: self.described, server)
+        reporter.startService()
+        expected = ["no status is reported: there is no host named localhost; it is looked up again each 30 s"]
+        self.assertEqual(expected, lines.lines)
+        self.clock.advance(30.0)
+        self.assertEqual(expected, lines.lines)
+        self.clock.nameResolver = scope.user().reactor.nameResolver
+        self.clock.advance(30.0)
+        self.clock.advance(1.0)
+        await self.heard(1)
+        await reporter.stopService()
 
 
 class OptionTests(SynchronousTestCase):

@@ -70,6 +70,7 @@ class ReloadingTests(SynchronousTestCase):
             ("[registrar]\npeer = '127.0.0.2'\nidentifier = 0", "FILE, line 3: identifier: 0 is not between"),
             ("[registrar]\npeer = '127.0.0.2'\nidentifir = 1", "FILE, line 3: identifir: [registrar] has no such key"),
             ("[registrar\n", "FILE: this is not TOML: "),
+            ("", "FILE: there is no table in it"),
             ("[registrar]\npeer = '127.0.0.2'\nenrp = 'none'", "--enrp none: without ENRP there are no peers"),
         ):
             (line,) = self.reload(reloading, text)
