@@ -102,6 +102,13 @@ class LayoutTests(SynchronousTestCase):
         short = replace(element(2, host=HERE), policy=PolicyParameter(0x40000001, b""))
         self.assertFalse(self.tell(asap.Registration(b"other", short)))
 
+    def test_not_padded(self) -> None:
+        """The last parameter of a message may come without its padding (RFC 5354 section 4); kept is it with that."""
+        for odd in (1, 2, 3):
+            parameter = replace(element(2, host=HERE), policy=PolicyParameter(1, bytes(odd)))
+            data = asap.encode(asap.Registration(POOL, parameter))[: odd - 4]
+            self.assertIsNone(self.stages[0].registrar.at_once("a", data, self.stages[0].now))
+
     def test_again(self) -> None:
         """Who is there registers again, with other values or the same; a stranger does not."""
         for name in ("a", "a", "near"):
