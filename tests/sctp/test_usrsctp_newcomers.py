@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from twisted.internet import reactor
@@ -11,8 +13,10 @@ from twisted.internet.protocol import DatagramProtocol
 
 from rserpool.core.admission import Rate
 from rserpool.sctp.usrsctp import peers
+from rserpool.sctp.usrsctp.clock import AGAIN
 from rserpool.sctp.usrsctp.packets import HEADER
 from rserpool.sctp.usrsctp.peers import OF_ONE
+from rserpool.sctp.usrsctp.udp import SETUPS
 from tests.loglines import LogLines
 from tests.sctp.usrsctp_case import UsrsctpTestCase
 
@@ -66,6 +70,26 @@ class NewcomerTests(UsrsctpTestCase):
         port: Any = reactor.listenUDP(0, hand, interface="127.0.0.1")  # type: ignore[attr-defined]
         self.addCleanup(port.stopListening)
         return hand
+
+    async def answered(self, since: float) -> int:
+        """The number of those that get an answer of many, if so long each turn was too short for all that came."""
+        await self.listening()
+        (reader,) = self.endpoint.udp_sockets
+        strangers = [self.udp("127.0.0.1") for _ in range(3 * SETUPS)]
+        for each in strangers:
+            each.setblocking(False)
+            each.sendto(self.init(), self.target)
+        self.endpoint.engine.clock.unread[reader] = monotonic() - since
+        reader.doRead()
+        return sum(map(_has_answer, strangers))
+
+    async def test_behind(self) -> None:
+        """Few begin: the others send their INIT again."""
+        self.assertEqual(SETUPS, await self.answered(2 * AGAIN))
+
+    async def test_just_many(self) -> None:
+        """More than a turn is no reason yet."""
+        self.assertEqual(3 * SETUPS, await self.answered(0.0))
 
     async def answer(self, hand: Hand, packet: bytes) -> bytes:
         """What comes back."""
@@ -150,3 +174,10 @@ class NewcomerTests(UsrsctpTestCase):
         await self.others(1, self.init())
         self.assertEqual(recorder.up, [])
         self.assertEqual(self.endpoint.associations, 0)
+
+
+def _has_answer(udp: socket.socket) -> bool:
+    try:
+        return bool(udp.recv(2048))
+    except BlockingIOError:
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -18,8 +19,19 @@ from rserpool.sctp.usrsctp.packets import ports
 _TICK: Final = int(TICK * 1000)
 LINGER: Final = 5
 """So many ticks follow when the last association is gone: the library frees some things a little later."""
+STALL: Final = 0.05
+"""Whose clock was not moved for so many seconds, though it moves finely, was kept from it."""
+AGAIN: Final = 0.25
+"""After so many seconds at most an INIT is sent again (profile C{default})."""
 PATIENCE: Final = 300
 """So many ticks the library may take to end; after that it is left as it is, and used again."""
+
+
+class Reader(Protocol):
+    """A UDP socket."""
+
+    def doRead(self) -> None:
+        """Read what came, up to a turn."""
 
 
 class Told(Timed, Protocol):
@@ -40,6 +52,7 @@ class Clock:
     @ivar running: whether the library is initialised.
     @ivar alarm: when it moves on.
     @ivar now: what it shows, in seconds.
+    @ivar unread: what packets are read from, and since when turns are too short for all that comes: mostly infinity.
     """
 
     log = Logger(namespace="rserpool.sctp.usrsctp.engine")
@@ -52,6 +65,7 @@ class Clock:
         self.alarm = Alarm(reactor, self._tick)
         self._lib = library.lib
         self._endpoints = endpoints
+        self.unread: dict[Reader, float] = {}
         self._idle = 0
         self.now = 0.0
         # Whether a packet is being read: L{served} sets the alarm then, once for all that follows from it.
@@ -151,6 +165,8 @@ class Clock:
 
     def _tick(self) -> None:
         pace = self.pace
+        if not pace.coarse:
+            self._catch_up(monotonic() > self.now + STALL)
         self._pass_time()
         for endpoint in self.news.take(pace.now, pace.crowd.here):
             endpoint.look()
@@ -162,6 +178,21 @@ class Clock:
         if not self.alarm:
             now = monotonic()
             self.alarm.set(pace.next(self._endpoints.values(), now) if pace.associations else now + TICK)
+
+    def read(self, reader: Reader, all_: bool) -> None:
+        """A turn is over: whether all was read."""
+        if reader in self.unread:
+            self.unread[reader] = inf if all_ else min(self.unread[reader], monotonic())
+
+    def is_behind(self, reader: Reader) -> bool:
+        """Whether what is read now has waited for long: who begins a set-up has sent its INIT once more."""
+        return monotonic() > self.unread.get(reader, inf) + AGAIN
+
+    def _catch_up(self, late: bool) -> None:
+        """Before time passes, what came is read, where a turn did not suffice for it or we stood still."""
+        for each, unread in list(self.unread.items()):
+            if unread < inf or late:
+                each.doRead()
 
     def _doubt(self, handle: int, packet: bytes) -> None:
         here, there = ports(packet.ljust(12, b"\0"))
@@ -188,6 +219,10 @@ class Clock:
     def _pass_time(self) -> float:
         now = self.pace.now = monotonic()
         elapsed = int((now - self.now) * 1000)
+        if elapsed > _TICK and not self.pace.coarse and min(self.unread.values(), default=inf) < inf:
+            # Answers may lie there: what is late because we are does not count.
+            self.now += (elapsed - _TICK) / 1000
+            elapsed = _TICK
         if elapsed > 0:
             self.ticks += elapsed // _TICK or 1
             self.now += elapsed / 1000

@@ -16,7 +16,8 @@ from rserpool.sctp.sockets import SocketStack
 from rserpool.sctp.usrsctp.endpoint import UsrsctpEndpoint
 from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.library import load
-from rserpool.sctp.usrsctp.udp import UdpSocket, WildcardSocket, bind
+from rserpool.sctp.usrsctp.udp import UdpSocket, bind
+from rserpool.sctp.usrsctp.wildcard import WildcardSocket
 
 
 def open_usrsctp(

@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import Callable, Collection
 from errno import ECONNREFUSED
+from math import inf
 from typing import Any
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
@@ -34,13 +35,15 @@ from rserpool.sctp.usrsctp.peers import OF_ONE, KnownPeers, UdpPeer
 BUFFER = 4 * 1024 * 1024
 """Bytes asked for in SO_RCVBUF and SO_SNDBUF; the system may give less."""
 
+SETUPS = 8
+"""So many set-ups begin in a turn where more comes than is read."""
+
 WILD = frozenset({"0.0.0.0", "::"})  # noqa: S104
 """All addresses of a family."""
 
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
 _IP_MTU_DISCOVER = 10
-_IP_PKTINFO = 8
 _EXTENDED_ERROR = struct.Struct("=IBBBB")
 _ICMP, _ICMP6 = 2, 3
 _PORT_UNREACHABLE = {(_ICMP, 3, 3), (_ICMP6, 1, 4)}
@@ -132,11 +135,13 @@ class UdpSocket:
 
     def start(self) -> None:
         """Begin to read."""
+        self.engine.clock.unread[self] = inf
         self._reactor.addReader(self)
 
     def close(self) -> None:
         """Stop reading, free the port."""
         self.engine.watched.pop(self.look_at_errors, None)
+        self.engine.clock.unread.pop(self, None)
         self._reactor.removeReader(self)
         self._socket.close()
         self.engine.peers.forget(self.peers)
@@ -201,10 +206,12 @@ class UdpSocket:
         engine, receive = self.engine, self._receive
         room, packet, endpoints, input_ = engine.room, engine.packet, engine.endpoints, engine.input
         peers, clock, pace = self.peers, engine.clock, engine.clock.pace
+        behind, begun = clock.is_behind(self), 0
         for count in range(A_TURN):
             try:
                 length, address = receive(room)
             except BlockingIOError:
+                clock.read(self, True)
                 if not count and self._watching:
                     # What woke us may be an error that was told to who sent.
                     self.look_at_errors()
@@ -217,6 +224,11 @@ class UdpSocket:
                 continue
             if length < SHORTEST:
                 continue
+            if behind and room[HEADER] == INIT:
+                # Those go first whose set-up is under way: it is given up if that takes too long, and begun anew.
+                begun += 1
+                if begun > SETUPS:
+                    continue
             peer = peers.get(address)
             if peer is None:
                 peer = self._newcomer(address, bytes(room[:length]))
@@ -248,6 +260,7 @@ class UdpSocket:
             if coarse:
                 clock.served()
                 return
+        clock.read(self, False)
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor calls this for an error that it saw: ICMP, which leaves the socket as it was."""
@@ -292,59 +305,3 @@ class UdpSocket:
     def _known(self, address: Any) -> list[UdpPeer]:
         peer = self.peers.get(address)
         return [peer] if peer is not None else []
-
-
-class WildcardSocket(UdpSocket):
-    """One UDP socket, bound to all addresses: it answers from the very address to which a peer has sent.
-
-    Here an address is a pair: the peer's, and ours as ancillary data.
-    """
-
-    def __init__(self, engine: Engine, reactor: IReactorFDSet, udp: socket.socket, host: str) -> None:
-        super().__init__(engine, reactor, udp, host)
-        self.sendto = self._send
-        self._receive = self._receive_packed
-        if self.family == socket.AF_INET:
-            udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        else:
-            udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-
-    def address(self, host: str, port: int, only: Collection[str] | None = None) -> Any:
-        own = routed(host).partition("%")[0]
-        if only is not None and own not in only:
-            own = next((plain(each) for each in sorted(only) if family_of(each) == self.family), own)
-        return super().address(host, port), self._packed(socket.inet_pton(self.family, own))
-
-    def names(self, address: Any) -> tuple[str, int, str]:
-        there, packed = address
-        own = packed[4:8] if self.family == socket.AF_INET else packed[:16]
-        return with_zone(*there), there[1], socket.inet_ntop(self.family, own)
-
-    def _receive_packed(self, room: Any) -> tuple[int, Any]:
-        length, ancillary, _, address = self._socket.recvmsg_into([room], 128)
-        own = self._own(ancillary)
-        return length if own else 0, (address, own)
-
-    def _own(self, ancillary: list[tuple[int, int, bytes]]) -> bytes | None:
-        for level, kind, data in ancillary:
-            if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
-                return self._packed(data[8:12])
-            if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
-                return self._packed(data[:16])
-        return None
-
-    def _packed(self, own: bytes) -> bytes:
-        """Our address as a C{struct in_pktinfo} or C{in6_pktinfo} that leaves the interface to the system."""
-        return bytes(4) + own + bytes(4) if self.family == socket.AF_INET else own + bytes(4)
-
-    def _send(self, data: Any, address: Any) -> int:
-        destination, packed = address
-        level, kind = (
-            (socket.IPPROTO_IP, _IP_PKTINFO)
-            if self.family == socket.AF_INET
-            else (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO)
-        )
-        return self._socket.sendmsg([data], [(level, kind, packed)], 0, destination)
-
-    def _known(self, address: Any) -> list[UdpPeer]:
-        return [peer for (known, _), peer in self.peers.items() if known == address]
