@@ -120,8 +120,9 @@ class Answers:
                 self._behind.setdefault(association, set()).add(handle)
             else:
                 told = self._tell(client, handle, dead, answers)
-                length += sum(len(each.message) for each in told if isinstance(each.message, bytes))
-                effects += told
+                if type(told.message) is bytes:
+                    length += len(told.message)
+                effects.append(told)
         if handle in self.subscribers:
             self._quiet_until[handle] = quiet_until + length / RATE
             if len(untold) > AT_ONCE:
@@ -136,7 +137,7 @@ class Answers:
         """A subscriber reads again: tell it what it missed, once."""
         effects: list[Effect] = []
         for handle in sorted(self._behind.pop(client.association, ())):
-            effects += self._tell(client, handle)
+            effects.append(self._tell(client, handle))
         return effects
 
     def client_lost(self, client: Client) -> None:
@@ -176,16 +177,14 @@ class Answers:
             self._dead[handle] = left
         return tuple(left)
 
-    def _tell(
-        self, client: Client, handle: bytes, dead: tuple[int, ...] = (), answers: _Same | None = None
-    ) -> list[Send]:
+    def _tell(self, client: Client, handle: bytes, dead: tuple[int, ...] = (), answers: _Same | None = None) -> Send:
         pool = self._handlespace.pools.get(handle)
         dead = dead if client.private else ()
         if pool is None:
             # 2.2.5: after a negative response no further updates occur.
             client.subscriptions.pop(handle, None)
             self._unsubscribe(client.association, handle)
-            return [Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE, dead))]
+            return Send(client.association, _negative(handle, CauseCode.UNKNOWN_POOL_HANDLE, dead))
         items = self.subscribers.get(handle, {}).get(client.association)
         items = min(items or MOST, MOST)
         # What has the whole pool in an order that does not depend on who asks is the same for many.
@@ -197,7 +196,7 @@ class Answers:
             answer = self._answer(client, pool, items, True, dead)
             if answers is not None and same is not None:
                 answers[same] = answer
-        return [Send(client.association, answer)]
+        return Send(client.association, answer)
 
     def _answer(
         self,

@@ -269,6 +269,12 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
             if self.engine.bundle is not None:
                 self.engine.send_bundle()
 
+    def acknowledged(self) -> None:
+        """There may be room for what waits. An acknowledgement brings nothing to read; if it makes no sense, and ends
+        the association, that is seen with the next tick."""
+        if self._blocked:
+            self.drain()
+
     def look(self) -> None:
         """Do the same if there is anything to do: in most ticks there is not."""
         so = self.socket.so

@@ -62,6 +62,9 @@ class PortOwner(Protocol):
     def drain(self) -> None:
         """Read what the library has for it."""
 
+    def acknowledged(self) -> None:
+        """An acknowledgement came, and nothing else."""
+
     def look(self) -> None:
         """The same, if there is anything."""
 

@@ -18,7 +18,7 @@ from zope.interface import implementer
 from rserpool.sctp.base import A_TURN
 from rserpool.sctp.usrsctp.bundle import Bundle
 from rserpool.sctp.usrsctp.engine import Engine
-from rserpool.sctp.usrsctp.pace import HEARTBEATS
+from rserpool.sctp.usrsctp.pace import HEARTBEATS, SACK
 from rserpool.sctp.usrsctp.packets import (
     BEFORE_DATA,
     HEADER,
@@ -250,11 +250,15 @@ class UdpSocket:
                 # The library answers with ABORT.
                 input_(peer.handle, packet, length, 0)
             elif self in endpoint.udp_sockets and (endpoint.only is None or peer.local in endpoint.only):
-                if length > HEADER + (room[14] << 8 | room[15]) + 3 and kind in BEFORE_DATA and engine.bundle is None:
+                several = length > HEADER + (room[14] << 8 | room[15]) + 3
+                if several and kind in BEFORE_DATA and engine.bundle is None:
                     # With the end of the set-up, or one another, messages came: acknowledged with what answers them.
                     engine.bundle = Bundle()
                 input_(peer.handle, packet, length, 0)
-                endpoint.drain()
+                if kind != SACK or several or coarse:
+                    endpoint.drain()
+                else:
+                    endpoint.acknowledged()
             else:
                 engine.refuse(peer, bytes(room[:length]))
             if coarse:
