@@ -156,7 +156,7 @@ class Handlespace:
             or not pool.simply(row.policy_type, row.transport_type, row.transport_use)
         ):
             return None
-        if len(pool.elements) >= self.limits.elements_per_pool:
+        if len(pool.elements) >= self.limits.elements_per_pool or len(handle) > self.limits.handle_length:
             return None
         try:
             values = pool.policy.decode(row.policy_data)

@@ -1,11 +1,13 @@
-"""Our mentor's handlespace is taken: what is new, of others and in a known pool, as the bytes that it is (RFC 5353
-section 3.2.3)."""
+"""What peers tell is taken: what is new, of others and in a known pool, as the bytes that it is.
+
+RFC 5353 sections 3.2.3 and 3.3.1.
+"""
 
 from __future__ import annotations
 
 from rserpool.core.access import State
 from rserpool.core.effects import Association
-from rserpool.core.handlespace.changes import Copied, Outcome
+from rserpool.core.handlespace.changes import Added, Copied, Outcome
 from rserpool.core.handlespace.element import Element
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.replica import Replica
@@ -43,6 +45,18 @@ class Copying:
         for handle, parameter in forgotten:
             outcomes += self._replica.restored(handle, parameter)
         return [Copied(copied), *outcomes] if copied else outcomes
+
+    def told(
+        self, peer: int, association: Association, handle: bytes, element: Row | PoolElementParameter
+    ) -> tuple[Element | None, list[Outcome]]:
+        """3.3.1: a peer announces an element; see L{Replica.told}."""
+        if isinstance(element, Row):
+            roomy = element.home == peer and self._handlespace.roomy(1, len(element.wire))
+            copied = self._copied(handle, element) if roomy else None
+            if copied is not None:
+                return copied, [Added(copied, peer)]
+            element = element.parameter()
+        return self._replica.told(What.ANNOUNCE, peer, association, handle, element)
 
     def _copied(self, handle: bytes, row: Row) -> Element | None:
         """A new element of somebody else, whom the mentor may speak for; None if it must be looked at closer."""

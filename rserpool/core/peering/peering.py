@@ -200,7 +200,7 @@ class Peering:
     def receive(self, association: Association, message: enrp.Message, now: float) -> list[Outcome]:
         """An ENRP message arrived."""
         sender, heeded = message.sender, authority.heeds(self._server, message.receiver)
-        if type(message) is enrp.HandleUpdate and heeded and (steady := self.peers.steady(association, sender)):
+        if isinstance(message, enrp.HandleUpdate) and heeded and (steady := self.peers.steady(association, sender)):
             # As most that is heard: by all that follows nothing would be learned of the peer.
             self._dials.answered(association)
             self.peers.alive(steady, now)
@@ -297,7 +297,7 @@ class Peering:
             return [*self._replica.deleted(sender, message.handle, message.element.identifier, message.dead)]
         if message.action != UpdateAction.ADD_PE:
             return []
-        element, outcomes = self._replica.told(What.ANNOUNCE, sender, association, message.handle, message.element)
+        element, outcomes = self._copying.told(sender, association, message.handle, message.element)
         self._audits.mentioned(sender, element)
         suggested = message.takeover_suggested and message.receiver == self._server and self.ready and self.takes
         if suggested and element is not None and authority.says(What.SUGGEST, self._server, sender, element).allowed:

@@ -17,7 +17,7 @@ from rserpool.core.registrar.operating import Operating
 from rserpool.core.ruling import What
 from rserpool.core.wire import asap, enrp
 from rserpool.core.wire.parameters import ServerInformation
-from rserpool.core.wire.rows import table_in_rows
+from rserpool.core.wire.rows import table_in_rows, update_in_a_row
 
 
 class EnrpSide:
@@ -74,20 +74,26 @@ class EnrpSide:
         return []
 
     def at_once(self, association: Association, data: bytes, now: float) -> list[Effect] | None:
-        """What comes of a piece of our mentor's table, known by its bytes; None for all else: L{receive} it."""
-        if data[:1] != _TABLE or self._peering.ready:
+        """What comes of a piece of our mentor's table, and of an update, known by their bytes; None for all else:
+        L{receive} it."""
+        if data[:1] not in _IN_ROWS:
             return None
         sender = int.from_bytes(data[4:8], "big")
-        downloads = self._peering.initialization.downloads_from(sender)
-        table = table_in_rows(data) if downloads and self._peering.peers.steady(association, sender) else None
-        return None if table is None else self.receive(association, table, now)
+        if not self._peering.peers.steady(association, sender):
+            return None
+        message: enrp.Message | None = None
+        if data[:1] == _UPDATE:
+            message = update_in_a_row(data)
+        elif not self._peering.ready and self._peering.initialization.downloads_from(sender):
+            message = table_in_rows(data)
+        return None if message is None else self.receive(association, message, now)
 
     def receive(self, association: Association, message: enrp.Message, now: float) -> list[Effect]:
         """See L{Peering.receive}."""
         stopped = self._gate.stops(association, message)
         if stopped is not None:
             return stopped
-        if type(message) is enrp.HandleUpdate:
+        if isinstance(message, enrp.HandleUpdate):
             effects = self._consequences.follow(self._peering.receive(association, message, now), now)
             return effects + self._evicted(association, message, now) if message.evicted else effects
         if isinstance(message, enrp.Error) and any(each.code == _SECURITY for each in message.causes):
@@ -121,4 +127,5 @@ class EnrpSide:
 
 
 _SECURITY: Final = CauseCode.REJECTED_FOR_SECURITY
-_TABLE: Final = bytes((enrp.HandleTableResponse.TYPE,))
+_TABLE, _UPDATE = (bytes((each.TYPE,)) for each in (enrp.HandleTableResponse, enrp.HandleUpdate))
+_IN_ROWS: Final = (_TABLE, _UPDATE)

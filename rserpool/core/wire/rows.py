@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from struct import Struct
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from rserpool.core.errors import WireError
 from rserpool.core.identity import Identity
-from rserpool.core.wire.enrp import HandleTableResponse
+from rserpool.core.quick import quick
+from rserpool.core.wire.enrp import HandleTableResponse, HandleUpdate, UpdateAction
 from rserpool.core.wire.enrp_takeovers import parties
 from rserpool.core.wire.parameters import PoolElementParameter, decode_element, decode_pool_element
 from rserpool.core.wire.private import ENCAPSULATION, ENCAPSULATION_VERSION, decode_owner, encode_framing, encode_owner
@@ -33,7 +34,9 @@ from rserpool.core.wire.tlv import (
 
 LONGEST: Final = 512
 """Bytes: what is longer is decoded."""
-_REJECTED, _MORE = 0x01, 0x02
+_REJECTED = _SUGGESTED = 0x01
+_MORE = 0x02
+_header = HEADER.unpack_from
 _TRANSPORTS: Final = {
     kind << 16 | 16: kind for kind in (SCTP_TRANSPORT, TCP_TRANSPORT, UDP_TRANSPORT, UDP_LITE_TRANSPORT)
 }
@@ -82,6 +85,14 @@ class HandleTableRows(HandleTableResponse):
     rows: Rows | tuple[()] = ()
 
 
+@quick
+@dataclass(frozen=True, slots=True)
+class RowUpdate(HandleUpdate):
+    """ENRP_HANDLE_UPDATE whose element is a row."""
+
+    element: Any
+
+
 def rows_of(message: HandleTableResponse) -> Rows:
     """Its elements, in rows or decoded."""
     if isinstance(message, HandleTableRows):
@@ -114,6 +125,25 @@ def table_in_rows(data: bytes) -> HandleTableRows | None:
     if report or count > MOST_ELEMENTS:
         return None
     return HandleTableRows(*parties(data), (), bool(data[1] & _MORE), False, rows)
+
+
+def update_in_a_row(data: bytes) -> RowUpdate | None:
+    """An ENRP_HANDLE_UPDATE about an element that can be a row; None for any other, and for one that says more."""
+    length = int.from_bytes(data[2:4], "big")
+    if data[:1] != _UPDATE or not 60 <= length <= len(data) <= length + 3:
+        return None
+    kind, size = _header(data, 16)
+    place = 16 + size + 3 & ~3
+    if kind != POOL_HANDLE or size < 4 or place + 40 > length:
+        return None
+    kind, rest = _header(data, place)
+    action = int.from_bytes(data[12:14], "big")
+    if kind != POOL_ELEMENT or place + rest != length or action >= len(UpdateAction):
+        return None
+    row = _row(data, place, length)
+    if row is None:
+        return None
+    return RowUpdate(*parties(data), UpdateAction(action), data[20 : 16 + size], row, bool(data[1] & _SUGGESTED))
 
 
 def _row(data: bytes, start: int, stop: int) -> Row | None:
@@ -149,3 +179,4 @@ def _end(data: bytes, at: int, stop: int) -> int:
 
 
 _TYPE: Final = bytes((HandleTableResponse.TYPE,))
+_UPDATE: Final = bytes((HandleUpdate.TYPE,))

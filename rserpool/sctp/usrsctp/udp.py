@@ -255,10 +255,7 @@ class UdpSocket:
                     # With the end of the set-up, or one another, messages came: acknowledged with what answers them.
                     engine.bundle = Bundle()
                 input_(peer.handle, packet, length, 0)
-                if kind != SACK or several or coarse:
-                    endpoint.drain()
-                else:
-                    endpoint.acknowledged()
+                (endpoint.drain if kind != SACK or several or coarse else endpoint.acknowledged)()
             else:
                 engine.refuse(peer, bytes(room[:length]))
             if coarse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -137,6 +138,55 @@ class TwinTests(SynchronousTestCase):
         for seed in range(5):
             self.compare(seed, access=access())
             self.compare(seed, access=access(state=State.OFFERED))
+
+
+class UpdateTests(SynchronousTestCase):
+    """The same for what peers announce."""
+
+    def test_any(self) -> None:
+        for seed, options in enumerate([{}] * 10 + [{"access": access()}] * 3 + [{"limits": Limits(elements=30)}]):
+            twins = [self.ready(kind, dict(options)) for kind in (PeeringStage, OneByOne)]
+            random = Random(seed)
+            for _ in range(150):
+                handle, policy = random.choice(((POOL, POLICIES[0]), (b"other", POLICIES[1])))
+                element, sender = drawn(random, random.randrange(1, 40), policy), random.choice((P, Q))
+                element = replace(element, home=random.choice([sender] * 20 + [P, 0, SERVER]))
+                action, receiver = random.choice((0, 0, 1)), random.choice((0, 0, 0, SERVER, R))
+                suggested = random.random() < 0.1
+                for stage in twins:
+                    stage.effects.clear()
+                    stage.all_of(sender, enrp.HandleUpdate(sender, receiver, action, handle, element, suggested))
+                self.assertEqual(state(twins[0]), state(twins[1]))
+                kinds = [[str(type(each)) for each in stage.effects] for stage in twins]
+                self.assertEqual(kinds[0], kinds[1])
+
+    def ready(self, kind: type[PeeringStage], options: dict[str, Any]) -> PeeringStage:
+        stage = kind(round_trip=lambda association: 0.2, **options)
+        if "access" in options:
+            stage.proved = {number: (identity,) for number, identity in REGISTRARS.items()}
+        return stage.ready(P, Q)
+
+    def test_known(self) -> None:
+        """A new one in a pool that is there, and one that leaves."""
+        stage = PeeringStage().ready(P)
+        for action in (0, 1):
+            data = enrp.encode(enrp.HandleUpdate(P, 0, action, POOL, owned(P, 1)))
+            self.assertIsNotNone(stage.enrp.at_once(P, data, stage.now))
+            self.assertEqual(len(stage.registrar.handlespace), 1 - action)
+
+    def tell(self, stage: PeeringStage, data: bytes) -> None:
+        if not stage.at_once or stage.enrp.at_once(P, data, stage.now) is None:
+            stage.enrp.receive(P, enrp.decode(data).message, stage.now)
+
+    def test_less_work(self) -> None:
+        """Than to decode it."""
+        works = []
+        for kind in (PeeringStage, OneByOne):
+            stage = kind().ready(P)
+            stage.update(P, POOL, owned(P, 1))
+            data = enrp.encode(enrp.HandleUpdate(P, 0, 0, POOL, owned(P, 2)))
+            works.append(calls(partial(self.tell, stage, data)))
+        self.assertLess(1.5 * works[0], works[1])
 
 
 class WorkTests(SynchronousTestCase):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import PolicyParameter, PoolElementParameter, SctpTransport, TcpTransport, UdpTransport
 from rserpool.core.wire import enrp
-from rserpool.core.wire.enrp import HandleTableResponse, PoolEntry
+from rserpool.core.wire.enrp import HandleTableResponse, HandleUpdate, PoolEntry
 from rserpool.core.wire.parameters import encode_pool_element
-from rserpool.core.wire.rows import Row, table_in_rows
+from rserpool.core.wire.rows import Row, table_in_rows, update_in_a_row
 from tests.core.wire.strategies import DETERMINISTIC, elements, life, owners, ports, u16, u32
 
 one_address = st.ip_addresses(v=4).map(str)
@@ -77,6 +79,38 @@ class RowTests(SynchronousTestCase):
             before, data[place] = data[place], random.choice((0, 1, 2, 8, 16, data[place] ^ 1 << random.randrange(8)))
             self.rows(bytes(data))
             data[place] = before
+
+    @DETERMINISTIC
+    @given(usual, st.sampled_from((0, 1)), st.booleans(), st.integers(0, 2**32))
+    def test_updates(self, parameter: PoolElementParameter, action: int, suggested: bool, seed: int) -> None:
+        """As they are, and with a byte changed."""
+        told = HandleUpdate(1, 2, action, b"pool", parameter, suggested)
+        data, random = bytearray(enrp.encode(told)), Random(seed)
+        self.assertEqual(self.updated(bytes(data)), (told, action))
+        for place in range(len(data)):
+            before, data[place] = (
+                data[place],
+                random.choice((0, 1, 2, 8, 9, 16, data[place] ^ 1 << random.randrange(8))),
+            )
+            self.updated(bytes(data))
+            data[place] = before
+        for more in (replace(told, evicted=5), replace(told, dead=True), replace(told, action=7)):
+            self.assertIsNone(update_in_a_row(enrp.encode(more)))
+
+    def updated(self, data: bytes) -> Any:
+        """The message, compared with what it decodes to."""
+        found = update_in_a_row(data)
+        if found is None:
+            return None
+        decoded = enrp.decode(data)
+        self.assertEqual(decoded.unrecognized, ())
+        self.same(found.element, found.element.parameter())
+        told = HandleUpdate(
+            *(found.sender, found.receiver, found.action, found.handle, found.element.parameter()),
+            found.takeover_suggested,
+        )
+        self.assertEqual(told, decoded.message)
+        return told, found.action
 
     def test_too_long(self) -> None:
         """What has much data is decoded."""
