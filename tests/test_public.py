@@ -94,16 +94,17 @@ import importlib, json, os, sys
 import twisted.application.service, twisted.internet.defer, twisted.internet.protocol, twisted.logger
 for face in sys.argv[1:]:
     if not os.fork():
-        importlib.import_module(face)
+        loaded = importlib.import_module(face)
+        for name in getattr(loaded, "__all__", ()):
+            getattr(loaded, name)
         print(json.dumps([face, sorted(sys.modules)]), flush=True)
         os._exit(0)
     assert not os.wait()[1], face
 """
-"""Imports each face in a process of its own, and prints what was loaded."""
+"""Imports each face, and all that it exports, in a process of its own, and prints what was loaded."""
 
 ASKED = """
 import json, sys
-from twisted.internet import reactor
 from rserpool.cli.main import main
 from rserpool.sctp.usrsctp.library import load
 from rserpool.core.errors import SctpUnavailable
@@ -116,6 +117,16 @@ except SctpUnavailable:
 print(json.dumps(sorted(sys.modules)))
 """
 """Asks a registrar that is not there, loads what SCTP over UDP needs, and prints what was loaded."""
+
+
+HELPED = """
+import json, sys
+from rserpool.cli.main import main
+code = main(["resolve", "--help"])
+assert code == 0, code
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+"""Shows the help of a subcommand, and prints what was loaded."""
 
 
 def listed() -> dict[str, set[str]]:
@@ -225,16 +236,26 @@ class LoadTests(SynchronousTestCase):
             self.assertEqual([], sorted(set(map(room, modules)) - allowed[face] - {room(face), None}), face)
 
     def test_a_short_command(self) -> None:
-        """Whoever asks once, unsecured, loads no other role, nothing of TLS of ours, and reads no declarations in C."""
+        """Whoever asks once, unsecured, loads no other role, no TLS, and reads no declarations in C."""
         program = [sys.executable, "-c", ASKED]
         printed = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True).stdout
         rooms = {room(module) for module in json.loads(printed)} - {None}
         self.assertEqual({*USER, "user", "cli"}, rooms)
         loaded = {
             "cffi", "pycparser", "rserpool.core.access", "rserpool.security.settings",
-            "rserpool.security.following", "rserpool.node.tls", "rserpool.user.tls",
+            "rserpool.security.following", "rserpool.node.tls", "rserpool.user.tls", "OpenSSL",
+            "rserpool.user.endpoint",
         }.intersection(json.loads(printed))  # fmt: skip
         self.assertEqual(set(), loaded)
+
+    def test_help(self) -> None:
+        """Help loads nothing that would do it."""
+        program = [sys.executable, "-c", HELPED]
+        printed = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True).stderr
+        modules = json.loads(printed)
+        rooms = {room(module) for module in modules} - {None}
+        self.assertEqual({"cli", "config", "security", "core.policies", "core.user", "core.wire"}, rooms)
+        self.assertEqual(set(), {"twisted.internet", "twisted.application", "twisted.logger"}.intersection(modules))
 
 
 def room(module: str) -> str | None:

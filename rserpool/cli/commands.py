@@ -10,8 +10,8 @@ class Command(NamedTuple):
 
     @ivar module: its full name. It has C{configure(parser)}, and the coroutine function C{run(reactor, options, out)},
         which returns the exit code; when it is interrupted it is cancelled. It may have C{USAGE} and C{EPILOG} for its
-        help, C{ROLE} if C{--config} names a file with a table for it, and C{TAKES_COMMAND} if what follows C{--} is a
-        command line (C{options.command}).
+        help, C{ROLE} if C{--config} names a file with a table for it, C{TAKES_COMMAND} if what follows C{--} is a
+        command line (C{options.command}), and C{IN_THE_CLEAR} if it speaks no TLS where nothing secures it.
     """
 
     module: str

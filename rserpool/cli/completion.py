@@ -8,9 +8,9 @@ from typing import Any, TextIO
 
 from rserpool.cli.codes import OK
 from rserpool.cli.described import command_parser, twistd_parser
+from rserpool.core.choices import BACKENDS
 from rserpool.core.errors import ConfigurationError, RSerPoolError
 from rserpool.core.profiles import PROFILES
-from rserpool.sctp.stack import BACKENDS
 
 EPILOG = """bash: rserpool completion bash >~/.local/share/bash-completion/completions/rserpool (needs bash-completion).
             zsh: rserpool completion zsh >DIR/_rserpool, where DIR is in $fpath.

@@ -9,9 +9,10 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 
 from rserpool.core.addresses import ASAP_PORT
+from rserpool.core.choices import REGISTRARS
 from rserpool.core.errors import RSerPoolError
 from rserpool.core.profiles import DEFAULT
-from rserpool.node.candidates import REGISTRARS, THIS_HOST, local_hosts_towards
+from rserpool.node.candidates import THIS_HOST, local_hosts_towards
 from rserpool.node.neighbours import ask, on_this_host
 from rserpool.sctp.stack import open_stack
 

@@ -16,13 +16,14 @@ from rserpool.cli.operator import add_admin_options, client_of, in_thread, place
 from rserpool.cli.options import add_backend_option, configured, number, security_from
 from rserpool.cli.show import table
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, TransportAddress, over_tls
+from rserpool.core.choices import REGISTRARS
 from rserpool.core.described import element_json, identifier_text, policy_name
 from rserpool.core.errors import NoRegistrar, UnknownPool
 from rserpool.core.handles import handle_text
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.reading import parse_transport_address
 from rserpool.node import tables
-from rserpool.node.candidates import REGISTRARS, local_hosts_towards, named_registrars
+from rserpool.node.candidates import local_hosts_towards, named_registrars
 from rserpool.node.neighbours import on_this_host
 from rserpool.node.securing import tls_of
 from rserpool.sctp.base import PPID_ENRP

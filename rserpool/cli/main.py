@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 from rserpool.cli.codes import OK, OTHER
 from rserpool.cli.commands import COMMANDS
@@ -38,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(exited.code or OK)
     except OSError as error:
         return _unwritable("rserpool", error)
-    from twisted.internet import reactor
-
     from rserpool.cli.running import log_to, run
+
+    reactor = _reactor(options, chosen)
 
     if argv is None:
         gc.freeze()
@@ -57,6 +60,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         code = _unwritable(options.prog, error)
     return code
+
+
+def _reactor(options: argparse.Namespace, chosen: str | None) -> Any:
+    """The reactor; a quarter of it is TLS, and a command that would not speak it does as if there was no OpenSSL."""
+    from rserpool.cli.running import is_secured
+    from rserpool.core.errors import ConfigurationError
+
+    spared = False
+    if chosen and "OpenSSL" not in sys.modules:
+        # What is wrong with it the command tells.
+        with suppress(ConfigurationError):
+            spared = getattr(import_module(COMMANDS[chosen].module), "IN_THE_CLEAR", False) and not is_secured(options)
+    if spared:
+        # What is None cannot be imported.
+        sys.modules["OpenSSL"] = None  # type: ignore[assignment]
+    try:
+        from twisted.internet import reactor
+    finally:
+        if spared:
+            del sys.modules["OpenSSL"]
+    return reactor
 
 
 def _usable_streams() -> None:

@@ -7,20 +7,18 @@ from collections.abc import Callable
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twisted.application.service import Service
-
-from rserpool.config.words import NOTHING
+from rserpool.core.choices import BACKENDS, REGISTRARS, TRANSPORTS
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import above_0, handle
-from rserpool.node.candidates import REGISTRARS, registrars_from
-from rserpool.node.securing import secured_from
-from rserpool.sctp.stack import BACKENDS
 from rserpool.security.text import HELP, OFF, SECURITY, secured_as
-from rserpool.user.service import TRANSPORTS, PoolUserService
 
+# Help needs none of them.
 if TYPE_CHECKING:
+    from twisted.application.service import Service
+
     from rserpool.security.following import Secured
+    from rserpool.user.service import PoolUserService
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -98,7 +96,9 @@ def security_from(options: argparse.Namespace) -> Secured | None:
 
     @raise ConfigurationError: if something is wrong with it; the text names the option.
     """
-    written = getattr(options, "configured", NOTHING).security
+    from rserpool.node.securing import secured_from
+
+    written = getattr(getattr(options, "configured", None), "security", None)
     try:
         if options.security is None and written is not None:
             return secured_as(written)
@@ -113,6 +113,9 @@ def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
 
     @raise ConfigurationError: if an option is wrong; the text names it.
     """
+    from rserpool.node.candidates import registrars_from
+    from rserpool.user.service import PoolUserService
+
     try:
         registrars = registrars_from(options.registrar)
     except ConfigurationError as error:

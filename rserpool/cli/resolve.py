@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rserpool.cli.codes import OK
 from rserpool.cli.options import add_user_options, number, user_from
 from rserpool.cli.show import HEADING, element_json, policy_name, row, table
 from rserpool.core.handles import handle_text
-from rserpool.core.user.events import Resolved
-from rserpool.user.service import PoolUserService
+
+if TYPE_CHECKING:
+    from rserpool.core.user.events import Resolved
+    from rserpool.user.service import PoolUserService
+
+
+IN_THE_CLEAR = True
+"""It speaks no TLS, but where it is told to."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

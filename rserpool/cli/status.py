@@ -14,10 +14,11 @@ from rserpool.cli.listing import enrp_place
 from rserpool.cli.options import add_backend_option, add_security_option, configured, security_from
 from rserpool.cli.show import table
 from rserpool.core.addresses import ASAP_PORT, ENRP_PORT, over_tls
+from rserpool.core.choices import REGISTRARS
 from rserpool.core.errors import CauseCode, NoRegistrar, Rejected
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.reading import parse_transport_address
-from rserpool.node.candidates import REGISTRARS, THIS_HOST, local_hosts_towards, named_registrars
+from rserpool.node.candidates import THIS_HOST, local_hosts_towards, named_registrars
 from rserpool.node.neighbours import Answer, ask, on_this_host, reachable, scopes, world
 from rserpool.node.securing import tls_of
 from rserpool.sctp.base import PPID_ENRP

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 from twisted.internet.endpoints import serverFromString
 
 from rserpool.config.user import usual
+from rserpool.core.choices import BACKENDS
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import profile
 from rserpool.core.reading import YES_OR_NO, any_base, choice, number, parse_transport_address
@@ -37,7 +38,6 @@ from rserpool.node.candidates import lent_by, registrars_from
 from rserpool.node.securing import secured_from, tls_of
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.lookup import own
-from rserpool.sctp.stack import BACKENDS
 from rserpool.security.text import secured_by
 
 T = TypeVar("T")

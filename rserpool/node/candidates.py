@@ -11,14 +11,13 @@ from typing import Any
 from rserpool.config.keys import texts_of
 from rserpool.config.user import said
 from rserpool.core.addresses import ASAP_PORT, TransportAddress, scope
+from rserpool.core.choices import REGISTRARS
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.reading import parse_transport_address, with_port
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
 from rserpool.sctp.lookup import addresses_of
 
 THIS_HOST = "127.0.0.1"
-REGISTRARS = "RSERPOOL_REGISTRARS"
-"""The environment variable that names registrars, separated by blanks, where nothing else does."""
 _ANY_PORT = 9  # discard; nothing is sent to it
 
 

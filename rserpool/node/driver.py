@@ -14,7 +14,7 @@ from typing import Any, cast
 from rserpool.core.addresses import TransportAddress, places
 from rserpool.core.effects import Abort, Announce, Close, Connect, Effect, Notify, Probe, Send, StopConnecting
 from rserpool.core.errors import Unproved, WireError
-from rserpool.core.wire import asap, enrp
+from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
 from rserpool.node.loop import Carrier, Loop, Timer, called_sooner
 from rserpool.node.role import AtOnce, Codec, Role, Speaker
@@ -240,7 +240,7 @@ class Channel:
             self._present[place] = carrier
 
     def _report(self, carrier: Carrier, receiver: int, causes: tuple[ErrorCause, ...]) -> None:
-        error = enrp.Error(self.driver.server, receiver, causes) if self.codec is enrp else asap.Error(causes)
+        error = asap.Error(causes) if self.codec is asap else self.codec.Error(self.driver.server, receiver, causes)
         carrier.send(self.codec.encode(error), self.ppid)
 
 

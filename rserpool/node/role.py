@@ -80,6 +80,10 @@ class Role(Speaker[asap.Message], Protocol):
 class Codec(Protocol):
     """One protocol's messages and their bytes: C{rserpool.core.wire.asap} or C{enrp}."""
 
+    @property
+    def Error(self) -> Any:
+        """The message that tells of an error."""
+
     def encode(self, message: Any, /) -> bytes:
         """See L{asap.encode}."""
 

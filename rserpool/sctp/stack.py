@@ -8,12 +8,11 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
 
+from rserpool.core.choices import BACKENDS
 from rserpool.core.errors import ConfigurationError, SctpUnavailable
 from rserpool.core.profiles import DEFAULT, Profile
 from rserpool.core.reading import one_of
 from rserpool.sctp.interfaces import ISctpStack
-
-BACKENDS = ("auto", "kernel", "usrsctp")
 
 check_backend = one_of("SCTP backend", BACKENDS)
 """A parser of the names of backends."""

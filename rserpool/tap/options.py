@@ -18,6 +18,7 @@ from rserpool.admin.opening import TOKEN_HELP, admin_place, admin_token
 from rserpool.config.keys import keys_of
 from rserpool.config.user import usual_words
 from rserpool.config.words import NOTHING, WrongOption, configured
+from rserpool.core.choices import BACKENDS
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.monitoring.report import CSP_PORT
 from rserpool.core.profiles import profile
@@ -26,7 +27,6 @@ from rserpool.monitor.reporting import INTERVAL, StatusReporter, csp_server, rep
 from rserpool.node.candidates import registrars_from
 from rserpool.node.securing import tls_of, usual_security
 from rserpool.plugins import add_policies
-from rserpool.sctp.stack import BACKENDS
 from rserpool.security.following import Secured
 from rserpool.security.text import HELP, OFF, SECURITY, secured_as, secured_by
 from rserpool.tap.agentx import agent_place

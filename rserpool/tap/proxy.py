@@ -12,6 +12,7 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from rserpool.admin.subjects import UserSubject
+from rserpool.core.choices import TRANSPORTS
 from rserpool.core.reading import between, one_of, seconds
 from rserpool.core.user.trying import GRACE, TIMEOUT
 from rserpool.monitor.status import user_status
@@ -25,7 +26,7 @@ from rserpool.tap.notifying import status_text
 from rserpool.tap.options import AskingOptions, read
 from rserpool.tap.reloading import Change
 from rserpool.tap.started import Started
-from rserpool.user.service import TRANSPORTS, PoolUserService
+from rserpool.user.service import PoolUserService
 from rserpool.user.tls_text import TLS_CA, tls_from
 
 

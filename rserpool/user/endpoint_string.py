@@ -31,11 +31,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from rserpool.config.user import usual
+from rserpool.core.choices import BACKENDS
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import YES_OR_NO, above_0, choice
 from rserpool.node.candidates import lent_by, registrars_from
-from rserpool.sctp.stack import BACKENDS
 from rserpool.security.text import secured_by
 from rserpool.user.shared import SharedEndpoint, shared_user
 from rserpool.user.tls_text import tls_from

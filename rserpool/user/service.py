@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress, is_name
+from rserpool.core.choices import TRANSPORTS
 from rserpool.core.errors import ConfigurationError, Rejected, SctpUnavailable
 from rserpool.core.handles import handle_of
 from rserpool.core.profiles import DEFAULT, Profile
@@ -36,12 +37,9 @@ from rserpool.node.reactor import clock_of
 from rserpool.node.securing import SecurityOption, registrars_by, secured_from
 from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
-from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
 from rserpool.sctp.stack import open_stack
 from rserpool.user.subscriptions import Subscription, Subscriptions, Watcher
 from rserpool.user.use import Closable, Use
-
-TRANSPORTS = ("auto", "sctp", "tcp")
 
 
 class PoolUserService(Service):
@@ -268,8 +266,10 @@ class PoolUserService(Service):
         """It has ended by itself."""
         self._opened.discard(by)
 
-    def sctp_endpoint(self, address: TransportAddress) -> SctpClientEndpoint:
+    def sctp_endpoint(self, address: TransportAddress) -> Any:
         """A client endpoint for an element that serves over SCTP."""
+        from rserpool.sctp.one_to_one.endpoints import SctpClientEndpoint
+
         return SctpClientEndpoint(self.reactor, address, stack=self._given_stack, backend=self._backend)
 
     # How it is connected

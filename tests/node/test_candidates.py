@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core import ConfigurationError, TransportAddress
 from rserpool.core.addresses import in_short
-from rserpool.node.candidates import REGISTRARS, local_host_towards, local_hosts_towards, over, registrars_from
+from rserpool.core.choices import REGISTRARS
+from rserpool.node.candidates import local_host_towards, local_hosts_towards, over, registrars_from
 
 NOWHERE = "255.255.255.255"
 """No socket may be connected to it."""

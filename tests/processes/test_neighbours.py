@@ -9,7 +9,8 @@ import re
 from twisted.internet import reactor
 
 from rserpool.cli.elsewhere import elsewhere
-from rserpool.node.candidates import REGISTRARS, registrars_from
+from rserpool.core.choices import REGISTRARS
+from rserpool.node.candidates import registrars_from
 from tests.processes.harness import ProcessTests, all_of, free_address
 
 

@@ -21,12 +21,13 @@ from rserpool.cli.listing import enrp_place
 from rserpool.cli.operator import ADMIN, add_admin_options, in_thread, place_of
 from rserpool.cli.options import add_backend_option, configured, number, security_from
 from rserpool.core.addresses import ENRP_PORT, TransportAddress, over_tls
+from rserpool.core.choices import REGISTRARS
 from rserpool.core.errors import ConfigurationError, SctpUnavailable
 from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import parse_transport_address
 from rserpool.core.wire.parameters import ServerInformation
 from rserpool.node import neighbours, tables
-from rserpool.node.candidates import REGISTRARS, local_hosts_towards, named_registrars
+from rserpool.node.candidates import local_hosts_towards, named_registrars
 from rserpool.node.securing import tls_of
 from rserpool.sctp.base import PPID_ENRP
 from rserpool.sctp.interfaces import ISctpStack
