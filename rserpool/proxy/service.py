@@ -19,7 +19,7 @@ from rserpool.node.counting import CountedLog
 from rserpool.node.leaving import close_to_others
 from rserpool.node.lifetime import Lifetime
 from rserpool.proxy.clients import Clients, in_use
-from rserpool.proxy.elements import DIRECTLY, Elements
+from rserpool.proxy.elements import Elements
 from rserpool.security.following import Secured
 from rserpool.user.service import PoolUserService
 from rserpool.user.subscriptions import Subscription
@@ -112,11 +112,7 @@ class ProxyService(Service):
             if not self.running:
                 await maybeDeferred(port.stopListening)
                 return
-            if DIRECTLY:
-                # It loads TLS.
-                from rserpool.proxy.direct import accept_directly
-
-                accept_directly(port, self._clients)
+            self.endpoint.accept(port, self._clients)
             self.ports.append(port)
             self._log.info(
                 "relays {at} to pool {pool}",
