@@ -15,7 +15,9 @@ class ActivationTests(SynchronousTestCase):
     """The descriptors of this very process."""
 
     def setUp(self) -> None:
-        self.sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        # The second one has the lower descriptor where the collector closes a file between them.
+        sockets = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+        self.sockets = sorted(sockets, key=socket.socket.fileno)
         for each in self.sockets:
             self.addCleanup(each.close)
         first, second = (each.fileno() for each in self.sockets)
