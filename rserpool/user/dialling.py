@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# C{sctp_endpoint} needs it, when C{twistd} may have changed its root directory to one where there is nothing.
+import rserpool.sctp.one_to_one.endpoints  # noqa: F401  # isort: skip
+
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
