@@ -19,6 +19,7 @@ from rserpool.core.wire.enrp_takeovers import parties
 from rserpool.core.wire.parameters import PoolElementParameter, decode_element, decode_pool_element
 from rserpool.core.wire.private import ENCAPSULATION, ENCAPSULATION_VERSION, decode_owner, encode_framing, encode_owner
 from rserpool.core.wire.tlv import (
+    AT_ONE_IPV4,
     HEADER,
     IPV4_ADDRESS,
     MOST_ELEMENTS,
@@ -26,9 +27,6 @@ from rserpool.core.wire.tlv import (
     POOL_ELEMENT,
     POOL_HANDLE,
     SCTP_TRANSPORT,
-    TCP_TRANSPORT,
-    UDP_LITE_TRANSPORT,
-    UDP_TRANSPORT,
     parameters,
 )
 
@@ -37,10 +35,6 @@ LONGEST: Final = 512
 _REJECTED = _SUGGESTED = 0x01
 _MORE = 0x02
 _header = HEADER.unpack_from
-_TRANSPORTS: Final = {
-    kind << 16 | 16: kind for kind in (SCTP_TRANSPORT, TCP_TRANSPORT, UDP_TRANSPORT, UDP_LITE_TRANSPORT)
-}
-"""By type and length: those of one IPv4 address."""
 _IPV4: Final = IPV4_ADDRESS << 16 | 8
 _BEGIN: Final = Struct("!4xIIiI2xHI4sHHI")
 _ASAP: Final = Struct("!I4xI4x")
@@ -151,7 +145,7 @@ def _row(data: bytes, start: int, stop: int) -> Row | None:
     if not 40 <= stop - start <= LONGEST:
         return None
     identifier, home, life, kind, use, inner, address, policy, length, number = _BEGIN.unpack_from(data, start)
-    transport = _TRANSPORTS.get(kind)
+    transport = AT_ONE_IPV4.get(kind)
     if transport is None or inner != _IPV4 or (use and transport != SCTP_TRANSPORT):
         return None
     behind = start + 32 + length

@@ -41,6 +41,11 @@ OPAQUE_TRANSPORT: Final = 0x10
 HANDLE_RESOLUTION_OPTION: Final = 0x803F
 """draft-dreibholz-rserpool-asap-hropt: how many elements a user wants."""
 
+AT_ONE_IPV4: Final = {
+    kind << 16 | 16: kind for kind in (SCTP_TRANSPORT, TCP_TRANSPORT, UDP_TRANSPORT, UDP_LITE_TRANSPORT)
+}
+"""Transports at one IPv4 address, by their header: type and length."""
+
 HEADER: Final = Struct("!HH")
 U32: Final = Struct("!I")
 _U16: Final = Struct("!H")

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from rserpool.core.wire.asap_elements import Deregistration, DeregistrationResponse, RegistrationResponse
 from rserpool.core.wire.private import SESSION_FRAMING_VERSION, encode_encapsulation, encode_framing
 from rserpool.core.wire.tlv import (
+    AT_ONE_IPV4,
     IPV4_ADDRESS,
     PADDING,
     PE_IDENTIFIER,
@@ -20,9 +21,6 @@ from rserpool.core.wire.tlv import (
     POOL_ELEMENT,
     POOL_HANDLE,
     SCTP_TRANSPORT,
-    TCP_TRANSPORT,
-    UDP_LITE_TRANSPORT,
-    UDP_TRANSPORT,
 )
 from rserpool.core.wire.transports import SctpTransport, encode_transport
 
@@ -38,9 +36,6 @@ _POOL_ELEMENT: Final = POOL_ELEMENT << 16
 _POLICY: Final = POLICY << 16
 _IDENTIFIER: Final = PE_IDENTIFIER << 16 | 8
 _ADDRESS: Final = IPV4_ADDRESS << 16 | 8
-_TRANSPORTS: Final = {
-    kind << 16 | 16: kind for kind in (SCTP_TRANSPORT, TCP_TRANSPORT, UDP_TRANSPORT, UDP_LITE_TRANSPORT)
-}
 _FRAMING: Final = encode_framing(SESSION_FRAMING_VERSION)
 # The same of a message: type and flags.
 _LEAVES: Final = Deregistration.TYPE << 8
@@ -65,7 +60,7 @@ def registration(data: bytes) -> Coming | None:
     element, identifier, _, life, transport, port, use, address, packed, policy, number = _ELEMENT.unpack_from(
         data, start
     )
-    kind = _TRANSPORTS.get(transport)
+    kind = AT_ONE_IPV4.get(transport)
     said = policy - _POLICY
     end = start + 32 + said
     more = data[end:]
