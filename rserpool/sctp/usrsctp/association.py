@@ -13,7 +13,7 @@ from rserpool.core.addresses import TransportAddress
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.sockets import SocketAssociation, SocketEndpoint
 from rserpool.sctp.usrsctp.engine import LESSONS
-from rserpool.sctp.usrsctp.library import SCTP_SACK_IMMEDIATELY, SCTP_SENDV_SNDINFO
+from rserpool.sctp.usrsctp.library import SCTP_SACK_IMMEDIATELY
 from rserpool.sctp.usrsctp.pace import Where
 from rserpool.sctp.usrsctp.packets import abort_with_tag
 from rserpool.sctp.usrsctp.peers import UdpPeer
@@ -267,8 +267,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     def _ride(self, data: bytes, ppid: int) -> None:
         """The library puts it beside the COOKIE ECHO."""
         socket = self.socket
-        beside = socket.beside(self.identifier, 0, 0, ppid)
-        socket.sendv(socket.so, data, len(data), socket.null, 0, beside, 16, SCTP_SENDV_SNDINFO, 0)
+        socket.send(data, socket.beside(self.identifier, 0, 0, ppid))
 
     def _at_once(self, key: tuple[int, int, bool]) -> Any:
         """What goes beside an answer, behind which nothing follows: it is acknowledged at once (RFC 7053)."""
@@ -291,9 +290,9 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
                 sndinfo = self._at_once(key)
         engine.volume = 0
         if self._by_place and clock.pace.crowd.here:
-            sent: int = socket.send_to(self.peer.port, self.where[0], data, sndinfo)
+            sent = socket.send_to(self.peer.port, self.where[0], data, sndinfo)
         else:
-            sent = socket.sendv(socket.so, data, len(data), socket.null, 0, sndinfo, 16, SCTP_SENDV_SNDINFO, 0)
+            sent = socket.send(data, sndinfo)
         if engine.volume < len(data) + 28 and engine.volume < LEAST:
             if coarse:
                 # No packet tells that something waits.

@@ -6,6 +6,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from errno import EISCONN
+from functools import partial
 from socket import ntohl
 from typing import Any
 
@@ -46,6 +47,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
     """See L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>}.
 
     @ivar udp_sockets: the UDP sockets through which peers may reach this endpoint.
+    @ivar lanes: what carries their usual packets, where that is compiled.
     @ivar only: at which of our addresses, where one of those has all of them; None: at all that they have.
     """
 
@@ -87,6 +89,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
 
     def _take(self, udp_sockets: tuple[UdpSocket, ...]) -> None:
         self.udp_sockets = udp_sockets
+        self.lanes = tuple(udp.lane for udp in udp_sockets)
         wild = {udp.host for udp in udp_sockets} & WILD
         self.only = frozenset((*self.hosts, *map(plain, self.hosts))) if wild.difference(self.hosts) else None
 
@@ -291,9 +294,14 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         # A peer has one address here, which the library does not name.
         super()._address_changed(association, association.peer_addresses[0], state)
 
+    def _told(self, notification: bytes) -> None:
+        self.notified(NUMBERS.parse(notification))
+
     def _make_reader(self) -> Callable[[], None]:
         """What reads all that there is: it runs for each packet, so what stays the same is looked up once."""
         engine = self.engine
+        if self.socket.port is not None:
+            return partial(self.socket.port.read, self.by_id, self._told)
         lib = engine.library.lib
         events, receive = lib.usrsctp_get_events, lib.usrsctp_recvv
         null = engine.library.ffi.NULL

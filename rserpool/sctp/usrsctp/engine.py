@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from errno import EAGAIN
+from random import getrandbits
 from typing import Any, Protocol
 
 from twisted.logger import Logger
@@ -20,6 +21,7 @@ from rserpool.sctp.usrsctp.library import Library
 from rserpool.sctp.usrsctp.pace import HEARTBEAT, INIT
 from rserpool.sctp.usrsctp.packets import HEADER, abort_for, ports
 from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
+from rserpool.sctp.usrsctp.shuttle import compiled
 
 LESSONS = 24
 """So many round trips are measured to forget one."""
@@ -83,6 +85,7 @@ class Engine:
     @ivar limited: for what strangers do.
     @ivar clock: what tells it how much time has passed.
     @ivar lessons: round trips that may be measured anew.
+    @ivar shuttle: what carries usual packets and messages, where that is compiled.
     @ivar watched: what reads the error queues of sockets.
     """
 
@@ -114,6 +117,7 @@ class Engine:
         self.watched: dict[Callable[[], object], None] = {}
         self._erroneous = False
         self.limited = LimitedLog(self.log, reactor.seconds)
+        self.shuttle = compiled()
         self._output = self._make_output()
 
     def start(self) -> None:
@@ -230,4 +234,17 @@ class Engine:
             self.log.error("sending a packet failed: {value!r}", value=value)
 
         signature = "int(uintptr_t, void *, size_t, uint8_t, uint8_t)"
-        return ffi.callback(signature, output, error=0, onerror=failed)
+        if self.shuttle is None:
+            return ffi.callback(signature, output, error=0, onerror=failed)
+
+        def odd(handle: int, packet: bytes) -> None:
+            try:
+                output(handle, ffi.from_buffer(packet), len(packet), 0, 0)
+            except Exception as exception:
+                failed(type(exception), exception, None)
+
+        lib = self.library.lib
+        functions = (lib.usrsctp_conninput, lib.usrsctp_get_events, lib.usrsctp_recvv, lib.usrsctp_sendv)
+        numbers = tuple(map(self.library.number, functions))
+        room = self.library.number(self.packet)
+        return ffi.cast(f"int(*)({signature[4:]}", self.shuttle.attach(numbers, room, getrandbits(32), self, odd))

@@ -150,6 +150,10 @@ class Library:
         """A structure of this kind, zeroed but for C{fields}."""
         return self.ffi.new(f"struct {kind} *", fields)
 
+    def number(self, pointer: Any) -> int:
+        """The address of a function, or of what is made by C{ffi}."""
+        return int(self.ffi.cast("uintptr_t", pointer))
+
     def probe(self) -> None:
         """Compare our structures with the lengths that the running library tells; the library must be initialised.
 

@@ -29,6 +29,7 @@ class UdpPeer:
     @ivar known: those that are seen from the same socket, by C{address}.
     @ivar address: the peer's address as the socket module has it (for a wildcard socket: with our own address).
     @ivar sendto: sends bytes from the right socket; takes the bytes and C{address}.
+    @ivar lane: what carries its packets, where that is compiled.
     @ivar local: our own host, as the peer sees it.
     @ivar users: how many associations there are with it.
     """
@@ -37,6 +38,7 @@ class UdpPeer:
     known: KnownPeers
     address: Any
     sendto: Callable[[Any, Any], Any]
+    lane: Any
     host: str
     port: int
     local: str
@@ -61,11 +63,20 @@ class UdpPeers:
         self.rate = Rate(OF_ONE, OF_ALL)
 
     def add(
-        self, known: KnownPeers, address: Any, sendto: Callable[[Any, Any], Any], host: str, port: int, local: str
+        self,
+        known: KnownPeers,
+        address: Any,
+        sendto: Callable[[Any, Any], Any],
+        lane: Any,
+        host: str,
+        port: int,
+        local: str,
     ) -> UdpPeer:
         """A peer that is new to a socket; its handle may have been another's."""
         handle = self._handle()
-        peer = known[address] = self.by_handle[handle] = UdpPeer(handle, known, address, sendto, host, port, local)
+        peer = known[address] = self.by_handle[handle] = UdpPeer(
+            handle, known, address, sendto, lane, host, port, local
+        )
         self._spare[handle] = peer
         return peer
 
@@ -78,10 +89,14 @@ class UdpPeers:
         """An association with it begins."""
         peer.users += 1
         self._spare.pop(peer.handle, None)
+        if peer.lane is not None and peer.users == 1:
+            peer.lane.hold(peer.handle, peer.address, peer.local)
 
     def release(self, peer: UdpPeer) -> None:
         """An association with it has ended."""
         peer.users -= 1
+        if peer.lane is not None and not peer.users:
+            peer.lane.release(peer.handle)
         if not peer.users and self.by_handle.get(peer.handle) is peer:
             self._spare[peer.handle] = peer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Container
+from collections.abc import Callable, Container
 from errno import EADDRINUSE, EAGAIN
 from random import randrange
 from typing import Any
@@ -33,6 +33,8 @@ class UsrsctpSocket(SctpSocket):
 
     @ivar so: what the library calls it; None once it is closed.
     @ivar sendv: the library's function.
+    @ivar send: L{_send}, compiled where that is possible.
+    @ivar port: what else of this socket is compiled, if anything is.
     @ivar heartbeat: seconds between two of SCTP's heartbeats, where the library sends them.
     @ivar answering: whether what came in is being read.
     """
@@ -62,6 +64,8 @@ class UsrsctpSocket(SctpSocket):
         self._room = self._library.struct("sctp_status")
         self._length = self._library.ffi.new("uint32_t *")
         self._to = self._address(0, 0)
+        self.port: Any = None if engine.shuttle is None else engine.shuttle.Port(self._library.number(so))
+        self.send: Callable[..., int] = self._send if self.port is None else self.port.send
         self._configure()
 
     def _configure(self) -> None:
@@ -146,6 +150,16 @@ class UsrsctpSocket(SctpSocket):
         self._lib.usrsctp_freepaddrs(addresses[0])
         return found
 
+    def _send(self, data: bytes, beside: bytes, port: int = 0, handle: int = 0) -> int:
+        """Send a message; with a handle to the peer at that place.
+
+        @param beside: a C{struct sctp_sndinfo}.
+        @return: negative if that is not possible.
+        """
+        to, count = (self._place(port, handle), 1) if handle else (self.null, 0)
+        sent: int = self.sendv(self.so, data, len(data), to, count, beside, 16, library.SCTP_SENDV_SNDINFO, 0)
+        return sent
+
     def send_to(self, port: int, handle: int, data: bytes, sndinfo: bytes) -> int:
         """Send to the peer at this place, whichever association is named beside the message.
 
@@ -153,8 +167,7 @@ class UsrsctpSocket(SctpSocket):
         """
         engine = self.engine
         engine.begun = b""
-        to, beside = self._place(port, handle), sndinfo[:-4] + bytes(4)
-        sent: int = self.sendv(self.so, data, len(data), to, 1, beside, 16, library.SCTP_SENDV_SNDINFO, 0)
+        sent = self.send(data, sndinfo[:-4] + bytes(4), port, handle)
         if engine.begun:
             # The association was gone: the library has dialled. Let it believe that the peer refuses.
             packet = abort_with_tag(self._library, port, ports(engine.begun)[0], initiate_tag(engine.begun) or b"")
@@ -274,6 +287,8 @@ class UsrsctpSocket(SctpSocket):
         if self.so is not None:
             self._set(socket.SO_LINGER, self._library.struct("linger", l_onoff=1, l_linger=0), socket.SOL_SOCKET)
             so, self.so = self.so, None
+            if self.port is not None:
+                self.port.close()
             self._lib.usrsctp_close(so)
 
     def _begin(self) -> None:

@@ -111,6 +111,7 @@ class UdpSocket:
     """One UDP socket, bound to one address.
 
     @ivar peers: who is reached through it, by address as the socket module has it.
+    @ivar lane: what carries usual packets, where that is compiled.
     """
 
     log = Logger()
@@ -123,7 +124,11 @@ class UdpSocket:
         self.peers: KnownPeers = {}
         self._socket = udp
         self._reactor = reactor
-        self._watching = False
+        self._watching = self._behind = False
+        self._begun = 0
+        self.lane: Any = None
+        if engine.shuttle is not None:
+            self.lane = engine.shuttle.Lane(udp.fileno(), udp.family, host in WILD)
         self.sendto: Callable[[Any, Any], Any] = udp.sendto
         self._receive: Callable[[Any], tuple[int, Any]] = udp.recvfrom_into
 
@@ -143,6 +148,8 @@ class UdpSocket:
         self.engine.watched.pop(self.look_at_errors, None)
         self.engine.clock.unread.pop(self, None)
         self._reactor.removeReader(self)
+        if self.lane is not None:
+            self.lane.close()
         self._socket.close()
         self.engine.peers.forget(self.peers)
 
@@ -171,7 +178,7 @@ class UdpSocket:
         """The peer at this address; one is made if there is none."""
         peer = self.peers.get(address)
         if peer is None:
-            return self.engine.peers.add(self.peers, address, self.sendto, *self.names(address))
+            return self.engine.peers.add(self.peers, address, self.sendto, self.lane, *self.names(address))
         self.engine.peers.seen(peer)
         return peer
 
@@ -203,65 +210,94 @@ class UdpSocket:
         return None
 
     def doRead(self) -> None:
-        engine, receive = self.engine, self._receive
-        room, packet, endpoints, input_ = engine.room, engine.packet, engine.endpoints, engine.input
-        peers, clock, pace = self.peers, engine.clock, engine.clock.pace
-        behind, begun = clock.is_behind(self), 0
-        for count in range(A_TURN):
+        clock = self.engine.clock
+        self._behind, self._begun = clock.is_behind(self), 0
+        coarse = clock.pace.coarse
+        read = self._read_some if self.lane is None or coarse else self._carry
+        left = A_TURN
+        while left > 0:
             try:
-                length, address = receive(room)
-            except BlockingIOError:
-                clock.read(self, True)
-                if not count and self._watching:
-                    # What woke us may be an error that was told to who sent.
-                    self.look_at_errors()
-                return
+                count = read(left)
             except OSError as error:
                 # A pending ICMP error is told once by any call.
                 if self._socket.fileno() < 0 or not self._drained(error):
                     return
                 self._read_on()
+                left -= 1
                 continue
-            if length < SHORTEST:
-                continue
-            if behind and room[HEADER] == INIT:
-                # Those go first whose set-up is under way: it is given up if that takes too long, and begun anew.
-                begun += 1
-                if begun > SETUPS:
-                    continue
-            peer = peers.get(address)
-            if peer is None:
-                peer = self._newcomer(address, bytes(room[:length]))
-                if peer is None:
-                    continue
-            elif not peer.users:
-                engine.peers.seen(peer)
-            elif room[HEADER] == INIT and not harmless_init(bytes(room[:length])):
-                continue
-            kind = room[HEADER]
-            if coarse := pace.coarse:
-                clock.came(peer.handle, room[:length])
-            elif kind in HEARTBEATS:
-                clock.heard(room[:length])
-            if kind not in HEARTBEATS:
-                pace.moved = True
-            endpoint = endpoints.get(room[2] << 8 | room[3])
-            if endpoint is None:
-                # The library answers with ABORT.
-                input_(peer.handle, packet, length, 0)
-            elif self in endpoint.udp_sockets and (endpoint.only is None or peer.local in endpoint.only):
-                several = length > HEADER + (room[14] << 8 | room[15]) + 3
-                if several and kind in BEFORE_DATA and engine.bundle is None:
-                    # With the end of the set-up, or one another, messages came: acknowledged with what answers them.
-                    engine.bundle = Bundle()
-                input_(peer.handle, packet, length, 0)
-                (endpoint.drain if kind != SACK or several or coarse else endpoint.acknowledged)()
-            else:
-                engine.refuse(peer, bytes(room[:length]))
-            if coarse:
-                clock.served()
-                return
+            if count < 0:
+                break
+            clock.read(self, True)
+            if not count and left == A_TURN and self._watching:
+                # What woke us may be an error that was told to who sent.
+                self.look_at_errors()
+            return
         clock.read(self, False)
+    def _carry(self, most: int) -> int:
+        """Do what L{_read_some} does, compiled but for what is unusual."""
+        count: int = self.lane.read(self._taken, most)
+        return count
+
+    def _read_some(self, most: int) -> int:
+        """Read what came, up to so many datagrams.
+
+        @return: how many there were; -1 if there may be more.
+        @raise OSError: if the system tells one.
+        """
+        receive, room, taken = self._receive, self.engine.room, self._taken
+        for count in range(most):
+            try:
+                length, address = receive(room)
+            except BlockingIOError:
+                return count
+            if length >= SHORTEST and taken(length, address):
+                return count + 1
+        return -1
+
+    def _taken(self, length: int, address: Any) -> bool:
+        """A datagram lies in the engine's room.
+
+        @return: whether it is not worth it to look for another at once.
+        """
+        engine = self.engine
+        room, packet, clock, pace = engine.room, engine.packet, engine.clock, engine.clock.pace
+        kind = room[HEADER]
+        if self._behind and kind == INIT:
+            # Those go first whose set-up is under way: it is given up if that takes too long, and begun anew.
+            self._begun += 1
+            if self._begun > SETUPS:
+                return False
+        peer = self.peers.get(address)
+        if peer is None:
+            peer = self._newcomer(address, bytes(room[:length]))
+            if peer is None:
+                return False
+        elif not peer.users:
+            engine.peers.seen(peer)
+        elif kind == INIT and not harmless_init(bytes(room[:length])):
+            return False
+        if coarse := pace.coarse:
+            clock.came(peer.handle, room[:length])
+        elif kind in HEARTBEATS:
+            clock.heard(room[:length])
+        if kind not in HEARTBEATS:
+            pace.moved = True
+        endpoint = engine.endpoints.get(room[2] << 8 | room[3])
+        if endpoint is None:
+            # The library answers with ABORT.
+            engine.input(peer.handle, packet, length, 0)
+        elif self in endpoint.udp_sockets and (endpoint.only is None or peer.local in endpoint.only):
+            several = length > HEADER + (room[14] << 8 | room[15]) + 3
+            if several and kind in BEFORE_DATA and engine.bundle is None:
+                # With the end of the set-up, or one another, messages came: acknowledged with what answers them.
+                engine.bundle = Bundle()
+            engine.input(peer.handle, packet, length, 0)
+            (endpoint.drain if kind != SACK or several or coarse else endpoint.acknowledged)()
+        else:
+            engine.refuse(peer, bytes(room[:length]))
+        if coarse:
+            clock.served()
+        return coarse
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor calls this for an error that it saw: ICMP, which leaves the socket as it was."""
