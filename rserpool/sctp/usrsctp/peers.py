@@ -29,8 +29,8 @@ class UdpPeer:
     @ivar known: those that are seen from the same socket, by C{address}.
     @ivar address: the peer's address as the socket module has it (for a wildcard socket: with our own address).
     @ivar sendto: sends bytes from the right socket; takes the bytes and C{address}.
-    @ivar lane: what carries its packets, where that is compiled.
     @ivar local: our own host, as the peer sees it.
+    @ivar lane: what carries its packets, where that is compiled.
     @ivar users: how many associations there are with it.
     """
 
@@ -38,10 +38,10 @@ class UdpPeer:
     known: KnownPeers
     address: Any
     sendto: Callable[[Any, Any], Any]
-    lane: Any
     host: str
     port: int
     local: str
+    lane: Any = None
     users: int = 0
 
 
@@ -67,15 +67,15 @@ class UdpPeers:
         known: KnownPeers,
         address: Any,
         sendto: Callable[[Any, Any], Any],
-        lane: Any,
         host: str,
         port: int,
         local: str,
+        lane: Any,
     ) -> UdpPeer:
         """A peer that is new to a socket; its handle may have been another's."""
         handle = self._handle()
         peer = known[address] = self.by_handle[handle] = UdpPeer(
-            handle, known, address, sendto, lane, host, port, local
+            handle, known, address, sendto, host, port, local, lane
         )
         self._spare[handle] = peer
         return peer

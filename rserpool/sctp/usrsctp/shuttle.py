@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 PURE = "RSERPOOL_PURE"
@@ -14,7 +15,6 @@ def compiled() -> Any:
     if os.environ.get(PURE):
         return None
     try:
-        from rserpool.sctp.usrsctp import _shuttle
+        return import_module("rserpool.sctp.usrsctp._shuttle")
     except ImportError:
         return None
-    return _shuttle

@@ -178,7 +178,7 @@ class UdpSocket:
         """The peer at this address; one is made if there is none."""
         peer = self.peers.get(address)
         if peer is None:
-            return self.engine.peers.add(self.peers, address, self.sendto, self.lane, *self.names(address))
+            return self.engine.peers.add(self.peers, address, self.sendto, *self.names(address), self.lane)
         self.engine.peers.seen(peer)
         return peer
 
@@ -233,6 +233,7 @@ class UdpSocket:
                 self.look_at_errors()
             return
         clock.read(self, False)
+
     def _carry(self, most: int) -> int:
         """Do what L{_read_some} does, compiled but for what is unusual."""
         count: int = self.lane.read(self._taken, most)
