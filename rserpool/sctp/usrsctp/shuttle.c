@@ -57,7 +57,7 @@ union address {
 };
 
 struct place {
-    const void *lane;
+    void *lane;
     struct in6_addr there, here; /* IPv4 in the first four bytes; here: where one socket has all our addresses */
     uint32_t zone;
     uint16_t port;
@@ -150,6 +150,7 @@ typedef struct {
     int fd; /* -1: closed */
     int family;
     int wild; /* it has all our addresses: each packet says which */
+    unsigned long long came, went; /* packets, without Python */
 } Lane;
 
 static struct mmsghdr headers[AT_ONCE];
@@ -286,6 +287,7 @@ static int take(Lane *self, int number, PyObject *unusual)
     int failed = PyObject_SetAttr(pace, s_moved, Py_True);
     if (!failed) {
         int alone = packet[HEADER] == SACK && length <= (size_t)HEADER + (packet[14] << 8 | packet[15]) + 3;
+        self->came++;
         conninput(handle, (const char *)packet, length, 0);
         failed = call(endpoint, alone ? s_acknowledged : s_drain);
     }
@@ -343,7 +345,7 @@ static PyObject *lane_read(Lane *self, PyObject *args)
 }
 
 /* What address() makes, read. */
-static int parse(const Lane *self, PyObject *from, struct peer *peer)
+static int parse(Lane *self, PyObject *from, struct peer *peer)
 {
     const char *host, *packed = NULL;
     Py_ssize_t length = 0;
@@ -420,6 +422,13 @@ static PyObject *lane_release(Lane *self, PyObject *handle)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(lane_carried_doc, "carried()\n--\n\n@return: how many packets came, and how many went, without Python.");
+
+static PyObject *lane_carried(Lane *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_BuildValue("(KK)", self->came, self->went);
+}
+
 PyDoc_STRVAR(lane_close_doc, "close()\n--\n\nThe socket is closed, and its peers are forgotten.");
 
 static PyObject *lane_close(Lane *self, PyObject *Py_UNUSED(ignored))
@@ -493,6 +502,7 @@ static int output(uintptr_t handle, void *data, size_t length, uint8_t Py_UNUSED
     PyGILState_STATE state = PyGILState_Ensure();
     if (handle < peers_room && peers[handle].place.lane && unnoticed(data, length) &&
         send_packet(&peers[handle], data, length) >= 0) {
+        ((Lane *)peers[handle].place.lane)->went++;
         PyObject *before = PyObject_GetAttr(engine, s_volume);
         PyObject *volume = before ? PyLong_FromSsize_t(PyLong_AsSsize_t(before) + (Py_ssize_t)length) : NULL;
         if (volume)
@@ -660,6 +670,7 @@ static PyMethodDef lane_methods[] = {
     {"read", (PyCFunction)lane_read, METH_VARARGS, lane_read_doc},
     {"hold", (PyCFunction)lane_hold, METH_VARARGS, lane_hold_doc},
     {"release", (PyCFunction)lane_release, METH_O, lane_release_doc},
+    {"carried", (PyCFunction)lane_carried, METH_NOARGS, lane_carried_doc},
     {"close", (PyCFunction)lane_close, METH_NOARGS, lane_close_doc},
     {0},
 };

@@ -1,0 +1,77 @@
+"""The compiled part of usrsctp: what it carries arrives, and it carries what it should; all other tests run over it, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SkipTest
+
+from rserpool.core import TransportAddress
+from rserpool.sctp.usrsctp.shuttle import compiled
+from tests.sctp.usrsctp_case import UsrsctpTestCase
+
+PORT = 5001
+MANY = 70
+"""More than the tables begin with."""
+
+
+class ShuttleTests(UsrsctpTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        if compiled() is None:
+            raise SkipTest("nothing is compiled here, or it is not wanted")
+
+    async def _carries(self, host: str, reached: str) -> None:
+        """Messages go both ways between two UDP sockets that are bound to C{host}."""
+        server, client = self.recorder(), self.recorder()
+        here, there = await self.makeStack(host), await self.makeStack(host)
+        listening = here.open(0, server, (host,))
+        connecting = there.open(0, client, (host,), False)
+        association = connecting.connect(TransportAddress((reached,), listening.port, here.encapsulation_port))
+        await self.until(lambda: bool(client.up and server.up))
+        for number in range(20):
+            association.send(b"%d" % number, PORT)
+            server.up[0].send(b"%d" % number, PORT)
+        await self.until(lambda: len(client.data) == len(server.data) == 20)
+        self.assertEqual(client.data, [b"%d" % number for number in range(20)])
+        self.assertEqual(server.data, client.data)
+        for endpoint in (listening, connecting):
+            came, went = endpoint.udp_sockets[0].lane.carried()
+            self.assertTrue(came and went, (host, came, went))
+
+    async def test_ipv4(self) -> None:
+        await self._carries("127.0.0.1", "127.0.0.1")
+
+    async def test_ipv6(self) -> None:
+        await self._carries("::1", "::1")
+
+    async def test_all_of_ipv4(self) -> None:
+        await self._carries("0.0.0.0", "127.0.0.3")  # noqa: S104
+
+    async def test_all_of_ipv6(self) -> None:
+        await self._carries("::", "::1")
+
+    async def test_many_peers(self) -> None:
+        """They come and go, at many UDP sockets: each is answered, and nobody gets what was for another."""
+        server = self.recorder()
+        here = await self.makeStack("127.0.0.1")
+        listening = here.open(0, server)
+        server.on_message = lambda association, data: association.send(data, PORT)
+        hosts = [f"127.0.1.{number}" for number in range(1, MANY + 1)]
+        there = await self.makeStack(*hosts)
+        to = TransportAddress(("127.0.0.1",), listening.port, here.encapsulation_port)
+        users: list[tuple[Any, Any]] = []
+        for host in hosts:
+            recorder = self.recorder()
+            users.append((there.open(0, recorder, (host,), False).connect(to), recorder))
+        for _ in range(2):
+            for number, (association, _) in enumerate(users):
+                association.send(b"%d" % number, PORT)
+            await self.until(lambda: sum(len(recorder.data) for _, recorder in users) == len(users))
+            self.assertEqual([recorder.data for _, recorder in users], [[b"%d" % at] for at in range(len(users))])
+            gone, users = users[::2], users[1::2]
+            for association, _ in gone:
+                association.close()
+            await self.until(lambda gone=gone: all(recorder.lost for _, recorder in gone))  # type: ignore[misc]
+            for _, recorder in users:
+                recorder.received.clear()
