@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import select
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TextIO
@@ -40,17 +39,6 @@ class Lines:
         else:
             line = f"{now:%H:%M:%S}.{now.microsecond // 1000:03d} {text}"
         print(line, file=self._out, flush=True)
-
-
-def nobody_reads(out: TextIO) -> bool:
-    """Whether it is a pipe of which the other end is closed: that is known before there is something to write."""
-    watching = select.poll()
-    try:
-        watching.register(out.fileno(), 0)
-    except (OSError, ValueError):
-        # No file of the system.
-        return False
-    return any(event & select.POLLERR for _, event in watching.poll(0))
 
 
 HEADING = ("ELEMENT", "TRANSPORT", "POLICY", "HOME")

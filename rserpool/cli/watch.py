@@ -9,21 +9,18 @@ from errno import EPIPE
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
+from rserpool.cli.audience import Audience
 from rserpool.cli.codes import OK
 from rserpool.cli.options import add_reporting_options, add_user_options, reporting, user_from
-from rserpool.cli.show import Lines, element_json, nobody_reads, policy_name, row
+from rserpool.cli.show import Lines, element_json, policy_name, row
 from rserpool.core.errors import UnknownPool
 from rserpool.core.handles import handle_text
 from rserpool.core.user.events import PoolChanged
 from rserpool.core.wire.asap_users import fills_answer
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.user.service import PoolUserService
-
-LOOK = 5.0
-"""Seconds between two looks at whether somebody reads what is told."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -96,15 +93,14 @@ async def run(
             if not ended.called:
                 ended.errback(Failure(error))
 
-    def look() -> None:
-        if nobody_reads(out) and not ended.called:
+    def gone() -> None:
+        if not ended.called:
             ended.errback(Failure(BrokenPipeError(EPIPE, "nobody reads what is told")))
 
-    looking = LoopingCall(look)
-    looking.clock = reactor
+    audience = Audience(reactor, out, gone)
     service = reporting(reactor, options, user)
     service.startService()
-    looking.start(LOOK, now=False)
+    audience.start()
     subscription = user.subscribe(options.pool, changed)
     try:
         try:
@@ -115,7 +111,9 @@ async def run(
     except CancelledError:
         pass
     finally:
-        looking.stop()
+        audience.stop()
+        # What has ended it first is told; nobody may have waited for this yet.
+        ended.addErrback(lambda _: None)
         subscription.stop()
         await service.stopService()
     return OK
