@@ -51,7 +51,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     """
 
     __slots__ = (
-        "_by_place", "_early", "_patience", "_reprieved", "_still", "_udp_peer", "ask_at", "asked", "heard_at",
+        "_early", "_patience", "_place", "_reprieved", "_still", "_udp_peer", "ask_at", "asked", "heard_at",
         "local_addresses", "own_tag", "peer_addresses", "tag", "untried", "where",
     )  # fmt: skip
 
@@ -68,8 +68,10 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self.peer_addresses = peer.hosts
         self.local_addresses: tuple[str, ...] = ()
         self.tag = self.own_tag = b""
-        self.asked = self._still = self._by_place = False
+        self.asked = self._still = False
         self.where: Where = 0, b""
+        # The peer's port and handle, by which it is found among many.
+        self._place: tuple[int, int] | None = None
         self.ask_at = inf
         self.heard_at = 0.0
         self._bear()
@@ -151,7 +153,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
             self.where = self._udp_peer.handle, bytes((*engine.room[2:4], *engine.room[:2]))
         engine.clock.pace.by_tag[self.own_tag] = self
         endpoint: Any = self.endpoint
-        self._by_place = endpoint.comes(self.peer.port) <= SAME and self._udp_peer is not None
+        few = endpoint.comes(self.peer.port) <= SAME
+        self._place = (self.peer.port, self._udp_peer.handle) if few and self._udp_peer is not None else None
         self.hear(engine.clock.now)
         super().set_up(streams)
         engine.clock.pace.crowd.joins(self, engine.clock.now)
@@ -276,8 +279,6 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         return self.socket.beside(self.identifier, stream if stream < self._streams else 0, flags, ppid)
 
     def put(self, data: bytes, ppid: int, stream: int, unordered: bool) -> bool:
-        key = (ppid, stream, unordered)
-        sndinfo = self._prepared.get(key) or self.prepare(key)
         socket = self.socket
         engine = socket.engine
         clock = engine.clock
@@ -286,12 +287,15 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         coarse = clock.pace.coarse
         if coarse:
             clock.show()
-            if socket.answering:
-                sndinfo = self._at_once(key)
         engine.volume = 0
-        if self._by_place and clock.pace.crowd.here:
-            sent = socket.send_to(self.peer.port, self.where[0], data, sndinfo)
+        if self._place is not None and clock.pace.crowd.here:
+            sent = socket.send_to(self._place, data, (ppid, stream if stream < self._streams else 0, unordered))
         else:
+            key = (ppid, stream, unordered)
+            if coarse and socket.answering:
+                sndinfo = self._at_once(key)
+            else:
+                sndinfo = self._prepared.get(key) or self.prepare(key)
             sent = socket.send(data, sndinfo)
         if engine.volume < len(data) + 28 and engine.volume < LEAST:
             if coarse:

@@ -21,6 +21,8 @@ from rserpool.sctp.usrsctp.packets import HEADER, abort_with_tag, initiate_tag, 
 SOCKET_BUFFER = 256 * 1024
 """Bytes that the library keeps for each direction of an association."""
 MAX_INBOUND_STREAMS = 64
+MOST_BESIDE = 1024
+"""What goes beside messages of so many kinds is kept."""
 TABLE, LARGE_TABLE = 256, 16384
 """So many lists has the library for the associations of a socket, by the peer's SCTP port: of one that few or that many
 are to reach (8 bytes each). It looks at that port's bytes in reverse order."""
@@ -64,6 +66,8 @@ class UsrsctpSocket(SctpSocket):
         self._room = self._library.struct("sctp_status")
         self._length = self._library.ffi.new("uint32_t *")
         self._to = self._address(0, 0)
+        # What goes beside messages to a place: the same for all peers.
+        self._beside: dict[tuple[int, int, bool], bytes] = {}
         self.port: Any = None if engine.shuttle is None else engine.shuttle.Port(self._library.number(so))
         self.send: Callable[..., int] = self._send if self.port is None else self.port.send
         self._configure()
@@ -160,14 +164,22 @@ class UsrsctpSocket(SctpSocket):
         sent: int = self.sendv(self.so, data, len(data), to, count, beside, 16, library.SCTP_SENDV_SNDINFO, 0)
         return sent
 
-    def send_to(self, port: int, handle: int, data: bytes, sndinfo: bytes) -> int:
-        """Send to the peer at this place, whichever association is named beside the message.
+    def send_to(self, place: tuple[int, int], data: bytes, how: tuple[int, int, bool]) -> int:
+        """Send to the peer at this place: its SCTP port, and its handle.
 
+        @param how: PPID, stream, and whether it is unordered.
         @return: negative if that is not possible.
         """
         engine = self.engine
         engine.begun = b""
-        sent = self.send(data, sndinfo[:-4] + bytes(4), port, handle)
+        beside = self._beside.get(how)
+        if beside is None:
+            if len(self._beside) > MOST_BESIDE:
+                self._beside.clear()
+            ppid, stream, unordered = how
+            beside = self._beside[how] = self.beside(0, stream, self.UNORDERED if unordered else 0, ppid)
+        port, handle = place
+        sent = self.send(data, beside, port, handle)
         if engine.begun:
             # The association was gone: the library has dialled. Let it believe that the peer refuses.
             packet = abort_with_tag(self._library, port, ports(engine.begun)[0], initiate_tag(engine.begun) or b"")
