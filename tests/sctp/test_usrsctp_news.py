@@ -53,7 +53,15 @@ class NewsTests(SynchronousTestCase):
         self.ports(100.0 + ALL + SHORT)
         self.assertEqual([40_003], self.ports(100.0 + ALL + 2 * SHORT))
 
+    def test_few(self) -> None:
+        """A registrar has one endpoint, and thousands of associations: it is looked at each time."""
+        for port in [*self.endpoints][1:]:
+            del self.endpoints[port]
+        self.assertEqual([40_000], self.ports(100.0 + SHORT))
+        self.assertEqual([40_000], self.ports(100.0 + 2 * SHORT))
+
     def test_closed(self) -> None:
+        self.endpoints[1] = SimpleNamespace(profile=FAST, port=1)
         self.went(40_003, 100.0)
         del self.endpoints[40_003]
         self.assertEqual([], self.ports(100.0 + SHORT))

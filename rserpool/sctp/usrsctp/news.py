@@ -52,7 +52,7 @@ class News(Generic[E]):
     def take(self, now: float, crowd: bool) -> list[E]:
         """Those for which there may be something."""
         went = self._went
-        if not crowd or now >= self._all_at:
+        if not crowd or len(self._endpoints) <= FEW or now >= self._all_at:
             self._all_at = now + ALL
             self._went = {port: when for port, when in went.items() if when > now - self._lately}
             return list(self._endpoints.values())

@@ -590,9 +590,12 @@ static PyObject *port_send(Port *self, PyObject *args)
         return NULL;
     if (!self->so)
         return PyLong_FromLong(-1);
+    char copy[16]; /* the library writes into it which association that was */
+    if (beside_length != sizeof copy)
+        return PyErr_Format(PyExc_ValueError, "a struct sctp_sndinfo has 16 bytes, not %zd", beside_length);
+    memcpy(copy, beside, sizeof copy);
     struct sockaddr_conn to = {AF_CONN_, htons((uint16_t)port), (uintptr_t)handle};
-    ssize_t sent = sendv(self->so, data, (size_t)length, handle ? &to : NULL, handle ? 1 : 0, beside,
-                         (uint32_t)beside_length, SNDINFO, 0);
+    ssize_t sent = sendv(self->so, data, (size_t)length, handle ? &to : NULL, handle ? 1 : 0, copy, sizeof copy, SNDINFO, 0);
     return PyLong_FromSsize_t(sent);
 }
 

@@ -160,7 +160,8 @@ class UsrsctpSocket(SctpSocket):
         @param beside: a C{struct sctp_sndinfo}.
         @return: negative if that is not possible.
         """
-        to, count = (self._place(port, handle), 1) if handle else (self.null, 0)
+        # The library writes into what is beside it which association that was.
+        to, count, beside = (self._place(port, handle), 1, beside[:-4] + bytes(4)) if handle else (self.null, 0, beside)
         sent: int = self.sendv(self.so, data, len(data), to, count, beside, 16, library.SCTP_SENDV_SNDINFO, 0)
         return sent
 
