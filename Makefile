@@ -13,11 +13,11 @@ help:
 	@echo "make lab     tests with the kernel's SCTP, several hosts and rsplib, in a guest (TESTS=tests.lab.test_networks for some)"
 	@echo "make field   servers and clients of other people, from the package index, in pools (TESTS=tests.field.test_http for some)"
 	@echo "make mutants breaks the core, to see whether its tests notice (ARGS='--minutes 5 rserpool/core/user' for some)"
-	@echo "make floor   every test, with the oldest releases of the dependencies that setup.cfg allows"
+	@echo "make floor   every test, with the oldest releases of the dependencies that setup.cfg allows, and nothing compiled"
 	@echo "make check   lint, types, layers, docs"
 	@echo "make format  lays the code out as make check wants it"
 	@echo "make changelog  what the next release will say is new"
-	@echo "make dist    sdist and wheel of what is committed, looked at and tried (ARGS='--with python3.12' for other Pythons)"
+	@echo "make dist    sdist and wheels of what is committed, looked at and tried (ARGS='--with python3.12' for other Pythons)"
 	@echo "make container-check  the steps of the Containerfile in a clean root (as root; debootstrap; ARGS='--bind DIR')"
 	@echo "make bench   speed and size, as a table and as JSON"
 	@echo "make imports how long each public package takes to import, and what it loads"
@@ -85,12 +85,12 @@ imports: $(VENV)/.installed-test
 	@$(BIN)/python -m bench.imports $(ARGS)
 
 # One stamp for each set of packages. Those of the tests are part of the larger ones.
-$(VENV)/.installed-%: setup.cfg pyproject.toml .ci/bootstrap
+$(VENV)/.installed-%: setup.cfg setup.py pyproject.toml .ci/bootstrap rserpool/sctp/usrsctp/shuttle.c
 	@echo "Installing what is needed into $(VENV): only now, and after changes of what is needed."
 	@PYTHON="$(PYTHON)" .ci/bootstrap "$(VENV)" $*
 	@touch $@ $(if $(filter dev lab field mutants,$*),$(VENV)/.installed-run $(VENV)/.installed-test)
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info docs/_build _trial_temp* .coverage* .mypy_cache .ruff_cache \
-	    .import_linter_cache .hypothesis twisted/plugins/dropin.cache
+	    .import_linter_cache .hypothesis twisted/plugins/dropin.cache rserpool/sctp/usrsctp/_shuttle*.so
 	find rserpool tests twisted -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -28,7 +28,9 @@ def load_stack(backend: str) -> None:
     if backend != "kernel":
         import rserpool.sctp.usrsctp.stack  # noqa: F401
         from rserpool.sctp.usrsctp.library import load
+        from rserpool.sctp.usrsctp.shuttle import compiled
 
+        compiled()
         with suppress(SctpUnavailable):
             load()
 
