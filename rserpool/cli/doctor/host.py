@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,12 +13,15 @@ from rserpool.cli.doctor.findings import Finding, fine, note, problem, warning
 from rserpool.core.addresses import TransportAddress, is_name
 from rserpool.core.errors import SctpUnavailable
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
+from rserpool.sctp.usrsctp.shuttle import PURE, compiled, fits
 
 PROC = Path("/proc")
 DESCRIPTORS = 4096
 """So many file descriptors may a registrar's process well have."""
 BUFFERS = 1024 * 1024
 """Bytes that buffers of sockets may well have."""
+REINSTALL = "pip install --force-reinstall --no-deps --no-cache-dir --no-binary rserpool rserpool"
+"""What builds the compiled part."""
 _IP_MTU, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 14, 10, 2  # Linux's
 
 
@@ -32,6 +35,10 @@ def _usrsctp() -> None:
     from rserpool.sctp.usrsctp.library import load
 
     load()
+
+
+def _compiled() -> tuple[bool, bool]:
+    return compiled() is not None, fits()
 
 
 def sctp(kernel: Callable[[], None] = _kernel, usrsctp: Callable[[], None] = _usrsctp) -> Iterator[Finding]:
@@ -51,6 +58,33 @@ def sctp(kernel: Callable[[], None] = _kernel, usrsctp: Callable[[], None] = _us
             "sctp",
             "there is no SCTP: " + "; ".join(f"{name}: {why}" for name, why in missing),
             "apt-get install libusrsctp2 (or: modprobe sctp); users alone can do with --transport tcp",
+        )
+
+
+def compiled_part(
+    look: Callable[[], tuple[bool, bool]] = _compiled, environment: Mapping[str, str] = os.environ
+) -> Iterator[Finding]:
+    """Whether SCTP over UDP runs with its compiled part.
+
+    @param look: tells whether that is used, and whether it is made for an interpreter like this.
+    """
+    used, fits = look()
+    slower = "a resolution costs a registrar half as much processor time again"
+    if used:
+        yield fine("sctp", "SCTP over UDP has its compiled part")
+    elif environment.get(PURE):
+        yield note("sctp", f"SCTP over UDP is in Python alone, since {PURE} is set: {slower}", f"unset {PURE}")
+    elif not fits:
+        yield note(
+            "sctp",
+            f"SCTP over UDP is in Python alone: {slower}",
+            "the compiled part is made for CPython on Linux, as it usually is (not free-threaded)",
+        )
+    else:
+        yield note(
+            "sctp",
+            f"SCTP over UDP lacks its compiled part, which is not here: {slower}",
+            f"have gcc and Python's headers (apt-get install gcc python3-dev), then: {REINSTALL}",
         )
 
 

@@ -93,6 +93,7 @@ async def _looked(reactor: Any, options: argparse.Namespace, stack: ISctpStack |
     at = [*named, *scope.places(listed)] or there
     checks: tuple[Iterable[Finding], ...] = (
         host.sctp(),
+        host.compiled_part(),
         host.udp_ports([*there, *here]),
         host.descriptors(),
         host.kernel_settings(),

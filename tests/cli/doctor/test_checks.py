@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,17 @@ class HostTests(CheckCase):
         self.fine(host.sctp(there, there))
         self.fine(host.sctp(missing, there))
         self.bad(host.sctp(missing, missing), "there is no SCTP", "apt-get install")
+
+    def test_compiled_part(self) -> None:
+        """Where it is not used, a note says why, what that costs, and what helps."""
+        [used] = host.compiled_part(lambda: (True, True), {})
+        self.assertEqual((Level.OK, ""), (used.level, used.cure))
+        off: Any = ({"RSERPOOL_PURE": "1"}, True, "since RSERPOOL_PURE is set: a res", "unset RSERPOOL_PURE")
+        missing: Any = ({"RSERPOOL_PURE": ""}, True, "which is not here: a resolution costs", "--no-binary rserpool")
+        foreign: Any = ({}, False, "in Python alone: a resolution costs", "not free-threaded")
+        for environment, fits, *words in (off, missing, foreign):
+            with self.subTest(words):
+                self.bad(host.compiled_part(partial(tuple, (False, fits)), environment), *words, level=Level.NOTE)
 
     def test_a_port_is_somebody_elses(self) -> None:
         """A UDP port that is really taken: by this process."""
