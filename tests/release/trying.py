@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ class Environment:
         """
         self._place = place
         self._programs = place / "bin"
+        self._hidden = place / "hidden"
         self._run(python, "-m", "venv", place, cwd=place.parent)
 
     def version(self) -> str:
@@ -42,8 +44,16 @@ class Environment:
         assert "complete" in self._run("rserpool", "completion", "bash")
         assert (self._place / "share" / "man" / "man1" / "rserpool-pe.1").is_file()
 
-    def serve(self) -> None:
-        """A registrar runs, answers, and ends when it is told to."""
+    def hide(self, library: str) -> None:
+        """Have the dynamic linker find this library of the system's no more."""
+        self._hidden.mkdir(exist_ok=True)
+        (self._hidden / library).touch()
+
+    def serve(self, *parts: str) -> None:
+        """A registrar runs, answers, and ends when it is told to.
+
+        @param parts: files that this environment has, and that it must have loaded.
+        """
         asap, enrp, udp = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
         options = ["--asap", f"127.0.0.1:{asap}", "--enrp", f"127.0.0.1:{enrp}", "--udp-encapsulation", str(udp)]
         registrar = subprocess.Popen(
@@ -56,6 +66,11 @@ class Environment:
                 if "serves ASAP" in line:
                     break
             assert "ready" in self._run("rserpool", "status", f"127.0.0.1:{enrp}/{udp}")
+            loaded = Path(f"/proc/{registrar.pid}/maps").read_text(encoding="utf-8") if parts else ""
+            for part in parts:
+                assert re.search(rf" {re.escape(str(self._place))}/lib\S*/{re.escape(part)}$", loaded, re.MULTILINE), (
+                    part
+                )
         finally:
             registrar.terminate()
             registrar.communicate(timeout=PATIENCE)
@@ -78,9 +93,9 @@ class Environment:
         return done.stdout
 
     def _environment(self) -> dict[str, str]:
-        return {
-            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "RSERPOOL", "VIRTUAL"))
-        }
+        strange = ("PYTHON", "RSERPOOL", "VIRTUAL", "LD_LIBRARY")
+        usual = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
+        return usual | ({"LD_LIBRARY_PATH": str(self._hidden)} if self._hidden.is_dir() else {})
 
 
 def free_port(kind: socket.SocketKind) -> int:

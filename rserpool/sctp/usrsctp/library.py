@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes.util
+import os
 import struct
 import sys
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -41,6 +43,9 @@ SPP_PMTUD_DISABLE = 0x10
 
 _INSTALL = "install it, on Debian or Ubuntu with: apt-get install libusrsctp2"
 _OR = " (elsewhere usrsctp or libusrsctp), or have the kernel speak SCTP: modprobe sctp"
+
+BUNDLED = os.path.join(os.path.dirname(__file__), "libusrsctp.so.2")
+"""Where binary wheels have the library; in a checkout there is none."""
 
 # A handle is declared as an integer, where usrsctp.h has a pointer: it is never followed, and nothing has to be cast.
 DECLARATIONS = """
@@ -193,18 +198,34 @@ def load(*names: str) -> Library:
     for kind, size in _SIZES.items():
         if ffi.sizeof(f"struct {kind}") != size:
             raise SctpUnavailable(_mismatch(kind, ffi.sizeof(f"struct {kind}")))
-    for name in names or ("libusrsctp.so.2", "libusrsctp.dylib", ctypes.util.find_library("usrsctp") or "libusrsctp"):
+    why = f"SCTP over UDP needs the library libusrsctp, which is not here; {_INSTALL}{_OR}"
+    for name in names or _usual():
         try:
             lib = ffi.dlopen(name)
         except OSError:
             continue
-        for declared in dir(lib):
-            try:
-                getattr(lib, declared)
-            except (AttributeError, ffi.error):
-                raise SctpUnavailable(f"{name} is too old, it has no {declared}; {_INSTALL}") from None
-        return Library(ffi, lib)
-    raise SctpUnavailable(f"SCTP over UDP needs the library libusrsctp, which is not here; {_INSTALL}{_OR}")
+        lacking = next(_lacking(ffi, lib), None)
+        if lacking is None:
+            return Library(ffi, lib)
+        why = f"{name} is too old, it has no {lacking}; {_INSTALL}"
+    raise SctpUnavailable(why)
+
+
+def _usual() -> Iterator[str]:
+    """The system's, whose maintainers mend it; else the one that came with this package, where it is a binary wheel."""
+    yield "libusrsctp.so.2"
+    yield "libusrsctp.dylib"
+    yield ctypes.util.find_library("usrsctp") or "libusrsctp"
+    yield BUNDLED
+
+
+def _lacking(ffi: Any, lib: Any) -> Iterator[str]:
+    """What is declared and not there."""
+    for declared in dir(lib):
+        try:
+            getattr(lib, declared)
+        except (AttributeError, ffi.error):
+            yield declared
 
 
 def _mismatch(kind: str, size: int) -> str:
