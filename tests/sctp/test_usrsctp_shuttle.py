@@ -16,6 +16,11 @@ MANY = 70
 
 
 class ShuttleTests(UsrsctpTestCase):
+    def _moves_finely(self, clock: Any) -> None:
+        """However slow the test is: while the clock stands still, Python does all."""
+        self.patch(clock.pace, "coarse", False)
+        self.patch(clock.pace, "_wait", lambda *ignored: None)
+
     async def _carries(self, host: str, reached: str) -> None:
         """Messages go both ways between two UDP sockets that are bound to C{host}."""
         if compiled() is None:
@@ -24,6 +29,7 @@ class ShuttleTests(UsrsctpTestCase):
         here, there = await self.makeStack(host), await self.makeStack(host)
         listening = here.open(0, server, (host,))
         connecting = there.open(0, client, (host,), False)
+        self._moves_finely(here.engine.clock)
         association = connecting.connect(TransportAddress((reached,), listening.port, here.encapsulation_port))
         await self.until(lambda: bool(client.up and server.up))
         for number in range(20):
@@ -47,6 +53,33 @@ class ShuttleTests(UsrsctpTestCase):
 
     async def test_all_of_ipv6(self) -> None:
         await self._carries("::", "::1")
+
+    async def test_heartbeats(self) -> None:
+        """They are carried, too, and heard: who answers one is not asked again."""
+        if compiled() is None:
+            raise SkipTest("nothing is compiled here, or it is not wanted")
+        association, client, accepted, server = await self.pair()
+        lanes = [each.endpoint.udp_sockets[0].lane for each in (association, accepted)]
+        clock = association.endpoint.engine.clock
+        heartbeats: list[Any] = []
+        hear = type(association).hear
+
+        def heard(each: Any, now: float) -> None:
+            heartbeats.append(each)
+            hear(each, now)
+
+        self.patch(type(association), "hear", heard)
+        self._moves_finely(clock)
+        before = [lane.carried()[0] for lane in lanes]
+        for _ in range(3):
+            association.probe()
+        association.send(b"after them", PORT)
+        await self.until(lambda: bool(server.data))
+        accepted.send(b"after their answers", PORT)
+        await self.until(lambda: bool(client.data))
+        self.assertEqual([3, 3], [heartbeats.count(each) for each in (accepted, association)])
+        self.assertTrue(all(lane.carried()[0] >= some + 4 for lane, some in zip(lanes, before, strict=True)))
+        self.assertEqual(association.heard_at, clock.now)
 
     async def test_many_peers(self) -> None:
         """They come and go, at many UDP sockets: each is answered, and nobody gets what was for another."""

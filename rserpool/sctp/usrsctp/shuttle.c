@@ -1,7 +1,7 @@
 /* Carries packets between UDP sockets and libusrsctp, and messages between libusrsctp and Python.
 
    Python does the same without it (udp.py, engine.py, endpoint.py): here is what nearly every packet needs, without
-   Python between the library and the system. What is unusual (a set-up, a heartbeat, somebody unknown, an endpoint at
+   Python between the library and the system. What is unusual (a set-up, somebody unknown, an endpoint at
    some of our addresses, a clock that stands still) is handed to Python as it came, and Python hands back nothing.
 
    The interpreter's lock is held all the time: libusrsctp runs in one thread, and its calls are short. */
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { DATA = 0, INIT = 1, SACK = 3, HEARTBEAT = 4 };   /* chunks, RFC 9260 section 3.2 */
+enum { DATA = 0, INIT = 1, INIT_ACK = 2, SACK = 3, HEARTBEAT = 4, HEARTBEAT_ACK = 5 }; /* chunks, RFC 9260 section 3.2 */
 enum { HEADER = 12, SHORTEST = 16 };                    /* bytes: of the common header, and with one of a chunk */
 enum { MSG_NOTIFICATION_ = 0x2000, SCTP_UNORDERED_ = 0x0400, SNDINFO = 1, EVENT_READ = 1, AF_CONN_ = 123 };
 enum { AT_ONCE = 16, LARGEST = 65536, MESSAGE = 2 * 65536 };
@@ -38,14 +38,14 @@ static int (*get_events)(void *);
 static ssize_t (*recvv)(void *, char *, size_t, void *, void *, struct rcvinfo *, uint32_t *, unsigned int *, int *);
 static ssize_t (*sendv)(void *, const char *, size_t, void *, int, const char *, uint32_t, unsigned int, int);
 
-static PyObject *engine, *clock_, *pace, *crowd, *endpoints, *odd; /* see attach() */
+static PyObject *engine, *clock_, *pace, *by_tag, *crowd, *endpoints, *odd; /* see attach() */
 static unsigned char *room;
 static unsigned char packets[AT_ONCE][LARGEST];
 static char message[MESSAGE];
 static int reading;
 
 /* Names of attributes. */
-static PyObject *s_acknowledged, *s_bundle, *s_coarse, *s_drain, *s_heard_at, *s_here, *s_lanes, *s_moved, *s_now, *s_only,
+static PyObject *s_acknowledged, *s_answered, *s_bundle, *s_coarse, *s_drain, *s_hear, *s_heard_at, *s_here, *s_lanes, *s_moved, *s_now, *s_only,
     *s_received, *s_sent, *s_volume;
 
 /* Who is at the other end of UDP, by the library's number for it (peers.py). */
@@ -243,10 +243,10 @@ static int call(PyObject *owner, PyObject *name)
 /* The endpoint that a packet of somebody known is for; NULL: Python is to look at it, or with an exception set. */
 static PyObject *usual(Lane *self, const unsigned char *packet, size_t length, uint32_t handle)
 {
-    if (!handle || (packet[HEADER] != DATA && packet[HEADER] != SACK))
+    if (!handle || packet[HEADER] > HEARTBEAT_ACK || packet[HEADER] == INIT || packet[HEADER] == INIT_ACK)
         return NULL;
-    if (packet[HEADER] == DATA && length > (size_t)HEADER + (packet[14] << 8 | packet[15]) + 3)
-        return NULL; /* several messages */
+    if (packet[HEADER] != SACK && length > (size_t)HEADER + (packet[14] << 8 | packet[15]) + 3)
+        return NULL; /* several messages, or something behind a heartbeat */
     PyObject *port = PyLong_FromLong(packet[2] << 8 | packet[3]);
     if (!port)
         return NULL;
@@ -257,6 +257,24 @@ static PyObject *usual(Lane *self, const unsigned char *packet, size_t length, u
         return NULL;
     Py_INCREF(endpoint);
     return endpoint;
+}
+
+/* A heartbeat comes, or is answered: as Pace.heard() does. */
+static int heard(const unsigned char *packet)
+{
+    PyObject *tag = PyBytes_FromStringAndSize((const char *)packet + 4, 4);
+    PyObject *association = tag ? PyDict_GetItemWithError(by_tag, tag) : NULL;
+    Py_XDECREF(tag);
+    if (!association)
+        return PyErr_Occurred() ? -1 : 0;
+    Py_INCREF(association);
+    PyObject *now = PyObject_GetAttr(clock_, s_now);
+    PyObject *result = now ? PyObject_CallMethodObjArgs(association, s_hear, now, NULL) : NULL;
+    int failed = !result || (packet[HEADER] == HEARTBEAT_ACK && call(association, s_answered));
+    Py_XDECREF(now);
+    Py_XDECREF(result);
+    Py_DECREF(association);
+    return failed ? -1 : 0;
 }
 
 static int take(Lane *self, int number, PyObject *unusual)
@@ -284,12 +302,14 @@ static int take(Lane *self, int number, PyObject *unusual)
     }
     /* What is told by the packet that was read last: whose it is. */
     memcpy(room, packet, SHORTEST);
-    int failed = PyObject_SetAttr(pace, s_moved, Py_True);
+    int kind = packet[HEADER], beats = kind == HEARTBEAT || kind == HEARTBEAT_ACK;
+    int failed = beats ? heard(packet) : PyObject_SetAttr(pace, s_moved, Py_True);
     if (!failed) {
-        int alone = packet[HEADER] == SACK && length <= (size_t)HEADER + (packet[14] << 8 | packet[15]) + 3;
+        int alone = length <= (size_t)HEADER + (packet[14] << 8 | packet[15]) + 3;
         self->came++;
         conninput(handle, (const char *)packet, length, 0);
-        failed = call(endpoint, alone ? s_acknowledged : s_drain);
+        /* Neither brings anything to read. */
+        failed = call(endpoint, kind == HEARTBEAT || (kind == SACK && alone) ? s_acknowledged : s_drain);
     }
     Py_DECREF(endpoint);
     return failed;
@@ -641,11 +661,13 @@ static PyObject *attach(PyObject *Py_UNUSED(module), PyObject *args)
     PyObject *now = PyObject_GetAttrString(engine_, "clock");
     PyObject *fine = now ? PyObject_GetAttrString(now, "pace") : NULL;
     PyObject *many = fine ? PyObject_GetAttrString(fine, "crowd") : NULL;
-    PyObject *all = many ? PyObject_GetAttrString(engine_, "endpoints") : NULL;
+    PyObject *tags = many ? PyObject_GetAttrString(fine, "by_tag") : NULL;
+    PyObject *all = tags ? PyObject_GetAttrString(engine_, "endpoints") : NULL;
     if (!all) {
         Py_XDECREF(now);
         Py_XDECREF(fine);
         Py_XDECREF(many);
+        Py_XDECREF(tags);
         return NULL;
     }
     for (uint32_t each = 1; each < peers_room; each++)
@@ -657,11 +679,12 @@ static PyObject *attach(PyObject *Py_UNUSED(module), PyObject *args)
     sendv = (ssize_t(*)(void *, const char *, size_t, void *, int, const char *, uint32_t, unsigned int, int))(
         uintptr_t)sendv_;
     room = (unsigned char *)(uintptr_t)room_;
-    PyObject *before[] = {engine, odd, clock_, pace, crowd, endpoints};
+    PyObject *before[] = {engine, odd, clock_, pace, by_tag, crowd, endpoints};
     engine = Py_NewRef(engine_);
     odd = Py_NewRef(odd_);
     clock_ = now;
     pace = fine;
+    by_tag = tags;
     crowd = many;
     endpoints = all;
     for (size_t each = 0; each < sizeof before / sizeof *before; each++)
@@ -715,8 +738,8 @@ PyMODINIT_FUNC PyInit__shuttle(void)
         PyObject **name;
         const char *text;
     } names[] = {
-        {&s_acknowledged, "acknowledged"}, {&s_bundle, "bundle"}, {&s_coarse, "coarse"}, {&s_drain, "drain"},
-        {&s_heard_at, "heard_at"}, {&s_here, "here"}, {&s_lanes, "lanes"}, {&s_moved, "moved"}, {&s_now, "now"},
+        {&s_acknowledged, "acknowledged"}, {&s_answered, "answered"}, {&s_bundle, "bundle"}, {&s_coarse, "coarse"}, {&s_drain, "drain"},
+        {&s_hear, "hear"}, {&s_heard_at, "heard_at"}, {&s_here, "here"}, {&s_lanes, "lanes"}, {&s_moved, "moved"}, {&s_now, "now"},
         {&s_only, "only"}, {&s_received, "received"}, {&s_sent, "sent"}, {&s_volume, "volume"},
     };
     PyObject *module = PyModule_Create(&definition);
