@@ -28,15 +28,41 @@ class BuiltTests(SynchronousTestCase):
             raise SkipTest("there is no compiler, or no Python.h")
         self.assertIsNotNone(shuttle.compiled(), "make test builds it; make clean first if it does not")
 
+    def stand_in(self, text: bytes) -> Path:
+        """What is no extension module is where it should be."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        built = folder / "rserpool_standing_in.abi3.so"
+        built.write_bytes(text)
+        self.patch(os, "environ", {})
+        self.patch(sys, "path", [str(folder), *sys.path])
+        self.patch(shuttle, "NAME", "rserpool_standing_in")
+        self.patch(shuttle, "SOURCE", str(folder / "shuttle.c"))
+        return built
+
+    def test_missing(self) -> None:
+        """That it is not there needs no word."""
+        self.stand_in(b"").unlink()
+        self.assertEqual((None, ""), shuttle.look())
+
+    def test_broken(self) -> None:
+        """What is there and cannot be loaded is left alone, and why is told."""
+        built = self.stand_in(b"no library")
+        found, why = shuttle.look()
+        self.assertIsNone(found)
+        self.assertIn(str(built), why)
+        self.assertIsNone(shuttle.compiled())
+
     def test_as_its_source(self) -> None:
-        """It is not older than what it is made of."""
-        if shuttle.compiled() is None:
-            raise SkipTest("nothing is compiled here, or it is not wanted")
-        built = Path(shuttle.compiled().__file__)
-        source = Path(shuttle.__file__).with_suffix(".c")
-        if not source.exists():
-            raise SkipTest("this is no checkout")
-        self.assertGreaterEqual(built.stat().st_mtime, source.stat().st_mtime, "make test builds it again")
+        """In a checkout what is older than its source is left alone: it may want to be called in another way."""
+        built = self.stand_in(b"no library")
+        source = built.with_name("shuttle.c")
+        source.touch()
+        os.utime(built, (1000, 1000))
+        os.utime(source, (1001, 1001))
+        self.assertEqual((None, f"{built} is older than its source"), shuttle.look())
+        os.utime(source, (1000, 1000))
+        self.assertNotIn("older", shuttle.look()[1])
 
     def test_stable(self) -> None:
         """One file is for all Pythons since the first that it fits, as its name says."""

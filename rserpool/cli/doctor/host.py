@@ -13,14 +13,15 @@ from rserpool.cli.doctor.findings import Finding, fine, note, problem, warning
 from rserpool.core.addresses import TransportAddress, is_name
 from rserpool.core.errors import SctpUnavailable
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
-from rserpool.sctp.usrsctp.shuttle import PURE, compiled, fits
+from rserpool.sctp.usrsctp.shuttle import PURE, fits, look
 
 PROC = Path("/proc")
 DESCRIPTORS = 4096
 """So many file descriptors may a registrar's process well have."""
 BUFFERS = 1024 * 1024
 """Bytes that buffers of sockets may well have."""
-REINSTALL = "pip install --force-reinstall --no-deps --no-cache-dir --no-binary rserpool rserpool"
+ANEW = "pip install --force-reinstall --no-deps --no-cache-dir"
+REINSTALL = f"{ANEW} --no-binary rserpool rserpool"
 """What builds the compiled part."""
 _IP_MTU, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 14, 10, 2  # Linux's
 
@@ -37,8 +38,9 @@ def _usrsctp() -> None:
     load()
 
 
-def _compiled() -> tuple[bool, bool]:
-    return compiled() is not None, fits()
+def _compiled() -> tuple[bool, bool, str]:
+    found, why = look()
+    return found is not None, fits(), why
 
 
 def sctp(kernel: Callable[[], None] = _kernel, usrsctp: Callable[[], None] = _usrsctp) -> Iterator[Finding]:
@@ -62,13 +64,14 @@ def sctp(kernel: Callable[[], None] = _kernel, usrsctp: Callable[[], None] = _us
 
 
 def compiled_part(
-    look: Callable[[], tuple[bool, bool]] = _compiled, environment: Mapping[str, str] = os.environ
+    look: Callable[[], tuple[bool, bool, str]] = _compiled, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Finding]:
     """Whether SCTP over UDP runs with its compiled part.
 
-    @param look: tells whether that is used, and whether it is made for an interpreter like this.
+    @param look: tells whether that is used, whether it is made for an interpreter like this, and why what is there
+        cannot be used.
     """
-    used, fits = look()
+    used, fits, why = look()
     slower = "a resolution costs a registrar half as much processor time again"
     if used:
         yield fine("sctp", "SCTP over UDP has its compiled part")
@@ -79,6 +82,12 @@ def compiled_part(
             "sctp",
             f"SCTP over UDP is in Python alone: {slower}",
             "the compiled part is made for CPython on Linux, as it usually is (not free-threaded)",
+        )
+    elif why:
+        yield warning(
+            "sctp",
+            f"SCTP over UDP lacks its compiled part, which cannot be used ({why}): {slower}",
+            f"install it anew: {ANEW} rserpool; in a checkout: make clean demo",
         )
     else:
         yield note(

@@ -65,14 +65,20 @@ class HostTests(CheckCase):
 
     def test_compiled_part(self) -> None:
         """Where it is not used, a note says why, what that costs, and what helps."""
-        [used] = host.compiled_part(lambda: (True, True), {})
+        [used] = host.compiled_part(lambda: (True, True, ""), {})
         self.assertEqual((Level.OK, ""), (used.level, used.cure))
         off: Any = ({"RSERPOOL_PURE": "1"}, True, "since RSERPOOL_PURE is set: a res", "unset RSERPOOL_PURE")
         missing: Any = ({"RSERPOOL_PURE": ""}, True, "which is not here: a resolution costs", "--no-binary rserpool")
         foreign: Any = ({}, False, "in Python alone: a resolution costs", "not free-threaded")
         for environment, fits, *words in (off, missing, foreign):
             with self.subTest(words):
-                self.bad(host.compiled_part(partial(tuple, (False, fits)), environment), *words, level=Level.NOTE)
+                self.bad(host.compiled_part(partial(tuple, (False, fits, "")), environment), *words, level=Level.NOTE)
+
+    def test_broken_compiled_part(self) -> None:
+        """What is there and cannot be used is not said to be missing."""
+        broken = host.compiled_part(lambda: (False, True, "file too short"), {})
+        words = ("cannot be used (file too short): a resolution costs", "--force-reinstall", "make clean")
+        self.bad(broken, *words, level=Level.WARNING)
 
     def test_a_port_is_somebody_elses(self) -> None:
         """A UDP port that is really taken: by this process."""
