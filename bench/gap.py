@@ -22,7 +22,7 @@ ELEMENTS = 3
 ANSWER = r"^(\d+\.\d+) (\d+)$"
 CASES = {
     "killed, default": ("kill", "default", 0.05),
-    "silent, default": ("silence", "default", 2.0),
+    "silent, default": ("silence", "default", 1.0),
     "silent, fast": ("silence", "fast", 2.0),
 }
 

@@ -209,7 +209,7 @@ def breaks(cost: dict[str, float]) -> list[Figures]:
         ),
         (
             "silent hosts within 2 s",
-            (silent + DEFAULT.keep_alive_timeout) / 2,
+            (silent + DEFAULT.keep_alive_answer) / 2,
             f"Each element is asked every {silent:.1f} s, and SCTP's heartbeats are as rare. Several elements of one"
             " host would be asked by one message; users report what does not answer them all the same.",
         ),

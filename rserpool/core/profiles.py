@@ -1,7 +1,7 @@
 """Profiles: every timer and threshold of the protocols, and of SCTP beneath them, under one name.
 
 All times are seconds. C{RFC} holds the values that RFC 5352 section 7, RFC 5353 section 4.2 and RFC 9260
-section 16 name; C{DEFAULT} notices a silent host within 2 s; C{FAST} is for one host or one data centre.
+section 16 name; C{DEFAULT} notices a silent host within 1 s; C{FAST} is for one host or one data centre.
 """
 
 from __future__ import annotations
@@ -31,9 +31,14 @@ class Profile:
     (RFC 9260 section 7.3); every path of IPv6 takes 1,280."""
     # RFC 5352 section 3.4, 3.5: supervision of elements
     keep_alive_interval: float
-    """Mean time between two keep-alives to one element; each is moved by up to 50 % (section 3.5)."""
+    """Mean time between two keep-alives to one element (section 3.5)."""
+    keep_alive_spread: float
+    """By this part of it each is moved at most, to and fro."""
+    keep_alive_answer: float
+    """How long an element with which we speak may take to acknowledge a keep-alive, if it is not far away, and others
+    are heard meanwhile (C{registrar.company})."""
     keep_alive_timeout: float
-    """How long an element may take to acknowledge a keep-alive."""
+    """How long an element may take at most, or one that has to be dialled."""
     max_bad_pe_reports: int
     """Reports from as many machines are answered by a keep-alive, one more removes the element
     (C{registrar.supervision})."""
@@ -106,6 +111,8 @@ RFC = Profile(
     icmp=False,
     mtu=1280,
     keep_alive_interval=30.0,
+    keep_alive_spread=0.5,
+    keep_alive_answer=30.0,
     keep_alive_timeout=30.0,
     max_bad_pe_reports=3,
     t1_enrp_request=15.0,
@@ -128,14 +135,16 @@ DEFAULT = replace(
     RFC,
     name="default",
     rto_initial=0.1,
-    rto_min=0.1,
-    rto_max=0.25,
+    rto_min=0.05,
+    rto_max=0.35,
     heartbeat_interval=0.5,
     association_max_retransmissions=4,
-    max_init_retransmissions=4,
+    max_init_retransmissions=3,
     sack_delay=0.02,
     icmp=True,
     keep_alive_interval=0.5,
+    keep_alive_spread=0.04,
+    keep_alive_answer=0.45,
     keep_alive_timeout=1.1,
     t1_enrp_request=1.0,
     t2_registration=2.0,
@@ -159,6 +168,8 @@ FAST = replace(
     heartbeat_interval=0.25,
     sack_delay=0.01,
     keep_alive_interval=0.2,
+    keep_alive_spread=0.5,
+    keep_alive_answer=0.4,
     keep_alive_timeout=0.4,
     t1_enrp_request=0.3,
     t2_registration=0.6,

@@ -98,9 +98,6 @@ class DrainTests(ActingTestCase):
 
     def test_an_element_that_does_not_know_it(self) -> None:
         """It says so in each acknowledgement; one of an older release does not."""
-        scope = self.begin()
-        first, _ = self.elements
-        (registrar,) = scope.registrars
         sent = asap.EndpointKeepAliveAck._encode
         # What is kept of it is not to outlive this.
         self.patch(granting, "_acknowledgement", granting._acknowledgement.__wrapped__)
@@ -109,6 +106,9 @@ class DrainTests(ActingTestCase):
             "_encode",
             lambda message: sent(asap.EndpointKeepAliveAck(message.handle, message.identifier)),
         )
+        scope = self.begin()
+        first, _ = self.elements
+        (registrar,) = scope.registrars
         self.refused(registrar.service.drain(POOL, first.identifier(POOL)), "does not know how to drain", "evict it")
         asked = [each.message.draining for each in scope.trace.messages(asap.EndpointKeepAlive)]
         self.assertEqual({None}, set(asked))

@@ -12,7 +12,7 @@ from rserpool.core.effects import Effect, Notify
 from rserpool.core.element.events import AskedEvery
 
 LAST: Final = 0.3
-"""So much of the mean is the last interval: each is moved by up to 50 %."""
+"""So much of the mean is the last interval: each may be moved by up to 50 %."""
 CHANGE: Final = 0.3
 """It is told when it has changed by this part."""
 

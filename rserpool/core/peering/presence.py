@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from rserpool.core.addresses import TransportAddress
+from rserpool.core.addresses import TransportAddress, machine
 from rserpool.core.effects import Announce, Association, Effect, Notify, Send
 from rserpool.core.handlespace.checksum import swapped
 from rserpool.core.handlespace.handlespace import Handlespace
@@ -47,6 +47,12 @@ class Ourselves:
         self.leaving = False
         self.drainers: Callable[[], tuple[Drainer, ...]] = tuple
         self.over_tls: Callable[[Association], bool] = lambda association: False
+
+    @property
+    def machines(self) -> frozenset[str]:
+        """Those that our addresses stand for."""
+        hosts = () if self._information is None else self._information.transport.addresses
+        return frozenset(("loopback", *map(machine, hosts)))
 
     def settle(self, information: ServerInformation, discover: bool) -> None:
         """Where we are, and whether to look for others by multicast."""

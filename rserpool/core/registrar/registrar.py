@@ -86,15 +86,6 @@ class Registrar:
         self._timers = Timers()
         self._clients = Clients(limits, access)
         self.counts, self.observer = self._clients.counts, self._clients.observer
-        supervised = identifier, self.handlespace, self._clients, self._timers
-        self.supervision = Supervision(*supervised, profile=profile, random=random, keep_alives=keep_alives)
-        self.supervision.shares.allow(limits.supervision_percent)
-        self.answers = Answers(self.handlespace, self._clients, limits, self._timers)
-        confirming, self.evictions = Confirming(unconfirmed, self._timers, profile), (evictions := Evictions())
-        self._home = Home(
-            identifier, self.handlespace, self.supervision, self._clients, limits, distances, confirming, evictions
-        )
-        self._announcing = Announcing(identifier, profile, self._timers)
         self.peering = Peering(
             identifier,
             self.handlespace,
@@ -105,6 +96,15 @@ class Registrar:
             encapsulated=encapsulated,
             access=access,
         )
+        supervised = identifier, self.handlespace, self._clients, self._timers, distances, self.peering
+        self.supervision = Supervision(*supervised, profile=profile, random=random, keep_alives=keep_alives)
+        self.supervision.shares.allow(limits.supervision_percent)
+        self.answers = Answers(self.handlespace, self._clients, limits, self._timers)
+        confirming, self.evictions = Confirming(unconfirmed, self._timers, profile), (evictions := Evictions())
+        self._home = Home(
+            identifier, self.handlespace, self.supervision, self._clients, limits, distances, confirming, evictions
+        )
+        self._announcing = Announcing(identifier, profile, self._timers)
         self.draining = DrainingElements(identifier, self.handlespace, self._clients, self._timers, profile)
         consequences = Consequences(
             identifier,

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from math import inf
 from typing import TypeAlias
 
-from rserpool.core.effects import Association
+from rserpool.core.effects import Association, Effect, Notify
+from rserpool.core.registrar.events import SupervisionStretched
 
 COST = 400e-6
 """Processor time, in seconds, that one keep-alive and its acknowledgement are taken to cost, until it was measured."""
@@ -33,15 +34,15 @@ class Shares:
     """The elements that are supervised, by group.
 
     @param interval: mean seconds between two keep-alives where there is enough for all.
-    @ivar total: how many elements there are.
+    @ivar total: how many elements there are; C{machines}: how many at each machine, over which association.
     @ivar cost: processor time, in seconds, of one keep-alive and its acknowledgement.
     @ivar share: the part of one core for all of them.
     """
 
     def __init__(self, interval: float) -> None:
-        self._interval = interval
+        self._interval = self._told = interval
         self.cost, self.share = COST, SHARE
-        self._machines: dict[str, dict[Association | None, int]] = {}
+        self.machines: dict[str, dict[Association | None, int]] = {}
         self._levels: dict[str, float] = {}
         self._until = -inf
         self._for = 0
@@ -62,21 +63,21 @@ class Shares:
     def came(self, group: Group) -> None:
         """An element is supervised."""
         where, over = group
-        here = self._machines.get(where)
+        here = self.machines.get(where)
         if here is None:
-            here = self._machines[where] = {}
+            here = self.machines[where] = {}
         here[over] = here.get(over, 0) + 1
         self.total += 1
 
     def left(self, group: Group) -> None:
         """It is not, or not in this group."""
         where, over = group
-        here = self._machines[where]
+        here = self.machines[where]
         here[over] -= 1
         if not here[over]:
             del here[over]
             if not here:
-                del self._machines[where]
+                del self.machines[where]
         self.total -= 1
 
     def interval(self, group: Group, now: float) -> float:
@@ -87,7 +88,15 @@ class Shares:
             self._divide()
             self._until, self._for = now + REFRESH, self.total
         where, over = group
-        return max(self._interval, self._machines[where][over] / self._levels.get(where, inf))
+        return max(self._interval, self.machines[where][over] / self._levels.get(where, inf))
+
+    def stretched(self) -> list[Effect]:
+        """Tells the mean interval when it has changed by a tenth."""
+        mean = self.mean
+        if abs(mean - self._told) <= 0.1 * self._told:
+            return []
+        self._told = mean
+        return [Notify(SupervisionStretched(mean, self.total, self.cost, self.share))]
 
     def allow(self, percent: float) -> None:
         """All of them may take so many percent of a core from now on."""
@@ -101,10 +110,10 @@ class Shares:
 
     def _divide(self) -> None:
         """What each association may have, in keep-alives a second, at machines that need more than their part."""
-        needs = {where: sum(here.values()) / self._interval for where, here in self._machines.items()}
+        needs = {where: sum(here.values()) / self._interval for where, here in self.machines.items()}
         level = _level(self.share / self.cost, needs.values())
         self._levels = {
-            where: _level(level, (number / self._interval for number in self._machines[where].values()))
+            where: _level(level, (number / self._interval for number in self.machines[where].values()))
             for where, need in needs.items()
             if need > level
         }

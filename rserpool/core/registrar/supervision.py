@@ -10,14 +10,17 @@ from rserpool.core import authority
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.deadlines import Timers
 from rserpool.core.dice import Dice
-from rserpool.core.effects import Association, Close, Connect, Effect, Notify, Send
+from rserpool.core.effects import Association, Close, Connect, Send
 from rserpool.core.handlespace.changes import Later, Outcome, Removed, consumed
 from rserpool.core.handlespace.deadlines import ElementDeadlines
+from rserpool.core.handlespace.distances import Distances
 from rserpool.core.handlespace.element import Element, Watch
 from rserpool.core.handlespace.handlespace import Handlespace
+from rserpool.core.peering.peering import Peering
 from rserpool.core.profiles import Profile
 from rserpool.core.registrar.clients import Client, Clients
-from rserpool.core.registrar.events import SupervisionStretched
+from rserpool.core.registrar.company import Company
+from rserpool.core.registrar.dialling import Dialling
 from rserpool.core.registrar.foreign import Foreign
 from rserpool.core.registrar.shares import Group, Shares
 from rserpool.core.ruling import Who
@@ -28,8 +31,6 @@ ELEMENTS: Final = "elements"
 QUIET = 0.1
 """At least so many seconds lie between two questions to one element: what is reported meanwhile is answered by one
 (RFC 5355 section 2.14)."""
-MOST_DIALS: Final = 1024
-"""So many places are dialled at a time; those that are to be dialled then wait, the oldest first."""
 
 
 class Supervision:
@@ -44,28 +45,25 @@ class Supervision:
         handlespace: Handlespace,
         clients: Clients,
         timers: Timers,
+        distances: Distances,
+        peering: Peering,
         *,
         profile: Profile,
         random: Dice,
         keep_alives: bool = True,
     ) -> None:
-        self._server = server
-        self._handlespace = handlespace
-        self._clients = clients
-        self._counts = clients.counts
-        self._timers = timers
-        self._profile = profile
-        self._random = random
-        self._keep_alives = keep_alives
+        self._server, self._handlespace = server, handlespace
+        self._clients, self._counts = clients, clients.counts
+        self._timers, self._keep_alives = timers, keep_alives
+        self._profile, self._random = profile, random
         self._deadlines = ElementDeadlines()
         self.foreign = Foreign(server, timers, profile.keep_alive_timeout, QUIET)
         self._due = inf
         self.shares = Shares(profile.keep_alive_interval)
-        self._dialling: dict[TransportAddress, dict[Element, None]] = {}
-        self._later: dict[TransportAddress, dict[Element, None]] = {}
+        self._company = Company(profile, clients, distances, peering, self.shares)
+        self._dialling = Dialling()
         self._excused_until = 0.0
         self._claim_at = 0.0
-        self._stretched = profile.keep_alive_interval
 
     @property
     def watched(self) -> int:
@@ -108,10 +106,10 @@ class Supervision:
     def forget(self, element: Element) -> None:
         """An element is no longer ours, or gone."""
         self.foreign.forget(element)
-        if self._later and (address := element.asap_address()) in self._later:
-            self._later[address].pop(element, None)
+        self._dialling.forget(element)
         if element.watch is not None:
             self.shares.left(element.watch.group)
+            self._company.left(element)
             element.watch = None
             self._deadlines.discard(element)
             if not self.shares.total:  # else it may be due too early
@@ -123,6 +121,7 @@ class Supervision:
         if watch is not None and watch.answer_by is not None:
             watch.answered, watch.delay = now, now - element.asked
             self._counts.answered(watch.delay)
+            self._company.heard(element, now)
             self._answered(element, watch, now)
 
     def reported(self, element: Element, reporter: Client, now: float) -> list[Outcome]:
@@ -147,67 +146,57 @@ class Supervision:
         if watch is None:
             return self._dial(element) if self.foreign.doubt(element, now) else []
         over = element.association
-        if over is None:
-            if now < watch.dialled + QUIET:
-                # It accepts and hangs up, each time.
-                watch.doubted = True
-                self._set(element, min(element.wake, watch.dialled + QUIET))
-                return []
-            watch.dialled, watch.doubted = now, False
-        if watch.answer_by is None:
-            if over is not None and now < element.asked + QUIET:
-                watch.doubted = True
-                self._set(element, min(element.wake, element.asked + QUIET))
-                return []
-            watch.answer_by = now + self._profile.keep_alive_timeout
-        elif over is not None:
+        if over is not None and watch.answer_by is not None:
             # The question that is under way answers this, too.
             return []
+        # It may also accept and hang up, each time.
+        again = QUIET + (watch.dialled if over is None else element.asked)
+        if now < again:
+            watch.doubted = True
+            self._set(element, min(element.wake, again))
+            return []
+        if over is not None:
+            watch.answer_by = now + self._company.answer
+            self._set(element, min(watch.alive_until, self._company.look_at(watch.answer_by)))
+            return [self._keep_alive(element, over, now)]
+        if watch.answer_by is None:
+            watch.answer_by = now + self._company.patience
+        watch.dialled, watch.doubted = now, False
         # Also where it is dialled again: else nobody would look whether it has answered.
         self._set(element, min(watch.alive_until, watch.answer_by))
-        return self._dial(element) if over is None else [self._keep_alive(element, over, now)]
+        return self._dial(element)
 
     def _dial(self, element: Element) -> list[Outcome]:
         address = element.asap_address()
         if address is None:
             return self.foreign.failed(element) if element.watch is None else [self._remove(element, Who.NO_WAY)]
-        waiting = self._dialling.get(address)
-        if waiting is not None:
-            waiting[element] = None
-        elif len(self._dialling) < MOST_DIALS:
-            self._dialling[address] = {element: None}
-            return [Connect(address)]
-        else:
-            self._later.setdefault(address, {})[element] = None
-            if element.watch is not None:
-                # Nobody waits for its answer before it is asked.
-                element.watch.answer_by = inf
-                self._set(element, element.watch.alive_until)
-        return []
+        dial = self._dialling.begin(address, element)
+        if dial is None and element.watch is not None:
+            # Nobody waits for its answer before it is asked.
+            element.watch.answer_by = inf
+            self._set(element, element.watch.alive_until)
+        return [Connect(address)] if dial else []
 
     def _next(self, now: float) -> list[Outcome]:
         """Dial those whose turn it is: their time begins now."""
         outcomes: list[Outcome] = []
-        while self._later and len(self._dialling) < MOST_DIALS:
-            address = next(iter(self._later))
-            waiting = {element: None for element in self._later.pop(address) if self._awaits(element)}
+        while turn := self._dialling.next(self._awaits):
+            address, waiting = turn
             for element in waiting:
                 if element.watch is not None:
-                    element.watch.dialled, element.watch.answer_by = now, now + self._profile.keep_alive_timeout
+                    element.watch.dialled, element.watch.answer_by = now, now + self._company.patience
                     self._set(element, min(element.watch.alive_until, element.watch.answer_by))
-            if waiting:
-                self._dialling[address] = waiting
-                outcomes.append(Connect(address))
+            outcomes.append(Connect(address))
         return outcomes
 
     def _awaits(self, element: Element) -> bool:
         """Whether it is still to be dialled: it may be gone, or have come by itself."""
-        asked = self.foreign.asks(element) if element.watch is None else self.probing(element)
+        asked = self.foreign.asks(element) or self.probing(element)
         return asked and element.association is None and element in self._handlespace
 
     def proves(self, place: TransportAddress) -> bool:
         """Whether an element that is dialled there, to be asked, has an owner: then it has to prove who it is."""
-        return any(element.owner is not None for element in self._dialling.get(place, ()))
+        return any(element.owner is not None for element in self._dialling.at(place))
 
     def probing(self, element: Element) -> bool:
         """Whether an answer of the element is awaited."""
@@ -215,7 +204,7 @@ class Supervision:
 
     def connected(self, client: Client, peer: TransportAddress, now: float) -> list[Outcome]:
         """There is an association to C{peer}, which a probe asked for."""
-        return [Later(self._met(client, [*self._dialling.pop(peer, ())], now)), *self._next(now)]
+        return [Later(self._met(client, self._dialling.over(peer), now)), *self._next(now)]
 
     def _met(self, client: Client, waiting: list[Element], now: float) -> Iterator[Outcome | None]:
         asked = False
@@ -235,7 +224,7 @@ class Supervision:
 
     def unreachable(self, peer: TransportAddress, now: float) -> list[Outcome]:
         """An association that a probe asked for could not be opened: its elements are gone."""
-        waiting = consumed([*self._dialling.pop(peer, ())])
+        waiting = consumed(self._dialling.over(peer))
         gone = Later(outcome for element in waiting for outcome in self._gone(element, Who.NO_WAY))
         return [gone, *self._next(now)]
 
@@ -251,7 +240,7 @@ class Supervision:
 
     def excuse(self, now: float) -> None:
         """Our loop stood still: answers may lie unread, so nobody is late yet."""
-        self._excused_until = now + self._profile.keep_alive_timeout
+        self._excused_until = now + self._company.answer
 
     def look(self, now: float) -> list[Outcome]:
         """L{ELEMENTS} is due: ask those whose turn it is, or is soon; those whose time is over are gone."""
@@ -263,20 +252,39 @@ class Supervision:
             if watch is None:
                 continue
             if now >= watch.alive_until or (watch.answer_by is not None and now >= watch.answer_by):
-                if now < self._excused_until:
-                    self._deadlines.set(element, self._excused_until)
-                else:
-                    outcomes.append(self._remove(element, Who.LIFETIME if now >= watch.alive_until else Who.SILENCE))
+                outcomes += self._over_time(element, watch, now)
             elif watch.answer_by is not None and (element.association is not None or not watch.doubted):
                 self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
-            elif watch.alive_until <= soon:
-                self._deadlines.set(element, watch.alive_until)
-            elif self._keep_alives or watch.claim or watch.doubted:
+                if element.association is not None and self._company.late(element, watch.answer_by, soon):
+                    outcomes += self._late(element, element.association, now)
+            elif watch.alive_until > soon and (self._keep_alives or watch.claim or watch.doubted):
                 outcomes += self.probe(element, now)
             else:
                 self._deadlines.set(element, watch.alive_until)
         self._rearm()
-        return outcomes + self._stretch()
+        return outcomes + self.shares.stretched()
+
+    def _late(self, element: Element, over: Association, now: float) -> list[Outcome]:
+        """It should have answered: where packets are lost, SCTP learns by what is new to it when to send them again."""
+        asked = element.asked
+        again = self._keep_alive(element, over, now)
+        element.asked = asked
+        others, effects = self._company.others(element, now)
+        return [again, *effects, *(outcome for each in others for outcome in self.probe(each, now))]
+
+    def _over_time(self, element: Element, watch: Watch, now: float) -> list[Outcome]:
+        """Its time is over, if it gets no more."""
+        if now < self._excused_until:
+            self._deadlines.set(element, self._excused_until)
+            return []
+        if now >= watch.alive_until:
+            return [self._remove(element, Who.LIFETIME)]
+        watch.answer_by = self._company.until(element, watch.answer_by or now, now)
+        if now < watch.answer_by:
+            self._deadlines.set(element, min(watch.alive_until, watch.answer_by))
+            return []
+        self._company.gone(element, watch.answer_by)
+        return [self._remove(element, Who.SILENCE)]
 
     def _watch(self, element: Element, now: float, group: Group = ("", None)) -> Watch:
         """Its lifetime begins again."""
@@ -286,12 +294,11 @@ class Supervision:
             self.foreign.forget(element)
             watch = element.watch = Watch(alive_until, group)
             self.shares.came(group)
-            self._set(element, min(alive_until, self._next_keep_alive(watch, now)))
+            self._set(element, min(alive_until, self._next_keep_alive(watch, now, 0.5)))
             return watch
         # A registration is a sign of life: what stood against the element is settled.
-        watch.claim = False
         watch.alive_until = alive_until
-        watch.reporters = None
+        watch.claim, watch.reporters = False, None
         if watch.answer_by is not None:
             self._answered(element, watch, now)
         return watch
@@ -300,7 +307,7 @@ class Supervision:
         watch.answer_by = None
         watch.doubted = False
         watch.claim = False
-        self._set(element, min(watch.alive_until, self._next_keep_alive(watch, now)))
+        self._set(element, min(watch.alive_until, self._next_keep_alive(watch, now, self._profile.keep_alive_spread)))
 
     def _remove(self, element: Element, who: Who) -> Removed:
         if who is Who.SILENCE:
@@ -328,21 +335,15 @@ class Supervision:
             self._due = due
             self._timers.set((ELEMENTS,), due)
 
-    def _stretch(self) -> list[Effect]:
-        interval = self.interval
-        if abs(interval - self._stretched) <= 0.1 * self._stretched:
-            return []
-        self._stretched = interval
-        return [Notify(SupervisionStretched(interval, self.watched, self.shares.cost, self.shares.share))]
-
     def _keep_alive(self, element: Element, association: Association, now: float) -> Send:
         element.asked = now
         self._counts.asked += 1
         home = element.watch is not None and element.watch.claim
         return Send(association, asap.EndpointKeepAlive(self._server, element.handle, home, element.identifier))
 
-    def _next_keep_alive(self, watch: Watch, now: float) -> float:
+    def _next_keep_alive(self, watch: Watch, now: float, earlier: float) -> float:
         if not self._keep_alives:
             return inf
-        # 3.5: spread over time, by plus or minus 50 percent.
-        return now + self.shares.interval(watch.group, now) * (0.5 + self._random.random())
+        # 3.5: spread over time; many that come together are at once.
+        spread = (earlier + self._profile.keep_alive_spread) * self._random.random()
+        return now + self.shares.interval(watch.group, now) * (1.0 - earlier + spread)

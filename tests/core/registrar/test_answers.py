@@ -69,7 +69,7 @@ class ResolutionTests(SynchronousTestCase):
         self.stage.register("a", POOL, replace(element(1), framing=1))
         for name in ("u", "old"):
             self.stage.tell(name, asap.HandleResolution(POOL, True, None, name == "u"))
-        self.stage.pass_time(1)
+        self.stage.pass_time(0.2)
         self.stage.effects.clear()
         self.stage.register("a", POOL, replace(element(2), framing=1))
         for name, framing in (("u", 1), ("old", 0)):
@@ -84,7 +84,7 @@ class ResolutionTests(SynchronousTestCase):
         for identifier in (1, 2, 3):
             self.stage.register("a", POOL, element(identifier))
         self.assertEqual(len(self.stage.resolve("u", POOL, items=0, subscribe=True).elements), 3)
-        self.stage.pass_time(1)
+        self.stage.pass_time(0.2)
         self.stage.effects.clear()
         self.stage.register("a", POOL, element(4))
         [update] = self.stage.sent("u", self.stage.effects)

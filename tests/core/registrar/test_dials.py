@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import TransportAddress
 from rserpool.core.handlespace.changes import Why
 from rserpool.core.profiles import DEFAULT
+from rserpool.core.registrar.dialling import MOST_DIALS
 from rserpool.core.registrar.events import ElementRemoved
-from rserpool.core.registrar.supervision import MOST_DIALS
 from tests.core.registrar.stage import RegistrarStage
 from tests.core.stage import element
 

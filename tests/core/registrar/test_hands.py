@@ -119,7 +119,7 @@ class AssociationTests(SynchronousTestCase):
         self.stage.tell("again", asap.EndpointKeepAliveAck(POOL, 1))
         self.assertEqual(self.stage.refused(PLACE), [])
         question = asap.EndpointKeepAlive(SERVER, POOL, False, 1)
-        self.assertEqual(self.stage.sent("again", self.stage.pass_time(0.9)), [question])
+        self.assertEqual(self.stage.sent("again", self.stage.pass_time(0.6)), [question])
         self.stage.tell("again", asap.EndpointKeepAliveAck(POOL, 1))
         self.assertEqual(self.stage.dialled(self.stage.lost("again")), [PLACE])
 
@@ -182,7 +182,9 @@ class EndTests(SynchronousTestCase):
         self.stage.lost("a")
         self.stage.up("probe", outbound=True)
         self.stage.tell("probe", asap.EndpointKeepAliveAck(POOL, 2))
-        effects = self.stage.pass_time(1.2)
+        effects = self.stage.pass_time(0.7)
+        self.stage.tell("probe", asap.EndpointKeepAliveAck(POOL, 2))
+        effects += self.stage.pass_time(0.5)
         self.assertEqual(self.stage.notified(effects, ElementRemoved), [ElementRemoved(POOL, 1, "unreachable")])
         self.assertEqual(self.ends(effects), [])
 

@@ -26,7 +26,7 @@ class UsualTests(SynchronousTestCase):
 
     def asked(self) -> None:
         """A keep-alive has gone to each."""
-        self.stage.pass_time(0.75)
+        self.stage.pass_time(0.52)
 
     def test_known(self) -> None:
         """It counts like any other, and nothing goes out."""
@@ -35,7 +35,7 @@ class UsualTests(SynchronousTestCase):
         before = sum(counts.delays)
         self.assertEqual([], self.at_once("a", asap.EndpointKeepAliveAck(POOL, 1, True)))
         self.assertEqual(before + 1, sum(counts.delays))
-        self.assertEqual(1, len(self.stage.sent("a", self.stage.pass_time(1.0))))
+        self.assertEqual(1, len(self.stage.sent("a", self.stage.pass_time(0.6))))
 
     def test_to_be_looked_at(self) -> None:
         """One of another kind of element, with more in it, for another's element, for none."""
