@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from twisted.internet.defer import CancelledError, ensureDeferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogBeginner
 from twisted.python.failure import Failure
 from zope.interface import provider
@@ -133,15 +134,23 @@ def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
     return outcome[0] if outcome else INTERRUPTED
 
 
-def log_to(stream: TextIO) -> None:
-    """Warnings and worse are told on C{stream}, a sentence each."""
+def observer(stream: TextIO) -> ILogObserver:
+    """What tells warnings and worse on C{stream}, a sentence each."""
 
     @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
         level = event.get("log_level")
+        failure = event.get("log_failure")
+        if failure is not None and failure.check(ReactorNotRunning):
+            return  # a second signal to end, while the first one does
         if level is not None and level >= LogLevel.warn:
             line = f"rserpool: {formatEvent(event)}"
             # On a terminal there may be progress in this line.
             print(f"\r{line:<79}" if stream.isatty() else line, file=stream)
 
-    globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False, discardBuffer=True)
+    return cast(ILogObserver, observe)
+
+
+def log_to(stream: TextIO) -> None:
+    """Warnings and worse are told on C{stream}."""
+    globalLogBeginner.beginLoggingTo([observer(stream)], redirectStandardIO=False, discardBuffer=True)
