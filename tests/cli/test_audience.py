@@ -43,6 +43,3 @@ class AudienceTests(TestCase):
         """There is nobody to watch; the reactor is not asked to."""
         with open(self.mktemp(), "w") as out:
             self.assertNoResult(self.audience(out))
-
-    def assertNoResult(self, gone: Deferred[None]) -> None:
-        self.assertFalse(gone.called)
