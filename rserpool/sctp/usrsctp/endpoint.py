@@ -308,7 +308,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
         message, view, size = engine.message, engine.message_view, len(engine.message_view)
         rcvinfo, length, infotype, flags = engine.rcvinfo, engine.rcvinfo_length, engine.infotype, engine.flags
         information, unpack = engine.rcvinfo_bytes, RCVINFO.unpack_from
-        by_id, sock, notified, clock = self.by_id, self.socket, self.notified, engine.clock
+        by_id, sock, told, clock = self.by_id, self.socket, self._told, engine.clock
 
         def read() -> None:
             while (so := sock.so) is not None and events(so) & _EVENT_READ:
@@ -320,7 +320,7 @@ class UsrsctpEndpoint(SocketEndpoint[UsrsctpAssociation, UsrsctpSocket]):
                 data = view[:count].tobytes()
                 seen = flags[0]
                 if seen & MSG_NOTIFICATION:
-                    notified(NUMBERS.parse(data))
+                    told(data)
                     continue
                 stream, _, bits, ppid, _, _, _, identifier = unpack(information)
                 association = by_id.get(identifier)

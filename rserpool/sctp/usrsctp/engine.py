@@ -233,7 +233,7 @@ class Engine:
         def failed(exception: Any, value: Any, traceback: Any) -> None:
             self.log.error("sending a packet failed: {value!r}", value=value)
 
-        signature = "int(uintptr_t, void *, size_t, uint8_t, uint8_t)"
+        signature = "int(*)(uintptr_t, void *, size_t, uint8_t, uint8_t)"
         if self.shuttle is None:
             return ffi.callback(signature, output, error=0, onerror=failed)
 
@@ -247,4 +247,4 @@ class Engine:
         functions = (lib.usrsctp_conninput, lib.usrsctp_get_events, lib.usrsctp_recvv, lib.usrsctp_sendv)
         numbers = tuple(map(self.library.number, functions))
         room = self.library.number(self.packet)
-        return ffi.cast(f"int(*)({signature[4:]}", self.shuttle.attach(numbers, room, getrandbits(32), self, odd))
+        return ffi.cast(signature, self.shuttle.attach(numbers, room, getrandbits(32), self, odd))

@@ -212,27 +212,19 @@ class UdpSocket:
     def doRead(self) -> None:
         clock = self.engine.clock
         self._behind, self._begun = clock.is_behind(self), 0
-        coarse = clock.pace.coarse
-        read = self._read_some if self.lane is None or coarse else self._carry
-        left = A_TURN
-        while left > 0:
-            try:
-                count = read(left)
-            except OSError as error:
-                # A pending ICMP error is told once by any call.
-                if self._socket.fileno() < 0 or not self._drained(error):
-                    return
-                self._read_on()
-                left -= 1
-                continue
-            if count < 0:
-                break
-            clock.read(self, True)
-            if not count and left == A_TURN and self._watching:
-                # What woke us may be an error that was told to who sent.
-                self.look_at_errors()
-            return
-        clock.read(self, False)
+        read = self._read_some if self.lane is None or clock.pace.coarse else self._carry
+        try:
+            count = read(A_TURN)
+        except OSError as error:
+            # A pending ICMP error is told once by any call.
+            if self._socket.fileno() < 0 or not self._drained(error):
+                return
+            self._read_on()
+            count = -1
+        clock.read(self, count >= 0)
+        if not count and self._watching:
+            # What woke us may be an error that was told to who sent.
+            self.look_at_errors()
 
     def _carry(self, most: int) -> int:
         """Do what L{_read_some} does, compiled but for what is unusual."""
