@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 from twisted.internet.error import ConnectionAborted, ConnectionLost
@@ -19,7 +19,7 @@ from rserpool.core.identity import Credentials, Identity
 from rserpool.core.wire.stream import is_whole, whole_messages
 from rserpool.node.outlet import Outlet
 from rserpool.node.sockets import notice_vanished
-from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, PPID_ASAP, SEND_LIMIT, check_message, tell
+from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, PPID_ASAP, SEND_LIMIT, check_message, check_messages, tell
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpHandler
 from rserpool.sctp.log import LimitedLog
 from rserpool.sctp.outgoing import Outgoing
@@ -102,6 +102,11 @@ class AsapTcpProtocol(Protocol):
         """Too much waits for a peer that reads nothing."""
         self.log.error("{peer} takes no more data: dropped", peer=str(self.peer))
         self.abort()
+
+    def sendAll(self, several: Sequence[bytes], ppid: int = PPID_ASAP) -> None:
+        check_messages(several)
+        for data in several:
+            self.send(data, ppid)
 
     def early(self, data: bytes, ppid: int) -> bool:
         """See L{ISctpAssociation.early}; nothing can be sent before it is up."""

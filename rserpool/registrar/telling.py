@@ -67,9 +67,6 @@ class EnrpChannel(NodeChannel):
             self._tell(carrier)
 
     def _tell(self, carrier: Carrier) -> None:
-        """One packet, where the stack can do that."""
         together: Any = carrier
-        together.bundle()
-        for data in self._waiting.pop(carrier):
-            carrier.send(data, self.ppid)
+        together.sendAll(self._waiting.pop(carrier), self.ppid)
         self._quiet_until[carrier] = self.driver.now() + MOMENT

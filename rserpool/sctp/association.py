@@ -6,7 +6,7 @@ A backend says how one message, or the wish to shut down, is given to its stack,
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.error import ConnectionAborted
@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.identity import Credentials
-from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, SEND_LIMIT, check_message
+from rserpool.sctp.base import HIGH_WATER, LOW_WATER, PIECE, SEND_LIMIT, check_message, check_messages
 from rserpool.sctp.endpoint import SctpEndpoint
 
 
@@ -56,6 +56,16 @@ class BufferedAssociation:
         """
         raise NotImplementedError
 
+    def put_all(self, several: Sequence[bytes], ppid: int) -> int:
+        """Give several messages to the stack, on stream 0, which may put them together.
+
+        @return: how many of them it took: the first ones.
+        """
+        for taken, data in enumerate(several):
+            if not self.put(data, ppid, 0, False):
+                return taken
+        return len(several)
+
     def put_end(self) -> bool:
         """Tell the stack to shut down gracefully.
 
@@ -86,6 +96,12 @@ class BufferedAssociation:
         if held > HIGH_WATER and not self._paused and not self._lost:
             self._paused = True
             self.endpoint.tell("associationPaused", self)
+
+    def sendAll(self, several: Sequence[bytes], ppid: int = 0) -> None:
+        check_messages(several)
+        usual = self.established and not (self._queue or self._closing or self._lost)
+        for data in several[self.put_all(several, ppid) if usual else 0 :]:
+            self.send(data, ppid)
 
     def early(self, data: bytes, ppid: int) -> bool:
         """See L{ISctpAssociation.early<rserpool.sctp.interfaces.ISctpAssociation.early>}; not every stack can."""

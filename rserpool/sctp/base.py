@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.logger import Logger
@@ -44,6 +44,15 @@ def check_message(data: bytes, stream: int) -> None:
         raise ValueError(f"an SCTP message holds 1 to {MAX_MESSAGE} bytes, not {len(data)}")
     if not 0 <= stream < STREAMS:
         raise ValueError(f"stream {stream}: an association has the streams 0 to {STREAMS - 1}")
+
+
+def check_messages(several: Iterable[bytes]) -> None:
+    """The same for several that go together, on stream 0: all or none of them.
+
+    @raise ValueError: as L{check_message}.
+    """
+    for data in several:
+        check_message(data, 0)
 
 
 def tell(log: Logger | LimitedLog, report: Callable[..., Any], *arguments: Any) -> None:

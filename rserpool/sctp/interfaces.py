@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
@@ -122,6 +122,11 @@ class ISctpAssociation(Interface):
         closing it does nothing.
 
         @raise ValueError: if C{data} is empty or too long, or if there is no such stream.
+        """
+
+    def sendAll(several: Sequence[bytes], ppid: int = 0) -> None:
+        """Send messages on stream 0, as C{send} does, in as few packets as the stack can make of them (RFC 9260
+        section 6.10).
         """
 
     def early(data: bytes, ppid: int) -> bool:

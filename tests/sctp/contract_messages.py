@@ -63,6 +63,30 @@ class MessageContract(SctpHarness):
                 [message for message in accepting.received if message[2] == stream],
             )
 
+    async def test_several(self) -> None:
+        """What is sent together arrives message by message, before and behind what is sent alone."""
+        association, _, _, accepting = await self.pair()
+        several = [bytes([i]) * size for i, size in enumerate((1, 100, 1452, 3, 9000, 4, MAX_MESSAGE, 1, 1))]
+        association.sendAll(several, PPID_ASAP)
+        association.sendAll([], PPID_ASAP)
+        association.send(b"alone", PPID_ENRP)
+        association.sendAll(several[:2], PPID_ENRP)
+        await self.until(lambda: len(accepting.received) == len(several) + 3)
+        expected = [*((data, PPID_ASAP) for data in several), *((data, PPID_ENRP) for data in (b"alone", *several[:2]))]
+        self.assertEqual([self.seen(data, ppid, 0, False) for data, ppid in expected], accepting.received)
+
+    async def test_several_before_it_is_up_and_when_it_is_over(self) -> None:
+        server, accepting = await self.open()
+        client, connecting = await self.open()
+        association = client.connect(self.address(server))
+        association.sendAll([b"a", b"b"])
+        self.assertRaises(ValueError, association.sendAll, [b"c", b""])
+        await self.until(lambda: len(accepting.received) == 2)
+        association.close()
+        association.sendAll([b"too", b"late"])
+        await self.until(lambda: bool(connecting.lost and accepting.lost))
+        self.assertEqual([b"a", b"b"], accepting.data)
+
     async def test_not_sendable(self) -> None:
         """What cannot be a message is refused loudly, and the association does not suffer."""
         association, _, _, accepting = await self.pair()

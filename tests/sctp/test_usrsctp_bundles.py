@@ -71,6 +71,38 @@ class BundleTests(SynchronousTestCase):
         self.assertLessEqual(max(map(len, self.sent)), MOST)
 
 
+class SeveralTests(UsrsctpTestCase):
+    """Messages that are sent together."""
+
+    host = "127.0.98.1"
+
+    async def test_few_packets(self) -> None:
+        """Full ones, and the last message waits for nothing; what is sent alone afterwards goes at once, too."""
+        data: list[int] = []
+
+        def passes(sent: bytes, forth: bool) -> bool:
+            data.extend([list(chunks(sent)).count(DATA)] if forth else [])
+            return True
+
+        stack, other = await self.makeStack(self.host, profile=RFC), await self.makeStack(self.host, profile=RFC)
+        accepting, connecting = self.recorder(), self.recorder()
+        server = stack.open(0, accepting, (self.host,))
+        client = other.open(0, connecting, (self.host,), listening=False)
+        path = Path(reactor, self.host, stack.encapsulation_port, passes)
+        self.addCleanup(path.stop)
+        association = client.connect(TransportAddress((self.host,), server.port, path.port))
+        await self.until(lambda: bool(connecting.up))
+        for turn, several in enumerate(([bytes([i]) * 50 for i in range(1, 41)], [b"x", b"y"])):
+            accepting.received.clear()
+            data.clear()
+            association.sendAll(several)
+            association.send(b"alone")
+            await self.until(lambda several=several: accepting.data == [*several, b"alone"])  # type: ignore[misc]
+            self.assertEqual(len(several) + 1, sum(data))
+            # Nothing is on its way when the first one is sent; then a full packet and what is left of it, and the last.
+            self.assertLessEqual(len([count for count in data if count]), (5, 3)[turn])
+
+
 class HandshakeTests(UsrsctpTestCase):
     """What passes between two ends."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.logger import Logger
@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from rserpool.core.errors import Unproved, WireError
 from rserpool.core.identity import Credentials, Identity
-from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message
+from rserpool.sctp.base import HIGH_WATER, LOW_WATER, SEND_LIMIT, check_message, check_messages
 from rserpool.sctp.interfaces import ISctpAssociation
 from rserpool.sctp.tls.opening import Opening
 from rserpool.sctp.tls.place import GOODBYE, HandshakeFailed, Place
@@ -91,6 +91,12 @@ class TlsAssociation(Opening):
                 self.abort()
             elif self._queued > HIGH_WATER:
                 self.paused()
+
+    def sendAll(self, several: Sequence[bytes], ppid: int = 0) -> None:
+        check_messages(several)
+        self.inner.bundle()
+        for data in several:
+            self.send(data, ppid)
 
     def close(self) -> None:
         if not self._closing and not self._lost:

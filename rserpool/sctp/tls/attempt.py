@@ -3,7 +3,7 @@ endpoints (RFC 9260 section 1.3)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.error import ConnectError
@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.identity import Credentials
-from rserpool.sctp.base import check_message
+from rserpool.sctp.base import check_message, check_messages
 from rserpool.sctp.interfaces import ISctpAssociation
 
 
@@ -40,6 +40,9 @@ class Attempt:
 
     def send(self, data: bytes, ppid: int = 0, stream: int = 0, unordered: bool = False) -> None:
         check_message(data, stream)
+
+    def sendAll(self, several: Sequence[bytes], ppid: int = 0) -> None:
+        check_messages(several)
 
     def early(self, data: bytes, ppid: int) -> bool:
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from random import uniform
 from typing import Any, Final
@@ -25,8 +25,6 @@ AGAIN = 10
 """So many ticks lie between two looks at why nothing goes out."""
 REPRIEVE = 100
 """So many ticks after that the path may have potentially failed again."""
-
-
 MORE: Final = 1.0
 """So many seconds after the heartbeat interval, or as many as that has, a silent peer is asked (RFC 9260 section 8.3
 adds the RTO): we notice within less time than the library that it does not answer."""
@@ -269,8 +267,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
 
     def _ride(self, data: bytes, ppid: int) -> None:
         """The library puts it beside the COOKIE ECHO."""
-        socket = self.socket
-        socket.send(data, socket.beside(self.identifier, 0, 0, ppid))
+        self.socket.send(data, self.socket.beside(self.identifier, 0, 0, ppid))
 
     def _at_once(self, key: tuple[int, int, bool]) -> Any:
         """What goes beside an answer, behind which nothing follows: it is acknowledged at once (RFC 7053)."""
@@ -279,8 +276,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         return self.socket.beside(self.identifier, stream if stream < self._streams else 0, flags, ppid)
 
     def put(self, data: bytes, ppid: int, stream: int, unordered: bool) -> bool:
-        socket = self.socket
-        engine = socket.engine
+        engine = self.socket.engine
         clock = engine.clock
         clock.pace.moved = True
         self.heard_at = clock.now
@@ -288,15 +284,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if coarse:
             clock.show()
         engine.volume = 0
-        if self._place is not None and clock.pace.crowd.here:
-            sent = socket.send_to(self._place, data, (ppid, stream if stream < self._streams else 0, unordered))
-        else:
-            key = (ppid, stream, unordered)
-            if coarse and socket.answering:
-                sndinfo = self._at_once(key)
-            else:
-                sndinfo = self._prepared.get(key) or self.prepare(key)
-            sent = socket.send(data, sndinfo)
+        sent = self._give(data, ppid, stream, unordered)
         if engine.volume < len(data) + 28 and engine.volume < LEAST:
             if coarse:
                 # No packet tells that something waits.
@@ -308,6 +296,33 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if coarse:
             clock.sooner()
         return sent >= 0
+
+    def _give(self, data: bytes, ppid: int, stream: int, unordered: bool) -> int:
+        socket, pace = self.socket, self.socket.engine.clock.pace
+        if self._place is not None and pace.crowd.here:
+            return socket.send_to(self._place, data, (ppid, stream if stream < self._streams else 0, unordered))
+        key = (ppid, stream, unordered)
+        if pace.coarse and socket.answering:
+            return socket.send(data, self._at_once(key))
+        return socket.send(data, self._prepared.get(key) or self.prepare(key))
+
+    def put_all(self, several: Sequence[bytes], ppid: int) -> int:
+        """With Nagle's algorithm the library makes packets that are full of all but the last, behind which nothing
+        comes; without it, one of each message."""
+        if not several:
+            return 0
+        clock, taken = self.socket.engine.clock, 0
+        if clock.pace.coarse:
+            clock.show()
+        self.socket.set_no_delay(False)
+        for data in several[:-1]:
+            if self._give(data, ppid, 0, False) < 0:
+                break
+            taken += 1
+        self.socket.set_no_delay()
+        if taken == len(several) - 1 and self.put(several[-1], ppid, 0, False):
+            taken += 1
+        return taken
 
     def _held(self, now: int) -> None:
         """The library took a message and sent nothing: its window is full, or it takes the path for a failed one.

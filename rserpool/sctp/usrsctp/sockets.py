@@ -278,9 +278,9 @@ class UsrsctpSocket(SctpSocket):
         failed = self._lib.usrsctp_getsockopt(self.so, library.IPPROTO_SCTP, library.SCTP_STATUS, status, length)
         return None if failed else status
 
-    def set_no_delay(self) -> None:
-        """Switch Nagle's algorithm off."""
-        self._set(library.SCTP_NODELAY, self._library.ffi.new("uint32_t *", 1))
+    def set_no_delay(self, on: bool = True) -> None:
+        """Switch Nagle's algorithm off, or on, for all associations."""
+        self._set(library.SCTP_NODELAY, self._library.ffi.new("uint32_t *", on))
 
     # The end.
 
