@@ -15,7 +15,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -31,6 +30,7 @@ except ImportError as error:
     raise ImportError(f"rserpool.dask needs Dask: pip install 'rserpool[dask]' ({error})") from None
 
 from rserpool.core.errors import ConfigurationError, RSerPoolError
+from rserpool.core.frozen import frozen
 from rserpool.core.user.trying import TIMEOUT, PassedOver, try_elements
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.names.aio import LoopHands, Pools
@@ -52,7 +52,7 @@ FORGOTTEN = 30.0
 """Seconds after which it is another time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolAddress:
     """What stands behind C{rserpool://}.
 

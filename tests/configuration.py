@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rserpool.config.keys import Key, Kind, keys_of
-from rserpool.config.user import USER_KEYS
+from rserpool.config.user_keys import USER_KEYS
 from rserpool.tap.ns import RegistrarOptions
 from rserpool.tap.pe import ElementOptions
 from rserpool.tap.proxy import ProxyOptions

@@ -244,7 +244,8 @@ class LoadTests(SynchronousTestCase):
         loaded = {
             "cffi", "pycparser", "rserpool.core.access", "rserpool.security.settings",
             "rserpool.security.following", "rserpool.node.tls", "rserpool.user.tls", "OpenSSL",
-            "rserpool.user.endpoint",
+            "rserpool.user.endpoint", "rserpool.plugins", "rserpool.config.file", "rserpool.node.multicast",
+            "rserpool.node.listening", "rserpool.core.wire.enrp",
         }.intersection(json.loads(printed))  # fmt: skip
         self.assertEqual(set(), loaded)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
+from rserpool.core.frozen import frozen
+
 JSON: Final = b"application/json"
 AT_ONCE: Final = 50
 """So many things of a list are described in one turn: some 2 ms."""
@@ -28,7 +30,7 @@ class Answer:
     headers: dict[bytes, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """A list, written as its reader reads: C{{"NAME": [...], "next": ...}}.
 

@@ -6,7 +6,6 @@ import hmac
 import os
 import pwd
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from rserpool.admin.answers import Refused
 from rserpool.admin.unix import peer_of
 from rserpool.core.access import Access
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.core.identity import Identity
 from rserpool.security.files import read_secret
 
@@ -22,7 +22,7 @@ SHORTEST: Final = 20
 CHALLENGE: Final = {b"WWW-Authenticate": b'Bearer realm="rserpool"'}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asker:
     """One who asks.
 

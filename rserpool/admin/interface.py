@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -26,6 +25,7 @@ from rserpool.admin.places import Place, UnixPlace
 from rserpool.admin.stream import Stream, Streams
 from rserpool.admin.subjects import Subject
 from rserpool.core.errors import RSerPoolError, UnknownPool
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import handle_text, printable
 from rserpool.node.counting import LimitedLog
 
@@ -44,7 +44,7 @@ ACTS: Final = (b"POST",)
 Answering: TypeAlias = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """One path: C{*} stands for any segment, which C{answer(request, *segments)} gets decoded."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from rserpool.admin.answers import Answer, Refused
+from rserpool.core.frozen import frozen
 
 LARGEST: Final = 50
 """So many pools have a label of their own, and so many registrars; what is left over has none."""
@@ -32,7 +33,7 @@ class Metric:
     classes: Classes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Classes:
     """What a histogram has: how many are in each class, not added up; the last one has no bound."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from rserpool.core.addresses import TransportAddress, only_this_host
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.core.reading import parse_transport_address
 
 LONGEST_PATH = 107
 """Bytes of the path of a Unix socket, on Linux."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnixPlace:
     """A socket in the file system; who may open it is an operator."""
 
@@ -24,7 +24,7 @@ class UnixPlace:
         return self.path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TcpPlace:
     """A port.
 

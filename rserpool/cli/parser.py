@@ -33,6 +33,10 @@ class Parser(argparse.ArgumentParser):
         """A command line, with what files say that it does not: that of C{--config}, and those of users."""
         if self.chosen is None:
             return words
+        from rserpool.config.user import may_say
+
+        if self.chosen.role is None and not may_say():
+            return words
         from rserpool.config.commands import words_for
         from rserpool.core.errors import ConfigurationError
 
@@ -54,7 +58,7 @@ class _Version(argparse.Action):
 def make_parser(chosen: str | None = None, loaded: bool = True) -> Parser:
     """The parser of the whole command line.
 
-    @param chosen: the subcommand that is meant, if that is known: of the others there is nothing but the name.
+    @param chosen: the subcommand that is meant, if that is known: there are no others then.
     @param loaded: False for what C{rserpool --help} shows alone.
     """
     parser = Parser(
@@ -66,8 +70,9 @@ def make_parser(chosen: str | None = None, loaded: bool = True) -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, summary) in COMMANDS.items():
-        if chosen not in (None, name) or not loaded:
+        if not loaded:
             commands.add_parser(name, help=summary)
+        if not loaded or chosen not in (None, name):
             continue
         command: Any = import_module(module)
         subparser = commands.add_parser(

@@ -8,7 +8,6 @@ another one, from its last checkpoint, which is the session's cookie.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.logger import Logger
@@ -20,6 +19,7 @@ from rserpool.compute.job import Job
 from rserpool.compute.lease import Lease
 from rserpool.core.compute.dispatch import Dispatch, Give, Open, Return
 from rserpool.core.compute.errors import NoWorkers
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import handle_of, handle_text
 from rserpool.core.user.events import PoolChanged
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -30,7 +30,7 @@ AGAIN = 0.2
 """Seconds after which a lease is tried again that could not be opened."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """How far the jobs are.
 

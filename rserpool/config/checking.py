@@ -11,7 +11,7 @@ from twisted.python import usage
 
 from rserpool.config.file import SECURITY_TABLE, ConfigFile, read_file
 from rserpool.config.keys import keys_of, problems_of
-from rserpool.config.user import USER_KEYS, problems_of_user
+from rserpool.config.user_keys import USER_KEYS, problems_of_user
 from rserpool.config.words import WrongOption, security_of_file, security_problems
 from rserpool.core.errors import ConfigurationError
 from rserpool.security.text import secured_as

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rserpool.config.keys import Key, Kind, keys_of_parser
-from rserpool.config.user import USER_KEYS, usual_words
+from rserpool.config.user_keys import USER_KEYS
+from rserpool.config.user_words import usual_words
 from rserpool.config.words import NOTHING, Configured, configured
 
 ONLY_TWISTD = {name: Key(name, Kind.VALUE, "", "") for name in ("agentx", "log", "log-level")}

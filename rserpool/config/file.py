@@ -6,12 +6,12 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from rserpool.config.lines import lines_of
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.security.files import read_public
 
 ROLES: Final = ("registrar", "element", "proxy", "worker", "user")
@@ -20,7 +20,7 @@ SECURITY_TABLE: Final = "security"
 TABLES: Final = (*ROLES, SECURITY_TABLE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where something is written.
 
@@ -34,7 +34,7 @@ class Place:
         return f"{self.path}, line {self.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigFile:
     """What a file says.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from rserpool.config.file import ConfigFile, like
+from rserpool.core.frozen import frozen
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +29,7 @@ class Kind(Enum):
     PAIRS = "table of numbers"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Key:
     """A key of the table of a role.
 

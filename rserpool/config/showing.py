@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from rserpool.config.keys import Key, keys_of, texts_of
-from rserpool.config.user import USER_KEYS, said, security_said
+from rserpool.config.user import said, security_said
+from rserpool.config.user_keys import USER_KEYS
 from rserpool.config.words import Configured
 from rserpool.core.described import identifier_text
+from rserpool.core.frozen import frozen
 from rserpool.security.text import SECURITY, Written
 
 COMMAND_LINE: Final = "command line"
@@ -18,7 +20,7 @@ DEFAULT: Final = "default"
 REGISTRARS: Final = "RSERPOOL_REGISTRARS"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """A key, its value for people, and where that comes from."""
 

@@ -8,44 +8,20 @@ then the user's file, then that of the machine; a key that one of them lacks is 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rserpool.config.file import ConfigFile, Place, read_file, unreadable
-from rserpool.config.keys import Key, Kind, problems_of, texts_of
-from rserpool.config.words import security_of_file, security_problems
 from rserpool.core.errors import ConfigurationError
-from rserpool.core.profiles import profile
-from rserpool.core.reading import one_of, parse_transport_address, with_port
-from rserpool.security.text import Written
+
+# Most hosts have no such file, and are spared what reads it.
+if TYPE_CHECKING:
+    from rserpool.config.file import ConfigFile, Place
+    from rserpool.security.text import Written
 
 CONFIG: Final = "RSERPOOL_CONFIG"
 """The environment variable that names a file that is read instead of both; C{none} for none."""
 NONE: Final = "none"
 MACHINE: Final = Path("/etc/rserpool/user.toml")
-USER_KEYS: Final = {
-    key.name: key
-    for key in (
-        Key("announce", Kind.FLAG, "false", "Also look for registrars that announce themselves by multicast."),
-        Key("backend", Kind.VALUE, "auto", "SCTP: auto, kernel or usrsctp"),
-        Key("profile", Kind.VALUE, "default", "timers: fast, default or rfc, and ,mtu=BYTES"),
-        Key("registrar", Kind.TEXTS, "this host", "HOST:PORT[/UDPPORT] of registrars"),
-        Key("transport", Kind.VALUE, "auto", "how to speak with registrars: auto, sctp or tcp"),
-    )
-}
-
-
-def _registrar(text: str) -> object:
-    return with_port(parse_transport_address(text), repr(text), "a registrar")
-
-
-_PARSERS: Final[dict[str, Callable[[str], object]]] = {
-    "backend": one_of("backend", ("auto", "kernel", "usrsctp")),
-    "profile": profile,
-    "registrar": _registrar,
-    "transport": one_of("transport", ("auto", "sctp", "tcp")),
-}
 
 
 def files() -> list[Path]:
@@ -56,6 +32,12 @@ def files() -> list[Path]:
     home = os.environ.get("XDG_CONFIG_HOME", "")
     own = Path(home) if os.path.isabs(home) else Path("~/.config").expanduser()
     return [own / "rserpool" / "user.toml", MACHINE]
+
+
+def may_say() -> bool:
+    """Whether there is anything to read."""
+    # One that the environment names has to be there.
+    return os.environ.get(CONFIG, "") not in ("", NONE) or any(map(os.path.exists, files()))
 
 
 _read: dict[Path, tuple[Any, ConfigFile]] = {}
@@ -69,31 +51,18 @@ def _files() -> list[ConfigFile]:
             status = path.stat()
         except OSError as error:
             if os.environ.get(CONFIG):
+                from rserpool.config.file import unreadable
+
                 raise ConfigurationError(f"{CONFIG}: {unreadable(path, error)}") from None
             # There is none, or this user may not know; in neither case does it say anything.
             continue
         stamp = status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode, status.st_uid
         if path not in _read or _read[path][0] != stamp:
-            file = read_file(path)
-            problems = [*problems_of(file, "user", USER_KEYS).values(), *problems_of_user(file)]
-            problems += security_problems(file)
-            if problems:
-                raise ConfigurationError(problems[0])
-            _read[path] = stamp, file
+            from rserpool.config.user_keys import read_user_file
+
+            _read[path] = stamp, read_user_file(path)
         there.append(_read[path][1])
     return there
-
-
-def problems_of_user(file: ConfigFile) -> list[str]:
-    """What is wrong with the values of its table C{[user]}, of those that are of the right kind."""
-    problems, passed = [], problems_of(file, "user", USER_KEYS)
-    for name, value in file.tables["user"].items():
-        try:
-            for text in texts_of(name, value) if name in _PARSERS and name not in passed else ():
-                _PARSERS[name](text)
-        except ConfigurationError as error:
-            problems.append(f"{file.place('user', name)}: {name}: {error}")
-    return problems
 
 
 def said(name: str) -> tuple[Any, Place] | None:
@@ -117,18 +86,6 @@ def usual(*names: str) -> dict[str, str]:
     return {name: _word(answer[0]) for name, answer in found.items() if answer is not None}
 
 
-def usual_words(keys: Mapping[str, Key], given: Collection[str]) -> list[str]:
-    """The same as options, for those of some keys that are not given; of registrars the services find out themselves.
-
-    @raise ConfigurationError: as L{said} does.
-    """
-    names = [name for name in USER_KEYS if name in keys and name not in given and name != "registrar"]
-    return [
-        f"--{'' if text == 'yes' else 'no-'}{name}" if USER_KEYS[name].kind is Kind.FLAG else f"--{name}={text}"
-        for name, text in usual(*names).items()
-    ]
-
-
 def _word(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
@@ -139,6 +96,8 @@ def security_said() -> tuple[Written, Place] | None:
     @raise ConfigurationError: as L{said} does.
     """
     for file in _files():
+        from rserpool.config.words import security_of_file
+
         written = security_of_file(file)
         if written is not None:
             return written, file.place("security")

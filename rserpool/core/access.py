@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.core.identity import Credentials, Identity
 
 _NONE: Final[frozenset[Identity]] = frozenset()
@@ -29,7 +29,7 @@ class State(Enum):
     """Nothing in the clear is believed, sent or dialled."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Principal:
     """One whom the operator knows, by one identity, or by several while keys and certificates are changed.
 
@@ -59,7 +59,7 @@ class Principal:
         return self.submitter and (self.pools is None or handle in self.pools)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """What a peer may be in this scope, by all that it has proved.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 
 ASAP_PORT = 3863
 """IANA: asap-sctp and asap-tcp (RFC 5352 section 8.2)."""
@@ -23,7 +24,7 @@ REGISTRAR_ENCAPSULATION_PORTS = tuple(range(ENCAPSULATION_PORT, ENCAPSULATION_PO
 """The UDP ports that a registrar tries, in this order, and where others look for one: announcements name none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransportAddress:
     """Where a peer is: its IP addresses and port.
 

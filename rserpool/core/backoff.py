@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 
+from rserpool.core.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Backoff:
     """A row of pauses, in seconds; the present pause is kept by the caller, 0 before the first one.
 

@@ -16,13 +16,13 @@ def identifier_text(identifier: int) -> str:
 
 def policy_name(number: int) -> str:
     """The name of a policy type."""
-    policy = POLICIES.get(number)
+    policy = POLICIES.find(number)
     return f"policy 0x{number:08x}" if policy is None else policy.name
 
 
 def policy_values(parameter: PolicyParameter) -> dict[str, int | float]:
     """The values of a policy by their names; loads and degradations from 0.0 to 1.0; none where they are not known."""
-    policy = POLICIES.get(parameter.type)
+    policy = POLICIES.find(parameter.type)
     if policy is None:
         return {}
     try:

@@ -6,18 +6,16 @@ A role never sends. A L{Driver<rserpool.node.driver.Driver>} (or a test) perform
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rserpool.core.addresses import TransportAddress
-from rserpool.core.quick import quick
+from rserpool.core.frozen import frozen
 
 Association: TypeAlias = Hashable
 """A token by which a role names an SCTP association or a TCP connection; the caller chooses it."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Send:
     """Send one message over an existing association.
 
@@ -28,7 +26,7 @@ class Send:
     message: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Announce:
     """Send one message to the multicast group of its protocol (RFC 5352 section 3.6, RFC 5353 section 3.1).
 
@@ -39,7 +37,7 @@ class Announce:
     channel: str = "asap"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Connect:
     """Have an association with C{peer}; C{association_up} or C{connect_failed} follows, naming the same address.
 
@@ -52,36 +50,35 @@ class Connect:
     channel: str = "asap"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopConnecting:
     """Give up an attempt that L{Connect} started; nothing follows."""
 
     peer: TransportAddress
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Probe:
     """Ask the peer now, by means of the transport, for a sign of life: an answer is late."""
 
     association: Association
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Close:
     """Shut an association down gracefully."""
 
     association: Association
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Abort:
     """Abort an association."""
 
     association: Association
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notify:
     """Tell the local user of the role what happened; C{event} is one of the role's own event classes."""
 

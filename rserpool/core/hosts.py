@@ -15,9 +15,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import handle_of, handle_text
 
 ESCAPE = "x-"
@@ -72,7 +72,7 @@ def handle_of_host(host: str) -> bytes:
         raise ConfigurationError(f"{host!r} is no host name") from None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WebPool:
     """What a host name stands for.
 

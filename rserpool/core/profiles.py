@@ -6,12 +6,13 @@ section 16 name; C{DEFAULT} notices a silent host within 1 s; C{FAST} is for one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Profile:
     """A set of timers and thresholds; each field names its source, and the module of the core that obeys it."""
 

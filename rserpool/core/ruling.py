@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from rserpool.core.errors import CauseCode, ImpossibleEvent, Rejected
+from rserpool.core.frozen import frozen
 from rserpool.core.handlespace.changes import Why
 
 
@@ -135,7 +135,7 @@ class Ruling(Enum):
     ABORTED = "the association is aborted"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """One answer.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rserpool.core.addresses import ASAP_PORT, TransportAddress, is_name, next_guess, only_this_host, same_place
 from rserpool.core.backoff import Backoff, Redial
@@ -11,6 +11,7 @@ from rserpool.core.deadlines import Timers
 from rserpool.core.distrust import Distrust
 from rserpool.core.effects import Abort, Association, Close, Connect, Effect, StopConnecting
 from rserpool.core.errors import NoRegistrar, Unproved
+from rserpool.core.frozen import frozen
 from rserpool.core.hints import MOST_OF_ONE, Hints
 from rserpool.core.profiles import Profile
 from rserpool.core.wire import asap
@@ -31,7 +32,7 @@ _REST = "rest"
 _MOST_REDIALS = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HomeChanged:
     """The home registrar is now another, or (None) there is none and the hunt is on."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from rserpool.core.access import Standing
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Effect, Notify
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import handle_text
 
 
@@ -25,7 +25,7 @@ class Act(Enum):
     RETIRED = "retires"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acted:
     """In a secured scope: who did what, or was refused.
 

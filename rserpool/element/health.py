@@ -7,12 +7,12 @@ successes to come back.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.logger import Logger
 
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import printable
 
 Ask: TypeAlias = Callable[[], Awaitable[None]]
@@ -25,7 +25,7 @@ class Unwell(Exception):
     """What serves is not well; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checks:
     """What is asked, and how often.
 

@@ -20,11 +20,12 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import NoReturn
 
 from rserpool.core.compute import frames
 from rserpool.core.compute.frames import Tag
+from rserpool.core.frozen import frozen
 from rserpool.job import code, linux
 from rserpool.job.__main__ import LENGTH, SOCKET, leave_end_to_worker
 from rserpool.job.view import Trouble, build
@@ -35,7 +36,7 @@ _NOT_BEGUN = 111
 """The status of who has told why it does not begin."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Of one job.
 

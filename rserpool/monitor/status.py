@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rserpool.core.access import State
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.element import registration
 from rserpool.core.errors import Rejected
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import handle_text
 from rserpool.core.monitoring.report import AssociationReport, Component, Kind
 from rserpool.core.policies import FULL_LOAD, POLICIES
@@ -29,7 +29,7 @@ _OF_POOL = re.compile(r"(.+?): ((?:registering|registered|refused|leaving|lookin
 """What L{element_status} says: the pool, and how far its registration is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """What a report says besides time and host name.
 

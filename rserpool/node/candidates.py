@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rserpool.config.keys import texts_of
 from rserpool.config.user import said
 from rserpool.core.addresses import ASAP_PORT, TransportAddress, scope
 from rserpool.core.choices import REGISTRARS
@@ -53,6 +52,8 @@ def named_registrars(protocol: str = "sctp") -> list[TransportAddress]:
     except ConfigurationError as error:
         raise ConfigurationError(f"{REGISTRARS}: {error}") from None
     if not named and (written := said("registrar")) is not None:
+        from rserpool.config.keys import texts_of
+
         named = [_registrar(text, protocol) for text in texts_of("registrar", written[0])]
     return named
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from rserpool.node.tcp_endpoint import TcpEndpoint
 from rserpool.sctp.interfaces import ISctpEndpoint, ISctpStack
+
+if TYPE_CHECKING:
+    from rserpool.node.tcp_endpoint import TcpEndpoint
 
 _log = Logger()
 

@@ -67,18 +67,19 @@ def listen_tcp(
     port: int,
     handler: ISctpHandler,
     most_of_one: int = MOST_OF_ONE,
-    make: Make = AsapTcpProtocol,
+    make: Make | None = None,
     activated: bool = False,
 ) -> IListeningPort:
     """Serve ASAP over TCP; port 0 lets the system choose. Closing the port closes its connections.
 
     @param most_of_one: so many connections of one machine are accepted, but never more than half of the file
         descriptors that this process may have.
-    @param make: what makes the connections: L{rserpool.node.tls_tcp.over_tls} has those that speak TLS.
+    @param make: what makes the connections: L{rserpool.node.tls_tcp.over_tls} has those that speak TLS; None for
+        those in the clear.
     @param activated: whether a socket that systemd opened for it is taken, see L{rserpool.node.activation}.
     @raise twisted.internet.error.CannotListenError: if the port is taken or the address is not local.
     """
-    accepting = _Accepting(reactor, handler, most_of_one, make)
+    accepting = _Accepting(reactor, handler, most_of_one, make or AsapTcpProtocol)
     found = inherited("asap-tcp", (host, port)) if activated else None
     if found is not None:
         return adopt(reactor, found, accepting)  # type: ignore[no-any-return]

@@ -15,17 +15,13 @@ from rserpool.core.wire import asap
 from rserpool.node.candidates import local_host_towards
 from rserpool.node.closing import close
 from rserpool.node.driver import Driver
-from rserpool.node.listening import listen_tcp
 from rserpool.node.loop import Carrier
-from rserpool.node.multicast import MulticastGroup
 from rserpool.node.naming import NamingChannel
 from rserpool.node.own_addresses import wildcard
 from rserpool.node.paths import Paths
 from rserpool.node.reactor import LOG, ReactorLoop
 from rserpool.node.role import Codec, Role, Speaker
 from rserpool.node.securing import tls_of
-from rserpool.node.tcp import AsapTcpProtocol
-from rserpool.node.tcp_endpoint import TcpEndpoint
 from rserpool.node.towards import Towards, towards
 from rserpool.node.turns import Turns
 from rserpool.sctp.base import PPID_ASAP, SctpHandler
@@ -33,7 +29,9 @@ from rserpool.sctp.guests import Guests
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpEndpoint, ISctpStack
 from rserpool.sctp.lookup import look_up
 
+# Who speaks SCTP, in the clear, needs nothing of these.
 if TYPE_CHECKING:
+    from rserpool.node.tcp_endpoint import TcpEndpoint
     from rserpool.node.tls import Tls
     from rserpool.security.following import Secured
 
@@ -117,20 +115,21 @@ class NodeChannel(NamingChannel, SctpHandler):
 
     def open_tcp(self) -> None:
         """Dial over TCP."""
-        if self.tls is None:
-            self.tcp = TcpEndpoint(self._node.reactor, self)
-        else:
+        from rserpool.node.tcp_endpoint import TcpEndpoint
+
+        if self.tls is not None:
             self.tls.start(self._node.reactor)
-            self.tcp = TcpEndpoint(self._node.reactor, self, self.tls.make)
+        self.tcp = TcpEndpoint(self._node.reactor, self, None if self.tls is None else self.tls.make)
         self._node.endpoints.append(self.tcp)
 
     def listen_tcp(self, host: str, port: int, most_of_one: int, clear: bool = False) -> IListeningPort:
-        """Accept connections; see L{listen_tcp}.
+        """Accept connections; see L{rserpool.node.listening.listen_tcp}.
 
         @param clear: whether TLS is not spoken there, though it is elsewhere.
         """
-        secured = None if clear else self.tls
-        make = AsapTcpProtocol if secured is None else secured.make
+        from rserpool.node.listening import listen_tcp
+
+        make = None if clear or self.tls is None else self.tls.make
         listening = listen_tcp(self._node.reactor, host, port, self, most_of_one, make, activated=not clear)
         self._node.ports.append(listening)
         return listening
@@ -141,6 +140,8 @@ class NodeChannel(NamingChannel, SctpHandler):
         @param interface: one of our IP addresses.
         @raise twisted.internet.error.CannotListenError: if the port cannot be shared.
         """
+        from rserpool.node.multicast import MulticastGroup
+
         member = MulticastGroup(group, interface, self.announced)
         self._node.ports.append(member.start(self._node.reactor))
         self.multicast, self.group = member.send, group
@@ -319,7 +320,7 @@ class Node(Driver):
             port.stopListening()
         self._follow_no_more()
         for endpoint in self.endpoints:
-            if isinstance(endpoint, TcpEndpoint):
+            if endpoint is self.asap.tcp:
                 endpoint.stopListening()
             else:
                 endpoint.abort()

@@ -16,10 +16,10 @@ from rserpool.sctp.interfaces import ISctpHandler
 class TcpEndpoint:
     """The connections of a user, as an L{ISctpEndpoint<rserpool.sctp.interfaces.ISctpEndpoint>} has associations."""
 
-    def __init__(self, reactor: Any, handler: ISctpHandler, make: Make = AsapTcpProtocol) -> None:
+    def __init__(self, reactor: Any, handler: ISctpHandler, make: Make | None = None) -> None:
         self._reactor = reactor
         self._handler = handler
-        self._make = make
+        self._make = make or AsapTcpProtocol
         self._connections: set[AsapTcpProtocol] = set()
         self._stopped: Deferred[None] | None = None
 

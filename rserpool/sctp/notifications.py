@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from socket import ntohl
 from typing import TypeAlias
+
+from rserpool.core.frozen import frozen
 
 
 class Change(Enum):
@@ -33,7 +34,7 @@ _SHUTDOWN = _DRY = struct.Struct("=8xI")
 _PARTIAL_DELIVERY = struct.Struct("=8xIIII")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AssociationChange:
     """An association comes up, restarts or ends.
 
@@ -49,7 +50,7 @@ class AssociationChange:
     aborted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddressChange:
     """A path changes its state, or the peer has gained or lost an address (RFC 5061).
 
@@ -62,7 +63,7 @@ class AddressChange:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SendFailed:
     """A message, or one fragment of it, was not acknowledged by the peer.
 
@@ -76,14 +77,14 @@ class SendFailed:
     fragment: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerShutdown:
     """The peer takes no more data."""
 
     association: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeliveryAborted:
     """The rest of a message that was delivered in part will not come."""
 
@@ -91,7 +92,7 @@ class DeliveryAborted:
     stream: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SenderDry:
     """All that was sent is acknowledged."""
 
@@ -101,7 +102,7 @@ class SenderDry:
 Notification: TypeAlias = AssociationChange | AddressChange | SendFailed | PeerShutdown | DeliveryAborted | SenderDry
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Numbers:
     """How a stack numbers them.
 

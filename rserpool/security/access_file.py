@@ -13,11 +13,12 @@ A table for each one whom the operator knows::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from rserpool.core.access import Access, Principal, State
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import handle_of
 from rserpool.core.identity import Identity, parse_identity
 from rserpool.security.keys import bearer_of
@@ -27,7 +28,7 @@ DEFAULTS: Final = ("keys", "user")
 _ENTRY: Final = {"identities", "roles", "pools"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyNames:
     """The identities of the keys that are known, by what the file says that they are in.
 

@@ -5,7 +5,6 @@ This module loads cryptography and pyOpenSSL: whoever needs no certificate does 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from OpenSSL import crypto
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.core.identity import Identity
 
 SHORTEST_RSA = 2048
 """Bits of an RSA key, at least (RFC 9325 section 4.5)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Described:
     """What a certificate says.
 

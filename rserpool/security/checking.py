@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.core.identity import Identity
 from rserpool.security.access_file import KeyNames, access_of
 from rserpool.security.certificates import Described, check_pair, describe, untrusted
@@ -18,7 +18,7 @@ from rserpool.security.settings import FILES, KEYS, TABLE, Security, read_toml, 
 WARN_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Findings:
     """What was found.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from rserpool.core.frozen import frozen
 from rserpool.security.failure import NOT_TLS, TlsFailure
 from rserpool.security.way import LONGEST_RECORD
 
@@ -20,7 +20,7 @@ KEY_SUITES: Final = frozenset(
 _RANDOM: Final = slice(11, 43)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClientHello:
     """
     @ivar random: what makes it unlike any other.

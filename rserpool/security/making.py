@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from rserpool.core.frozen import frozen
 from rserpool.security.keys import Key
 
 CA_YEARS = 10
@@ -32,7 +33,7 @@ def new_key(name: str, randomness: Any = os.urandom) -> Key:
     return Key(name, randomness(32))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Issued:
     """A certificate and its private key, both PEM."""
 

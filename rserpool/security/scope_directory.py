@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.security.certificates import describe
 from rserpool.security.files import read_public, read_secret
 from rserpool.security.keys import Key, read_keys, read_own_key
@@ -36,7 +36,7 @@ Contents = dict[Path, tuple[bytes, int]]
 """What is to be in which file, and its mode."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """A registrar, an element, an operator, or somebody who submits code.
 
@@ -70,7 +70,7 @@ def member_of(role: str, text: str) -> Member:
     return Member(role, name, hosts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """How certificates are made.
 

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from rserpool.core.access import Access, State
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.security.access_file import KeyNames, access_of
 from rserpool.security.files import read_public, read_secret
 from rserpool.security.keys import Key, Keyring, read_keys, read_own_key
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Certificate:
     """A certificate with what leads to its issuer, and its private key.
 

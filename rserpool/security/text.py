@@ -7,12 +7,12 @@ what the directory says.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.core.reading import YES_OR_NO
 
 # What nothing secures is spared what security needs.
@@ -28,7 +28,7 @@ HELP: Final = f"keys and certificates for TLS, see rserpool keys (default: {SECU
 _BOOLEANS = {**YES_OR_NO, "true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """What a text says.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+from rserpool.core.frozen import frozen
 from rserpool.security.keys import Key
 from rserpool.security.settings import Certificate
 
@@ -30,7 +30,7 @@ STATIC_RSA: Final = "AES128-SHA"
 """TLS_RSA_WITH_AES_128_CBC_SHA (RFC 5352 section 9.2, RFC 3436 section 4.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """What one end brings to its handshakes: keys alone, or certificates alone.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -11,6 +10,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from rserpool.core.errors import RequestFailed, RSerPoolError, SessionEnded, SessionFull, WireError
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.services.doubts import Doubts
 from rserpool.services.messages import PPID_PINGPONG, Ping, Pong
@@ -22,7 +22,7 @@ LONGEST_LINE = 2**16
 """Bytes; no line of echo is longer, with whatever is before its number."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Returned:
     """An answer came.
 
@@ -37,7 +37,7 @@ class Returned:
     reply: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lost:
     """No answer came within the patience, or the session gave it up."""
 
@@ -45,7 +45,7 @@ class Lost:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FailedOver:
     """Another element goes on."""
 

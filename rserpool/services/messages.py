@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 
 PPID_PINGPONG: Final = 33
 """The payload protocol identifier of pings and pongs."""
@@ -22,7 +22,7 @@ _COOKIE: Final = Struct("!8sQ")
 _COOKIE_MARK: Final = b"<PP-TD1>"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ping:
     """A question: type 1, flags, length, message number (64 bits), data.
 
@@ -52,7 +52,7 @@ class Ping:
         return cls(_PING_BODY.unpack_from(body)[3], body[_PING_BODY.size :])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pong:
     """An answer: type 2, flags, length, the ping's number, the number of the reply (64 bits each), the ping's data.
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rserpool.core.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Say:
     """Send a message to the element."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Elsewhere:
     """Go on at another element.
 
@@ -26,12 +27,12 @@ class Elsewhere:
     strange: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Completed:
     """All is done."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Anew:
     """Begin anew, without what is left of the session."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.protocol import Protocol as TwistedProtocol
@@ -11,12 +10,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.parameters import PoolElementParameter
 from rserpool.sctp.base import PPID_ASAP
 from rserpool.sctp.one_to_one.transport import SctpProtocol
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolElementHandle:
     """An element of a pool, as messages are sent to it and come from it (RFC 5352 sections 1.1 and 6.5.3).
 
@@ -32,7 +32,7 @@ Peer: TypeAlias = PoolElementHandle | TransportAddress
 """Who a message came from, or went to."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """What is sent.
 

@@ -16,7 +16,7 @@ import rserpool
 import twisted
 from rserpool.admin.opening import TOKEN_HELP, admin_place, admin_token
 from rserpool.config.keys import keys_of
-from rserpool.config.user import usual_words
+from rserpool.config.user_words import usual_words
 from rserpool.config.words import NOTHING, WrongOption, configured
 from rserpool.core.choices import BACKENDS
 from rserpool.core.errors import ConfigurationError

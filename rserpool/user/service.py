@@ -31,13 +31,12 @@ from rserpool.node.candidates import any_hosts, local_hosts_towards, over
 from rserpool.node.counting import LimitedLog
 from rserpool.node.homes import Homes
 from rserpool.node.in_vain import OnReactor
-from rserpool.node.multicast import default_group
 from rserpool.node.node import Node
 from rserpool.node.reactor import clock_of
 from rserpool.node.securing import SecurityOption, registrars_by, secured_from
-from rserpool.plugins import add_policies
 from rserpool.sctp.interfaces import ISctpStack
 from rserpool.sctp.stack import open_stack
+from rserpool.user.policies import look_beyond
 from rserpool.user.subscriptions import Subscription, Subscriptions, Watcher
 from rserpool.user.use import Closable, Use
 
@@ -127,7 +126,7 @@ class PoolUserService(Service):
         """
         if self.running:
             return
-        add_policies()
+        look_beyond()
         hosts = self._local_hosts()
         transport, stack = self._open(hosts)
         registrars = over(self._registrars, transport)
@@ -146,6 +145,8 @@ class PoolUserService(Service):
             self._user.guess_ports(bool(stack.encapsulation_port))
         super().startService()
         if self._announcements:
+            from rserpool.node.multicast import default_group
+
             interface = hosts[0] if hosts else local_hosts_towards(self._registrars)[0]
             node.asap.join(self._announce_group or default_group(interface), interface)
         for handle in self.watched:
@@ -327,11 +328,10 @@ class PoolUserService(Service):
                 self._limited.warn("the registrar reports an error: {text}", text=text)
             case HomeChanged(registrar=registrar):
                 self.home_since = None if registrar is None else self.now()
-                if not self._homes.new(registrar):
-                    return
-                if registrar is None:
+                new = self._homes.new(registrar)
+                if new and registrar is None:
                     self._limited.warn("the registrar is lost: looking for another")
-                else:
+                elif new:
                     self._limited.info("the registrar at {registrar} is the home now", registrar=str(registrar))
 
     def _forget(self, request: object) -> None:

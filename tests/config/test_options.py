@@ -11,7 +11,7 @@ from rserpool.cli import proxy, resolve
 from rserpool.cli.parser import make_parser
 from rserpool.config.commands import ONLY_TWISTD
 from rserpool.config.keys import NO_KEYS, Kind, keys_of, keys_of_parser
-from rserpool.config.user import USER_KEYS
+from rserpool.config.user_keys import USER_KEYS
 from rserpool.core.addresses import TransportAddress
 from rserpool.tap.ns import RegistrarOptions
 from rserpool.tap.options import RoleOptions

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple, TypeAlias
+
+from rserpool.core.frozen import frozen
 
 VERSION: Final = 1
 HEAD: Final = 20
@@ -88,7 +89,7 @@ class SearchRange(NamedTuple):
     end: Oid
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Region:
     """A part of the tree: what begins with a name, one of whose numbers may be a range (section 6.2.3).
 
@@ -108,7 +109,7 @@ class Region:
         return data + struct.pack("!I", self.upper) if self.position else data
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pdu:
     """One message.
 

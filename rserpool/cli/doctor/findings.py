@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from rserpool.core.frozen import frozen
 
 
 class Level(IntEnum):
@@ -15,7 +16,7 @@ class Level(IntEnum):
     PROBLEM = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that was looked at.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from threading import Event, Thread
 from typing import Any
 
 from rserpool.admin.client import AdminClient, AdminError
 from rserpool.cli.monitor.entries import Described, Entry, told_elements, told_registrars
+from rserpool.core.frozen import frozen
 
 INTERVAL = 2.0
 """Seconds between two questions."""
@@ -18,7 +18,7 @@ SHARE = 0.1
 """No more than this part of the time may be spent with answers: many elements are asked for less often."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What was told at one time.
 

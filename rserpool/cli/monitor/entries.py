@@ -6,11 +6,12 @@ An element is known by its own reports, by what a registrar tells of it over its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 from rserpool.cli.monitor.components import association_text, component_text, kind_text, plain, state
+from rserpool.core.frozen import frozen
 from rserpool.core.monitoring.components import Known
 from rserpool.core.monitoring.report import Kind
 from rserpool.monitor.status import pool_of
@@ -45,7 +46,7 @@ Key: TypeAlias = tuple[Group, str]
 """Which entry: in which group, and its identifier."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """Somebody.
 

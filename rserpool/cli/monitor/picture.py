@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -13,6 +12,7 @@ from rserpool.cli.monitor.components import short_time
 from rserpool.cli.monitor.entries import POOLS, REGISTRARS, USERS, Entry, Mood
 from rserpool.cli.monitor.view import INDENT, RANK, Row, Rows, View
 from rserpool.cli.terminal import cut, width
+from rserpool.core.frozen import frozen
 
 KINDS = ("tcp", "udp", "sctp")
 CHROME = 4
@@ -62,7 +62,7 @@ MOODS = {Mood.GOOD: Mark.GOOD, Mood.DOUBTFUL: Mark.DOUBTFUL, Mood.BAD: Mark.BAD}
 Line: TypeAlias = Sequence[tuple[str, Mark]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     """What stands above the list.
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeAlias
 
 from rserpool.cli.monitor.entries import Entry, Group, Key, Mood
+from rserpool.core.frozen import frozen
 
 RANK = {Mood.GOOD: 0, Mood.DOUBTFUL: 1, Mood.BAD: 2}
 SORTS: dict[str, Callable[[Entry], Any]] = {
@@ -26,7 +27,7 @@ INDENT = 6
 """Columns before what is told of an entry below it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """What somebody looks at.
 
@@ -54,7 +55,7 @@ class View:
     help: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """A line of the list: the heading of a group, an entry, or something that is told of it.
 
@@ -133,7 +134,7 @@ def settled(view: View, rows: Rows, room: int) -> View:
     return replace(view, cursor=cursor, place=place, top=top)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pressed:
     """A key, and on what it was pressed.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct, error, unpack_from
 from typing import BinaryIO, Final
 
 from rserpool.core.errors import RSerPoolError
+from rserpool.core.frozen import frozen
 
 LARGEST: Final = 16 * 2**20
 """Bytes of a frame or block, at most: what is longer is no capture."""
@@ -27,7 +27,7 @@ class BadCapture(RSerPoolError):
     """A file is no capture, or is damaged; the text says where."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """One frame.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address
 from struct import error, unpack_from
 from typing import Final, TypeAlias
 
 from rserpool.core.addresses import ASAP_PORT, ASAP_TLS_PORT, ENRP_PORT
+from rserpool.core.frozen import frozen
 from rserpool.sctp.base import PPID_ASAP, PPID_ENRP
 
 _TCP, _UDP, _SCTP = 6, 17, 132
@@ -24,7 +24,7 @@ MOST: Final = 10_000
 Place: TypeAlias = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """A message, or what becomes of an association.
 

@@ -12,6 +12,8 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
+from rserpool.core.frozen import frozen
+
 J = TypeVar("J", bound=Hashable)
 L = TypeVar("L", bound=Hashable)
 
@@ -21,7 +23,7 @@ OPENINGS: Final = 16
 """So many are opened at one time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Give(Generic[J, L]):
     """Give this job to the worker of this lease."""
 
@@ -29,12 +31,12 @@ class Give(Generic[J, L]):
     lease: L
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Open:
     """Open a lease at a worker with room: C{opened} or C{failed} follows."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Return(Generic[L]):
     """Close this lease: it has no job."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.causes import ErrorCause
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registered:
     """The element is in the pool: registered, or registered again."""
 
@@ -17,14 +16,14 @@ class Registered:
     registrar: TransportAddress | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskedEvery:
     """The home registrar asks every C{seconds} whether the element lives, as a mean; at least as the profile has it."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistrationRefused:
     """The registrar refused for good.
 
@@ -40,7 +39,7 @@ class RegistrationRefused:
     stands: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistrationPostponed:
     """The registrar refused for now: the element tries again in C{pause} seconds, and goes on.
 
@@ -54,7 +53,7 @@ class RegistrationPostponed:
     information: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistrationUnanswered:
     """So many registrations were not answered since one was (3.1); the element goes on."""
 
@@ -63,7 +62,7 @@ class RegistrationUnanswered:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistrationWarned:
     """The registrar granted the registration, but not all of it (2.2.3): addresses were left out, say."""
 
@@ -72,7 +71,7 @@ class RegistrationWarned:
     causes: tuple[ErrorCause, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drains:
     """It is not in the pool any more, as an operator wants, until that one wants it to serve again."""
 
@@ -80,7 +79,7 @@ class Drains:
     identifier: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Left:
     """The element is not in the pool any more, as it wanted.
 
@@ -91,7 +90,7 @@ class Left:
     never: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoRegistrarFound:
     """None of these registrars can be used; the hunt goes on.
 
@@ -102,7 +101,7 @@ class NoRegistrarFound:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutOfPlace:
     """The home registrar answered what was not asked, or not any more; it is ignored."""
 
@@ -110,7 +109,7 @@ class OutOfPlace:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorReceived:
     """A registrar reported an error."""
 

@@ -5,7 +5,7 @@ The element owns its desired state: whatever is lost, it registers again until i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
 from rserpool.core.backoff import Backoff
@@ -73,6 +73,7 @@ from rserpool.core.element.states import (
     TimeOut as TimeOut,
 )
 from rserpool.core.errors import CauseCode, ImpossibleEvent
+from rserpool.core.frozen import frozen
 
 
 class Action(Enum):
@@ -98,7 +99,7 @@ class Action(Enum):
     TELL_DRAINING = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timers:
     """T2, T3 and T4 in seconds (RFC 5352 section 7.1)."""
 

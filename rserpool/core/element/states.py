@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from rserpool.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Homeless:
     """Wants to be registered; there is no home registrar.
 
@@ -15,7 +15,7 @@ class Homeless:
     known: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registering:
     """ASAP_REGISTRATION was sent; the answer is due by C{answer_by} (T2).
 
@@ -30,14 +30,14 @@ class Registering:
     held: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """Registered; registers again at C{again_at} (T4)."""
 
     again_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """The registrar refused for good; only changed values or another registrar may help. C{held} as before."""
 
@@ -45,7 +45,7 @@ class Refused:
     held: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Postponed:
     """The registrar lacked resources (or is not ready); tries again at C{again_at}. C{held} as before."""
 
@@ -54,7 +54,7 @@ class Postponed:
     held: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leaving:
     """ASAP_DEREGISTRATION was sent; the answer is due by C{answer_by} (T3).
 
@@ -65,19 +65,19 @@ class Leaving:
     stays: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeavingHomeless:
     """Wants to deregister; there is no home registrar. C{stays} as before."""
 
     stays: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draining:
     """Deregistered, as an operator wants it, until it is to serve again; its home knows that."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gone:
     """Deregistered, or never registered: nothing is to come any more."""
 
@@ -85,22 +85,22 @@ class Gone:
 State = Homeless | Registering | Member | Refused | Postponed | Leaving | LeavingHomeless | Draining | Gone
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HomeFound:
     """There is a home registrar now (a different one than before)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HomeLost:
     """The home registrar is gone."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Granted:
     """ASAP_REGISTRATION_RESPONSE without the R flag."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rejection:
     """ASAP_REGISTRATION_RESPONSE with the R flag, or the registrar is too busy for a deregistration.
 
@@ -113,32 +113,32 @@ class Rejection:
     granted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deregistered:
     """ASAP_DEREGISTRATION_RESPONSE, asked for or not."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changed:
     """Policy values or addresses changed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stop:
     """The element is to leave the pool."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drain:
     """An operator, by the home registrar: no new users."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Serve:
     """An operator, by the home registrar: serve again."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimeOut:
     """The state's deadline has passed."""
 

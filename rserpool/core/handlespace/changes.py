@@ -9,8 +9,8 @@ from typing import TypeAlias, TypeVar
 
 from rserpool.core.effects import Effect
 from rserpool.core.errors import CauseCode
+from rserpool.core.frozen import frozen
 from rserpool.core.handlespace.element import Element
-from rserpool.core.quick import quick
 
 T = TypeVar("T")
 
@@ -42,8 +42,7 @@ class Why(Enum):
         self.told = told
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """Something happened to an element.
 
@@ -54,14 +53,12 @@ class Change:
     home: int
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Added(Change):
     """It is new."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Renewed(Change):
     """It registered again, here or at another registrar.
 
@@ -73,41 +70,36 @@ class Renewed(Change):
     other: bool = True
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moved(Change):
     """It has another home, by a takeover or a suggestion; C{before} was its home, 0 where nobody knew it."""
 
     before: int
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removed(Change):
     """It is gone."""
 
     why: Why
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Suspected(Change):
     """An element of ours may be dead: it is to be asked."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doubted(Change):
     """An element of another registrar does not answer us: its home is to hear of it."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Insisted(Change):
     """An element is ours, and the peers must hear it: one claims it, or we remove it in place of its home."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copied:
     """Many are new at once, all of them other registrars'."""
 

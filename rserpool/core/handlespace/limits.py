@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rserpool.core.admission import TokenBucket as TokenBucket
+from rserpool.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """What a registrar accepts; past a limit it answers Lack of Resources (cause 0x6) and nothing else changes.
 

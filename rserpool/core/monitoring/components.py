@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from rserpool.core.frozen import frozen
 from rserpool.core.monitoring.report import AssociationReport, Component, Report
 
 MOST = 10_000
@@ -19,7 +20,7 @@ CHANGE = 0.05
 """A workload that moved by less is no news."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """One component.
 
@@ -48,7 +49,7 @@ class Known:
         return self.report.uptime + (0.0 if self.farewell else (self.gone or now) - self.heard)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """Something happened to a component.
 

@@ -19,6 +19,7 @@ from struct import Struct
 from typing import Final
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 
 CSP_PORT = 2960
 """The UDP port of a server of this protocol."""
@@ -65,7 +66,7 @@ class Component:
         return (self.kind & 0xFF) << 56 | self.identifier & _OBJECT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AssociationReport:
     """One association of a component.
 
@@ -81,7 +82,7 @@ class AssociationReport:
     flags: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """What one component says of itself.
 

@@ -10,19 +10,19 @@ while that is asked. So there is one owner in the end, also with registrars that
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from rserpool.core import authority
 from rserpool.core.errors import ImpossibleEvent
+from rserpool.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Monitored:
     """No takeover is under way."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claiming:
     """We announced ENRP_INIT_TAKEOVER and wait for the acknowledgements of C{pending}."""
 
@@ -30,7 +30,7 @@ class Claiming:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Probing:
     """The claim's deadline passed; C{pending} were asked whether they live, C{alive} do and have not acknowledged."""
 
@@ -39,7 +39,7 @@ class Probing:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Yielded:
     """We acknowledged the claim of C{to}; if it enforces nothing by C{deadline}, we monitor the target again."""
 
@@ -47,7 +47,7 @@ class Yielded:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doubting:
     """C{by} enforced the takeover of a target that speaks with us; unless that answers by C{deadline}, it counts."""
 
@@ -58,47 +58,47 @@ class Doubting:
 State = Monitored | Claiming | Probing | Yielded | Doubting
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """We consider the target dead; C{peers} are those that must agree."""
 
     peers: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """ENRP_INIT_TAKEOVER of another registrar."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acknowledged:
     """ENRP_INIT_TAKEOVER_ACK."""
 
     by: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heard:
     """Any message of another peer: it is alive."""
 
     peer: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerGone:
     """Another peer is not there any more: its acknowledgement is not needed."""
 
     peer: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetHeard:
     """The target speaks: a false alarm."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Enforced:
     """ENRP_TAKEOVER_SERVER of another registrar.
 
@@ -109,7 +109,7 @@ class Enforced:
     living: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimeOut:
     """The state's deadline has passed."""
 
@@ -138,7 +138,7 @@ class Action(Enum):
     """The target is active."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Durations:
     """Seconds: until a claim's deadline (jittered), for the answer to a probe, and until a yield is over."""
 

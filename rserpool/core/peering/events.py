@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rserpool.core.addresses import TransportAddress
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.parameters import ErrorCause
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Initialized:
     """The registrar offers its services; C{mentor} gave it the handlespace, 0 if nobody did."""
 
@@ -16,7 +15,7 @@ class Initialized:
     elements: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerFound:
     """A peer is up."""
 
@@ -24,7 +23,7 @@ class PeerFound:
     address: TransportAddress | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerUnreachable:
     """A configured peer could not be reached, C{attempts} times since it last was."""
 
@@ -32,35 +31,35 @@ class PeerUnreachable:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerSilent:
     """A registrar that we dialled does not say who it is."""
 
     address: TransportAddress
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerLost:
     """A peer is considered dead (RFC 5353 section 3.4.3)."""
 
     identifier: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerRetired:
     """A peer has handed its elements over, as an operator wanted, and has ended."""
 
     identifier: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Namesake:
     """Another registrar has our identifier: neither can be a peer of the other."""
 
     address: TransportAddress
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakenOver:
     """The elements of C{target} have a new home."""
 
@@ -69,7 +68,7 @@ class TakenOver:
     elements: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Audited:
     """The handlespace of C{peer} differed from our copy, which is the same again; C{removed} elements had gone."""
 
@@ -77,7 +76,7 @@ class Audited:
     removed: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerError:
     """A peer reported an error."""
 
@@ -85,7 +84,7 @@ class PeerError:
     causes: tuple[ErrorCause, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutOfPlace:
     """A peer sent a message of a procedure that is not under way; it is ignored."""
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from rserpool.core.errors import ImpossibleEvent
+from rserpool.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Searching:
     """No peer has been heard; without one by C{until} the registrar is alone."""
 
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """ENRP_LIST_REQUEST was sent to C{mentor}; the answer is due by C{answer_by}."""
 
@@ -24,7 +24,7 @@ class Listing:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """Every peer that is up is not ready itself, or was silent; asked again at C{again_at}."""
 
@@ -32,7 +32,7 @@ class Waiting:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Downloading:
     """ENRP_HANDLE_TABLE_REQUEST was sent to C{mentor}; the next response is due by C{answer_by}."""
 
@@ -41,7 +41,7 @@ class Downloading:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ready:
     """Initialization is completed: the registrar offers its services.
 
@@ -54,21 +54,21 @@ class Ready:
 State = Searching | Listing | Waiting | Downloading | Ready
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerUp:
     """A peer is known and connected."""
 
     peer: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerDown:
     """A peer is not connected any more."""
 
     peer: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listed:
     """ENRP_LIST_RESPONSE."""
 
@@ -76,7 +76,7 @@ class Listed:
     rejected: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """ENRP_HANDLE_TABLE_RESPONSE; C{more} is its M flag."""
 
@@ -85,7 +85,7 @@ class Table:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimeOut:
     """The state's deadline has passed."""
 

@@ -7,7 +7,7 @@ plugin: L{rserpool.plugins}.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from rserpool.core.errors import ConfigurationError
@@ -28,6 +28,7 @@ class Policies(dict[int, Policy]):
         """
         super().__init__()
         self._origins: dict[Policy, str] = {}
+        self._beyond: Callable[[], object] | None = None
         for policy in policies:
             self.add(policy, origin)
 
@@ -45,6 +46,17 @@ class Policies(dict[int, Policy]):
                 )
         self[policy.number] = policy
         self._origins[policy] = origin
+
+    def beyond(self, add: Callable[[], object]) -> None:
+        """There may be others: C{add} is called, once, when a policy is looked for that is not here."""
+        self._beyond = add
+
+    def find(self, number: int) -> Policy | None:
+        """The policy of this policy type; None if nobody knows it."""
+        if number not in self and self._beyond is not None:
+            add, self._beyond = self._beyond, None
+            add()
+        return self.get(number)
 
 
 def _share(one: Policy, other: Policy) -> bool:

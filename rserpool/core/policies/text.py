@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from rserpool.core.errors import ConfigurationError
+from rserpool.core.frozen import frozen
 from rserpool.core.policies.base import FULL_LOAD, Policy
 from rserpool.core.policies.table import POLICIES
 from rserpool.core.reading import any_base, number
@@ -14,7 +14,7 @@ TOO_SMALL = 1 << 16
 """A load in decimal below this, less than 0.002 %, was meant to be something else."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParsedPolicy:
     """A policy and its values.
 

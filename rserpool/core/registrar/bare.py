@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from rserpool.core.addresses import TransportAddress, in_short
+from rserpool.core.frozen import frozen
 from rserpool.core.handlespace.handlespace import Handlespace
 from rserpool.core.peering.peers import PeerList
 from rserpool.core.registrar.clients import Clients
@@ -16,7 +16,7 @@ from rserpool.core.registrar.gate import Gate
 SOME: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InTheClear:
     """True where there is anything that must not be if TLS is required.
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from rserpool.core.addresses import TransportAddress
 from rserpool.core.effects import Association
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import handle_text
-from rserpool.core.quick import quick
 from rserpool.core.wire.causes import ErrorCause
 
 if TYPE_CHECKING:
     from rserpool.core.handlespace.element import Element
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class ElementRegistered:
     """A new element of ours is in the handlespace.
 
@@ -28,8 +27,7 @@ class ElementRegistered:
     element: Element | None = field(default=None, compare=False, repr=False)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class ElementRemoved:
     """An element left the handlespace; C{why} is the text of a L{Why<rserpool.core.handlespace.changes.Why>}.
 
@@ -44,7 +42,7 @@ class ElementRemoved:
     reporters: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistrationRefused:
     """In a plain scope: an element may not register so; what is refused in a secured one, the trail says.
 
@@ -60,7 +58,7 @@ class RegistrationRefused:
     evicted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddressesRefused:
     """An element wanted to register addresses of which none is its association's (RFC 5352 section 2.2.1).
 
@@ -74,7 +72,7 @@ class AddressesRefused:
     seen: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotYetRequired:
     """TLS was to be required, and that would lose what still comes in the clear.
 
@@ -99,7 +97,7 @@ class NotYetRequired:
         return "; ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SupervisionStretched:
     """Keep-alives go out every C{interval} seconds instead of the profile's: there are C{elements} elements.
 
@@ -112,7 +110,7 @@ class SupervisionStretched:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorReported:
     """An element or user reported an error."""
 
@@ -120,7 +118,7 @@ class ErrorReported:
     causes: tuple[ErrorCause, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DrainAnswered:
     """An element drains, or serves again, as an operator wanted.
 
@@ -137,7 +135,7 @@ class DrainAnswered:
     pool: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DrainingEnded:
     """An element that drained serves again (C{why} is empty), or is gone."""
 
@@ -146,7 +144,7 @@ class DrainingEnded:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Retired:
     """This registrar has handed all its elements over, C{elements} of them; it may end.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.parameters import PoolElementParameter, UserTransport
 
 LONGEST: Final = 7 * 86_400
@@ -14,7 +14,7 @@ MOST: Final = 1_000
 """So many are evicted at once; of more, those whose time is over first are forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evicted:
     """An element that is refused until C{until} (monotonic seconds), as it was when it was evicted."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 
 from rserpool.core.effects import Effect, Notify
+from rserpool.core.frozen import frozen
 from rserpool.core.handlespace.changes import (
     Added,
     Change,
@@ -22,7 +22,7 @@ MOST: Final = 3
 """So many reporters are named."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observed:
     """Something happened to an element, at whatever registrar.
 

@@ -6,17 +6,17 @@ To resolve the pool, and to report an element, it asks in the words of L{rserpoo
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from rserpool.core.errors import RequestFailed, SessionEnded
+from rserpool.core.frozen import frozen
 from rserpool.core.session.retired import Retired
 from rserpool.core.user.trying import Ask, Report
 from rserpool.core.wire import asap
 from rserpool.core.wire.parameters import PoolElementParameter
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dial:
     """Connect to this element; C{connected} or C{failed} follows."""
 
@@ -25,50 +25,50 @@ class Dial:
     """Whether a cookie will be echoed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HangUp:
     """Abort the connection or the attempt; nothing more may come from it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SayGoodbye:
     """Close the connection gracefully; nothing more may come from it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Retire:
     """The element leaves the pool: keep the connection for its answers, and send nothing more over it."""
 
     retired: Retired
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """Nothing is expected of it any more: close that connection."""
 
     retired: Retired
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProbeLink:
     """An answer is late: ask the transport whether the element is still there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SendControl:
     """Send an ASAP message on the control channel."""
 
     message: asap.CookieEcho | asap.BusinessCard
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SendData:
     """Send a message of the application."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SendRequest:
     """Send a request; without numbers on this transport, as a message of the application."""
 
@@ -77,14 +77,14 @@ class SendRequest:
     repeated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deliver:
     """A message for the application."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """The answer to a request."""
 
@@ -92,7 +92,7 @@ class Answered:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unanswered:
     """A request failed."""
 
@@ -100,7 +100,7 @@ class Unanswered:
     error: RequestFailed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Served:
     """The session is at an element; C{old} is the one that served it before, None at the beginning."""
 
@@ -108,14 +108,14 @@ class Served:
     new: PoolElementParameter
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Over:
     """The session is over; C{error} is None if the application closed it."""
 
     error: SessionEnded | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notice:
     """Something that the person who runs this should know, in one sentence."""
 

@@ -6,11 +6,11 @@ here. What is said to an element is L{rserpool.core.session.pool_session}'s.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
 from rserpool.core.errors import ImpossibleEvent, RSerPoolError
+from rserpool.core.frozen import frozen
 from rserpool.core.session.traits import Traits
 from rserpool.core.user.trying import Ask, Attempt, GiveUp, Pause, Report
 from rserpool.core.wire.parameters import PoolElementParameter
@@ -22,12 +22,12 @@ PROOF = 1.0
 # States. Deadlines are monotonic seconds.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seeking:
     """What comes next is to be asked: no session stays here."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolving:
     """The registrar, or the cache, is asked.
 
@@ -38,33 +38,33 @@ class Resolving:
     fresh: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Connecting:
     """An element is dialled."""
 
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unproven:
     """The session is at an element that has not been of use yet: it may be one that closes each time."""
 
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Serving:
     """The session is at an element."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pausing:
     """Nobody could be used; all of them again in a while."""
 
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """The session is over."""
 
@@ -74,28 +74,28 @@ State: TypeAlias = Seeking | Resolving | Connecting | Unproven | Serving | Pausi
 # Events, beside the steps of the search
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """The pool has these elements, in the order of its policy."""
 
     elements: tuple[PoolElementParameter, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotFound:
     """The pool could not be resolved."""
 
     error: RSerPoolError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Connected:
     """The element has accepted, and said hello."""
 
     traits: Traits
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LinkLost:
     """The attempt failed, or the element is gone.
 
@@ -106,17 +106,17 @@ class LinkLost:
     broken: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """The element has been of use."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimeOut:
     """The state's deadline has come."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stop:
     """The application wants no more."""
 

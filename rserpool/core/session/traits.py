@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from rserpool.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traits:
     """What the connection to an element can do.
 

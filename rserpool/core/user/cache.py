@@ -96,7 +96,7 @@ class Cache(dict[bytes, CachedPool]):
         The first one is taken to be given the request, see L{begin}.
         """
         pool = self[handle]
-        policy = POLICIES.get(pool.policy, ROUND_ROBIN)
+        policy = POLICIES.find(pool.policy) or ROUND_ROBIN
         suspects = self.suspects
         good: tuple[PoolElementParameter, ...] = pool.elements
         bad: list[PoolElementParameter] = []

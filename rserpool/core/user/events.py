@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 from rserpool.core.errors import RSerPoolError
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.asap_users import fills_answer
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.parameters import PoolElementParameter
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolved:
     """A resolution succeeded.
 
@@ -38,7 +38,7 @@ class Resolved:
         return fills_answer(self.handle, self.elements)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResolutionFailed:
     """A resolution failed: L{UnknownPool}, another L{Rejected}, or L{NoRegistrar}."""
 
@@ -47,14 +47,14 @@ class ResolutionFailed:
     error: RSerPoolError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorReceived:
     """The home registrar reported an error; a question that it discarded has failed."""
 
     causes: tuple[ErrorCause, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolChanged:
     """A subscribed pool is now like this; C{elements} is None while no registrar knows it.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rserpool.core.backoff import Backoff
 from rserpool.core.effects import Effect, Notify
+from rserpool.core.frozen import frozen
 from rserpool.core.user.events import PoolChanged
 from rserpool.core.wire.parameters import PoolElementParameter
 
@@ -39,7 +40,7 @@ class Lateness:
         return late
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """Who waits for an answer.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
 from rserpool.core.backoff import Backoff
 from rserpool.core.errors import ImpossibleEvent, NoElement, RSerPoolError, SctpUnavailable
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import handle_text
 from rserpool.core.profiles import Profile
 from rserpool.core.user.places import describe
@@ -38,7 +38,7 @@ class NotAccepted(Exception):
     """An element did not accept: it is reported (RFC 5352 section 3.5), and the next one is tried."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rules:
     """How long and how often elements are tried; times are seconds.
 
@@ -66,7 +66,7 @@ def rules_of(profile: Profile, timeout: float, attempt: float | None) -> Rules:
     return Rules(t1 if attempt is None else attempt, timeout, 2 * t1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Words:
     """How it is said that nobody accepts: C{no element of pool 'x' could be used: 0x00000001 at ...: why; ...}.
 
@@ -96,7 +96,7 @@ COULD_BE_USED = Words()
 # What a caller is to do next
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ask:
     """Resolve the pool; L{Trying.resolved} or L{Trying.unresolved} follows.
 
@@ -108,7 +108,7 @@ class Ask:
     fresh: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempt:
     """Try this element for so many seconds; if it does not accept, L{Trying.failed} or L{Trying.passed} follows."""
 
@@ -116,21 +116,21 @@ class Attempt:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """3.5: tell the registrar that the element is unreachable."""
 
     element: PoolElementParameter
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pause:
     """All have failed: do nothing for so many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GiveUp:
     """Nobody accepts."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Final, Self, TypeAlias, cast, get_args
 
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.asap_elements import (
     Deregistration,
     DeregistrationResponse,
@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerAnnounce:
     """ASAP_SERVER_ANNOUNCE (RFC 5352 section 2.2.10).
 
@@ -101,7 +101,7 @@ class ServerAnnounce:
         return cls(server, tuple(transports), encapsulation)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Error:
     """ASAP_ERROR (RFC 5352 section 2.2.14).
 

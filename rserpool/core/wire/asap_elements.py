@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
 from rserpool.core.errors import WireError
-from rserpool.core.quick import quick
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import message
 from rserpool.core.wire.parameters import PoolElementParameter, decode_element, pool_element, pool_handle
@@ -30,7 +29,7 @@ _PRIVATE: Final = 0x80
 _RESPONSE: Final = frozenset({POOL_HANDLE, PE_IDENTIFIER, OPERATION_ERROR})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OneElement:
     """What names one pool element and says no more."""
 
@@ -50,8 +49,7 @@ class OneElement:
         return cls(*_one(data, end, report)[:2])
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registration:
     """ASAP_REGISTRATION (RFC 5352 section 2.2.1)."""
 
@@ -69,7 +67,7 @@ class Registration:
         return cls(handle, decode_element(data, start, stop, report))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deregistration(OneElement):
     """ASAP_DEREGISTRATION (RFC 5352 section 2.2.2).
 
@@ -87,8 +85,7 @@ class Deregistration(OneElement):
         return cls(*_one(data, end, report)[:2], bool(flags & _PRIVATE))
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistrationResponse:
     """ASAP_REGISTRATION_RESPONSE (RFC 5352 section 2.2.3).
 
@@ -111,7 +108,7 @@ class RegistrationResponse:
         return cls(handle, identifier, bool(flags & _FLAG), causes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeregistrationResponse:
     """ASAP_DEREGISTRATION_RESPONSE (RFC 5352 section 2.2.4): an answer, or news that the registration life is over."""
 
@@ -128,8 +125,7 @@ class DeregistrationResponse:
         return cls(*_decode_response(data, end, report))
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndpointKeepAlive:
     """ASAP_ENDPOINT_KEEP_ALIVE (RFC 5352 section 2.2.7).
 
@@ -163,8 +159,7 @@ class EndpointKeepAlive:
         return cls(server, handle, bool(flags & _FLAG), identifier, _draining(data, place, end))
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndpointKeepAliveAck(OneElement):
     """ASAP_ENDPOINT_KEEP_ALIVE_ACK (RFC 5352 section 2.2.8).
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
-from rserpool.core.quick import quick
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.asap_elements import OneElement
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.frame import does_not_fit, message
@@ -53,8 +52,7 @@ _FLAG: Final = 0x01
 _PRIVATE: Final = 0x80
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandleResolution:
     """ASAP_HANDLE_RESOLUTION (RFC 5352 section 2.2.5).
 
@@ -83,8 +81,7 @@ class HandleResolution:
         return cls(handle, bool(flags & _FLAG), items, bool(flags & _PRIVATE))
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandleResolutionResponse:
     """ASAP_HANDLE_RESOLUTION_RESPONSE (RFC 5352 section 2.2.6).
 
@@ -183,14 +180,14 @@ def fills_answer(handle: bytes, elements: Sequence[PoolElementParameter]) -> boo
     return bool(sizes) and room < max(sizes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndpointUnreachable(OneElement):
     """ASAP_ENDPOINT_UNREACHABLE (RFC 5352 section 2.2.9)."""
 
     TYPE: ClassVar[int] = 0x09
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _OneCookie:
     """A message with one Cookie parameter (RFC 5354 section 3.13), opaque but for who wrote it."""
 
@@ -206,14 +203,14 @@ class _OneCookie:
         return cls(data[start + 4 : stop])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cookie(_OneCookie):
     """ASAP_COOKIE (RFC 5352 section 2.2.11): state that an element leaves with a user."""
 
     TYPE: ClassVar[int] = 0x0B
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CookieEcho(_OneCookie):
     """ASAP_COOKIE_ECHO (RFC 5352 section 2.2.12): the latest cookie, brought to the next element."""
 
@@ -224,7 +221,7 @@ MOST_ON_A_CARD = 100
 """So many elements of a business card are read: nobody tries that many, and anybody may send one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BusinessCard:
     """ASAP_BUSINESS_CARD (RFC 5352 section 2.2.13): a pool, and elements in the order of preferred failover, of which
     L{MOST_ON_A_CARD} are read.

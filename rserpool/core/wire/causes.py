@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from rserpool.core.errors import CauseCode, WireError
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.private import REQUEST_FAILED, decode_failure
 from rserpool.core.wire.tlv import LONGEST, OPERATION_ERROR, container, parameter, parameters
 
@@ -15,7 +15,7 @@ MOST_CAUSES: Final = 64
 """So many causes are read of one message."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorCause:
     """One error cause.
 

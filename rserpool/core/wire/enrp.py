@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
 from struct import Struct
 from typing import ClassVar, Final, Self, TypeAlias, get_args
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 from rserpool.core.identity import Identity
-from rserpool.core.quick import quick
 from rserpool.core.wire import private, tlv
 from rserpool.core.wire.causes import ErrorCause, decode_operation_error, encode_operation_error
 from rserpool.core.wire.enrp_takeovers import SERVERS, Between, InitTakeover, InitTakeoverAck, TakeoverServer, parties
@@ -87,7 +86,7 @@ _IN_PRESENCE: Final = frozenset(
 _EncodedPools: TypeAlias = Iterable[tuple[bytes, Sequence[bytes]]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presence(Between):
     """ENRP_PRESENCE (RFC 5353 section 2.1).
 
@@ -137,7 +136,7 @@ class Presence(Between):
         return cls(*parties(data), checksum, information, *flagged, identity, order, drainers, leaving)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandleTableRequest(Between):
     """ENRP_HANDLE_TABLE_REQUEST (RFC 5353 section 2.2).
 
@@ -156,7 +155,7 @@ class HandleTableRequest(Between):
         return cls(*parties(data), bool(flags & _FLAG))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolEntry:
     """One pool, or a part of it, in a handle table (RFC 5353 section 2.3)."""
 
@@ -164,7 +163,7 @@ class PoolEntry:
     elements: tuple[PoolElementParameter, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandleTableResponse(Between):
     """ENRP_HANDLE_TABLE_RESPONSE (RFC 5353 section 2.3).
 
@@ -205,8 +204,7 @@ class UpdateAction(IntEnum):
 _ACTIONS: Final = tuple(UpdateAction)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandleUpdate(Between):
     """ENRP_HANDLE_UPDATE (RFC 5353 section 2.4).
 
@@ -246,14 +244,14 @@ class HandleUpdate(Between):
         return cls(sender, receiver, action, handle, element, bool(flags & _FLAG), evicted, dead)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListRequest(Between):
     """ENRP_LIST_REQUEST (RFC 5353 section 2.5)."""
 
     TYPE: ClassVar[int] = 0x05
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListResponse(Between):
     """ENRP_LIST_RESPONSE (RFC 5353 section 2.6), with at most 256 servers; C{rejected} is the R flag."""
 
@@ -275,7 +273,7 @@ class ListResponse(Between):
         return cls(*parties(data), tuple(servers), bool(flags & _FLAG))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Error(Between):
     """ENRP_ERROR (RFC 5353 section 2.10).
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, Final, Self
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.frame import message
 from rserpool.core.wire.tlv import once
 
@@ -21,7 +21,7 @@ def parties(data: bytes) -> tuple[int, int]:
     return sender, receiver
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Between:
     """What every message begins with, server identifiers (a receiver of 0 is whoever gets it); some say no more."""
 
@@ -41,7 +41,7 @@ class Between:
         return cls(*parties(data))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Takeover(Between):
     """What names the registrar that is to be replaced."""
 
@@ -58,21 +58,21 @@ class _Takeover(Between):
         return cls(*_TAKEOVER.unpack_from(data, 4))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InitTakeover(_Takeover):
     """ENRP_INIT_TAKEOVER (RFC 5353 section 2.7)."""
 
     TYPE: ClassVar[int] = 0x07
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InitTakeoverAck(_Takeover):
     """ENRP_INIT_TAKEOVER_ACK (RFC 5353 section 2.8)."""
 
     TYPE: ClassVar[int] = 0x08
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeoverServer(_Takeover):
     """ENRP_TAKEOVER_SERVER (RFC 5353 section 2.9)."""
 

@@ -6,11 +6,11 @@ and private payload protocol identifiers tell requests and answers from the appl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.private import SESSION_FRAMING_VERSION
 
 HELLO: Final = 1
@@ -53,7 +53,7 @@ def frame(kind: int, body: bytes) -> bytes:
     return _HEAD.pack(kind << 24 | len(body)) + body
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hello:
     """What either side says first.
 

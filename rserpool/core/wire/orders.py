@@ -6,11 +6,11 @@ Private parameters of ENRP_PRESENCE: who does not know them has heard a presence
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import Final, TypeAlias
 
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import printable
 
 ORDER: Final = 0x8F08
@@ -38,7 +38,7 @@ _DRAINER: Final = Struct("!IIHxx")
 _NOT_KNOWN: Final = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """An element is to drain, or to serve again.
 
@@ -70,7 +70,7 @@ class Result(IntEnum):
     """Nor such a pool."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OrderAnswer:
     """What came of the order of this number.
 
@@ -94,7 +94,7 @@ class OrderAnswer:
 Ordering: TypeAlias = Order | OrderAnswer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drainer:
     """An element that drains; its home tells others, who see it in no pool.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from struct import Struct
 from typing import Final
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 from rserpool.core.identity import Identity
-from rserpool.core.quick import quick
 from rserpool.core.wire.causes import ErrorCause
 from rserpool.core.wire.frame import does_not_fit
 from rserpool.core.wire.private import (
@@ -83,8 +83,7 @@ _SHORT_POLICY: Final = 32
 """Policies up to this many bytes are decoded through a cache; the bound keeps its memory small."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyParameter:
     """Pool Member Selection PolicyParameter (RFC 5354 section 3.8); its data are opaque here.
 
@@ -96,8 +95,7 @@ class PolicyParameter:
     data: bytes = b""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolElementParameter:
     """Pool Element (RFC 5354 section 3.10).
 
@@ -120,8 +118,7 @@ class PoolElementParameter:
     owner: Identity | None = None
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerInformation:
     """Server Information (RFC 5354 section 3.11).
 

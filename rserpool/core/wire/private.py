@@ -7,11 +7,11 @@ together: a new meaning takes a new version, or a new type, and is never needed 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct, pack, unpack_from
 from typing import Final
 
+from rserpool.core.frozen import frozen
 from rserpool.core.handles import printable
 from rserpool.core.identity import KINDS, LONGEST, Identity
 
@@ -53,7 +53,7 @@ _STATE_AND_NUMBER: Final = Struct("!HHBBxxI")
 _NOT_KNOWN: Final = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draining:
     """Whether an element drains, or is to drain: it stays, and no user gets it.
 

@@ -7,13 +7,13 @@ at one: of these a row tells what must be known beside the bytes. The others are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 from rserpool.core.identity import Identity
-from rserpool.core.quick import quick
 from rserpool.core.wire.enrp import HandleTableResponse, HandleUpdate, UpdateAction
 from rserpool.core.wire.enrp_takeovers import parties
 from rserpool.core.wire.parameters import PoolElementParameter, decode_element, decode_pool_element
@@ -72,15 +72,14 @@ Rows: TypeAlias = list[tuple[bytes, Sequence[Row | PoolElementParameter]]]
 """Pool handles, and elements of the pool."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandleTableRows(HandleTableResponse):
     """ENRP_HANDLE_TABLE_RESPONSE in rows; it has no C{entries}."""
 
     rows: Rows | tuple[()] = ()
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class RowUpdate(HandleUpdate):
     """ENRP_HANDLE_UPDATE whose element is a row."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final, Generic, NoReturn, TypeVar
 
 from rserpool.core.errors import CauseCode, WireError
-from rserpool.core.quick import quick
+from rserpool.core.frozen import frozen
 
 M_co = TypeVar("M_co", covariant=True)
 
@@ -55,8 +54,7 @@ PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 _unpack_header = HEADER.unpack_from
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decoded(Generic[M_co]):
     """A message, and what its sender is to be told.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from struct import Struct
 from typing import ClassVar, Final, TypeAlias
 
 from rserpool.core.errors import WireError
-from rserpool.core.quick import quick
+from rserpool.core.frozen import frozen
 from rserpool.core.wire.tlv import (
     DCCP_TRANSPORT,
     IPV4_ADDRESS,
@@ -35,8 +34,7 @@ _ONE_IPV4: Final = Struct("!HHI4s")
 _IPV4_HEADER: Final = IPV4_ADDRESS << 16 | 8
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class SctpTransport:
     """SCTP Transport (RFC 5354 section 3.4).
 
@@ -69,8 +67,7 @@ class _AtOneAddress:
         return (self.address,)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class TcpTransport(_AtOneAddress):
     """TCP Transport (RFC 5354 section 3.5)."""
 
@@ -80,8 +77,7 @@ class TcpTransport(_AtOneAddress):
     address: str
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class UdpTransport(_AtOneAddress):
     """UDP Transport (RFC 5354 section 3.6)."""
 
@@ -91,8 +87,7 @@ class UdpTransport(_AtOneAddress):
     address: str
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class UdpLiteTransport(_AtOneAddress):
     """UDP-Lite Transport (RFC 5354 section 3.7)."""
 
@@ -102,8 +97,7 @@ class UdpLiteTransport(_AtOneAddress):
     address: str
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class DccpTransport(_AtOneAddress):
     """DCCP Transport (RFC 5354 section 3.3)."""
 
@@ -114,8 +108,7 @@ class DccpTransport(_AtOneAddress):
     address: str
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpaqueTransport:
     """Opaque Transport (RFC 5354 section 3.16): bytes that only the users of a pool understand."""
 

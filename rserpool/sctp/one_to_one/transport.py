@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IConsumer
@@ -11,11 +10,12 @@ from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rserpool.core.frozen import frozen
 from rserpool.sctp.interfaces import ISctpAssociation, ISctpProtocol
 
 
 @implementer(IAddress)
-@dataclass(frozen=True, slots=True)
+@frozen
 class SctpAddress:
     """One end of an association.
 

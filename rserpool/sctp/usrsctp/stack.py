@@ -17,7 +17,6 @@ from rserpool.sctp.usrsctp.endpoint import UsrsctpEndpoint
 from rserpool.sctp.usrsctp.engine import Engine
 from rserpool.sctp.usrsctp.library import load
 from rserpool.sctp.usrsctp.udp import UdpSocket, bind
-from rserpool.sctp.usrsctp.wildcard import WildcardSocket
 
 
 def open_usrsctp(
@@ -75,7 +74,11 @@ class Shared:
             # The system's range may be wide: these are for registrars, who are looked for there.
             with bound:
                 return self.open_udp(host, 0)
-        kind = WildcardSocket if host in ("0.0.0.0", "::") else UdpSocket
+        kind = UdpSocket
+        if host in ("0.0.0.0", "::"):
+            from rserpool.sctp.usrsctp.wildcard import WildcardSocket
+
+            kind = WildcardSocket
         udp = kind(self.engine, self.engine.reactor, bound, host)
         self.udp.setdefault(udp.port, {})[host] = udp
         udp.start()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 from rserpool.services.calcapp.messages import CalcApp, Kind, Progress
 
 MOMENT = 1e-6
@@ -17,7 +18,7 @@ SOONEST = 0.001
 """Seconds until the next look at the jobs, at least: whatever an operator asks for, it is not busy with itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """What an element offers.
 
@@ -37,7 +38,7 @@ class Terms:
     timeout: float = 2.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Say:
     """Send a message to the user of a session."""
 
@@ -45,7 +46,7 @@ class Say:
     message: CalcApp
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leave:
     """Leave a state with the user of a session."""
 
@@ -53,7 +54,7 @@ class Leave:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GoesOn:
     """A job that another element began is accepted."""
 
@@ -61,7 +62,7 @@ class GoesOn:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drop:
     """End a session: its user breaks the rules, or is silent."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import Final
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 
 PPID_CALCAPP: Final = 34
 """The payload protocol identifier of all messages."""
@@ -30,7 +30,7 @@ class Kind(IntEnum):
     KEEP_ALIVE_ACK = 7
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CalcApp:
     """A message: type, flags 0 (8 bits each), length 24 (16), job (32), size and calculations done (64 bits each).
 
@@ -62,7 +62,7 @@ class CalcApp:
         return cls(Kind(kind), job, size, done)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """How far a job is: what the cookie of its session says. Job (32 bits), its size, calculations done (64 bits each).
 

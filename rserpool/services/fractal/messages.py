@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 
 PPID_FRACTAL: Final = 32
 """The payload protocol identifier of all messages."""
@@ -33,7 +33,7 @@ _STATE_HEAD: Final = _HEAD.pack(_PARAMETER, 0, 4)
 _PLACE: Final = Struct("!II")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """What a tile is: type 1, flags 0, length 60, then the fields as they stand here (32 bits, C{n}: 64-bit floats).
 
@@ -95,7 +95,7 @@ class Parameter:
         return complex(self.first.real + x * size.real / self.width, self.first.imag + y * size.imag / self.height)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Data:
     """Points: type 2, flags 0, length, x and y of the first, how many (32 bits each), then each one's steps (32 bits).
 
@@ -134,7 +134,7 @@ COMPLETE: Final = Data(_NOWHERE, _NOWHERE, ()).encode()
 """Says that a tile is complete."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """How far a tile is: C{<FG-TD1>}, its parameter (whose head says 4 for its length), x and y of the next point.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 from rserpool.services.fractal.messages import COMPLETE, MANDELBROT, MOST_POINTS, Data, Parameter, State
 
 TURN = 20_000
@@ -17,7 +18,7 @@ OUTSIDE = 2.0
 """A point is outside when the square of its distance from 0 has this size."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Say:
     """Send a message to the user of a session."""
 
@@ -25,7 +26,7 @@ class Say:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leave:
     """Leave a state with the user of a session."""
 
@@ -33,7 +34,7 @@ class Leave:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GoesOn:
     """A tile that another element began is continued."""
 
@@ -41,7 +42,7 @@ class GoesOn:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drop:
     """End a session: its user breaks the rules."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from rserpool.core.errors import WireError
+from rserpool.core.frozen import frozen
 from rserpool.services.fractal.messages import Data, Parameter
 from rserpool.services.wants import Anew, Completed, Elsewhere, Say
 
@@ -16,7 +16,7 @@ SILENCE = 10.0
 less."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Painted:
     """Points are there.
 
