@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -123,6 +123,21 @@ def check_registrable(hosts: Sequence[str]) -> None:
 def only_this_host(hosts: Sequence[str]) -> bool:
     """Whether none of these addresses can be reached from elsewhere."""
     return all(scope(host) == "loopback" for host in hosts)
+
+
+def out_of_reach(own: Sequence[str], others: Iterable[TransportAddress]) -> str:
+    """Why none of these addresses can be reached from our own ones, as far as they tell; empty, if one may be."""
+    hosts = [host for other in others for host in other.hosts]
+    families = {":" in host for host in own}
+    if not own or not hosts or any(is_name(host) for host in hosts):
+        return ""
+    same = [host for host in hosts if (":" in host) in families]
+    if not same:
+        return f"from {', '.join(own)} no {'IPv4' if True in families else 'IPv6'} address can be reached"
+    # Other addresses of this host can be.
+    if only_this_host(own) and not any(scope(host) == "loopback" for host in same):
+        return f"from {', '.join(own)} no other host can be reached"
+    return ""
 
 
 def over_tls(address: TransportAddress) -> TransportAddress:

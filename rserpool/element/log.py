@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from rserpool.core.addresses import in_short
+from rserpool.core.addresses import in_short, out_of_reach
 from rserpool.core.element import events
 from rserpool.core.errors import Rejected
 from rserpool.core.handles import handle_text
@@ -19,13 +19,19 @@ from rserpool.node.homes import Homes
 
 
 class ElementLog:
-    """Logs events; those that a registrar can cause at will are counted up (L{CountedLog})."""
+    """Logs events; those that a registrar can cause at will are counted up (L{CountedLog}).
 
-    def __init__(self, reactor: Any, log: Logger, now: Callable[[], float]) -> None:
+    @param hosts: where the element is.
+    """
+
+    def __init__(
+        self, reactor: Any, log: Logger, now: Callable[[], float], hosts: Callable[[], tuple[str, ...]]
+    ) -> None:
         self._log = log
         self._counted = CountedLog(reactor, log)
         self._limited = LimitedLog(log, now)
         self._homes = Homes()
+        self._hosts = hosts
 
     def tell(self, event: Any) -> None:
         """Something happened."""
@@ -70,12 +76,13 @@ class ElementLog:
             case events.NoRegistrarFound(tried=tried, why=why):
                 here = all(each.hosts == (THIS_HOST,) for each in tried)
                 where = "('rserpool status' says where those of this host listen)" if here else ""
+                why_not = why or out_of_reach(self._hosts(), tried)
                 self._log.warn(
                     "no registrar can be {what} at {tried}; trying on{note}",
                     event="no-registrar",
                     what="used" if why else "reached",
                     tried=in_short(tried),
-                    note=f"; {why}" if why else f" {where}".rstrip(),
+                    note=f"; {why_not}" if why_not else f" {where}".rstrip(),
                 )
             case _:
                 self._tell_of_errors(event)

@@ -111,7 +111,7 @@ class PoolElementService(Service):
         self.element.secured = self.secured is not None
         self.node.asap.secure(self.secured, "element", self._registrars)
         self._emptying = Emptying(self._reactor, self.element)
-        self._told = ElementLog(self._reactor, self._log, self.node.now)
+        self._told = ElementLog(self._reactor, self._log, self.node.now, lambda: self.hosts)
         self._attending = Attending(self._reactor, self._join, self._part, self._present)
         follow = self._attending.moved
         self._moving = Moving(self._reactor, self.node, self.element, self._log, follow, self._at)

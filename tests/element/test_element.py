@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.core import ConfigurationError, Rejected, TcpTransport
-from rserpool.core.addresses import only_this_host
+from rserpool.core import ConfigurationError, Rejected, TcpTransport, parse_transport_address
+from rserpool.core.addresses import only_this_host, out_of_reach
+from rserpool.core.element.events import NoRegistrarFound
 from rserpool.element import PoolElementService
+from rserpool.element.log import ElementLog
 from rserpool.testing import ElementProcess, RegistrarProcess, Scope
+from tests.loglines import LogLines
 
 
 class ElementTests(SynchronousTestCase):
@@ -205,6 +209,40 @@ class ElementTests(SynchronousTestCase):
             element.startService()
         self.assertFalse(element.running)
         self.assertEqual({}, stack.endpoints)
+
+    def test_out_of_reach(self) -> None:
+        """An element that is at the wrong place hears so, and not only that it reaches nobody."""
+        here, there = "127.0.0.1", "192.0.2.1"
+        for own, registrars, why in (
+            ([here], ["[::1]:3863"], "from 127.0.0.1 no IPv6 address can be reached"),
+            (["::1"], [f"{here}:3863"], "from ::1 no IPv4 address can be reached"),
+            (["2001:db8::1", "::1"], [f"{there}:3863"], "from 2001:db8::1, ::1 no IPv4 address can be reached"),
+            ([here], [f"{there}:3863", "[2001:db8::1]:3863"], "from 127.0.0.1 no other host can be reached"),
+            ([here], [f"{there}:3863", f"{here}:3863"], ""),
+            (["192.0.2.2"], [f"{there}:3863"], ""),
+            (["192.0.2.2"], [f"{here}:3863"], ""),
+            ([here, "::1"], ["[::1]:3863"], ""),
+            ([here], ["registrar.example:3863"], ""),
+            ([here], [], ""),
+        ):
+            self.assertEqual(why, out_of_reach(own, [parse_transport_address(each) for each in registrars]), registrars)
+
+    def test_says_why_nobody_is_reached(self) -> None:
+        """The line says it, if nothing else is known to be wrong."""
+        logged, clock = LogLines(self), self.scope.clock
+        log = ElementLog(clock, Logger(), clock.seconds, lambda: ("127.0.0.1",))
+        tried = (parse_transport_address("[::1]:3863"),)
+        log.tell(NoRegistrarFound(tried, ""))
+        log.tell(NoRegistrarFound(tried, "it proves nothing"))
+        log.tell(NoRegistrarFound((parse_transport_address("127.0.0.9:3863"),), ""))
+        self.assertEqual(
+            [
+                "no registrar can be reached at [::1]:3863; trying on; from 127.0.0.1 no IPv6 address can be reached",
+                "no registrar can be used at [::1]:3863; trying on; it proves nothing",
+                "no registrar can be reached at 127.0.0.9:3863; trying on",
+            ],
+            logged.lines,
+        )
 
     def test_only_this_host(self) -> None:
         """Whether others can reach it."""
