@@ -309,8 +309,8 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
     def put_all(self, several: Sequence[bytes], ppid: int) -> int:
         """With Nagle's algorithm the library makes packets that are full of all but the last, behind which nothing
         comes; without it, one of each message."""
-        if not several:
-            return 0
+        if len(several) < 2:
+            return super().put_all(several, ppid)
         clock, taken = self.socket.engine.clock, 0
         if clock.pace.coarse:
             clock.show()
