@@ -74,6 +74,8 @@ class ProxyService(Service):
         self.listening: Deferred[None] | None = None
         self._user = user
         self._subscription: Subscription | None = None
+        # Fires when it is known what the pool has.
+        self._known: Deferred[None] = Deferred()
         self._our_user = False
         self._listen = list(listen)
         self._grace = grace
@@ -102,7 +104,10 @@ class ProxyService(Service):
         if not self._user.running:
             self._our_user = True
             self._user.startService()
-        # A pool that is watched is known at once, as it is now.
+        # A pool that is watched is known at once, as it is now; if it is not, that is told.
+        self._known = Deferred()
+        asked = self._user.in_vain.watch(self._known, self.endpoint.handle, loudly=False)
+        asked.addErrback(lambda failure: failure.trap(defer.CancelledError))
         self._subscription = self._user.subscribe(self.endpoint.handle, self._changed)
         self.listening = ensureDeferred(self._open())
 
@@ -150,6 +155,7 @@ class ProxyService(Service):
         if self._subscription is not None:
             self._subscription.stop()
             self._subscription = None
+            self._known.cancel()
         if self._our_user:
             self._our_user = False
             await self._user.stopService()
@@ -168,8 +174,11 @@ class ProxyService(Service):
         pool, count = handle_text(change.handle), len(change.elements or ())
         if change.elements is None:
             self._missing = True
+            self._known.cancel()
             self._lines.warn("changes of the pool", "no pool is named {pool} now: clients wait for it", pool=pool)
             return
+        if not self._known.called:
+            self._known.callback(None)
         if self._missing and count:
             self._missing = False
             self._log.info("pool {pool} is there: {count} elements", event="pool-there", pool=pool, count=count)

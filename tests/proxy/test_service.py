@@ -61,6 +61,27 @@ class ServiceTests(SynchronousTestCase):
         told = [formatEvent(event) for event in logs if event["log_level"] is LogLevel.warn]
         self.assertEqual(["no pool is named pool now: clients wait for it"], told)
 
+    def test_no_registrar(self) -> None:
+        """Who starts it reads that it cannot work yet, before the first client does; and when it can."""
+        (registrar,) = self.scope.registrars
+        registrar.kill()
+        self.scope.advance(5.0)
+        with capturedLogs() as logs:
+            self.proxy()
+            self.scope.advance(6.0)
+            registrar.start()
+            self.scope.member(1)
+            self.scope.advance(6.0)
+        told = [formatEvent(event) for event in logs if event.get("log_namespace", "").startswith("rserpool.user")]
+        self.assertEqual(
+            [
+                "pool pool cannot be used: no registrar answers (tried: 10.0.0.1:3863)",
+                "the registrar at 10.0.0.1:3863 is the home now",
+                "pool pool can be used again",
+            ],
+            told,
+        )
+
     def test_pool_is_there_again(self) -> None:
         """Who read that there is no such pool reads when it is there again."""
         told: list[int] = []
