@@ -30,6 +30,10 @@ class ISctpStack(Interface):
     encapsulation_port = Attribute(
         "C{int}: the UDP port of SCTP over UDP at this end (RFC 6951); 0 where none is used."
     )
+    heartbeats = Attribute(
+        "C{int}: how many of SCTP's heartbeats came to this process so far, or were answered; 0 where that takes no"
+        " time of its own, since the kernel does it."
+    )
 
     def open(port: int, handler: ISctpHandler, hosts: tuple[str, ...], listening: bool = True) -> ISctpEndpoint:
         """Open a one-to-many endpoint.

@@ -302,6 +302,8 @@ class SocketStack(Generic[E]):
     @ivar endpoints: those that are open.
     """
 
+    heartbeats = 0
+
     def __init__(self, reactor: Any, profile: Profile, hosts: tuple[str, ...]) -> None:
         self.reactor = reactor
         self.profile = profile

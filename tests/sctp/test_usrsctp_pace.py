@@ -231,6 +231,15 @@ class PaceTests(SynchronousTestCase):
         self.pace.came(PEER, packet(HEARTBEAT), self.now)
         self.assertEqual(IDLE, self.until())
 
+    def test_counted(self) -> None:
+        """How many heartbeats were heard, either way, at whatever pace; and nothing else."""
+        self.rest()
+        for kind in (HEARTBEAT, HEARTBEAT_ACK, SACK, DATA):
+            self.pace.came(PEER, packet(kind), self.now)
+        self.pace.heard(packet(HEARTBEAT), self.now)
+        self.pace.heard(packet(HEARTBEAT, tag=b"else"), self.now)
+        self.assertEqual(3, self.pace.beats)
+
     def test_set_up(self) -> None:
         """Somebody dials: what is answered is waited for."""
         self.rest()

@@ -70,7 +70,7 @@ class ShuttleTests(UsrsctpTestCase):
 
         self.patch(type(association), "hear", heard)
         self._moves_finely(clock)
-        before = [lane.carried()[0] for lane in lanes]
+        before, beats = [lane.carried()[0] for lane in lanes], self.stack_of(association.endpoint).heartbeats
         for _ in range(3):
             association.probe()
         association.send(b"after them", PORT)
@@ -80,6 +80,7 @@ class ShuttleTests(UsrsctpTestCase):
         self.assertEqual([3, 3], [heartbeats.count(each) for each in (accepted, association)])
         self.assertTrue(all(lane.carried()[0] >= some + 4 for lane, some in zip(lanes, before, strict=True)))
         self.assertEqual(association.heard_at, clock.now)
+        self.assertEqual(6, self.stack_of(association.endpoint).heartbeats - beats)
 
     async def test_many_peers(self) -> None:
         """They come and go, at many UDP sockets: each is answered, and nobody gets what was for another."""

@@ -20,6 +20,7 @@ class MemoryStack(MemoryProcess):
     """One process of a L{Network<rserpool.sctp.memory.Network>}."""
 
     name = "memory"
+    heartbeats = 0
 
     def __init__(self, network: Medium[Any], machine: str, hosts: tuple[str, ...], encapsulation_port: int) -> None:
         super().__init__(network, machine, hosts, encapsulation_port)

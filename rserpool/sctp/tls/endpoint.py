@@ -227,6 +227,11 @@ class TlsStack:
         """That of the stack beneath."""
         return int(self._inner.encapsulation_port)
 
+    @property
+    def heartbeats(self) -> int:
+        """Those of the stack beneath."""
+        return int(self._inner.heartbeats)
+
     def open(self, port: int, handler: ISctpHandler, hosts: tuple[str, ...], listening: bool = True) -> TlsEndpoint:
         """See L{ISctpStack.open}."""
         endpoint = TlsEndpoint(self._reactor, handler, self._channel)

@@ -88,13 +88,14 @@ class Pace:
     @ivar crowd: the associations, where they are many.
     @ivar associations: how many there are, set-ups included.
     @ivar by_tag: associations by our verification tags: nobody else knows them (RFC 9260 section 5.3.1).
+    @ivar beats: how many heartbeats came, or were answered.
     @ivar now: when the library was told last how much time has passed.
     """
 
     def __init__(self) -> None:
         self.coarse = self.moved = False
         self.crowd = Crowd()
-        self.associations = 0
+        self.associations = self.beats = 0
         self.by_tag: dict[bytes, Resting] = {}
         self.now = self._moved_at = -inf
         self._timer_at = inf
@@ -110,6 +111,8 @@ class Pace:
         association = self.by_tag.get(bytes(packet[4:8]))
         if association is not None:
             association.hear(now)
+            if packet[HEADER] in HEARTBEATS:
+                self.beats += 1
             if packet[HEADER] == HEARTBEAT_ACK:
                 association.answered()
         return association

@@ -45,7 +45,7 @@ static char message[MESSAGE];
 static int reading;
 
 /* Names of attributes. */
-static PyObject *s_acknowledged, *s_answered, *s_bundle, *s_coarse, *s_drain, *s_hear, *s_heard_at, *s_here, *s_lanes, *s_moved, *s_now, *s_only,
+static PyObject *s_acknowledged, *s_answered, *s_beats, *s_bundle, *s_coarse, *s_drain, *s_hear, *s_heard_at, *s_here, *s_lanes, *s_moved, *s_now, *s_only,
     *s_received, *s_sent, *s_volume;
 
 /* Who is at the other end of UDP, by the library's number for it (peers.py). */
@@ -240,6 +240,17 @@ static int call(PyObject *owner, PyObject *name)
     return result ? 0 : -1;
 }
 
+/* Adds to an attribute that is a number; an exception may be set. */
+static void add(PyObject *owner, PyObject *name, Py_ssize_t more)
+{
+    PyObject *before = PyObject_GetAttr(owner, name);
+    PyObject *sum = before ? PyLong_FromSsize_t(PyLong_AsSsize_t(before) + more) : NULL;
+    if (sum)
+        PyObject_SetAttr(owner, name, sum);
+    Py_XDECREF(before);
+    Py_XDECREF(sum);
+}
+
 /* The endpoint that a packet of somebody known is for; NULL: Python is to look at it, or with an exception set. */
 static PyObject *usual(Lane *self, const unsigned char *packet, size_t length, uint32_t handle)
 {
@@ -268,7 +279,8 @@ static int heard(const unsigned char *packet)
     if (!association)
         return PyErr_Occurred() ? -1 : 0;
     Py_INCREF(association);
-    PyObject *now = PyObject_GetAttr(clock_, s_now);
+    add(pace, s_beats, 1);
+    PyObject *now = PyErr_Occurred() ? NULL : PyObject_GetAttr(clock_, s_now);
     PyObject *result = now ? PyObject_CallMethodObjArgs(association, s_hear, now, NULL) : NULL;
     int failed = !result || (packet[HEADER] == HEARTBEAT_ACK && call(association, s_answered));
     Py_XDECREF(now);
@@ -523,12 +535,7 @@ static int output(uintptr_t handle, void *data, size_t length, uint8_t Py_UNUSED
     if (handle < peers_room && peers[handle].place.lane && unnoticed(data, length) &&
         send_packet(&peers[handle], data, length) >= 0) {
         ((Lane *)peers[handle].place.lane)->went++;
-        PyObject *before = PyObject_GetAttr(engine, s_volume);
-        PyObject *volume = before ? PyLong_FromSsize_t(PyLong_AsSsize_t(before) + (Py_ssize_t)length) : NULL;
-        if (volume)
-            PyObject_SetAttr(engine, s_volume, volume);
-        Py_XDECREF(before);
-        Py_XDECREF(volume);
+        add(engine, s_volume, (Py_ssize_t)length);
     } else {
         PyErr_Clear();
         PyObject *result = PyObject_CallFunction(odd, "Ky#", (unsigned long long)handle, data, (Py_ssize_t)length);
@@ -738,7 +745,7 @@ PyMODINIT_FUNC PyInit__shuttle(void)
         PyObject **name;
         const char *text;
     } names[] = {
-        {&s_acknowledged, "acknowledged"}, {&s_answered, "answered"}, {&s_bundle, "bundle"}, {&s_coarse, "coarse"}, {&s_drain, "drain"},
+        {&s_acknowledged, "acknowledged"}, {&s_answered, "answered"}, {&s_beats, "beats"}, {&s_bundle, "bundle"}, {&s_coarse, "coarse"}, {&s_drain, "drain"},
         {&s_hear, "hear"}, {&s_heard_at, "heard_at"}, {&s_here, "here"}, {&s_lanes, "lanes"}, {&s_moved, "moved"}, {&s_now, "now"},
         {&s_only, "only"}, {&s_received, "received"}, {&s_sent, "sent"}, {&s_volume, "volume"},
     };

@@ -115,6 +115,11 @@ class UsrsctpStack(SocketStack[UsrsctpEndpoint]):
     def __repr__(self) -> str:
         return f"<usrsctp {','.join(self.hosts)} UDP {self.encapsulation_port}>"
 
+    @property
+    def heartbeats(self) -> int:  # type: ignore[override]
+        """Those of the whole process: it has one library."""
+        return self.engine.clock.pace.beats
+
     def listen_udp(self, hosts: tuple[str, ...], encapsulation: int | None, registrar: bool) -> None:
         """Choose the UDP port, open its sockets.
 
