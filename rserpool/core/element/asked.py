@@ -13,6 +13,8 @@ from rserpool.core.element.events import AskedEvery
 
 LAST: Final = 0.3
 """So much of the mean is the last interval: each may be moved by up to 50 %."""
+MOVED: Final = 1.5
+"""By so much at most. One that is longer shows at once that they are: each would be asked for a minute else."""
 CHANGE: Final = 0.3
 """It is told when it has changed by this part."""
 
@@ -47,7 +49,10 @@ class Asked:
         return True
 
     def _next(self, now: float) -> float:
-        return self._mean if self._last is None else self._mean + LAST * (now - self._last - self._mean)
+        if self._last is None:
+            return self._mean
+        last = now - self._last
+        return max(self._mean + LAST * (last - self._mean), last / MOVED)
 
     def _tell(self) -> list[Effect]:
         seconds = max(self._mean, self._usual)

@@ -34,9 +34,21 @@ class AskedTests(SynchronousTestCase):
         """It is told as it changes, and no more when it stays."""
         self.every(0.5, 5)
         told = self.every(5.0, 30)
-        self.assertLess(len(told), 8)
+        self.assertLess(len(told), 4)
         self.assertGreater(told[-1], 3.7)
         self.assertEqual([], self.every(5.0, 30))
+
+    def test_at_once(self) -> None:
+        """The first that comes so late tells: from then on no heartbeat comes between two of them."""
+        self.every(0.5, 5)
+        [seconds] = self.every(5.0, 1)
+        self.assertGreaterEqual(1.5 * seconds, 5.0)
+
+    def test_once(self) -> None:
+        """A registrar stood still for a while, and asks as often as before: soon heartbeats are as they were."""
+        self.every(0.5, 5)
+        self.every(5.0, 1)
+        self.assertLess(self.every(0.5, 8)[-1], 1.5 * 0.5)
 
     def test_another_registrar(self) -> None:
         self.every(5.0, 30)
