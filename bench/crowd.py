@@ -130,6 +130,7 @@ def _over(registrar: Process, metrics: Metrics, seconds: float) -> Figures:
         "keep_alives": (after[asked] - before[asked]) / seconds,
         "interval": after["rserpool_registrar_keep_alive_interval_seconds"],
         "cost_us": 1e6 * after["rserpool_registrar_keep_alive_cost_seconds"],
+        "associations": after["rserpool_registrar_associations_share"],
         "removed": _removed(after) - _removed(before),
         "elements": sum(value for name, value in after.items() if name.startswith(OWN)),
     }
@@ -161,6 +162,7 @@ def table(figures: Figures) -> str:
             f"{each['keep_alives']:.0f}",
             f"{each['interval']:.2f} s",
             f"{each['cost_us']:.0f} us",
+            f"{100 * each['associations']:.1f} %",
             f"{100 * each['share']:.1f} %",
             f"{each['removed']:.0f}",
             f"{each['elements']:.0f}",
@@ -172,6 +174,7 @@ def table(figures: Figures) -> str:
         "keep-alives/s",
         "interval",
         "one costs",
+        "associations",
         "of a core",
         "removed",
         "there",

@@ -28,7 +28,8 @@ reactor: Any = installed
 LIFE = 3600
 """Seconds for which they are registered."""
 SETTLING = 6.0
-"""Seconds between the last association and the measurement: the registrar has to find out what supervision costs."""
+"""Seconds between the last association and the measurement, where nobody says another time: the registrar has to find
+out what supervision costs."""
 AT_ONCE = 16
 """So many set-ups are under way at a time."""
 SIZE = 10
@@ -45,7 +46,7 @@ class Elements(SctpHandler):
         self.answered = 0
         self._asks = asks
         self._waiting: deque[Any] = deque()
-        self.first, self.pace, self.again, self.pool = 1, 0.005, 0, POOL
+        self.first, self.pace, self.again, self.pool, self.settling = 1, 0.005, 0, POOL, SETTLING
         self._asked: dict[ISctpAssociation, Asked] = {}
         self._registered: dict[int, tuple[ISctpAssociation, bytes]] = {}
         self._question = next(requests("resolve", 0))
@@ -138,8 +139,8 @@ class Elements(SctpHandler):
 
     def _settle(self) -> None:
         self._settled = True
-        reactor.callLater(SETTLING, self._begin)
-        reactor.callLater(SETTLING + self._seconds, self._end)
+        reactor.callLater(self.settling, self._begin)
+        reactor.callLater(self.settling + self._seconds, self._end)
 
     def _begin(self) -> None:
         print("begin", flush=True)
@@ -163,14 +164,15 @@ def main() -> None:
     parser.add_argument("--again", type=int, default=0, help="so many register again at once when told to (SIGUSR1)")
     parser.add_argument("--asks", type=float, default=0.0, help="so many resolutions a second instead of elements")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--settling", type=float, default=SETTLING, help="seconds before it begins")
     options = parser.parse_args()
     stack = open_stack(reactor, profile=options.profile, hosts=("127.0.0.1",))
     elements = Elements(options.associations, options.each, options.seconds, options.asks)
     elements.first, elements.pace, elements.again = options.first, options.pace, options.again
-    elements.pool = options.pool.encode()
+    elements.pool, elements.settling = options.pool.encode(), options.settling
     reactor.callWhenRunning(elements.start, stack, options.registrar)
     # Whatever happens, it ends.
-    reactor.callLater(options.seconds + options.associations * 0.01 + 30, reactor.stop)
+    reactor.callLater(options.settling + options.seconds + options.associations * 0.01 + 30, reactor.stop)
     reactor.run()
 
 

@@ -18,6 +18,8 @@ from rserpool.core.registrar.shares import SHARE
 
 RATES = (200, 2000)
 """Keep-alives a second."""
+SETTLING = 15.0
+"""Seconds until the registrar asks so often: it believes step by step that a keep-alive is cheap."""
 
 
 def measure(options: argparse.Namespace) -> Figures:
@@ -70,6 +72,7 @@ def _run(profile: str, associations: int, seconds: float, *, each: int = 1, asks
         registrar = processes.registrar(udp, "--profile", profile, "--asap-tcp", "none")
         arguments = ["--registrar", f"127.0.0.1:3863/{udp}", "--profile", profile, "--seconds", str(seconds)]
         arguments += ["--associations", str(associations), "--each", str(each), "--asks", str(asks)]
+        arguments += ["--settling", str(SETTLING)]
         elements = processes.python("elements", "-m", "bench.elements", *arguments)
         elements.says("^begin$")
         before = registrar.cpu()

@@ -64,7 +64,9 @@ def of_registrar(registrar: Registrar, running: bool) -> Iterator[Metric]:
     yield gauge(f"{prefix}keep_alive_interval_seconds", text, registrar.supervision.interval)
     text = "Processor time of one keep-alive and its answer, as measured here."
     yield gauge(f"{prefix}keep_alive_cost_seconds", text, registrar.supervision.shares.cost)
-    text = "The part of one core that keep-alives may take."
+    text = "The part of one core that associations take by themselves, as measured here."
+    yield gauge(f"{prefix}associations_share", text, registrar.supervision.shares.fixed)
+    text = "The part of one core that both may take."
     yield gauge(f"{prefix}keep_alive_budget", text, registrar.supervision.shares.share)
     from rserpool.core.registrar.counts import DELAYS
 

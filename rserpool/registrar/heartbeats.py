@@ -42,7 +42,7 @@ class Heartbeats:
 
     def _tell(self, endpoint: Any) -> None:
         self._timer = None
-        needed = endpoint.associations * self._shares.cost / self._shares.share
+        needed = endpoint.associations * self._shares.cost / self._shares.rest
         stretch = max(1.0, needed / self._profile.keep_alive_interval)
         if abs(stretch - self._stretch) > 0.1 * self._stretch:
             self._stretch = stretch

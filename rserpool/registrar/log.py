@@ -46,15 +46,16 @@ class OperatorLog:
             case events.ElementRegistered() | events.ElementRemoved():
                 # As most.
                 self._tell_of_elements(event)
-            case events.SupervisionStretched(interval, elements, cost, share):
+            case events.SupervisionStretched():
                 self._log.warn(
                     "{elements} elements: each is asked every {interval:.1f} s now "
-                    "(that takes {cost:.0f} us, and all {percent:.0f} % of a core)",
+                    "(that takes {cost:.0f} us, and all {percent:.0f} % of a core: associations alone {fixed:.0f} %)",
                     event="supervision-stretched",
-                    interval=interval,
-                    elements=elements,
-                    cost=1e6 * cost,
-                    percent=100 * min(share, elements * cost / interval),
+                    interval=event.interval,
+                    elements=event.elements,
+                    cost=1e6 * event.cost,
+                    percent=100 * event.part,
+                    fixed=100 * event.fixed,
                 )
             case events.ErrorReported(association=association, causes=causes):
                 where = str(getattr(association, "peer", "?"))

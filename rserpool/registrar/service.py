@@ -237,7 +237,7 @@ class RegistrarService(Acting, Service):
             self._start_announcing(endpoint)
         if self._tame_garbage:
             self._garbage.start()
-        self._looking_after.start(Costs(self.registrar))
+        self._looking_after.start(Costs(self.registrar, lambda: stack.heartbeats))
         where = str(TransportAddress(endpoint.hosts, endpoint.port, self.encapsulation_port))
         self._log.info(
             "registrar 0x{identifier:08x} serves ASAP at {where} ({tls}SCTP{over}){tcp}, profile {profile}",
@@ -338,5 +338,6 @@ class RegistrarService(Acting, Service):
         if isinstance(event, SupervisionStretched) and endpoint is not None:
             # SCTP's own heartbeats cost something too, for each association.
             self._heartbeats.look(endpoint)
+            self._looking_after.soon()
         self._acted(event)
         self._operator.tell(event)

@@ -8,10 +8,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.profiles import DEFAULT
-from rserpool.core.registrar.shares import COST, SHARE, Shares
+from rserpool.core.registrar.shares import AIM, COST, SHARE, Shares
 from rserpool.registrar.heartbeats import PAUSE, SELDOMER, Heartbeats
 
-ENOUGH = int(DEFAULT.keep_alive_interval * SHARE / COST)
+ENOUGH = int(DEFAULT.keep_alive_interval * AIM * SHARE / COST)
 """So many are asked as often as the profile says."""
 
 

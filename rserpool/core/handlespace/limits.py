@@ -29,7 +29,7 @@ class Limits:
     @ivar connections_per_machine: TCP connections of one machine; who comes beyond that is closed at once.
     @ivar associations_per_machine: SCTP associations of one machine; the same for them.
     @ivar associations: SCTP associations of all machines together.
-    @ivar supervision_percent: percent of one core that keep-alives may take; beyond that they are sent less often.
+    @ivar supervision_percent: percent of one core that supervision may take; beyond that elements are asked less often.
     """
 
     pools: int = 100_000

@@ -131,6 +131,7 @@ class Clients:
         credentials: Credentials = None,
     ) -> Client:
         """An association or connection is up."""
+        self.counts.met += 1
         standing = self.access.standing(credentials)
         client = self._clients[association] = Client(association, peer, now, self.limits, outbound, standing)
         return client

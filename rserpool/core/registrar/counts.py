@@ -14,6 +14,7 @@ DELAYS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 class Counts:
     """
+    @ivar met: associations and connections that came up.
     @ivar registered: new elements of ours.
     @ivar renewed: registrations of elements that were ours already, or became it.
     @ivar refused: registrations, by cause.
@@ -27,11 +28,12 @@ class Counts:
     """
 
     __slots__ = (
-        "asked", "delay", "delays", "missed", "refused", "registered", "removed", "renewed", "resolved", "unknown"
+        "asked", "delay", "delays", "met", "missed", "refused", "registered", "removed", "renewed", "resolved",
+        "unknown",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.registered = self.renewed = self.resolved = self.unknown = self.asked = self.missed = 0
+        self.registered = self.renewed = self.resolved = self.unknown = self.asked = self.missed = self.met = 0
         self.refused: Counter[int] = Counter()
         self.removed: Counter[Why] = Counter()
         self.delays = [0] * (len(DELAYS) + 1)

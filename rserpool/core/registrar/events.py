@@ -101,13 +101,20 @@ class NotYetRequired:
 class SupervisionStretched:
     """Keep-alives go out every C{interval} seconds instead of the profile's: there are C{elements} elements.
 
-    One costs C{cost} seconds of processor time, and all together may take the part C{share} of a core.
+    One costs C{cost} seconds of processor time; with what associations take by themselves, which is the part C{fixed}
+    of a core, all together may take the part C{share}.
     """
 
     interval: float
     elements: int
     cost: float
     share: float
+    fixed: float
+
+    @property
+    def part(self) -> float:
+        """The part of a core that all of it takes."""
+        return self.fixed + self.elements * self.cost / self.interval
 
 
 @frozen

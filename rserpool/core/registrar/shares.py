@@ -1,7 +1,8 @@
 """How often each element is asked whether it lives, where there are more than can be asked all the time.
 
-All keep-alives together cost a part of one core (L{SHARE}, or as much as the operator allows), by what they were
-measured to cost on this machine (L{COST} until then). It is divided among the machines that elements registered
+All supervision together costs a part of one core (L{SHARE}, or as much as the operator allows), by what was measured on
+this machine: what the associations take, whether anybody is asked or not, and of the rest each keep-alive its part
+(L{COST} until then). The rest is divided among the machines that elements registered
 from, and what is one machine's among its associations: each has what it needs, if that is no more than an equal part;
 the others share what is left. So who registers a lot is asked less often, and nobody else is.
 """
@@ -21,6 +22,13 @@ LEAST, MOST = 5e-6, 5e-3
 """No measurement is believed that says less or more."""
 SHARE = 0.25
 """The part of one core that supervision may use, where nobody says another one."""
+AIM = 0.8
+"""So much of it is used: a measurement may be off, and there are crowds."""
+LEAST_REST = 0.5
+"""This part of it is for keep-alives at least: where associations alone take more than the rest, no interval helps."""
+GENTLY = 0.7
+"""With each measurement it is believed to cost so much of what was believed at least: who has come by the thousand is
+busy for a while, and does not answer in time who asks more and more often."""
 TOGETHER = 32
 """So many keep-alives go out together; where there are fewer elements, each goes out for itself."""
 REFRESH = 1.0
@@ -36,12 +44,13 @@ class Shares:
     @param interval: mean seconds between two keep-alives where there is enough for all.
     @ivar total: how many elements there are; C{machines}: how many at each machine, over which association.
     @ivar cost: processor time, in seconds, of one keep-alive and its acknowledgement.
-    @ivar share: the part of one core for all of them.
+    @ivar share: the part of one core for all supervision; C{fixed}: what associations take of it by themselves, by
+        SCTP's heartbeats and by waking us; C{rest}: for keep-alives.
     """
 
     def __init__(self, interval: float) -> None:
         self._interval = self._told = interval
-        self.cost, self.share = COST, SHARE
+        self.cost, self.share, self.fixed, self.rest = COST, SHARE, 0.0, AIM * SHARE
         self.machines: dict[str, dict[Association | None, int]] = {}
         self._levels: dict[str, float] = {}
         self._until = -inf
@@ -50,8 +59,13 @@ class Shares:
 
     @property
     def mean(self) -> float:
-        """Seconds between two keep-alives to one element, alike for all: C{max(interval, total * cost / share)}."""
-        return max(self._interval, self.total * self.cost / self.share)
+        """Seconds between two keep-alives to one element, alike for all: C{max(interval, total * cost / rest)}."""
+        return max(self._interval, self.total * self.cost / self.rest)
+
+    @property
+    def scarce(self) -> bool:
+        """Whether that is more than what each would have where there is enough."""
+        return self.total * self.cost > self.rest * self._interval
 
     @property
     def early(self) -> float:
@@ -82,7 +96,7 @@ class Shares:
 
     def interval(self, group: Group, now: float) -> float:
         """Mean seconds between two keep-alives to an element of this group."""
-        if self.total * self.cost <= self.share * self._interval:
+        if self.total * self.cost <= self.rest * self._interval:
             return self._interval
         if now >= self._until or abs(self.total - self._for) > self._for // 10:
             self._divide()
@@ -96,22 +110,27 @@ class Shares:
         if abs(mean - self._told) <= 0.1 * self._told:
             return []
         self._told = mean
-        return [Notify(SupervisionStretched(mean, self.total, self.cost, self.share))]
+        return [Notify(SupervisionStretched(mean, self.total, self.cost, self.share, self.fixed))]
 
     def allow(self, percent: float) -> None:
-        """All of them may take so many percent of a core from now on."""
+        """All of it may take so many percent of a core from now on."""
         self.share = max(percent / 100, 0.001)
-        self._until = -inf
+        self._changed()
 
-    def measured(self, cost: float) -> None:
-        """A keep-alive and its acknowledgement cost so many seconds of processor time."""
-        self.cost = min(max(cost, LEAST), MOST)
+    def measured(self, cost: float, fixed: float) -> None:
+        """A keep-alive and its acknowledgement cost so many seconds of processor time, and associations so many in
+        each second."""
+        self.cost, self.fixed = min(max(cost, GENTLY * self.cost, LEAST), MOST), max(fixed, 0.0)
+        self._changed()
+
+    def _changed(self) -> None:
+        self.rest = max(AIM * self.share - self.fixed, LEAST_REST * self.share)
         self._until = -inf
 
     def _divide(self) -> None:
         """What each association may have, in keep-alives a second, at machines that need more than their part."""
         needs = {where: sum(here.values()) / self._interval for where, here in self.machines.items()}
-        level = _level(self.share / self.cost, needs.values())
+        level = _level(self.rest / self.cost, needs.values())
         self._levels = {
             where: _level(level, (number / self._interval for number in self.machines[where].values()))
             for where, need in needs.items()

@@ -37,6 +37,7 @@ def described_registrar(registrar: Registrar, now: float) -> Described:
         "checksum": f"0x{handlespace.checksum_of(registrar.identifier):04x}",
         "keep_alive_interval": round(registrar.supervision.interval, 3),
         "keep_alive_cost": round(registrar.supervision.shares.cost, 6),
+        "associations_share": round(registrar.supervision.shares.fixed, 4),
         "security": registrar.access.state.value,
     }
 

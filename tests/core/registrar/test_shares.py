@@ -6,12 +6,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar.events import ElementRemoved
-from rserpool.core.registrar.shares import COST, SHARE, Group, Shares
+from rserpool.core.registrar.shares import AIM, COST, SHARE, Group, Shares
 from rserpool.core.wire import asap
 from tests.core.registrar.stage import RegistrarStage
 from tests.core.stage import element
 
-RATE = SHARE / COST
+RATE = AIM * SHARE / COST
 """Keep-alives a second that all together may have."""
 
 
@@ -24,8 +24,33 @@ class ShareTests(SynchronousTestCase):
         return shares
 
     def test_enough_for_all(self) -> None:
-        shares = self.shares((("a", 1), 200), (("b", 2), 100))
+        shares = self.shares((("a", 1), 150), (("b", 2), 100))
         self.assertEqual((shares.interval(("a", 1), 0.0), shares.mean), (0.5, 0.5))
+
+    def test_what_associations_take(self) -> None:
+        """That is not left for keep-alives; but half of all is."""
+        shares = self.shares((("a", 1), 10_000))
+        shares.measured(COST, 0.05)
+        self.assertAlmostEqual(10_000 * COST / (AIM * 0.25 - 0.05), shares.mean)
+        self.assertAlmostEqual(shares.mean, shares.interval(("a", 1), 0.0))
+        for fixed in (0.2, 0.3, 3.0):
+            shares.measured(COST, fixed)
+            self.assertAlmostEqual(10_000 * COST / 0.125, shares.mean)
+        shares.allow(50)
+        shares.measured(COST, 0.05)
+        self.assertAlmostEqual(10_000 * COST / (AIM * 0.5 - 0.05), shares.mean)
+        self.assertAlmostEqual(shares.mean, shares.interval(("a", 1), 0.0))
+
+    def test_gently(self) -> None:
+        """It may be much dearer at once, and becomes cheaper step by step: within 15 s, as measurements come."""
+        shares = self.shares((("a", 1), 10_000))
+        told = []
+        for _ in range(6):
+            shares.measured(COST / 8, 0.0)
+            told.append(round(shares.cost / COST, 3))
+        self.assertEqual([0.7, 0.49, 0.343, 0.24, 0.168, 0.125], told)
+        shares.measured(2 * COST, 0.0)
+        self.assertEqual(2 * COST, shares.cost)
 
     def test_the_many_pay(self) -> None:
         """One association with 20,000, and a hundred with one: these are asked as ever, that has the rest."""

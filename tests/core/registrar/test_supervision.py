@@ -13,7 +13,7 @@ from rserpool.core import (
 )
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar.events import ElementRemoved, SupervisionStretched
-from rserpool.core.registrar.shares import COST, SHARE
+from rserpool.core.registrar.shares import AIM, COST, SHARE
 from rserpool.core.wire import asap
 from tests.conformance import rfc
 from tests.core.registrar.stage import SERVER, RegistrarStage
@@ -270,7 +270,7 @@ class SupervisionTests(SynchronousTestCase):
         """By more than a tenth."""
         self.stage = RegistrarStage(profile=replace(DEFAULT, keep_alive_answer=1000.0))
         self.stage.up("a")
-        first = int(1.05 * DEFAULT.keep_alive_interval * SHARE / COST)
+        first = int(1.05 * DEFAULT.keep_alive_interval * AIM * SHARE / COST)
         told = []
         for number in (first, int(1.2 * first), int(1.25 * first), int(2.5 * first)):
             for identifier in range(1 + self.stage.registrar.supervision.watched, 1 + number):
