@@ -85,12 +85,12 @@ imports: $(VENV)/.installed-test
 	@$(BIN)/python -m bench.imports $(ARGS)
 
 # One stamp for each set of packages. Those of the tests are part of the larger ones.
-$(VENV)/.installed-%: setup.cfg setup.py pyproject.toml .ci/bootstrap rserpool/sctp/usrsctp/shuttle.c
+$(VENV)/.installed-%: setup.cfg setup.py pyproject.toml .ci/bootstrap $(wildcard rserpool/sctp/*/*.c)
 	@echo "Installing what is needed into $(VENV): only now, and after changes of what is needed."
 	@PYTHON="$(PYTHON)" .ci/bootstrap "$(VENV)" $*
 	@touch $@ $(if $(filter dev lab field mutants,$*),$(VENV)/.installed-run $(VENV)/.installed-test)
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info docs/_build _trial_temp* .coverage* .mypy_cache .ruff_cache \
-	    .import_linter_cache .hypothesis twisted/plugins/dropin.cache rserpool/sctp/usrsctp/_shuttle*.so
+	    .import_linter_cache .hypothesis twisted/plugins/dropin.cache rserpool/sctp/*/_*.so
 	find rserpool tests twisted -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,16 +21,17 @@ check_backend = one_of("SCTP backend", BACKENDS)
 def load_stack(backend: str) -> None:
     """Load what L{open_stack} will want, while the process may: before it changes its root directory or its user."""
     import rserpool.sctp.kernel.stack  # noqa: F401
+    from rserpool.sctp.compiled import MESSAGES, SHUTTLE
 
+    MESSAGES.load()
     # Sockets want it for every address that is a string.
     codecs.lookup("idna")
 
     if backend != "kernel":
         import rserpool.sctp.usrsctp.stack  # noqa: F401
         from rserpool.sctp.usrsctp.library import load
-        from rserpool.sctp.usrsctp.shuttle import compiled
 
-        compiled()
+        SHUTTLE.load()
         with suppress(SctpUnavailable):
             load()
 

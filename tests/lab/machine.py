@@ -29,7 +29,7 @@ TOOLS = {
 GUEST_TOOLS = {"linux.uml": "user-mode-linux", "modprobe": "kmod"}
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin"])
 """System administration is not on everybody's path."""
-PASSED_ON = ("TEST_", "LAB_", "HYPOTHESIS_", "PYTHON", "LANG", "LC_")
+PASSED_ON = ("TEST_", "LAB_", "HYPOTHESIS_", "PYTHON", "LANG", "LC_", "RSERPOOL_PURE")
 """The tests see these of the caller's environment: names, or how they begin."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-from rserpool.sctp.usrsctp.shuttle import compiled
+from rserpool.sctp.compiled import SHUTTLE
 from tests.processes.harness import ProcessTests, free_address
 
 
@@ -36,7 +36,7 @@ class PrivilegeTests(ProcessTests):
         pingpong = self.twistd(*jailed, *pe[:2], "ping", *pe[3:], "--", "rserpool-pingpong")
         listen = ("--listen", "tcp:0:interface=127.0.0.1")
         proxy = self.twistd(*jailed, "rserpool-proxy", *pe[1:], *listen)
-        if compiled() is not None:
+        if SHUTTLE.load() is not None:
             self.assertIn("_shuttle", Path(f"/proc/{registrar.process.pid}/maps").read_text())
         await web.says("pool: registered as 0x")
         await pingpong.says("ping: registered as 0x")

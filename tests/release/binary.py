@@ -11,7 +11,7 @@ from pathlib import Path
 
 LIBRARY = "libusrsctp.so.2"
 FOLDER = "rserpool/sctp/usrsctp"
-COMPILED = f"{FOLDER}/_shuttle.abi3.so"
+COMPILED = {f"{FOLDER}/_shuttle.abi3.so", "rserpool/sctp/kernel/_messages.abi3.so"}
 LICENCE = "LICENSE.libusrsctp"
 TEXTS = Path("/usr/share/doc/libusrsctp2/copyright")
 """Whose library it is, and the licences of all its parts, as Debian's package has them."""

@@ -78,7 +78,7 @@ def check(sdist: Path, wheel: Path, binary: Path, committed: set[str]) -> None:
     complain(sdist, "should not have", (name for name in names if any(part in name for part in TOO_MUCH)))
     modules = {name for name in committed if name.startswith("rserpool/") and not name.endswith(".c")}
     check_wheel(wheel, "-py3-none-any.whl", modules)
-    check_wheel(binary, "manylinux", modules | {COMPILED, f"{FOLDER}/{LIBRARY}"}, LICENCE)
+    check_wheel(binary, "manylinux", modules | COMPILED | {f"{FOLDER}/{LIBRARY}"}, LICENCE)
 
 
 def check_wheel(wheel: Path, named: str, modules: set[str], *licences: str) -> None:
@@ -138,7 +138,7 @@ def main() -> None:
                 if file is binary:
                     # Nothing of the system's is needed.
                     environment.hide(LIBRARY)
-                    environment.serve(COMPILED, f"{FOLDER}/{LIBRARY}")
+                    environment.serve(*COMPILED, f"{FOLDER}/{LIBRARY}")
                 elif options.pythons:
                     environment.serve()
                 if options.pythons:

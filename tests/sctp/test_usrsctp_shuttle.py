@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SkipTest
 
 from rserpool.core import TransportAddress
-from rserpool.sctp.usrsctp.shuttle import compiled
+from rserpool.sctp.compiled import SHUTTLE
 from tests.sctp.usrsctp_case import UsrsctpTestCase
 
 PORT = 5001
@@ -23,7 +23,7 @@ class ShuttleTests(UsrsctpTestCase):
 
     async def _carries(self, host: str, reached: str) -> None:
         """Messages go both ways between two UDP sockets that are bound to C{host}."""
-        if compiled() is None:
+        if SHUTTLE.load() is None:
             raise SkipTest("nothing is compiled here, or it is not wanted")
         server, client = self.recorder(), self.recorder()
         here, there = await self.makeStack(host), await self.makeStack(host)
@@ -56,7 +56,7 @@ class ShuttleTests(UsrsctpTestCase):
 
     async def test_heartbeats(self) -> None:
         """They are carried, too, and heard: who answers one is not asked again."""
-        if compiled() is None:
+        if SHUTTLE.load() is None:
             raise SkipTest("nothing is compiled here, or it is not wanted")
         association, client, accepted, server = await self.pair()
         lanes = [each.endpoint.udp_sockets[0].lane for each in (association, accepted)]

@@ -13,7 +13,7 @@ from rserpool.cli.doctor.findings import Finding, fine, note, problem, warning
 from rserpool.core.addresses import TransportAddress, is_name
 from rserpool.core.errors import SctpUnavailable
 from rserpool.sctp.base import REGISTRAR_ENCAPSULATION_PORTS
-from rserpool.sctp.usrsctp.shuttle import PURE, fits, look
+from rserpool.sctp.compiled import PARTS, PURE, fits
 
 PROC = Path("/proc")
 DESCRIPTORS = 4096
@@ -22,7 +22,7 @@ BUFFERS = 1024 * 1024
 """Bytes that buffers of sockets may well have."""
 ANEW = "pip install --force-reinstall --no-deps --no-cache-dir"
 REINSTALL = f"{ANEW} --no-binary rserpool rserpool"
-"""What builds the compiled part."""
+"""What builds the compiled parts."""
 _IP_MTU, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO = 14, 10, 2  # Linux's
 
 
@@ -39,8 +39,8 @@ def _usrsctp() -> None:
 
 
 def _compiled() -> tuple[bool, bool, str]:
-    found, why = look()
-    return found is not None, fits(), why
+    found = [part.look() for part in PARTS]
+    return all(module is not None for module, _ in found), fits(), next((why for _, why in found if why), "")
 
 
 def sctp(kernel: Callable[[], None] = _kernel, usrsctp: Callable[[], None] = _usrsctp) -> Iterator[Finding]:
@@ -66,33 +66,33 @@ def sctp(kernel: Callable[[], None] = _kernel, usrsctp: Callable[[], None] = _us
 def compiled_part(
     look: Callable[[], tuple[bool, bool, str]] = _compiled, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Finding]:
-    """Whether SCTP over UDP runs with its compiled part.
+    """Whether SCTP runs with its compiled parts.
 
-    @param look: tells whether that is used, whether it is made for an interpreter like this, and why what is there
+    @param look: tells whether they are used, whether they are made for an interpreter like this, and why what is there
         cannot be used.
     """
     used, fits, why = look()
     slower = "a resolution costs a registrar half as much processor time again"
     if used:
-        yield fine("sctp", "SCTP over UDP has its compiled part")
+        yield fine("sctp", "SCTP has its compiled parts")
     elif environment.get(PURE):
-        yield note("sctp", f"SCTP over UDP is in Python alone, since {PURE} is set: {slower}", f"unset {PURE}")
+        yield note("sctp", f"SCTP is in Python alone, since {PURE} is set: {slower}", f"unset {PURE}")
     elif not fits:
         yield note(
             "sctp",
-            f"SCTP over UDP is in Python alone: {slower}",
-            "the compiled part is made for CPython on Linux, as it usually is (not free-threaded)",
+            f"SCTP is in Python alone: {slower}",
+            "the compiled parts are made for CPython on Linux, as it usually is (not free-threaded)",
         )
     elif why:
         yield warning(
             "sctp",
-            f"SCTP over UDP lacks its compiled part, which cannot be used ({why}): {slower}",
+            f"SCTP lacks a compiled part, which cannot be used ({why}): {slower}",
             f"install it anew: {ANEW} rserpool; in a checkout: make clean demo",
         )
     else:
         yield note(
             "sctp",
-            f"SCTP over UDP lacks its compiled part, which is not here: {slower}",
+            f"SCTP lacks a compiled part, which is not here: {slower}",
             f"have gcc and Python's headers (apt-get install gcc python3-dev), then: {REINSTALL}",
         )
 

@@ -181,6 +181,8 @@ class KernelEndpoint(SocketEndpoint[KernelAssociation, KernelSocket]):
             self.socket.socket.listen(0)
 
     def _read_waiting(self) -> None:
+        # Whoever asks may be told of a message just now, and others were read with it.
+        self.socket.hand_over()
         waiting = select.poll()
         for _ in range(_MOST_READ):
             if self.closed:

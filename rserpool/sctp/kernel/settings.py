@@ -1,10 +1,11 @@
-"""What the kernel's SCTP is set to, for all processes (C{net.sctp})."""
+"""What the kernel's SCTP is set to, for all processes (C{net.sctp}), and how this one reads it."""
 
 from __future__ import annotations
 
 import socket
 
 from rserpool.sctp.kernel import options
+from rserpool.sctp.kernel.messages import receiving
 
 
 class KernelSettings:
@@ -14,6 +15,7 @@ class KernelSettings:
     @ivar encap_port: the UDP port of peers that name none; 0 for plain SCTP.
     @ivar tells_addresses: whether the kernel tells peers of addresses that come and go (RFC 5061).
     @ivar shares_buffer: whether all associations of a socket share its send buffer.
+    @ivar receive: what reads a socket.
     """
 
     def __init__(self) -> None:
@@ -23,6 +25,7 @@ class KernelSettings:
             _sysctl("addip_enable") and (_sysctl("auth_enable") or _sysctl("addip_noauth_enable"))
         )
         self.shares_buffer = not _sysctl("sndbuf_policy")
+        self.receive = receiving()
         self._tick = 0.0
 
     def tick(self, sock: socket.socket, association: int) -> float:

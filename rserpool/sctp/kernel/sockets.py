@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
-from socket import ntohl
+from collections import deque
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
@@ -13,19 +13,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from rserpool.sctp.base import A_TURN, MAX_MESSAGE
+from rserpool.sctp.base import A_TURN
 from rserpool.sctp.kernel import options
+from rserpool.sctp.kernel.messages import AT_ONCE, ROOM, Came
 from rserpool.sctp.kernel.notifications import NUMBERS
-from rserpool.sctp.kernel.options import CMSG_NXTINFO, CMSG_RCVINFO, MSG_NOTIFICATION, SCTP_UNORDERED
+from rserpool.sctp.kernel.options import SCTP_UNORDERED
 from rserpool.sctp.kernel.settings import KernelSettings
 from rserpool.sctp.notifications import Notification
-from rserpool.sctp.sockets import RCVINFO, SctpSocket, SocketAssociation
+from rserpool.sctp.sockets import SctpSocket, SocketAssociation
 
-_ROOM = MAX_MESSAGE + 1024
-"""Bytes for one message, or for a notification with the message that could not be sent."""
-_ANCILLARY = socket.CMSG_SPACE(RCVINFO.size) + socket.CMSG_SPACE(16)
-_MSG_EOR = int(socket.MSG_EOR)
-"""As an integer: an enum's operators are slow."""
 _log = Logger()
 
 
@@ -69,7 +65,9 @@ class KernelSocket(SctpSocket):
         self.settings = settings
         self.socket = sock
         self.alone = alone
-        self._receive: Callable[..., Any] = sock.recvmsg
+        self._receive = settings.receive
+        # Read, and not yet handed over.
+        self._came: deque[Came] = deque()
         self._notification = bytearray()
         self._reading = False
         self._writing = False
@@ -97,6 +95,7 @@ class KernelSocket(SctpSocket):
     def close(self) -> None:
         self.stop()
         self.want_room(False)
+        self._came.clear()
         self.socket.close()
 
     def beside(self, identifier: int, stream: int, flags: int, ppid: int) -> list[tuple[int, int, bytes]]:
@@ -148,46 +147,40 @@ class KernelSocket(SctpSocket):
         self.endpoint.has_room(self)
 
     def doRead(self) -> None:
-        # This is where the time goes: one call for each message, and nothing is looked up that can be known before.
-        endpoint = self.endpoint
-        receive, by_id, unpack = self._receive, endpoint.by_id, RCVINFO.unpack
-        for _ in range(A_TURN):
+        for _ in range(A_TURN // AT_ONCE):
             try:
-                data, ancillary, flags, _ = receive(_ROOM, _ANCILLARY)
-            except BlockingIOError:
-                break
+                came, more = self._receive(self.socket)
             except OSError as error:
                 self._failed(error)
                 break
-            if flags & MSG_NOTIFICATION:
-                self._notified(data, flags)
-            elif ancillary:
-                _, kind, information = ancillary[-1]
-                if kind == CMSG_RCVINFO and len(information) == RCVINFO.size:
-                    stream, _, bits, ppid, _, _, _, identifier = unpack(information)
-                    association = by_id.get(identifier)
-                    if association is not None:
-                        association.received(
-                            data, ntohl(ppid), stream, bits & SCTP_UNORDERED != 0, flags & _MSG_EOR != 0
-                        )
-            elif not data and not flags & _MSG_EOR:
-                self._failed(OSError("end of file"))
-                break
+            self._came.extend(came)
+            self.hand_over()
             if not self._reading:
                 return
-            if flags & _MSG_EOR and (not ancillary or ancillary[0][1] != CMSG_NXTINFO):
-                # No next message was announced: the queue is empty.
+            if not more:
                 break
         else:
-            endpoint.drained(self, empty=False)
+            self.endpoint.drained(self, empty=False)
             return
-        endpoint.drained(self, empty=True)
+        self.endpoint.drained(self, empty=True)
 
-    def _notified(self, data: bytes, flags: int) -> None:
+    def hand_over(self) -> None:
+        """Hand over what was read, also while some of it is being handed over."""
+        came, by_id = self._came, self.endpoint.by_id
+        while came:
+            identifier, data, ppid, stream, unordered, whole, notification = came.popleft()
+            if notification:
+                self._notified(data, whole)
+            elif (association := by_id.get(identifier)) is not None:
+                association.received(data, ppid, stream, unordered, whole)
+            elif not identifier and not data and not whole:
+                self._failed(OSError("end of file"))
+
+    def _notified(self, data: bytes, whole: bool) -> None:
         """A notification, or a part of one that is longer than the buffer."""
-        if len(self._notification) < 2 * _ROOM:
+        if len(self._notification) < 2 * ROOM:
             self._notification += data
-        if flags & _MSG_EOR:
+        if whole:
             data = bytes(self._notification)
             self._notification.clear()
             self.endpoint.notified(NUMBERS.parse(data))

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from rserpool.core.admission import TokenBucket
 from rserpool.core.profiles import Profile
 from rserpool.sctp.base import MAX_MESSAGE
+from rserpool.sctp.compiled import SHUTTLE
 from rserpool.sctp.log import LimitedLog
 from rserpool.sctp.steady import make_steady
 from rserpool.sctp.usrsctp.bundle import Bundle
@@ -21,7 +22,6 @@ from rserpool.sctp.usrsctp.library import Library
 from rserpool.sctp.usrsctp.pace import HEARTBEAT, INIT
 from rserpool.sctp.usrsctp.packets import HEADER, abort_for, ports
 from rserpool.sctp.usrsctp.peers import UdpPeer, UdpPeers
-from rserpool.sctp.usrsctp.shuttle import compiled
 
 LESSONS = 24
 """So many round trips are measured to forget one."""
@@ -117,7 +117,7 @@ class Engine:
         self.watched: dict[Callable[[], object], None] = {}
         self._erroneous = False
         self.limited = LimitedLog(self.log, reactor.seconds)
-        self.shuttle = compiled()
+        self.shuttle = SHUTTLE.load()
         self._output = self._make_output()
 
     def start(self) -> None:
