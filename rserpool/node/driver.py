@@ -16,7 +16,8 @@ from rserpool.core.effects import Abort, Announce, Close, Connect, Effect, Notif
 from rserpool.core.errors import Unproved, WireError
 from rserpool.core.wire import asap
 from rserpool.core.wire.causes import ErrorCause, cause_of, unrecognized_parameters
-from rserpool.node.loop import Carrier, Loop, Timer, called_sooner
+from rserpool.node.deadline import Deadline
+from rserpool.node.loop import Carrier, Loop
 from rserpool.node.role import AtOnce, Codec, Role, Speaker
 from rserpool.node.strangers import Announcers, Strangers
 
@@ -262,8 +263,8 @@ class Driver:
         self._role = role
         self.notify = notify
         self._channel_of: dict[Any, Channel] = {}
-        self._timer: Timer | None = None
-        self._timer_at, self._stopped = 0.0, False
+        self._deadline = Deadline(loop, self._tick)
+        self._stopped = False
 
     def belongs(self, carrier: Carrier, channel: Channel) -> None:
         """What is sent over an association is of this channel; without a word it is ASAP."""
@@ -301,14 +302,12 @@ class Driver:
             channel, peer = self.met.popleft()
             channel.meet(peer)
         if not self._stopped:  # by whoever was told just now
-            self._rearm()
+            self._deadline.wait(self._role.next_deadline())
 
     def stop(self) -> None:
         """Do nothing more: neither on our own nor for anybody."""
         self._stopped = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._deadline.stop()
         for channel in self.channels.values():
             channel.stop()
 
@@ -336,14 +335,5 @@ class Driver:
         self._channel_of.get(carrier, self.channels["asap"]).leave(carrier)
         return carrier
 
-    def _rearm(self) -> None:
-        deadline = self._role.next_deadline()
-        # A timer that comes too early does no harm, and moving it costs more.
-        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
-            return
-        self._timer_at = deadline
-        self._timer = called_sooner(self.loop, self._timer, max(0.0, deadline - self.now()), self._tick)
-
     def _tick(self) -> None:
-        self._timer = None
         self.perform(self._role.tick(self.now()))

@@ -75,17 +75,3 @@ class Carrier(Protocol):
 
     def abort(self) -> None:
         """End it at once."""
-
-
-def called_sooner(loop: Loop, timer: Timer | None, seconds: float, function: Callable[..., object]) -> Timer:
-    """A timer that calls after so many seconds, instead of one that would have called later.
-
-    One that can be moved is: a call of Twisted's that is cancelled wakes the process all the same when it was due.
-    """
-    move = getattr(timer, "reset", None)
-    if timer is not None and move is not None:
-        move(seconds)
-        return timer
-    if timer is not None:
-        timer.cancel()
-    return loop.call_later(seconds, function)

@@ -308,7 +308,7 @@ class Node(Driver):
     @property
     def robbed(self) -> bool:
         """Whether somebody else has cancelled our timer."""
-        return self._timer is not None and not self._timer.active()
+        return self._deadline.robbed
 
     def abandon(self) -> None:
         """Free at once what was opened: the start failed, or nobody needs it any more.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.base import ReactorBase
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.logger import Logger
 
 from rserpool.node.counting import LimitedLog
+from rserpool.sctp.alarm import Alarm
 from rserpool.sctp.steady import make_steady
 
 LOG = Logger(namespace="rserpool.node")
@@ -28,3 +31,9 @@ class ReactorLoop:
         self.now = clock_of(reactor)
         self.log = LimitedLog(LOG, self.now)
         self.call_later = reactor.callLater
+        self._reactor = reactor
+
+    def alarm(self, rings: Callable[[], object]) -> Alarm | None:
+        """See L{Driver<rserpool.node.driver.Driver>}; None where there is none."""
+        real = sys.platform == "linux" and isinstance(self._reactor, ReactorBase)
+        return Alarm(self._reactor, rings) if real and IReactorFDSet.providedBy(self._reactor) else None

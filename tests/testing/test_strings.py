@@ -119,7 +119,7 @@ class StringTests(SynchronousTestCase):
         endpoint = clientFromString(self.user.reactor, "rserpool:echo")
         endpoint.connect(Factory.forProtocol(Taking))
         self.assertTrue(endpoint.user.running)
-        endpoint.user._node._timer.cancel()
+        endpoint.user._node._deadline._timer.cancel()
         self.echoes()
         self.scope.advance(0)
         self.assertFalse(endpoint.user.running)

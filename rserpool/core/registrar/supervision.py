@@ -304,10 +304,11 @@ class Supervision:
         return watch
 
     def _answered(self, element: Element, watch: Watch, now: float) -> None:
-        watch.answer_by = None
-        watch.doubted = False
-        watch.claim = False
+        watch.answer_by, watch.doubted, watch.claim = None, False, False
+        first = element.wake <= self._due
         self._set(element, min(watch.alive_until, self._next_keep_alive(watch, now, self._profile.keep_alive_spread)))
+        if first:  # else nobody would be woken for it
+            self._rearm()
 
     def _remove(self, element: Element, who: Who) -> Removed:
         if who is Who.SILENCE:

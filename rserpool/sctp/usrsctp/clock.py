@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from rserpool.sctp.usrsctp.alarm import Alarm
+from rserpool.sctp.alarm import Alarm
 from rserpool.sctp.usrsctp.library import Library
 from rserpool.sctp.usrsctp.news import News
 from rserpool.sctp.usrsctp.pace import LATE, TICK, Pace, Packet, Timed
@@ -52,6 +52,8 @@ class Clock:
     @ivar running: whether the library is initialised.
     @ivar alarm: when it moves on.
     @ivar now: what it shows, in seconds.
+    @ivar reading: whether a packet is being read while the clock stands still: L{served} sets the alarm, once for all
+        that follows from it.
     @ivar unread: what packets are read from, and since when turns are too short for all that comes: mostly infinity.
     """
 
@@ -68,8 +70,7 @@ class Clock:
         self.unread: dict[Reader, float] = {}
         self._idle = 0
         self.now = 0.0
-        # Whether a packet is being read: L{served} sets the alarm then, once for all that follows from it.
-        self._reading = False
+        self.reading = False
         self._ending: Deferred[None] | None = None
 
     def go_on(self) -> None:
@@ -107,7 +108,7 @@ class Clock:
         pace.associations += 1
         pace.moved = True
         if pace.coarse:
-            self._pass_time()
+            self.show()
             pace.coarse = False
             self.alarm.set(self.now + TICK)
         self._arm()
@@ -124,17 +125,13 @@ class Clock:
 
     def awake(self) -> None:
         """Something begins that is timed, while the clock stands still: it shows the right time first."""
-        self.pace.begun(self._pass_time())
+        self.pace.begun(self.show())
         self.sooner()
-
-    def show(self) -> None:
-        """Data is about to go out while the clock stands still: it shows the right time first; L{sooner} follows."""
-        self._pass_time()
 
     def came(self, handle: int, packet: Packet) -> None:
         """A packet of this peer comes in while the clock stands still; L{served} follows."""
-        self._reading = True
-        self.pace.came(handle, packet, self._pass_time())
+        self.reading = True
+        self.pace.came(handle, packet, self.show())
 
     def heard(self, packet: Packet) -> None:
         """A heartbeat comes, or is answered, while the clock moves finely."""
@@ -142,7 +139,7 @@ class Clock:
 
     def served(self) -> None:
         """It was read, and maybe answered. Now they come one by one: to look for another at once is not worth it."""
-        self._reading = False
+        self.reading = False
         pace = self.pace
         if pace.coarse:
             pace.calm(self._endpoints.values())
@@ -152,7 +149,7 @@ class Clock:
 
     def sooner(self) -> None:
         """Something is waited for: the clock may have to move on sooner."""
-        if self._reading:
+        if self.reading:
             return
         until = self.pace.until(self._endpoints.values(), self.now)
         if until < self.alarm.at:
@@ -167,7 +164,7 @@ class Clock:
         pace = self.pace
         if not pace.coarse:
             self._catch_up(monotonic() > self.now + STALL)
-        self._pass_time()
+        self.show()
         for endpoint in self.news.take(pace.now, pace.crowd.here):
             endpoint.look()
         pace.crowd.doubts(self._doubt)
@@ -216,7 +213,11 @@ class Clock:
             return True
         return False
 
-    def _pass_time(self) -> float:
+    def show(self) -> float:
+        """Let it show the right time, also before data goes out while it stands still; L{sooner} follows that.
+
+        @return: the right time.
+        """
         now = self.pace.now = monotonic()
         elapsed = int((now - self.now) * 1000)
         if elapsed > _TICK and not self.pace.coarse and min(self.unread.values(), default=inf) < inf:

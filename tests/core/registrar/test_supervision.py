@@ -46,6 +46,15 @@ class SupervisionTests(SynchronousTestCase):
                 self.acknowledge()
         self.assertEqual(self.removed(), [])
 
+    def test_nothing_is_due_for_who_has_answered(self):
+        """A registrar is not woken to look at it before it asks it again."""
+        while not self.stage.sent("a", self.stage.pass_time(0.01)):
+            pass
+        self.assertLess(self.stage.registrar.next_deadline() - self.stage.now, 0.2)
+        self.acknowledge()
+        least = DEFAULT.keep_alive_interval * (1 - DEFAULT.keep_alive_spread)
+        self.assertGreaterEqual(self.stage.registrar.next_deadline() - self.stage.now, least)
+
     @rfc("5352", "3.5", "MUST consider the PE as unreachable", "and MUST remove the PE from its handlespace")
     def test_a_silent_element_is_gone_within_a_second(self):
         """After its last answer; and after its registration."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from math import inf
+from time import monotonic
 from typing import Any, Final
 
 from twisted.internet.interfaces import IReadDescriptor
@@ -19,6 +19,8 @@ from zope.interface import implementer
 _MONOTONIC: Final = 1
 _FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
 _NANOSECONDS: Final = 1_000_000_000
+_SOON: Final = 1e-6
+"""Seconds by which it may ring too early: what it is set to is rounded down."""
 
 
 class _Times(ctypes.Structure):
@@ -48,6 +50,11 @@ class Alarm:
         """Whether it is set."""
         return self.at != inf
 
+    @property
+    def robbed(self) -> bool:
+        """Whether it is set, and somebody has emptied the reactor."""
+        return bool(self) and self not in self._reactor.getReaders()
+
     def set(self, at: float) -> None:
         """Ring then, and not when it would have rung.
 
@@ -57,7 +64,6 @@ class Alarm:
             self._fd = self._libc.timerfd_create(_MONOTONIC, _FLAGS)
             if self._fd < 0:
                 raise OSError(ctypes.get_errno(), "no timer of the system")
-        if self.at == inf:
             self._reactor.addReader(self)
         self.at = at
         times, seconds = self._times, max(0, int(at))
@@ -85,11 +91,11 @@ class Alarm:
         return "alarm"
 
     def doRead(self) -> None:
-        with suppress(BlockingIOError):
-            os.read(self._fd, 8)
+        # It may have been put off after the reactor was told that it rings. Setting it silences it: nothing is read.
+        if monotonic() >= self.at - _SOON:
             self.at = inf
             self._rings()
-            if not self:
+            if self.at == inf:
                 self.stop()
 
     def connectionLost(self, reason: Failure) -> None:
