@@ -2,13 +2,15 @@
 
 C{python -m bench.idle [--seconds N] [--elements N] [--json [FILE]] [--quick]}. One association each to the registrar,
 over usrsctp, with the default profile. Beside them a Twisted process that does nothing but answer a datagram now and
-then: how much a wake-up costs on this machine, as it is just now. With C{--elements} as many elements, a process each,
-share one core with their registrar: what all take of it.
+then: how much a wake-up costs on this machine, as it is just now; and the web server that the element is, as it is
+without it: it wakes each second, to have the time for its log. With C{--elements} as many elements, a process each,
+share one core with their registrar: what all take of it. C{--serve} has them serve something else.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import socket
 import time
 from collections.abc import Callable
@@ -22,6 +24,8 @@ WARM = 3.0
 """Seconds until what a start leaves behind is over."""
 AT_ONCE = 8
 """So many elements start at a time."""
+WEB = "web --listen tcp:0:interface=127.0.0.1"
+"""What elements serve, where nothing else is said."""
 ONE_CORE = ("taskset", "-c", "0")
 EVERY = 0.25
 """Seconds between two datagrams."""
@@ -45,11 +49,10 @@ def wakes(process: Process) -> int:
     return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
 
-def element(processes: Processes, udp: int, *before: str) -> Process:
+def element(processes: Processes, udp: int, *before: str, serve: str = WEB) -> Process:
     """One that serves nothing much."""
     arguments = ("rserpool-pe", "--registrar", f"127.0.0.1:3863/{udp}", "--pool", "bench")
-    service = ("web", "--listen", "tcp:0:interface=127.0.0.1")
-    return processes.python("element", *TWISTD, *arguments, "--", *service, before=before)
+    return processes.python("element", *TWISTD, *arguments, "--", *shlex.split(serve), before=before)
 
 
 def over(
@@ -74,30 +77,34 @@ def measure(options: argparse.Namespace) -> Figures:
     with Processes() as processes:
         udp = free_port(socket.SOCK_DGRAM)
         registrar = processes.registrar(udp, "--asap-tcp", "none")
-        one = element(processes, udp)
+        one = element(processes, udp, serve=options.serve)
         one.says("registered")
         user = processes.python("user", "-m", "rserpool", "watch", "bench", "--registrar", f"127.0.0.1:3863/{udp}")
         user.says("bench")
         there = "127.0.0.1", free_port(socket.SOCK_DGRAM)
         bare = processes.python("bare", "-c", ECHO, str(there[1]))
         bare.says("echoes")
+        web = processes.python("web", *TWISTD, *shlex.split(WEB))
+        web.says("starting on")
         time.sleep(WARM)
-        idle = {"registrar": registrar, "element": one, "user": user, "bare Twisted": bare}
+        idle = {"registrar": registrar, "element": one, "user": user, "web alone": web, "bare Twisted": bare}
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asks:
             figures["each"] = over(idle, seconds, lambda: asks.sendto(bytes(28), there))
     if options.elements:
-        figures["all"] = many(options.elements, seconds)
+        figures["all"] = many(options.elements, seconds, options.serve)
     return figures
 
 
-def many(number: int, seconds: float) -> Figures:
+def many(number: int, seconds: float, serve: str) -> Figures:
     """Many elements, and their registrar, on one core."""
     with Processes() as processes:
         udp = free_port(socket.SOCK_DGRAM)
         registrar = processes.registrar(udp, "--asap-tcp", "none", before=ONE_CORE)
         elements: list[Process] = []
         while len(elements) < number:
-            some = [element(processes, udp, *ONE_CORE) for _ in range(min(AT_ONCE, number - len(elements)))]
+            some = [
+                element(processes, udp, *ONE_CORE, serve=serve) for _ in range(min(AT_ONCE, number - len(elements)))
+            ]
             for each in some:
                 each.says("registered", 300.0)
             elements += some
@@ -132,6 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark alone."""
     parser.add_argument("--seconds", type=float, default=20.0, help="time that passes")
     parser.add_argument("--elements", type=int, default=0, help="so many elements on one core, too")
+    parser.add_argument("--serve", default=WEB, help="the plugin of twistd that elements serve, with its options")
 
 
 if __name__ == "__main__":

@@ -282,6 +282,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         self.heard_at = clock.now
         coarse = clock.pace.coarse
         if coarse:
+            # Whoever answers may have taken long for it.
             clock.show()
         engine.volume = 0
         sent = self._give(data, ppid, stream, unordered)
@@ -293,7 +294,7 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
                 self._held(clock.ticks)
         elif self._reprieved and clock.ticks > self._reprieved + REPRIEVE:
             self._quick(0)
-        if coarse:
+        if coarse and not clock.reading:
             clock.sooner()
         return sent >= 0
 

@@ -168,10 +168,12 @@ class Pace:
     def until(self, endpoints: Iterable[Timed], now: float) -> float:
         """When the clock has to move."""
         until = min(self._timer_at, now + LONGEST)
-        if self._owed:
-            until = min(until, *self._owed.values())
-        if self._out:
-            until = min(until, *(when for _, when in self._out.values()))
+        for when in self._owed.values():
+            if when < until:
+                until = when
+        for _, when in self._out.values():
+            if when < until:
+                until = when
         for endpoint in endpoints:
             for each in endpoint.present:
                 if each.ask_at < until:

@@ -131,9 +131,7 @@ class UdpSocket:
             self.lane = engine.shuttle.Lane(udp.fileno(), udp.family, host in WILD)
         self.sendto: Callable[[Any, Any], Any] = udp.sendto
         self._receive: Callable[[Any], tuple[int, Any]] = udp.recvfrom_into
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
+        self.fileno = udp.fileno
 
     def logPrefix(self) -> str:
         return f"SCTP over UDP {self.host}:{self.port}"
@@ -211,7 +209,8 @@ class UdpSocket:
 
     def doRead(self) -> None:
         clock = self.engine.clock
-        self._behind, self._begun = clock.is_behind(self), 0
+        waits = clock.unread.get(self, inf) < inf
+        self._behind, self._begun = waits and clock.is_behind(self), 0
         read = self._read_some if self.lane is None or clock.pace.coarse else self._carry
         try:
             count = read(A_TURN)
@@ -221,7 +220,8 @@ class UdpSocket:
                 return
             self._read_on()
             count = -1
-        clock.read(self, count >= 0)
+        if waits or count < 0:
+            clock.read(self, count >= 0)
         if not count and self._watching:
             # What woke us may be an error that was told to who sent.
             self.look_at_errors()
