@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest, TestCase
 
@@ -59,6 +61,24 @@ class KernelCase(KernelHarness, SctpContract):
 
 class KernelContractTests(LabTests, KernelCase, TestCase):
     """The contract."""
+
+    async def test_several_in_few_packets(self) -> None:
+        """What is sent together goes in full packets, and the last message waits for nothing."""
+        association, _, _, accepting = await self.pair()
+        for turn, several in enumerate(([bytes([i]) * 50 for i in range(1, 41)], [b"x", b"y"]), 1):
+            before = packets()
+            association.sendAll(several)
+            await self.until(lambda: len(accepting.received) == len(several))  # noqa: B023
+            self.assertEqual(several, accepting.data)
+            # Two or three with data, those that acknowledge them, and maybe a heartbeat.
+            self.assertLess(packets() - before, 12, turn)
+            accepting.received.clear()
+
+
+def packets() -> int:
+    """How many packets this kernel's SCTP has sent."""
+    counters = dict(line.split() for line in Path("/proc/net/sctp/snmp").read_text().splitlines())
+    return int(counters["SctpOutSCTPPacks"])
 
 
 class KernelEndpointTests(LabTests, test_endpoints.HttpTests):

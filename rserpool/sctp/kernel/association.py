@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.logger import Logger
@@ -15,6 +15,8 @@ from rserpool.sctp.kernel.sockets import KernelSocket
 from rserpool.sctp.sockets import SocketAssociation, SocketEndpoint
 
 _log = Logger()
+_MORE = 0x8000
+"""MSG_MORE of Linux."""
 
 
 @implementer(ISctpAssociation)
@@ -116,11 +118,19 @@ class KernelAssociation(SocketAssociation[KernelSocket]):
 
     # What goes out.
 
-    def put(self, data: bytes, ppid: int, stream: int, unordered: bool) -> bool:
+    def put_all(self, several: Sequence[bytes], ppid: int) -> int:
+        """The kernel makes packets that are full of those behind which more follow at once."""
+        last = len(several) - 1
+        for taken, data in enumerate(several):
+            if not self.put(data, ppid, 0, False, _MORE if taken < last else 0):
+                return taken
+        return last + 1
+
+    def put(self, data: bytes, ppid: int, stream: int, unordered: bool, flags: int = 0) -> bool:
         key = (ppid, stream, unordered)
         ancillary = self._prepared.get(key) or self.prepare(key)
         try:
-            self._sendmsg((data,), ancillary)
+            self._sendmsg((data,), ancillary, flags)
         except BlockingIOError:
             return False
         except OSError as error:
