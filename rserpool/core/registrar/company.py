@@ -30,6 +30,11 @@ SETTLED: Final = 0.15
 """What is heard so soon after an element was asked may have been on its way when we were cut off."""
 FEW: Final = 3
 """Where there are elements at fewer other machines, as many peers as may be asked count, too."""
+AGAIN: Final = 0.25
+"""So many, for each that is asked at all, are asked again: where more are late no packet was lost, but they have too
+much to do, and to ask them again makes that more."""
+AT_ONCE: Final = 64
+"""So many at least, after a while in which fewer were."""
 FAR: Final = 20.0
 """An element may take so many round trips: within these SCTP sends again three times what is lost, as a rule."""
 MANY: Final = 64
@@ -51,6 +56,8 @@ class Company:
         self._distances = distances
         self._peering = peering
         self._shares = shares
+        self._counts = clients.counts
+        self._asked, self._again = 0, float(AT_ONCE)
         # With the element that was.
         self._heard: dict[str, tuple[float, Element]] = {}
         # As of the last look: when others were, in order; which of them last; and which are peers.
@@ -99,7 +106,16 @@ class Company:
 
     def late(self, element: Element, answer_by: float, now: float) -> bool:
         """Whether it might have answered already, and is to be asked again."""
-        return now >= answer_by - CHECK and not self._settled(element, answer_by)
+        if now < answer_by - CHECK or self._settled(element, answer_by):
+            return False
+        counts = self._counts
+        counts.late += 1
+        self._again = min(self._again + AGAIN * (counts.asked - self._asked), AT_ONCE)
+        self._asked = counts.asked
+        if self._again < 1:
+            return False
+        self._again -= 1
+        return True
 
     def others(self, element: Element, now: float) -> tuple[list[Element], list[Effect]]:
         """An element is late: whom else to ask, so that we know whether anybody is heard; those that were heard last.

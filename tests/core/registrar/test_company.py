@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.handlespace.element import Element
 from rserpool.core.profiles import DEFAULT, FAST
-from rserpool.core.registrar.company import ASKED, MANY
+from rserpool.core.registrar.company import AGAIN, ASKED, AT_ONCE, MANY
 from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.wire import asap, enrp
 from tests.core.peering.stage import SERVER, P, PeeringStage, Q
@@ -240,6 +240,17 @@ class CompanyTests(SynchronousTestCase):
         more = [scene.asked[number] - before[number] for number in range(2, 11)]
         self.assertLessEqual(sum(more), 2 * len(more) + ASKED)
         self.assertLessEqual(max(more), 3)
+
+    def test_all_are_late(self) -> None:
+        """It is no lost packet then: not all are asked again, which they would have to answer, too."""
+        scene = Scene(200)
+        before, late = dict(scene.asked), scene.registrar.counts.late
+        scene.silent = set(scene.asked)
+        scene.run(SOON)
+        self.assertGreaterEqual(scene.registrar.counts.late - late, 200)
+        again = sum(scene.asked[number] - before[number] > 1 for number in scene.asked)
+        self.assertGreaterEqual(again, AT_ONCE // 2)
+        self.assertLess(sum(scene.asked.values()) - sum(before.values()), 200 * (1 + AGAIN) + AT_ONCE + ASKED)
 
     def test_far_away(self) -> None:
         """20 round trips."""

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar.events import ElementRemoved
-from rserpool.core.registrar.shares import AIM, COST, SHARE, Group, Shares
+from rserpool.core.registrar.shares import AIM, COST, SHARE, SLOWEST, Group, Shares
 from rserpool.core.wire import asap
 from tests.core.registrar.stage import RegistrarStage
 from tests.core.stage import element
@@ -40,6 +40,20 @@ class ShareTests(SynchronousTestCase):
         shares.measured(COST, 0.05)
         self.assertAlmostEqual(10_000 * COST / (AIM * 0.5 - 0.05), shares.mean)
         self.assertAlmostEqual(shares.mean, shares.interval(("a", 1), 0.0))
+
+    def test_they_do_not_keep_up(self) -> None:
+        """Many answers are late: all are asked less often, however few they are, and then step by step as before."""
+        shares = self.shares((("a", 1), 100))
+        told = []
+        for late in (True, True, *[False] * 4):
+            shares.answered(late)
+            self.assertEqual(shares.mean, shares.interval(("a", 1), 0.0))
+            self.assertEqual(shares.scarce, shares.mean > 0.5)
+            told.append(round(shares.mean, 3))
+        self.assertEqual([1.0, 2.0, 1.4, 0.98, 0.686, 0.5], told)
+        for _ in range(10):
+            shares.answered(True)
+        self.assertEqual(SLOWEST * 0.5, shares.mean)
 
     def test_gently(self) -> None:
         """It may be much dearer at once, and becomes cheaper step by step: within 15 s, as measurements come."""
