@@ -98,7 +98,7 @@ class Company:
         """It has not answered until C{answer_by}: when its time is over, in the end (monotonic seconds)."""
         if self._settled(element, answer_by):
             return answer_by
-        if self._cut_off(element, now):
+        if self._cut_off(element, now) or self._is_busy_here(element):
             return element.asked + self.patience
         over = element.association
         far = 0.0 if over is None else self._distances.round_trip(over) or 0.0
@@ -135,6 +135,10 @@ class Company:
     def _settled(self, element: Element, answer_by: float) -> bool:
         """Whether it was dialled first, or has as long as it may have."""
         return answer_by > element.asked + self.answer or self.answer >= self.patience
+
+    def _is_busy_here(self, element: Element) -> bool:
+        """Whether it is at our own machine, which is never silent, and so many are late that it has too much to do."""
+        return self._again < 1 and self._machine(element) in self._peering.ourselves.machines
 
     def _cut_off(self, element: Element, now: float) -> bool:
         """Whether that is why it has not answered."""

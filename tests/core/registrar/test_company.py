@@ -191,6 +191,18 @@ class CompanyTests(SynchronousTestCase):
         scene.run(1.0)
         self.assertEqual({3}, scene.removed)
 
+    def test_our_own_host_is_busy(self) -> None:
+        """Where most of its many elements are late, they have all the time that there is; and are gone after that."""
+        scene = Scene(3)
+        for number in range(4, 204):
+            scene.at(number, "10.0.3.0")
+        scene.run(2.0)
+        scene.silent = set(range(4, 204))
+        scene.run(SOON)
+        self.assertEqual(set(), scene.removed)
+        scene.run(LATE - SOON + 2 * STEP)
+        self.assertEqual(set(range(4, 204)), scene.removed)
+
     def test_who_has_left(self) -> None:
         """Nobody misses who deregistered, or was removed a moment ago since it was silent."""
         scene = Scene(4)
