@@ -25,8 +25,6 @@ EVERY: Final = 2.5
 """Seconds between two looks, while there is something to see."""
 SELDOM: Final = 4 * EVERY
 """The same while there is nothing: an idle process is not to wake for that."""
-LATE: Final = 0.25
-"""Where so many of the answers are late, or do not come, elements do not keep up with being asked."""
 ENOUGH: Final = 50
 """With fewer keep-alives nothing is learned: what an idle process does besides would count as theirs."""
 OF_ONE: Final = (1.0, 0.2, 0.5, 3.0, 0.1)
@@ -74,8 +72,8 @@ class Costs:
         """
         before, self._before = self._before, self._now()
         used, passed, *done = (now - then for now, then in zip(self._before, before, strict=True))
-        shares, late = self._registrar.supervision.shares, done.pop()
-        shares.answered(late > ENOUGH and late > LATE * done[0])
+        shares = self._registrar.supervision.shares
+        shares.look()
         if done[0] < ENOUGH or passed <= 0:
             return shares.scarce
         done.append(self._registrar.clients * passed)
@@ -108,9 +106,8 @@ class Costs:
 
     def _now(self) -> tuple[float, ...]:
         counts = self._registrar.counts
-        late = counts.late + counts.missed
         requests = 2 * counts.registered + counts.renewed + counts.resolved + counts.removed.total()
-        return self._used(), self._seconds(), counts.asked, self._heartbeats(), requests, counts.met, late
+        return self._used(), self._seconds(), counts.asked, self._heartbeats(), requests, counts.met
 
 
 _UNKNOWN: Final = [[ALIKE + EACH * (one == other) for one in range(len(OF_ONE))] for other in range(len(OF_ONE))]

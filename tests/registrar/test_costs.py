@@ -95,13 +95,14 @@ class CostTests(MachineTestCase):
         self.near(100.0, self.cost, 0.05)
 
     def test_late(self) -> None:
-        """Elements that do not keep up are asked less often; a few that are late are not waited for."""
-        counts = self.registrar.counts
-        for late, missed, slowness in ((50, 0, 1.0), (240, 0, 1.0), (200, 60, 2.0), (0, 400, 4.0), (100, 0, 2.8)):
-            counts.late += late
-            counts.missed += missed
-            self.pass_time(0.1, 1000)
-            self.near(slowness, self.shares.slowness, 0.01)
+        """Each time it is looked whether elements keep up."""
+        for _ in range(100):
+            self.shares.came(("10.0.0.1", 1))
+            self.shares.keeping_up.asked("10.0.0.1")
+            self.shares.keeping_up.late("10.0.0.1")
+        self.pass_time(0.1, 0)
+        self.assertEqual(2 * DEFAULT.keep_alive_interval, self.registrar.supervision.interval)
+        self.assertTrue(self.pass_time(0.1, 0) or not self.shares.scarce)
 
     def test_not_believed(self) -> None:
         """For example a process that was debugged: there is a limit to what one may cost."""

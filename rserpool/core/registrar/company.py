@@ -30,11 +30,6 @@ SETTLED: Final = 0.15
 """What is heard so soon after an element was asked may have been on its way when we were cut off."""
 FEW: Final = 3
 """Where there are elements at fewer other machines, as many peers as may be asked count, too."""
-AGAIN: Final = 0.25
-"""So many, for each that is asked at all, are asked again: where more are late no packet was lost, but they have too
-much to do, and to ask them again makes that more."""
-AT_ONCE: Final = 64
-"""So many at least, after a while in which fewer were."""
 FAR: Final = 20.0
 """An element may take so many round trips: within these SCTP sends again three times what is lost, as a rule."""
 MANY: Final = 64
@@ -56,8 +51,6 @@ class Company:
         self._distances = distances
         self._peering = peering
         self._shares = shares
-        self._counts = clients.counts
-        self._asked, self._again = 0, float(AT_ONCE)
         # With the element that was.
         self._heard: dict[str, tuple[float, Element]] = {}
         # As of the last look: when others were, in order; which of them last; and which are peers.
@@ -85,6 +78,7 @@ class Company:
 
     def gone(self, element: Element, answer_by: float) -> None:
         """An element has not answered; if others were heard meanwhile, it is missed for no other one's sake."""
+        self._shares.keeping_up.missed(_group(element))
         if answer_by < element.asked + self.patience:
             self._heard.pop(self._machine(element), None)
 
@@ -108,14 +102,7 @@ class Company:
         """Whether it might have answered already, and is to be asked again."""
         if now < answer_by - CHECK or self._settled(element, answer_by):
             return False
-        counts = self._counts
-        counts.late += 1
-        self._again = min(self._again + AGAIN * (counts.asked - self._asked), AT_ONCE)
-        self._asked = counts.asked
-        if self._again < 1:
-            return False
-        self._again -= 1
-        return True
+        return self._shares.keeping_up.late(_group(element))
 
     def others(self, element: Element, now: float) -> tuple[list[Element], list[Effect]]:
         """An element is late: whom else to ask, so that we know whether anybody is heard; those that were heard last.
@@ -130,7 +117,7 @@ class Company:
     def _machine(self, element: Element) -> str:
         """Where it speaks from, or has registered from; an empty name if we do not know."""
         client = self._clients.get(element.association)
-        return client.machine if client is not None else "" if element.watch is None else element.watch.group[0]
+        return client.machine if client is not None else _group(element)
 
     def _settled(self, element: Element, answer_by: float) -> bool:
         """Whether it was dialled first, or has as long as it may have."""
@@ -138,7 +125,8 @@ class Company:
 
     def _is_busy_here(self, element: Element) -> bool:
         """Whether it is at our own machine, which is never silent, and so many are late that it has too much to do."""
-        return self._again < 1 and self._machine(element) in self._peering.ourselves.machines
+        where = self._machine(element)
+        return where in self._peering.ourselves.machines and self._shares.keeping_up.busy(_group(element))
 
     def _cut_off(self, element: Element, now: float) -> bool:
         """Whether that is why it has not answered."""
@@ -172,3 +160,8 @@ class Company:
             for where, peer in peers.items():
                 times[where] = max(peer.last_heard, times.get(where, -inf))
         return times, peers
+
+
+def _group(element: Element) -> str:
+    """The machine that it registered from with us, by which elements share: empty if it did not."""
+    return "" if element.watch is None else element.watch.group[0]

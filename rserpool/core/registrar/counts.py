@@ -22,19 +22,19 @@ class Counts:
     @ivar resolved: resolutions.
     @ivar unknown: those of them that named no pool.
     @ivar asked: keep-alives that were sent.
-    @ivar missed: keep-alives that were not answered; C{late}: those that were not for a while.
+    @ivar missed: keep-alives that were not answered.
     @ivar delays: how many were answered in each class of L{DELAYS}, and beyond.
     @ivar delay: seconds that all of these took together.
     """
 
     __slots__ = (
-        "asked", "delay", "delays", "late", "met", "missed", "refused", "registered", "removed", "renewed", "resolved",
+        "asked", "delay", "delays", "met", "missed", "refused", "registered", "removed", "renewed", "resolved",
         "unknown",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.registered = self.renewed = self.resolved = self.unknown = self.asked = 0
-        self.missed = self.late = self.met = 0
+        self.missed = self.met = 0
         self.refused: Counter[int] = Counter()
         self.removed: Counter[Why] = Counter()
         self.delays = [0] * (len(DELAYS) + 1)

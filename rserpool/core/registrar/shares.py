@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from rserpool.core.effects import Association, Effect, Notify
 from rserpool.core.registrar.events import SupervisionStretched
+from rserpool.core.registrar.keeping_up import KeepingUp
 
 COST = 400e-6
 """Processor time, in seconds, that one keep-alive and its acknowledgement are taken to cost, until it was measured."""
@@ -26,9 +27,6 @@ AIM = 0.8
 """So much of it is used: a measurement may be off, and there are crowds."""
 LEAST_REST = 0.5
 """This part of it is for keep-alives at least: where associations alone take more than the rest, no interval helps."""
-SLOWER, SLOWEST = 2.0, 16.0
-"""Where many answers are late all are asked so many times less often, again and again up to that; and when they are
-not, more often step by step."""
 GENTLY = 0.7
 """With each measurement it is believed to cost so much of what was believed at least: who has come by the thousand is
 busy for a while, and does not answer in time who asks more and more often."""
@@ -49,13 +47,14 @@ class Shares:
     @ivar cost: processor time, in seconds, of one keep-alive and its acknowledgement.
     @ivar share: the part of one core for all supervision; C{fixed}: what associations take of it by themselves, by
         SCTP's heartbeats and by waking us; C{rest}: for keep-alives.
-    @ivar slowness: how many times less often all are asked than they might be: they do not keep up.
+    @ivar keeping_up: at which machines they are asked less often than they might be.
     """
 
     def __init__(self, interval: float) -> None:
         self._interval = self._told = interval
         self.cost, self.share, self.fixed, self.rest = COST, SHARE, 0.0, AIM * SHARE
-        self.slowness = 1.0
+        self.keeping_up = KeepingUp()
+        self._slowness = 1.0
         self.machines: dict[str, dict[Association | None, int]] = {}
         self._levels: dict[str, float] = {}
         self._until = -inf
@@ -64,14 +63,14 @@ class Shares:
 
     @property
     def mean(self) -> float:
-        """Seconds between two keep-alives to one element, alike for all: C{max(interval, total * cost / rest)}, times
-        the slowness."""
-        return max(self._interval, self.total * self.cost / self.rest) * self.slowness
+        """Seconds between two keep-alives to one element, alike for all: C{max(interval, total * cost / rest)}; more
+        where some do not keep up."""
+        return max(self._interval, self.total * self.cost / self.rest) * self._slowness
 
     @property
     def scarce(self) -> bool:
         """Whether that is more than what each would have where there is enough."""
-        return self.slowness > 1.0 or self.total * self.cost > self.rest * self._interval
+        return bool(self.keeping_up.slow) or self.total * self.cost > self.rest * self._interval
 
     @property
     def early(self) -> float:
@@ -102,13 +101,14 @@ class Shares:
 
     def interval(self, group: Group, now: float) -> float:
         """Mean seconds between two keep-alives to an element of this group."""
+        where, over = group
+        slowness = self.keeping_up.slow.get(where, 1.0)
         if self.total * self.cost <= self.rest * self._interval:
-            return self._interval * self.slowness
+            return self._interval * slowness
         if now >= self._until or abs(self.total - self._for) > self._for // 10:
             self._divide()
             self._until, self._for = now + REFRESH, self.total
-        where, over = group
-        return max(self._interval, self.machines[where][over] / self._levels.get(where, inf)) * self.slowness
+        return max(self._interval, self.machines[where][over] / self._levels.get(where, inf)) * slowness
 
     def stretched(self) -> list[Effect]:
         """Tells the mean interval when it has changed by a tenth."""
@@ -129,9 +129,12 @@ class Shares:
         self.cost, self.fixed = min(max(cost, GENTLY * self.cost, LEAST), MOST), max(fixed, 0.0)
         self._changed()
 
-    def answered(self, late: bool) -> None:
-        """For a while their answers came in time, or many did not."""
-        self.slowness = min(self.slowness * SLOWER, SLOWEST) if late else max(self.slowness * GENTLY, 1.0)
+    def look(self) -> None:
+        """Look now and then whether they keep up."""
+        self.keeping_up.look()
+        slow = self.keeping_up.slow.items()
+        more = sum((slowness - 1.0) * sum(self.machines.get(where, {}).values()) for where, slowness in slow)
+        self._slowness = 1.0 + more / max(self.total, 1)
 
     def _changed(self) -> None:
         self.rest = max(AIM * self.share - self.fixed, LEAST_REST * self.share)

@@ -266,8 +266,7 @@ class Supervision:
 
     def _late(self, element: Element, over: Association, now: float) -> list[Outcome]:
         """It should have answered: where packets are lost, SCTP learns by what is new to it when to send them again."""
-        asked = element.asked
-        again = self._keep_alive(element, over, now)
+        asked, again = element.asked, self._keep_alive(element, over, now)
         element.asked = asked
         others, effects = self._company.others(element, now)
         return [again, *effects, *(outcome for each in others for outcome in self.probe(each, now))]
@@ -337,9 +336,10 @@ class Supervision:
             self._timers.set((ELEMENTS,), due)
 
     def _keep_alive(self, element: Element, association: Association, now: float) -> Send:
-        element.asked = now
+        element.asked, watch = now, element.watch
         self._counts.asked += 1
-        home = element.watch is not None and element.watch.claim
+        self.shares.keeping_up.asked("" if watch is None else watch.group[0])
+        home = watch is not None and watch.claim
         return Send(association, asap.EndpointKeepAlive(self._server, element.handle, home, element.identifier))
 
     def _next_keep_alive(self, watch: Watch, now: float, earlier: float) -> float:

@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.profiles import DEFAULT
 from rserpool.core.registrar.events import ElementRemoved
-from rserpool.core.registrar.shares import AIM, COST, SHARE, SLOWEST, Group, Shares
+from rserpool.core.registrar.keeping_up import AT_ONCE, ENOUGH, SLOWEST
+from rserpool.core.registrar.shares import AIM, COST, SHARE, Group, Shares
 from rserpool.core.wire import asap
 from tests.core.registrar.stage import RegistrarStage
 from tests.core.stage import element
@@ -41,19 +42,71 @@ class ShareTests(SynchronousTestCase):
         self.assertAlmostEqual(10_000 * COST / (AIM * 0.5 - 0.05), shares.mean)
         self.assertAlmostEqual(shares.mean, shares.interval(("a", 1), 0.0))
 
+    def look(self, shares: Shares, where: str, asked: int, late: int) -> None:
+        """A while in which so many were asked at a machine, and so many of them were late."""
+        for _ in range(asked):
+            shares.keeping_up.asked(where)
+        for _ in range(late):
+            shares.keeping_up.late(where)
+        shares.look()
+
     def test_they_do_not_keep_up(self) -> None:
-        """Many answers are late: all are asked less often, however few they are, and then step by step as before."""
-        shares = self.shares((("a", 1), 100))
+        """Many answers are late: those of that machine are asked less often, and then step by step as before."""
+        shares = self.shares((("a", 1), 100), (("b", 2), 100))
         told = []
-        for late in (True, True, *[False] * 4):
-            shares.answered(late)
-            self.assertEqual(shares.mean, shares.interval(("a", 1), 0.0))
+        for late in (60, 60, 40, 40, 0, 0):
+            self.look(shares, "a", 200, late)
+            told.append(round(shares.interval(("a", 1), 0.0), 3))
+            self.assertEqual(0.5, shares.interval(("b", 2), 0.0))
+            self.assertAlmostEqual((shares.interval(("a", 1), 0.0) + 0.5) / 2, shares.mean)
             self.assertEqual(shares.scarce, shares.mean > 0.5)
-            told.append(round(shares.mean, 3))
         self.assertEqual([1.0, 2.0, 1.4, 0.98, 0.686, 0.5], told)
         for _ in range(10):
-            shares.answered(True)
-        self.assertEqual(SLOWEST * 0.5, shares.mean)
+            self.look(shares, "a", 200, 200)
+        self.assertEqual(SLOWEST * 0.5, shares.interval(("a", 1), 0.0))
+        self.assertEqual(0.5, shares.interval(("b", 2), 0.0))
+
+    def test_who_is_gone_does_not_keep_up(self) -> None:
+        shares = self.shares((("a", 1), 100))
+        for _ in range(200):
+            shares.keeping_up.asked("a")
+        for _ in range(ENOUGH + 1):
+            shares.keeping_up.missed("a")
+        shares.look()
+        self.assertEqual(1.0, shares.interval(("a", 1), 0.0))
+
+    def test_a_few_are_late(self) -> None:
+        """Packets are lost: that is no reason."""
+        shares = self.shares((("a", 1), 100))
+        for asked, late in ((60, ENOUGH), (1_000, 250)):
+            self.look(shares, "a", asked, late)
+            self.assertEqual(0.5, shares.interval(("a", 1), 0.0))
+
+    def test_all_have_left(self) -> None:
+        """It matters to nobody, and is forgotten soon."""
+        shares = self.shares((("a", 1), 100))
+        self.look(shares, "a", 200, 200)
+        for _ in range(100):
+            shares.left(("a", 1))
+        self.look(shares, "a", 0, 0)
+        self.assertEqual(0.5, shares.mean)
+        self.look(shares, "a", 0, 0)
+        self.assertFalse(shares.scarce)
+
+    def test_asked_again(self) -> None:
+        """So many as packets are lost, and some more at once; what one machine does matters to no other."""
+        keeping_up = self.shares().keeping_up
+        for _ in range(1_000):
+            keeping_up.asked("a")
+        self.assertFalse(keeping_up.busy("a"))
+        self.assertEqual([True] * AT_ONCE + [False] * 36, [keeping_up.late("a") for _ in range(100)])
+        keeping_up.asked("b")
+        self.assertEqual((True, False), (keeping_up.busy("a"), keeping_up.busy("b")))
+        self.assertTrue(keeping_up.late("b"))
+        keeping_up.look()
+        for _ in range(8):
+            keeping_up.asked("a")
+        self.assertEqual([True, True, False], [keeping_up.late("a") for _ in range(3)])
 
     def test_gently(self) -> None:
         """It may be much dearer at once, and becomes cheaper step by step: within 15 s, as measurements come."""
