@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from rserpool.core import TransportAddress
 from rserpool.core.profiles import FAST
 from rserpool.sctp.usrsctp.association import SAME
-from rserpool.sctp.usrsctp.crowd import FEW, FEWER_AGAIN, Crowd
+from rserpool.sctp.usrsctp.crowd import FEW, FEWER_AGAIN, STEP, Crowd
 from rserpool.sctp.usrsctp.packets import abort_with_tag
 from tests.sctp.relay import HEARTBEAT, HEARTBEAT_ACK, Path, chunks
 from tests.sctp.usrsctp_case import UsrsctpTestCase
@@ -82,9 +82,19 @@ class CrowdTests(SynchronousTestCase):
             self.now += PAUSE / 200
             self.look()
         self.assertEqual(before, self.visits())
-        self.now += PAUSE
+        self.now += PAUSE + STEP
         self.look()
         self.assertEqual(before + FEW + 1, self.visits())
+
+    def test_a_day_later(self) -> None:
+        """A process that stood still looks at everybody once, and goes on."""
+        self.look()
+        before = self.visits()
+        for _ in range(2):
+            self.now += 86_400.0
+            self.look()
+            self.look()
+        self.assertEqual(before + 2 * len(self.members), self.visits())
 
     def test_joins(self) -> None:
         """Who comes is not asked, since it was just heard; who is not up yet is not looked at."""
@@ -94,7 +104,7 @@ class CrowdTests(SynchronousTestCase):
         self.assertEqual(([], 0), (late.told, late.visits))
         self.crowd.joins(late, self.now)
         self.assertEqual((["rest"], 1), (late.told, late.visits))
-        self.now += PAUSE
+        self.now += PAUSE + STEP
         self.look()
         self.assertEqual(2, late.visits)
 
@@ -108,7 +118,7 @@ class CrowdTests(SynchronousTestCase):
         self.members[0].again = inf
         self.look()
         before = self.members[0].visits
-        self.now += PAUSE
+        self.now += PAUSE + STEP
         self.look()
         self.assertEqual(before, self.members[0].visits)
 
@@ -122,10 +132,10 @@ class CrowdTests(SynchronousTestCase):
             self.crowd.hurry([one], self.now)
             self.look()
         self.assertEqual(before + 3, self.visits())
-        self.now += one.again
+        self.now += one.again + STEP
         self.look()
         self.assertEqual(before + 4, self.visits())
-        self.now += 1.5 * one.again
+        self.now += 1.5 * one.again + STEP
         self.look()
         self.assertEqual(before + 5, self.visits())
 

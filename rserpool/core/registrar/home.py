@@ -184,7 +184,8 @@ class Home:
         if len(client.elements) != 1:
             return None
         (element,) = client.elements
-        if data != _acknowledgement(element.handle) + U32.pack(element.identifier):
+        # Whatever its flags are, as rsplib's elements have others.
+        if data[2:] != _acknowledgement(element.handle) + U32.pack(element.identifier):
             return None
         if element.watch is None or not authority.acknowledges(client, element).allowed:
             return None
@@ -345,5 +346,5 @@ def _strange(client: Client, message: asap.Registration, error: Rejected) -> tup
 
 @lru_cache(maxsize=1024)
 def _acknowledgement(handle: bytes) -> bytes:
-    """What the acknowledgements of a pool's elements have in common: all but the identifier behind it."""
-    return asap.encode(asap.EndpointKeepAliveAck(handle, 0, True))[: -U32.size]
+    """What the acknowledgements of a pool's elements have in common: between their flags and the identifier."""
+    return asap.encode(asap.EndpointKeepAliveAck(handle, 0))[2 : -U32.size]

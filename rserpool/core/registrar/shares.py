@@ -9,6 +9,7 @@ the others share what is left. So who registers a lot is asked less often, and n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from math import inf
 from typing import TypeAlias
@@ -30,6 +31,9 @@ LEAST_REST = 0.5
 GENTLY = 0.7
 """With each measurement it is believed to cost so much of what was believed at least: who has come by the thousand is
 busy for a while, and does not answer in time who asks more and more often."""
+WIDE = 0.25
+"""By this part of a stretched interval each is moved, so that those that came together, while there were fewer, are not
+asked together. By more, and many would send a heartbeat while they are not asked."""
 TOGETHER = 32
 """So many keep-alives go out together; where there are fewer elements, each goes out for itself."""
 REFRESH = 1.0
@@ -43,6 +47,7 @@ class Shares:
     """The elements that are supervised, by group.
 
     @param interval: mean seconds between two keep-alives where there is enough for all.
+    @param spread: by what part of that each is moved.
     @ivar total: how many elements there are; C{machines}: how many at each machine, over which association.
     @ivar cost: processor time, in seconds, of one keep-alive and its acknowledgement.
     @ivar share: the part of one core for all supervision; C{fixed}: what associations take of it by themselves, by
@@ -50,8 +55,9 @@ class Shares:
     @ivar keeping_up: at which machines they are asked less often than they might be.
     """
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, spread: float = 0.0) -> None:
         self._interval = self._told = interval
+        self._spread = spread
         self.cost, self.share, self.fixed, self.rest = COST, SHARE, 0.0, AIM * SHARE
         self.keeping_up = KeepingUp()
         self._slowness = 1.0
@@ -110,6 +116,18 @@ class Shares:
             self._until, self._for = now + REFRESH, self.total
         return max(self._interval, self.machines[where][over] / self._levels.get(where, inf)) * slowness
 
+    def pause(self, group: Group, now: float, random: float, earlier: float = 0.0) -> float:
+        """Seconds until an element of this group is asked next (RFC 5352 section 3.5: spread over time).
+
+        @param random: from 0 to 1.
+        @param earlier: by what part of the interval it may be sooner at least: many that come together are at once.
+        """
+        interval = self.interval(group, now)
+        # Never more often than where there is enough for all.
+        spread = max(self._spread, min(WIDE, 1.0 - self._interval / interval))
+        earlier = max(earlier, spread)
+        return interval * (1.0 - earlier + (earlier + spread) * random)
+
     def stretched(self) -> list[Effect]:
         """Tells the mean interval when it has changed by a tenth."""
         mean = self.mean
@@ -145,7 +163,7 @@ class Shares:
         needs = {where: sum(here.values()) / self._interval for where, here in self.machines.items()}
         level = _level(self.rest / self.cost, needs.values())
         self._levels = {
-            where: _level(level, (number / self._interval for number in self.machines[where].values()))
+            where: _level(level * self._interval, self.machines[where].values()) / self._interval
             for where, need in needs.items()
             if need > level
         }
@@ -153,10 +171,12 @@ class Shares:
 
 def _level(supply: float, needs: Iterable[float]) -> float:
     """The largest part of a supply, so that all have what they need or this: infinity, if there is enough for all."""
-    ordered = sorted(needs)
-    for at, need in enumerate(ordered):
-        part = supply / (len(ordered) - at)
+    alike = Counter(needs)
+    left = alike.total()
+    for need, number in sorted(alike.items()):
+        part = supply / left
         if need > part:
             return part
-        supply -= need
+        supply -= need * number
+        left -= number
     return inf

@@ -59,7 +59,7 @@ class Supervision:
         self._deadlines = ElementDeadlines()
         self.foreign = Foreign(server, timers, profile.keep_alive_timeout, QUIET)
         self._due = inf
-        self.shares = Shares(profile.keep_alive_interval)
+        self.shares = Shares(profile.keep_alive_interval, profile.keep_alive_spread)
         self._company = Company(profile, clients, distances, peering, self.shares)
         self._dialling = Dialling()
         self._excused_until = 0.0
@@ -305,7 +305,7 @@ class Supervision:
     def _answered(self, element: Element, watch: Watch, now: float) -> None:
         watch.answer_by, watch.doubted, watch.claim = None, False, False
         first = element.wake <= self._due
-        self._set(element, min(watch.alive_until, self._next_keep_alive(watch, now, self._profile.keep_alive_spread)))
+        self._set(element, min(watch.alive_until, self._next_keep_alive(watch, now)))
         if first:  # else nobody would be woken for it
             self._rearm()
 
@@ -342,9 +342,7 @@ class Supervision:
         home = watch is not None and watch.claim
         return Send(association, asap.EndpointKeepAlive(self._server, element.handle, home, element.identifier))
 
-    def _next_keep_alive(self, watch: Watch, now: float, earlier: float) -> float:
+    def _next_keep_alive(self, watch: Watch, now: float, earlier: float = 0.0) -> float:
         if not self._keep_alives:
             return inf
-        # 3.5: spread over time; many that come together are at once.
-        spread = (earlier + self._profile.keep_alive_spread) * self._random.random()
-        return now + self.shares.interval(watch.group, now) * (1.0 - earlier + spread)
+        return now + self.shares.pause(watch.group, now, self._random.random(), earlier)

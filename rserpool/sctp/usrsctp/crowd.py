@@ -8,15 +8,17 @@ answered, and wherever the library doubts that a peer is there, it sends its own
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from heapq import heappop, heappush
-from itertools import count
-from math import inf
+from math import ceil, inf
 from typing import Final, Protocol
 
 FEW: Final = 16
 """More associations than this are a crowd."""
 FEWER_AGAIN: Final = FEW - 4
 """It has dispersed when there are no more than these."""
+
+
+STEP: Final = 0.01
+"""Who is due within so many seconds is looked at together."""
 
 
 class Member(Protocol):
@@ -49,9 +51,10 @@ class Crowd:
     def __init__(self) -> None:
         self.here = False
         self.doubted: list[tuple[int, bytes]] = []
-        self._visits: list[tuple[float, int, Member]] = []
-        self._due: dict[Member, float] = {}
-        self._numbers = count()
+        # Who is due when, in steps; those that are due otherwise by now are left where they were.
+        self._visits: dict[int, list[Member]] = {}
+        self._due: dict[Member, int] = {}
+        self._looked = 0
 
     def joins(self, member: Member, now: float) -> None:
         """An association is up just now."""
@@ -78,16 +81,18 @@ class Crowd:
         here = number > (FEWER_AGAIN if self.here else FEW)
         if here != self.here:
             self._change(here, [each for group in groups for each in group if each.established], now)
-        visits, due = self._visits, self._due
-        while visits and visits[0][0] <= now:
-            when, _, member = heappop(visits)
-            # It may have been looked at since, sooner than it had to be.
-            if due.get(member) == when:
-                self._visit(member, now)
+        step = int(now / STEP)
+        while self._looked < step and self._visits:
+            self._looked += 1
+            for member in self._visits.pop(self._looked, ()):
+                # It may have been looked at since, sooner than it had to be.
+                if self._due.get(member) == self._looked:
+                    self._visit(member, now)
+        self._looked = step
 
     def _change(self, here: bool, members: Iterable[Member], now: float) -> None:
-        self.here = here
-        self._visits, self._due, self.doubted = [], {}, []
+        self.here, self._looked = here, int(now / STEP)
+        self._visits, self._due, self.doubted = {}, {}, []
         for each in members:
             if here:
                 each.settle(now)
@@ -98,7 +103,7 @@ class Crowd:
     def _visit(self, member: Member, now: float) -> None:
         when = member.visit(now)
         if when < inf:
-            self._due[member] = when
-            heappush(self._visits, (when, next(self._numbers), member))
+            due = self._due[member] = max(ceil(when / STEP), self._looked + 1)
+            self._visits.setdefault(due, []).append(member)
         else:
             self._due.pop(member, None)

@@ -29,19 +29,19 @@ class UsualTests(SynchronousTestCase):
         self.stage.pass_time(0.52)
 
     def test_known(self) -> None:
-        """It counts like any other, and nothing goes out."""
-        self.asked()
+        """It counts like any other, and nothing goes out; whatever flags it has."""
         counts = self.stage.registrar.counts
-        before = sum(counts.delays)
-        self.assertEqual([], self.at_once("a", asap.EndpointKeepAliveAck(POOL, 1, True)))
-        self.assertEqual(before + 1, sum(counts.delays))
+        for private in (True, False):
+            self.asked()
+            before = sum(counts.delays)
+            self.assertEqual([], self.at_once("a", asap.EndpointKeepAliveAck(POOL, 1, private)))
+            self.assertEqual(before + 1, sum(counts.delays))
         self.assertEqual(1, len(self.stage.sent("a", self.stage.pass_time(0.6))))
 
     def test_to_be_looked_at(self) -> None:
-        """One of another kind of element, with more in it, for another's element, for none."""
+        """One for another's element, for none, of nobody."""
         self.asked()
         for name, message in (
-            ("a", asap.EndpointKeepAliveAck(POOL, 1)),
             ("a", asap.EndpointKeepAliveAck(POOL, 2, True)),
             ("a", asap.EndpointKeepAliveAck(b"other", 1, True)),
             ("nobody", asap.EndpointKeepAliveAck(POOL, 1, True)),
