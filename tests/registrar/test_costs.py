@@ -127,9 +127,9 @@ class CostTests(MachineTestCase):
             self.shares.came(("10.0.0.1", number))
         self.assertEqual(MANY * COST / (AIM * 0.25), self.registrar.supervision.interval)
         self.measure(0.05, 1000)
-        self.near(2.5, self.registrar.supervision.interval, 0.01)
+        self.near(MANY * 50e-6 / (AIM * 0.25), self.registrar.supervision.interval, 0.01)
         self.registrar.change_limits(Limits(supervision_percent=50))
-        self.near(1.25, self.registrar.supervision.interval, 0.01)
+        self.near(MANY * 50e-6 / (AIM * 0.5), self.registrar.supervision.interval, 0.01)
 
 
 class CrowdTests(MachineTestCase):

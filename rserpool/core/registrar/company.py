@@ -32,6 +32,8 @@ FEW: Final = 3
 """Where there are elements at fewer other machines, as many peers as may be asked count, too."""
 FAR: Final = 20.0
 """An element may take so many round trips: within these SCTP sends again three times what is lost, as a rule."""
+BUSY: Final = 4.0
+"""So many times as long as at most an element of our own machine may take, while that has too much to do."""
 MANY: Final = 64
 """Among more machines than this, who was heard is looked up every L{STALE} seconds, and not for each element."""
 STALE: Final = 0.05
@@ -40,13 +42,13 @@ STALE: Final = 0.05
 class Company:
     """When somebody was heard last at each machine but our own, which is heard without any network.
 
-    @ivar answer: seconds that an element has for its answer, if it is near and others are heard; C{patience}: at most.
+    @ivar answer: seconds that an element has for its answer, if it is near and others are heard.
     """
 
     def __init__(
         self, profile: Profile, clients: Clients, distances: Distances, peering: Peering, shares: Shares
     ) -> None:
-        self.answer, self.patience = profile.keep_alive_answer, profile.keep_alive_timeout
+        self.answer, self._patience = profile.keep_alive_answer, profile.keep_alive_timeout
         self._clients = clients
         self._distances = distances
         self._peering = peering
@@ -79,24 +81,29 @@ class Company:
     def gone(self, element: Element, answer_by: float) -> None:
         """An element has not answered; if others were heard meanwhile, it is missed for no other one's sake."""
         self._shares.keeping_up.missed(_group(element))
-        if answer_by < element.asked + self.patience:
+        if answer_by < element.asked + self._patience:
             self._heard.pop(self._machine(element), None)
 
     # How long an element may take.
 
     def look_at(self, answer_by: float) -> float:
         """When to look at an element that has to answer until then."""
-        return answer_by - CHECK if self.answer < self.patience else answer_by
+        return answer_by - CHECK if self.answer < self._patience else answer_by
+
+    def patience(self, element: Element) -> float:
+        """Seconds that it may take at most, or one that has to be dialled."""
+        return BUSY * self._patience if self._is_busy_here(element) else self._patience
 
     def until(self, element: Element, answer_by: float, now: float) -> float:
         """It has not answered until C{answer_by}: when its time is over, in the end (monotonic seconds)."""
         if self._settled(element, answer_by):
             return answer_by
-        if self._cut_off(element, now) or self._is_busy_here(element):
-            return element.asked + self.patience
+        patience = self.patience(element)
+        if patience > self._patience or self._cut_off(element, now):
+            return element.asked + patience
         over = element.association
         far = 0.0 if over is None else self._distances.round_trip(over) or 0.0
-        return element.asked + min(max(self.answer, FAR * far), self.patience)
+        return element.asked + min(max(self.answer, FAR * far), self._patience)
 
     def late(self, element: Element, answer_by: float, now: float) -> bool:
         """Whether it might have answered already, and is to be asked again."""
@@ -121,7 +128,7 @@ class Company:
 
     def _settled(self, element: Element, answer_by: float) -> bool:
         """Whether it was dialled first, or has as long as it may have."""
-        return answer_by > element.asked + self.answer or self.answer >= self.patience
+        return answer_by > element.asked + self.answer or self.answer >= self._patience
 
     def _is_busy_here(self, element: Element) -> bool:
         """Whether it is at our own machine, which is never silent, and so many are late that it has too much to do."""
@@ -146,7 +153,7 @@ class Company:
 
     def _elsewhere(self, element: Element | None, now: float) -> tuple[dict[str, float], dict[str, Peer]]:
         """When each machine was heard last, but for that of an element, and which peers are there."""
-        oldest = now - self.patience - 3 * self._shares.mean
+        oldest = now - self._patience - 3 * self._shares.mean
         self._heard = {where: heard for where, heard in self._heard.items() if heard[0] >= oldest}
         its, ours = "" if element is None else self._machine(element), self._peering.ourselves.machines
         if its in ours:

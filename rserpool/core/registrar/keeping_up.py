@@ -74,7 +74,7 @@ class KeepingUp:
     def busy(self, where: str) -> bool:
         """Whether so many are late there that it has too much to do."""
         machine = self._machines.get(where)
-        return machine is not None and machine.again < 1.0
+        return where in self.slow or (machine is not None and machine.again < 1.0)
 
     def look(self) -> None:
         """Judge by what happened since the last look."""

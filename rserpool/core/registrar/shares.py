@@ -24,7 +24,7 @@ LEAST, MOST = 5e-6, 5e-3
 """No measurement is believed that says less or more."""
 SHARE = 0.25
 """The part of one core that supervision may use, where nobody says another one."""
-AIM = 0.8
+AIM = 0.9
 """So much of it is used: a measurement may be off, and there are crowds."""
 LEAST_REST = 0.5
 """This part of it is for keep-alives at least: where associations alone take more than the rest, no interval helps."""

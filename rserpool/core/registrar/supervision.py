@@ -160,7 +160,7 @@ class Supervision:
             self._set(element, min(watch.alive_until, self._company.look_at(watch.answer_by)))
             return [self._keep_alive(element, over, now)]
         if watch.answer_by is None:
-            watch.answer_by = now + self._company.patience
+            watch.answer_by = now + self._company.patience(element)
         watch.dialled, watch.doubted = now, False
         # Also where it is dialled again: else nobody would look whether it has answered.
         self._set(element, min(watch.alive_until, watch.answer_by))
@@ -184,7 +184,7 @@ class Supervision:
             address, waiting = turn
             for element in waiting:
                 if element.watch is not None:
-                    element.watch.dialled, element.watch.answer_by = now, now + self._company.patience
+                    element.watch.dialled, element.watch.answer_by = now, now + self._company.patience(element)
                     self._set(element, min(element.watch.alive_until, element.watch.answer_by))
             outcomes.append(Connect(address))
         return outcomes

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.handlespace.element import Element
 from rserpool.core.profiles import DEFAULT, FAST
-from rserpool.core.registrar.company import ASKED, MANY
+from rserpool.core.registrar.company import ASKED, BUSY, MANY
 from rserpool.core.registrar.events import ElementRemoved
 from rserpool.core.registrar.keeping_up import AGAIN, AT_ONCE
 from rserpool.core.wire import asap, enrp
@@ -193,15 +193,17 @@ class CompanyTests(SynchronousTestCase):
         self.assertEqual({3}, scene.removed)
 
     def test_our_own_host_is_busy(self) -> None:
-        """Where most of its many elements are late, they have all the time that there is; and are gone after that."""
+        """Where most of its many elements are late, they have time, also to be dialled; and are gone after that."""
         scene = Scene(3)
         for number in range(4, 204):
             scene.at(number, "10.0.3.0")
         scene.run(2.0)
         scene.silent = set(range(4, 204))
         scene.run(SOON)
+        scene.lost("e4")
+        scene.run(BUSY * DEFAULT.keep_alive_timeout - SOON)
         self.assertEqual(set(), scene.removed)
-        scene.run(LATE - SOON + 2 * STEP)
+        scene.run(SOON + MOST + 2 * STEP)
         self.assertEqual(set(range(4, 204)), scene.removed)
 
     def test_who_has_left(self) -> None:
