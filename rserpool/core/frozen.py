@@ -21,7 +21,7 @@ def frozen(cls: type[T]) -> type[T]:
 
     Its fields have plain defaults or none: no default factories, no C{InitVar}. It inherits from its own kind alone.
     """
-    made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
+    made = _fields_of(cls)
     present = vars(made)
     compared = [each.name for each in fields(made) if each.compare]
     for name, method in {
@@ -37,6 +37,22 @@ def frozen(cls: type[T]) -> type[T]:
         if name not in present:
             setattr(made, name, method)
     return made  # type: ignore[no-any-return]
+
+
+def _fields_of(cls: Any) -> Any:
+    """The class as a dataclass that has nothing but its fields; who asks hears what it becomes."""
+    settings = [
+        each.__dict__["__dataclass_params__"] for each in cls.__mro__[1:] if "__dataclass_params__" in vars(each)
+    ]
+    # A frozen one would have its methods compiled, and one that is not cannot inherit from those that are.
+    for each in settings:
+        each.frozen = False
+    made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
+    told = made.__dataclass_params__
+    told.init = told.repr = told.eq = True
+    for each in (*settings, told):
+        each.frozen = True
+    return made
 
 
 def _init(cls: Any) -> Any:

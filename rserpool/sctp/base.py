@@ -50,8 +50,11 @@ def check_messages(several: Iterable[bytes]) -> None:
     """The same for several that go together, on stream 0: all or none of them.
 
     @raise ValueError: as L{check_message}.
+    @raise TypeError: if one is no bytes.
     """
     for data in several:
+        if type(data) is not bytes:
+            raise TypeError(f"an SCTP message is bytes, not {type(data).__name__}")
         check_message(data, 0)
 
 

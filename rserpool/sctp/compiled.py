@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -39,6 +40,8 @@ class Part:
         try:
             if self.is_stale():
                 return None, f"{self._file()} is older than its source"
+            if not _is_whole(self._file()):
+                return None, f"{self._file()} is cut off"
             return import_module(self.name), ""
         except ModuleNotFoundError:
             return None, ""
@@ -62,6 +65,27 @@ class Part:
     def _file(self) -> str:
         spec = find_spec(self.name)
         return "" if spec is None or spec.origin is None else spec.origin
+
+
+_HEADER = struct.Struct("=40xQ10xHH")
+"""Of an ELF file of 64 bits: where its last table begins, how long each entry of that is, and how many there are."""
+
+
+def _is_whole(file: str) -> bool:
+    """Whether a library ends where it says; if it is none, whoever loads it says so.
+
+    The system kills a process that loads one whose end is missing, as after an installation without room on the disk.
+    """
+    try:
+        with open(file, "rb") as library:
+            head = library.read(_HEADER.size)
+            size = os.fstat(library.fileno()).st_size
+    except OSError:
+        return True
+    if len(head) < _HEADER.size or head[:5] != b"\x7fELF\x02":
+        return True
+    start, length, number = _HEADER.unpack(head)
+    return bool(start + length * number <= size)
 
 
 MESSAGES = Part("rserpool.sctp.kernel._messages", "kernel/messages.c")

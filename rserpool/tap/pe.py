@@ -149,7 +149,7 @@ class ElementOptions(AskingOptions):
         self.settings["checks"] = self._read_checks()
         names = {"udp_encapsulation": "encapsulation", "address": "hosts"}
         self.settings |= {names.get(name, name): value for name, value in given.items()}
-        self.inner: Any = self.maker.options()
+        self.inner: Any = _options(self.maker)
         self.inner.parent = parent_for(self.parent, self.maker.tapname, self.inner)
         if isinstance(self.maker, ClassicMaker):
             # A port of SCTP and ASAP beside it are of one kind, unless the plugin's own options say otherwise.
@@ -208,6 +208,21 @@ def _maker(name: str) -> Any:
     if name not in makers:
         raise usage.UsageError(f"there is no twistd plugin {name!r}; there are {', '.join(sorted(makers))}")
     return makers[name]
+
+
+def _options(maker: Any) -> Any:
+    """What the plugin asks for: with this its module is loaded.
+
+    @raise usage.UsageError: if that cannot be.
+    """
+    try:
+        return maker.options()
+    except Exception as error:
+        module = getattr(maker, "module", "")
+        shown = f'; python3 -c "import {module}" may show where' if module else ""
+        raise usage.UsageError(
+            f"{maker.tapname}: this plugin cannot be loaded: {type(error).__name__}: {error}{shown}"
+        ) from error
 
 
 def makeService(options: ElementOptions) -> IService:

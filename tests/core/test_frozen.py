@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from rserpool.core.frozen import frozen
 
+PARAMS = ("init", "repr", "eq", "order", "frozen")
+
 
 @frozen
 class Place:
@@ -105,6 +107,22 @@ class FrozenTests(SynchronousTestCase):
         place = Place("h", 2)
         for other in (copy.copy(place), copy.deepcopy(place), pickle.loads(pickle.dumps(place))):  # noqa: S301
             self.assertEqual(place, other)
+
+    def test_inherited(self) -> None:
+        """By frozen dataclasses, of either kind; one that is not frozen is refused."""
+
+        @dataclass(frozen=True, slots=True)
+        class Farther(Place):
+            miles: int = 3
+
+        farther: Any = Farther("h", 2, miles=4)
+        self.assertEqual(("h", 2, 4), (farther.host, farther.port, farther.miles))
+        self.assertEqual(farther, replace(Farther("h", 2), miles=4))
+        self.assertRaises(FrozenInstanceError, setattr, farther, "host", "g")
+        self.assertRaises(TypeError, dataclass, type("Thawed", (Named,), {}))
+        for each in (Place, Named):
+            params, usual = (vars(kind)["__dataclass_params__"] for kind in (each, Usual))
+            self.assertEqual([getattr(usual, name) for name in PARAMS], [getattr(params, name) for name in PARAMS])
 
     def test_default_factory(self) -> None:
         """It is refused, rather than forgotten."""

@@ -30,7 +30,7 @@ ROOT = Path(rserpool.__file__).parent.parent
 RSERPOOL = "import sys; from rserpool.cli.main import main; sys.exit(main())"
 PLUGIN = """
 from twisted.application.service import ServiceMaker
-served = ServiceMaker("served", "tests.processes.served", "A service for tests.", "served")
+served, lost = (ServiceMaker(name, f"tests.processes.{name}", "For tests.", name) for name in ("served", "lost"))
 """
 _addresses = count(1)
 

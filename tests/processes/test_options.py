@@ -134,6 +134,10 @@ class OptionTests(ProcessTests):
             (["-n", "--pidfile=", "rserpool-pe", *SERVED], "--pool NAME is needed"),
             (PE, "say what serves, after --"),
             ([*PE, "--", "nothing-like-that"], "there is no twistd plugin 'nothing-like-that'; there are "),
+            (
+                [*PE, "--", "lost"],
+                "lost: this plugin cannot be loaded: AttributeError: module ",
+            ),
             ([*PE, "--", "--kind", "tcp"], "--kind: the plugin's options come after its name"),
             ([*PE, *SERVED, "--kind", "triangle"], "served: there is no kind 'triangle'"),
             ([*PE, *SERVED, "--wrong"], "served: option --wrong not recognized"),

@@ -81,6 +81,7 @@ class MessageContract(SctpHarness):
         association = client.connect(self.address(server))
         association.sendAll([b"a", b"b"])
         self.assertRaises(ValueError, association.sendAll, [b"c", b""])
+        self.assertRaises(TypeError, association.sendAll, [b"c", "d", b"e"])
         await self.until(lambda: len(accepting.received) == 2)
         association.close()
         association.sendAll([b"too", b"late"])

@@ -59,6 +59,19 @@ class BuiltTests(SynchronousTestCase):
         self.assertIn(str(built), why)
         self.assertIsNone(part.load())
 
+    def test_cut_off(self) -> None:
+        """What lacks its end would end the process that loads it, wherever it ends."""
+        for real in PARTS:
+            if real.load() is None:
+                raise SkipTest("nothing is compiled here, or it is not wanted")
+            whole = Path(real.load().__file__).read_bytes()
+            part, built = self.stand_in(whole)
+            for length in range(0, len(whole), 997):
+                built.write_bytes(whole[:length])
+                found, why = part.look()
+                self.assertIsNone(found)
+                self.assertIn(str(built), why)
+
     def test_as_its_source(self) -> None:
         """In a checkout what is older than its source is left alone: it may want to be called in another way."""
         part, built = self.stand_in(b"no library")

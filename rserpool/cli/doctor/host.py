@@ -93,7 +93,8 @@ def compiled_part(
         yield note(
             "sctp",
             f"SCTP lacks a compiled part, which is not here: {slower}",
-            f"have gcc and Python's headers (apt-get install gcc python3-dev), then: {REINSTALL}",
+            f"have gcc and Python's headers (apt-get install gcc python3-dev), then: {REINSTALL}; "
+            "in a checkout: make clean demo",
         )
 
 

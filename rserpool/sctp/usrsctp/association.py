@@ -316,11 +316,11 @@ class UsrsctpAssociation(SocketAssociation[UsrsctpSocket]):
         if clock.pace.coarse:
             clock.show()
         self.socket.set_no_delay(False)
-        for data in several[:-1]:
-            if self._give(data, ppid, 0, False) < 0:
-                break
-            taken += 1
-        self.socket.set_no_delay()
+        try:
+            while taken < len(several) - 1 and self._give(several[taken], ppid, 0, False) >= 0:
+                taken += 1
+        finally:
+            self.socket.set_no_delay()
         if taken == len(several) - 1 and self.put(several[-1], ppid, 0, False):
             taken += 1
         return taken

@@ -30,7 +30,11 @@ class ShareTests(SynchronousTestCase):
 
     def test_spread(self) -> None:
         """By little where all are asked as the profile has it; by more where that is stretched, and never sooner."""
-        for number, least, most in ((100, 0.96, 1.04), (300, 0.5 / 0.5333333, 2 - 0.5 / 0.5333333), (20_000, 0.75, 1.25)):
+        for number, least, most in (
+            (100, 0.96, 1.04),
+            (300, 0.5 / 0.5333333, 2 - 0.5 / 0.5333333),
+            (20_000, 0.75, 1.25),
+        ):
             shares = Shares(0.5, 0.04)
             for _ in range(number):
                 shares.came(("a", 1))
