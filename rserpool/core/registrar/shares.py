@@ -34,10 +34,11 @@ busy for a while, and does not answer in time who asks more and more often."""
 WIDE = 0.25
 """By this part of a stretched interval each is moved, so that those that came together, while there were fewer, are not
 asked together. By more, and many would send a heartbeat while they are not asked."""
-TOGETHER = 128
-"""So many keep-alives go out together at most: to wake costs more than to ask."""
-FEW = 32
-"""Where there are fewer elements, each goes out for itself."""
+TOGETHER = 32
+"""So many keep-alives go out together: to wake costs more than to ask. Where there are fewer elements, each goes out
+for itself."""
+AT_ONCE, SOON = 128, 0.1
+"""Up to so many, where that is no more than so many seconds."""
 REFRESH = 1.0
 """The shares are as they were up to so many seconds ago, unless a tenth of the elements came or went since."""
 
@@ -82,10 +83,12 @@ class Shares:
 
     @property
     def early(self) -> float:
-        """By so many seconds a keep-alive may go out before its time, with others: it costs less than to be woken for
-        it alone. At most a tenth of the interval, and L{TOGETHER} at a time."""
-        mean = self.mean
-        return min(mean / 10, TOGETHER * mean / self.total) if self.total >= FEW else 0.0
+        """By so many seconds a keep-alive may go out before its time, with others. At most a tenth of the interval, and
+        L{TOGETHER} or L{AT_ONCE} at a time."""
+        if self.total < TOGETHER:
+            return 0.0
+        each = self.mean / self.total
+        return min(self.mean / 10, max(TOGETHER * each, min(AT_ONCE * each, SOON)))
 
     def came(self, group: Group) -> None:
         """An element is supervised."""
