@@ -13,10 +13,7 @@ but where nothing else goes on, that wakes the process. What is waited for is th
 
 
 class Deadline:
-    """Calls C{due} when it is time, or too early.
-
-    @ivar at: when it does; infinity if it does not.
-    """
+    """Calls C{due} when it is time, or too early."""
 
     def __init__(self, loop: Loop, due: Callable[[], object]) -> None:
         self._loop, self._due = loop, due
