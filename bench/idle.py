@@ -10,6 +10,7 @@ share one core with their registrar: what all take of it. C{--serve} has them se
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import socket
 import time
@@ -22,11 +23,16 @@ from rserpool.core import PROFILES
 
 WARM = 3.0
 """Seconds until what a start leaves behind is over."""
+SETTLED = 0.1
+"""Many elements have settled when a look finds that they take less than so much (a share) less than the look before."""
+LOOK = 5.0
+"""Seconds of a look at whether they have."""
+PATIENCE = 180.0
+"""Seconds after which many elements are measured, settled or not."""
 AT_ONCE = 8
 """So many elements start at a time."""
 WEB = "web --listen tcp:0:interface=127.0.0.1"
 """What elements serve, where nothing else is said."""
-ONE_CORE = ("taskset", "-c", "0")
 EVERY = 0.25
 """Seconds between two datagrams."""
 ECHO = """
@@ -49,10 +55,10 @@ def wakes(process: Process) -> int:
     return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
 
-def element(processes: Processes, udp: int, *before: str, serve: str = WEB) -> Process:
+def element(processes: Processes, udp: int, serve: str = WEB) -> Process:
     """One that serves nothing much."""
     arguments = ("rserpool-pe", "--registrar", f"127.0.0.1:3863/{udp}", "--pool", "bench")
-    return processes.python("element", *TWISTD, *arguments, "--", *shlex.split(serve), before=before)
+    return processes.python("element", *TWISTD, *arguments, "--", *shlex.split(serve))
 
 
 def over(
@@ -77,7 +83,7 @@ def measure(options: argparse.Namespace) -> Figures:
     with Processes() as processes:
         udp = free_port(socket.SOCK_DGRAM)
         registrar = processes.registrar(udp, "--asap-tcp", "none")
-        one = element(processes, udp, serve=options.serve)
+        one = element(processes, udp, options.serve)
         one.says("registered")
         user = processes.python("user", "-m", "rserpool", "watch", "bench", "--registrar", f"127.0.0.1:3863/{udp}")
         user.says("bench")
@@ -95,24 +101,39 @@ def measure(options: argparse.Namespace) -> Figures:
     return figures
 
 
+def settle(processes: dict[str, Process]) -> float:
+    """Wait until what they take no longer falls: for how many seconds."""
+    began, before = time.monotonic(), float("inf")
+    while (passed := time.monotonic() - began) < PATIENCE:
+        taken = sum(each["cpu_percent"] for each in over(processes, LOOK).values())
+        progress(f"idle: {taken:.1f} % of a core, {passed + LOOK:.0f} s after the last has registered")
+        if taken > (1 - SETTLED) * before:
+            break
+        before = taken
+    return time.monotonic() - began
+
+
 def many(number: int, seconds: float, serve: str) -> Figures:
     """Many elements, and their registrar, on one core."""
     with Processes() as processes:
         udp = free_port(socket.SOCK_DGRAM)
-        registrar = processes.registrar(udp, "--asap-tcp", "none", before=ONE_CORE)
+        registrar = processes.registrar(udp, "--asap-tcp", "none")
         elements: list[Process] = []
         while len(elements) < number:
-            some = [
-                element(processes, udp, *ONE_CORE, serve=serve) for _ in range(min(AT_ONCE, number - len(elements)))
-            ]
+            some = [element(processes, udp, serve) for _ in range(min(AT_ONCE, number - len(elements)))]
             for each in some:
                 each.says("registered", 300.0)
             elements += some
             progress(f"idle: {len(elements)} elements")
-        time.sleep(WARM)
-        found = over({"registrar": registrar, **{f"element {n}": each for n, each in enumerate(elements)}}, seconds)
+        everybody = {"registrar": registrar, **{f"element {n}": each for n, each in enumerate(elements)}}
+        # To start takes all that is there; now they share one.
+        for each in everybody.values():
+            os.sched_setaffinity(each.pid, {min(os.sched_getaffinity(0))})
+        settled = settle(everybody)
+        found = over(everybody, seconds)
     return {
         "elements": number,
+        "settled_seconds": settled,
         "registrar_percent": found["registrar"]["cpu_percent"],
         "cpu_percent": sum(each["cpu_percent"] for each in found.values()),
     }
@@ -130,7 +151,8 @@ def table(figures: Figures) -> str:
         all_ = figures["all"]
         told += (
             f"\n{all_['elements']} idle elements and their registrar: {all_['cpu_percent']:.1f} % of a core, of which"
-            f" the registrar has {all_['registrar_percent']:.1f} %"
+            f" the registrar has {all_['registrar_percent']:.1f} %; measured {all_['settled_seconds']:.0f} s after the"
+            " last had registered, when it no longer fell"
         )
     return told
 

@@ -76,7 +76,8 @@ class ElementTests(RsplibTests):
         """An operator cannot have it drain, and hears so; evicted, it is refused, goes on trying, and is back."""
         where, there = self.networks.hosts(2)
         registrar = await self.our_registrar(where, 1)
-        self.their_element(there, where, "echo", 0x10)
+        # It tries again with its next registration only, which is in 30 s by default: as long as C{holds} waits.
+        self.their_element(there, where, "echo", 0x10, "-rereginterval=1000")
         await self.holds(registrar, b"EchoPool", 0x10)
         with self.assertRaises(CannotAct) as refused:
             await registrar.drain(b"EchoPool", 0x10)
