@@ -26,12 +26,12 @@ UDP_PORT = Path("/proc/sys/net/sctp/udp_port")
 class EncapsulationCase(LabTests, SctpHarness, TestCase):
     """Hosts of both kinds; those with the kernel's SCTP receive it over UDP, too."""
 
-    async def setUp(self) -> None:  # type: ignore[override]
+    def setUp(self) -> None:
         super().setUp()
         networks = Networks(self, 1)
         self.kernels, self.usrsctps = networks.hosts(2), networks.hosts(2)
         for host in self.kernels:
-            await receive_over_udp(host)
+            receive_over_udp(host)
 
     def backend(self, host: Host) -> str:
         """What speaks SCTP at a host."""

@@ -18,16 +18,16 @@ ELEMENTS = 9897
 class PrivateParameterTests(RsplibTests):
     """What only we understand."""
 
-    async def encapsulate(self, host: Host, remote: int) -> None:
+    def encapsulate(self, host: Host, remote: int) -> None:
         """The kernel of a host receives SCTP over UDP at 9899, and dials at that port of others."""
-        await receive_over_udp(host)
+        receive_over_udp(host)
         with host:
             Path("/proc/sys/net/sctp/encap_port").write_text(str(remote))
 
     async def test_encapsulation(self) -> None:
         """It stands inside Server Information of our presences, and inside Pool Element of our tables."""
         ours, theirs, there, onlooker = self.networks.hosts(4)
-        await self.encapsulate(theirs, OURS)
+        self.encapsulate(theirs, OURS)
         self.their_registrar(theirs, 2)
         registrar = await self.our_registrar(ours, 1, theirs, backend="usrsctp", encapsulation=OURS)
         with there:
