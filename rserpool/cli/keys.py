@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from io import StringIO
 from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -67,15 +68,22 @@ async def run(
     now = (clock or _now)()
     if options.action == "check":
         return _check(options, out, now)
+    told = StringIO()
     try:
         if options.action == "make":
-            _make(options, out, now)
+            _make(options, told, now)
         elif options.action == "add":
-            _add(options, out, now)
+            _add(options, told, now)
         else:
-            _remove(options, out)
+            _remove(options, told)
     except OSError as error:
         raise ConfigurationError(f"{error.filename or options.directory}: {error.strerror or error}") from None
+    # Where this cannot be written the command fails, though all is made: it says which of the two.
+    try:
+        print(told.getvalue(), end="", file=out, flush=True)
+    except OSError as error:
+        error.strerror = f"{error.strerror}: {options.directory} is made, but what to do with it cannot be told"
+        raise
     return OK
 
 

@@ -8,7 +8,6 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -38,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = read(chosen, words)
         options.command = command
     except SystemExit as exited:
-        return int(exited.code or OK)
+        # What was asked for may be help: it is written by now, or cannot be.
+        return _written(int(exited.code or OK))
     except OSError as error:
         return _unwritable("rserpool", error)
     from rserpool.cli.running import log_to, run
@@ -65,13 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _reactor(options: argparse.Namespace, chosen: str | None) -> Any:
     """The reactor; a quarter of it is TLS, and a command that would not speak it does as if there was no OpenSSL."""
     from rserpool.cli.running import is_secured
-    from rserpool.core.errors import ConfigurationError
 
     spared = False
     if chosen and "OpenSSL" not in sys.modules:
-        # What is wrong with it the command tells.
-        with suppress(ConfigurationError):
-            spared = getattr(import_module(COMMANDS[chosen].module), "IN_THE_CLEAR", False) and not is_secured(options)
+        spared = getattr(import_module(COMMANDS[chosen].module), "IN_THE_CLEAR", False) and not is_secured(options)
     if spared:
         # What is None cannot be imported.
         sys.modules["OpenSSL"] = None  # type: ignore[assignment]
@@ -97,6 +94,17 @@ def _usable_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _written(code: int) -> int:
+    """Write what was printed; the exit code, which is another one if that cannot be done."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+    except OSError as error:
+        return _unwritable("rserpool", error)
+    return code
 
 
 def _unwritable(program: str, error: OSError) -> int:

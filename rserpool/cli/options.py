@@ -11,7 +11,7 @@ from rserpool.core.choices import BACKENDS, REGISTRARS, TRANSPORTS
 from rserpool.core.errors import ConfigurationError
 from rserpool.core.profiles import DEFAULT, profile
 from rserpool.core.reading import above_0, handle
-from rserpool.security.text import HELP, OFF, SECURITY, secured_as
+from rserpool.security.text import HELP, OFF, secured_as
 
 # Help needs none of them.
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def security_from(options: argparse.Namespace) -> Secured | None:
             return secured_as(written)
         return secured_from(options.security)
     except ConfigurationError as error:
-        text = str(error)
-        raise ConfigurationError(text if text.startswith(SECURITY) else f"argument --security: {text}") from None
+        # Else it is the environment, or a file, and the sentence says so.
+        raise ConfigurationError(f"argument --security: {error}" if options.security else str(error)) from None
 
 
 def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
@@ -119,7 +119,7 @@ def user_from(reactor: Any, options: argparse.Namespace) -> PoolUserService:
     try:
         registrars = registrars_from(options.registrar)
     except ConfigurationError as error:
-        raise ConfigurationError(f"argument --registrar: {error}") from None
+        raise ConfigurationError(f"argument --registrar: {error}" if options.registrar else str(error)) from None
     return PoolUserService(
         reactor,
         registrars,

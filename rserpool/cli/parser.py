@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -28,6 +29,10 @@ class Parser(argparse.ArgumentParser):
         if found and place:
             self.exit(BAD_OPTION, f"{self.prog}: {place}: {found[1]}: {found[2]}\n")
         self.exit(BAD_OPTION, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def print_help(self, file: Any = None) -> None:
+        """Whether it can be written matters: C{argparse} itself is silent about that."""
+        (file or sys.stdout).write(self.format_help())
 
     def with_files(self, words: list[str]) -> list[str]:
         """A command line, with what files say that it does not: that of C{--config}, and those of users."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, TextIO, cast
 
 from twisted.internet.defer import CancelledError, ensureDeferred
-from twisted.internet.error import ReactorNotRunning
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogBeginner
 from twisted.python.failure import Failure
 from zope.interface import provider
@@ -31,10 +31,14 @@ from rserpool.security.text import OFF, SECURITY
 
 
 def is_secured(options: argparse.Namespace) -> bool:
-    """Whether an option secures the command, or else the environment."""
+    """Whether an option secures the command, or else the environment, or a file; also one that cannot be read: what is
+    wrong with that the command tells."""
     if getattr(options, "security", None) or os.environ.get(SECURITY):
         return (options.security or os.environ.get(SECURITY)) != OFF
-    return hasattr(options, "security") and security_from(options) is not None
+    try:
+        return hasattr(options, "security") and security_from(options) is not None
+    except ConfigurationError:
+        return True
 
 
 def explain(error: BaseException | None, named: Sequence[str] | None = None, secured: bool = False) -> tuple[int, str]:
@@ -55,6 +59,13 @@ def explain(error: BaseException | None, named: Sequence[str] | None = None, sec
         case _:
             code = OTHER
     sentence = str(error) or type(error).__name__
+    if isinstance(error, CannotListenError):
+        from rserpool.node.listening import cannot_listen
+
+        sentence = cannot_listen(error)
+    elif isinstance(error, OSError) and error.filename2:
+        # What it was to be named: a lock of a socket's path, for example.
+        sentence = f"{os.fsdecode(error.filename2)}: {error.strerror}"
     if not isinstance(error, RSerPoolError | OSError) and type(error).__module__ != "twisted.internet.error":
         sentence = f"unexpected {type(error).__name__}: {sentence}"
     if (
@@ -121,17 +132,20 @@ def run(reactor: Any, options: argparse.Namespace, out: TextIO) -> int:
                 with suppress(OSError):  # its terminal may be closed
                     print(f"{options.prog}: {sentence}", file=sys.stderr)
                 outcome.append(code)
+
+        def stop(result: Any) -> Any:
             if not stopping:
                 reactor.removeSystemEventTrigger(trigger)
                 reactor.stop()
+            return result
 
-        running.addBoth(ended)
+        running.addBoth(ended).addBoth(stop)
 
     reactor.callWhenRunning(start)
     reactor.run()
     if broken:
         raise broken[0]
-    return outcome[0] if outcome else INTERRUPTED
+    return outcome[0] if outcome else OTHER
 
 
 def observer(stream: TextIO) -> ILogObserver:

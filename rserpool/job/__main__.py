@@ -50,7 +50,8 @@ def main(module: str, memory: int) -> None:
     try:
         functions = functions_of(_load(module))
     except BaseException as error:
-        send(Tag.BROKEN, frames.failure(type(error).__name__, str(error), traceback.format_exc()))
+        trace = "" if _is_missing(module, error) else traceback.format_exc()
+        send(Tag.BROKEN, frames.failure(type(error).__name__, str(error), trace))
         return
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -132,6 +133,12 @@ def _load(name: str) -> ModuleType:
     folder, name = os.path.split(name) if name.endswith(".py") else ("", name)
     sys.path[0] = os.path.abspath(folder or os.curdir)
     return importlib.import_module(name.removesuffix(".py"))
+
+
+def _is_missing(name: str, error: BaseException) -> bool:
+    """Whether there is no such module: then nothing of the user's has failed."""
+    named = os.path.basename(name).removesuffix(".py") if name.endswith(".py") else name
+    return isinstance(error, ModuleNotFoundError) and f"{named}.".startswith(f"{error.name}.")
 
 
 def receive(worker: socket.socket) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
@@ -84,3 +85,10 @@ def listen_tcp(
     if found is not None:
         return adopt(reactor, found, accepting)  # type: ignore[no-any-return]
     return reactor.listenTCP(port, accepting, interface=host)  # type: ignore[no-any-return]
+
+
+def cannot_listen(error: CannotListenError) -> str:
+    """The same in plain words: where, and why not."""
+    reason = error.socketError
+    cause = getattr(reason, "strerror", None) or str(reason)
+    return f"cannot listen on {error.interface or 'any address'} port {error.port}: {cause}"

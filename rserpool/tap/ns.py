@@ -120,7 +120,9 @@ Options = RegistrarOptions
 
 
 def _limit(text: str) -> tuple[str, Any]:
-    name, _, number = text.partition("=")
+    name, equals, number = text.partition("=")
+    if not equals:
+        raise ConfigurationError(f"{text!r}: expected NAME=NUMBER")
     names = [field.name for field in fields(Limits)]
     if name not in names:
         raise ConfigurationError(f"there is no limit {name!r}; there are {', '.join(names)}")

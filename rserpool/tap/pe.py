@@ -99,9 +99,7 @@ class ElementOptions(AskingOptions):
         self.ports.append(where)
 
     def opt_check(self, what: str) -> None:
-        """tcp, http:/PATH, exec:COMMAND, or NAME[:ARGUMENT] of a plugin: it is in its pools only while this passes; may
-        be given several times.
-        """
+        """tcp, http:/PATH, exec:COMMAND, or NAME[:ARGUMENT] of a plugin: it is in its pools only while all pass."""
         self.checks.append(what)
 
     def parseArgs(self, *plugin: str) -> None:

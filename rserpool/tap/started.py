@@ -153,9 +153,9 @@ def sentence_of(error: Exception, name: str = "") -> str:
     @param name: of the command to which it happened, which has options of its own.
     """
     if isinstance(error, CannotListenError):
-        reason = error.socketError
-        cause = getattr(reason, "strerror", None) or str(reason)
-        host = error.interface or "any address"
-        taken = error.port in OF_REGISTRARS and getattr(reason, "errno", None) == EADDRINUSE and name in TAKEN
-        return f"cannot listen on {host} port {error.port}: {cause}{f'; {TAKEN[name]}' if taken else ''}"
+        from rserpool.node.listening import cannot_listen
+
+        busy = getattr(error.socketError, "errno", None) == EADDRINUSE
+        taken = error.port in OF_REGISTRARS and busy and name in TAKEN
+        return f"{cannot_listen(error)}{f'; {TAKEN[name]}' if taken else ''}"
     return str(error) or type(error).__name__

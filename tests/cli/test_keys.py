@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -151,6 +152,18 @@ class MakeTests(Case):
             mode = stat.S_IMODE(path.stat().st_mode)
             public = path.name in ("security.toml", "certificate.pem", "server-ca.pem", "ca.pem")
             self.assertEqual(0o700 if path.is_dir() else 0o644 if public else 0o600, mode, path)
+
+    def test_nobody_is_told(self) -> None:
+        """What is printed cannot be written: the sentence does not say that the keys could not."""
+        options = make_parser("keys").parse_args(
+            ["keys", "make", str(self.scope), "--scope", "pools.example", "--registrar", "reg"]
+        )
+        with open("/dev/full", "w") as full:
+            with self.assertRaises(OSError) as refused:
+                asyncio.run(run(None, options, full, lambda: NOW))
+            self.assertIn(f"{self.scope} is made, but", str(refused.exception))
+            os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
+        self.assertTrue((self.scope / "reg").exists())
 
     def test_never_overwrites(self) -> None:
         self.made("web1")

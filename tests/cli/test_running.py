@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from errno import EADDRINUSE, ENOENT
 from io import StringIO
 
-from twisted.internet.error import ReactorNotRunning
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from rserpool.cli.running import observer
+from rserpool.cli.codes import OTHER
+from rserpool.cli.running import explain, observer
+
+
+class ExplainTests(SynchronousTestCase):
+    """L{explain}."""
+
+    def test_where_it_cannot_listen(self) -> None:
+        """As the roles that twistd starts say it."""
+        taken = CannotListenError("127.0.0.1", 80, OSError(EADDRINUSE, "Address already in use"))
+        said = "cannot listen on 127.0.0.1 port 80: Address already in use"
+        self.assertEqual((OTHER, said), explain(taken))
+        missing = OSError(ENOENT, "No such file or directory", "217", None, b"/run/none/x.lock")
+        self.assertEqual((OTHER, "/run/none/x.lock: No such file or directory"), explain(missing))
 
 
 class ObserverTests(SynchronousTestCase):

@@ -161,6 +161,8 @@ class FunctionSlotTests(Functions, SlotCase):
             starting: Any = slots.start()
             error = await self.assertFailure(starting, ChildProcessError)
             self.assertIn(says, str(error))
+            # Only where something of the user's has failed it is of use to see where.
+            self.assertEqual("no_such_module" not in module, "Traceback" in str(error))
             await slots.stop()
         self.flushLoggedErrors()
 

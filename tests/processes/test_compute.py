@@ -209,3 +209,4 @@ class ComputeTests(ProcessTests):
         process = self.twistd("rserpool-worker", "--pool", "farm", "--functions", "no_such_module")
         self.assertEqual(await process.ended, 1)
         self.assertIn("rserpool-worker: ModuleNotFoundError: No module named 'no_such_module'", process.text)
+        self.no_traceback(process)

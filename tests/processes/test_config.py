@@ -44,6 +44,30 @@ class ConfigTests(ProcessTests):
         await proxy.says("tls is a.example when this is started anew")
         self.no_traceback(registrar.process, element, proxy)
 
+    async def test_broken_file_of_the_user(self) -> None:
+        """Each command that goes by it says so in a sentence; one that does not says what else is wrong; all end."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        broken = folder / "broken.toml"
+        broken.write_text("registrar = [")
+        here = "--admin", "/nobody/listens"
+        for file in (broken, folder / "nothing.toml"):
+            asks = [
+                self.rserpool(*words, RSERPOOL_CONFIG=str(file))
+                for words in (["status"], ["pools"], ["elements"], ["registrars"], ["resolve", "pool"])
+            ]
+            acts = [
+                self.rserpool(*words, *here, RSERPOOL_CONFIG=str(file))
+                for words in (["drain", "pool", "0x1"], ["evict", "pool", "0x1"], ["undrain", "pool", "0x1"])
+            ]
+            for process, code, says in (
+                *((each, 2, f"{file}: ") for each in asks),
+                *((each, 1, "nobody answers at /nobody/listens") for each in acts),
+            ):
+                self.assertEqual(code, await process.ended, process.text)
+                self.assertIn(says, process.text)
+                self.assertEqual(1, len(process.lines), process.text)
+
     @staticmethod
     def weights(there) -> list[str]:
         return [policy_text(each.policy) for each in there.values()]

@@ -59,7 +59,7 @@ class OptionTests(ProcessTests):
             ([*NS, "--enrp", "none", "--peer", "127.0.0.1"], "--enrp none: without ENRP there are no peers"),
             ([*NS, "--limit", "pool=7"], "--limit: there is no limit 'pool'; there are pools, elements, "),
             ([*NS, "--limit", "pools=many"], "--limit: 'many' is not a number"),
-            ([*NS, "--limit", "pools"], "--limit: '' is not a number"),
+            ([*NS, "--limit", "pools"], "--limit: 'pools': expected NAME=NUMBER"),
             ([*NS, "--peer", "non sense"], "--peer: 'non sense': 'non sense' is neither an IP address"),
             ([*NS, "--peer", "127.0.0.1:0"], "--peer: 127.0.0.1:0: a registrar is never at port 0"),
             ([*NS, "--udp-encapsulation", "the re:9899"], "--udp-encapsulation: "),

@@ -37,7 +37,12 @@ class StreamTests(ProcessTests):
         """The disk is full: one sentence, status 1."""
         if not os.path.exists("/dev/full"):
             raise SkipTest("this system has no /dev/full")
-        for arguments in (["--version"], ["proxy", "www", "--listen", "0", "--registrar", f"{free_address()}:3863"]):
+        for arguments in (
+            ["--version"],
+            ["--help"],
+            ["resolve", "--help"],
+            ["proxy", "www", "--listen", "0", "--registrar", f"{free_address()}:3863"],
+        ):
             process = self.run_while(FULL, *arguments)
             self.assertEqual(await process.ended, 1, process.text)
             self.assertEqual(len(process.lines), 1, process.text)

@@ -104,7 +104,7 @@ class AgentXService(Service):
         """The agent is gone, or not what it should be; it is tried again."""
         if self.running and not self._told:
             self._told = True
-            self._log.warn("no SNMP agent at {where}: {why}; it is tried again", where=self.where, why=why)
+            self._log.warn("no SNMP agent at {where}: {why}; it is tried again", where=self.where, why=why.rstrip("."))
 
     def _not_there(self, failure: Failure) -> None:
         if self.running:

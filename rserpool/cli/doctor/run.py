@@ -126,7 +126,8 @@ async def _named(reactor: Any, options: argparse.Namespace) -> tuple[list[Transp
     try:
         given = options.registrar or named_registrars()
     except ConfigurationError as error:
-        return [], [problem("names", str(error), f"correct {REGISTRARS}")]
+        wrong = REGISTRARS if os.environ.get(REGISTRARS) else "that file"
+        return [], [problem("names", str(error), f"correct {wrong}")]
     for each in given:
         with suppress(ConfigurationError):
             found += await each_place(reactor, enrp_place(each))

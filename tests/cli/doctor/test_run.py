@@ -77,7 +77,7 @@ class RunTests(SynchronousTestCase):
         out = StringIO()
         running: Any = ensureDeferred(doctor.run(self.process.reactor, options, out, self.process.stack))
         self.assertEqual(1, self.scope.result(running))
-        self.assertIn("PROBLEM names: RSERPOOL_REGISTRARS: no", out.getvalue())
+        self.assertIn("PROBLEM names: RSERPOOL_REGISTRARS: no\n          cure: correct that file\n", out.getvalue())
         self.assertIn("PROBLEM keys: ", out.getvalue())
 
     @staticmethod
