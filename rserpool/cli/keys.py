@@ -78,11 +78,11 @@ async def run(
             _remove(options, told)
     except OSError as error:
         raise ConfigurationError(f"{error.filename or options.directory}: {error.strerror or error}") from None
-    # Where this cannot be written the command fails, though all is made: it says which of the two.
+    # Where this cannot be written the command fails, though all is done: it says which of the two.
     try:
         print(told.getvalue(), end="", file=out, flush=True)
     except OSError as error:
-        error.strerror = f"{error.strerror}: {options.directory} is made, but what to do with it cannot be told"
+        error.strerror = f"{error.strerror}: {options.directory} is changed, but what to do with it cannot be told"
         raise
     return OK
 

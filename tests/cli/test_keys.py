@@ -161,7 +161,7 @@ class MakeTests(Case):
         with open("/dev/full", "w") as full:
             with self.assertRaises(OSError) as refused:
                 asyncio.run(run(None, options, full, lambda: NOW))
-            self.assertIn(f"{self.scope} is made, but", str(refused.exception))
+            self.assertIn(f"{self.scope} is changed, but", str(refused.exception))
             os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
         self.assertTrue((self.scope / "reg").exists())
 
