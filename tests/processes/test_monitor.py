@@ -98,7 +98,8 @@ class MonitorTests(ProcessTests):
             monitor = self.rserpool("monitor", "--listen", f"127.0.0.1:{port}")
             once = self.rserpool("monitor", "--once", "--for", "0.2", "--listen", "127.0.0.1:0")
             self.assertEqual([1, 1], await all_of(monitor.ended, once.ended))
-        self.assertRegex(monitor.text, r"^rserpool monitor: .*127.0.0.1:\d+.*Address already in use")
+        said = f"rserpool monitor: cannot listen on 127.0.0.1 port {port}: Address already in use"
+        self.assertEqual([said], monitor.lines)
         self.assertRegex(once.text, r"^rserpool monitor: nobody reported to 127.0.0.1:\d+ within 0.2 s$")
 
 
